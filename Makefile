@@ -1,0 +1,191 @@
+# soundproof: `make help` lists the targets. One non-recursive Makefile. Objects live in
+# build/<configuration>/, named after a hash of the compiler and its flags, so that flags never mix.
+
+CC ?= gcc
+CXX ?= g++
+PREFIX ?= /usr/local
+DESTDIR ?=
+SOUNDPROOF_DATA ?= ../shared/data
+VERSION := 0.1.0
+SOVERSION := 0
+
+# Rooms, in the order in which they may depend on each other; `make lint` checks it.
+ROOMS := base audio preprocess relax gpu lstm onnx certify cli
+LIBRARY_ROOMS := $(filter-out cli,$(ROOMS))
+
+# ---- flags -------------------------------------------------------------------------------------
+ARCH ?= -march=native
+OPTIMISE ?= -O3
+CFLAGS ?= -g
+SANITIZE ?=
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
+FLOATING := -ffp-contract=off -fno-fast-math
+ifneq ($(filter -Ofast -ffast-math -funsafe-math-optimizations -fassociative-math,\
+  $(CFLAGS) $(LDFLAGS) $(OPTIMISE) $(ARCH)),)
+$(error fast-math would make every verdict unsound: remove it from CFLAGS, OPTIMISE, ARCH and LDFLAGS)
+endif
+
+pkg = $(shell pkg-config $(1) $(2) 2>/dev/null || echo $(3))
+GLPK_LIBS ?= -lglpk
+ARB_LIBS ?= $(if $(shell pkg-config --exists 'flint >= 3' 2>/dev/null && echo y),-lflint,-lflint-arb -lflint) -lmpfr -lgmp
+DEPENDENCIES := sndfile samplerate fftw3 openblas libprotobuf-c libcjson popt
+DEP_CFLAGS := $(sort $(call pkg,--cflags,$(DEPENDENCIES),))
+LIBS := $(call pkg,--libs,sndfile,-lsndfile) $(call pkg,--libs,samplerate,-lsamplerate) \
+  $(call pkg,--libs,fftw3,-lfftw3) $(GLPK_LIBS) $(call pkg,--libs,openblas,-lopenblas) \
+  $(call pkg,--libs,libprotobuf-c,-lprotobuf-c) $(call pkg,--libs,libcjson,-lcjson) -lm -lpthread
+CLI_LIBS := $(call pkg,--libs,popt,-lpopt)
+CMOCKA_LIBS := $(call pkg,--libs,cmocka,-lcmocka)
+
+COMPILE_FLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -fPIC -pthread $(OPTIMISE) $(ARCH) $(FLOATING) \
+  $(WARNINGS) $(SANITIZE) $(CFLAGS)
+CONFIGURATION := $(shell printf '%s' '$(CC) $(CPPFLAGS) $(COMPILE_FLAGS) $(LDFLAGS)' | cksum | cut -d' ' -f1)
+B := build/$(CONFIGURATION)
+CPP = -I. -I$(B)/generated $(DEP_CFLAGS) $(CPPFLAGS) -DSP_VERSION='"$(VERSION)"'
+
+# ---- sources -----------------------------------------------------------------------------------
+room_objects = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c)) \
+  $(if $(filter onnx,$(1)),$(B)/generated/onnx/onnx.pb-c.o)
+LIBRARY_OBJECTS := $(foreach room,$(LIBRARY_ROOMS),$(call room_objects,$(room)))
+CLI_OBJECTS := $(call room_objects,cli)
+ROOM_ARCHIVES := $(foreach room,$(LIBRARY_ROOMS),$(B)/rooms/lib$(room).a)
+TEST_SOURCES := $(wildcard tests/*/test_*.c)
+TESTS := $(patsubst %.c,$(B)/%,$(TEST_SOURCES))
+SUPPORT_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
+
+.PHONY: all check check-long test test-long demo demo-run packages lint asan ubsan tsan bench fuzz \
+  install uninstall compdb clean help sanitized
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+## all         the command (build/soundproof), the libraries and the pkg-config file
+all: build/soundproof $(B)/libsoundproof.a $(B)/libsoundproof.so.$(VERSION) $(B)/soundproof.pc
+
+build/soundproof: $(B)/soundproof
+	@ln -sfn $(CONFIGURATION)/soundproof $@
+
+$(B)/soundproof: $(CLI_OBJECTS) $(B)/libsoundproof.a
+	$(CC) $(COMPILE_FLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIBS)
+
+$(B)/libsoundproof.a: $(LIBRARY_OBJECTS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/libsoundproof.so.$(VERSION): $(LIBRARY_OBJECTS)
+	$(CC) $(COMPILE_FLAGS) $(LDFLAGS) -shared -Wl,-soname,libsoundproof.so.$(SOVERSION) -o $@ $^ $(LIBS)
+
+$(B)/soundproof.pc: soundproof.pc.in
+	@mkdir -p $(@D)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBS)|' $< > $@
+
+define room_archive
+$(B)/rooms/lib$(1).a: $(call room_objects,$(1))
+	@mkdir -p $$(@D); rm -f $$@
+	$$(AR) rcs $$@ $$^
+endef
+$(foreach room,$(LIBRARY_ROOMS),$(eval $(call room_archive,$(room))))
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPP) $(COMPILE_FLAGS) -MMD -MP -c -o $@ $<
+
+# onnx.proto is the one that Debian installs; only onnx/ includes what it generates.
+$(B)/generated/onnx/onnx.pb-c.c: /usr/include/onnx/onnx.proto
+	@mkdir -p $(@D)
+	protoc-c --proto_path=$(<D) --c_out=$(@D) $<
+$(B)/generated/onnx/onnx.pb-c.h: $(B)/generated/onnx/onnx.pb-c.c ;
+$(B)/generated/onnx/onnx.pb-c.o: $(B)/generated/onnx/onnx.pb-c.c
+	$(CC) $(CPP) $(COMPILE_FLAGS) -Wno-shadow -c -o $@ $<
+$(patsubst %.c,$(B)/%.o,$(wildcard onnx/*.c)): $(B)/generated/onnx/onnx.pb-c.h
+
+# ---- tests: a room's tests link that room and what stands left of it, nothing else -------------
+left_of = $(if $(filter $(1),$(firstword $(2))),$(1),$(firstword $(2)) $(call left_of,$(1),$(wordlist 2,99,$(2))))
+room_libraries = $(foreach room,$(call reverse,$(filter-out cli,$(call left_of,$(1),$(ROOMS)))),$(B)/rooms/lib$(room).a)
+reverse = $(if $(1),$(call reverse,$(wordlist 2,99,$(1))) $(firstword $(1)))
+
+define test_program
+$(B)/tests/$(1)/%: $(B)/tests/$(1)/%.o $(SUPPORT_OBJECTS) $(call room_libraries,$(1))
+	$$(CC) $$(COMPILE_FLAGS) $$(LDFLAGS) -o $$@ $$^ $$(CMOCKA_LIBS) $$(ARB_LIBS) $$(LIBS)
+endef
+$(foreach room,$(ROOMS),$(eval $(call test_program,$(room))))
+$(B)/tests/cli/%: build/soundproof
+
+test: all $(TESTS)
+	@SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' SOUNDPROOF='$(CURDIR)/$(B)/soundproof' \
+	  SOUNDPROOF_SCRATCH='$(CURDIR)/$(B)/scratch' tests/run $(TESTS)
+
+test-long: all $(TESTS)
+	@SOUNDPROOF_LONG=1 SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' SOUNDPROOF='$(CURDIR)/$(B)/soundproof' \
+	  SOUNDPROOF_SCRATCH='$(CURDIR)/$(B)/scratch' tests/run $(TESTS)
+
+## demo        installs missing packages, builds, and certifies real clips in a table
+demo: packages
+	@$(MAKE) --no-print-directory all
+	@SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' examples/demo
+
+## check       installs missing packages, builds, and runs lint and every test
+check: packages
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test
+
+## check-long  the same with the long variants of the random tests
+check-long: packages
+	@$(MAKE) --no-print-directory test-long
+
+## packages    installs the Debian packages that are missing (root or sudo), and says which
+packages:
+	@.ci/packages
+
+## lint        include order of the rooms, headers that compile alone, unsafe flags, format
+lint:
+	@CC='$(CC)' CXX='$(CXX)' CPP='$(CPP)' tests/lint $(ROOMS)
+
+## asan, ubsan, tsan   all tests under a sanitizer, in a build directory of its own
+asan:
+	@$(MAKE) --no-print-directory sanitized SANITIZE='-fsanitize=address -fno-omit-frame-pointer' OPTIMISE=-O1
+ubsan:
+	@$(MAKE) --no-print-directory sanitized SANITIZE='-fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all' OPTIMISE=-O1
+tsan:
+	@$(MAKE) --no-print-directory sanitized SANITIZE='-fsanitize=thread' OPTIMISE=-O1
+sanitized: $(B)/soundproof $(TESTS)
+	@SOUNDPROOF_SANITIZED=1 SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' SOUNDPROOF='$(CURDIR)/$(B)/soundproof' \
+	  SOUNDPROOF_SCRATCH='$(CURDIR)/$(B)/scratch' tests/run $(TESTS)
+
+## bench       every speed figure as a ratio (SOUNDPROOF_DATA for the clips)
+bench: all
+	@build/soundproof bench --data '$(SOUNDPROOF_DATA)'
+
+## fuzz        libFuzzer over the ONNX and the front-end readers (FUZZ_SECONDS=300 each; needs clang)
+FUZZ_SECONDS ?= 300
+fuzz:
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run
+
+## install, uninstall  PREFIX=/usr/local DESTDIR=
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
+	  $(DESTDIR)$(PREFIX)/share/soundproof/fronts
+	install -m 755 $(B)/soundproof $(DESTDIR)$(PREFIX)/bin/soundproof
+	install -m 644 include/soundproof.h $(DESTDIR)$(PREFIX)/include/soundproof.h
+	install -m 644 $(B)/libsoundproof.a $(DESTDIR)$(PREFIX)/lib/libsoundproof.a
+	install -m 755 $(B)/libsoundproof.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libsoundproof.so.$(VERSION)
+	ln -sfn libsoundproof.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libsoundproof.so.$(SOVERSION)
+	ln -sfn libsoundproof.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libsoundproof.so
+	install -m 644 $(B)/soundproof.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/soundproof.pc
+	install -m 644 examples/fronts/*.json $(DESTDIR)$(PREFIX)/share/soundproof/fronts
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/soundproof $(DESTDIR)$(PREFIX)/include/soundproof.h \
+	  $(DESTDIR)$(PREFIX)/lib/libsoundproof.* $(DESTDIR)$(PREFIX)/lib/pkgconfig/soundproof.pc
+	rm -rf $(DESTDIR)$(PREFIX)/share/soundproof
+
+## compdb      compile_commands.json for editors (needs bear)
+compdb:
+	bear -- $(MAKE) -B all $(TESTS)
+
+## clean       removes build/
+clean:
+	rm -rf build
+
+## help        this list
+help:
+	@sed -n 's/^## /  make /p' Makefile
+
+-include $(LIBRARY_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(TESTS:=.d) $(SUPPORT_OBJECTS:.o=.d)

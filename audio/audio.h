@@ -1,0 +1,93 @@
+/* Clips, noise budgets and noise sets. Only this folder knows libsndfile and libsamplerate. */
+#ifndef SP_AUDIO_AUDIO_H
+#define SP_AUDIO_AUDIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** sp_clip - one channel of a recording, in the units of the model that will hear it. */
+typedef struct sp_clip {
+    double *samples;   /* [n] owned; full scale is `full_scale`; integer formats are exact */
+    size_t n;          /* N >= 1 */
+    int rate;          /* Hz */
+    double full_scale; /* value of 0 dBFS: 32768 for models that hear int16, 1 for unit scale */
+    double lsb;        /* one step of the file's integer format in these units; 0 for float formats */
+    int bits;          /* bits of the file's integer format; 0 for float formats */
+    double peak, rms;  /* max |s| and root mean square, in these units */
+    bool resampled;    /* by --resample: the samples are no longer those of the file */
+} sp_clip;
+
+/** sp_clip_options - what the model asks of a file. */
+typedef struct sp_clip_options {
+    int rate;          /* Hz that the model needs; 0 accepts any */
+    double full_scale; /* units of the samples, see sp_clip; 0 means 32768 */
+    int channel;       /* 0: the file must be mono; K >= 1: take channel K */
+    bool resample;     /* convert another rate by libsamplerate instead of refusing it */
+    size_t max_samples;/* refuse longer clips; 0: 30 minutes at 48 kHz */
+} sp_clip_options;
+
+/** sp_clip_read - reads every format that libsndfile reads.
+ *  Errors name what is wrong and what to do: missing file, directory, empty file, not audio,
+ *  truncated data, no samples, several channels without a choice, another rate, samples that are not finite. */
+SP_NODISCARD sp_status sp_clip_read(sp_error *err, sp_clip *clip, const char *path,
+                                    const sp_clip_options *options);
+/** sp_clip_init - a clip from n samples in memory (copied); for tests and callers with own audio. */
+SP_NODISCARD sp_status sp_clip_init(sp_error *err, sp_clip *clip, const double *samples, size_t n,
+                                    int rate, double full_scale, double lsb);
+void sp_clip_clear(sp_clip *clip);
+
+/* ---- budgets ---- */
+typedef enum {
+    SP_BUDGET_DB_PEAK, /* "-70dB":  eps = 10^(v/20) max|s|, R2's metric (seed 000, section 5.2) */
+    SP_BUDGET_DBFS,    /* "-50dBFS": eps = 10^(v/20) full scale */
+    SP_BUDGET_LSB,     /* "3lsb":   eps = v steps of the file's integer format */
+    SP_BUDGET_DB_SNR   /* "45dBsnr": the worst noise in the set has this SNR: eps = rms 10^(-v/20) */
+} sp_budget_unit;
+
+typedef struct sp_budget {
+    sp_budget_unit unit;
+    double value;
+} sp_budget;
+
+/** sp_budget_parse - reads one of the four forms, unit case-insensitive, no blanks needed.
+ *  Refuses anything else, non-finite values, "0lsb" and negative LSB, in one line that shows the forms. */
+SP_NODISCARD sp_status sp_budget_parse(sp_error *err, sp_budget *budget, const char *text);
+
+/** sp_budget_radius - the largest |d_i| of the budget for this clip, rounded up so that the certified
+ *  set contains the exact one. A silent clip (with a relative unit), an LSB budget on a float file and
+ *  a radius that is not finite or not positive are errors. */
+SP_NODISCARD sp_status sp_budget_radius(sp_error *err, double *eps, const sp_budget *budget,
+                                        const sp_clip *clip);
+
+/** sp_budget_scale - eps in other units: dB relative to the peak, LSB (NaN for float files) and the
+ *  SNR in dB of the worst noise of the set, |d_i| = eps for all i. */
+typedef struct sp_budget_scale {
+    double db_peak, lsb, snr_db;
+    bool vacuous; /* eps < 0.5 LSB: no other clip of this sample format lies in the set */
+} sp_budget_scale;
+void sp_budget_describe(sp_budget_scale *scale, double eps, const sp_clip *clip);
+
+/* ---- noise sets ---- */
+
+/** sp_noise - the set of perturbations d of the samples. A box: |d_i| <= radius[i]. */
+typedef struct sp_noise {
+    size_t n;
+    double *radius; /* [n] owned, finite, >= 0 */
+} sp_noise;
+
+SP_NODISCARD sp_status sp_noise_box(sp_error *err, sp_noise *noise, size_t n, double eps);
+void sp_noise_clear(sp_noise *noise);
+/** sp_noise_support - max over the set of sum_i c[i] d[first+i], i < count, rounded up.
+ *  Indices at and beyond noise->n are padding: they are not perturbed. */
+double sp_noise_support(const sp_noise *noise, const double *c, size_t first, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

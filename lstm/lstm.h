@@ -1,0 +1,99 @@
+/* Networks, their concrete forward pass, and the propagation of bounds through them. */
+#ifndef SP_LSTM_LSTM_H
+#define SP_LSTM_LSTM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+#include "relax/relax.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum { SP_LAYER_AFFINE, SP_LAYER_RELU, SP_LAYER_LSTM } sp_layer_kind;
+
+/** sp_layer - one layer. Weights are read as exact reals.
+ *  LSTM: gates in the order i, f, g, o; c = sigma(f) c' + sigma(i) tanh(g), h = sigma(o) tanh(c);
+ *  h and c start at zero. The bias is the sum of the file's input and recurrent biases. */
+typedef struct sp_layer {
+    sp_layer_kind kind;
+    size_t in, out;  /* widths D and H; equal for ReLU */
+    double *weight;  /* owned; affine [out, in]; LSTM [4 out, in] */
+    double *recurrent; /* owned; LSTM [4 out, out] */
+    double *bias;    /* owned; affine [out]; LSTM [4 out] */
+} sp_layer;
+
+/** sp_net - layers [0, readout) run at every step, layers [readout, layers) once on the output that
+ *  the step layers have at the last step. */
+typedef struct sp_net {
+    sp_layer *layer; /* [layers] owned */
+    size_t layers, readout;
+    size_t features; /* input width */
+    size_t classes;  /* output width C */
+} sp_net;
+
+/** sp_net_init - an empty net that reads `features` numbers per step. */
+void sp_net_init(sp_net *net, size_t features);
+void sp_net_clear(sp_net *net);
+/** sp_net_add_* - append a layer after the last one; the arrays are copied; widths must fit.
+ *  After sp_net_set_readout the layers that follow run once. All weights must be finite
+ *  (SP_E_NONFINITE names the array and index). */
+SP_NODISCARD sp_status sp_net_add_affine(sp_error *err, sp_net *net, size_t out, const double *weight,
+                                         const double *bias);
+SP_NODISCARD sp_status sp_net_add_relu(sp_error *err, sp_net *net);
+SP_NODISCARD sp_status sp_net_add_lstm(sp_error *err, sp_net *net, size_t hidden, const double *weight,
+                                       const double *recurrent, const double *bias);
+void sp_net_set_readout(sp_net *net);
+
+/** sp_net_run - the concrete forward pass: logits [classes] of features [steps, features].
+ *  SP_E_NONFINITE when a logit is not finite. Thread-safe. */
+SP_NODISCARD sp_status sp_net_run(sp_error *err, const sp_net *net, double *logits,
+                                  const double *features, size_t steps);
+
+/* ---- bounds ---- */
+
+typedef enum {
+    SP_PLANES_INTERVAL, /* no linear bounds at all: intervals through every layer (IBP) */
+    SP_PLANES_R2_LP,    /* R2's sampled LP */
+    SP_PLANES_STATIC    /* exact supporting planes at the static anchors */
+} sp_plane_rule;
+
+/** sp_bounds - everything that was proved about one net on one noise set: boxes of all
+ *  pre-activations, gates and cells, and the planes of all products. */
+typedef struct sp_bounds sp_bounds;
+
+typedef struct sp_bounds_options {
+    sp_plane_rule planes;
+    double deadline; /* sp_clock_wall() value after which SP_E_TIMEOUT is returned; 0: none */
+} sp_bounds_options;
+
+/** sp_bounds_create - boxes of every cell, by back-substitution to the samples intersected with
+ *  intervals. `net` and `front` are borrowed and must outlive the bounds. */
+SP_NODISCARD sp_status sp_bounds_create(sp_error *err, sp_bounds **bounds, const sp_net *net,
+                                        const sp_front_bound *front, const sp_bounds_options *options);
+void sp_bounds_destroy(sp_bounds *bounds);
+
+/** sp_bounds_rows - certified lower bounds of linear objectives of the logits.
+ *  O lower [rows]  lower[r] <= sum_k weight[r,k] logit[k](s + d) for every d of the set, in real arithmetic
+ *  O error [rows]  the running error term already subtracted from lower; may be NULL
+ *  I weight [rows, classes]
+ *  A bound that is not a number is returned as -inf. */
+SP_NODISCARD sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
+                                      const double *weight, size_t rows);
+
+/* Read access for tests, reports and later stages. Steps t < T, layers as in the net (for layers at and
+ * behind the readout t must be T-1). */
+/** sp_bounds_layer_box - ReLU: boxes of its input [out]; LSTM: of the gate pre-activations [4 out];
+ *  affine: NULL. lo and hi point into the bounds. */
+void sp_bounds_layer_box(const sp_bounds *bounds, size_t t, size_t layer, const double **lo,
+                         const double **hi);
+/** sp_bounds_cell_box - LSTM only: the boxes of c_t [out]. */
+void sp_bounds_cell_box(const sp_bounds *bounds, size_t t, size_t layer, const double **lo,
+                        const double **hi);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,70 @@
+/* The front end: from samples to features, described once as a list of stages whose constants both
+ * the concrete path (FFTW) and the bounds (relax/) read. Only this folder knows FFTW. */
+#ifndef SP_PREPROCESS_PREPROCESS_H
+#define SP_PREPROCESS_PREPROCESS_H
+
+#include <stddef.h>
+
+#include "base/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+    SP_STAGE_AFFINE, /* y = matrix x + bias */
+    SP_STAGE_SQUARE, /* y_i = x_i^2 */
+    SP_STAGE_LOG     /* y_i = ln x_i */
+} sp_stage_kind;
+
+/** sp_stage - one map of the list, applied to every frame. The doubles in it ARE the front end that a
+ *  verdict speaks of, in real arithmetic (shared/math/rounding.md). */
+typedef struct sp_stage {
+    sp_stage_kind kind;
+    const char *name;     /* "spectrum", "power", "mel", "log": for messages and tests */
+    size_t in, out;
+    const double *matrix; /* [out, in] row-major, SP_STAGE_AFFINE only; owned by the front end */
+    const double *bias;   /* [out], SP_STAGE_AFFINE only */
+} sp_stage;
+
+typedef struct sp_front sp_front;
+
+/** sp_front_read / sp_front_parse - a description file (JSON, see examples/fronts/) or its text;
+ *  `name` is used in messages. Unknown members are refused by name, never ignored. */
+SP_NODISCARD sp_status sp_front_read(sp_error *err, sp_front **front, const char *path);
+SP_NODISCARD sp_status sp_front_parse(sp_error *err, sp_front **front, const char *text, size_t size,
+                                      const char *name);
+void sp_front_destroy(sp_front *front);
+
+/** sp_front_layout - the figures that other rooms need. */
+typedef struct sp_front_layout {
+    int sample_rate;      /* Hz */
+    double full_scale;    /* of the samples: 32768 ("int16") or 1 ("unit") */
+    size_t frame, step;   /* samples */
+    size_t bins;          /* K FFT bins used */
+    size_t bands;         /* M mel bands */
+    size_t features;      /* width of a feature row */
+} sp_front_layout;
+const sp_front_layout *sp_front_layout_of(const sp_front *front);
+
+/** sp_front_stages - the list, in order; the first stage reads one frame of samples.
+ *  FSDD: spectrum (pre-emphasis, window and real DFT composed: re rows then im rows, [2K, frame]),
+ *  power (square), mel ([M, 2K], bias = floor), log. */
+const sp_stage *sp_front_stages(const sp_front *front, size_t *count);
+
+/** sp_front_padded / sp_front_frames - length of the clip with its zero padding, and the number of
+ *  frames T; T = 0 when the clip is too short for one frame. The one rule for all rooms. */
+size_t sp_front_padded(const sp_front *front, size_t n);
+size_t sp_front_frames(const sp_front *front, size_t n);
+
+/** sp_front_run - the concrete path.
+ *  O features [T, features]
+ *  I samples  [n] in units of layout.full_scale
+ *  A clip too short for one frame is SP_E_MISMATCH with both lengths. Thread-safe. */
+SP_NODISCARD sp_status sp_front_run(sp_error *err, const sp_front *front, double *features,
+                                    const double *samples, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

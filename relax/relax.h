@@ -1,0 +1,143 @@
+/* Sound linear bounds of one scalar function or one product on a box, and of the front end on a noise set.
+ *
+ * Contract of every bound here: the doubles that are returned satisfy the inequality in REAL arithmetic
+ * for every point of the domain. Rounding made on the way is covered inside the returned constants.
+ * A domain that is not finite or not ordered gives "no information" (constants -inf / +inf). */
+#ifndef SP_RELAX_RELAX_H
+#define SP_RELAX_RELAX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "audio/audio.h"
+#include "base/interval.h"
+#include "base/status.h"
+#include "preprocess/preprocess.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- one variable ---- */
+
+/** sp_line - w x + c. */
+typedef struct sp_line {
+    double w, c;
+} sp_line;
+
+/** sp_line_pair - lower(x) <= f(x) <= upper(x) on the domain. */
+typedef struct sp_line_pair {
+    sp_line lower, upper;
+} sp_line_pair;
+
+/* Ranges: the smallest interval that we can prove to contain f(x). */
+sp_iv sp_sigmoid_range(sp_iv x);
+sp_iv sp_tanh_range(sp_iv x);
+sp_iv sp_square_range(sp_iv x);
+sp_iv sp_log_range(sp_iv x); /* x.lo > 0 */
+
+/** sp_sigmoid_lines / sp_tanh_lines - lines of least gap at the anchor m in [x.lo, x.hi].
+ *  Source: math/planes.md 6; the three cases of DeepCert (seed 003) are up to 3.7 times looser. */
+sp_line_pair sp_sigmoid_lines(sp_iv x, double m);
+sp_line_pair sp_tanh_lines(sp_iv x, double m);
+/** sp_relu_lines - upper: chord; lower: slope 0 or 1, whichever has the smaller area (DeepPoly). */
+sp_line_pair sp_relu_lines(sp_iv x);
+/** sp_square_lines_r2 / sp_log_lines_r2 - every case of R2's figure 4 (seed 000, section 4). */
+sp_line_pair sp_square_lines_r2(sp_iv x);
+sp_line_pair sp_log_lines_r2(sp_iv x); /* x.lo > 0 */
+
+/* ---- products of two variables ---- */
+
+typedef enum {
+    SP_PRODUCT_SIGMOID_TANH, /* f1 = sigma(x) tanh(y) */
+    SP_PRODUCT_SIGMOID_ID    /* f2 = sigma(x) y */
+} sp_product;
+
+typedef struct sp_box {
+    sp_iv x, y;
+} sp_box;
+
+/** sp_plane - a x + b y + c. */
+typedef struct sp_plane {
+    double a, b, c;
+} sp_plane;
+
+typedef struct sp_plane_pair {
+    sp_plane lower, upper;
+} sp_plane_pair;
+
+/** sp_product_value - f(x, y) by libm, for tests, anchors and sampling. */
+double sp_product_value(sp_product f, double x, double y);
+/** sp_product_range - the range of f on the box by intervals. */
+sp_iv sp_product_range(sp_product f, sp_box box);
+
+/** sp_plane_offset - the largest c (less its rounding margin) with a x + b y + c <= f on the box.
+ *  Closed form over at most 9 candidates: math/planes.md 1 and 7; R2's Eq 4-10 hold misprints, see there. */
+double sp_plane_offset(sp_product f, sp_box box, double a, double b);
+/** sp_plane_offset_upper - the least c with a x + b y + c >= f on the box. */
+double sp_plane_offset_upper(sp_product f, sp_box box, double a, double b);
+
+/** sp_plane_lower / sp_plane_upper - the supporting plane of f's convex (concave) envelope at the anchor
+ *  (px, py), clamped into the box, to the relative gap `tolerance` (1e-3 is the project's choice).
+ *  Sound for any anchor and tolerance. Source: math/planes.md 3 (exchange), 1-D family for f2. */
+sp_plane sp_plane_lower(sp_product f, sp_box box, double px, double py, double tolerance);
+sp_plane sp_plane_upper(sp_product f, sp_box box, double px, double py, double tolerance);
+/** sp_plane_static - both planes at the static anchors of math/planes.md 4. */
+sp_plane_pair sp_plane_static(sp_product f, sp_box box);
+/** sp_plane_interval - constant planes: the range. */
+sp_plane_pair sp_plane_interval(sp_product f, sp_box box);
+
+/** sp_plane_r2_lp - R2's planes: 100 uniform points, LP by GLPK, exact offset (seed 000, Eq 2 and step 2).
+ *  The points depend on `seed` only (fixed per product, so results do not depend on threads).
+ *  SP_E_SOLVER when GLPK fails: *planes are then the constant planes. Thread-safe. */
+SP_NODISCARD sp_status sp_plane_r2_lp(sp_error *err, sp_plane_pair *planes, sp_product f, sp_box box,
+                                      uint64_t seed);
+
+/* ---- the front end ---- */
+
+typedef enum {
+    SP_FRONT_INTERVAL, /* boxes of every stage only */
+    SP_FRONT_R2,       /* R2: one box per FFT bin, frames independent (seed 000, section 4) */
+    SP_FRONT_JOINT     /* one quadratic form per band, one sample vector for all frames (math/frontend.md) */
+} sp_front_rule;
+
+/** sp_front_forms - what depends on the front end only: quadratic forms Q_m of the bands, the diagonals
+ *  D_m >= Q_m (proved by Cholesky with Rump's criterion), norms. Made once, shared by clips and threads. */
+typedef struct sp_front_forms sp_front_forms;
+SP_NODISCARD sp_status sp_front_forms_create(sp_error *err, sp_front_forms **forms,
+                                             const sp_front *front, sp_front_rule rule);
+void sp_front_forms_destroy(sp_front_forms *forms);
+
+/** sp_front_bound - lines that bound every feature by linear forms of the perturbation d.
+ *  For every d of the noise set, in real arithmetic, with d_t = d[t step .. t step + frame):
+ *    lo_w[t,m] (form[t, lo_form + m] . d_t) + lo_c[t,m] <= feature[t,m](s + d)
+ *    feature[t,m](s + d) <= up_w[t,m] (form[t, up_form + m] . d_t) + up_c[t,m]
+ *  and lo[t,m] <= feature[t,m](s + d) <= hi[t,m]. Slopes are >= 0. */
+typedef struct sp_front_bound {
+    sp_front_rule rule;
+    size_t frames, bands, frame, step; /* T, M, samples, samples */
+    size_t padded;                     /* length of the padded sample vector */
+    bool joint;      /* true: frames share the samples where they overlap; false: independent frames */
+    size_t forms;    /* linear forms per frame: 0 (interval), M (joint), 2 M (R2) */
+    size_t lo_form, up_form;
+    double *form;    /* [T, forms, frame] */
+    double *form_max;/* [T, forms] >= max over the set of |form . d_t| */
+    double *lo_w, *lo_c, *up_w, *up_c; /* [T, M]; interval rule: slopes are 0 */
+    double *lo, *hi; /* [T, M] */
+    double *radius;  /* [padded] the set's box; 0 on padding */
+    const sp_noise *noise; /* borrowed: the set itself, valid while the caller's problem is */
+    double *memory;  /* owned: all arrays above */
+} sp_front_bound;
+
+/** sp_front_bound_create - bounds of the features of a clip under a noise set.
+ *  SP_E_MISMATCH for a clip shorter than a frame; SP_E_NONFINITE for radii that overflow the stages. */
+SP_NODISCARD sp_status sp_front_bound_create(sp_error *err, sp_front_bound *bound,
+                                             const sp_front_forms *forms, const double *samples,
+                                             size_t n, const sp_noise *noise);
+void sp_front_bound_clear(sp_front_bound *bound);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
