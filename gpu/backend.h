@@ -59,7 +59,7 @@ void sp_gpu_line_back(size_t rows, size_t n, const double *w, size_t ldw, const 
 void sp_gpu_affine_bias(size_t rows, size_t k, const double *a, size_t lda, const double *b,
                         const double *omega, double *bias, double *mass);
 
-/** sp_gpu_box_support - out[r] = sum_i |c[r,i]| radius[i], i < n, in a fixed order. */
+/** sp_gpu_box_support - out[r] += sum_i |c[r,i]| radius[i], i < n, in a fixed order. */
 void sp_gpu_box_support(size_t rows, size_t n, const double *c, size_t ldc, const double *radius,
                         double *out);
 

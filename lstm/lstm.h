@@ -83,6 +83,9 @@ void sp_bounds_destroy(sp_bounds *bounds);
 SP_NODISCARD sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
                                       const double *weight, size_t rows);
 
+/** sp_bounds_flops - floating point operations of the matrix products done so far (2 m n k each). */
+double sp_bounds_flops(const sp_bounds *bounds);
+
 /* Read access for tests, reports and later stages. Steps t < T, layers as in the net (for layers at and
  * behind the readout t must be T-1). */
 /** sp_bounds_layer_box - ReLU: boxes of its input [out]; LSTM: of the gate pre-activations [4 out];

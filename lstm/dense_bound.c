@@ -1,0 +1,47 @@
+// Affine and ReLU layers at one step: boxes, and the lines of the ReLU.
+#include "lstm/impl.h"
+
+#include <math.h>
+
+void sp_input_box(const sp_bounds *bounds, size_t t, size_t layer, const double **lo,
+                  const double **hi) {
+    if (layer == 0) {
+        *lo = bounds->front->lo + t * bounds->front->bands;
+        *hi = bounds->front->hi + t * bounds->front->bands;
+    } else {
+        const sp_state *below = sp_state_at(bounds, t, layer - 1);
+        *lo = below->out_lo;
+        *hi = below->out_hi;
+    }
+}
+
+void sp_affine_bound(sp_bounds *bounds, size_t t, size_t layer) {
+    const sp_layer *at = &bounds->net->layer[layer];
+    sp_state *state = sp_state_at(bounds, t, layer);
+    const double *lo, *hi;
+    sp_input_box(bounds, t, layer, &lo, &hi);
+    sp_affine_interval(at->out, at->in, at->weight, lo, hi, 0, NULL, NULL, NULL, at->bias, state->out_lo,
+                       state->out_hi, state->omega);
+}
+
+void sp_relu_bound(sp_bounds *bounds, size_t t, size_t layer) {
+    const size_t n = bounds->net->layer[layer].out;
+    sp_state *state = sp_state_at(bounds, t, layer);
+    const double *lo, *hi;
+    sp_input_box(bounds, t, layer, &lo, &hi);
+    if (bounds->options.planes != SP_PLANES_INTERVAL) {
+        sp_box_rows(bounds, SP_START_OUTPUT, t, layer == 0 ? SP_NO_LAYER : layer - 1, n, lo, hi,
+                    state->in_lo, state->in_hi);
+    }
+    for (size_t j = 0; j < n; j++) {
+        const sp_iv x = bounds->options.planes == SP_PLANES_INTERVAL
+                            ? sp_iv_make(lo[j], hi[j])
+                            : sp_iv_make(state->in_lo[j], state->in_hi[j]);
+        const sp_line_pair line = sp_relu_lines(x);
+        state->in_lo[j] = x.lo;
+        state->in_hi[j] = x.hi;
+        state->out_lo[j] = fmax(0.0, x.lo);
+        state->out_hi[j] = fmax(0.0, x.hi);
+        sp_lines_set(&state->lines, j, line, sp_iv_mag(x));
+    }
+}
