@@ -32,6 +32,8 @@ typedef struct sp_net {
     size_t layers, readout;
     size_t features; /* input width */
     size_t classes;  /* output width C */
+    size_t steps;    /* the number of steps that it takes; 0: any */
+    bool readout_set; /* by sp_net_set_readout */
 } sp_net;
 
 /** sp_net_init - an empty net that reads `features` numbers per step. */
@@ -48,7 +50,8 @@ SP_NODISCARD sp_status sp_net_add_lstm(sp_error *err, sp_net *net, size_t hidden
 void sp_net_set_readout(sp_net *net);
 
 /** sp_net_run - the concrete forward pass: logits [classes] of features [steps, features].
- *  SP_E_NONFINITE when a logit is not finite. Thread-safe. */
+ *  SP_E_NONFINITE when a feature, a pre-activation, a cell or a logit is not finite; SP_E_MISMATCH for
+ *  no steps at all or a number of steps that the net does not take. Thread-safe. */
 SP_NODISCARD sp_status sp_net_run(sp_error *err, const sp_net *net, double *logits,
                                   const double *features, size_t steps);
 
