@@ -36,7 +36,7 @@ LIBS := $(call pkg,--libs,sndfile,-lsndfile) $(call pkg,--libs,samplerate,-lsamp
 CLI_LIBS := $(call pkg,--libs,popt,-lpopt)
 CMOCKA_LIBS := $(call pkg,--libs,cmocka,-lcmocka)
 
-COMPILE_FLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -fPIC -pthread $(OPTIMISE) $(ARCH) $(FLOATING) \
+COMPILE_FLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -fPIC -pthread -fopenmp-simd $(OPTIMISE) $(ARCH) $(FLOATING) \
   $(WARNINGS) $(SANITIZE) $(CFLAGS)
 CONFIGURATION := $(shell printf '%s' '$(CC) $(CPPFLAGS) $(COMPILE_FLAGS) $(LDFLAGS)' | cksum | cut -d' ' -f1)
 B := build/$(CONFIGURATION)

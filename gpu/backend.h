@@ -49,7 +49,7 @@ typedef struct sp_gpu_lines {
     double *mass;  /* [ld] >= max over both lines and the domain of |w x| + |c| */
 } sp_gpu_lines;
 
-/** sp_gpu_line_back - the same for scalar functions: x = w slope, bias += sum w c. x may be w.
+/** sp_gpu_line_back - the same for scalar functions: x = w slope, bias += sum w c.
  *  split true: lower and upper slopes go to different columns: coefficients >= 0 to x[., j], the others
  *  to x[., n + j] (front ends whose lower and upper lines read different forms). */
 void sp_gpu_line_back(size_t rows, size_t n, const double *w, size_t ldw, const sp_gpu_lines *lines,

@@ -1,13 +1,10 @@
-// The CPU backend: matrix products by OpenBLAS on the calling thread, the rest in loops whose inner
-// eight lanes the compiler maps to vector registers. Sums run in eight lanes, added pairwise at the end.
+// The CPU backend: matrix products by OpenBLAS on the calling thread, the rest in vector loops. A sum is
+// split over the lanes of a register, the same way for every row and any number of threads.
 #include "gpu/backend.h"
 
 #include <cblas.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
-
-enum { LANES = 8 };
 
 void sp_gpu_init(void) {
     openblas_set_num_threads(1);
@@ -30,42 +27,27 @@ void sp_gpu_gemm(size_t m, size_t n, size_t k, const double *a, size_t lda, cons
                 (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
 }
 
-static double sum_lanes(const double *lane) {
-    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
-}
-
 /* One row of sp_gpu_product_back; `add` is a constant at each call, so two loops are compiled. */
 static inline void product_row(size_t H, const double *SP_RESTRICT w, const sp_gpu_planes *planes,
-                               double *SP_RESTRICT x, double *SP_RESTRICT y, bool add, double *bias,
-                               double *mass) {
+                               double *SP_RESTRICT x, double *SP_RESTRICT y, bool add,
+                               double *SP_RESTRICT bias, double *SP_RESTRICT mass) {
     const double *SP_RESTRICT la = planes->a, *SP_RESTRICT ua = planes->a + planes->ld;
     const double *SP_RESTRICT lb = planes->b, *SP_RESTRICT ub = planes->b + planes->ld;
     const double *SP_RESTRICT lc = planes->c, *SP_RESTRICT uc = planes->c + planes->ld;
     const double *SP_RESTRICT pm = planes->mass;
-    double sum[LANES] = {0}, absolute[LANES] = {0};
-    size_t j = 0;
-    for (; j + LANES <= H; j += LANES) {
-        for (size_t i = 0; i < LANES; i++) {
-            const double v = w[j + i];
-            const bool lower = v >= 0.0;
-            x[j + i] = v * (lower ? la[j + i] : ua[j + i]);
-            const double vb = v * (lower ? lb[j + i] : ub[j + i]);
-            y[j + i] = add ? y[j + i] + vb : vb;
-            sum[i] += v * (lower ? lc[j + i] : uc[j + i]);
-            absolute[i] += fabs(v) * pm[j + i];
-        }
-    }
-    for (size_t i = 0; j < H; j++, i++) {
+    double sum = 0.0, absolute = 0.0;
+#pragma omp simd reduction(+ : sum, absolute)
+    for (size_t j = 0; j < H; j++) {
         const double v = w[j];
-        const bool lower = v >= 0.0;
-        x[j] = v * (lower ? la[j] : ua[j]);
-        const double vb = v * (lower ? lb[j] : ub[j]);
+        const double a_lo = la[j], a_up = ua[j], b_lo = lb[j], b_up = ub[j], c_lo = lc[j], c_up = uc[j];
+        x[j] = v * (v >= 0.0 ? a_lo : a_up);
+        const double vb = v * (v >= 0.0 ? b_lo : b_up);
         y[j] = add ? y[j] + vb : vb;
-        sum[i] += v * (lower ? lc[j] : uc[j]);
-        absolute[i] += fabs(v) * pm[j];
+        sum += v * (v >= 0.0 ? c_lo : c_up);
+        absolute += fabs(v) * pm[j];
     }
-    *bias += sum_lanes(sum);
-    *mass += sum_lanes(absolute);
+    *bias += sum;
+    *mass += absolute;
 }
 
 void sp_gpu_product_back(size_t rows, size_t H, const double *w, size_t ldw,
@@ -80,66 +62,78 @@ void sp_gpu_product_back(size_t rows, size_t H, const double *w, size_t ldw,
     }
 }
 
+/* One row of sp_gpu_line_back: the biases, and the coefficients by one of the two loops below it. */
+static inline void line_row(size_t n, const double *SP_RESTRICT w, const sp_gpu_lines *lines,
+                            double *SP_RESTRICT bias, double *SP_RESTRICT mass) {
+    const double *SP_RESTRICT lc = lines->c, *SP_RESTRICT uc = lines->c + lines->ld;
+    const double *SP_RESTRICT lm = lines->mass;
+    double sum = 0.0, absolute = 0.0;
+#pragma omp simd reduction(+ : sum, absolute)
+    for (size_t j = 0; j < n; j++) {
+        const double v = w[j], c_lo = lc[j], c_up = uc[j];
+        sum += v * (v >= 0.0 ? c_lo : c_up);
+        absolute += fabs(v) * lm[j];
+    }
+    *bias += sum;
+    *mass += absolute;
+}
+
+static inline void line_slopes(size_t n, const double *w, const sp_gpu_lines *lines, double *x) {
+    const double *lw = lines->w, *uw = lines->w + lines->ld;
+#pragma omp simd
+    for (size_t j = 0; j < n; j++) {
+        const double v = w[j], w_lo = lw[j], w_up = uw[j];
+        x[j] = v * (v >= 0.0 ? w_lo : w_up);
+    }
+}
+
+static inline void line_slopes_split(size_t n, const double *w, const sp_gpu_lines *lines, double *x) {
+    const double *lw = lines->w, *uw = lines->w + lines->ld;
+#pragma omp simd
+    for (size_t j = 0; j < n; j++) {
+        const double v = w[j], lower = v * lw[j], upper = v * uw[j];
+        x[j] = v >= 0.0 ? lower : 0.0;
+        x[n + j] = v >= 0.0 ? 0.0 : upper;
+    }
+}
+
 void sp_gpu_line_back(size_t rows, size_t n, const double *w, size_t ldw, const sp_gpu_lines *lines,
                       bool split, double *x, size_t ldx, double *bias, double *mass) {
-    const double *lw = lines->w, *uw = lines->w + lines->ld;
-    const double *lc = lines->c, *uc = lines->c + lines->ld;
     for (size_t r = 0; r < rows; r++) {
         const double *wr = w + r * ldw; /* w[r,:] */
-        double *xr = x + r * ldx;       /* x[r,:] */
-        double sum[LANES] = {0}, absolute[LANES] = {0};
-        for (size_t j = 0; j < n; j++) {
-            const double v = wr[j];
-            const bool lower = v >= 0.0;
-            sum[j % LANES] += v * (lower ? lc[j] : uc[j]);
-            absolute[j % LANES] += fabs(v) * lines->mass[j];
-            if (split) {
-                xr[j] = lower ? v * lw[j] : 0.0;
-                xr[n + j] = lower ? 0.0 : v * uw[j];
-            } else {
-                xr[j] = v * (lower ? lw[j] : uw[j]);
-            }
+        line_row(n, wr, lines, bias + r, mass + r);
+        if (split) {
+            line_slopes_split(n, wr, lines, x + r * ldx);
+        } else {
+            line_slopes(n, wr, lines, x + r * ldx);
         }
-        bias[r] += sum_lanes(sum);
-        mass[r] += sum_lanes(absolute);
     }
 }
 
 void sp_gpu_affine_bias(size_t rows, size_t k, const double *a, size_t lda, const double *b,
                         const double *omega, double *bias, double *mass) {
     for (size_t r = 0; r < rows; r++) {
-        const double *ar = a + r * lda; /* a[r,:] */
-        double sum[LANES] = {0}, absolute[LANES] = {0};
-        size_t j = 0;
-        for (; j + LANES <= k; j += LANES) {
-            for (size_t i = 0; i < LANES; i++) {
-                sum[i] += ar[j + i] * b[j + i];
-                absolute[i] += fabs(ar[j + i]) * omega[j + i];
-            }
+        const double *SP_RESTRICT ar = a + r * lda; /* a[r,:] */
+        double sum = 0.0, absolute = 0.0;
+#pragma omp simd reduction(+ : sum, absolute)
+        for (size_t j = 0; j < k; j++) {
+            sum += ar[j] * b[j];
+            absolute += fabs(ar[j]) * omega[j];
         }
-        for (size_t i = 0; j < k; j++, i++) {
-            sum[i] += ar[j] * b[j];
-            absolute[i] += fabs(ar[j]) * omega[j];
-        }
-        bias[r] += sum_lanes(sum);
-        mass[r] += sum_lanes(absolute);
+        bias[r] += sum;
+        mass[r] += absolute;
     }
 }
 
 void sp_gpu_box_support(size_t rows, size_t n, const double *c, size_t ldc, const double *radius,
                         double *out) {
     for (size_t r = 0; r < rows; r++) {
-        const double *cr = c + r * ldc; /* c[r,:] */
-        double sum[LANES] = {0};
-        size_t j = 0;
-        for (; j + LANES <= n; j += LANES) {
-            for (size_t i = 0; i < LANES; i++) {
-                sum[i] += fabs(cr[j + i]) * radius[j + i];
-            }
+        const double *SP_RESTRICT cr = c + r * ldc; /* c[r,:] */
+        double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
+        for (size_t j = 0; j < n; j++) {
+            sum += fabs(cr[j]) * radius[j];
         }
-        for (size_t i = 0; j < n; j++, i++) {
-            sum[i] += fabs(cr[j]) * radius[j];
-        }
-        out[r] += sum_lanes(sum);
+        out[r] += sum;
     }
 }

@@ -209,7 +209,8 @@ void sp_lines_set(sp_gpu_lines *lines, size_t j, sp_line_pair pair, double x) {
     lines->c[j] = pair.lower.c;
     lines->w[lines->ld + j] = pair.upper.w;
     lines->c[lines->ld + j] = pair.upper.c;
-    lines->mass[j] = sp_above(sp_above(fmax(lower, upper)));
+    const double mass = fmax(lower, upper);
+    lines->mass[j] = mass > 0.0 ? sp_above(sp_above(mass)) : mass; // 0 is exact, and not subnormal
 }
 
 void sp_planes_set(sp_gpu_planes *planes, size_t j, sp_plane_pair pair, double x, double y) {

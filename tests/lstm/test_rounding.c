@@ -1,0 +1,231 @@
+/* The running error term: the same back-substitution with the same planes in Arb at 256 bits must give a
+ * bound that is not below the double one, and that differs by no more than the error term printed. */
+#include "tests/lstm/toy.h"
+
+#include <arb.h>
+
+#include "lstm/impl.h"
+
+enum { PRECISION = 256, WIDEST = 64 };
+
+/* One row of coefficients, in exact arithmetic as far as 256 bits go. */
+typedef struct sp_form {
+    arb_struct h[4][WIDEST]; /* on h_t of each LSTM layer, kept for the step below */
+    arb_struct c[4][WIDEST];
+    arb_struct x[WIDEST]; /* on the output of the layer at hand */
+    arb_struct gate[4 * WIDEST], sample[256];
+    arb_t bias;
+} sp_form;
+
+static void form_init(sp_form *f) {
+    for (size_t i = 0; i < 4 * WIDEST; i++) {
+        arb_init(&f->h[0][0] + i);
+        arb_init(&f->c[0][0] + i);
+        arb_init(f->gate + i);
+        arb_init(f->sample + i);
+    }
+    for (size_t i = 0; i < WIDEST; i++) {
+        arb_init(f->x + i);
+    }
+    arb_init(f->bias);
+}
+
+static void form_clear(sp_form *f) {
+    for (size_t i = 0; i < 4 * WIDEST; i++) {
+        arb_clear(&f->h[0][0] + i);
+        arb_clear(&f->c[0][0] + i);
+        arb_clear(f->gate + i);
+        arb_clear(f->sample + i);
+    }
+    for (size_t i = 0; i < WIDEST; i++) {
+        arb_clear(f->x + i);
+    }
+    arb_clear(f->bias);
+}
+
+static void add_scaled(arb_t sum, const arb_t a, double b) {
+    arb_t factor;
+    arb_init(factor);
+    arb_set_d(factor, b);
+    arb_addmul(sum, a, factor, PRECISION);
+    arb_clear(factor);
+}
+
+/* w * product -> its inputs and the bias. */
+static void product(sp_form *f, const arb_t w, const sp_gpu_planes *planes, size_t j, arb_t x, arb_t y) {
+    const size_t at = (arb_is_negative(w) ? planes->ld : 0) + j;
+    arb_t copy;
+    arb_init(copy);
+    arb_set(copy, w);
+    arb_zero(x);
+    add_scaled(x, copy, planes->a[at]);
+    add_scaled(y, copy, planes->b[at]);
+    add_scaled(f->bias, copy, planes->c[at]);
+    arb_clear(copy);
+}
+
+/* x := x W, with `rows` coefficients in `in`. */
+static void matrix(arb_struct *out, const arb_struct *in, size_t rows, size_t columns, const double *W) {
+    arb_struct *sum = _arb_vec_init((slong)columns);
+    for (size_t k = 0; k < rows; k++) {
+        for (size_t j = 0; j < columns; j++) {
+            add_scaled(sum + j, in + k, W[k * columns + j]);
+        }
+    }
+    for (size_t j = 0; j < columns; j++) {
+        arb_set(out + j, sum + j);
+    }
+    _arb_vec_clear(sum, (slong)columns);
+}
+
+static void lstm_layer(sp_form *f, const sp_layer *layer, const sp_state *state, size_t slot, size_t t) {
+    const size_t H = layer->out;
+    arb_t hidden, cell;
+    arb_init(hidden);
+    arb_init(cell);
+    for (size_t j = 0; j < H; j++) {
+        arb_add(hidden, f->x + j, &f->h[slot][j], PRECISION);
+        arb_set(cell, &f->c[slot][j]);
+        product(f, hidden, &state->oc, j, f->gate + 3 * H + j, cell);
+        arb_zero(f->gate + 2 * H + j);
+        product(f, cell, &state->ig, j, f->gate + j, f->gate + 2 * H + j);
+        arb_zero(f->gate + H + j);
+        arb_zero(&f->c[slot][j]);
+        if (t > 0) {
+            product(f, cell, &state->fc, j, f->gate + H + j, &f->c[slot][j]);
+        }
+    }
+    for (size_t k = 0; k < 4 * H; k++) {
+        add_scaled(f->bias, f->gate + k, layer->bias[k]);
+    }
+    matrix(&f->h[slot][0], f->gate, 4 * H, H, layer->recurrent);
+    matrix(f->x, f->gate, 4 * H, layer->in, layer->weight);
+    arb_clear(hidden);
+    arb_clear(cell);
+}
+
+static void line(sp_form *f, size_t n, const sp_gpu_lines *lines, size_t *chosen) {
+    for (size_t j = 0; j < n; j++) {
+        const bool upper = arb_is_negative(f->x + j);
+        const size_t at = (upper ? lines->ld : 0) + j;
+        arb_t w;
+        arb_init(w);
+        arb_set(w, f->x + j);
+        arb_zero(f->x + j);
+        add_scaled(f->x + j, w, lines->w[at]);
+        add_scaled(f->bias, w, lines->c[at]);
+        chosen[j] = upper;
+        arb_clear(w);
+    }
+}
+
+static void features(sp_form *f, const sp_bounds *bounds, size_t t, arb_t support) {
+    const sp_front_bound *front = bounds->front;
+    size_t upper[WIDEST];
+    line(f, front->bands, &bounds->line[t], upper);
+    for (size_t i = 0; i < front->frame; i++) {
+        arb_struct *sample = f->sample + t * (front->joint ? front->step : front->frame) + i;
+        for (size_t m = 0; m < front->bands; m++) {
+            const size_t form = upper[m] ? front->up_form + m : front->lo_form + m;
+            add_scaled(sample, f->x + m, front->form[(t * front->forms + form) * front->frame + i]);
+        }
+    }
+    if (t == 0) {
+        arb_t a;
+        arb_init(a);
+        for (size_t i = 0; i < 256; i++) {
+            arb_abs(a, f->sample + i);
+            add_scaled(support, a, front->radius[0]); // one radius everywhere in the toy
+        }
+        arb_clear(a);
+    }
+}
+
+/* The exact lower bound of one row with the planes of `bounds`. */
+static void bound_in_arb(arb_t result, const sp_bounds *bounds, const double *row) {
+    const sp_net *net = bounds->net;
+    sp_form *f = malloc(sizeof *f);
+    arb_t support;
+    assert_non_null(f);
+    form_init(f);
+    arb_init(support);
+    for (size_t k = 0; k < net->classes; k++) {
+        arb_set_d(f->x + k, row[k]);
+    }
+    for (size_t t = bounds->front->frames; t-- > 0;) {
+        size_t slot = 0, slots = 0;
+        for (size_t l = 0; l < net->layers; l++) {
+            slots += net->layer[l].kind == SP_LAYER_LSTM;
+        }
+        slot = slots;
+        bool live = t + 1 == bounds->front->frames;
+        for (size_t l = net->layers; l-- > 0;) {
+            const sp_layer *layer = &net->layer[l];
+            const sp_state *state = sp_state_at(bounds, t, l);
+            size_t upper[WIDEST];
+            if (layer->kind == SP_LAYER_LSTM) {
+                if (!live) {
+                    _arb_vec_zero(f->x, WIDEST);
+                }
+                live = true;
+                lstm_layer(f, layer, state, --slot, t);
+            } else if (live && layer->kind == SP_LAYER_RELU) {
+                line(f, layer->out, &state->lines, upper);
+            } else if (live) {
+                for (size_t k = 0; k < layer->out; k++) {
+                    add_scaled(f->bias, f->x + k, layer->bias[k]);
+                }
+                matrix(f->x, f->x, layer->out, layer->in, layer->weight);
+            }
+        }
+        features(f, bounds, t, support);
+    }
+    arb_sub(result, f->bias, support, PRECISION);
+    arb_clear(support);
+    form_clear(f);
+    free(f);
+}
+
+static void error_term_covers_rounding(void **state) {
+    (void)state;
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed());
+    double worst = 0.0;
+    for (size_t i = 0; i < (sp_test_long() ? 200 : 20); i++) {
+        sp_toy_shape shape = toy_shape(&rng);
+        shape.hidden = 1 + shape.hidden % 8;
+        const double row[8] = {1.0, -1.0, 0.3};
+        const sp_bounds_options options = {SP_PLANES_STATIC, 0.0};
+        sp_toy toy;
+        sp_bounds *bounds;
+        double lower, error;
+        arb_t exact, low;
+        toy_init(&toy, sp_test_seed() + i, &shape);
+        assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
+        sp_backsub(bounds, &lower, &error, SP_START_OUTPUT, shape.frames - 1, toy.net.layers - 1, row,
+                   shape.classes, 1);
+        arb_init(exact);
+        arb_init(low);
+        bound_in_arb(exact, bounds, row);
+        arb_set_d(low, lower);
+        if (!arb_le(low, exact)) {
+            fail_msg("seed %zu: the double bound %a lies above the exact one", i, lower);
+        }
+        arb_sub(exact, exact, low, PRECISION);
+        const double gap = arf_get_d(arb_midref(exact), ARF_RND_UP);
+        if (!(gap <= 2.5 * error)) {
+            fail_msg("seed %zu: gap %g, error term %g", i, gap, error);
+        }
+        worst = fmax(worst, error / (1.0 + fabs(lower)));
+        arb_clear(exact);
+        arb_clear(low);
+        sp_bounds_destroy(bounds);
+        toy_clear(&toy);
+    }
+    print_message("largest error term relative to the bound: %.2g\n", worst);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(error_term_covers_rounding)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,192 @@
+/* Random networks behind a toy front end whose features are known exactly, for the tests of lstm/.
+ * feature[t,m](d) = base + form . d_t + wiggle sin(5 form . d_t + phase), bounded by the lines that a
+ * front end would hand over. */
+#ifndef SP_TESTS_LSTM_TOY_H
+#define SP_TESTS_LSTM_TOY_H
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lstm/lstm.h"
+#include "tests/support/support.h"
+
+typedef struct sp_toy {
+    sp_net net;
+    sp_front_bound front;
+    sp_noise noise;
+    double *base, *wiggle, *phase; /* [T, M] */
+} sp_toy;
+
+typedef struct sp_toy_shape {
+    size_t frames, bands, frame, step;
+    size_t dense;    /* width of a dense-ReLU layer before the LSTMs; 0: none */
+    size_t lstms, hidden;
+    size_t head;     /* width of a dense-ReLU layer behind the readout; 0: none */
+    size_t classes;
+    bool joint, split;
+    double eps, wiggle, scale; /* radius, nonlinearity of the features, size of the weights */
+} sp_toy_shape;
+
+static inline double *toy_random(sp_rng *rng, size_t n, double scale) {
+    double *a = malloc((n > 0 ? n : 1) * sizeof *a);
+    assert_non_null(a);
+    for (size_t i = 0; i < n; i++) {
+        a[i] = sp_rng_uniform(rng, -scale, scale);
+    }
+    return a;
+}
+
+static inline void toy_affine(sp_rng *rng, sp_net *net, size_t in, size_t out, double scale) {
+    double *w = toy_random(rng, in * out, scale), *b = toy_random(rng, out, 0.5);
+    assert_int_equal(sp_net_add_affine(NULL, net, out, w, b), SP_OK);
+    free(w);
+    free(b);
+}
+
+static inline void toy_net(sp_rng *rng, sp_net *net, const sp_toy_shape *s) {
+    sp_net_init(net, s->bands);
+    size_t width = s->bands;
+    if (s->dense > 0) {
+        toy_affine(rng, net, width, s->dense, s->scale);
+        assert_int_equal(sp_net_add_relu(NULL, net), SP_OK);
+        width = s->dense;
+    }
+    for (size_t l = 0; l < s->lstms; l++) {
+        const size_t H = s->hidden;
+        double *w = toy_random(rng, 4 * H * width, s->scale);
+        double *r = toy_random(rng, 4 * H * H, s->scale), *b = toy_random(rng, 4 * H, 1.0);
+        assert_int_equal(sp_net_add_lstm(NULL, net, H, w, r, b), SP_OK);
+        free(w);
+        free(r);
+        free(b);
+        width = H;
+    }
+    sp_net_set_readout(net);
+    if (s->head > 0) {
+        toy_affine(rng, net, width, s->head, 1.0);
+        assert_int_equal(sp_net_add_relu(NULL, net), SP_OK);
+        width = s->head;
+    }
+    toy_affine(rng, net, width, s->classes, 1.0);
+}
+
+static inline void toy_front(sp_rng *rng, sp_toy *toy, const sp_toy_shape *s) {
+    const size_t T = s->frames, M = s->bands, L = s->frame, forms = s->split ? 2 * M : M;
+    const size_t padded = (T - 1) * s->step + L;
+    toy->base = toy_random(rng, T * M, 1.0);
+    toy->wiggle = toy_random(rng, T * M, 1.0);
+    toy->phase = toy_random(rng, T * M, 3.0);
+    assert_int_equal(sp_noise_box(NULL, &toy->noise, padded, s->eps), SP_OK);
+    sp_front_bound *f = &toy->front;
+    *f = (sp_front_bound){.rule = s->joint ? SP_FRONT_JOINT : SP_FRONT_R2, .frames = T, .bands = M,
+                          .frame = L, .step = s->step, .padded = padded, .joint = s->joint,
+                          .forms = forms, .lo_form = 0, .up_form = s->split ? M : 0,
+                          .noise = &toy->noise};
+    const size_t total = T * forms * L + T * forms + 6 * T * M + padded;
+    double *p = f->memory = calloc(total, sizeof *p);
+    assert_non_null(p);
+    f->form = p, p += T * forms * L;
+    f->form_max = p, p += T * forms;
+    f->lo_w = p, p += T * M;
+    f->lo_c = p, p += T * M;
+    f->up_w = p, p += T * M;
+    f->up_c = p, p += T * M;
+    f->lo = p, p += T * M;
+    f->hi = p, p += T * M;
+    f->radius = p;
+    for (size_t i = 0; i < padded; i++) {
+        f->radius[i] = s->eps;
+    }
+    for (size_t i = 0; i < T * M; i++) {
+        const size_t t = i / M, m = i % M;
+        double *form = f->form + (t * forms + m) * L, sum = 0.0, extra = 0.0;
+        for (size_t k = 0; k < L; k++) {
+            form[k] = sp_rng_uniform(rng, -1.0, 1.0);
+            sum += fabs(form[k]) * s->eps;
+        }
+        toy->wiggle[i] = s->wiggle * fabs(toy->wiggle[i]);
+        f->form_max[t * forms + m] = sum * (1.0 + 1e-14);
+        if (s->split) {
+            double *upper = form + M * L, upper_sum = 0.0;
+            for (size_t k = 0; k < L; k++) {
+                const double shift = sp_rng_uniform(rng, -0.2, 0.2);
+                upper[k] = 0.5 * (form[k] + shift); /* the upper line has slope 2 */
+                extra += fabs(2.0 * upper[k] - form[k]) * s->eps;
+                upper_sum += fabs(upper[k]) * s->eps;
+            }
+            f->form_max[t * forms + M + m] = upper_sum * (1.0 + 1e-14);
+        }
+        f->lo_w[i] = 1.0;
+        f->up_w[i] = s->split ? 2.0 : 1.0;
+        f->lo_c[i] = toy->base[i] - toy->wiggle[i] - 1e-14;
+        f->up_c[i] = toy->base[i] + toy->wiggle[i] + extra * (1.0 + 1e-13) + 1e-14;
+        f->lo[i] = f->lo_c[i] - sum * (1.0 + 1e-13);
+        f->hi[i] = toy->base[i] + toy->wiggle[i] + sum * (1.0 + 1e-13) + 1e-13;
+    }
+}
+
+static inline void toy_init(sp_toy *toy, uint64_t seed, const sp_toy_shape *shape) {
+    sp_rng rng;
+    sp_rng_init(&rng, seed);
+    memset(toy, 0, sizeof *toy);
+    toy_net(&rng, &toy->net, shape);
+    toy_front(&rng, toy, shape);
+}
+
+static inline void toy_clear(sp_toy *toy) {
+    sp_net_clear(&toy->net);
+    sp_noise_clear(&toy->noise);
+    free(toy->front.memory);
+    free(toy->base);
+    free(toy->wiggle);
+    free(toy->phase);
+}
+
+/* Length of a point of the noise set: one sample vector, or one vector per frame. */
+static inline size_t toy_point_size(const sp_toy *toy) {
+    const sp_front_bound *f = &toy->front;
+    return f->joint ? f->padded : f->frames * f->frame;
+}
+
+static inline void toy_features(const sp_toy *toy, const double *d, double *features) {
+    const sp_front_bound *f = &toy->front;
+    for (size_t i = 0; i < f->frames * f->bands; i++) {
+        const size_t t = i / f->bands, m = i % f->bands;
+        const double *form = f->form + (t * f->forms + m) * f->frame;
+        const double *dt = d + t * (f->joint ? f->step : f->frame);
+        double x = 0.0;
+        for (size_t k = 0; k < f->frame; k++) {
+            x += form[k] * dt[k];
+        }
+        features[i] = toy->base[i] + x + toy->wiggle[i] * sin(5.0 * x + toy->phase[i]);
+    }
+}
+
+/* A random shape with everything that the engine knows: layers, overlap, gaps, split forms. */
+static inline sp_toy_shape toy_shape(sp_rng *rng) {
+    sp_toy_shape s = {0};
+    s.lstms = 1 + sp_rng_below(rng, 3);
+    s.frames = 1 + sp_rng_below(rng, 8);
+    s.hidden = 1 + sp_rng_below(rng, 16);
+    s.bands = 1 + sp_rng_below(rng, 4);
+    s.frame = 2 + sp_rng_below(rng, 5);
+    s.step = 1 + sp_rng_below(rng, 7);
+    s.dense = sp_rng_below(rng, 3) > 0 ? 1 + sp_rng_below(rng, 9) : 0;
+    s.head = sp_rng_below(rng, 3) == 0 ? 1 + sp_rng_below(rng, 6) : 0;
+    s.classes = 2 + sp_rng_below(rng, 3);
+    s.joint = sp_rng_below(rng, 2) > 0;
+    s.split = sp_rng_below(rng, 2) > 0;
+    s.eps = pow(10.0, sp_rng_uniform(rng, -4.0, 0.0));
+    s.wiggle = sp_rng_below(rng, 2) > 0 ? 0.3 * s.eps : 0.0;
+    s.scale = sp_rng_uniform(rng, 0.2, 1.5);
+    return s;
+}
+
+#endif
