@@ -18,4 +18,16 @@
 #define SP_RESTRICT
 #endif
 
+/* SP_ASAN - whether the address sanitizer watches this build: arenas then have red zones. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SP_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SP_ASAN 1
+#endif
+#endif
+#ifndef SP_ASAN
+#define SP_ASAN 0
+#endif
+
 #endif

@@ -1,4 +1,5 @@
-/* Reading JSON with errors that name the place, and writing JSON lines. Only this module knows cJSON. */
+/* Reading JSON with errors that name the place, and writing JSON lines. Only this module knows
+ * cJSON. */
 #ifndef SP_BASE_JSON_H
 #define SP_BASE_JSON_H
 
@@ -14,7 +15,9 @@ extern "C" {
 /** sp_json - a node of a parsed text; NULL stands for "absent". */
 typedef struct sp_json sp_json;
 
-/** sp_json_parse - reads text[size]; errors give line and column. Destroy the root only. */
+/** sp_json_parse - reads text[size]; syntax errors give line and column. A member that appears
+ *  twice, a number beyond the range of a double and \u0000 are refused too. Destroy the root only.
+ *  Not thread-safe. */
 SP_NODISCARD sp_status sp_json_parse(sp_error *err, sp_json **root, const char *text, size_t size);
 void sp_json_destroy(sp_json *root);
 
@@ -35,7 +38,8 @@ SP_NODISCARD sp_status sp_json_only(sp_error *err, const sp_json *object, const 
 
 /* ---- writing: one object per line ---- */
 typedef struct sp_json_line sp_json_line;
-/** sp_json_line_create - an empty object; NULL only when memory is out (every other call accepts NULL). */
+/** sp_json_line_create - an empty object; NULL only when memory is out (every other call accepts
+ *  NULL). Texts are escaped; bytes that are not UTF-8 are replaced by U+FFFD. */
 sp_json_line *sp_json_line_create(void);
 void sp_json_line_text(sp_json_line *line, const char *key, const char *value);
 /** sp_json_line_number - shortest text that reads back to the same double; null when not finite. */
@@ -47,7 +51,8 @@ void sp_json_line_numbers(sp_json_line *line, const char *key, const double *val
 /** sp_json_line_rows - an array of `rows` arrays of `columns` numbers. */
 void sp_json_line_rows(sp_json_line *line, const char *key, const double *values, size_t rows,
                        size_t columns);
-/** sp_json_line_finish - the text without a newline (free it with free), and destroys the line. */
+/** sp_json_line_finish - the text without a newline (free it with free), and destroys the line.
+ *  NULL when memory ran out at any step. */
 char *sp_json_line_finish(sp_json_line *line);
 
 #ifdef __cplusplus

@@ -12,7 +12,7 @@ extern "C" {
 void sp_progress_begin(const char *what, size_t total);
 /** sp_progress_step - one item more is done. Thread-safe. */
 void sp_progress_step(void);
-/** sp_progress_clear - wipes the bar so that a line can be printed; the next step draws it again. */
+/** sp_progress_clear - wipes the bar so that a line can be printed; the next step draws it anew. */
 void sp_progress_clear(void);
 void sp_progress_end(void);
 

@@ -8,7 +8,8 @@
 extern "C" {
 #endif
 
-/* Families: 1-19 argument, 20-39 resource, 40-59 input and format, 60-79 numeric, 80-99 solver and device. */
+/* Families: 1-19 argument, 20-39 resource, 40-59 input and format, 60-79 numeric, 80-99 solver and
+ * device. */
 #define SP_STATUS_LIST(X)                                                                          \
     X(SP_OK, 0, "success")                                                                         \
     X(SP_E_ARGUMENT, 1, "invalid argument")                                                        \
@@ -33,17 +34,18 @@ typedef enum {
  *  Filled by the function that fails; a caller may prefix the place with sp_error_in. */
 typedef struct sp_error {
     sp_status code;
-    char text[512]; /* no trailing newline; control characters of the input are replaced by '?' */
+    char text[512]; /* valid UTF-8, no newline: control characters and stray bytes become '?' */
 } sp_error;
 
 /** sp_status_text - the general text of a code; never NULL. */
 const char *sp_status_text(sp_status code);
 
-/** sp_fail - fills *err (may be NULL) by a printf format and returns `code`. */
-sp_status sp_fail(sp_error *err, sp_status code, const char *format, ...)
-    SP_PRINTF(3, 4);
+/** sp_fail - fills *err (may be NULL) by a printf format and returns `code`. A text that is too
+ *  long ends in "...". The arguments may point into err->text. */
+sp_status sp_fail(sp_error *err, sp_status code, const char *format, ...) SP_PRINTF(3, 4);
 
-/** sp_error_in - prefixes err->text with "place: "; keeps the code and returns it. */
+/** sp_error_in - prefixes err->text with "place: "; keeps the code and returns it. Never SP_OK:
+ *  without a failure in *err, or without err, it returns SP_E_ARGUMENT. */
 sp_status sp_error_in(sp_error *err, const char *place);
 
 /** SP_TRY - evaluates an expression of type sp_status and returns it when it is not SP_OK. */
