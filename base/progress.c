@@ -1,0 +1,140 @@
+/* The progress bar: one line on the terminal of stderr, without escape sequences. */
+#include "base/progress.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum { LARGEST_WIDTH = 160, LARGEST_BAR = 40, LEAST_BAR = 5 };
+
+static struct {
+    pthread_mutex_t lock;
+    char what[48];
+    size_t total, done;
+    double start, drawn; // seconds of sp_clock_wall
+    size_t length;       // characters on the line now; 0: nothing
+    bool active;
+} bar = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* columns - of the terminal, less one so that the line never wraps. */
+static size_t columns(void) {
+    struct winsize size;
+    size_t width = 80;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+        width = size.ws_col;
+    }
+    return (width < LARGEST_WIDTH ? width : LARGEST_WIDTH) - 1;
+}
+
+/* put_time - "m:ss" or "h:mm:ss". */
+static void put_time(char *text, size_t size, double seconds) {
+    const double limit = 360000.0;
+    const long s = seconds >= 0.0 && seconds < limit ? (long)(seconds + 0.5) : -1;
+    if (s < 0) {
+        snprintf(text, size, "--:--");
+    } else if (s < 3600) {
+        snprintf(text, size, "%ld:%02ld", s / 60, s % 60);
+    } else {
+        snprintf(text, size, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    }
+}
+
+/* figures - "12/300   4%  0:12, 4:50 left". */
+static void figures(char *text, size_t size, double now) {
+    const double elapsed = now - bar.start;
+    const double share = (double)bar.done / (double)bar.total;
+    char past[32], left[32];
+    put_time(past, sizeof past, elapsed);
+    put_time(left, sizeof left, bar.done > 0 ? elapsed * (1.0 / share - 1.0) : -1.0);
+    snprintf(text, size, "%zu/%zu %3d%%  %s, %s left", bar.done, bar.total, (int)(100.0 * share),
+             past, left);
+}
+
+/* compose - at most `width` columns: the figures, and the bar and the name if they fit. */
+static void compose(char *line, size_t size, size_t width, double now) {
+    char numbers[96], cells[LARGEST_BAR + 4] = "";
+    figures(numbers, sizeof numbers, now);
+    const size_t name = strlen(bar.what), fixed = strlen(numbers) + (name > 0 ? name + 1 : 0);
+    if (fixed + LEAST_BAR + 4 <= width) {
+        size_t room = width - fixed - 4;
+        room = room < LARGEST_BAR ? room : LARGEST_BAR;
+        const size_t full = (size_t)((double)room * (double)bar.done / (double)bar.total);
+        cells[0] = '[';
+        memset(cells + 1, '.', room);
+        memset(cells + 1, '#', full < room ? full : room);
+        memcpy(cells + 1 + room, "] ", 3);
+    }
+    const bool named = fixed <= width && name > 0;
+    snprintf(line, size < width + 1 ? size : width + 1, "%s%s%s%s", named ? bar.what : "",
+             named ? " " : "", cells, numbers);
+}
+
+/* show - replaces the line on the terminal, blanks covering what the old one had more. */
+static void show(const char *line) {
+    const size_t length = strlen(line);
+    const size_t blanks = length < bar.length ? bar.length - length : 0;
+    fprintf(stderr, "\r%s%*s", line, (int)blanks, "");
+    if (length == 0) {
+        fputs("\r", stderr);
+    }
+    fflush(stderr);
+    bar.length = length;
+}
+
+static void draw(double now) {
+    char line[LARGEST_WIDTH + 1];
+    compose(line, sizeof line, columns(), now);
+    show(line);
+    bar.drawn = now;
+}
+
+void sp_progress_begin(const char *what, size_t total) {
+    pthread_mutex_lock(&bar.lock);
+    snprintf(bar.what, sizeof bar.what, "%s", what != NULL ? what : "");
+    bar.total = total;
+    bar.done = 0;
+    bar.length = 0;
+    bar.start = sp_clock_wall();
+    bar.active = total >= 2 && isatty(STDERR_FILENO) == 1;
+    if (bar.active) {
+        draw(bar.start);
+    }
+    pthread_mutex_unlock(&bar.lock);
+}
+
+void sp_progress_step(void) {
+    const double least_pause = 0.1;
+    pthread_mutex_lock(&bar.lock);
+    if (bar.active && bar.done < bar.total) {
+        bar.done++;
+        const double now = sp_clock_wall();
+        if (bar.length == 0 || bar.done == bar.total || now - bar.drawn >= least_pause) {
+            draw(now);
+        }
+    }
+    pthread_mutex_unlock(&bar.lock);
+}
+
+static void wipe(void) {
+    if (bar.active && bar.length > 0) {
+        show("");
+    }
+}
+
+void sp_progress_clear(void) {
+    pthread_mutex_lock(&bar.lock);
+    wipe();
+    pthread_mutex_unlock(&bar.lock);
+}
+
+void sp_progress_end(void) {
+    pthread_mutex_lock(&bar.lock);
+    wipe();
+    bar.active = false;
+    pthread_mutex_unlock(&bar.lock);
+}
