@@ -1,4 +1,4 @@
-/* Properties, methods and verdicts: what the command and the library offer. */
+/* Properties, methods, verdicts and their reports: what the command and the library offer. */
 #ifndef SP_CERTIFY_CERTIFY_H
 #define SP_CERTIFY_CERTIFY_H
 
@@ -53,11 +53,17 @@ typedef enum {
 } sp_verdict_kind;
 const char *sp_verdict_name(sp_verdict_kind kind);
 
+#define SP_VERDICT_KINDS 6
+
+/** SP_NO_LABEL - stands for a label or a prediction that is not known. */
+#define SP_NO_LABEL ((size_t)-1)
+
 /** sp_verdict - the outcome for one clip and one budget. */
 typedef struct sp_verdict {
     sp_verdict_kind kind;
-    char reason[256];  /* why it is not certified; "" when it is */
-    size_t label, predicted, classes, frames;
+    char reason[512];  /* why it is not certified; "" when it is */
+    size_t label, predicted; /* SP_NO_LABEL where not known */
+    size_t classes, frames;
     double *logits;    /* [classes] owned; of the clean clip */
     double *margins;   /* [classes] owned; certified lower bound of logit[label] - logit[k]; NaN at the label
                           and where none was computed */
@@ -65,9 +71,19 @@ typedef struct sp_verdict {
     double error;      /* largest running error term inside the margins */
     double eps;        /* radius in sample units */
     sp_budget_scale scale;
-    double seconds, cpu_seconds;
+    double seconds, cpu_seconds; /* cpu_seconds: of the whole process, all threads */
+    double front_seconds, boxes_seconds, rows_seconds; /* of it: front end, boxes of all cells, margins */
 } sp_verdict;
+/** sp_verdict_init - an outcome that holds nothing: kind error, numbers NaN, labels SP_NO_LABEL. */
+void sp_verdict_init(sp_verdict *verdict);
 void sp_verdict_clear(sp_verdict *verdict);
+/** sp_verdict_judge - sets margin, kind and reason from label, classes, logits and margins.
+ *  Certified only if every margin but the label's own is > 0: NaN and -inf are unknown. */
+void sp_verdict_judge(sp_verdict *verdict);
+
+/** sp_prediction - the index of the largest logit; *tie says whether another one equals it.
+ *  SP_NO_LABEL when there is none or one is not finite. */
+size_t sp_prediction(const double *logits, size_t classes, bool *tie);
 
 /** SP_ARITHMETIC - the arithmetic model of every verdict, printed with it (after GPUPoly's levels). */
 #define SP_ARITHMETIC                                                                              \
@@ -78,6 +94,55 @@ void sp_verdict_clear(sp_verdict *verdict);
  *  returned. timeout in seconds, 0: none. */
 sp_status sp_certify(sp_error *err, sp_verdict *verdict, const sp_system *system, const sp_clip *clip,
                      const sp_budget *budget, long label, double timeout);
+
+/* ---- labels ---- */
+
+/** sp_label_of_name - the label that a file name carries: its single digit before the first '_', as in
+ *  "8_theo_3.wav", when it is below `classes`; -1 otherwise. Folders of the path do not count. */
+long sp_label_of_name(const char *path, size_t classes);
+
+/** sp_manifest - clips and their labels, read from lines "path TAB label". */
+typedef struct sp_manifest_entry {
+    char *given;    /* owned; as the line has it */
+    char *resolved; /* owned; relative to the manifest's folder where such a file exists, else as given */
+    long label;
+    size_t line;
+    unsigned long long device, inode; /* of the file; 0, 0 when it does not exist */
+} sp_manifest_entry;
+typedef struct sp_manifest {
+    sp_manifest_entry *entry; /* [count] owned */
+    size_t count;
+} sp_manifest;
+
+/** sp_manifest_read - lines that start with '#' and empty lines are skipped; a first line
+ *  "path TAB label" is a header. Anything else that is not a path and a whole number >= 0, and two
+ *  labels for one path, are SP_E_FORMAT with the line's number. */
+SP_NODISCARD sp_status sp_manifest_read(sp_error *err, sp_manifest *manifest, const char *path);
+void sp_manifest_clear(sp_manifest *manifest);
+/** sp_manifest_find - the entry of a clip, by the path as given, resolved, or the same file; or NULL. */
+const sp_manifest_entry *sp_manifest_find(const sp_manifest *manifest, const char *clip);
+
+/* ---- reports: texts without a trailing newline unless said; free them with free; NULL: no memory ---- */
+
+/** sp_report_json - one JSON object with the keys that README.md lists; `system` may be NULL. */
+char *sp_report_json(const char *clip, const sp_system *system, const sp_verdict *verdict);
+
+/** sp_text_width - the number of terminal columns of a UTF-8 text. */
+size_t sp_text_width(const char *text);
+/** sp_report_head / sp_report_row - a line of the table; the first column is clip_width wide. */
+char *sp_report_head(size_t clip_width);
+char *sp_report_row(const char *clip, size_t clip_width, const sp_verdict *verdict);
+/** sp_report_details - the margin of every label, the error term and the times of the stages; several
+ *  indented lines. */
+char *sp_report_details(const sp_verdict *verdict);
+
+/** sp_tally - how many verdicts of each kind. */
+typedef struct sp_tally {
+    size_t total, kind[SP_VERDICT_KINDS];
+} sp_tally;
+void sp_tally_add(sp_tally *tally, const sp_verdict *verdict);
+/** sp_report_summary - one line that says what was proved; `budget` is the user's text. */
+char *sp_report_summary(const char *budget, const sp_tally *tally);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,86 @@
+#include "certify/certify.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *sp_verdict_name(sp_verdict_kind kind) {
+    switch (kind) {
+    case SP_VERDICT_CERTIFIED:
+        return "certified";
+    case SP_VERDICT_BROKEN:
+        return "broken";
+    case SP_VERDICT_UNKNOWN:
+        return "unknown";
+    case SP_VERDICT_MISCLASSIFIED:
+        return "misclassified";
+    case SP_VERDICT_TIMEOUT:
+        return "timeout";
+    case SP_VERDICT_ERROR:
+        return "error";
+    }
+    return "error";
+}
+
+void sp_verdict_init(sp_verdict *verdict) {
+    *verdict = (sp_verdict){.kind = SP_VERDICT_ERROR,
+                            .label = SP_NO_LABEL,
+                            .predicted = SP_NO_LABEL,
+                            .margin = NAN,
+                            .error = NAN,
+                            .eps = NAN,
+                            .scale = {NAN, NAN, NAN, false}};
+}
+
+void sp_verdict_clear(sp_verdict *verdict) {
+    free(verdict->logits);
+    free(verdict->margins);
+    sp_verdict_init(verdict);
+}
+
+/* The label with the least margin; a margin that is NaN is least of all. */
+static size_t weakest_label(const sp_verdict *verdict) {
+    size_t weakest = SP_NO_LABEL;
+    for (size_t k = 0; k < verdict->classes; k++) {
+        if (k == verdict->label) {
+            continue;
+        }
+        if (isnan(verdict->margins[k])) {
+            return k;
+        }
+        if (weakest == SP_NO_LABEL || verdict->margins[k] < verdict->margins[weakest]) {
+            weakest = k;
+        }
+    }
+    return weakest;
+}
+
+void sp_verdict_judge(sp_verdict *verdict) {
+    const size_t weakest = weakest_label(verdict);
+    verdict->kind = SP_VERDICT_UNKNOWN;
+    verdict->margin = -INFINITY;
+    if (weakest == SP_NO_LABEL || verdict->label >= verdict->classes) {
+        snprintf(verdict->reason, sizeof verdict->reason,
+                 "there is no other label to compare with");
+        return;
+    }
+    const double margin = verdict->margins[weakest];
+    if (margin > 0.0) {
+        verdict->kind = SP_VERDICT_CERTIFIED;
+        verdict->margin = margin;
+        verdict->reason[0] = '\0';
+        return;
+    }
+    const double clean = verdict->logits[verdict->label] - verdict->logits[weakest];
+    if (!isfinite(margin)) {
+        snprintf(verdict->reason, sizeof verdict->reason,
+                 "no finite bound was found for label %zu against label %zu", verdict->label,
+                 weakest);
+        return;
+    }
+    verdict->margin = margin;
+    snprintf(verdict->reason, sizeof verdict->reason,
+             "label %zu could not be excluded: without noise label %zu leads it by %.4g, but under "
+             "this noise the lead is only proved to stay above %.4g",
+             weakest, verdict->label, clean, margin);
+}

@@ -1,0 +1,224 @@
+/* soundproof bench: every speed figure as a ratio to something measured in the same run. */
+#include "cli/bench.h"
+
+#include <sys/resource.h>
+
+#include "base/json.h"
+#include "base/pool.h"
+#include "gpu/backend.h"
+
+/* CPU seconds of PROVER's LP (R2's published code, tuned build, one core) for one clip at one budget:
+ * the upper ends of the ranges in shared/peers.md, "What the published tools reach on the same clips". */
+static const struct {
+    size_t frames;
+    double cpu_seconds;
+} prover_lp[] = {{11, 15.0}, {17, 22.0}};
+
+enum { LARGE = 384 };
+
+void bench_figure(const cli_options *options, const char *topic, const char *what, double value,
+                  const char *unit, const char *target) {
+    if (options->json) {
+        sp_json_line *line = sp_json_line_create();
+        sp_json_line_text(line, "topic", topic);
+        sp_json_line_text(line, "what", what);
+        sp_json_line_number(line, "value", value);
+        sp_json_line_text(line, "unit", unit);
+        sp_json_line_text(line, "target", target);
+        cli_print(sp_json_line_finish(line));
+    } else {
+        printf("%-8s  %-58s  %9.3g  %-8s  %s\n", topic, what, value, unit, target);
+    }
+    fflush(stdout);
+}
+
+/* Resident memory of the process so far: called before anything larger than the pass has run. */
+static int bench_memory(const cli_options *options, const bench_case *c) {
+    sp_error err = {0};
+    sp_clip clip = {0};
+    bench_pass pass;
+    struct rusage usage;
+    char name[64], what[128];
+    sp_status status = bench_case_clip(&err, &clip, name, c, 46);
+    if (status == SP_OK) {
+        status = bench_pass_run(&err, &pass, c, sp_method_find("exact"), &clip, 1);
+        sp_clip_clear(&clip);
+    }
+    if (status != SP_OK || getrusage(RUSAGE_SELF, &usage) != 0) {
+        cli_complain("46 frames: %s", err.text);
+        return CLI_INPUT;
+    }
+    snprintf(what, sizeof what, "peak resident, exact, 46 frames (%s)", name);
+    bench_figure(options, "memory", what, (double)usage.ru_maxrss / 1000.0, "MB", "< 200");
+    return CLI_OK;
+}
+
+/* The rate of large products on all threads, which the passes are compared with. */
+static double bench_rates(const cli_options *options, const bench_case *c) {
+    const double seconds = options->quick ? 0.02 : 0.2;
+    const int threads = sp_pool_threads();
+    const double one = bench_gemm_rate(LARGE, LARGE, LARGE, 1, seconds);
+    const double all = bench_gemm_rate(LARGE, LARGE, LARGE, threads, seconds);
+    char what[96];
+    snprintf(what, sizeof what, "%dx%dx%d, 1 thread", LARGE, LARGE, LARGE);
+    bench_figure(options, "dgemm", what, one * 1e-9, "GFLOP/s", "");
+    snprintf(what, sizeof what, "%dx%dx%d, %d threads", LARGE, LARGE, LARGE, threads);
+    bench_figure(options, "dgemm", what, all * 1e-9, "GFLOP/s", "");
+    for (size_t l = 0; l < c->net->layers; l++) {
+        const sp_layer *layer = &c->net->layer[l];
+        if (layer->kind == SP_LAYER_LSTM) {
+            const size_t n = layer->in + layer->out, k = 4 * layer->out;
+            snprintf(what, sizeof what, "64x%zux%zu (LSTM layer %zu, one tile of rows), 1 thread",
+                     n, k, l + 1);
+            bench_figure(options, "dgemm", what, bench_gemm_rate(64, n, k, 1, seconds) / one, "x",
+                         "");
+        }
+    }
+    return all;
+}
+
+/* What one `exact` pass costs for T frames, against its matrix products and against the first T. */
+static sp_status bench_exact(sp_error *err, bench_pass *pass, const cli_options *options,
+                             const bench_case *c, size_t frames, double rate) {
+    sp_clip clip = {0};
+    char name[64], what[128];
+    SP_TRY(bench_case_clip(err, &clip, name, c, frames));
+    const sp_status status =
+        bench_pass_run(err, pass, c, sp_method_find("exact"), &clip, options->quick ? 1 : 5);
+    sp_clip_clear(&clip);
+    SP_TRY(status);
+    const double products = pass->flops / rate;
+    snprintf(what, sizeof what, "T = %zu (%s): one pass", frames, name);
+    bench_figure(options, "exact", what, 1e3 * pass->seconds, "ms", "");
+    snprintf(what, sizeof what, "T = %zu: pass / its matrix products at the dgemm rate", frames);
+    bench_figure(options, "exact", what, pass->seconds / products, "x", frames == 17 ? "<= 4" : "");
+    snprintf(what, sizeof what, "T = %zu: with the front end / the same products", frames);
+    bench_figure(options, "exact", what, (pass->seconds + pass->front_seconds) / products, "x", "");
+    snprintf(what, sizeof what, "T = %zu: operations counted / by formula", frames);
+    bench_figure(options, "exact", what,
+                 pass->flops / bench_pass_flops(c->net, sp_front_layout_of(c->front), frames), "x",
+                 "0.9..1.1");
+    return SP_OK;
+}
+
+static int bench_passes(const cli_options *options, const bench_case *c, double rate) {
+    static const size_t frames[3] = {8, 17, 40};
+    bench_pass pass[3];
+    sp_error err = {0};
+    char what[96];
+    for (int i = 0; i < 3; i++) {
+        if (bench_exact(&err, &pass[i], options, c, frames[i], rate) != SP_OK) {
+            cli_complain("exact with %zu frames: %s", frames[i], err.text);
+            return CLI_INPUT;
+        }
+    }
+    for (int i = 1; i < 3; i++) {
+        const double grown = (double)(frames[i] * frames[i]) / (double)(frames[0] * frames[0]);
+        snprintf(what, sizeof what, "time at T = %zu / time at T = 8 / (%zu/8)^2", frames[i],
+                 frames[i]);
+        bench_figure(options, "growth", what, pass[i].seconds / pass[0].seconds / grown, "x",
+                     "<= 1");
+    }
+    return CLI_OK;
+}
+
+static int bench_plane_times(const cli_options *options, const bench_case *c) {
+    static const char *const names[2] = {"f1 = sigma(x) tanh(y), per plane, one core",
+                                         "f2 = sigma(x) y, per plane, one core"};
+    static const char *const targets[2] = {"<= 3", "<= 1.5"};
+    double seconds[2] = {0.0, 0.0};
+    sp_error err = {0};
+    sp_clip clip = {0};
+    char name[64];
+    sp_status status = bench_case_clip(&err, &clip, name, c, 17);
+    if (status == SP_OK) {
+        status = bench_planes_run(&err, seconds, c, &clip);
+        sp_clip_clear(&clip);
+    }
+    if (status != SP_OK) {
+        cli_complain("planes: %s", err.text);
+        return CLI_INPUT;
+    }
+    for (int f = 0; f < 2; f++) {
+        bench_figure(options, "planes", names[f], 1e6 * seconds[f], "us", targets[f]);
+    }
+    return CLI_OK;
+}
+
+static int bench_rivals(const cli_options *options, const bench_case *c) {
+    sp_error err = {0};
+    char name[64], what[128];
+    for (size_t i = 0; i < sizeof prover_lp / sizeof prover_lp[0]; i++) {
+        const size_t frames = prover_lp[i].frames;
+        sp_clip clip = {0};
+        bench_pass exact, lp;
+        sp_status status = bench_case_clip(&err, &clip, name, c, frames);
+        if (status == SP_OK) {
+            status = bench_pass_run(&err, &exact, c, sp_method_find("exact"), &clip, 3);
+        }
+        if (status == SP_OK && i == 0) {
+            status = bench_pass_run(&err, &lp, c, sp_method_find("r2-lp"), &clip, 1);
+        }
+        sp_clip_clear(&clip);
+        if (status != SP_OK) {
+            cli_complain("%zu frames: %s", frames, err.text);
+            return CLI_INPUT;
+        }
+        if (i == 0) {
+            snprintf(what, sizeof what, "r2-lp / exact, T = %zu, front ends included, CPU time",
+                     frames);
+            bench_figure(options, "rivals", what, lp.cpu_seconds / exact.cpu_seconds, "x", "");
+        }
+        snprintf(what, sizeof what, "PROVER's LP (%.0f CPU s, peers.md) / exact, T = %zu",
+                 prover_lp[i].cpu_seconds, frames);
+        bench_figure(options, "rivals", what, prover_lp[i].cpu_seconds / exact.cpu_seconds, "x",
+                     ">= 100");
+    }
+    return CLI_OK;
+}
+
+static void print_head(const cli_options *options, const bench_case *c) {
+    if (!options->json) {
+        printf("backend %s, %d threads; %s\n", sp_gpu_name(), sp_pool_threads(),
+               c->with_model ? "the given model"
+                             : "no model found: a random network of the FSDD model's shape");
+        printf("x: a ratio of two figures of this run\n\n%-8s  %-58s  %9s  %-8s  %s\n", "topic",
+               "what", "value", "unit", "target");
+    }
+}
+
+static int run(const cli_options *options) {
+    bench_case c;
+    if (options->arguments > 0) {
+        return cli_usage(&cli_bench, "bench takes no argument '%s'", options->argument[0]);
+    }
+    int code = bench_case_open(&c, options);
+    if (code >= 0) {
+        return code;
+    }
+    print_head(options, &c);
+    code = bench_memory(options, &c);
+    if (code == CLI_OK) {
+        const double rate = bench_rates(options, &c);
+        code = rate > 0.0 ? bench_passes(options, &c, rate) : CLI_INPUT;
+    }
+    if (code == CLI_OK) {
+        code = bench_plane_times(options, &c);
+    }
+    if (code == CLI_OK) {
+        code = bench_rivals(options, &c);
+    }
+    bench_case_clear(&c);
+    return code;
+}
+
+const cli_command cli_bench = {
+    .name = "bench",
+    .arguments = "[OPTION...]",
+    .summary = "measure speed, as ratios to what this machine can do",
+    .examples = "  soundproof bench --data ../shared/data\n"
+                "  soundproof bench --quick --threads 1\n"
+                "  soundproof bench --model M.onnx --front F.json --data DIR --json\n",
+    .accepts = CLI_DATA | CLI_MODEL | CLI_FRONT | CLI_QUICK | CLI_THREADS | CLI_JSON,
+    .run = run,
+};

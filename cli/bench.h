@@ -1,0 +1,59 @@
+/* The parts of `soundproof bench`. Private to this folder. */
+#ifndef SP_CLI_BENCH_H
+#define SP_CLI_BENCH_H
+
+#include "cli/impl.h"
+
+/** bench_figure - prints one figure: a line of the table, or with --json an object with these keys.
+ *  `target` is what the project asks for ("<= 4"), or "". */
+void bench_figure(const cli_options *options, const char *topic, const char *what, double value,
+                  const char *unit, const char *target);
+
+/* ---- what is measured on (bench_case.c) ---- */
+
+/** bench_case - the network, its front end and a folder of clips, or a random net of the same shape. */
+typedef struct bench_case {
+    sp_model model; /* with_model */
+    sp_net random;  /* otherwise */
+    const sp_net *net;
+    sp_front *front;
+    char *clips; /* owned; folder of real clips, or NULL */
+    bool with_model;
+} bench_case;
+/** bench_case_open - -1, or the exit code after a message. */
+int bench_case_open(bench_case *c, const cli_options *options);
+void bench_case_clear(bench_case *c);
+/** bench_case_clip - a clip of `frames` frames: the first real one by name, or white noise.
+ *  O name [64] what it is, for people */
+SP_NODISCARD sp_status bench_case_clip(sp_error *err, sp_clip *clip, char name[64],
+                                       const bench_case *c, size_t frames);
+
+/* ---- matrix products (bench_gemm.c) ---- */
+
+/** bench_gemm_rate - floating point operations per second of c[m,n] = a[m,k] b[k,n], all threads
+ *  working on products of their own; `threads` of them. 0 when memory is out. */
+double bench_gemm_rate(size_t m, size_t n, size_t k, int threads, double seconds);
+
+/* ---- one pass (bench_pass.c) ---- */
+
+/** bench_pass - one method on one clip at one budget. Best of several repetitions. */
+typedef struct bench_pass {
+    double front_seconds; /* bounds of the features */
+    double seconds;       /* all boxes and all labels */
+    double cpu_seconds;   /* of both together */
+    double flops;         /* of the matrix products in `seconds`, counted by the engine */
+} bench_pass;
+SP_NODISCARD sp_status bench_pass_run(sp_error *err, bench_pass *pass, const bench_case *c,
+                                      const sp_method *method, const sp_clip *clip,
+                                      size_t repetitions);
+/** bench_pass_flops - the same number of operations by formula, see the definition. */
+double bench_pass_flops(const sp_net *net, const sp_front_layout *layout, size_t frames);
+
+/* ---- planes (bench_planes.c) ---- */
+
+/** bench_planes_run - seconds per plane of both products on one core, on the boxes that an `exact`
+ *  pass over the clip meets. */
+SP_NODISCARD sp_status bench_planes_run(sp_error *err, double seconds_per_plane[2],
+                                        const bench_case *c, const sp_clip *clip);
+
+#endif

@@ -1,0 +1,182 @@
+/* What the benchmark runs on: FSDD's network and clips, or random ones of the same shape. */
+#include "cli/bench.h"
+
+#include <dirent.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The front end of the FSDD network (examples/fronts/fsdd.json). */
+static const char fsdd_front[] =
+    "{\"sample_rate\": 8000, \"scale\": \"int16\","
+    " \"pad\": {\"rule\": \"append one step of zeros unless the length is a multiple of the "
+    "step\"},"
+    " \"frame\": 256, \"step\": 200,"
+    " \"preemphasis\": {\"coefficient\": 0.97, \"where\": \"inside each frame\"},"
+    " \"window\": \"hamming-periodic\", \"fft\": 256, \"power_norm\": \"1/N\","
+    " \"mel\": {\"bands\": 10, \"low_hz\": 0, \"high_hz\": 4000,"
+    " \"formula\": \"2595*log10(1+f/700)\", \"rounding\": \"floor((N+1)*hz/rate)\"},"
+    " \"floor\": {\"add\": 1e-10}, \"log\": \"natural\"}";
+
+/* splitmix64: the same numbers everywhere, uniform in [-1, 1). */
+static double next_random(uint64_t *state) {
+    uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-52 - 1.0;
+}
+
+static sp_status add_random(sp_error *err, sp_net *net, sp_layer_kind kind, size_t in, size_t out,
+                            uint64_t *state) {
+    static double weight[3 * 128 * 64]; // W, R and b of the widest layer, which is an LSTM of 32
+    for (size_t i = 0; i < sizeof weight / sizeof weight[0]; i++) {
+        weight[i] = 0.15 * next_random(state);
+    }
+    if (kind == SP_LAYER_LSTM) {
+        return sp_net_add_lstm(err, net, out, weight, weight + 4 * out * in,
+                               weight + 4 * out * (in + out));
+    }
+    return sp_net_add_affine(err, net, out, weight, weight + in * out);
+}
+
+/* Dense 10 -> 40, ReLU, two LSTM layers of 32, dense 32 -> 10: the shape of the FSDD network. */
+static sp_status make_random(sp_error *err, sp_net *net) {
+    uint64_t state = 3;
+    sp_net_init(net, 10);
+    SP_TRY(add_random(err, net, SP_LAYER_AFFINE, 10, 40, &state));
+    SP_TRY(sp_net_add_relu(err, net));
+    SP_TRY(add_random(err, net, SP_LAYER_LSTM, 40, 32, &state));
+    SP_TRY(add_random(err, net, SP_LAYER_LSTM, 32, 32, &state));
+    sp_net_set_readout(net);
+    return add_random(err, net, SP_LAYER_AFFINE, 32, 10, &state);
+}
+
+static char *join(const char *folder, const char *name) {
+    const size_t size = strlen(folder) + strlen(name) + 2;
+    char *path = malloc(size);
+    if (path) {
+        snprintf(path, size, "%s/%s", folder, name);
+    }
+    return path;
+}
+
+static bool readable(const char *path) {
+    FILE *file = path ? fopen(path, "rb") : NULL;
+    if (file) {
+        fclose(file);
+    }
+    return file != NULL;
+}
+
+static sp_status open_random(sp_error *err, bench_case *c) {
+    SP_TRY(make_random(err, &c->random));
+    c->net = &c->random;
+    return sp_front_parse(err, &c->front, fsdd_front, sizeof fsdd_front - 1, "built-in front end");
+}
+
+/* --model and --front, or those of --data where they are absent. */
+static int open_named(bench_case *c, const cli_options *options, char *model, char *front) {
+    cli_options named = *options;
+    cli_source source;
+    named.model = options->model ? options->model : model;
+    named.front = options->front || options->model ? options->front : front;
+    const int code = cli_source_open(&source, &cli_bench, &named);
+    if (code < 0) {
+        c->model = source.model;
+        c->front = source.front;
+        c->with_model = true;
+        c->net = &c->model.net;
+    }
+    return code;
+}
+
+int bench_case_open(bench_case *c, const cli_options *options) {
+    int code = -1;
+    *c = (bench_case){0};
+    char *model = options->data ? join(options->data, "models/fsdd.onnx") : NULL;
+    char *front = options->data ? join(options->data, "fsdd-front.json") : NULL;
+    if (options->model || readable(model)) {
+        code = open_named(c, options, model, front);
+    } else {
+        sp_error err = {0};
+        if (open_random(&err, c) != SP_OK) {
+            cli_complain("%s", err.text);
+            code = CLI_INPUT;
+        }
+    }
+    c->clips = options->data ? join(options->data, "fsdd") : NULL;
+    free(model);
+    free(front);
+    if (code >= 0) {
+        bench_case_clear(c);
+    }
+    return code;
+}
+
+void bench_case_clear(bench_case *c) {
+    if (c->with_model) {
+        sp_model_clear(&c->model);
+    } else {
+        sp_net_clear(&c->random);
+    }
+    sp_front_destroy(c->front);
+    free(c->clips);
+    *c = (bench_case){0};
+}
+
+static int is_wav(const struct dirent *entry) {
+    const size_t length = strlen(entry->d_name);
+    return length > 4 && strcmp(entry->d_name + length - 4, ".wav") == 0;
+}
+
+/* The first file of the folder, in order of names, with that many frames. */
+static bool find_clip(sp_clip *clip, char name[64], const bench_case *c, size_t frames) {
+    const sp_front_layout *layout = sp_front_layout_of(c->front);
+    const sp_clip_options wanted = {.rate = layout->sample_rate, .full_scale = layout->full_scale};
+    struct dirent **entry = NULL;
+    bool found = false;
+    const int count = c->clips ? scandir(c->clips, &entry, is_wav, alphasort) : -1;
+    for (int i = 0; i < count; i++) {
+        char *path = found ? NULL : join(c->clips, entry[i]->d_name);
+        if (path && sp_clip_read(NULL, clip, path, &wanted) == SP_OK) {
+            found = sp_front_frames(c->front, clip->n) == frames;
+            snprintf(name, 64, "%.60s", entry[i]->d_name);
+            if (!found) {
+                sp_clip_clear(clip);
+            }
+        }
+        free(path);
+        free(entry[i]);
+    }
+    free(entry);
+    return found;
+}
+
+static sp_status make_noise(sp_error *err, sp_clip *clip, const bench_case *c, size_t frames) {
+    const sp_front_layout *layout = sp_front_layout_of(c->front);
+    uint64_t state = frames;
+    size_t n = layout->frame;
+    while (sp_front_frames(c->front, n) < frames) {
+        n++;
+    }
+    double *samples = malloc(n * sizeof *samples);
+    if (!samples) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        samples[i] = 0.25 * layout->full_scale * next_random(&state);
+    }
+    const sp_status status = sp_clip_init(err, clip, samples, n, layout->sample_rate,
+                                          layout->full_scale, layout->full_scale / 32768.0);
+    free(samples);
+    return status;
+}
+
+sp_status bench_case_clip(sp_error *err, sp_clip *clip, char name[64], const bench_case *c,
+                          size_t frames) {
+    if (find_clip(clip, name, c, frames)) {
+        return SP_OK;
+    }
+    snprintf(name, 64, "white noise");
+    return make_noise(err, clip, c, frames);
+}

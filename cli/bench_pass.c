@@ -1,0 +1,133 @@
+/* One pass of a method over one clip: time, processor time and operations. */
+#include "cli/bench.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+/* Margins of label 0 against all others: the rows of a verdict. */
+static sp_status all_rows(sp_error *err, sp_bounds *bounds, size_t classes) {
+    const size_t rows = classes - 1;
+    double *weight = calloc(rows * classes, sizeof *weight);
+    double *lower = malloc(rows * sizeof *lower);
+    sp_status status = weight && lower ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory");
+    for (size_t r = 0; status == SP_OK && r < rows; r++) {
+        weight[r * classes] = 1.0;
+        weight[r * classes + r + 1] = -1.0;
+    }
+    if (status == SP_OK) {
+        status = sp_bounds_rows(err, bounds, lower, NULL, weight, rows);
+    }
+    free(weight);
+    free(lower);
+    return status;
+}
+
+static sp_status run_net(sp_error *err, bench_pass *pass, const bench_case *c,
+                         const sp_method *method, const sp_front_bound *front) {
+    const sp_bounds_options options = {method->planes, 0.0};
+    sp_bounds *bounds = NULL;
+    const double start = sp_clock_wall();
+    sp_status status = sp_bounds_create(err, &bounds, c->net, front, &options);
+    if (status == SP_OK) {
+        status = all_rows(err, bounds, c->net->classes);
+    }
+    pass->seconds = sp_clock_wall() - start;
+    pass->flops = status == SP_OK ? sp_bounds_flops(bounds) : 0.0;
+    sp_bounds_destroy(bounds);
+    return status;
+}
+
+static sp_status run_once(sp_error *err, bench_pass *pass, const bench_case *c,
+                          const sp_front_forms *forms, const sp_method *method, const sp_clip *clip,
+                          const sp_noise *noise) {
+    sp_front_bound front = {0};
+    const double cpu = sp_clock_cpu(), start = sp_clock_wall();
+    SP_TRY(sp_front_bound_create(err, &front, forms, clip->samples, clip->n, noise));
+    pass->front_seconds = sp_clock_wall() - start;
+    const sp_status status = run_net(err, pass, c, method, &front);
+    pass->cpu_seconds = sp_clock_cpu() - cpu;
+    sp_front_bound_clear(&front);
+    return status;
+}
+
+static void keep_best(bench_pass *best, const bench_pass *one) {
+    best->flops = one->flops;
+    best->seconds = one->seconds < best->seconds ? one->seconds : best->seconds;
+    best->front_seconds =
+        one->front_seconds < best->front_seconds ? one->front_seconds : best->front_seconds;
+    best->cpu_seconds = one->cpu_seconds < best->cpu_seconds ? one->cpu_seconds : best->cpu_seconds;
+}
+
+sp_status bench_pass_run(sp_error *err, bench_pass *pass, const bench_case *c,
+                         const sp_method *method, const sp_clip *clip, size_t repetitions) {
+    const sp_budget budget = {SP_BUDGET_DB_PEAK, -80.0};
+    sp_front_forms *forms = NULL;
+    sp_noise noise = {0};
+    double eps = 0.0;
+    SP_TRY(sp_budget_radius(err, &eps, &budget, clip));
+    SP_TRY(sp_noise_box(err, &noise, clip->n, eps));
+    sp_status status = sp_front_forms_create(err, &forms, c->front, method->front);
+    for (size_t i = 0; status == SP_OK && i < repetitions; i++) {
+        bench_pass one = {0};
+        status = run_once(err, &one, c, forms, method, clip, &noise);
+        if (i == 0) {
+            *pass = one;
+        } else {
+            keep_best(pass, &one);
+        }
+    }
+    sp_front_forms_destroy(forms);
+    sp_noise_clear(&noise);
+    return status;
+}
+
+/* Operations of the walk of one row that starts on the pre-activations of layer l (or, for l = layers,
+ * on its logits) at step t: at every step on the way down each LSTM layer costs 2 x 4H x (D + H) (D alone
+ * at step 0), each dense layer 2 D H, the front end 2 M frame. `top` is the first layer met at step t. */
+static double walk_flops(const sp_net *net, const sp_front_layout *layout, size_t t, size_t top) {
+    double flops = 0.0;
+    size_t highest = 0;
+    bool recurrent = false;
+    for (size_t l = 0; l < top; l++) {
+        if (net->layer[l].kind == SP_LAYER_LSTM) {
+            highest = l;
+            recurrent = true;
+        }
+    }
+    for (size_t step = t + 1; step-- > 0;) {
+        const size_t end = step == t ? top : highest + 1;
+        for (size_t l = 0; l < end; l++) {
+            const sp_layer *layer = &net->layer[l];
+            const double width = (double)(layer->in + (step > 0 ? layer->out : 0));
+            if (layer->kind == SP_LAYER_LSTM) {
+                flops += 8.0 * (double)layer->out * width;
+            } else if (layer->kind == SP_LAYER_AFFINE) {
+                flops += 2.0 * (double)layer->in * (double)layer->out;
+            }
+        }
+        flops += 2.0 * (double)layout->features * (double)layout->frame;
+        if (!recurrent) {
+            break;
+        }
+    }
+    return flops;
+}
+
+/* Every gate and cell of every LSTM layer and step has two rows (10 H of them), every input of a ReLU two,
+ * and the margins have classes - 1. */
+double bench_pass_flops(const sp_net *net, const sp_front_layout *layout, size_t frames) {
+    double flops = (double)(net->classes - 1) * walk_flops(net, layout, frames - 1, net->layers);
+    for (size_t t = 0; t < frames; t++) {
+        const size_t layers = t + 1 == frames ? net->layers : net->readout;
+        for (size_t l = 0; l < layers; l++) {
+            const double out = (double)net->layer[l].out;
+            if (net->layer[l].kind == SP_LAYER_LSTM) {
+                flops += 10.0 * out * walk_flops(net, layout, t, l + 1);
+            } else if (net->layer[l].kind == SP_LAYER_RELU) {
+                flops += 2.0 * out * walk_flops(net, layout, t, l);
+            }
+        }
+    }
+    return flops;
+}

@@ -1,0 +1,112 @@
+/* What the subcommands share. Private to this folder. */
+#ifndef SP_CLI_IMPL_H
+#define SP_CLI_IMPL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "certify/certify.h"
+#include "onnx/onnx.h"
+
+/* Exit codes: every clip got a verdict; bad usage; some input could not be used. */
+enum { CLI_OK = 0, CLI_USAGE = 1, CLI_INPUT = 2 };
+
+/* ---- options ---- */
+
+/* Which options a command takes. */
+enum {
+    CLI_MODEL = 1 << 0,
+    CLI_FRONT = 1 << 1,
+    CLI_BUDGET = 1 << 2,
+    CLI_METHOD = 1 << 3,
+    CLI_FRONT_RELAX = 1 << 4,
+    CLI_LABEL = 1 << 5,
+    CLI_MANIFEST = 1 << 6,
+    CLI_CHANNEL = 1 << 7,
+    CLI_RESAMPLE = 1 << 8,
+    CLI_TIMEOUT = 1 << 9,
+    CLI_JSON = 1 << 10,
+    CLI_VERBOSE = 1 << 11,
+    CLI_DATA = 1 << 12,
+    CLI_QUICK = 1 << 13,
+    CLI_THREADS = 1 << 14,
+    CLI_AUDIO = CLI_CHANNEL | CLI_RESAMPLE
+};
+
+/** cli_options - the command line, checked; strings are owned unless said. */
+typedef struct cli_options {
+    char *model, *front, *manifest, *data;
+    const sp_method *method;
+    sp_front_rule front_rule; /* the method's, or --front-relax */
+    char **budget_text;       /* [budgets] */
+    sp_budget *budget;        /* [budgets] */
+    size_t budgets;
+    long label;           /* -1: not given */
+    int channel, threads; /* threads 0: one per processor */
+    double timeout;       /* seconds; 0: none */
+    bool resample, json, verbose, quick;
+    char **argument; /* [arguments] what is not an option */
+    size_t arguments;
+} cli_options;
+
+/** cli_command - one subcommand. */
+typedef struct cli_command {
+    const char *name, *arguments, *summary;
+    const char *examples; /* shown by --help; lines end in a newline */
+    unsigned accepts;
+    int (*run)(const cli_options *options);
+} cli_command;
+
+extern const cli_command cli_certify, cli_run, cli_info, cli_methods, cli_bench;
+
+/** cli_options_read - reads argv[1..] for a command (argv[0] is ignored).
+ *  Returns -1 to go on, or the exit code: usage errors and --help have been printed. */
+int cli_options_read(cli_options *options, const cli_command *command, int argc, const char **argv);
+void cli_options_clear(cli_options *options);
+/** cli_threads_parse - a number of threads of 1 to 1024; false: not one. */
+bool cli_threads_parse(int *threads, const char *text);
+
+/* ---- messages ---- */
+
+/** cli_complain - one line on stderr, "soundproof: ..."; wipes the progress bar first. */
+void cli_complain(const char *format, ...) SP_PRINTF(1, 2);
+/** cli_complain_about - the same for an input: "soundproof: INPUT: text", the name only once. */
+void cli_complain_about(const char *input, const char *text);
+/** cli_usage - a complaint that ends with the command whose --help helps; returns CLI_USAGE. */
+int cli_usage(const cli_command *command, const char *format, ...) SP_PRINTF(2, 3);
+/** cli_print - prints a text that was made with malloc, with a newline, and frees it. */
+void cli_print(char *text);
+
+/* ---- model and clips ---- */
+
+/** cli_source - a model and its front end. */
+typedef struct cli_source {
+    sp_model model;
+    sp_front *front;
+} cli_source;
+/** cli_source_open - reads --model and --front (or the description inside the model). On failure the
+ *  reason has been printed and the exit code is returned, else -1. */
+int cli_source_open(cli_source *source, const cli_command *command, const cli_options *options);
+void cli_source_clear(cli_source *source);
+
+/** cli_clip_read - reads a clip as the front end and the options ask. */
+SP_NODISCARD sp_status cli_clip_read(sp_error *err, sp_clip *clip, const char *path,
+                                     const sp_front *front, const cli_options *options);
+
+/** cli_names - what to call clips in a table: the file name, or the path where file names repeat;
+ *  control characters become '?'. */
+typedef struct cli_names {
+    char **name;         /* [count] owned */
+    size_t count, width; /* width: columns of the widest, at least 4 */
+} cli_names;
+bool cli_names_make(cli_names *names, char *const *path, size_t count);
+void cli_names_clear(cli_names *names);
+
+/** cli_batch_run - runs work(context, 0..count-1) in the pool and emit(context, i) in the order of i,
+ *  each as soon as all before it are done, one at a time. A progress bar shows on a terminal.
+ *  False: out of memory, nothing was run. */
+typedef void (*cli_step)(void *context, size_t index);
+bool cli_batch_run(const char *what, size_t count, cli_step work, cli_step emit, void *context);
+
+#endif

@@ -1,0 +1,115 @@
+/* soundproof: the subcommands and what is common to them. */
+#include "cli/impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pool.h"
+#include "gpu/backend.h"
+
+static const cli_command *const commands[] = {&cli_certify, &cli_run, &cli_info, &cli_methods,
+                                              &cli_bench};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(void) {
+    puts("Usage: soundproof [--threads N] COMMAND [OPTION...] [ARGUMENT...]\n\n"
+         "Proves that noise within a budget cannot change the answer of a speech classifier.\n\n"
+         "Commands (soundproof COMMAND --help shows options and examples):");
+    for (size_t i = 0; i < COMMANDS; i++) {
+        printf("  %-9s %s\n", commands[i]->name, commands[i]->summary);
+    }
+    puts("\nExample:\n"
+         "  soundproof certify --model M.onnx --front F.json --budget -70dB CLIP.wav\n\n"
+         "Exit codes: 0 every clip got a verdict; 1 the command line is wrong; 2 some input could "
+         "not be used.");
+}
+
+static int complain_generally(const char *what, const char *text) {
+    cli_complain("%s '%s' (see soundproof --help)", what, text);
+    return CLI_USAGE;
+}
+
+static const cli_command *find_command(const char *name) {
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i]->name, name) == 0) {
+            return commands[i];
+        }
+    }
+    return NULL;
+}
+
+/* Output that could not be written, to a full disk for instance, is no success. */
+static int finish_output(int code) {
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        cli_complain("the output could not be written");
+        return CLI_INPUT;
+    }
+    return code;
+}
+
+static int run_command(const cli_command *command, int threads, int argc, const char **argv) {
+    cli_options options;
+    int code = cli_options_read(&options, command, argc, argv);
+    if (code < 0) {
+        sp_gpu_init();
+        if (sp_pool_start(options.threads ? options.threads : threads) == SP_OK) {
+            code = command->run(&options);
+            sp_pool_stop();
+        } else {
+            cli_complain("cannot start the threads: try a smaller --threads");
+            code = CLI_INPUT;
+        }
+    }
+    cli_options_clear(&options);
+    return code;
+}
+
+/* The options before the command; -1 to go on with argv[*at]. */
+static int read_general(int argc, const char **argv, int *at, int *threads) {
+    for (*at = 1; *at < argc && argv[*at][0] == '-'; (*at)++) {
+        const char *option = argv[*at];
+        const char *number = NULL;
+        if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0) {
+            print_help();
+            return CLI_OK;
+        }
+        if (strcmp(option, "--version") == 0) {
+            puts("soundproof " SP_VERSION);
+            return CLI_OK;
+        }
+        if (strcmp(option, "--threads") == 0) {
+            number = *at + 1 < argc ? argv[++*at] : "";
+        } else if (strncmp(option, "--threads=", 10) == 0) {
+            number = option + 10;
+        } else {
+            return complain_generally("unknown option", option);
+        }
+        if (!cli_threads_parse(threads, number)) {
+            return complain_generally("--threads needs a whole number of 1 to 1024, not", number);
+        }
+    }
+    return -1;
+}
+
+int main(int argc, char **argv) {
+    const char **arguments = calloc((size_t)argc + 1, sizeof *arguments);
+    int at = 1, threads = 0;
+    if (!arguments) {
+        cli_complain("out of memory");
+        return CLI_INPUT;
+    }
+    for (int i = 0; i < argc; i++) {
+        arguments[i] = argv[i];
+    }
+    int code = read_general(argc, arguments, &at, &threads);
+    if (code < 0 && at >= argc) {
+        cli_complain("which command? (see soundproof --help)");
+        code = CLI_USAGE;
+    } else if (code < 0) {
+        const cli_command *command = find_command(arguments[at]);
+        code = command ? run_command(command, threads, argc - at, arguments + at)
+                       : complain_generally("unknown command", arguments[at]);
+    }
+    free(arguments);
+    return finish_output(code);
+}

@@ -1,0 +1,295 @@
+/* The command line. Only this file knows popt. */
+#include "cli/impl.h"
+
+#include <errno.h>
+#include <math.h>
+#include <popt.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Options in the order in which --help shows them; `val` is the bit that a command accepts. */
+enum { HELP = 1 << 20 };
+static const struct poptOption every_option[] = {
+    {"model", 0, POPT_ARG_STRING, NULL, CLI_MODEL, "the network", "M.onnx"},
+    {"front", 0, POPT_ARG_STRING, NULL, CLI_FRONT,
+     "the front end's description; not needed when the model carries one", "F.json"},
+    {"budget", 0, POPT_ARG_STRING, NULL, CLI_BUDGET,
+     "how loud the noise may be: -70dB (relative to the clip's peak), -50dBFS, 3lsb or 45dBsnr; "
+     "may be given several times",
+     "B"},
+    {"method", 0, POPT_ARG_STRING, NULL, CLI_METHOD, "see soundproof methods; exact unless given",
+     "NAME"},
+    {"front-relax", 0, POPT_ARG_STRING, NULL, CLI_FRONT_RELAX,
+     "relaxation of the front end: interval, r2 or joint; the method's own unless given", "RULE"},
+    {"label", 0, POPT_ARG_STRING, NULL, CLI_LABEL,
+     "the right answer for all clips; unless given, the digit before the first _ of the file name, "
+     "or else the model's own answer",
+     "K"},
+    {"manifest", 0, POPT_ARG_STRING, NULL, CLI_MANIFEST,
+     "right answers from a file with lines: path, tab, label; its clips are used when none are "
+     "named",
+     "TSV"},
+    {"channel", 0, POPT_ARG_STRING, NULL, CLI_CHANNEL,
+     "use channel K (from 1) of files with several", "K"},
+    {"resample", 0, POPT_ARG_NONE, NULL, CLI_RESAMPLE, "convert clips of another sample rate",
+     NULL},
+    {"timeout", 0, POPT_ARG_STRING, NULL, CLI_TIMEOUT, "give up on a clip after S seconds", "S"},
+    {"data", 0, POPT_ARG_STRING, NULL, CLI_DATA, "folder with models/ and fsdd/ to measure on",
+     "DIR"},
+    {"quick", 0, POPT_ARG_NONE, NULL, CLI_QUICK, "fewer repetitions, shorter clips", NULL},
+    {"threads", 0, POPT_ARG_STRING, NULL, CLI_THREADS,
+     "number of threads; one per processor unless given", "N"},
+    {"json", 0, POPT_ARG_NONE, NULL, CLI_JSON, "one JSON object per line instead of a table", NULL},
+    {"verbose", 'v', POPT_ARG_NONE, NULL, CLI_VERBOSE,
+     "margins of all labels, error terms, times of the stages", NULL},
+    {"help", 'h', POPT_ARG_NONE, NULL, HELP, "this text", NULL},
+};
+enum { EVERY_OPTION = sizeof every_option / sizeof every_option[0] };
+
+/* A whole number of [least, most]. */
+static bool parse_whole(long *value, const char *text, long least, long most) {
+    char *end = NULL;
+    errno = 0;
+    const long read = strtol(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || read < least ||
+        read > most) {
+        return false;
+    }
+    *value = read;
+    return true;
+}
+
+bool cli_threads_parse(int *threads, const char *text) {
+    long value = 0;
+    const bool fits = parse_whole(&value, text, 1, 1024);
+    *threads = fits ? (int)value : 0;
+    return fits;
+}
+
+static int read_budget(cli_options *options, const cli_command *command, char *text) {
+    const size_t count = options->budgets;
+    char **texts = realloc(options->budget_text, (count + 1) * sizeof *texts);
+    options->budget_text = texts ? texts : options->budget_text;
+    sp_budget *budget = realloc(options->budget, (count + 1) * sizeof *budget);
+    options->budget = budget ? budget : options->budget;
+    if (!texts || !budget) {
+        free(text);
+        cli_complain("out of memory");
+        return CLI_INPUT;
+    }
+    sp_error err = {0};
+    texts[count] = text;
+    options->budgets++;
+    if (sp_budget_parse(&err, &budget[count], text) != SP_OK) {
+        return cli_usage(command, "--budget: %s", err.text);
+    }
+    return -1;
+}
+
+static int read_method(cli_options *options, const cli_command *command, const char *name) {
+    char known[256] = "";
+    size_t count = 0;
+    const sp_method *methods = sp_methods(&count);
+    options->method = sp_method_find(name);
+    for (size_t i = 0; i < count; i++) {
+        const size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", methods[i].name);
+    }
+    return options->method
+               ? -1
+               : cli_usage(command, "there is no method '%s'; the methods are %s", name, known);
+}
+
+static int read_front_rule(cli_options *options, const cli_command *command, const char *name) {
+    static const char *const names[] = {
+        [SP_FRONT_INTERVAL] = "interval", [SP_FRONT_R2] = "r2", [SP_FRONT_JOINT] = "joint"};
+    for (int rule = 0; rule < 3; rule++) {
+        if (strcmp(names[rule], name) == 0) {
+            options->front_rule = (sp_front_rule)rule;
+            return -1;
+        }
+    }
+    return cli_usage(command, "--front-relax is interval, r2 or joint, not '%s'", name);
+}
+
+static int read_timeout(cli_options *options, const cli_command *command, const char *text) {
+    char *end = NULL;
+    options->timeout = strtod(text, &end);
+    if (end == text || *end != '\0' || !(options->timeout > 0.0) || !isfinite(options->timeout)) {
+        return cli_usage(command, "--timeout needs a positive number of seconds, not '%s'", text);
+    }
+    return -1;
+}
+
+static int read_number(cli_options *options, const cli_command *command, int option,
+                       const char *text) {
+    long channel = 0;
+    if (option == CLI_LABEL && !parse_whole(&options->label, text, 0, 999999999)) {
+        return cli_usage(command, "--label needs a whole number from 0, not '%s'", text);
+    }
+    if (option == CLI_CHANNEL) {
+        if (!parse_whole(&channel, text, 1, 1024)) {
+            return cli_usage(command, "--channel needs a whole number from 1, not '%s'", text);
+        }
+        options->channel = (int)channel;
+    }
+    if (option == CLI_THREADS && !cli_threads_parse(&options->threads, text)) {
+        return cli_usage(command, "--threads needs a whole number of 1 to 1024, not '%s'", text);
+    }
+    return -1;
+}
+
+static char **path_of(cli_options *options, int option) {
+    switch (option) {
+    case CLI_MODEL:
+        return &options->model;
+    case CLI_FRONT:
+        return &options->front;
+    case CLI_MANIFEST:
+        return &options->manifest;
+    default:
+        return &options->data;
+    }
+}
+
+/* Options with an argument; takes `text`. */
+static int read_argument(cli_options *options, const cli_command *command, int option, char *text,
+                         bool *relax_given) {
+    int code = -1;
+    switch (option) {
+    case CLI_BUDGET:
+        return read_budget(options, command, text);
+    case CLI_MODEL:
+    case CLI_FRONT:
+    case CLI_MANIFEST:
+    case CLI_DATA:
+        free(*path_of(options, option));
+        *path_of(options, option) = text;
+        return -1;
+    case CLI_METHOD:
+        code = read_method(options, command, text);
+        break;
+    case CLI_FRONT_RELAX:
+        *relax_given = true;
+        code = read_front_rule(options, command, text);
+        break;
+    case CLI_TIMEOUT:
+        code = read_timeout(options, command, text);
+        break;
+    default:
+        code = read_number(options, command, option, text);
+    }
+    free(text);
+    return code;
+}
+
+static int read_option(cli_options *options, const cli_command *command, poptContext context,
+                       int option, bool *relax_given) {
+    switch (option) {
+    case HELP:
+        poptPrintHelp(context, stdout, 0);
+        printf("\n%s\nExamples:\n%s", command->summary, command->examples);
+        return CLI_OK;
+    case CLI_JSON:
+        options->json = true;
+        return -1;
+    case CLI_VERBOSE:
+        options->verbose = true;
+        return -1;
+    case CLI_RESAMPLE:
+        options->resample = true;
+        return -1;
+    case CLI_QUICK:
+        options->quick = true;
+        return -1;
+    default: {
+        char *text = poptGetOptArg(context);
+        if (!text) {
+            return cli_usage(command, "an option lacks its argument");
+        }
+        return read_argument(options, command, option, text, relax_given);
+    }
+    }
+}
+
+static int take_arguments(cli_options *options, poptContext context) {
+    const char **rest = poptGetArgs(context);
+    size_t count = 0;
+    while (rest && rest[count]) {
+        count++;
+    }
+    options->argument = calloc(count + 1, sizeof *options->argument);
+    for (size_t i = 0; options->argument && i < count; i++) {
+        options->argument[i] = strdup(rest[i]);
+        if (!options->argument[i]) {
+            break;
+        }
+        options->arguments++;
+    }
+    if (!options->argument || options->arguments != count) {
+        cli_complain("out of memory");
+        return CLI_INPUT;
+    }
+    return -1;
+}
+
+static int read_all(cli_options *options, const cli_command *command, poptContext context) {
+    bool relax_given = false;
+    int option = 0;
+    while ((option = poptGetNextOpt(context)) > 0) {
+        const int code = read_option(options, command, context, option, &relax_given);
+        if (code >= 0) {
+            return code;
+        }
+    }
+    if (option < -1) {
+        return cli_usage(command, "%s: %s", poptBadOption(context, POPT_BADOPTION_NOALIAS),
+                         poptStrerror(option));
+    }
+    if (!relax_given) {
+        options->front_rule = options->method->front;
+    }
+    return take_arguments(options, context);
+}
+
+int cli_options_read(cli_options *options, const cli_command *command, int argc,
+                     const char **argv) {
+    struct poptOption table[EVERY_OPTION + 1] = {POPT_TABLEEND};
+    size_t used = 0;
+    for (size_t i = 0; i < EVERY_OPTION; i++) {
+        if ((command->accepts | HELP) & (unsigned)every_option[i].val) {
+            table[used++] = every_option[i];
+        }
+    }
+    table[used] = (struct poptOption)POPT_TABLEEND;
+    *options = (cli_options){.label = -1, .method = sp_method_find("exact")};
+    char title[64];
+    snprintf(title, sizeof title, "soundproof %s", command->name);
+    argv[0] = title;
+    poptContext context = poptGetContext(NULL, argc, argv, table, 0);
+    if (!context) {
+        cli_complain("out of memory");
+        return CLI_INPUT;
+    }
+    poptSetOtherOptionHelp(context, command->arguments);
+    const int code = read_all(options, command, context);
+    poptFreeContext(context);
+    return code;
+}
+
+void cli_options_clear(cli_options *options) {
+    for (size_t i = 0; i < options->budgets; i++) {
+        free(options->budget_text[i]);
+    }
+    for (size_t i = 0; i < options->arguments; i++) {
+        free(options->argument[i]);
+    }
+    free(options->budget_text);
+    free(options->budget);
+    free(options->argument);
+    free(options->model);
+    free(options->front);
+    free(options->manifest);
+    free(options->data);
+    *options = (cli_options){0};
+}
