@@ -80,7 +80,7 @@ static double measure(const boxes *all, sp_product f) {
     for (int round = 0; round < 5; round++) {
         const double start = sp_clock_wall();
         for (size_t i = 0; i < all->count[f]; i++) {
-            sink = sp_plane_static(f, all->box[f][i]).lower.c;
+            sink = sink + sp_plane_static(f, all->box[f][i]).lower.c;
         }
         const double taken = (sp_clock_wall() - start) / (2.0 * (double)all->count[f]);
         best = round == 0 || taken < best ? taken : best;

@@ -1,0 +1,346 @@
+/* Verdicts of a small system: what is proved holds for sampled noise, and every failure fails closed. */
+#include <fenv.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "certify/certify.h"
+#include "tests/certify/small.h"
+#include "tests/support/support.h"
+
+enum { H = 5, C = 3 };
+
+typedef struct small {
+    sp_net net;
+    sp_front *front;
+    sp_clip clip;
+} small;
+
+static void random_list(sp_rng *rng, double *values, size_t count, double scale) {
+    for (size_t i = 0; i < count; i++) {
+        values[i] = sp_rng_uniform(rng, -scale, scale);
+    }
+}
+
+/* LSTM and a readout; `twin`: the rows of classes 0 and 1 are equal. */
+static void make_net(sp_net *net, sp_rng *rng, size_t features, size_t classes, bool twin) {
+    double weight[4 * H * 16], recurrent[4 * H * H], bias[4 * H], readout[C * H], offset[C];
+    random_list(rng, weight, 4 * H * features, 0.15);
+    random_list(rng, recurrent, 4 * H * H, 0.5);
+    random_list(rng, bias, 4 * H, 0.5);
+    random_list(rng, readout, C * H, 3.0);
+    random_list(rng, offset, C, 0.5);
+    if (twin) {
+        memcpy(readout + H, readout, H * sizeof(double));
+        offset[0] = offset[1] = 50.0;
+    }
+    sp_net_init(net, features);
+    assert_int_equal(sp_net_add_lstm(NULL, net, H, weight, recurrent, bias), SP_OK);
+    sp_net_set_readout(net);
+    assert_int_equal(sp_net_add_affine(NULL, net, classes, readout, offset), SP_OK);
+}
+
+static void make_clip(sp_clip *clip, sp_rng *rng, size_t n, double loudness) {
+    double samples[SMALL_SAMPLES];
+    for (size_t i = 0; i < n; i++) {
+        samples[i] = round(loudness * sp_rng_uniform(rng, -1.0, 1.0));
+    }
+    assert_int_equal(sp_clip_init(NULL, clip, samples, n, SMALL_RATE, 32768.0, 1.0), SP_OK);
+}
+
+static void make(small *s, uint64_t seed, bool twin) {
+    sp_rng rng;
+    sp_error err = {0};
+    sp_rng_init(&rng, seed);
+    make_net(&s->net, &rng, SMALL_FEATURES, C, twin);
+    if (sp_front_parse(&err, &s->front, small_front, sizeof small_front - 1, "small") != SP_OK) {
+        fail_msg("%s", err.text);
+    }
+    make_clip(&s->clip, &rng, SMALL_SAMPLES, 3000.0);
+}
+
+static void clear(small *s) {
+    sp_clip_clear(&s->clip);
+    sp_front_destroy(s->front);
+    sp_net_clear(&s->net);
+}
+
+static sp_system make_system(const small *s, const char *method) {
+    sp_system system;
+    sp_error err = {0};
+    const sp_method *row = sp_method_find(method);
+    if (sp_system_init(&err, &system, &s->net, s->front, row, row->front) != SP_OK) {
+        fail_msg("%s", err.text);
+    }
+    return system;
+}
+
+static void run(const small *s, double *logits, const double *samples) {
+    const size_t frames = sp_front_frames(s->front, s->clip.n);
+    double *features = malloc(frames * SMALL_FEATURES * sizeof *features);
+    assert_non_null(features);
+    assert_int_equal(sp_front_run(NULL, s->front, features, samples, s->clip.n), SP_OK);
+    assert_int_equal(sp_net_run(NULL, &s->net, logits, features, frames), SP_OK);
+    free(features);
+}
+
+/* Noise of the set: every sample at an end, or anywhere between. */
+static void add_noise(double *noisy, const sp_clip *clip, double eps, sp_rng *rng) {
+    const bool ends = sp_rng_below(rng, 2) == 0;
+    for (size_t i = 0; i < clip->n; i++) {
+        const double u = sp_rng_uniform(rng, -1.0, 1.0);
+        noisy[i] = clip->samples[i] + eps * (ends ? (u < 0.0 ? -1.0 : 1.0) : u);
+    }
+}
+
+/* No sampled noise of the set may bring a logit difference below its proved margin. */
+static void check_samples(const small *s, const sp_verdict *verdict, sp_rng *rng, int samples) {
+    double noisy[SMALL_SAMPLES], logits[C];
+    for (int i = 0; i < samples; i++) {
+        add_noise(noisy, &s->clip, verdict->eps, rng);
+        run(s, logits, noisy);
+        for (size_t k = 0; k < C; k++) {
+            if (k == verdict->label) {
+                assert_true(isnan(verdict->margins[k]));
+                continue;
+            }
+            const double attained = logits[verdict->label] - logits[k];
+            if (!(attained >= verdict->margins[k] - 1e-9)) {
+                fail_msg("margin %a proved, %a attained", verdict->margins[k], attained);
+            }
+            if (verdict->kind == SP_VERDICT_CERTIFIED) {
+                assert_true(attained > 0.0);
+            }
+        }
+    }
+}
+
+static void margins_hold_for_sampled_noise(void **state) {
+    (void)state;
+    static const char *const methods[3] = {"ibp", "r2-lp", "exact"};
+    const int samples = sp_test_long() ? 2000 : sp_test_sanitized() ? 40 : 200;
+    size_t certified = 0, unknown = 0;
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed());
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        small s;
+        make(&s, sp_test_seed() + seed, false);
+        for (size_t m = 0; m < 3; m++) {
+            sp_system system = make_system(&s, methods[m]);
+            for (double db = -90.0; db <= -20.0; db += 17.5) {
+                const sp_budget budget = {SP_BUDGET_DB_PEAK, db};
+                sp_verdict verdict;
+                sp_error err = {0};
+                if (sp_certify(&err, &verdict, &system, &s.clip, &budget, -1, 0.0) != SP_OK) {
+                    fail_msg("%s", err.text);
+                }
+                assert_int_equal(verdict.label, verdict.predicted);
+                assert_int_equal(verdict.frames, 5);
+                assert_true(verdict.scale.db_peak == db);
+                assert_true(verdict.error >= 0.0 && verdict.error < 1e-6);
+                check_samples(&s, &verdict, &rng, samples);
+                certified += verdict.kind == SP_VERDICT_CERTIFIED;
+                unknown += verdict.kind == SP_VERDICT_UNKNOWN;
+                sp_verdict_clear(&verdict);
+            }
+            sp_system_clear(&system);
+        }
+        clear(&s);
+    }
+    assert_true(certified > 0); // otherwise the test shows nothing
+    assert_true(unknown > 0);
+}
+
+/* exact proves the quiet budget, and no more than the clean margin. */
+static void a_quiet_budget_is_certified(void **state) {
+    (void)state;
+    small s;
+    sp_verdict verdict;
+    const sp_budget budget = {SP_BUDGET_DB_PEAK, -120.0};
+    double logits[C];
+    make(&s, 7, false);
+    sp_system system = make_system(&s, "exact");
+    assert_int_equal(sp_certify(NULL, &verdict, &system, &s.clip, &budget, -1, 60.0), SP_OK);
+    assert_int_equal(verdict.kind, SP_VERDICT_CERTIFIED);
+    assert_string_equal(verdict.reason, "");
+    assert_true(verdict.scale.vacuous);
+    run(&s, logits, s.clip.samples);
+    for (size_t k = 0; k < C; k++) {
+        assert_true(verdict.logits[k] == logits[k]);
+        if (k != verdict.label) {
+            assert_true(verdict.margins[k] <= logits[verdict.label] - logits[k] + 1e-9);
+        }
+    }
+    sp_verdict_clear(&verdict);
+    sp_system_clear(&system);
+    clear(&s);
+}
+
+static void labels_decide(void **state) {
+    (void)state;
+    small s;
+    sp_verdict verdict;
+    sp_error err = {0};
+    const sp_budget budget = {SP_BUDGET_LSB, 1.0};
+    make(&s, 7, false);
+    sp_system system = make_system(&s, "exact");
+    assert_int_equal(sp_certify(&err, &verdict, &system, &s.clip, &budget, -1, 0.0), SP_OK);
+    const size_t answer = verdict.predicted;
+    sp_verdict_clear(&verdict);
+    for (size_t label = 0; label < C; label++) {
+        assert_int_equal(sp_certify(&err, &verdict, &system, &s.clip, &budget, (long)label, 0.0),
+                         SP_OK);
+        assert_int_equal(verdict.label, label);
+        assert_int_equal(verdict.predicted, answer);
+        if (label != answer) {
+            assert_int_equal(verdict.kind, SP_VERDICT_MISCLASSIFIED);
+            assert_true(isnan(verdict.margin));
+            assert_true(isnan(verdict.margins[answer]));
+        } else {
+            assert_int_not_equal(verdict.kind, SP_VERDICT_MISCLASSIFIED);
+        }
+        sp_verdict_clear(&verdict);
+    }
+    assert_int_equal(sp_certify(&err, &verdict, &system, &s.clip, &budget, C, 0.0), SP_E_ARGUMENT);
+    assert_int_equal(verdict.kind, SP_VERDICT_ERROR);
+    assert_non_null(strstr(verdict.reason, "label 3"));
+    sp_verdict_clear(&verdict);
+    sp_system_clear(&system);
+    clear(&s);
+}
+
+/* Two labels with one logit: neither is the answer for certain. */
+static void ties_fail_closed(void **state) {
+    (void)state;
+    small s;
+    sp_verdict verdict;
+    const sp_budget budget = {SP_BUDGET_DB_PEAK, -120.0};
+    make(&s, 7, true);
+    sp_system system = make_system(&s, "exact");
+    for (long label = -1; label < 2; label++) {
+        assert_int_equal(sp_certify(NULL, &verdict, &system, &s.clip, &budget, label, 0.0), SP_OK);
+        assert_int_equal(verdict.kind, SP_VERDICT_UNKNOWN);
+        sp_verdict_clear(&verdict);
+    }
+    assert_int_equal(sp_certify(NULL, &verdict, &system, &s.clip, &budget, 2, 0.0), SP_OK);
+    assert_int_equal(verdict.kind, SP_VERDICT_MISCLASSIFIED);
+    sp_verdict_clear(&verdict);
+    sp_system_clear(&system);
+    clear(&s);
+}
+
+/* Runs sp_certify where it must fail; the verdict says why and proves nothing. */
+static void must_fail(const sp_system *system, const sp_clip *clip, sp_budget budget,
+                      double timeout, sp_verdict_kind kind, const char *word) {
+    sp_verdict verdict;
+    sp_error err = {0};
+    assert_int_not_equal(sp_certify(&err, &verdict, system, clip, &budget, -1, timeout), SP_OK);
+    assert_int_equal(verdict.kind, kind);
+    if (!strstr(verdict.reason, word)) {
+        fail_msg("'%s' does not hold '%s'", verdict.reason, word);
+    }
+    assert_true(isnan(verdict.margin));
+    for (size_t k = 0; k < verdict.classes; k++) {
+        assert_true(isnan(verdict.margins[k]));
+    }
+    sp_verdict_clear(&verdict);
+}
+
+static void failing_stages_give_a_reason(void **state) {
+    (void)state;
+    const sp_budget quiet = {SP_BUDGET_DB_PEAK, -80.0}, lsb = {SP_BUDGET_LSB, 3.0},
+                    loud = {SP_BUDGET_DB_PEAK, 7000.0};
+    double samples[SMALL_SAMPLES] = {0.0};
+    sp_clip clip;
+    small s;
+    make(&s, 7, false);
+    sp_system system = make_system(&s, "exact");
+    must_fail(&system, &s.clip, quiet, 1e-9, SP_VERDICT_TIMEOUT, "no verdict within");
+    must_fail(&system, &s.clip, loud, 0.0, SP_VERDICT_ERROR, "");
+    assert_int_equal(sp_clip_init(NULL, &clip, samples, SMALL_SAMPLES, SMALL_RATE, 32768.0, 1.0),
+                     SP_OK);
+    must_fail(&system, &clip, quiet, 0.0, SP_VERDICT_ERROR, "silen");
+    sp_clip_clear(&clip);
+    samples[3] = 100.0;
+    assert_int_equal(sp_clip_init(NULL, &clip, samples, SMALL_SAMPLES, 16000, 32768.0, 1.0), SP_OK);
+    must_fail(&system, &clip, quiet, 0.0, SP_VERDICT_ERROR, "16000");
+    sp_clip_clear(&clip);
+    assert_int_equal(sp_clip_init(NULL, &clip, samples, SMALL_SAMPLES, SMALL_RATE, 1.0, 0.0),
+                     SP_OK);
+    must_fail(&system, &clip, quiet, 0.0, SP_VERDICT_ERROR, "full scale");
+    sp_clip_clear(&clip);
+    assert_int_equal(sp_clip_init(NULL, &clip, samples, 10, SMALL_RATE, 32768.0, 1.0), SP_OK);
+    must_fail(&system, &clip, quiet, 0.0, SP_VERDICT_ERROR, "10");
+    sp_clip_clear(&clip);
+    assert_int_equal(sp_clip_init(NULL, &clip, samples, SMALL_SAMPLES, SMALL_RATE, 32768.0, 0.0),
+                     SP_OK);
+    must_fail(&system, &clip, lsb, 0.0, SP_VERDICT_ERROR, "");
+    sp_clip_clear(&clip);
+    sp_system_clear(&system);
+    clear(&s);
+}
+
+/* A host that rounds otherwise gets no verdict. */
+static void other_rounding_is_refused(void **state) {
+    (void)state;
+    static const int modes[3] = {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
+    const sp_budget budget = {SP_BUDGET_DB_PEAK, -80.0};
+    small s;
+    make(&s, 7, false);
+    sp_system system = make_system(&s, "ibp");
+    for (int i = 0; i < 3; i++) {
+        sp_verdict verdict;
+        fesetround(modes[i]);
+        const sp_status status = sp_certify(NULL, &verdict, &system, &s.clip, &budget, -1, 0.0);
+        fesetround(FE_TONEAREST);
+        assert_int_equal(status, SP_E_NUMERIC);
+        assert_int_equal(verdict.kind, SP_VERDICT_ERROR);
+        sp_verdict_clear(&verdict);
+    }
+    sp_system_clear(&system);
+    clear(&s);
+}
+
+static void parts_must_fit(void **state) {
+    (void)state;
+    const sp_method *exact = sp_method_find("exact");
+    sp_net wide, single;
+    sp_system system;
+    sp_error err = {0};
+    sp_rng rng;
+    small s;
+    make(&s, 7, false);
+    sp_rng_init(&rng, 1);
+    make_net(&wide, &rng, 7, C, false);
+    make_net(&single, &rng, SMALL_FEATURES, 1, false);
+    assert_int_equal(sp_system_init(&err, &system, &wide, s.front, exact, exact->front),
+                     SP_E_MISMATCH);
+    assert_non_null(strstr(err.text, "gives 4 features"));
+    assert_non_null(strstr(err.text, "reads 7"));
+    sp_system_clear(&system);
+    assert_int_equal(sp_system_init(&err, &system, &single, s.front, exact, exact->front),
+                     SP_E_UNSUPPORTED);
+    sp_system_clear(&system);
+    sp_net_clear(&wide);
+    sp_net_clear(&single);
+    clear(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(margins_hold_for_sampled_noise),
+        cmocka_unit_test(a_quiet_budget_is_certified),
+        cmocka_unit_test(labels_decide),
+        cmocka_unit_test(ties_fail_closed),
+        cmocka_unit_test(failing_stages_give_a_reason),
+        cmocka_unit_test(other_rounding_is_refused),
+        cmocka_unit_test(parts_must_fit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
