@@ -1,10 +1,10 @@
 // The CPU backend: matrix products by OpenBLAS on the calling thread, the rest in vector loops. A sum is
 // split over the lanes of a register, the same way for every row and any number of threads.
-#include "gpu/backend.h"
-
 #include <cblas.h>
 #include <math.h>
 #include <stdio.h>
+
+#include "gpu/backend.h"
 
 void sp_gpu_init(void) {
     openblas_set_num_threads(1);
@@ -19,21 +19,22 @@ const char *sp_gpu_name(void) {
 }
 
 void sp_gpu_gemm(size_t m, size_t n, size_t k, const double *a, size_t lda, const double *b, size_t ldb,
-                 double beta, double *c, size_t ldc) {
+                 bool transposed, double beta, double *c, size_t ldc) {
     if (m == 0 || n == 0) {
         return;
     }
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1.0, a,
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, transposed ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1.0, a,
                 (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
 }
 
 /* One row of sp_gpu_product_back; `add` is a constant at each call, so two loops are compiled. */
-static inline void product_row(size_t H, const double *SP_RESTRICT w, const sp_gpu_planes *planes,
+static inline void product_row(const double *SP_RESTRICT w, const sp_gpu_menu *planes,
                                double *SP_RESTRICT x, double *SP_RESTRICT y, bool add,
                                double *SP_RESTRICT bias, double *SP_RESTRICT mass) {
-    const double *SP_RESTRICT la = planes->a, *SP_RESTRICT ua = planes->a + planes->ld;
-    const double *SP_RESTRICT lb = planes->b, *SP_RESTRICT ub = planes->b + planes->ld;
-    const double *SP_RESTRICT lc = planes->c, *SP_RESTRICT uc = planes->c + planes->ld;
+    const size_t H = planes->n, upper = planes->lower * planes->n;
+    const double *SP_RESTRICT la = planes->a, *SP_RESTRICT ua = planes->a + upper;
+    const double *SP_RESTRICT lb = planes->b, *SP_RESTRICT ub = planes->b + upper;
+    const double *SP_RESTRICT lc = planes->c, *SP_RESTRICT uc = planes->c + upper;
     const double *SP_RESTRICT pm = planes->mass;
     double sum = 0.0, absolute = 0.0;
 #pragma omp simd reduction(+ : sum, absolute)
@@ -50,23 +51,23 @@ static inline void product_row(size_t H, const double *SP_RESTRICT w, const sp_g
     *mass += absolute;
 }
 
-void sp_gpu_product_back(size_t rows, size_t H, const double *w, size_t ldw,
-                         const sp_gpu_planes *planes, double *x, size_t ldx, double *y, size_t ldy,
-                         bool add, double *bias, double *mass) {
+void sp_gpu_product_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *planes, double *x,
+                         size_t ldx, double *y, size_t ldy, bool add, double *bias, double *mass) {
     for (size_t r = 0; r < rows; r++) {
         if (add) {
-            product_row(H, w + r * ldw, planes, x + r * ldx, y + r * ldy, true, bias + r, mass + r);
+            product_row(w + r * ldw, planes, x + r * ldx, y + r * ldy, true, bias + r, mass + r);
         } else {
-            product_row(H, w + r * ldw, planes, x + r * ldx, y + r * ldy, false, bias + r, mass + r);
+            product_row(w + r * ldw, planes, x + r * ldx, y + r * ldy, false, bias + r, mass + r);
         }
     }
 }
 
 /* One row of sp_gpu_line_back: the biases, and the coefficients by one of the two loops below it. */
-static inline void line_row(size_t n, const double *SP_RESTRICT w, const sp_gpu_lines *lines,
+static inline void line_row(const double *SP_RESTRICT w, const sp_gpu_menu *lines,
                             double *SP_RESTRICT bias, double *SP_RESTRICT mass) {
-    const double *SP_RESTRICT lc = lines->c, *SP_RESTRICT uc = lines->c + lines->ld;
+    const double *SP_RESTRICT lc = lines->c, *SP_RESTRICT uc = lines->c + lines->lower * lines->n;
     const double *SP_RESTRICT lm = lines->mass;
+    const size_t n = lines->n;
     double sum = 0.0, absolute = 0.0;
 #pragma omp simd reduction(+ : sum, absolute)
     for (size_t j = 0; j < n; j++) {
@@ -78,8 +79,9 @@ static inline void line_row(size_t n, const double *SP_RESTRICT w, const sp_gpu_
     *mass += absolute;
 }
 
-static inline void line_slopes(size_t n, const double *w, const sp_gpu_lines *lines, double *x) {
-    const double *lw = lines->w, *uw = lines->w + lines->ld;
+static inline void line_slopes(const double *w, const sp_gpu_menu *lines, double *x) {
+    const size_t n = lines->n;
+    const double *lw = lines->a, *uw = lines->a + lines->lower * lines->n;
 #pragma omp simd
     for (size_t j = 0; j < n; j++) {
         const double v = w[j], w_lo = lw[j], w_up = uw[j];
@@ -87,8 +89,9 @@ static inline void line_slopes(size_t n, const double *w, const sp_gpu_lines *li
     }
 }
 
-static inline void line_slopes_split(size_t n, const double *w, const sp_gpu_lines *lines, double *x) {
-    const double *lw = lines->w, *uw = lines->w + lines->ld;
+static inline void line_slopes_split(const double *w, const sp_gpu_menu *lines, double *x) {
+    const size_t n = lines->n;
+    const double *lw = lines->a, *uw = lines->a + lines->lower * lines->n;
 #pragma omp simd
     for (size_t j = 0; j < n; j++) {
         const double v = w[j], lower = v * lw[j], upper = v * uw[j];
@@ -97,15 +100,15 @@ static inline void line_slopes_split(size_t n, const double *w, const sp_gpu_lin
     }
 }
 
-void sp_gpu_line_back(size_t rows, size_t n, const double *w, size_t ldw, const sp_gpu_lines *lines,
-                      bool split, double *x, size_t ldx, double *bias, double *mass) {
+void sp_gpu_line_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *lines, bool split,
+                      double *x, size_t ldx, double *bias, double *mass) {
     for (size_t r = 0; r < rows; r++) {
         const double *wr = w + r * ldw; /* w[r,:] */
-        line_row(n, wr, lines, bias + r, mass + r);
+        line_row(wr, lines, bias + r, mass + r);
         if (split) {
-            line_slopes_split(n, wr, lines, x + r * ldx);
+            line_slopes_split(wr, lines, x + r * ldx);
         } else {
-            line_slopes(n, wr, lines, x + r * ldx);
+            line_slopes(wr, lines, x + r * ldx);
         }
     }
 }

@@ -1,157 +1,11 @@
-// The bounds of a net on a noise set: memory, the order in which cells are bounded, and final rows.
-#include "lstm/impl.h"
-
+// The bounds of a net on a noise set: the order in which cells are bounded, and final rows.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-
-/* ---- memory: planned by a first pass that only counts, then carved from one block ---- */
-
-typedef struct sp_carver {
-    sp_arena *arena; /* NULL while counting */
-    size_t need;
-} sp_carver;
-
-static void *carve(sp_carver *carver, size_t count, size_t size) {
-    if (carver->arena != NULL) {
-        return sp_arena_raw(carver->arena, count, size);
-    }
-    const size_t bytes = sp_arena_need(count, size);
-    carver->need = bytes > SIZE_MAX - carver->need ? SIZE_MAX : carver->need + bytes;
-    return NULL;
-}
-
-static double *carve_doubles(sp_carver *carver, size_t count) {
-    return carve(carver, count, sizeof(double));
-}
-
-static void carve_planes(sp_carver *carver, sp_gpu_planes *planes, size_t H) {
-    *planes = (sp_gpu_planes){H, carve_doubles(carver, 2 * H), carve_doubles(carver, 2 * H),
-                              carve_doubles(carver, 2 * H), carve_doubles(carver, H)};
-}
-
-static void carve_lines(sp_carver *carver, sp_gpu_lines *lines, size_t n) {
-    *lines = (sp_gpu_lines){n, carve_doubles(carver, 2 * n), carve_doubles(carver, 2 * n),
-                            carve_doubles(carver, n)};
-}
-
-static void carve_state(sp_carver *carver, sp_state *state, const sp_layer *layer) {
-    const size_t n = layer->out;
-    const size_t inputs = layer->kind == SP_LAYER_LSTM ? 4 * n : layer->kind == SP_LAYER_RELU ? n : 0;
-    memset(state, 0, sizeof *state);
-    state->out_lo = carve_doubles(carver, n);
-    state->out_hi = carve_doubles(carver, n);
-    if (inputs > 0) {
-        state->in_lo = carve_doubles(carver, inputs);
-        state->in_hi = carve_doubles(carver, inputs);
-    }
-    if (layer->kind == SP_LAYER_RELU) {
-        carve_lines(carver, &state->lines, n);
-    } else {
-        state->omega = carve_doubles(carver, layer->kind == SP_LAYER_LSTM ? 4 * n : n);
-    }
-    if (layer->kind == SP_LAYER_LSTM) {
-        state->cell_lo = carve_doubles(carver, n);
-        state->cell_hi = carve_doubles(carver, n);
-        carve_planes(carver, &state->ig, n);
-        carve_planes(carver, &state->fc, n);
-        carve_planes(carver, &state->oc, n);
-    }
-}
-
-/* Widths that the buffers must hold. */
-typedef struct sp_widths {
-    size_t layer, hidden, box;
-} sp_widths;
-
-static size_t larger(size_t a, size_t b) {
-    return a > b ? a : b;
-}
-
-static sp_widths widths_of(const sp_net *net) {
-    sp_widths w = {net->features, 0, net->features};
-    for (size_t l = 0; l < net->layers; l++) {
-        const sp_layer *layer = &net->layer[l];
-        w.layer = larger(w.layer, larger(layer->in, layer->out));
-        if (layer->kind == SP_LAYER_LSTM) {
-            w.hidden = larger(w.hidden, layer->out);
-            w.box = larger(w.box, 4 * layer->out);
-        }
-        w.box = larger(w.box, layer->out);
-    }
-    return w;
-}
-
-static void carve_workspace(sp_carver *carver, sp_workspace *ws, const sp_bounds *bounds, sp_widths w) {
-    const sp_net *net = bounds->net;
-    const sp_front_bound *front = bounds->front;
-    memset(ws, 0, sizeof *ws);
-    ws->gates = carve_doubles(carver, SP_TILE * 4 * w.hidden);
-    ws->h = carve_doubles(carver, SP_TILE * w.hidden);
-    ws->c = carve_doubles(carver, SP_TILE * w.hidden);
-    ws->cross[0] = carve_doubles(carver, SP_TILE * w.layer);
-    ws->cross[1] = carve_doubles(carver, SP_TILE * w.layer);
-    ws->form = carve_doubles(carver, SP_TILE * larger(front->forms, front->bands));
-    ws->sample = carve_doubles(carver, SP_TILE * front->frame);
-    ws->bias = carve_doubles(carver, SP_TILE);
-    ws->mass = carve_doubles(carver, SP_TILE);
-    ws->support = carve_doubles(carver, SP_TILE);
-    double **pending = carve(carver, net->layers, sizeof *pending);
-    double **pending_c = carve(carver, net->layers, sizeof *pending_c);
-    for (size_t l = 0; l < net->layers; l++) {
-        const sp_layer *layer = &net->layer[l];
-        if (layer->kind == SP_LAYER_LSTM) {
-            double *rows = carve_doubles(carver, SP_TILE * (layer->in + layer->out));
-            double *cells = carve_doubles(carver, SP_TILE * layer->out);
-            if (carver->arena != NULL && pending != NULL && pending_c != NULL) {
-                pending[l] = rows;
-                pending_c[l] = cells;
-            }
-        }
-    }
-    ws->pending = pending;
-    ws->pending_c = pending_c;
-}
-
-static void carve_all(sp_carver *carver, sp_bounds *bounds) {
-    const sp_net *net = bounds->net;
-    const size_t steps = bounds->front->frames;
-    const sp_widths w = widths_of(net);
-    sp_state spare_state;
-    sp_workspace spare_workspace;
-    sp_gpu_lines spare_lines;
-    bounds->unit_width = w.box;
-    bounds->tiles = (2 * w.box + SP_TILE - 1) / SP_TILE;
-    bounds->unit = carve_doubles(carver, 2 * w.box * w.box);
-    bounds->box_lower = carve_doubles(carver, 2 * w.box);
-    bounds->task_status = carve(carver, w.box, sizeof *bounds->task_status);
-    bounds->weights = carve(carver, net->layers, sizeof *bounds->weights);
-    bounds->line = carve(carver, steps, sizeof *bounds->line);
-    bounds->state = carve(carver, steps * net->layers, sizeof *bounds->state);
-    bounds->work = carve(carver, bounds->tiles, sizeof *bounds->work);
-    const bool counting = carver->arena == NULL || carver->arena->failed;
-    for (size_t l = 0; l < net->layers; l++) {
-        const sp_layer *layer = &net->layer[l];
-        double *joined = NULL;
-        if (layer->kind == SP_LAYER_LSTM) {
-            joined = carve_doubles(carver, 4 * layer->out * (layer->in + layer->out));
-        }
-        if (!counting) {
-            bounds->weights[l] = joined;
-        }
-    }
-    for (size_t t = 0; t < steps; t++) {
-        carve_lines(carver, counting ? &spare_lines : bounds->line + t, bounds->front->bands);
-        for (size_t l = 0; l < net->layers; l++) {
-            carve_state(carver, counting ? &spare_state : sp_state_at(bounds, t, l), &net->layer[l]);
-        }
-    }
-    for (size_t i = 0; i < bounds->tiles; i++) {
-        carve_workspace(carver, counting ? &spare_workspace : bounds->work + i, bounds, w);
-    }
-}
+#include "base/pool.h"
+#include "lstm/impl.h"
 
 /* ---- constants of a run ---- */
 
@@ -182,12 +36,11 @@ static void fill_lines(sp_bounds *bounds) {
         for (size_t m = 0; m < front->bands; m++) {
             const size_t i = t * front->bands + m;
             const double *largest = front->form_max + t * front->forms;
-            const sp_line_pair pair = {{front->lo_w[i], front->lo_c[i]}, {front->up_w[i], front->up_c[i]}};
-            double x = 0.0;
-            if (front->forms > 0) {
-                x = fmax(largest[front->lo_form + m], largest[front->up_form + m]);
-            }
-            sp_lines_set(&bounds->line[t], m, pair, x);
+            const bool linear = front->forms > 0;
+            sp_menu_line(&bounds->line[t], 0, m, (sp_line){front->lo_w[i], front->lo_c[i]},
+                         linear ? largest[front->lo_form + m] : 0.0);
+            sp_menu_line(&bounds->line[t], 1, m, (sp_line){front->up_w[i], front->up_c[i]},
+                         linear ? largest[front->up_form + m] : 0.0);
         }
     }
 }
@@ -196,33 +49,39 @@ static void fill_lines(sp_bounds *bounds) {
  * to a running bias of `kernels` terms, samples are summed over the padded clip; a coefficient meets a
  * few more roundings on its way. Doubled: the masses are themselves computed. */
 static double chain_of(const sp_bounds *bounds) {
-    const sp_widths w = widths_of(bounds->net);
-    const double width = (double)(4 * w.hidden + w.layer + bounds->front->forms + bounds->front->bands);
-    const double kernels = (double)bounds->front->frames * (4.0 * (double)bounds->net->layers + 2.0);
-    return 2.0 * (width + kernels + (double)bounds->front->padded + 64.0);
-}
-
-void sp_lines_set(sp_gpu_lines *lines, size_t j, sp_line_pair pair, double x) {
-    const double lower = fabs(pair.lower.w) * x + fabs(pair.lower.c);
-    const double upper = fabs(pair.upper.w) * x + fabs(pair.upper.c);
-    lines->w[j] = pair.lower.w;
-    lines->c[j] = pair.lower.c;
-    lines->w[lines->ld + j] = pair.upper.w;
-    lines->c[lines->ld + j] = pair.upper.c;
-    const double mass = fmax(lower, upper);
-    lines->mass[j] = mass > 0.0 ? sp_above(sp_above(mass)) : mass; // 0 is exact, and not subnormal
-}
-
-void sp_planes_set(sp_gpu_planes *planes, size_t j, sp_plane_pair pair, double x, double y) {
-    const sp_plane *plane = &pair.lower;
-    double mass = 0.0;
-    for (size_t side = 0; side < 2; side++, plane = &pair.upper) {
-        planes->a[side * planes->ld + j] = plane->a;
-        planes->b[side * planes->ld + j] = plane->b;
-        planes->c[side * planes->ld + j] = plane->c;
-        mass = fmax(mass, fabs(plane->a) * x + fabs(plane->b) * y + fabs(plane->c));
+    const sp_net *net = bounds->net;
+    size_t width = bounds->front->forms + bounds->front->bands;
+    for (size_t l = 0; l < net->layers; l++) {
+        const sp_layer *layer = &net->layer[l];
+        const size_t inner = layer->kind == SP_LAYER_LSTM ? 4 * layer->out : layer->out;
+        const size_t widest = inner > layer->in ? inner : layer->in;
+        width = widest > width ? widest : width;
     }
-    planes->mass[j] = sp_above(sp_above(sp_above(mass)));
+    const double kernels = (double)bounds->front->frames * (4.0 * (double)net->layers + 2.0);
+    return 2.0 * ((double)width + kernels + (double)bounds->front->padded + 64.0);
+}
+
+/* An exact 0 stays 0: it needs no error term, and a subnormal would slow every product with it. */
+static double raise_mass(double mass, size_t e, double entry) {
+    if (e > 0 && entry <= mass) {
+        return mass;
+    }
+    return entry > 0.0 ? sp_above(sp_above(sp_above(entry))) : entry;
+}
+
+void sp_menu_line(sp_gpu_menu *menu, size_t e, size_t j, sp_line line, double x) {
+    const size_t at = e * menu->n + j;
+    menu->a[at] = line.w;
+    menu->c[at] = line.c;
+    menu->mass[j] = raise_mass(menu->mass[j], e, fabs(line.w) * x + fabs(line.c));
+}
+
+void sp_menu_plane(sp_gpu_menu *menu, size_t e, size_t j, sp_plane plane, double x, double y) {
+    const size_t at = e * menu->n + j;
+    menu->a[at] = plane.a;
+    menu->b[at] = plane.b;
+    menu->c[at] = plane.c;
+    menu->mass[j] = raise_mass(menu->mass[j], e, fabs(plane.a) * x + fabs(plane.b) * y + fabs(plane.c));
 }
 
 /* ---- the order of work ---- */
@@ -276,16 +135,15 @@ sp_status sp_bounds_create(sp_error *err, sp_bounds **out, const sp_net *net, co
     bounds->net = net;
     bounds->front = front;
     bounds->options = *options;
-    sp_carver carver = {NULL, 0};
-    carve_all(&carver, bounds);
-    sp_status status = sp_arena_init(&bounds->arena, carver.need);
-    carver.arena = &bounds->arena;
+    bounds->slots = (size_t)sp_pool_threads();
+    const size_t need = sp_bounds_plan(bounds, true);
+    sp_status status = sp_arena_init(&bounds->arena, need);
     if (status == SP_OK) {
-        carve_all(&carver, bounds);
+        (void)sp_bounds_plan(bounds, false);
     }
     if (status != SP_OK || !sp_arena_ok(&bounds->arena)) {
         status = sp_fail(err, SP_E_MEMORY, "out of memory: the bounds of %zu frames need %.0f MB",
-                         front->frames, (double)carver.need / 1e6);
+                         front->frames, (double)need / 1e6);
     } else {
         sp_gpu_init();
         fill_unit(bounds);
@@ -335,8 +193,10 @@ sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double
         }
     }
     if (bounds->options.planes != SP_PLANES_INTERVAL) {
-        sp_backsub(bounds, lower, error, SP_START_OUTPUT, bounds->front->frames - 1,
-                   bounds->net->layers - 1, weight, classes, rows);
+        const sp_start start = {bounds->front->frames - 1, bounds->net->layers - 1, {weight, classes},
+                                {NULL, 0}, {NULL, 0}};
+        sp_lower_rows(bounds, lower, error, &start, rows, bounds->options.row_iterations,
+                      bounds->options.stop_positive);
     }
     for (size_t r = 0; r < rows; r++) {
         const double interval = interval_row(bounds, weight + r * classes);
@@ -363,7 +223,7 @@ void sp_bounds_cell_box(const sp_bounds *bounds, size_t t, size_t layer, const d
 
 double sp_bounds_flops(const sp_bounds *bounds) {
     double flops = 0.0;
-    for (size_t i = 0; i < bounds->tiles; i++) {
+    for (size_t i = 0; i < bounds->slots; i++) {
         flops += bounds->work[i].flops;
     }
     return flops;

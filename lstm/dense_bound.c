@@ -1,7 +1,7 @@
 // Affine and ReLU layers at one step: boxes, and the lines of the ReLU.
-#include "lstm/impl.h"
-
 #include <math.h>
+
+#include "lstm/impl.h"
 
 void sp_input_box(const sp_bounds *bounds, size_t t, size_t layer, const double **lo,
                   const double **hi) {
@@ -24,24 +24,35 @@ void sp_affine_bound(sp_bounds *bounds, size_t t, size_t layer) {
                        state->out_hi, state->omega);
 }
 
+/* The standard lines, and for rows that choose the other lower slope of an unstable unit. */
+static void relax(sp_gpu_menu *lines, size_t j, sp_iv x) {
+    const sp_line_pair pair = sp_relu_lines(x);
+    sp_menu_line(lines, 0, j, pair.lower, sp_iv_mag(x));
+    if (lines->lower > 1) {
+        const bool unstable = x.lo < 0.0 && x.hi > 0.0;
+        const sp_line other = {pair.lower.w > 0.5 ? 0.0 : 1.0, 0.0};
+        sp_menu_line(lines, 1, j, unstable ? other : pair.lower, sp_iv_mag(x));
+    }
+    sp_menu_line(lines, lines->lower, j, pair.upper, sp_iv_mag(x));
+}
+
 void sp_relu_bound(sp_bounds *bounds, size_t t, size_t layer) {
     const size_t n = bounds->net->layer[layer].out;
     sp_state *state = sp_state_at(bounds, t, layer);
     const double *lo, *hi;
     sp_input_box(bounds, t, layer, &lo, &hi);
     if (bounds->options.planes != SP_PLANES_INTERVAL) {
-        sp_box_rows(bounds, SP_START_OUTPUT, t, layer == 0 ? SP_NO_LAYER : layer - 1, n, lo, hi,
+        sp_box_rows(bounds, SP_BOX_OUTPUT, t, layer == 0 ? SP_NO_LAYER : layer - 1, n, lo, hi,
                     state->in_lo, state->in_hi);
     }
     for (size_t j = 0; j < n; j++) {
         const sp_iv x = bounds->options.planes == SP_PLANES_INTERVAL
                             ? sp_iv_make(lo[j], hi[j])
                             : sp_iv_make(state->in_lo[j], state->in_hi[j]);
-        const sp_line_pair line = sp_relu_lines(x);
         state->in_lo[j] = x.lo;
         state->in_hi[j] = x.hi;
         state->out_lo[j] = fmax(0.0, x.lo);
         state->out_hi[j] = fmax(0.0, x.hi);
-        sp_lines_set(&state->lines, j, line, sp_iv_mag(x));
+        relax(&state->lines, j, x);
     }
 }

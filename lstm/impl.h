@@ -8,76 +8,121 @@
 
 /* Rows are handled in tiles of a fixed height, so that neither threads nor batches change a bit. */
 enum { SP_TILE = 64, SP_MAX_WIDTH = 1 << 16 };
+/* Relaxations that rows may choose from: 3 x 3 anchors and the static one (math/planes.md 4). */
+enum { SP_MENU_ANCHORS = 9, SP_MENU_PLANES = SP_MENU_ANCHORS + 1 };
+/* "The layer below layer 0": the features. */
+#define SP_NO_LAYER ((size_t)-1)
 
 /** sp_state - bounds of one layer at one step. Arrays live in the arena of the bounds. */
 typedef struct sp_state {
-    double *in_lo, *in_hi;   /* ReLU: input [out]; LSTM: gate pre-activations [4 out]; affine: NULL */
-    double *out_lo, *out_hi; /* [out] */
+    double *in_lo, *in_hi;     /* ReLU: input [out]; LSTM: gate pre-activations [4 out]; affine: NULL */
+    double *out_lo, *out_hi;   /* [out] */
     double *cell_lo, *cell_hi; /* LSTM: c_t [out] */
     double *omega; /* affine [out], LSTM [4 out]: |W| |x| + |R| |h| + |b|, rounded up: the scale of the
                       rounding errors of a product with these weights (math/rounding.md) */
-    sp_gpu_lines lines;           /* ReLU */
-    sp_gpu_planes ig, fc, oc;     /* LSTM: sigma(i) tanh(g), sigma(f) c_{t-1}, sigma(o) tanh(c) */
+    sp_gpu_menu lines;      /* ReLU */
+    sp_gpu_menu ig, fc, oc; /* LSTM: sigma(i) tanh(g), sigma(f) c_{t-1}, sigma(o) tanh(c) */
 } sp_state;
 
-/** sp_workspace - the buffers of one tile of rows; nothing is allocated while walking back. */
+/** sp_choices - the relaxations that the rows of a tile chose in one layer at one step. */
+typedef struct sp_choices {
+    unsigned char *entry[3]; /* ReLU: [0] [TILE, out]; LSTM: ig, fc, oc [TILE, out] */
+    float *anchor[3];        /* ReLU: [0] [TILE, out]; LSTM: [2, TILE, out] */
+} sp_choices;
+
+/** sp_workspace - the buffers of one tile of rows; nothing is allocated while walking. */
 typedef struct sp_workspace {
-    double *gates;    /* [TILE, 4 Hmax] coefficients on pre-activations */
-    double *h;        /* [TILE, Wmax] coefficients on the output of the layer at hand */
-    double *c;        /* [TILE, Hmax] coefficients on c_t */
-    double **pending; /* per LSTM layer [TILE, in + out]: on its input at t, and on its h_{t-1} */
-    double **pending_c; /* per LSTM layer [TILE, out]: on c_{t-1} */
-    double *cross[2]; /* [TILE, Wmax] coefficients handed down by layers without state, in turn */
-    double *form;     /* [TILE, forms] coefficients on the linear forms of a frame */
-    double *sample;   /* [TILE, frame] coefficients on the samples of the frame at hand */
+    double *gates;      /* [TILE, 4 Hmax] coefficients on pre-activations, or their values */
+    double *h;          /* [TILE, Hmax] coefficients on h_t */
+    double *c;          /* [TILE, Hmax] coefficients on c_t */
+    double **pending;   /* per LSTM layer [TILE, in + out]: coefficients on its input at t and on its
+                           h_{t-1}; going forward the values of x_t and h_{t-1} */
+    double **pending_c; /* per LSTM layer [TILE, out]: the same for c_{t-1} */
+    double *cross[2];   /* [TILE, Wmax] handed on by layers without state, in turn */
+    double *form;       /* [TILE, forms] coefficients on the linear forms of a frame, or their values */
+    double *sample;     /* [TILE, frame] coefficients on the samples of the frame at hand, or samples */
     double *bias, *mass, *support; /* [TILE] */
-    double flops;     /* of the matrix products done here */
+    double flops;       /* of the matrix products done here */
+    // only where rows choose their relaxations:
+    sp_choices *choices;      /* [T, layers] */
+    unsigned char **feature;  /* [T] [TILE, bands]: entry of each feature's line */
+    unsigned char *sign;      /* [TILE, T frame]: whether the coefficient on a sample is >= 0 */
 } sp_workspace;
 
 struct sp_bounds {
     const sp_net *net;           /* borrowed */
     const sp_front_bound *front; /* borrowed */
     sp_bounds_options options;
-    sp_arena arena;       /* owned: all arrays below */
-    double **weights;     /* [layers] LSTM: [4 out, in + out] = [W | R]; else NULL */
-    sp_gpu_lines *line;   /* [T] of the features */
-    sp_state *state;      /* [T, layers]; layers behind the readout at t = T-1 only */
-    sp_workspace *work;   /* [tiles] */
-    size_t tiles;
-    double chain;         /* number of roundings that any one term of a bound can meet */
-    double *unit;         /* [2 n, n], n = widest box: rows e_0, -e_0, e_1, -e_1, ...: the rows of a box */
-    size_t unit_width;    /* n */
-    double *box_lower;    /* [2 n] their lower bounds */
+    sp_arena arena;      /* owned: all arrays below */
+    double **weights;    /* [layers] LSTM: [4 out, in + out] = [W | R]; else NULL */
+    sp_gpu_menu *line;   /* [T] of the features */
+    sp_state *state;     /* [T, layers]; layers behind the readout at t = T-1 only */
+    sp_workspace *work;  /* [slots] */
+    size_t slots;
+    double *unit;        /* [2 n, n], n = widest box: rows e_0, -e_0, e_1, -e_1, ...: the rows of a box */
+    size_t unit_width;   /* n */
+    double *box_lower;   /* [2 n] their lower bounds */
     sp_status *task_status; /* [n] */
+    double chain;        /* number of roundings that any one term of a bound can meet */
 };
 
 static inline sp_state *sp_state_at(const sp_bounds *bounds, size_t t, size_t layer) {
     return bounds->state + t * bounds->net->layers + layer;
 }
 
-/* ---- back-substitution (backsub.c) ---- */
+/** sp_highest_lstm - the highest LSTM layer below `end`; SP_NO_LAYER when there is none. */
+size_t sp_highest_lstm(const sp_net *net, size_t end);
 
-/** sp_start - where rows start: the variables that their coefficients stand on. */
-typedef enum {
-    SP_START_OUTPUT, /* the output of `layer` at step t: w [rows, out] */
-    SP_START_GATES,  /* the pre-activations of LSTM `layer` at t: w [rows, 4 out] */
-    SP_START_CELL    /* c_t of LSTM `layer`: w [rows, out] */
+/** sp_bounds_plan - lays out every array of the bounds; two calls: the first with an empty arena only
+ *  counts and returns the bytes. */
+size_t sp_bounds_plan(sp_bounds *bounds, bool counting);
+
+/* ---- rows ---- */
+
+/** sp_rows - a block of coefficients [rows, ld], or none (w NULL). */
+typedef struct sp_rows {
+    const double *w;
+    size_t ld;
+} sp_rows;
+
+/** sp_start - the variables that rows of objectives stand on, at step t. */
+typedef struct sp_start {
+    size_t t, layer;
+    sp_rows output; /* on the output of `layer` [., out]; SP_NO_LAYER: on the features */
+    sp_rows gates;  /* on the pre-activations of LSTM `layer` [., 4 out] */
+    sp_rows cell;   /* on c_t of LSTM `layer` [., out]; with `gates`, only the output gate is read there */
 } sp_start;
 
-/* "The layer below layer 0": the features. */
-#define SP_NO_LAYER ((size_t)-1)
+/** sp_walk - one tile of rows on its way. */
+typedef struct sp_walk {
+    sp_bounds *bounds;
+    sp_workspace *ws;
+    const sp_start *start; /* already moved to the first row of the tile */
+    size_t rows;
+    bool choosing; /* rows use and record the entries in ws->choices */
+    int turn;      /* which cross buffer is written next */
+} sp_walk;
 
-/** sp_backsub - lower bounds of rows of linear objectives, by back-substitution to the samples.
+/** sp_walk_back - fills ws->bias, mass and support of the tile (backsub.c). */
+void sp_walk_back(sp_walk *walk);
+
+/** sp_walk_worst - after a walk back with `choosing`: runs the perturbation that attains each row's bound
+ *  forward through the chosen relaxations and chooses the entries anew at the damped values that the
+ *  products take there (worst_case.c). iteration counts from 0. */
+void sp_walk_worst(sp_walk *walk, size_t iteration);
+
+/** sp_lower_rows - lower bounds of rows of linear objectives by back-substitution to the samples.
  *  O lower [rows]; error [rows] or NULL: the rounding term subtracted in it
- *  I w [rows, ldw]. Deterministic for any number of threads. SP_NO_LAYER with SP_START_OUTPUT stands
- *  for the features themselves. */
-void sp_backsub(sp_bounds *bounds, double *lower, double *error, sp_start start, size_t t, size_t layer,
-                const double *w, size_t ldw, size_t rows);
+ *  iterations > 0: every row chooses its relaxations, best bound kept. stop_positive: a tile ends when all
+ *  its bounds are positive. Deterministic for any number of threads. */
+void sp_lower_rows(sp_bounds *bounds, double *lower, double *error, const sp_start *start, size_t rows,
+                   size_t iterations, bool stop_positive);
 
-/** sp_box_rows - lower and upper bounds of n variables by back-substitution, met with their intervals
- *  [lo, hi]; the result may overwrite them. Start, t and layer as in sp_backsub. */
-void sp_box_rows(sp_bounds *bounds, sp_start start, size_t t, size_t layer, size_t n, const double *lo,
-                 const double *hi, double *box_lo, double *box_hi);
+/** sp_box_rows - lower and upper bounds of the n variables that `start` names (its pointers are not
+ *  read, only which is not NULL counts), met with their intervals [lo, hi]; the result may overwrite them. */
+typedef enum { SP_BOX_OUTPUT, SP_BOX_GATES, SP_BOX_CELL } sp_box_kind;
+void sp_box_rows(sp_bounds *bounds, sp_box_kind kind, size_t t, size_t layer, size_t n,
+                 const double *lo, const double *hi, double *box_lo, double *box_hi);
 
 /* ---- one layer at one step, forward ---- */
 
@@ -94,10 +139,10 @@ sp_status sp_lstm_bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer
 void sp_relu_bound(sp_bounds *bounds, size_t t, size_t layer);
 void sp_affine_bound(sp_bounds *bounds, size_t t, size_t layer);
 
-/** sp_lines_set / sp_planes_set - store the relaxation of unit j with its mass; x and y are magnitudes
- *  of the arguments on the domain. */
-void sp_lines_set(sp_gpu_lines *lines, size_t j, sp_line_pair pair, double x);
-void sp_planes_set(sp_gpu_planes *planes, size_t j, sp_plane_pair pair, double x, double y);
+/** sp_menu_line / sp_menu_plane - store entry e of unit j; x and y are magnitudes of the arguments on the
+ *  domain. Entry 0 resets the mass, the others raise it. */
+void sp_menu_line(sp_gpu_menu *menu, size_t e, size_t j, sp_line line, double x);
+void sp_menu_plane(sp_gpu_menu *menu, size_t e, size_t j, sp_plane plane, double x, double y);
 
 /** sp_input_box - the box of the input of `layer` at step t. */
 void sp_input_box(const sp_bounds *bounds, size_t t, size_t layer, const double **lo,

@@ -1,7 +1,7 @@
 // Interval image of an affine map, and the scale of the rounding errors made with its weights.
-#include "lstm/impl.h"
-
 #include <math.h>
+
+#include "lstm/impl.h"
 
 typedef struct sp_sums {
     double lo, hi, absolute;

@@ -1,11 +1,11 @@
 // An LSTM layer at one step: boxes of the gates and of c_t, and the planes of its three products.
-#include "lstm/impl.h"
-
 #include <math.h>
 
 #include "base/pool.h"
+#include "lstm/impl.h"
 
 enum { UNITS_PER_TASK = 8 };
+#define PLANE_TOLERANCE 1e-3
 
 /* The products that one set of tasks relaxes: sigma(i) tanh(g) and sigma(f) c_{t-1}, or sigma(o) tanh(c). */
 typedef struct sp_relaxing {
@@ -20,7 +20,19 @@ static sp_box gate_box(const sp_state *state, size_t gate, size_t H, size_t j, s
     return (sp_box){{state->in_lo[gate * H + j], state->in_hi[gate * H + j]}, y};
 }
 
-static sp_status relax_product(const sp_relaxing *work, sp_gpu_planes *planes, size_t product, size_t j,
+/* Planes at 3 x 3 anchors spread over the box, behind the standard ones. */
+static void fill_menu(sp_gpu_menu *menu, size_t j, sp_product f, sp_box box) {
+    const double xc = 0.5 * (box.x.lo + box.x.hi), xh = (box.x.hi - box.x.lo) / 3.0;
+    const double yc = 0.5 * (box.y.lo + box.y.hi), yh = (box.y.hi - box.y.lo) / 3.0;
+    for (size_t k = 0; k < SP_MENU_ANCHORS; k++) {
+        const double px = xc + xh * ((double)(k / 3) - 1.0), py = yc + yh * ((double)(k % 3) - 1.0);
+        const double x = sp_iv_mag(box.x), y = sp_iv_mag(box.y);
+        sp_menu_plane(menu, 1 + k, j, sp_plane_lower(f, box, px, py, PLANE_TOLERANCE), x, y);
+        sp_menu_plane(menu, menu->lower + 1 + k, j, sp_plane_upper(f, box, px, py, PLANE_TOLERANCE), x, y);
+    }
+}
+
+static sp_status relax_product(const sp_relaxing *work, sp_gpu_menu *menu, size_t product, size_t j,
                                sp_product f, sp_box box) {
     const sp_bounds *bounds = work->bounds;
     sp_plane_pair pair;
@@ -32,7 +44,11 @@ static sp_status relax_product(const sp_relaxing *work, sp_gpu_planes *planes, s
     } else {
         pair = sp_plane_static(f, box);
     }
-    sp_planes_set(planes, j, pair, sp_iv_mag(box.x), sp_iv_mag(box.y));
+    sp_menu_plane(menu, 0, j, pair.lower, sp_iv_mag(box.x), sp_iv_mag(box.y));
+    sp_menu_plane(menu, menu->lower, j, pair.upper, sp_iv_mag(box.x), sp_iv_mag(box.y));
+    if (menu->lower > 1) {
+        fill_menu(menu, j, f, box);
+    }
     return status;
 }
 
@@ -114,14 +130,14 @@ sp_status sp_lstm_bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer
                        before != NULL ? before->out_lo : NULL, before != NULL ? before->out_hi : NULL,
                        at->bias, state->in_lo, state->in_hi, state->omega);
     if (linear) {
-        sp_box_rows(bounds, SP_START_GATES, t, layer, 4 * H, state->in_lo, state->in_hi, state->in_lo,
+        sp_box_rows(bounds, SP_BOX_GATES, t, layer, 4 * H, state->in_lo, state->in_hi, state->in_lo,
                     state->in_hi);
     }
     sp_relaxing work = {bounds, state, before, t, layer, false};
     SP_TRY(relax(err, &work));
     cell_interval(state, before, H);
     if (linear) {
-        sp_box_rows(bounds, SP_START_CELL, t, layer, H, state->cell_lo, state->cell_hi, state->cell_lo,
+        sp_box_rows(bounds, SP_BOX_CELL, t, layer, H, state->cell_lo, state->cell_hi, state->cell_lo,
                     state->cell_hi);
     }
     work.output = true;

@@ -183,7 +183,7 @@ static void margin_rows(double *rows, size_t C) {
 }
 
 static double bound_toy(uint64_t seed, const sp_toy_shape *shape, sp_plane_rule planes, double *least) {
-    const sp_bounds_options options = {planes, 0.0};
+    const sp_bounds_options options = {.planes = planes};
     sp_toy toy;
     sp_bounds *bounds;
     double rows[16 * 16], lower[16];
@@ -255,7 +255,7 @@ static void threads_do_not_change_a_bit(void **state) {
     (void)state;
     const sp_toy_shape shape = {.frames = 5, .bands = 3, .frame = 5, .step = 3, .dense = 7, .lstms = 2,
                                 .hidden = 40, .classes = 4, .joint = true, .eps = 0.01, .scale = 0.5};
-    const sp_bounds_options options = {SP_PLANES_STATIC, 0.0};
+    const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
     double lower[2][16], rows[16 * 16];
     margin_rows(rows, shape.classes);
     for (int run = 0; run < 2; run++) {
@@ -292,7 +292,7 @@ static void worked_example_of_the_r2_paper(void **state) {
     double lower[3];
     const sp_plane_rule rules[3] = {SP_PLANES_INTERVAL, SP_PLANES_R2_LP, SP_PLANES_STATIC};
     for (int i = 0; i < 3; i++) {
-        const sp_bounds_options options = {rules[i], 0.0};
+        const sp_bounds_options options = {.planes = rules[i]};
         sp_bounds *bounds;
         assert_int_equal(sp_bounds_create(NULL, &bounds, &net, &front, &options), SP_OK);
         assert_int_equal(sp_bounds_rows(NULL, bounds, lower + i, NULL, row, 1), SP_OK);
@@ -310,7 +310,7 @@ static void bad_arguments_are_refused(void **state) {
     (void)state;
     const sp_toy_shape shape = {.frames = 3, .bands = 2, .frame = 4, .step = 2, .lstms = 1, .hidden = 3,
                                 .classes = 2, .joint = true, .eps = 0.1, .scale = 0.5};
-    sp_bounds_options options = {SP_PLANES_STATIC, 1e-9};
+    sp_bounds_options options = {.planes = SP_PLANES_STATIC, .deadline = 1e-9};
     sp_toy toy;
     sp_bounds *bounds;
     sp_error err;

@@ -52,8 +52,8 @@ static void add_scaled(arb_t sum, const arb_t a, double b) {
 }
 
 /* w * product -> its inputs and the bias. */
-static void product(sp_form *f, const arb_t w, const sp_gpu_planes *planes, size_t j, arb_t x, arb_t y) {
-    const size_t at = (arb_is_negative(w) ? planes->ld : 0) + j;
+static void product(sp_form *f, const arb_t w, const sp_gpu_menu *planes, size_t j, arb_t x, arb_t y) {
+    const size_t at = (arb_is_negative(w) ? planes->lower * planes->n : 0) + j;
     arb_t copy;
     arb_init(copy);
     arb_set(copy, w);
@@ -104,15 +104,15 @@ static void lstm_layer(sp_form *f, const sp_layer *layer, const sp_state *state,
     arb_clear(cell);
 }
 
-static void line(sp_form *f, size_t n, const sp_gpu_lines *lines, size_t *chosen) {
+static void line(sp_form *f, size_t n, const sp_gpu_menu *lines, size_t *chosen) {
     for (size_t j = 0; j < n; j++) {
         const bool upper = arb_is_negative(f->x + j);
-        const size_t at = (upper ? lines->ld : 0) + j;
+        const size_t at = (upper ? lines->lower * lines->n : 0) + j;
         arb_t w;
         arb_init(w);
         arb_set(w, f->x + j);
         arb_zero(f->x + j);
-        add_scaled(f->x + j, w, lines->w[at]);
+        add_scaled(f->x + j, w, lines->a[at]);
         add_scaled(f->bias, w, lines->c[at]);
         chosen[j] = upper;
         arb_clear(w);
@@ -195,15 +195,16 @@ static void error_term_covers_rounding(void **state) {
         sp_toy_shape shape = toy_shape(&rng);
         shape.hidden = 1 + shape.hidden % 8;
         const double row[8] = {1.0, -1.0, 0.3};
-        const sp_bounds_options options = {SP_PLANES_STATIC, 0.0};
+        const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
         sp_toy toy;
         sp_bounds *bounds;
         double lower, error;
         arb_t exact, low;
         toy_init(&toy, sp_test_seed() + i, &shape);
         assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
-        sp_backsub(bounds, &lower, &error, SP_START_OUTPUT, shape.frames - 1, toy.net.layers - 1, row,
-                   shape.classes, 1);
+        const sp_start start = {shape.frames - 1, toy.net.layers - 1, {row, shape.classes}, {NULL, 0},
+                                {NULL, 0}};
+        sp_lower_rows(bounds, &lower, &error, &start, 1, 0, false);
         arb_init(exact);
         arb_init(low);
         bound_in_arb(exact, bounds, row);

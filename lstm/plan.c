@@ -1,0 +1,190 @@
+// Memory of the bounds: planned by a first pass that only counts, then carved from one block.
+#include <string.h>
+
+#include "lstm/impl.h"
+
+typedef struct sp_carver {
+    sp_arena *arena; /* NULL while counting */
+    size_t need;
+} sp_carver;
+
+static void *carve(sp_carver *carver, size_t count, size_t size) {
+    if (carver->arena != NULL) {
+        return sp_arena_raw(carver->arena, count, size);
+    }
+    const size_t bytes = sp_arena_need(count, size);
+    carver->need = bytes > SIZE_MAX - carver->need ? SIZE_MAX : carver->need + bytes;
+    return NULL;
+}
+
+static double *carve_doubles(sp_carver *carver, size_t count) {
+    return carve(carver, count, sizeof(double));
+}
+
+static void carve_menu(sp_carver *carver, sp_gpu_menu *menu, size_t n, size_t lower, size_t upper,
+                       bool planes) {
+    const size_t entries = lower + upper;
+    menu->n = n;
+    menu->lower = lower;
+    menu->entries = entries;
+    menu->a = carve_doubles(carver, entries * n);
+    menu->b = planes ? carve_doubles(carver, entries * n) : NULL;
+    menu->c = carve_doubles(carver, entries * n);
+    menu->mass = carve_doubles(carver, n);
+}
+
+static void carve_state(sp_carver *carver, sp_state *state, const sp_layer *layer, bool choosing) {
+    const size_t n = layer->out, planes = choosing ? SP_MENU_PLANES : 1;
+    const size_t inputs = layer->kind == SP_LAYER_LSTM ? 4 * n : layer->kind == SP_LAYER_RELU ? n : 0;
+    memset(state, 0, sizeof *state);
+    state->out_lo = carve_doubles(carver, n);
+    state->out_hi = carve_doubles(carver, n);
+    if (inputs > 0) {
+        state->in_lo = carve_doubles(carver, inputs);
+        state->in_hi = carve_doubles(carver, inputs);
+    }
+    if (layer->kind == SP_LAYER_RELU) {
+        carve_menu(carver, &state->lines, n, choosing ? 2 : 1, 1, false);
+    } else {
+        state->omega = carve_doubles(carver, layer->kind == SP_LAYER_LSTM ? 4 * n : n);
+    }
+    if (layer->kind == SP_LAYER_LSTM) {
+        state->cell_lo = carve_doubles(carver, n);
+        state->cell_hi = carve_doubles(carver, n);
+        carve_menu(carver, &state->ig, n, planes, planes, true);
+        carve_menu(carver, &state->fc, n, planes, planes, true);
+        carve_menu(carver, &state->oc, n, planes, planes, true);
+    }
+}
+
+/* Widths that the buffers must hold. */
+typedef struct sp_widths {
+    size_t layer, hidden, box;
+} sp_widths;
+
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+static sp_widths widths_of(const sp_net *net) {
+    sp_widths w = {net->features, 0, net->features};
+    for (size_t l = 0; l < net->layers; l++) {
+        const sp_layer *layer = &net->layer[l];
+        w.layer = larger(w.layer, larger(layer->in, layer->out));
+        if (layer->kind == SP_LAYER_LSTM) {
+            w.hidden = larger(w.hidden, layer->out);
+            w.box = larger(w.box, 4 * layer->out);
+        }
+        w.box = larger(w.box, layer->out);
+    }
+    return w;
+}
+
+/* What the rows of a tile choose, at every step. */
+static void carve_choices(sp_carver *carver, sp_workspace *ws, const sp_bounds *bounds) {
+    const sp_net *net = bounds->net;
+    const sp_front_bound *front = bounds->front;
+    ws->choices = carve(carver, front->frames * net->layers, sizeof *ws->choices);
+    ws->feature = carve(carver, front->frames, sizeof *ws->feature);
+    ws->sign = carve(carver, SP_TILE * front->frames * front->frame, 1);
+    const bool counting = ws->choices == NULL || ws->feature == NULL;
+    for (size_t t = 0; t < front->frames; t++) {
+        unsigned char *feature = carve(carver, SP_TILE * front->bands, 1);
+        if (!counting) {
+            ws->feature[t] = feature;
+        }
+        for (size_t l = 0; l < net->layers; l++) {
+            const sp_layer *layer = &net->layer[l];
+            const bool lstm = layer->kind == SP_LAYER_LSTM;
+            const size_t products = lstm ? 3 : layer->kind == SP_LAYER_RELU ? 1 : 0;
+            sp_choices choices = {{NULL}, {NULL}};
+            for (size_t k = 0; k < products; k++) {
+                choices.entry[k] = carve(carver, SP_TILE * layer->out, 1);
+                choices.anchor[k] = carve(carver, (lstm ? 2 : 1) * SP_TILE * layer->out, sizeof(float));
+            }
+            if (!counting) {
+                ws->choices[t * net->layers + l] = choices;
+            }
+        }
+    }
+}
+
+static void carve_workspace(sp_carver *carver, sp_workspace *ws, const sp_bounds *bounds, sp_widths w) {
+    const sp_net *net = bounds->net;
+    const sp_front_bound *front = bounds->front;
+    memset(ws, 0, sizeof *ws);
+    ws->gates = carve_doubles(carver, SP_TILE * 4 * w.hidden);
+    ws->h = carve_doubles(carver, SP_TILE * w.hidden);
+    ws->c = carve_doubles(carver, SP_TILE * w.hidden);
+    ws->cross[0] = carve_doubles(carver, SP_TILE * w.layer);
+    ws->cross[1] = carve_doubles(carver, SP_TILE * w.layer);
+    ws->form = carve_doubles(carver, SP_TILE * larger(front->forms, front->bands));
+    ws->sample = carve_doubles(carver, SP_TILE * front->frame);
+    ws->bias = carve_doubles(carver, SP_TILE);
+    ws->mass = carve_doubles(carver, SP_TILE);
+    ws->support = carve_doubles(carver, SP_TILE);
+    double **pending = carve(carver, net->layers, sizeof *pending);
+    double **pending_c = carve(carver, net->layers, sizeof *pending_c);
+    for (size_t l = 0; l < net->layers; l++) {
+        const sp_layer *layer = &net->layer[l];
+        if (layer->kind == SP_LAYER_LSTM) {
+            double *rows = carve_doubles(carver, SP_TILE * (layer->in + layer->out));
+            double *cells = carve_doubles(carver, SP_TILE * layer->out);
+            if (carver->arena != NULL && pending != NULL && pending_c != NULL) {
+                pending[l] = rows;
+                pending_c[l] = cells;
+            }
+        }
+    }
+    ws->pending = pending;
+    ws->pending_c = pending_c;
+    if (bounds->options.box_iterations + bounds->options.row_iterations > 0) {
+        carve_choices(carver, ws, bounds);
+    }
+}
+
+static void carve_steps(sp_carver *carver, sp_bounds *bounds, bool counting) {
+    const sp_net *net = bounds->net;
+    const bool choosing = bounds->options.box_iterations + bounds->options.row_iterations > 0;
+    sp_state spare_state;
+    sp_gpu_menu spare_menu;
+    for (size_t t = 0; t < bounds->front->frames; t++) {
+        carve_menu(carver, counting ? &spare_menu : bounds->line + t, bounds->front->bands, 1, 1, false);
+        for (size_t l = 0; l < net->layers; l++) {
+            carve_state(carver, counting ? &spare_state : sp_state_at(bounds, t, l), &net->layer[l],
+                        choosing);
+        }
+    }
+}
+
+size_t sp_bounds_plan(sp_bounds *bounds, bool counting) {
+    const sp_net *net = bounds->net;
+    const size_t steps = bounds->front->frames;
+    const sp_widths w = widths_of(net);
+    sp_carver carver = {counting ? NULL : &bounds->arena, 0};
+    sp_workspace spare_workspace;
+    bounds->unit_width = w.box;
+    bounds->unit = carve_doubles(&carver, 2 * w.box * w.box);
+    bounds->box_lower = carve_doubles(&carver, 2 * w.box);
+    bounds->task_status = carve(&carver, w.box, sizeof *bounds->task_status);
+    bounds->weights = carve(&carver, net->layers, sizeof *bounds->weights);
+    bounds->line = carve(&carver, steps, sizeof *bounds->line);
+    bounds->state = carve(&carver, steps * net->layers, sizeof *bounds->state);
+    bounds->work = carve(&carver, bounds->slots, sizeof *bounds->work);
+    counting = counting || !sp_arena_ok(&bounds->arena);
+    for (size_t l = 0; l < net->layers; l++) {
+        const sp_layer *layer = &net->layer[l];
+        double *joined = NULL;
+        if (layer->kind == SP_LAYER_LSTM) {
+            joined = carve_doubles(&carver, 4 * layer->out * (layer->in + layer->out));
+        }
+        if (!counting) {
+            bounds->weights[l] = joined;
+        }
+    }
+    carve_steps(&carver, bounds, counting);
+    for (size_t i = 0; i < bounds->slots; i++) {
+        carve_workspace(&carver, counting ? &spare_workspace : bounds->work + i, bounds, w);
+    }
+    return carver.need;
+}
