@@ -47,7 +47,8 @@ static double sigmoid(double x) {
 }
 
 // An overflow may otherwise vanish in the next sigmoid or ReLU.
-static sp_status check_finite(sp_error *err, const double *values, size_t n, size_t t, size_t layer) {
+static sp_status check_finite(sp_error *err, const double *values, size_t n, size_t t,
+                              size_t layer) {
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(values[i])) {
             return sp_fail(err, SP_E_NONFINITE,
@@ -58,7 +59,8 @@ static sp_status check_finite(sp_error *err, const double *values, size_t n, siz
     return SP_OK;
 }
 
-static sp_status run_affine(sp_error *err, const sp_layer *layer, sp_pass *pass, size_t t, size_t l) {
+static sp_status run_affine(sp_error *err, const sp_layer *layer, sp_pass *pass, size_t t,
+                            size_t l) {
     for (size_t j = 0; j < layer->out; j++) {
         pass->y[j] = dot(layer->weight + j * layer->in, pass->x, layer->in) + layer->bias[j];
     }
@@ -83,8 +85,8 @@ static sp_status run_lstm(sp_error *err, const sp_layer *layer, sp_pass *pass, d
     return check_finite(err, c, H, t, l);
 }
 
-static sp_status run_layers(sp_error *err, const sp_net *net, sp_pass *pass, size_t first, size_t end,
-                            double *state, size_t t) {
+static sp_status run_layers(sp_error *err, const sp_net *net, sp_pass *pass, size_t first,
+                            size_t end, double *state, size_t t) {
     for (size_t l = first; l < end; l++) {
         const sp_layer *layer = &net->layer[l];
         switch (layer->kind) {
@@ -123,12 +125,14 @@ static sp_status run_steps(sp_error *err, const sp_net *net, sp_pass *pass, cons
         memcpy(pass->x, features + t * D, D * sizeof(double));
         for (size_t i = 0; i < D; i++) {
             if (!isfinite(pass->x[i])) {
-                return sp_fail(err, SP_E_NONFINITE, "feature %zu of step %zu is %g", i, t, pass->x[i]);
+                return sp_fail(err, SP_E_NONFINITE, "feature %zu of step %zu is %g", i, t,
+                               pass->x[i]);
             }
         }
         SP_TRY(run_layers(err, net, pass, 0, net->readout, pass->state, t));
     }
-    return run_layers(err, net, pass, net->readout, net->layers, readout_state(net, pass), steps - 1);
+    return run_layers(err, net, pass, net->readout, net->layers, readout_state(net, pass),
+                      steps - 1);
 }
 
 sp_status sp_net_run(sp_error *err, const sp_net *net, double *logits, const double *features,

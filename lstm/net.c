@@ -41,14 +41,14 @@ static sp_status copy_finite(sp_error *err, double **copy, size_t layer, const c
     for (size_t i = 0; i < count; i++) {
         if (!isfinite(values[i])) {
             return sp_fail(err, SP_E_NONFINITE,
-                           "layer %zu: %s[%zu] is %g: weights must be finite numbers", layer, what, i,
-                           values[i]);
+                           "layer %zu: %s[%zu] is %g: weights must be finite numbers", layer, what,
+                           i, values[i]);
         }
     }
     *copy = malloc(count * sizeof(double));
     if (!*copy) {
-        return sp_fail(err, SP_E_MEMORY, "layer %zu: no memory for %s [%zu, %zu]", layer, what, rows,
-                       columns);
+        return sp_fail(err, SP_E_MEMORY, "layer %zu: no memory for %s [%zu, %zu]", layer, what,
+                       rows, columns);
     }
     memcpy(*copy, values, count * sizeof(double));
     return SP_OK;
@@ -85,7 +85,8 @@ sp_status sp_net_add_affine(sp_error *err, sp_net *net, size_t out, const double
                             const double *bias) {
     SP_TRY(check_width(err, net, out));
     sp_layer layer = {.kind = SP_LAYER_AFFINE, .in = net->classes, .out = out};
-    sp_status status = copy_finite(err, &layer.weight, net->layers, "weight", weight, out, layer.in);
+    sp_status status =
+        copy_finite(err, &layer.weight, net->layers, "weight", weight, out, layer.in);
     if (status == SP_OK) {
         status = copy_finite(err, &layer.bias, net->layers, "bias", bias, out, 1);
     }

@@ -1,0 +1,68 @@
+/* Whole numbers k + t T, exact or refused. */
+#include "onnx/impl.h"
+
+static bool add(int64_t *r, int64_t a, int64_t b) {
+    if ((b > 0 && a > INT64_MAX - b) || (b < 0 && a < INT64_MIN - b)) {
+        return false;
+    }
+    *r = a + b;
+    return true;
+}
+
+static bool multiply(int64_t *r, int64_t a, int64_t b) {
+    if (a != 0 && b != 0) {
+        if (a == INT64_MIN || b == INT64_MIN) {
+            return false;
+        }
+        const int64_t p = a < 0 ? -a : a, q = b < 0 ? -b : b;
+        if (p > INT64_MAX / q) {
+            return false;
+        }
+    }
+    *r = a * b;
+    return true;
+}
+
+bool sp_extent_add(sp_extent *r, sp_extent a, sp_extent b) {
+    return add(&r->k, a.k, b.k) && add(&r->t, a.t, b.t);
+}
+
+bool sp_extent_sub(sp_extent *r, sp_extent a, sp_extent b) {
+    if (b.k == INT64_MIN || b.t == INT64_MIN) {
+        return false;
+    }
+    return add(&r->k, a.k, -b.k) && add(&r->t, a.t, -b.t);
+}
+
+bool sp_extent_mul(sp_extent *r, sp_extent a, sp_extent b) {
+    if (a.t != 0 && b.t != 0) {
+        return false;
+    }
+    const int64_t factor = a.t == 0 ? a.k : b.k;
+    const sp_extent other = a.t == 0 ? b : a;
+    return multiply(&r->k, other.k, factor) && multiply(&r->t, other.t, factor);
+}
+
+bool sp_extent_div(sp_extent *r, sp_extent a, sp_extent b) {
+    if (b.t != 0 || b.k == 0 || (b.k == -1 && (a.k == INT64_MIN || a.t == INT64_MIN))) {
+        return false;
+    }
+    // k + t T is divided term by term only where nothing is cut off.
+    if (a.t != 0 && (a.t % b.k != 0 || a.k % b.k != 0)) {
+        return false;
+    }
+    *r = (sp_extent){a.k / b.k, a.t / b.k};
+    return true;
+}
+
+bool sp_extent_same(bool *same, sp_extent a, sp_extent b) {
+    sp_extent d;
+    if (!sp_extent_sub(&d, a, b)) {
+        return false;
+    }
+    // k + t T = 0 needs a whole T >= 1.
+    const bool possible =
+        d.t != 0 && d.k != INT64_MIN && d.t != INT64_MIN && -d.k % d.t == 0 && -d.k / d.t >= 1;
+    *same = d.t == 0 && d.k == 0;
+    return d.t == 0 || (!possible && d.k != INT64_MIN && d.t != INT64_MIN);
+}

@@ -1,0 +1,295 @@
+/* ONNX files: the public face. What the file says about itself, and the choice of the axis of steps. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "onnx/impl.h"
+
+static const size_t largest_file = (size_t)1 << 30;
+
+void sp_model_clear(sp_model *model) {
+    sp_net_clear(&model->net);
+    free(model->front);
+    free(model->producer);
+    free(model->input_name);
+    free(model->input_shape);
+    *model = (sp_model){0};
+}
+
+/* ---- what the file says about itself ---- */
+
+static sp_status copy_text(sp_error *err, char **copy, const char *text) {
+    *copy = strdup(text ? text : "");
+    return *copy ? SP_OK : sp_fail(err, SP_E_MEMORY, "no memory for a text of the file");
+}
+
+static sp_status read_opset(sp_error *err, long *opset, const Onnx__ModelProto *proto) {
+    *opset = 0;
+    for (size_t i = 0; i < proto->n_opset_import; i++) {
+        const Onnx__OperatorSetIdProto *set = proto->opset_import[i];
+        if (!set->domain || set->domain[0] == '\0' || strcmp(set->domain, "ai.onnx") == 0) {
+            if (!set->has_version || set->version < SP_MIN_OPSET || set->version > SP_MAX_OPSET) {
+                return sp_fail(err, SP_E_UNSUPPORTED,
+                               "operator set %" PRId64
+                               ": sets %d to %d are read: export the model with "
+                               "one of them",
+                               set->has_version ? set->version : 0, SP_MIN_OPSET, SP_MAX_OPSET);
+            }
+            if (*opset != 0) {
+                return sp_fail(err, SP_E_FORMAT, "the operator set is declared twice");
+            }
+            *opset = (long)set->version;
+        }
+    }
+    return *opset != 0
+               ? SP_OK
+               : sp_fail(err, SP_E_FORMAT,
+                         "not an ONNX model, or a damaged one: no operator set is declared");
+}
+
+static sp_status read_front(sp_error *err, char **front, const Onnx__ModelProto *proto) {
+    for (size_t i = 0; i < proto->n_metadata_props; i++) {
+        const Onnx__StringStringEntryProto *entry = proto->metadata_props[i];
+        if (entry->key && strcmp(entry->key, "soundproof.front") == 0) {
+            if (*front) {
+                return sp_fail(err, SP_E_FORMAT, "metadata 'soundproof.front' is given twice");
+            }
+            SP_TRY(copy_text(err, front, entry->value));
+        }
+    }
+    return SP_OK;
+}
+
+static sp_status read_producer(sp_error *err, char **producer, const Onnx__ModelProto *proto) {
+    const char *name = proto->producer_name ? proto->producer_name : "";
+    const char *version = proto->producer_version ? proto->producer_version : "";
+    const size_t size = strlen(name) + strlen(version) + 2;
+    *producer = malloc(size);
+    if (!*producer) {
+        return sp_fail(err, SP_E_MEMORY, "no memory for a text of the file");
+    }
+    snprintf(*producer, size, "%s%s%s", name, version[0] != '\0' ? " " : "", version);
+    return SP_OK;
+}
+
+/* ---- the input ---- */
+
+typedef Onnx__TensorShapeProto__Dimension sp_dimension;
+
+static bool is_fixed(const sp_dimension *dim) {
+    return dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+}
+
+static sp_status check_input(sp_error *err, const Onnx__ValueInfoProto *input) {
+    const char *name = input->name ? input->name : "";
+    const Onnx__TypeProto *type = input->type;
+    if (!type || type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !type->tensor_type) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "the input '%.80s' is not a tensor", name);
+    }
+    const int32_t number = type->tensor_type->elem_type;
+    if (number != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT &&
+        number != ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "the input '%.80s' has the element type %" PRId32
+                       ": FLOAT (1) or DOUBLE (11) is "
+                       "needed",
+                       name, number);
+    }
+    const Onnx__TensorShapeProto *shape = type->tensor_type->shape;
+    if (!shape || shape->n_dim == 0 || shape->n_dim > 3) {
+        return sp_fail(
+            err, SP_E_UNSUPPORTED,
+            "the input '%.80s' must have one to three axes, such as steps x batch x features, "
+            "not %zu",
+            name, shape ? shape->n_dim : 0);
+    }
+    for (size_t i = 0; i < shape->n_dim; i++) {
+        const int64_t length = is_fixed(shape->dim[i]) ? shape->dim[i]->dim_value : 1;
+        if (length <= 0 || length > INT32_MAX) {
+            return sp_fail(err, SP_E_FORMAT,
+                           "the input '%.80s' has the length %" PRId64 " along axis %zu", name,
+                           length, i);
+        }
+    }
+    if (!is_fixed(shape->dim[shape->n_dim - 1])) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "the number of features, the last axis of the input '%.80s', is not fixed",
+                       name);
+    }
+    return SP_OK;
+}
+
+static sp_status read_shape(sp_error *err, char **text, const Onnx__TensorShapeProto *shape) {
+    size_t size = 1;
+    for (size_t i = 0; i < shape->n_dim; i++) {
+        const sp_dimension *dim = shape->dim[i];
+        size += 32 + (!is_fixed(dim) && dim->dim_param ? strlen(dim->dim_param) : 0);
+    }
+    *text = calloc(size, 1);
+    if (!*text) {
+        return sp_fail(err, SP_E_MEMORY, "no memory for a text of the file");
+    }
+    for (size_t i = 0, at = 0; i < shape->n_dim; i++) {
+        const sp_dimension *dim = shape->dim[i];
+        const char *times = i > 0 ? " x " : "";
+        const bool named =
+            dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM &&
+            dim->dim_param && dim->dim_param[0] != '\0';
+        at += (size_t)(is_fixed(dim)
+                           ? snprintf(*text + at, size - at, "%s%" PRId64, times, dim->dim_value)
+                           : snprintf(*text + at, size - at, "%s%s", times,
+                                      named ? dim->dim_param : "?"));
+    }
+    return SP_OK;
+}
+
+/* ---- the axis of steps ---- */
+
+/* sp_guess - one way to read the input: which axis counts the steps, and how many there must be. */
+typedef struct sp_guess {
+    size_t axis, steps;
+} sp_guess;
+
+static bool has_recurrence(const Onnx__GraphProto *proto) {
+    for (size_t n = 0; n < proto->n_node; n++) {
+        if (proto->node[n]->op_type && strcmp(proto->node[n]->op_type, "LSTM") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Every axis before the features can be the steps unless its length is 1; batch has length 1. When no
+ * axis needs to be, the input may also be a single step. */
+static size_t list_guesses(sp_guess *guess, const Onnx__TensorShapeProto *shape, bool recurrent) {
+    size_t count = 0, fixed = 0;
+    for (size_t i = 0; i + 1 < shape->n_dim; i++) {
+        fixed += is_fixed(shape->dim[i]) && shape->dim[i]->dim_value > 1;
+    }
+    for (size_t i = 0; i + 1 < shape->n_dim; i++) {
+        const bool is_one = is_fixed(shape->dim[i]) && shape->dim[i]->dim_value == 1;
+        const bool is_long = is_fixed(shape->dim[i]) && !is_one;
+        if (is_long ? fixed == 1 : !is_one && fixed == 0) {
+            guess[count++] = (sp_guess){i, is_long ? (size_t)shape->dim[i]->dim_value : 0};
+        }
+    }
+    if (fixed == 0 && (count == 0 || (count == 1 && shape->n_dim == 2 && !recurrent))) {
+        guess[count++] = (sp_guess){SP_NO_AXIS, 1};
+    }
+    return count;
+}
+
+/* Tries every guess; when all fail, the error of the one that understood most of the graph remains. */
+static sp_status read_net(sp_reader *r, sp_net *net) {
+    const Onnx__TensorShapeProto *shape = r->graph.features->type->tensor_type->shape;
+    sp_guess guess[4];
+    const size_t count = list_guesses(guess, shape, has_recurrence(r->graph.proto));
+    sp_error *err = r->err, best = {0}, why = {0};
+    size_t furthest = 0;
+    sp_status status = SP_OK;
+    r->err = &why;
+    for (size_t i = 0; i < count; i++) {
+        const sp_flow *result = NULL;
+        r->steps_axis = guess[i].axis;
+        r->steps = guess[i].steps;
+        status = sp_interpret(r, &result);
+        if (status == SP_OK) {
+            r->err = err;
+            return sp_blocks_to_net(r, net, (size_t)shape->dim[shape->n_dim - 1]->dim_value,
+                                    *result->block);
+        }
+        if (i == 0 || r->at > furthest) {
+            furthest = r->at;
+            best = why;
+        }
+    }
+    r->err = err;
+    if (count == 0) {
+        return sp_fail(
+            err, SP_E_UNSUPPORTED,
+            "two axes of the input have a fixed length above 1: export the model with batch "
+            "size 1");
+    }
+    return sp_fail(err, best.code, "%s", best.text);
+}
+
+static size_t count_parameters(const sp_net *net) {
+    size_t count = 0;
+    for (size_t l = 0; l < net->layers; l++) {
+        const sp_layer *layer = &net->layer[l];
+        if (layer->kind == SP_LAYER_AFFINE) {
+            count += layer->out * layer->in + layer->out;
+        } else if (layer->kind == SP_LAYER_LSTM) {
+            count += 4 * layer->out * (layer->in + layer->out + 1);
+        }
+    }
+    return count;
+}
+
+/* ---- the whole ---- */
+
+static sp_status read_graph(sp_reader *r, sp_model *model) {
+    SP_TRY(sp_graph_init(r->err, &r->graph, r->model->graph));
+    const Onnx__ValueInfoProto *input = r->graph.features;
+    SP_TRY(check_input(r->err, input));
+    SP_TRY(copy_text(r->err, &model->input_name, input->name));
+    SP_TRY(read_shape(r->err, &model->input_shape, input->type->tensor_type->shape));
+    r->value = calloc(r->graph.definitions, sizeof(sp_value *));
+    if (!r->value) {
+        return sp_fail(r->err, SP_E_MEMORY, "no memory for the values of the graph");
+    }
+    SP_TRY(read_net(r, &model->net));
+    model->parameters = count_parameters(&model->net);
+    return SP_OK;
+}
+
+static sp_status read_model(sp_error *err, sp_model *model, const Onnx__ModelProto *proto,
+                            size_t size) {
+    sp_reader r = {.err = err, .model = proto, .budget = ((size_t)64 << 20) + 24 * size};
+    if (!proto->graph) {
+        return sp_fail(err, SP_E_FORMAT, "not an ONNX model, or a damaged one: it holds no graph");
+    }
+    if (proto->n_functions > 0) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "the model defines functions of its own: export it with functions inlined");
+    }
+    SP_TRY(read_opset(err, &r.opset, proto));
+    model->opset = r.opset;
+    SP_TRY(read_front(err, &model->front, proto));
+    SP_TRY(read_producer(err, &model->producer, proto));
+    const sp_status status = read_graph(&r, model);
+    sp_graph_clear(&r.graph);
+    sp_heap_clear(&r.heap, 0);
+    free(r.value);
+    free(r.block);
+    return status;
+}
+
+sp_status sp_model_parse(sp_error *err, sp_model *model, const void *data, size_t size,
+                         const char *name) {
+    *model = (sp_model){0};
+    Onnx__ModelProto *proto = NULL;
+    sp_status status = sp_wire_unpack(err, &proto, data, size);
+    if (status == SP_OK) {
+        status = read_model(err, model, proto, size);
+        onnx__model_proto__free_unpacked(proto, NULL);
+    }
+    if (status != SP_OK) {
+        sp_model_clear(model);
+        sp_error_in(err, name);
+        return status;
+    }
+    return SP_OK;
+}
+
+sp_status sp_model_read(sp_error *err, sp_model *model, const char *path) {
+    char *data = NULL;
+    size_t size = 0;
+    *model = (sp_model){0};
+    SP_TRY(sp_file_read(err, &data, &size, path, largest_file));
+    const sp_status status = sp_model_parse(err, model, data, size, path);
+    free(data);
+    return status;
+}

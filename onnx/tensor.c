@@ -1,0 +1,251 @@
+/* Tensors of constants: reading them, shapes, and strided views that are copied out. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "onnx/impl.h"
+
+bool sp_tensor_shape(sp_tensor *tensor, const int64_t *dim, size_t rank) {
+    if (rank > SP_MAX_RANK) {
+        return false;
+    }
+    uint64_t count = 1;
+    for (size_t i = 0; i < rank; i++) {
+        if (dim[i] < 0 || (dim[i] != 0 && count > (uint64_t)(INT64_MAX / 32) / (uint64_t)dim[i])) {
+            return false;
+        }
+        count *= (uint64_t)dim[i];
+    }
+    tensor->rank = rank;
+    tensor->count = (size_t)count;
+    for (size_t i = 0; i < SP_MAX_RANK; i++) {
+        tensor->dim[i] = i < rank ? dim[i] : 1;
+    }
+    return true;
+}
+
+void sp_tensor_strides(int64_t *stride, const sp_tensor *tensor) {
+    int64_t step = 1;
+    for (size_t i = tensor->rank; i-- > 0;) {
+        stride[i] = step;
+        step *= tensor->dim[i] > 0 ? tensor->dim[i] : 1;
+    }
+}
+
+static void *take_numbers(sp_heap *heap, sp_tensor *tensor) {
+    void *data = tensor->kind == SP_NUMBERS_REAL
+                     ? sp_heap_take(heap, tensor->count + 1, sizeof *tensor->real)
+                     : sp_heap_take(heap, tensor->count + 1, sizeof *tensor->whole);
+    tensor->real = tensor->kind == SP_NUMBERS_REAL ? data : NULL;
+    tensor->whole = tensor->kind == SP_NUMBERS_REAL ? NULL : data;
+    return data;
+}
+
+void *sp_tensor_make(sp_reader *r, sp_tensor *tensor) {
+    return take_numbers(&r->heap, tensor);
+}
+
+/* ---- reading ---- */
+
+static const char *type_name(int32_t type) {
+    static const char *const names[] = {"UNDEFINED",  "FLOAT",   "UINT8",  "INT8",   "UINT16",
+                                        "INT16",      "INT32",   "INT64",  "STRING", "BOOL",
+                                        "FLOAT16",    "DOUBLE",  "UINT32", "UINT64", "COMPLEX64",
+                                        "COMPLEX128", "BFLOAT16"};
+    return type >= 0 && (size_t)type < sizeof names / sizeof *names ? names[type] : "unknown";
+}
+
+/* Bytes are little-endian whatever the machine. */
+static uint64_t little_endian(const uint8_t *bytes, size_t size) {
+    uint64_t value = 0;
+    for (size_t i = size; i-- > 0;) {
+        value = value << 8 | bytes[i];
+    }
+    return value;
+}
+
+static double float_at(const uint8_t *bytes) {
+    const uint32_t bits = (uint32_t)little_endian(bytes, 4);
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static double double_at(const uint8_t *bytes) {
+    const uint64_t bits = little_endian(bytes, 8);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static int64_t signed_at(const uint8_t *bytes, size_t size) {
+    const uint64_t bits = little_endian(bytes, size);
+    int64_t value;
+    if (size == 4) {
+        const uint32_t low = (uint32_t)bits;
+        int32_t narrow;
+        memcpy(&narrow, &low, sizeof narrow);
+        return narrow;
+    }
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* The field of a type of numbers, its length, and the bytes of one number in raw_data; 0: no such type. */
+static size_t type_size(const Onnx__TensorProto *proto, size_t *listed) {
+    switch (proto->data_type) {
+    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:
+        *listed = proto->n_float_data;
+        return 4;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE:
+        *listed = proto->n_double_data;
+        return 8;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__INT32:
+        *listed = proto->n_int32_data;
+        return 4;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__INT64:
+        *listed = proto->n_int64_data;
+        return 8;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__BOOL:
+        *listed = proto->n_int32_data;
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static double real_value(const Onnx__TensorProto *proto, const uint8_t *raw, size_t i) {
+    if (proto->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT) {
+        return raw ? float_at(raw + 4 * i) : (double)proto->float_data[i];
+    }
+    return raw ? double_at(raw + 8 * i) : proto->double_data[i];
+}
+
+static int64_t whole_value(const Onnx__TensorProto *proto, const uint8_t *raw, size_t i) {
+    switch (proto->data_type) {
+    case ONNX__TENSOR_PROTO__DATA_TYPE__INT32:
+        return raw ? signed_at(raw + 4 * i, 4) : proto->int32_data[i];
+    case ONNX__TENSOR_PROTO__DATA_TYPE__INT64:
+        return raw ? signed_at(raw + 8 * i, 8) : proto->int64_data[i];
+    default:
+        return raw ? raw[i] != 0 : proto->int32_data[i] != 0;
+    }
+}
+
+static sp_status check_storage(sp_error *err, const Onnx__TensorProto *proto, const char *name) {
+    if (proto->n_external_data > 0 ||
+        (proto->has_data_location &&
+         proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)) {
+        return sp_fail(
+            err, SP_E_UNSUPPORTED,
+            "tensor '%.120s' keeps its numbers in another file: save the model with all data "
+            "inside (onnx.save without external data)",
+            name);
+    }
+    if (proto->segment) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "tensor '%.120s' is stored in segments", name);
+    }
+    return SP_OK;
+}
+
+sp_status sp_tensor_read(sp_error *err, sp_heap *heap, sp_tensor *tensor,
+                         const Onnx__TensorProto *proto) {
+    const char *name = proto->name ? proto->name : "";
+    *tensor = (sp_tensor){0};
+    SP_TRY(check_storage(err, proto, name));
+    for (size_t i = 0; i < proto->n_dims; i++) {
+        if (proto->dims[i] < 0) {
+            return sp_fail(err, SP_E_FORMAT,
+                           "tensor '%.120s' has the length %" PRId64 " along axis %zu", name,
+                           proto->dims[i], i);
+        }
+    }
+    if (!sp_tensor_shape(tensor, proto->dims, proto->n_dims)) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "tensor '%.120s' has too many axes (%zu) or elements",
+                       name, proto->n_dims);
+    }
+    size_t listed = 0;
+    const size_t size = type_size(proto, &listed);
+    if (size == 0) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "tensor '%.120s' has the type %s (%" PRId32
+                       "): FLOAT, DOUBLE, INT32, INT64 and "
+                       "BOOL are read",
+                       name, type_name(proto->data_type), proto->data_type);
+    }
+    const uint8_t *raw = proto->has_raw_data && listed == 0 ? proto->raw_data.data : NULL;
+    const size_t found = raw ? proto->raw_data.len / size : listed;
+    const bool both = proto->has_raw_data && proto->raw_data.len > 0 && listed > 0;
+    if (found != tensor->count || both || (raw && proto->raw_data.len % size != 0)) {
+        return sp_fail(err, SP_E_FORMAT,
+                       "tensor '%.120s' needs %zu numbers for its shape, but its data hold %zu",
+                       name, tensor->count, both ? found + proto->raw_data.len / size : found);
+    }
+    const bool real = proto->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT ||
+                      proto->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE;
+    tensor->kind = real ? SP_NUMBERS_REAL : SP_NUMBERS_WHOLE;
+    void *numbers = take_numbers(heap, tensor);
+    if (!numbers) {
+        return sp_fail(err, SP_E_MEMORY, "no memory for tensor '%.120s' of %zu numbers", name,
+                       tensor->count);
+    }
+    for (size_t i = 0; i < tensor->count; i++) {
+        if (real) {
+            ((double *)numbers)[i] = real_value(proto, raw, i);
+        } else {
+            ((sp_extent *)numbers)[i] = sp_whole(whole_value(proto, raw, i));
+        }
+    }
+    return SP_OK;
+}
+
+/* ---- views ---- */
+
+sp_status sp_tensor_view(sp_reader *r, sp_tensor *tensor, const sp_tensor *source, int64_t first,
+                         const int64_t *stride) {
+    tensor->kind = source->kind;
+    void *numbers = sp_tensor_make(r, tensor);
+    if (!numbers) {
+        return sp_out_of_memory(r);
+    }
+    int64_t index[SP_MAX_RANK] = {0}, at = first;
+    for (size_t i = 0; i < tensor->count; i++) {
+        if (tensor->kind == SP_NUMBERS_REAL) {
+            ((double *)numbers)[i] = source->real[at];
+        } else {
+            ((sp_extent *)numbers)[i] = source->whole[at];
+        }
+        for (size_t axis = tensor->rank; axis-- > 0;) {
+            at += stride[axis];
+            if (++index[axis] < tensor->dim[axis]) {
+                break;
+            }
+            at -= stride[axis] * tensor->dim[axis];
+            index[axis] = 0;
+        }
+    }
+    return SP_OK;
+}
+
+bool sp_tensor_broadcast(sp_tensor *shape, const sp_tensor *a, const sp_tensor *b) {
+    int64_t dim[SP_MAX_RANK];
+    const size_t rank = a->rank > b->rank ? a->rank : b->rank;
+    for (size_t i = 0; i < rank; i++) {
+        const int64_t p = i + a->rank < rank ? 1 : a->dim[i + a->rank - rank];
+        const int64_t q = i + b->rank < rank ? 1 : b->dim[i + b->rank - rank];
+        if (p != q && p != 1 && q != 1) {
+            return false;
+        }
+        dim[i] = p == 1 ? q : p;
+    }
+    return sp_tensor_shape(shape, dim, rank);
+}
+
+sp_status sp_tensor_expand(sp_reader *r, sp_tensor *tensor, const sp_tensor *source) {
+    int64_t stride[SP_MAX_RANK] = {0}, of_source[SP_MAX_RANK];
+    sp_tensor_strides(of_source, source);
+    const size_t fresh = tensor->rank - source->rank;
+    for (size_t i = 0; i < source->rank; i++) {
+        stride[fresh + i] = source->dim[i] == 1 ? 0 : of_source[i];
+    }
+    return sp_tensor_view(r, tensor, source, 0, stride);
+}
