@@ -150,6 +150,10 @@ static void concretise(sp_walk *walk, size_t t, size_t first, size_t end) {
     sp_workspace *ws = walk->ws;
     sp_gpu_box_support(walk->rows, end - first, ws->sample + first, front->frame,
                        front->radius + t * front->step + first, ws->support);
+    for (size_t r = 0; walk->gradient != NULL && r < walk->rows; r++) {
+        memcpy(walk->gradient + r * front->padded + t * front->step + first,
+               ws->sample + r * front->frame + first, (end - first) * sizeof(double));
+    }
     for (size_t r = 0; walk->choosing && r < walk->rows; r++) {
         const size_t width = front->frames * front->frame;
         unsigned char *sign = ws->sign + r * width + t * (front->joint ? front->step : front->frame);

@@ -181,6 +181,9 @@ static double interval_row(const sp_bounds *bounds, const double *weight) {
 sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
                          const double *weight, size_t rows) {
     const size_t classes = bounds->net->classes;
+    if (bounds->options.planes == SP_PLANES_TANGENT) {
+        return sp_fail(err, SP_E_ARGUMENT, "tangents bound nothing");
+    }
     for (size_t i = 0; i < rows * classes; i++) {
         if (!isfinite(weight[i])) {
             return sp_fail(err, SP_E_NONFINITE, "entry %zu of the objectives is not finite", i);
@@ -192,7 +195,7 @@ sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double
             error[r] = 0.0;
         }
     }
-    if (bounds->options.planes != SP_PLANES_INTERVAL) {
+    if (sp_rule_is_linear(bounds->options.planes)) {
         const sp_start start = {bounds->front->frames - 1, bounds->net->layers - 1, {weight, classes},
                                 {NULL, 0}, {NULL, 0}};
         sp_lower_rows(bounds, lower, error, &start, rows, bounds->options.row_iterations,
@@ -203,6 +206,24 @@ sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double
         if (interval > lower[r]) {
             lower[r] = interval;
         }
+    }
+    return SP_OK;
+}
+
+sp_status sp_bounds_gradient(sp_error *err, sp_bounds *bounds, double *gradient, const double *weight,
+                             size_t rows) {
+    const sp_front_bound *front = bounds->front;
+    const size_t classes = bounds->net->classes;
+    if (bounds->options.planes != SP_PLANES_TANGENT || !front->joint || front->forms == 0) {
+        return sp_fail(err, SP_E_ARGUMENT, "gradients need tangents and the joint front end");
+    }
+    memset(gradient, 0, rows * front->padded * sizeof *gradient);
+    for (size_t row = 0; row < rows; row += SP_TILE) {
+        const sp_start start = {front->frames - 1, bounds->net->layers - 1,
+                                {weight + row * classes, classes}, {NULL, 0}, {NULL, 0}};
+        const size_t count = rows - row < SP_TILE ? rows - row : SP_TILE;
+        sp_walk walk = {bounds, bounds->work, &start, count, false, 0, gradient + row * front->padded};
+        sp_walk_back(&walk);
     }
     return SP_OK;
 }

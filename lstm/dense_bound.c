@@ -15,6 +15,12 @@ void sp_input_box(const sp_bounds *bounds, size_t t, size_t layer, const double 
     }
 }
 
+void sp_collapse(size_t n, double *lo, double *hi) {
+    for (size_t j = 0; j < n; j++) {
+        lo[j] = hi[j] = 0.5 * (lo[j] + hi[j]);
+    }
+}
+
 void sp_affine_bound(sp_bounds *bounds, size_t t, size_t layer) {
     const sp_layer *at = &bounds->net->layer[layer];
     sp_state *state = sp_state_at(bounds, t, layer);
@@ -22,6 +28,9 @@ void sp_affine_bound(sp_bounds *bounds, size_t t, size_t layer) {
     sp_input_box(bounds, t, layer, &lo, &hi);
     sp_affine_interval(at->out, at->in, at->weight, lo, hi, 0, NULL, NULL, NULL, at->bias, state->out_lo,
                        state->out_hi, state->omega);
+    if (bounds->options.planes == SP_PLANES_TANGENT) {
+        sp_collapse(at->out, state->out_lo, state->out_hi);
+    }
 }
 
 /* The standard lines, and for rows that choose the other lower slope of an unstable unit. */
@@ -41,14 +50,14 @@ void sp_relu_bound(sp_bounds *bounds, size_t t, size_t layer) {
     sp_state *state = sp_state_at(bounds, t, layer);
     const double *lo, *hi;
     sp_input_box(bounds, t, layer, &lo, &hi);
-    if (bounds->options.planes != SP_PLANES_INTERVAL) {
+    const bool linear = sp_rule_is_linear(bounds->options.planes);
+    if (linear) {
         sp_box_rows(bounds, SP_BOX_OUTPUT, t, layer == 0 ? SP_NO_LAYER : layer - 1, n, lo, hi,
                     state->in_lo, state->in_hi);
     }
     for (size_t j = 0; j < n; j++) {
-        const sp_iv x = bounds->options.planes == SP_PLANES_INTERVAL
-                            ? sp_iv_make(lo[j], hi[j])
-                            : sp_iv_make(state->in_lo[j], state->in_hi[j]);
+        const sp_iv x =
+            linear ? sp_iv_make(state->in_lo[j], state->in_hi[j]) : sp_iv_make(lo[j], hi[j]);
         state->in_lo[j] = x.lo;
         state->in_hi[j] = x.hi;
         state->out_lo[j] = fmax(0.0, x.lo);

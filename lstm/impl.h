@@ -70,6 +70,11 @@ static inline sp_state *sp_state_at(const sp_bounds *bounds, size_t t, size_t la
     return bounds->state + t * bounds->net->layers + layer;
 }
 
+/** sp_rule_is_linear - whether boxes are found by back-substitution. */
+static inline bool sp_rule_is_linear(sp_plane_rule rule) {
+    return rule == SP_PLANES_R2_LP || rule == SP_PLANES_STATIC;
+}
+
 /** sp_highest_lstm - the highest LSTM layer below `end`; SP_NO_LAYER when there is none. */
 size_t sp_highest_lstm(const sp_net *net, size_t end);
 
@@ -101,6 +106,7 @@ typedef struct sp_walk {
     size_t rows;
     bool choosing; /* rows use and record the entries in ws->choices */
     int turn;      /* which cross buffer is written next */
+    double *gradient; /* NULL, or [rows, padded]: receives the coefficients on the samples */
 } sp_walk;
 
 /** sp_walk_back - fills ws->bias, mass and support of the tile (backsub.c). */
@@ -143,6 +149,9 @@ void sp_affine_bound(sp_bounds *bounds, size_t t, size_t layer);
  *  domain. Entry 0 resets the mass, the others raise it. */
 void sp_menu_line(sp_gpu_menu *menu, size_t e, size_t j, sp_line line, double x);
 void sp_menu_plane(sp_gpu_menu *menu, size_t e, size_t j, sp_plane plane, double x, double y);
+
+/** sp_collapse - intervals to their middles: tangents follow one point, not its rounding. */
+void sp_collapse(size_t n, double *lo, double *hi);
 
 /** sp_input_box - the box of the input of `layer` at step t. */
 void sp_input_box(const sp_bounds *bounds, size_t t, size_t layer, const double **lo,

@@ -60,7 +60,8 @@ SP_NODISCARD sp_status sp_net_run(sp_error *err, const sp_net *net, double *logi
 typedef enum {
     SP_PLANES_INTERVAL, /* no linear bounds at all: intervals through every layer (IBP) */
     SP_PLANES_R2_LP,    /* R2's sampled LP */
-    SP_PLANES_STATIC    /* exact supporting planes at the static anchors */
+    SP_PLANES_STATIC,   /* exact supporting planes at the static anchors */
+    SP_PLANES_TANGENT   /* no bounds: tangents at the one point of a noise set of radius 0, for gradients */
 } sp_plane_rule;
 
 /** sp_bounds - everything that was proved about one net on one noise set: boxes of all
@@ -88,6 +89,12 @@ void sp_bounds_destroy(sp_bounds *bounds);
  *  A bound that is not a number is returned as -inf. */
 SP_NODISCARD sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
                                       const double *weight, size_t rows);
+
+/** sp_bounds_gradient - gradients of linear objectives of the logits by the samples, at the one point of a
+ *  noise set of radius 0: the walk of the bounds along tangents (SP_PLANES_TANGENT, joint front end).
+ *  O gradient [rows, padded]   I weight [rows, classes]. Not a bound; SP_E_ARGUMENT for other bounds. */
+SP_NODISCARD sp_status sp_bounds_gradient(sp_error *err, sp_bounds *bounds, double *gradient,
+                                          const double *weight, size_t rows);
 
 /** sp_bounds_flops - floating point operations of the matrix products done so far (2 m n k each). */
 double sp_bounds_flops(const sp_bounds *bounds);

@@ -41,6 +41,8 @@ static sp_status relax_product(const sp_relaxing *work, sp_gpu_menu *menu, size_
         const uint64_t seed =
             ((work->t * bounds->net->layers + work->layer) * 3 + product) * SP_MAX_WIDTH + j;
         status = sp_plane_r2_lp(NULL, &pair, f, box, seed);
+    } else if (bounds->options.planes == SP_PLANES_TANGENT) {
+        pair.lower = pair.upper = sp_plane_tangent(f, box.x.lo, box.y.lo);
     } else {
         pair = sp_plane_static(f, box);
     }
@@ -121,7 +123,8 @@ static void output_interval(sp_state *state, size_t H) {
 sp_status sp_lstm_bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer) {
     const sp_layer *at = &bounds->net->layer[layer];
     const size_t H = at->out;
-    const bool linear = bounds->options.planes != SP_PLANES_INTERVAL;
+    const bool linear = sp_rule_is_linear(bounds->options.planes);
+    const bool tangent = bounds->options.planes == SP_PLANES_TANGENT;
     sp_state *state = sp_state_at(bounds, t, layer);
     const sp_state *before = t > 0 ? sp_state_at(bounds, t - 1, layer) : NULL;
     const double *x_lo, *x_hi;
@@ -133,6 +136,9 @@ sp_status sp_lstm_bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer
         sp_box_rows(bounds, SP_BOX_GATES, t, layer, 4 * H, state->in_lo, state->in_hi, state->in_lo,
                     state->in_hi);
     }
+    if (tangent) {
+        sp_collapse(4 * H, state->in_lo, state->in_hi);
+    }
     sp_relaxing work = {bounds, state, before, t, layer, false};
     SP_TRY(relax(err, &work));
     cell_interval(state, before, H);
@@ -140,8 +146,14 @@ sp_status sp_lstm_bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer
         sp_box_rows(bounds, SP_BOX_CELL, t, layer, H, state->cell_lo, state->cell_hi, state->cell_lo,
                     state->cell_hi);
     }
+    if (tangent) {
+        sp_collapse(H, state->cell_lo, state->cell_hi);
+    }
     work.output = true;
     SP_TRY(relax(err, &work));
     output_interval(state, H);
+    if (tangent) {
+        sp_collapse(H, state->out_lo, state->out_hi);
+    }
     return SP_OK;
 }

@@ -56,7 +56,7 @@ static void bound_tile(sp_tiles *tiles, sp_workspace *ws, size_t row) {
     start.output = rows_from(start.output, row);
     start.gates = rows_from(start.gates, row);
     start.cell = rows_from(start.cell, row);
-    sp_walk walk = {tiles->bounds, ws, &start, count, tiles->iterations > 0, 0};
+    sp_walk walk = {tiles->bounds, ws, &start, count, tiles->iterations > 0, 0, NULL};
     for (size_t r = row; r < row + count; r++) {
         tiles->lower[r] = -INFINITY;
     }
