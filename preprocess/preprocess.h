@@ -17,11 +17,11 @@ typedef enum {
     SP_STAGE_LOG     /* y_i = ln x_i */
 } sp_stage_kind;
 
-/** sp_stage - one map of the list, applied to every frame. The doubles in it ARE the front end that a
- *  verdict speaks of, in real arithmetic (shared/math/rounding.md). */
+/** sp_stage - one map of the list, applied to every frame. The doubles in it ARE the front end
+ *  that a verdict speaks of, in real arithmetic (shared/math/rounding.md). */
 typedef struct sp_stage {
     sp_stage_kind kind;
-    const char *name;     /* "spectrum", "power", "mel", "log": for messages and tests */
+    const char *name; /* "spectrum", "power", "mel", "log": for messages and tests */
     size_t in, out;
     const double *matrix; /* [out, in] row-major, SP_STAGE_AFFINE only; owned by the front end */
     const double *bias;   /* [out], SP_STAGE_AFFINE only */
@@ -32,18 +32,18 @@ typedef struct sp_front sp_front;
 /** sp_front_read / sp_front_parse - a description file (JSON, see examples/fronts/) or its text;
  *  `name` is used in messages. Unknown members are refused by name, never ignored. */
 SP_NODISCARD sp_status sp_front_read(sp_error *err, sp_front **front, const char *path);
-SP_NODISCARD sp_status sp_front_parse(sp_error *err, sp_front **front, const char *text, size_t size,
-                                      const char *name);
+SP_NODISCARD sp_status sp_front_parse(sp_error *err, sp_front **front, const char *text,
+                                      size_t size, const char *name);
 void sp_front_destroy(sp_front *front);
 
 /** sp_front_layout - the figures that other rooms need. */
 typedef struct sp_front_layout {
-    int sample_rate;      /* Hz */
-    double full_scale;    /* of the samples: 32768 ("int16") or 1 ("unit") */
-    size_t frame, step;   /* samples */
-    size_t bins;          /* K FFT bins used */
-    size_t bands;         /* M mel bands */
-    size_t features;      /* width of a feature row */
+    int sample_rate;    /* Hz */
+    double full_scale;  /* of the samples: 32768 ("int16") or 1 ("unit") */
+    size_t frame, step; /* samples */
+    size_t bins;        /* K FFT bins used */
+    size_t bands;       /* M mel bands */
+    size_t features;    /* width of a feature row */
 } sp_front_layout;
 const sp_front_layout *sp_front_layout_of(const sp_front *front);
 

@@ -1,0 +1,193 @@
+/* Reads a front-end description. Every member is checked; what is not known is refused by name. */
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "preprocess/impl.h"
+
+typedef struct choice {
+    const char *text;
+    int value;
+} choice;
+
+static const choice WINDOWS[] = {{"hamming-periodic", SP_WINDOW_HAMMING_PERIODIC},
+                                 {"hamming", SP_WINDOW_HAMMING},
+                                 {"hann-periodic", SP_WINDOW_HANN_PERIODIC},
+                                 {"hann", SP_WINDOW_HANN},
+                                 {"none", SP_WINDOW_NONE},
+                                 {NULL, 0}};
+static const choice SCALES[] = {{"int16", 32768}, {"unit", 1}, {NULL, 0}};
+static const choice POWER_NORMS[] = {{"1/N", 1}, {"none", 0}, {NULL, 0}};
+static const choice LOGS[] = {{"natural", 0}, {NULL, 0}};
+static const choice WHERES[] = {{"inside each frame", 0}, {NULL, 0}};
+static const choice PADS[] = {
+    {"append one step of zeros unless the length is a multiple of the step", 1},
+    {"none", 0},
+    {NULL, 0}};
+static const choice FORMULAS[] = {
+    {"2595*log10(1+f/700)", SP_MEL_2595_LOG10}, {"1127*ln(1+f/700)", SP_MEL_1127_LN}, {NULL, 0}};
+static const choice ROUNDINGS[] = {{"floor((N+1)*hz/rate)", SP_MEL_FLOOR_N_PLUS_1},
+                                   {"floor(N*hz/rate)", SP_MEL_FLOOR_N},
+                                   {NULL, 0}};
+
+// A required member that must be one of the texts in `choices`; the error lists them.
+static sp_status read_choice(sp_error *err, int *value, const sp_json *object, const char *key,
+                             const choice *choices) {
+    const char *text = NULL;
+    SP_TRY(sp_json_text(err, &text, object, key));
+    for (const choice *c = choices; c->text != NULL; c++) {
+        if (strcmp(text, c->text) == 0) {
+            *value = c->value;
+            return SP_OK;
+        }
+    }
+    char known[256] = "";
+    for (const choice *c = choices; c->text != NULL; c++) {
+        const size_t used = strlen(known);
+        if (used + strlen(c->text) + 5 < sizeof known) {
+            strcat(known, used > 0 ? ", \"" : "\"");
+            strcat(known, c->text);
+            strcat(known, "\"");
+        }
+    }
+    return sp_fail(err, SP_E_UNSUPPORTED, "%s: \"%.80s\" is not known; use %s", key, text, known);
+}
+
+static sp_status read_number(sp_error *err, double *value, const sp_json *object, const char *key,
+                             double least, double most) {
+    SP_TRY(sp_json_number(err, value, object, key));
+    if (!(*value >= least && *value <= most)) {
+        return sp_fail(err, SP_E_FORMAT, "%s: %g is outside %g to %g", key, *value, least, most);
+    }
+    return SP_OK;
+}
+
+static sp_status read_count(sp_error *err, size_t *value, const sp_json *object, const char *key,
+                            size_t least, size_t most) {
+    double number = 0.0;
+    SP_TRY(read_number(err, &number, object, key, (double)least, (double)most));
+    if (number != floor(number)) {
+        return sp_fail(err, SP_E_FORMAT, "%s: %g is not a whole number", key, number);
+    }
+    *value = (size_t)number;
+    return SP_OK;
+}
+
+// The member `key` as an object with no other members than `keys`; *node = NULL when it may be
+// absent and is.
+static sp_status read_object(sp_error *err, const sp_json **node, const sp_json *root,
+                             const char *key, const char *const *keys, bool required) {
+    *node = sp_json_get(root, key);
+    if (*node == NULL && !required) {
+        return SP_OK;
+    }
+    if (*node == NULL || !sp_json_is_object(*node)) {
+        return sp_fail(err, SP_E_FORMAT, "%s: %s", key,
+                       *node == NULL ? "is missing" : "must be an object");
+    }
+    if (sp_json_only(err, *node, keys) != SP_OK) {
+        return sp_error_in(err, key);
+    }
+    return SP_OK;
+}
+
+static sp_status read_pad(sp_error *err, sp_description *d, const sp_json *root) {
+    static const char *const keys[] = {"rule", NULL};
+    const sp_json *node = NULL;
+    SP_TRY(read_object(err, &node, root, "pad", keys, false));
+    if (node != NULL) {
+        int pad = 0;
+        SP_TRY(read_choice(err, &pad, node, "rule", PADS));
+        d->pad_step = pad == 1;
+    }
+    return SP_OK;
+}
+
+static sp_status read_preemphasis(sp_error *err, sp_description *d, const sp_json *root) {
+    static const char *const keys[] = {"coefficient", "where", NULL};
+    const sp_json *node = NULL;
+    SP_TRY(read_object(err, &node, root, "preemphasis", keys, false));
+    if (node != NULL) {
+        int where = 0;
+        SP_TRY(read_number(err, &d->preemphasis, node, "coefficient", -1.0, 1.0));
+        SP_TRY(read_choice(err, &where, node, "where", WHERES));
+    }
+    return SP_OK;
+}
+
+static sp_status read_mel(sp_error *err, sp_description *d, const sp_json *root) {
+    static const char *const keys[] = {"bands", "low_hz", "high_hz", "formula", "rounding", NULL};
+    const sp_json *node = NULL;
+    int formula = 0, rounding = 0;
+    SP_TRY(read_object(err, &node, root, "mel", keys, true));
+    SP_TRY(read_count(err, &d->bands, node, "bands", 1, SP_FRONT_MAX_BANDS));
+    SP_TRY(read_number(err, &d->low_hz, node, "low_hz", 0.0, 1e6));
+    SP_TRY(read_number(err, &d->high_hz, node, "high_hz", 0.0, 1e6));
+    SP_TRY(read_choice(err, &formula, node, "formula", FORMULAS));
+    SP_TRY(read_choice(err, &rounding, node, "rounding", ROUNDINGS));
+    if (!(d->low_hz < d->high_hz)) {
+        return sp_fail(err, SP_E_FORMAT, "low_hz: %g is not below high_hz, %g", d->low_hz,
+                       d->high_hz);
+    }
+    if (!(d->high_hz <= 0.5 * d->sample_rate)) {
+        return sp_fail(err, SP_E_FORMAT, "high_hz: %g is above half the sample rate, %g",
+                       d->high_hz, 0.5 * d->sample_rate);
+    }
+    d->formula = (sp_mel_formula)formula;
+    d->rounding = (sp_mel_rounding)rounding;
+    return SP_OK;
+}
+
+static sp_status read_floor(sp_error *err, sp_description *d, const sp_json *root) {
+    static const char *const keys[] = {"add", NULL};
+    const sp_json *node = NULL;
+    SP_TRY(read_object(err, &node, root, "floor", keys, true));
+    return read_number(err, &d->floor, node, "add", 1e-100, 1e100);
+}
+
+static sp_status read_members(sp_error *err, sp_description *d, const sp_json *root) {
+    static const char *const keys[] = {"sample_rate", "scale",  "pad", "frame",      "step",
+                                       "preemphasis", "window", "fft", "power_norm", "mel",
+                                       "floor",       "log",    NULL};
+    if (!sp_json_is_object(root)) {
+        return sp_fail(err, SP_E_FORMAT, "a front-end description is one JSON object");
+    }
+    size_t rate = 0;
+    int scale = 0, window = 0, norm = 0, logarithm = 0;
+    SP_TRY(sp_json_only(err, root, keys));
+    SP_TRY(read_count(err, &rate, root, "sample_rate", 1, 1000000));
+    SP_TRY(read_choice(err, &scale, root, "scale", SCALES));
+    SP_TRY(read_count(err, &d->frame, root, "frame", 1, SP_FRONT_MAX_FRAME));
+    SP_TRY(read_count(err, &d->step, root, "step", 1, SP_FRONT_MAX_FRAME));
+    SP_TRY(read_count(err, &d->fft, root, "fft", 2, SP_FRONT_MAX_FRAME));
+    SP_TRY(read_choice(err, &window, root, "window", WINDOWS));
+    SP_TRY(read_choice(err, &norm, root, "power_norm", POWER_NORMS));
+    SP_TRY(read_choice(err, &logarithm, root, "log", LOGS));
+    d->sample_rate = (int)rate;
+    d->full_scale = scale;
+    d->window = (sp_window)window;
+    d->power_over_n = norm == 1;
+    if (read_pad(err, d, root) != SP_OK) {
+        return sp_error_in(err, "pad");
+    }
+    if (read_preemphasis(err, d, root) != SP_OK) {
+        return sp_error_in(err, "preemphasis");
+    }
+    if (read_mel(err, d, root) != SP_OK) {
+        return sp_error_in(err, "mel");
+    }
+    if (read_floor(err, d, root) != SP_OK) {
+        return sp_error_in(err, "floor");
+    }
+    return SP_OK;
+}
+
+sp_status sp_description_parse(sp_error *err, sp_description *description, const char *text,
+                               size_t size) {
+    sp_json *root = NULL;
+    memset(description, 0, sizeof *description);
+    SP_TRY(sp_json_parse(err, &root, text, size));
+    const sp_status status = read_members(err, description, root);
+    sp_json_destroy(root);
+    return status;
+}

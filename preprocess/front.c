@@ -1,0 +1,129 @@
+/* The front end: its constants, its list of stages and its frame count. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "preprocess/impl.h"
+
+static size_t bins_of(const sp_description *d) {
+    return d->fft / 2 + 1;
+}
+
+// One block for all constants; SP_E_UNSUPPORTED when the description asks for too much.
+static sp_status take_constants(sp_error *err, sp_front *front) {
+    const sp_description *d = &front->description;
+    const size_t rows = 2 * bins_of(d);
+    // at most 2^33 + 2^26: no overflow on 64 bits
+    const unsigned long long entries =
+        (unsigned long long)rows * (d->frame + d->bands + 1) + d->frame + d->bands;
+    if (entries > SP_FRONT_MAX_ENTRIES) {
+        return sp_fail(
+            err, SP_E_UNSUPPORTED,
+            "frame %zu with fft %zu needs matrices of %llu MiB, the limit is %llu; use a "
+            "shorter frame or fft",
+            d->frame, d->fft, entries >> 17, (unsigned long long)SP_FRONT_MAX_ENTRIES >> 17);
+    }
+    double *at = front->constants = calloc((size_t)entries, sizeof *at);
+    if (at == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for the front end's matrices");
+    }
+    front->window = at;
+    front->spectrum = front->window + d->frame;
+    front->zero = front->spectrum + rows * d->frame;
+    front->mel = front->zero + rows;
+    front->floor = front->mel + d->bands * rows;
+    return SP_OK;
+}
+
+// The mel weights of a bin act on re^2 and on im^2. Filled at the front of the block, then spread.
+static sp_status fill_mel(sp_error *err, sp_front *front) {
+    const size_t bins = bins_of(&front->description), bands = front->description.bands;
+    SP_TRY(sp_mel_bank(err, front->mel, &front->description));
+    for (size_t m = bands; m-- > 0;) {
+        double *row = front->mel + m * 2 * bins;
+        memmove(row, front->mel + m * bins, bins * sizeof *row);
+        memcpy(row + bins, row, bins * sizeof *row);
+    }
+    for (size_t m = 0; m < bands; m++) {
+        front->floor[m] = front->description.floor;
+    }
+    return SP_OK;
+}
+
+static void list_stages(sp_front *front) {
+    const size_t rows = 2 * front->layout.bins, bands = front->layout.bands;
+    front->stage[0] = (sp_stage){SP_STAGE_AFFINE, "spectrum", front->layout.frame, rows,
+                                 front->spectrum, front->zero};
+    front->stage[1] = (sp_stage){SP_STAGE_SQUARE, "power", rows, rows, NULL, NULL};
+    front->stage[2] = (sp_stage){SP_STAGE_AFFINE, "mel", rows, bands, front->mel, front->floor};
+    front->stage[3] = (sp_stage){SP_STAGE_LOG, "log", bands, bands, NULL, NULL};
+}
+
+static sp_status build(sp_error *err, sp_front *front) {
+    const sp_description *d = &front->description;
+    front->layout = (sp_front_layout){d->sample_rate, d->full_scale, d->frame, d->step,
+                                      bins_of(d),     d->bands,      d->bands};
+    SP_TRY(take_constants(err, front));
+    sp_window_fill(front->window, d->frame, d->window);
+    SP_TRY(fill_mel(err, front));
+    SP_TRY(sp_spectrum_matrix(err, front->spectrum, d, front->window));
+    SP_TRY(sp_fft_create(err, &front->fft, d->fft));
+    list_stages(front);
+    return SP_OK;
+}
+
+sp_status sp_front_parse(sp_error *err, sp_front **front, const char *text, size_t size,
+                         const char *name) {
+    *front = NULL;
+    sp_front *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for a front end");
+    }
+    sp_status status = sp_description_parse(err, &made->description, text, size);
+    if (status == SP_OK) {
+        status = build(err, made);
+    }
+    if (status != SP_OK) {
+        sp_front_destroy(made);
+        return sp_error_in(err, name);
+    }
+    *front = made;
+    return SP_OK;
+}
+
+sp_status sp_front_read(sp_error *err, sp_front **front, const char *path) {
+    char *text = NULL;
+    size_t size = 0;
+    *front = NULL;
+    SP_TRY(sp_file_read(err, &text, &size, path, SP_FRONT_MAX_FILE));
+    const sp_status status = sp_front_parse(err, front, text, size, path);
+    free(text);
+    return status;
+}
+
+void sp_front_destroy(sp_front *front) {
+    if (front != NULL) {
+        sp_fft_destroy(front->fft);
+        free(front->constants);
+        free(front);
+    }
+}
+
+const sp_front_layout *sp_front_layout_of(const sp_front *front) {
+    return &front->layout;
+}
+
+const sp_stage *sp_front_stages(const sp_front *front, size_t *count) {
+    *count = SP_FRONT_STAGES;
+    return front->stage;
+}
+
+size_t sp_front_padded(const sp_front *front, size_t n) {
+    const bool pad = front->description.pad_step && n % front->layout.step != 0;
+    return pad ? n + front->layout.step : n;
+}
+
+size_t sp_front_frames(const sp_front *front, size_t n) {
+    const size_t padded = sp_front_padded(front, n), frame = front->layout.frame;
+    return padded < frame ? 0 : (padded - frame) / front->layout.step + 1;
+}

@@ -1,0 +1,83 @@
+/* Private to preprocess/: the description of a front end and the constants made from it. */
+#ifndef SP_PREPROCESS_IMPL_H
+#define SP_PREPROCESS_IMPL_H
+
+#include <stdbool.h>
+
+#include "preprocess/preprocess.h"
+
+/* Limits that keep every stage within memory that a computer has. */
+#define SP_FRONT_MAX_FRAME 65536 /* samples, also of the FFT */
+#define SP_FRONT_MAX_BANDS 512
+#define SP_FRONT_MAX_ENTRIES ((size_t)1 << 25) /* doubles in all matrices together: 256 MiB */
+#define SP_FRONT_MAX_FILE ((size_t)1 << 20)    /* bytes of a description file */
+
+typedef enum {
+    SP_WINDOW_NONE,
+    SP_WINDOW_HAMMING,
+    SP_WINDOW_HAMMING_PERIODIC,
+    SP_WINDOW_HANN,
+    SP_WINDOW_HANN_PERIODIC
+} sp_window;
+
+typedef enum { SP_MEL_2595_LOG10, SP_MEL_1127_LN } sp_mel_formula;
+typedef enum { SP_MEL_FLOOR_N_PLUS_1, SP_MEL_FLOOR_N } sp_mel_rounding;
+
+/** sp_description - what a description file says, checked. */
+typedef struct sp_description {
+    int sample_rate;   /* Hz */
+    double full_scale; /* 32768 or 1 */
+    bool pad_step;     /* append one step of zeros unless the length is a multiple of the step */
+    size_t frame, step, fft; /* samples */
+    double preemphasis;      /* y_j = x_j - preemphasis x_{j-1} inside the frame; 0: none */
+    sp_window window;
+    bool power_over_n; /* |X|^2 / fft instead of |X|^2 */
+    size_t bands;
+    double low_hz, high_hz;
+    sp_mel_formula formula;
+    sp_mel_rounding rounding;
+    double floor; /* added to each mel energy */
+} sp_description;
+
+/** sp_description_parse - reads and checks a description; errors name the member. */
+SP_NODISCARD sp_status sp_description_parse(sp_error *err, sp_description *description,
+                                            const char *text, size_t size);
+
+/** sp_window_fill - O w [n], n >= 1. Periodic windows divide by n, the others by n - 1. */
+void sp_window_fill(double *w, size_t n, sp_window window);
+
+/** sp_mel_bank - triangular filters. O mel [bands, bins], bins = fft/2 + 1.
+ *  A filter without any bin is SP_E_FORMAT. */
+SP_NODISCARD sp_status sp_mel_bank(sp_error *err, double *mel, const sp_description *description);
+
+/** sp_spectrum_matrix - pre-emphasis, window and real DFT in one matrix, each entry rounded once
+ *  from long double. O matrix [2 bins, frame], re rows then im rows. I window [frame]. */
+SP_NODISCARD sp_status sp_spectrum_matrix(sp_error *err, double *matrix,
+                                          const sp_description *description, const double *window);
+
+/** sp_fft - a plan and the constants around it: the concrete path of the spectrum. */
+typedef struct sp_fft sp_fft;
+SP_NODISCARD sp_status sp_fft_create(sp_error *err, sp_fft **fft, size_t n);
+void sp_fft_destroy(sp_fft *fft);
+/** sp_fft_buffers - aligned arrays for one thread: in [n] zeroed, out [2 (n/2 + 1)] interleaved. */
+SP_NODISCARD sp_status sp_fft_buffers(sp_error *err, const sp_fft *fft, double **in, double **out);
+void sp_fft_buffers_free(double *in, double *out);
+/** sp_fft_execute - out = DFT(in). Thread-safe for buffers of sp_fft_buffers. */
+void sp_fft_execute(const sp_fft *fft, double *in, double *out);
+
+#define SP_FRONT_STAGES 4
+
+struct sp_front {
+    sp_description description;
+    sp_front_layout layout;
+    sp_stage stage[SP_FRONT_STAGES];
+    double *constants; /* owned: everything below */
+    double *window;    /* [frame] */
+    double *spectrum;  /* [2 bins, frame] */
+    double *zero;      /* [2 bins] */
+    double *mel;       /* [bands, 2 bins]: the same weights on re^2 and on im^2 */
+    double *floor;     /* [bands] */
+    sp_fft *fft;       /* owned */
+};
+
+#endif
