@@ -129,7 +129,8 @@ static sp_status bound_rows(sp_error *err, const work *w, sp_bounds *bounds) {
 }
 
 static sp_status bound_net(sp_error *err, const work *w, const sp_front_bound *front) {
-    const sp_bounds_options options = {w->system->method->planes, w->deadline};
+    const sp_bounds_options options = {.planes = w->system->method->planes,
+                                       .deadline = w->deadline};
     sp_bounds *bounds = NULL;
     const double start = sp_clock_wall();
     sp_status status = sp_bounds_create(err, &bounds, w->system->net, front, &options);

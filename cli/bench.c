@@ -16,6 +16,11 @@ static const struct {
 
 enum { LARGE = 384 };
 
+/* Three digits, or all before the point. */
+static int decimals(double value) {
+    return value >= 100.0 ? 0 : value >= 10.0 ? 1 : value >= 1.0 ? 2 : 3;
+}
+
 void bench_figure(const cli_options *options, const char *topic, const char *what, double value,
                   const char *unit, const char *target) {
     if (options->json) {
@@ -27,7 +32,7 @@ void bench_figure(const cli_options *options, const char *topic, const char *wha
         sp_json_line_text(line, "target", target);
         cli_print(sp_json_line_finish(line));
     } else {
-        printf("%-8s  %-58s  %9.3g  %-8s  %s\n", topic, what, value, unit, target);
+        printf("%-8s  %-58s  %9.*f  %-8s  %s\n", topic, what, decimals(value), value, unit, target);
     }
     fflush(stdout);
 }
@@ -53,9 +58,13 @@ static int bench_memory(const cli_options *options, const bench_case *c) {
     return CLI_OK;
 }
 
-/* The rate of large products on all threads, which the passes are compared with. */
-static double bench_rates(const cli_options *options, const bench_case *c) {
-    const double seconds = options->quick ? 0.02 : 0.2;
+/* How long one measurement of a rate of products takes. */
+static double gemm_seconds(const cli_options *options) {
+    return options->quick ? 0.02 : 0.2;
+}
+
+static void bench_rates(const cli_options *options, const bench_case *c) {
+    const double seconds = gemm_seconds(options);
     const int threads = sp_pool_threads();
     const double one = bench_gemm_rate(LARGE, LARGE, LARGE, 1, seconds);
     const double all = bench_gemm_rate(LARGE, LARGE, LARGE, threads, seconds);
@@ -74,15 +83,17 @@ static double bench_rates(const cli_options *options, const bench_case *c) {
                          "");
         }
     }
-    return all;
 }
 
-/* What one `exact` pass costs for T frames, against its matrix products and against the first T. */
+/* What one `exact` pass costs for T frames, against its matrix products at the rate of large ones, which
+ * is measured just before on the same threads. */
 static sp_status bench_exact(sp_error *err, bench_pass *pass, const cli_options *options,
-                             const bench_case *c, size_t frames, double rate) {
+                             const bench_case *c, size_t frames) {
     sp_clip clip = {0};
     char name[64], what[128];
     SP_TRY(bench_case_clip(err, &clip, name, c, frames));
+    const double rate =
+        bench_gemm_rate(LARGE, LARGE, LARGE, sp_pool_threads(), gemm_seconds(options));
     const sp_status status =
         bench_pass_run(err, pass, c, sp_method_find("exact"), &clip, options->quick ? 1 : 5);
     sp_clip_clear(&clip);
@@ -101,13 +112,13 @@ static sp_status bench_exact(sp_error *err, bench_pass *pass, const cli_options 
     return SP_OK;
 }
 
-static int bench_passes(const cli_options *options, const bench_case *c, double rate) {
+static int bench_passes(const cli_options *options, const bench_case *c) {
     static const size_t frames[3] = {8, 17, 40};
     bench_pass pass[3];
     sp_error err = {0};
     char what[96];
     for (int i = 0; i < 3; i++) {
-        if (bench_exact(&err, &pass[i], options, c, frames[i], rate) != SP_OK) {
+        if (bench_exact(&err, &pass[i], options, c, frames[i]) != SP_OK) {
             cli_complain("exact with %zu frames: %s", frames[i], err.text);
             return CLI_INPUT;
         }
@@ -199,8 +210,8 @@ static int run(const cli_options *options) {
     print_head(options, &c);
     code = bench_memory(options, &c);
     if (code == CLI_OK) {
-        const double rate = bench_rates(options, &c);
-        code = rate > 0.0 ? bench_passes(options, &c, rate) : CLI_INPUT;
+        bench_rates(options, &c);
+        code = bench_passes(options, &c);
     }
     if (code == CLI_OK) {
         code = bench_plane_times(options, &c);

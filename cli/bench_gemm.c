@@ -16,7 +16,7 @@ static void multiply(void *context, size_t index) {
     const products *p = context;
     double *a = p->buffer[index], *b = a + p->m * p->k, *c = b + p->k * p->n;
     for (size_t i = 0; i < p->repetitions; i++) {
-        sp_gpu_gemm(p->m, p->n, p->k, a, p->k, b, p->n, 0.0, c, p->n);
+        sp_gpu_gemm(p->m, p->n, p->k, a, p->k, b, p->n, false, 0.0, c, p->n);
     }
 }
 

@@ -48,7 +48,7 @@ static void collect_net(boxes *all, const sp_bounds *bounds, const sp_net *net, 
 
 static sp_status collect(sp_error *err, boxes *all, const bench_case *c, const sp_clip *clip) {
     const sp_budget budget = {SP_BUDGET_DB_PEAK, -80.0};
-    const sp_bounds_options options = {SP_PLANES_STATIC, 0.0};
+    const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
     sp_front_forms *forms = NULL;
     sp_front_bound front = {0};
     sp_bounds *bounds = NULL;

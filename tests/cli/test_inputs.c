@@ -1,0 +1,243 @@
+/* Files that cannot be used: each gives exactly one line that names it and exit code 2, and everything
+ * else still runs. */
+#include "tests/cli/command.h"
+
+#include <sys/stat.h>
+
+const char *const program = "cli_inputs";
+static toy t;
+static int malformed_files;
+
+static int prepare(void **state) {
+    (void)state;
+    make_toy(&t);
+    return 0;
+}
+
+/* One bad clip between two good ones: with and without --json. */
+static void bad_clip(const char *path) {
+    sp_process process = RUN("certify", "--model", t.model, "--front", t.front, "--budget", "-90dB",
+                             "--json", "--label", "1", t.clip[0], path, t.clip[1]);
+    expect_code(&process, 2);
+    if (!strstr(process.err, path)) {
+        fail_msg("%s is not named: %s", path, process.err);
+    }
+    assert_int_equal(sp_process_lines(process.out), 3);
+    char *second = strchr(process.out, '\n') + 1, *third = strchr(second, '\n') + 1;
+    second[-1] = third[-1] = '\0';
+    assert_null(strstr(process.out, "\"verdict\":\"error\""));
+    assert_non_null(strstr(second, "\"verdict\":\"error\""));
+    assert_null(strstr(third, "\"verdict\":\"error\""));
+    sp_process_clear(&process);
+    process = RUN("run", "--model", t.model, "--front", t.front, path, t.clip[1]);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, path);
+    assert_int_equal(sp_process_lines(process.out), 3); // head, two rows
+    sp_process_clear(&process);
+    malformed_files++;
+}
+
+static void bad_clip_bytes(const char *name, const void *data, size_t size) {
+    char path[PATH];
+    bad_clip(write_bytes(path, name, data, size));
+}
+
+static void clips(void **state) {
+    (void)state;
+    char path[PATH];
+    int16_t samples[CLIP_SAMPLES];
+    make_samples(samples, CLIP_SAMPLES, 1);
+    sp_bytes wav = sp_wav_bytes(samples, CLIP_SAMPLES, 1, CLIP_RATE);
+    bad_clip(file_in(path, "absent.wav"));
+    file_in(path, "folder.wav");
+    mkdir(path, 0755);
+    bad_clip(path);
+    bad_clip_bytes("empty.wav", "", 0);
+    bad_clip_bytes("text.wav", "this is not audio\n", 18);
+    bad_clip_bytes("header_only.wav", wav.data, 20);
+    bad_clip_bytes("no_samples.wav", wav.data, 44);
+    bad_clip_bytes("short.wav", wav.data, 44 + 20);
+    bad_clip(t.model);
+    wav.data[20] = 0x77; // an audio format that does not exist
+    bad_clip_bytes("codec.wav", wav.data, wav.size);
+    sp_bytes_clear(&wav);
+    bad_clip(write_clip(path, "stereo.wav", 1, 2, CLIP_RATE));
+    bad_clip(write_clip(path, "rate.wav", 1, 1, 16000));
+    memset(samples, 0, sizeof samples);
+    wav = sp_wav_bytes(samples, 30, 1, CLIP_RATE);
+    bad_clip_bytes("too_short.wav", wav.data, wav.size);
+    sp_bytes_clear(&wav);
+}
+
+/* Digital silence has no peak to be 90 dB below; the concrete run can still hear it. */
+static void silence(void **state) {
+    (void)state;
+    char path[PATH];
+    const int16_t samples[CLIP_SAMPLES] = {0};
+    sp_bytes wav = sp_wav_bytes(samples, CLIP_SAMPLES, 1, CLIP_RATE);
+    write_bytes(path, "silence.wav", wav.data, wav.size);
+    sp_bytes_clear(&wav);
+    sp_process process = RUN("certify", "--model", t.model, "--front", t.front, "--budget", "-90dB",
+                             "--budget", "-80dB", path);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, path);
+    sp_process_clear(&process);
+}
+
+/* --channel and --resample make stereo files and other rates usable. */
+static void channels_and_rates(void **state) {
+    (void)state;
+    char stereo[PATH], fast[PATH];
+    write_clip(stereo, "stereo.wav", 1, 2, CLIP_RATE);
+    write_clip(fast, "rate.wav", 1, 1, 16000);
+    sp_process process =
+        RUN("run", "--model", t.model, "--front", t.front, "--channel", "2", stereo);
+    expect_code(&process, 0);
+    sp_process_clear(&process);
+    process = RUN("run", "--model", t.model, "--front", t.front, "--channel", "3", stereo);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, stereo);
+    sp_process_clear(&process);
+    process = RUN("run", "--model", t.model, "--front", t.front, "--resample", fast);
+    expect_code(&process, 0);
+    sp_process_clear(&process);
+}
+
+/* A model or front end that cannot be used stops everything. */
+static void bad_system(const char *model, const char *front, const char *word) {
+    sp_process process =
+        RUN("certify", "--model", model, "--front", front, "--budget", "-90dB", t.clip[0]);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, word);
+    assert_string_equal(process.out, "");
+    sp_process_clear(&process);
+    malformed_files++;
+}
+
+static void bad_model(const char *name, const sp_onnx_shape *shape, const char *word) {
+    char path[PATH];
+    write_model(path, name, shape);
+    bad_system(path, t.front, word);
+    bad_system(path, t.front, path);
+    malformed_files--; // one file, run twice
+}
+
+static void models(void **state) {
+    (void)state;
+    char path[PATH];
+    const sp_onnx_shape good = {.features = 10, .hidden = 4, .classes = 3, .seed = 21};
+    sp_bytes bytes = sp_onnx_bytes(&good);
+    bad_system(file_in(path, "absent.onnx"), t.front, path);
+    file_in(path, "folder.onnx");
+    mkdir(path, 0755);
+    bad_system(path, t.front, path);
+    bad_system(t.clip[0], t.front, t.clip[0]);
+    bad_system(t.front, t.front, t.front);
+    write_bytes(path, "empty.onnx", "", 0);
+    bad_system(path, t.front, path);
+    for (size_t part = 1; part < 4; part++) {
+        write_bytes(path, "cut.onnx", bytes.data, bytes.size * part / 4);
+        bad_system(path, t.front, path);
+    }
+    sp_bytes_clear(&bytes);
+    sp_onnx_shape bad = good;
+    bad.readout = "Softsign";
+    bad_model("operator.onnx", &bad, "Softsign");
+    bad = good;
+    bad.direction = "bidirectional";
+    bad_model("direction.onnx", &bad, "direction");
+    bad = good;
+    bad.nan_weight = 1;
+    bad_model("nan.onnx", &bad, "");
+    bad = good;
+    bad.short_weight = 1;
+    bad_model("short_weight.onnx", &bad, "");
+    bad = good;
+    bad.unknown_input = 1;
+    bad_model("unknown_input.onnx", &bad, "nowhere");
+    bad = good;
+    bad.features = 7;
+    bad_model("widths.onnx", &bad, "10 features");
+    bad = good;
+    bad.classes = 1;
+    bad_model("one_class.onnx", &bad, "");
+}
+
+/* The good description with one piece of text put in another's place. */
+static void bad_front(const char *name, const char *piece, const char *other) {
+    char text[2048], path[PATH];
+    const char *at = strstr(toy_front, piece);
+    assert_non_null(at);
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - toy_front), toy_front, other,
+             at + strlen(piece));
+    bad_system(t.model, write_text(path, name, text), path);
+}
+
+static void fronts(void **state) {
+    (void)state;
+    char path[PATH];
+    bad_system(t.model, file_in(path, "absent.json"), path);
+    bad_system(t.model, t.model, t.model);
+    bad_system(t.model, write_text(path, "empty.json", ""), path);
+    bad_system(t.model, write_text(path, "list.json", "[1, 2]"), path);
+    bad_front("comma.json", "\"frame\": 256,", "\"frame\": 256");
+    bad_front("unknown.json", "\"frame\"", "\"frames\"");
+    bad_front("extra.json", "\"fft\"", "\"dither\": 1, \"fft\"");
+    bad_front("negative.json", "\"step\": 200", "\"step\": -200");
+    bad_front("huge.json", "\"frame\": 256", "\"frame\": 1e300");
+    bad_front("text.json", "\"frame\": 256", "\"frame\": \"long\"");
+    bad_front("window.json", "hamming-periodic", "triangle");
+    bad_front("floor.json", "1e-10", "-1");
+    bad_front("bands.json", "\"bands\": 10", "\"bands\": 0");
+}
+
+static void manifests(void **state) {
+    (void)state;
+    char path[PATH];
+    static const char *const bad[] = {"a.wav 1\n", "a.wav\tone\n", "", "a.wav\t1\na.wav\t2\n"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        write_text(path, "bad.tsv", bad[i]);
+        sp_process process = RUN("certify", "--model", t.model, "--front", t.front, "--budget",
+                                 "-90dB", "--manifest", path);
+        expect_code(&process, 2);
+        expect_complaint(&process, 1, path);
+        assert_string_equal(process.out, "");
+        sp_process_clear(&process);
+    }
+}
+
+/* A clip that the manifest does not list, and one with a label that the model does not know. */
+static void manifest_and_clips(void **state) {
+    (void)state;
+    char text[4 * PATH], path[PATH];
+    snprintf(text, sizeof text, "%s\t1\n%s\t7\n", t.clip[0], t.clip[1]);
+    write_text(path, "labels.tsv", text);
+    sp_process process = RUN("certify", "--model", t.model, "--front", t.front, "--budget", "-60dB",
+                             "--json", "--manifest", path, t.clip[2], t.clip[1], t.clip[0]);
+    expect_code(&process, 2);
+    expect_complaint(&process, 2, t.clip[2]);
+    expect_complaint(&process, 2, "line 2: label 7");
+    assert_int_equal(sp_process_lines(process.out), 3);
+    assert_non_null(strstr(process.out, "\"label\":1"));
+    sp_process_clear(&process);
+}
+
+static void there_were_twenty(void **state) {
+    (void)state;
+    print_message("%d files that could not be used\n", malformed_files);
+    assert_true(malformed_files >= 20);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(clips),
+        cmocka_unit_test(silence),
+        cmocka_unit_test(channels_and_rates),
+        cmocka_unit_test(models),
+        cmocka_unit_test(fronts),
+        cmocka_unit_test(manifests),
+        cmocka_unit_test(manifest_and_clips),
+        cmocka_unit_test(there_were_twenty),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}

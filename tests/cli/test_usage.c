@@ -1,0 +1,136 @@
+/* Command lines that are wrong: one line that says how to put it right, and exit code 1. */
+#include "tests/cli/command.h"
+
+const char *const program = "cli_usage";
+static toy t;
+
+static int prepare(void **state) {
+    (void)state;
+    make_toy(&t);
+    return 0;
+}
+
+#define CERTIFY "certify", "--model", t.model, "--front", t.front
+#define EXPECT_USAGE(word, ...)                                                                    \
+    do {                                                                                           \
+        sp_process process = RUN(__VA_ARGS__);                                                     \
+        expect_code(&process, 1);                                                                  \
+        expect_complaint(&process, 1, word);                                                       \
+        assert_string_equal(process.out, "");                                                      \
+        sp_process_clear(&process);                                                                \
+    } while (0)
+
+static void the_command(void **state) {
+    (void)state;
+    EXPECT_USAGE("unknown command 'certifi'", "certifi");
+    EXPECT_USAGE("unknown option '--nope'", "--nope");
+    EXPECT_USAGE("--threads", "--threads");
+    EXPECT_USAGE("--threads", "--threads", "0", "methods");
+    EXPECT_USAGE("--threads", "--threads=two", "methods");
+    EXPECT_USAGE("which command", "--threads", "2");
+    EXPECT_USAGE("no argument 'x'", "methods", "x");
+    EXPECT_USAGE("which ONNX file", "info");
+    EXPECT_USAGE("no argument", "bench", "x");
+    sp_process process = run_list((const char *const[]){NULL});
+    expect_code(&process, 1);
+    expect_complaint(&process, 1, "which command");
+    sp_process_clear(&process);
+}
+
+static void budgets(void **state) {
+    (void)state;
+    EXPECT_USAGE("--budget", CERTIFY, t.clip[0]);
+    EXPECT_USAGE("-banana", CERTIFY, "--budget", "-banana", t.clip[0]);
+    EXPECT_USAGE("", CERTIFY, "--budget=", t.clip[0]);
+    EXPECT_USAGE("", CERTIFY, "--budget", "-70", t.clip[0]);
+    EXPECT_USAGE("", CERTIFY, "--budget", "nandB", t.clip[0]);
+    EXPECT_USAGE("", CERTIFY, "--budget", "infdB", t.clip[0]);
+    EXPECT_USAGE("", CERTIFY, "--budget", "0lsb", t.clip[0]);
+    EXPECT_USAGE("", CERTIFY, "--budget", "-3lsb", t.clip[0]);
+    EXPECT_USAGE("", CERTIFY, "--budget", "-70dB", "--budget", "70 bananas", t.clip[0]);
+    EXPECT_USAGE("--budget", CERTIFY, "--budget");
+}
+
+static void options(void **state) {
+    (void)state;
+    EXPECT_USAGE("no clips", CERTIFY, "--budget", "-70dB");
+    EXPECT_USAGE("--model", "certify", "--budget", "-70dB", t.clip[0]);
+    EXPECT_USAGE("--front", "certify", "--model", t.model, "--budget", "-70dB", t.clip[0]);
+    EXPECT_USAGE("ibp, r2-lp, exact", CERTIFY, "--budget", "-70dB", "--method", "magic", t.clip[0]);
+    EXPECT_USAGE("joint", CERTIFY, "--budget", "-70dB", "--front-relax", "magic", t.clip[0]);
+    EXPECT_USAGE("--loud", CERTIFY, "--budget", "-70dB", "--loud", t.clip[0]);
+    EXPECT_USAGE("--json", CERTIFY, "--budget", "-70dB", "--json=yes", t.clip[0]);
+    EXPECT_USAGE("--threads", CERTIFY, "--budget", "-70dB", "--threads", "0", t.clip[0]);
+    EXPECT_USAGE("--threads", CERTIFY, "--budget", "-70dB", "--threads", "-1", t.clip[0]);
+    EXPECT_USAGE("--threads", CERTIFY, "--budget", "-70dB", "--threads", "99999999999", t.clip[0]);
+    EXPECT_USAGE("--timeout", CERTIFY, "--budget", "-70dB", "--timeout", "0", t.clip[0]);
+    EXPECT_USAGE("--timeout", CERTIFY, "--budget", "-70dB", "--timeout", "soon", t.clip[0]);
+    EXPECT_USAGE("--timeout", CERTIFY, "--budget", "-70dB", "--timeout", "nan", t.clip[0]);
+    EXPECT_USAGE("--channel", CERTIFY, "--budget", "-70dB", "--channel", "0", t.clip[0]);
+    EXPECT_USAGE("no clips", "run", "--model", t.model, "--front", t.front);
+    EXPECT_USAGE("--budget", "run", "--model", t.model, "--front", t.front, "--budget", "-70dB",
+                 t.clip[0]);
+}
+
+static void labels(void **state) {
+    (void)state;
+    EXPECT_USAGE("0 to 2", CERTIFY, "--budget", "-70dB", "--label", "3", t.clip[0]);
+    EXPECT_USAGE("--label", CERTIFY, "--budget", "-70dB", "--label", "one", t.clip[0]);
+    EXPECT_USAGE("--label", CERTIFY, "--budget", "-70dB", "--label", "-1", t.clip[0]);
+    EXPECT_USAGE("--label", CERTIFY, "--budget", "-70dB", "--label", "1.5", t.clip[0]);
+    EXPECT_USAGE("--label", CERTIFY, "--budget", "-70dB", "--label", "", t.clip[0]);
+    EXPECT_USAGE("exclude", CERTIFY, "--budget", "-70dB", "--label", "1", "--manifest", t.front,
+                 t.clip[0]);
+}
+
+/* --help and --version are no errors and name what they are about. */
+static void help(void **state) {
+    (void)state;
+    static const char *const commands[] = {"certify", "run", "info", "methods", "bench"};
+    sp_process process = RUN("--help");
+    expect_code(&process, 0);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        char example[64];
+        assert_non_null(strstr(process.out, commands[i]));
+        sp_process own = RUN(commands[i], "--help");
+        expect_code(&own, 0);
+        snprintf(example, sizeof example, "soundproof %s", commands[i]);
+        assert_non_null(strstr(own.out, "Examples:"));
+        assert_non_null(strstr(strstr(own.out, "Examples:"), example));
+        assert_string_equal(own.err, "");
+        sp_process_clear(&own);
+    }
+    assert_string_equal(process.err, "");
+    sp_process_clear(&process);
+    process = RUN("--version");
+    expect_code(&process, 0);
+    assert_true(strncmp(process.out, "soundproof ", 11) == 0);
+    sp_process_clear(&process);
+}
+
+static void methods_and_info(void **state) {
+    (void)state;
+    sp_process process = RUN("methods");
+    expect_code(&process, 0);
+    assert_int_equal(sp_process_lines(process.out), 4);
+    const char *const ibp = strstr(process.out, "\nibp "),
+                      *const lp = strstr(process.out, "\nr2-lp "),
+                      *const exact = strstr(process.out, "\nexact ");
+    assert_true(ibp && lp && exact && ibp < lp && lp < exact);
+    sp_process_clear(&process);
+    process = RUN("info", t.with_front);
+    expect_code(&process, 0);
+    assert_non_null(strstr(process.out, "LSTM"));
+    assert_non_null(strstr(process.out, "soundproof tests"));
+    assert_non_null(strstr(process.out, "described inside the file"));
+    sp_process_clear(&process);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_command), cmocka_unit_test(budgets),
+        cmocka_unit_test(options),     cmocka_unit_test(labels),
+        cmocka_unit_test(help),        cmocka_unit_test(methods_and_info),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
