@@ -1,7 +1,7 @@
 /* The pool: open sets of tasks form a stack, idle threads join the newest set that has room. A set
- * lives on the stack of its caller, which takes part and then waits for the threads that joined.
- * A waiting caller depends only on threads inside tasks of its own set, and those wait only for sets
- * opened later, so waiting never forms a cycle. */
+ * lives on the stack of its caller, which takes part, and while it waits for the threads that
+ * joined helps with sets that those have opened. No deadlock: a thread that waits for a set waits for
+ * threads inside that set's tasks, and these can wait only for sets opened later. */
 #include "base/pool.h"
 
 #include <pthread.h>
@@ -18,64 +18,85 @@ typedef struct task_set {
     atomic_size_t next;     // the number that is handed out next
     size_t members;         // threads inside, the caller included; under the lock
     struct task_set *below; // under the lock
+    struct task_set *from;  // the set whose task opened this one, or NULL
 } task_set;
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t opened; // a set was opened, or the pool stops
-    pthread_cond_t left;   // the last helper has left some set
+    pthread_cond_t opened;  // a set was opened, or the pool stops
+    pthread_cond_t stirred; // for callers that wait: a set was left by all helpers, or opened
     task_set *top;
-    size_t idle;
+    size_t idle, waiting; // threads without a set; callers that wait
     bool stopping;
     pthread_t *workers; // [threads - 1] owned
     int threads;        // 0: not started
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER,
           .opened = PTHREAD_COND_INITIALIZER,
-          .left = PTHREAD_COND_INITIALIZER};
+          .stirred = PTHREAD_COND_INITIALIZER};
+
+static _Thread_local task_set *current; // the set whose task this thread is in
 
 static bool exhausted(task_set *set) {
     return atomic_load_explicit(&set->next, memory_order_relaxed) >= set->count;
 }
 
 static void work_on(task_set *set) {
+    task_set *outer = current;
+    current = set;
     for (;;) {
         const size_t index = atomic_fetch_add_explicit(&set->next, 1, memory_order_relaxed);
         if (index >= set->count) {
-            return;
+            break;
         }
         set->task(set->context, index);
     }
+    current = outer;
 }
 
-/* joinable - the newest open set with room for one thread more. Call under the lock. */
-static task_set *joinable(void) {
+/* stems_from - whether `set` was opened inside a task of `origin`, at any depth. */
+static bool stems_from(const task_set *set, const task_set *origin) {
+    while (set != NULL && set != origin) {
+        set = set->from;
+    }
+    return set != NULL;
+}
+
+/* joinable - the newest open set with room for one thread more that stems from `origin` (NULL:
+ * any). Call under the lock. */
+static task_set *joinable(const task_set *origin) {
     for (task_set *set = pool.top; set != NULL; set = set->below) {
-        if (set->members < set->width && !exhausted(set)) {
+        if (set->members < set->width && !exhausted(set) &&
+            (origin == NULL || stems_from(set, origin))) {
             return set;
         }
     }
     return NULL;
 }
 
+/* help - works on a set of somebody else. Called and returns under the lock. */
+static void help(task_set *set) {
+    set->members++;
+    pthread_mutex_unlock(&pool.lock);
+    work_on(set);
+    pthread_mutex_lock(&pool.lock);
+    set->members--;
+    if (set->members == 1) {
+        pthread_cond_broadcast(&pool.stirred);
+    }
+}
+
 static void *worker(void *unused) {
     (void)unused;
     pthread_mutex_lock(&pool.lock);
     while (!pool.stopping) {
-        task_set *set = joinable();
-        if (set == NULL) {
-            pool.idle++;
-            pthread_cond_wait(&pool.opened, &pool.lock);
-            pool.idle--;
+        task_set *set = joinable(NULL);
+        if (set != NULL) {
+            help(set);
             continue;
         }
-        set->members++;
-        pthread_mutex_unlock(&pool.lock);
-        work_on(set);
-        pthread_mutex_lock(&pool.lock);
-        set->members--;
-        if (set->members == 1) {
-            pthread_cond_broadcast(&pool.left);
-        }
+        pool.idle++;
+        pthread_cond_wait(&pool.opened, &pool.lock);
+        pool.idle--;
     }
     pthread_mutex_unlock(&pool.lock);
     return NULL;
@@ -149,10 +170,13 @@ static void open_set(task_set *set) {
     for (size_t i = 0; i < wanted && i < pool.idle; i++) {
         pthread_cond_signal(&pool.opened);
     }
+    if (pool.waiting > 0) {
+        pthread_cond_broadcast(&pool.stirred);
+    }
     pthread_mutex_unlock(&pool.lock);
 }
 
-/* close_set - nobody can join any more; waits for those inside. */
+/* close_set - nobody can join any more; waits for those inside and helps with what they open. */
 static void close_set(task_set *set) {
     pthread_mutex_lock(&pool.lock);
     task_set **at = &pool.top;
@@ -161,7 +185,14 @@ static void close_set(task_set *set) {
     }
     *at = set->below;
     while (set->members > 1) {
-        pthread_cond_wait(&pool.left, &pool.lock);
+        task_set *inner = joinable(set);
+        if (inner != NULL) {
+            help(inner);
+            continue;
+        }
+        pool.waiting++;
+        pthread_cond_wait(&pool.stirred, &pool.lock);
+        pool.waiting--;
     }
     pthread_mutex_unlock(&pool.lock);
 }
@@ -175,7 +206,7 @@ void sp_pool_run(size_t count, size_t width, sp_task task, void *context) {
         }
         return;
     }
-    task_set set = {task, context, count, width, 0, 1, NULL};
+    task_set set = {task, context, count, width, 0, 1, NULL, current};
     open_set(&set);
     work_on(&set);
     close_set(&set);

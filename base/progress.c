@@ -17,8 +17,8 @@ static struct {
     char what[48];
     size_t total, done;
     double start, drawn; // seconds of sp_clock_wall
-    size_t length;       // characters on the line now; 0: nothing
-    bool active;
+    size_t length;       // characters on the line now
+    bool active, wiped;
 } bar = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* columns - of the terminal, less one so that the line never wraps. */
@@ -70,18 +70,20 @@ static void compose(char *line, size_t size, size_t width, double now) {
         memcpy(cells + 1 + room, "] ", 3);
     }
     const bool named = fixed <= width && name > 0;
-    snprintf(line, size < width + 1 ? size : width + 1, "%s%s%s%s", named ? bar.what : "",
-             named ? " " : "", cells, numbers);
+    char whole[sizeof bar.what + sizeof cells + sizeof numbers];
+    snprintf(whole, sizeof whole, "%s%s%s%s", named ? bar.what : "", named ? " " : "", cells,
+             numbers);
+    whole[width < size ? width : size - 1] = '\0';
+    memcpy(line, whole, strlen(whole) + 1);
 }
 
 /* show - replaces the line on the terminal, blanks covering what the old one had more. */
 static void show(const char *line) {
     const size_t length = strlen(line);
     const size_t blanks = length < bar.length ? bar.length - length : 0;
-    fprintf(stderr, "\r%s%*s", line, (int)blanks, "");
-    if (length == 0) {
-        fputs("\r", stderr);
-    }
+    char text[2 * LARGEST_WIDTH + 4];
+    snprintf(text, sizeof text, "\r%s%*s%s", line, (int)blanks, "", length == 0 ? "\r" : "");
+    fputs(text, stderr);
     fflush(stderr);
     bar.length = length;
 }
@@ -91,6 +93,7 @@ static void draw(double now) {
     compose(line, sizeof line, columns(), now);
     show(line);
     bar.drawn = now;
+    bar.wiped = false;
 }
 
 void sp_progress_begin(const char *what, size_t total) {
@@ -113,7 +116,7 @@ void sp_progress_step(void) {
     if (bar.active && bar.done < bar.total) {
         bar.done++;
         const double now = sp_clock_wall();
-        if (bar.length == 0 || bar.done == bar.total || now - bar.drawn >= least_pause) {
+        if (bar.wiped || bar.done == bar.total || now - bar.drawn >= least_pause) {
             draw(now);
         }
     }
@@ -121,8 +124,9 @@ void sp_progress_step(void) {
 }
 
 static void wipe(void) {
-    if (bar.active && bar.length > 0) {
+    if (bar.active && !bar.wiped) {
         show("");
+        bar.wiped = true;
     }
 }
 
