@@ -7,14 +7,22 @@
 
 #include "base/progress.h"
 
+/* One line: what would end it or move the cursor becomes '?'. */
+static void print_line(const char *format, va_list arguments) {
+    char text[8192];
+    vsnprintf(text, sizeof text, format, arguments);
+    for (char *c = text; *c; c++) {
+        *c = (unsigned char)*c < 0x20 || *c == 0x7F ? '?' : *c;
+    }
+    sp_progress_clear();
+    fprintf(stderr, "soundproof: %s\n", text);
+}
+
 void cli_complain(const char *format, ...) {
     va_list arguments;
-    sp_progress_clear();
-    fputs("soundproof: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    print_line(format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
 }
 
 void cli_complain_about(const char *input, const char *text) {

@@ -23,6 +23,7 @@ static int prepare(void **state) {
 static void the_command(void **state) {
     (void)state;
     EXPECT_USAGE("unknown command 'certifi'", "certifi");
+    EXPECT_USAGE("unknown command 'a?b?[0m'", "a\nb\033[0m");
     EXPECT_USAGE("unknown option '--nope'", "--nope");
     EXPECT_USAGE("--threads", "--threads");
     EXPECT_USAGE("--threads", "--threads", "0", "methods");
