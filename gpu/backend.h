@@ -29,6 +29,7 @@ void sp_gpu_gemm(size_t m, size_t n, size_t k, const double *a, size_t lda, cons
 typedef struct sp_gpu_menu {
     size_t n, lower, entries;
     double *a, *b, *c; /* [entries, n] */
+    float *rough;      /* [entries, 3, n] a, b, c again, for choosing among entries; NULL: rows do not choose */
     double *mass;      /* [n] >= max over all entries and the box of |a x| + |b y| + |c| */
 } sp_gpu_menu;
 
@@ -62,11 +63,11 @@ void sp_gpu_box_support(size_t rows, size_t n, const double *c, size_t ldc, cons
  *  standard one where that entry bounds from the wrong side; choice is set to the entry used.
  *  A menu of lines writes x only (y, ldy, add are not read). */
 void sp_gpu_menu_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *menu,
-                      unsigned char *choice, double *x, size_t ldx, double *y, size_t ldy, bool add,
+                      int *choice, double *x, size_t ldx, double *y, size_t ldy, bool add,
                       double *bias, double *mass);
 
 /** sp_gpu_menu_value - out = a x + b y + c of the chosen entries (add true: out +=). Heuristic use only. */
-void sp_gpu_menu_value(size_t rows, const sp_gpu_menu *menu, const unsigned char *choice, const double *x,
+void sp_gpu_menu_value(size_t rows, const sp_gpu_menu *menu, const int *choice, const double *x,
                        size_t ldx, const double *y, size_t ldy, bool add, double *out, size_t ldo);
 
 /** sp_gpu_range - the boxes of n scalars. */
@@ -79,7 +80,7 @@ typedef struct sp_gpu_range {
  *  I/O anchor [2, rows, n] (lines: [rows, n], and y, ldy, y_box are not read). */
 void sp_gpu_menu_choose(size_t rows, const sp_gpu_menu *menu, const double *x, size_t ldx,
                         sp_gpu_range x_box, const double *y, size_t ldy, sp_gpu_range y_box, bool first,
-                        double step, float *anchor, unsigned char *choice);
+                        double step, float *anchor, int *choice);
 
 #ifdef __cplusplus
 }

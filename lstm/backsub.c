@@ -155,8 +155,7 @@ static void concretise(sp_walk *walk, size_t t, size_t first, size_t end) {
                ws->sample + r * front->frame + first, (end - first) * sizeof(double));
     }
     for (size_t r = 0; walk->choosing && r < walk->rows; r++) {
-        const size_t width = front->frames * front->frame;
-        unsigned char *sign = ws->sign + r * width + t * (front->joint ? front->step : front->frame);
+        unsigned char *sign = ws->sign + r * sp_sign_width(front) + sp_sign_at(front, t);
         for (size_t i = first; i < end; i++) {
             sign[i] = ws->sample[r * front->frame + i] >= 0.0;
         }

@@ -26,7 +26,7 @@ typedef struct sp_state {
 
 /** sp_choices - the relaxations that the rows of a tile chose in one layer at one step. */
 typedef struct sp_choices {
-    unsigned char *entry[3]; /* ReLU: [0] [TILE, out]; LSTM: ig, fc, oc [TILE, out] */
+    int *entry[3]; /* ReLU: [0] [TILE, out]; LSTM: ig, fc, oc [TILE, out] */
     float *anchor[3];        /* ReLU: [0] [TILE, out]; LSTM: [2, TILE, out] */
 } sp_choices;
 
@@ -45,8 +45,8 @@ typedef struct sp_workspace {
     double flops;       /* of the matrix products done here */
     // only where rows choose their relaxations:
     sp_choices *choices;      /* [T, layers] */
-    unsigned char **feature;  /* [T] [TILE, bands]: entry of each feature's line */
-    unsigned char *sign;      /* [TILE, T frame]: whether the coefficient on a sample is >= 0 */
+    int **feature;  /* [T] [TILE, bands]: entry of each feature's line */
+    unsigned char *sign;      /* [TILE, sp_sign_width]: whether the coefficient on a sample is >= 0 */
 } sp_workspace;
 
 struct sp_bounds {
@@ -68,6 +68,14 @@ struct sp_bounds {
 
 static inline sp_state *sp_state_at(const sp_bounds *bounds, size_t t, size_t layer) {
     return bounds->state + t * bounds->net->layers + layer;
+}
+
+/** sp_sign_at - where the samples of frame t start in a row of signs; sp_sign_width - a row's length. */
+static inline size_t sp_sign_at(const sp_front_bound *front, size_t t) {
+    return t * (front->joint ? front->step : front->frame);
+}
+static inline size_t sp_sign_width(const sp_front_bound *front) {
+    return sp_sign_at(front, front->frames - 1) + front->frame;
 }
 
 /** sp_rule_is_linear - whether boxes are found by back-substitution. */

@@ -30,6 +30,7 @@ static void carve_menu(sp_carver *carver, sp_gpu_menu *menu, size_t n, size_t lo
     menu->a = carve_doubles(carver, entries * n);
     menu->b = planes ? carve_doubles(carver, entries * n) : NULL;
     menu->c = carve_doubles(carver, entries * n);
+    menu->rough = lower > 1 ? carve(carver, entries * 3 * n, sizeof(float)) : NULL;
     menu->mass = carve_doubles(carver, n);
 }
 
@@ -86,10 +87,10 @@ static void carve_choices(sp_carver *carver, sp_workspace *ws, const sp_bounds *
     const sp_front_bound *front = bounds->front;
     ws->choices = carve(carver, front->frames * net->layers, sizeof *ws->choices);
     ws->feature = carve(carver, front->frames, sizeof *ws->feature);
-    ws->sign = carve(carver, SP_TILE * front->frames * front->frame, 1);
+    ws->sign = carve(carver, SP_TILE * sp_sign_width(front), 1);
     const bool counting = ws->choices == NULL || ws->feature == NULL;
     for (size_t t = 0; t < front->frames; t++) {
-        unsigned char *feature = carve(carver, SP_TILE * front->bands, 1);
+        int *feature = carve(carver, SP_TILE * front->bands, sizeof(int));
         if (!counting) {
             ws->feature[t] = feature;
         }
@@ -99,7 +100,7 @@ static void carve_choices(sp_carver *carver, sp_workspace *ws, const sp_bounds *
             const size_t products = lstm ? 3 : layer->kind == SP_LAYER_RELU ? 1 : 0;
             sp_choices choices = {{NULL}, {NULL}};
             for (size_t k = 0; k < products; k++) {
-                choices.entry[k] = carve(carver, SP_TILE * layer->out, 1);
+                choices.entry[k] = carve(carver, SP_TILE * layer->out, sizeof(int));
                 choices.anchor[k] = carve(carver, (lstm ? 2 : 1) * SP_TILE * layer->out, sizeof(float));
             }
             if (!counting) {

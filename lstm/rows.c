@@ -44,7 +44,7 @@ static void reset_choices(const sp_bounds *bounds, sp_workspace *ws) {
     for (size_t i = 0; i < bounds->front->frames * net->layers; i++) {
         for (size_t k = 0; k < 3; k++) {
             if (ws->choices[i].entry[k] != NULL) {
-                memset(ws->choices[i].entry[k], 0, SP_TILE * net->layer[i % net->layers].out);
+                memset(ws->choices[i].entry[k], 0, SP_TILE * net->layer[i % net->layers].out * sizeof(int));
             }
         }
     }

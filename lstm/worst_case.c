@@ -24,12 +24,11 @@ static void affine_value(sp_walk *walk, size_t n, size_t k, const double *in, si
 static sp_rows feature_value(sp_walk *walk, size_t t) {
     const sp_front_bound *front = walk->bounds->front;
     sp_workspace *ws = walk->ws;
-    const size_t bands = front->bands, width = front->frames * front->frame;
+    const size_t bands = front->bands;
     double *x = next_cross(walk), *out = next_cross(walk);
     memset(x, 0, walk->rows * bands * sizeof(double));
     for (size_t r = 0; front->forms > 0 && r < walk->rows; r++) {
-        const unsigned char *sign =
-            ws->sign + r * width + t * (front->joint ? front->step : front->frame);
+        const unsigned char *sign = ws->sign + r * sp_sign_width(front) + sp_sign_at(front, t);
         double *d = ws->sample + r * front->frame; /* sample[r,:] */
         for (size_t i = 0; i < front->frame; i++) {
             const double radius = front->radius[t * front->step + i];

@@ -182,13 +182,13 @@ static void margin_rows(double *rows, size_t C) {
     rows[(C - 1) * C + C - 1] = -2.0; // one row that is no difference
 }
 
-static double bound_toy(uint64_t seed, const sp_toy_shape *shape, sp_plane_rule planes, double *least) {
-    const sp_bounds_options options = {.planes = planes};
+static double bound_toy(uint64_t seed, const sp_toy_shape *shape, const sp_bounds_options *options,
+                        double *least) {
     sp_toy toy;
     sp_bounds *bounds;
     double rows[16 * 16], lower[16];
     toy_init(&toy, seed, shape);
-    assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
+    assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, options), SP_OK);
     margin_rows(rows, shape->classes);
     assert_int_equal(sp_bounds_rows(NULL, bounds, lower, NULL, rows, shape->classes), SP_OK);
     *least = check_toy(&toy, bounds, rows, shape->classes, lower, seed);
@@ -197,41 +197,52 @@ static double bound_toy(uint64_t seed, const sp_toy_shape *shape, sp_plane_rule 
     return lower[0];
 }
 
-static void random_nets(sp_plane_rule planes, size_t count) {
+static void random_nets(const sp_bounds_options *options, size_t count) {
     sp_rng rng;
     sp_rng_init(&rng, sp_test_seed());
     for (size_t i = 0; i < count; i++) {
         const sp_toy_shape shape = toy_shape(&rng);
         double least;
-        bound_toy(sp_test_seed() + i, &shape, planes, &least);
+        bound_toy(sp_test_seed() + i, &shape, options, &least);
     }
 }
 
 static void exact_planes_contain_attained_values(void **state) {
     (void)state;
-    random_nets(SP_PLANES_STATIC, sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 60);
+    const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
+    random_nets(&options, sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 60);
 }
 
 static void intervals_contain_attained_values(void **state) {
     (void)state;
-    random_nets(SP_PLANES_INTERVAL, sp_test_sanitized() ? 15 : 60);
+    const sp_bounds_options options = {.planes = SP_PLANES_INTERVAL};
+    random_nets(&options, sp_test_sanitized() ? 15 : 60);
+}
+
+static void chosen_planes_contain_attained_values(void **state) {
+    (void)state;
+    const sp_bounds_options options = {.planes = SP_PLANES_STATIC, .box_iterations = 2,
+                                       .row_iterations = 5};
+    random_nets(&options, sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 60);
 }
 
 static void sampled_lp_contains_attained_values(void **state) {
     (void)state;
-    random_nets(SP_PLANES_R2_LP, sp_test_long() ? 40 : 4);
+    const sp_bounds_options options = {.planes = SP_PLANES_R2_LP};
+    random_nets(&options, sp_test_long() ? 40 : 4);
 }
 
 /* PROVER keeps one plane cache for all layers, so its bounds are false from two layers on: 5 of 16 random
  * nets (math/planes.md 5). Deep nets with tiny and medium boxes, where a stale plane shows at once. */
 static void planes_belong_to_their_layer(void **state) {
     (void)state;
+    const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
     for (size_t i = 0; i < 16; i++) {
         const sp_toy_shape shape = {.frames = 4, .bands = 3, .frame = 5, .step = 3, .dense = 4,
                                     .lstms = 2 + i % 2, .hidden = 6, .classes = 3, .joint = true,
                                     .eps = i % 4 == 0 ? 1e-3 : 0.05, .scale = 1.0};
         double least;
-        const double lower = bound_toy(1000 + i, &shape, SP_PLANES_STATIC, &least);
+        const double lower = bound_toy(1000 + i, &shape, &options, &least);
         if (shape.eps < 0.01) { // and they are tight there
             assert_true(least - lower < 0.05);
         }
@@ -241,12 +252,13 @@ static void planes_belong_to_their_layer(void **state) {
 /* A set of one point: the bound is the value. */
 static void no_noise_gives_the_value(void **state) {
     (void)state;
+    const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
     for (size_t i = 0; i < 8; i++) {
         const sp_toy_shape shape = {.frames = 5, .bands = 3, .frame = 5, .step = 3, .dense = 4,
                                     .lstms = 1 + i % 3, .hidden = 5, .classes = 3, .joint = i % 2 > 0,
                                     .eps = 1e-13, .scale = 0.8};
         double least;
-        const double lower = bound_toy(2000 + i, &shape, SP_PLANES_STATIC, &least);
+        const double lower = bound_toy(2000 + i, &shape, &options, &least);
         assert_true(fabs(least - lower) < 1e-4);
     }
 }
@@ -337,6 +349,7 @@ static void bad_arguments_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exact_planes_contain_attained_values),
+        cmocka_unit_test(chosen_planes_contain_attained_values),
         cmocka_unit_test(intervals_contain_attained_values),
         cmocka_unit_test(sampled_lp_contains_attained_values),
         cmocka_unit_test(planes_belong_to_their_layer),
