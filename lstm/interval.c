@@ -12,10 +12,10 @@ static void accumulate(sp_sums *sums, size_t n, const double *w, const double *x
 #pragma omp simd reduction(+ : lo, hi, absolute)
     for (size_t j = 0; j < n; j++) {
         const double p = w[j] * x_lo[j], q = w[j] * x_hi[j];
-        const double least = fabs(p), most = fabs(q);
+        const double size_p = fabs(p), size_q = fabs(q);
         lo += p < q ? p : q;
         hi += p < q ? q : p;
-        absolute += least > most ? least : most;
+        absolute += size_p > size_q ? size_p : size_q;
     }
     sums->lo += lo;
     sums->hi += hi;
