@@ -94,6 +94,10 @@ size_t sp_prediction(const double *logits, size_t classes, bool *tie);
  *  returned. timeout in seconds, 0: none. */
 sp_status sp_certify(sp_error *err, sp_verdict *verdict, const sp_system *system, const sp_clip *clip,
                      const sp_budget *budget, long label, double timeout);
+/** sp_certify_noise - the same for any noise set; eps is its largest radius, snr_db that of its loudest
+ *  noise. A set of radius 0 is an error. */
+sp_status sp_certify_noise(sp_error *err, sp_verdict *verdict, const sp_system *system,
+                           const sp_clip *clip, const sp_noise *noise, long label, double timeout);
 
 /* ---- labels ---- */
 

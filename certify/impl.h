@@ -1,0 +1,37 @@
+/* Private to certify/: what all questions about a clip share. */
+#ifndef SP_CERTIFY_IMPL_H
+#define SP_CERTIFY_IMPL_H
+
+#include "certify/certify.h"
+
+/** sp_question - which noise, about which label. */
+typedef struct sp_question {
+    const sp_budget *budget; /* read when noise is NULL */
+    const sp_noise *noise;   /* a radius for every sample, or NULL */
+    long label;              /* -1: the model's own answer */
+    double timeout;          /* seconds; 0: none */
+} sp_question;
+
+/** sp_problem - a question whose clip the model answers rightly and without a tie. */
+typedef struct sp_problem {
+    const sp_system *system;
+    const sp_clip *clip;
+    sp_noise noise;      /* owned */
+    sp_verdict *verdict; /* label, predicted, frames, logits, eps and scale are set */
+    double deadline;     /* sp_clock_wall value; 0: none */
+} sp_problem;
+
+/** sp_answer - works on an open problem and sets the kind and the reason of its verdict. */
+typedef sp_status (*sp_answer)(sp_error *err, sp_problem *problem, void *context);
+
+/** sp_question_answer - opens the problem, answers it unless the clean clip settles it, and always leaves
+ *  a verdict: errors become SP_VERDICT_ERROR (or _TIMEOUT) with the reason, and are also returned. */
+sp_status sp_question_answer(sp_error *err, sp_verdict *verdict, const sp_system *system,
+                             const sp_clip *clip, const sp_question *question, sp_answer answer,
+                             void *context);
+
+/** sp_system_run - the logits [classes] of n samples, concretely. */
+SP_NODISCARD sp_status sp_system_run(sp_error *err, const sp_system *system, double *logits,
+                                     const double *samples, size_t n);
+
+#endif

@@ -1,0 +1,213 @@
+/* What every question about a clip begins with: checks, the clean answer, the label, the noise set. */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "certify/impl.h"
+
+#if FLT_EVAL_METHOD != 0
+#error "doubles must be computed as doubles: use SSE2 arithmetic on 32-bit x86"
+#endif
+
+static sp_status check_clip(sp_error *err, const sp_problem *problem) {
+    const sp_front_layout *layout = sp_front_layout_of(problem->system->front);
+    if (problem->clip->rate != layout->sample_rate) {
+        return sp_fail(err, SP_E_MISMATCH, "the clip has %d Hz but the front end reads %d Hz",
+                       problem->clip->rate, layout->sample_rate);
+    }
+    if (problem->clip->full_scale != layout->full_scale) {
+        return sp_fail(err, SP_E_MISMATCH,
+                       "the clip's samples have full scale %g but the front end reads %g",
+                       problem->clip->full_scale, layout->full_scale);
+    }
+    return SP_OK;
+}
+
+static sp_status check_radius(sp_error *err, double eps) {
+    if (!(eps > 0.0) || !isfinite(eps)) {
+        return sp_fail(err, SP_E_NONFINITE, "the budget gives no finite positive noise amplitude");
+    }
+    return SP_OK;
+}
+
+/* The same radius for every sample. */
+static sp_status take_budget(sp_error *err, sp_problem *problem, const sp_budget *budget) {
+    sp_verdict *verdict = problem->verdict;
+    SP_TRY(sp_budget_radius(err, &verdict->eps, budget, problem->clip));
+    SP_TRY(check_radius(err, verdict->eps));
+    sp_budget_describe(&verdict->scale, verdict->eps, problem->clip);
+    // The radius was rounded up from the figure the user gave: report that figure itself.
+    if (budget->unit == SP_BUDGET_DB_PEAK) {
+        verdict->scale.db_peak = budget->value;
+    } else if (budget->unit == SP_BUDGET_LSB) {
+        verdict->scale.lsb = budget->value;
+    } else if (budget->unit == SP_BUDGET_DB_SNR) {
+        verdict->scale.snr_db = budget->value;
+    }
+    return sp_noise_box(err, &problem->noise, problem->clip->n, verdict->eps);
+}
+
+/* A radius of its own for every sample; the SNR is that of the loudest noise of this set. */
+static sp_status take_noise(sp_error *err, sp_problem *problem, const sp_noise *noise) {
+    sp_verdict *verdict = problem->verdict;
+    const size_t n = problem->clip->n;
+    double largest = 0.0, energy = 0.0;
+    if (noise->n != n) {
+        return sp_fail(err, SP_E_MISMATCH, "the noise set has %zu samples but the clip has %zu",
+                       noise->n, n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!(noise->radius[i] >= 0.0)) {
+            return sp_fail(err, SP_E_ARGUMENT, "the radius of sample %zu is not a number from 0",
+                           i);
+        }
+        largest = fmax(largest, noise->radius[i]);
+        energy += noise->radius[i] * noise->radius[i];
+    }
+    SP_TRY(check_radius(err, largest));
+    verdict->eps = largest;
+    sp_budget_describe(&verdict->scale, largest, problem->clip);
+    verdict->scale.snr_db = 20.0 * log10(problem->clip->rms / sqrt(energy / (double)n));
+    SP_TRY(sp_noise_box(err, &problem->noise, n, largest));
+    memcpy(problem->noise.radius, noise->radius, n * sizeof *noise->radius);
+    return SP_OK;
+}
+
+sp_status sp_system_run(sp_error *err, const sp_system *system, double *logits,
+                        const double *samples, size_t n) {
+    const size_t frames = sp_front_frames(system->front, n);
+    double *features = calloc(frames ? frames : 1, system->net->features * sizeof *features);
+    if (!features) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for the features of %zu frames", frames);
+    }
+    sp_status status = sp_front_run(err, system->front, features, samples, n);
+    if (status == SP_OK) {
+        status = sp_net_run(err, system->net, logits, features, frames);
+    }
+    free(features);
+    return status;
+}
+
+/* Prediction and label; *settled when the verdict needs no bounds. */
+static sp_status choose_label(sp_error *err, const sp_problem *problem, long label, bool *settled) {
+    sp_verdict *verdict = problem->verdict;
+    bool tie = false;
+    const size_t predicted = sp_prediction(verdict->logits, verdict->classes, &tie);
+    *settled = true;
+    if (predicted == SP_NO_LABEL) {
+        return sp_fail(err, SP_E_NONFINITE, "a logit of the clean clip is not finite");
+    }
+    verdict->predicted = predicted;
+    verdict->label = label < 0 ? predicted : (size_t)label;
+    if (verdict->logits[verdict->label] < verdict->logits[predicted]) {
+        verdict->kind = SP_VERDICT_MISCLASSIFIED;
+        snprintf(verdict->reason, sizeof verdict->reason,
+                 "without any noise the model answers %zu, not %zu", predicted, verdict->label);
+    } else if (tie) {
+        verdict->kind = SP_VERDICT_UNKNOWN;
+        snprintf(verdict->reason, sizeof verdict->reason,
+                 "without any noise two labels share the largest logit");
+    } else {
+        *settled = false;
+    }
+    return SP_OK;
+}
+
+static sp_status take_memory(sp_error *err, sp_verdict *verdict, size_t classes) {
+    verdict->logits = malloc(classes * sizeof *verdict->logits);
+    verdict->margins = malloc(classes * sizeof *verdict->margins);
+    if (!verdict->logits || !verdict->margins) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu classes", classes);
+    }
+    verdict->classes = classes;
+    for (size_t k = 0; k < classes; k++) {
+        verdict->logits[k] = NAN;
+        verdict->margins[k] = NAN;
+    }
+    return SP_OK;
+}
+
+/* The error terms hold for IEEE double arithmetic, rounding to nearest, with subnormal numbers: a host
+ * program may have changed the mode, and objects built with fast-math flush subnormals. */
+static sp_status check_arithmetic(sp_error *err) {
+    const volatile double tiny = 0x1p-1022, half = 0.5, one = 1.0, ulp = 0x1p-53;
+    const volatile double subnormal = tiny * half, above = one + ulp, below = -one - ulp;
+    const volatile double up = one + ulp * 1.5, down = one - ulp * 0.75;
+    if (!(subnormal > 0.0) || above != 1.0 || below != -1.0 || up != 1.0 + 0x1p-52 ||
+        down != 1.0 - 0x1p-53) {
+        return sp_fail(err, SP_E_NUMERIC,
+                       "this thread does not round to nearest or flushes subnormal numbers: undo "
+                       "fesetround, and link nothing that was built with fast-math");
+    }
+    return SP_OK;
+}
+
+static sp_status open_problem(sp_error *err, sp_problem *problem, const sp_question *question,
+                              bool *settled) {
+    sp_verdict *verdict = problem->verdict;
+    const sp_system *system = problem->system;
+    const sp_clip *clip = problem->clip;
+    const size_t classes = system->net->classes;
+    const long label = question->label;
+    SP_TRY(check_arithmetic(err));
+    if (label >= 0 && (size_t)label >= classes) {
+        return sp_fail(err, SP_E_ARGUMENT, "label %ld does not exist: the model knows 0 to %zu",
+                       label, classes - 1);
+    }
+    SP_TRY(take_memory(err, verdict, classes));
+    if (label >= 0) {
+        verdict->label = (size_t)label;
+    }
+    SP_TRY(check_clip(err, problem));
+    SP_TRY(question->noise ? take_noise(err, problem, question->noise)
+                           : take_budget(err, problem, question->budget));
+    SP_TRY(sp_system_run(err, system, verdict->logits, clip->samples, clip->n));
+    verdict->frames = sp_front_frames(system->front, clip->n);
+    return choose_label(err, problem, label, settled);
+}
+
+/* A failed stage: no margin may survive it. */
+static void fail_verdict(sp_verdict *verdict, const sp_error *err, sp_status status,
+                         double timeout) {
+    for (size_t k = 0; k < verdict->classes; k++) {
+        verdict->margins[k] = NAN;
+    }
+    verdict->margin = NAN;
+    verdict->error = NAN;
+    if (status == SP_E_TIMEOUT) {
+        verdict->kind = SP_VERDICT_TIMEOUT;
+        snprintf(verdict->reason, sizeof verdict->reason, "no verdict within %g s", timeout);
+    } else {
+        verdict->kind = SP_VERDICT_ERROR;
+        snprintf(verdict->reason, sizeof verdict->reason, "%s",
+                 err->text[0] ? err->text : sp_status_text(status));
+    }
+}
+
+sp_status sp_question_answer(sp_error *err, sp_verdict *verdict, const sp_system *system,
+                             const sp_clip *clip, const sp_question *question, sp_answer answer,
+                             void *context) {
+    const double start = sp_clock_wall(), cpu = sp_clock_cpu();
+    const double timeout = question->timeout;
+    sp_error local = {0};
+    sp_problem problem = {system, clip, {0}, verdict, timeout > 0.0 ? start + timeout : 0.0};
+    bool settled = false;
+    sp_verdict_init(verdict);
+    sp_status status = open_problem(&local, &problem, question, &settled);
+    if (status == SP_OK && !settled) {
+        status = answer(&local, &problem, context);
+    }
+    sp_noise_clear(&problem.noise);
+    if (status != SP_OK) {
+        fail_verdict(verdict, &local, status, timeout);
+        if (err) {
+            *err = local;
+        }
+    }
+    verdict->seconds = sp_clock_wall() - start;
+    verdict->cpu_seconds = sp_clock_cpu() - cpu;
+    return status;
+}
