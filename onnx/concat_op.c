@@ -77,7 +77,7 @@ static sp_status concat_flows(sp_reader *r, int64_t given) {
     }
     for (size_t i = 0; i < sp_inputs(r); i++) {
         const sp_flow *x = &sp_input(r, i)->flow;
-        if (!is_stackable(x, &sp_input(r, 0)->flow, axis) || axis == to.inner) {
+        if (!is_stackable(x, &sp_input(r, 0)->flow, axis)) {
             return sp_refuse(
                 r, SP_E_UNSUPPORTED,
                 "it joins '%.60s' with others: only the last states of layers of one width "
