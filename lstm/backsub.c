@@ -127,7 +127,7 @@ static sp_rows lstm_start(sp_walk *walk, size_t l, size_t t) {
     sp_workspace *ws = walk->ws;
     const size_t H = walk->bounds->net->layer[l].out;
     if (start->cell.w == NULL) {
-        set_block(ws->pending_c[l], walk->rows, H, H, none);
+        set_block(ws->pending_c[l], walk->rows, H, H, start->before);
         return gates_back(walk, l, t, start->gates);
     }
     const sp_rows gate_o = {start->gates.w != NULL ? start->gates.w + 3 * H : NULL, start->gates.ld};

@@ -208,7 +208,7 @@ sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double
     }
     if (sp_rule_is_linear(bounds->options.planes)) {
         const sp_start start = {bounds->front->frames - 1, bounds->net->layers - 1, {weight, classes},
-                                {NULL, 0}, {NULL, 0}};
+                                {NULL, 0}, {NULL, 0}, {NULL, 0}};
         sp_lower_rows(bounds, lower, error, &start, rows, bounds->options.row_iterations,
                       bounds->options.stop_positive);
     }
@@ -231,7 +231,7 @@ sp_status sp_bounds_gradient(sp_error *err, sp_bounds *bounds, double *gradient,
     memset(gradient, 0, rows * front->padded * sizeof *gradient);
     for (size_t row = 0; row < rows; row += SP_TILE) {
         const sp_start start = {front->frames - 1, bounds->net->layers - 1,
-                                {weight + row * classes, classes}, {NULL, 0}, {NULL, 0}};
+                                {weight + row * classes, classes}, {NULL, 0}, {NULL, 0}, {NULL, 0}};
         const size_t count = rows - row < SP_TILE ? rows - row : SP_TILE;
         sp_walk walk = {bounds, bounds->work, &start, count, false, 0, gradient + row * front->padded};
         sp_walk_back(&walk);

@@ -22,6 +22,7 @@ typedef struct sp_state {
                       rounding errors of a product with these weights (math/rounding.md) */
     sp_gpu_menu lines;      /* ReLU */
     sp_gpu_menu ig, fc, oc; /* LSTM: sigma(i) tanh(g), sigma(f) c_{t-1}, sigma(o) tanh(c) */
+    sp_cut *cut[3];         /* [out] of the boxes of ig, fc, oc; NULL: boxes are not cut */
 } sp_state;
 
 /** sp_choices - the relaxations that the rows of a tile chose in one layer at one step. */
@@ -62,6 +63,8 @@ struct sp_bounds {
     double *unit;        /* [2 n, n], n = widest box: rows e_0, -e_0, e_1, -e_1, ...: the rows of a box */
     size_t unit_width;   /* n */
     double *box_lower;   /* [2 n] their lower bounds */
+    double *cut_gates, *cut_cell; /* [8 H, 4 H], [8 H, H], H = widest LSTM: rows of the cuts, if boxes are cut */
+    double *cut_lower;   /* [8 H] their lower bounds */
     sp_status *task_status; /* [n] */
     double chain;        /* number of roundings that any one term of a bound can meet */
 };
@@ -104,6 +107,7 @@ typedef struct sp_start {
     sp_rows output; /* on the output of `layer` [., out]; SP_NO_LAYER: on the features */
     sp_rows gates;  /* on the pre-activations of LSTM `layer` [., 4 out] */
     sp_rows cell;   /* on c_t of LSTM `layer` [., out]; with `gates`, only the output gate is read there */
+    sp_rows before; /* on c_{t-1} of LSTM `layer` [., out], beside `gates` alone */
 } sp_start;
 
 /** sp_walk - one tile of rows on its way. */
@@ -137,6 +141,11 @@ void sp_lower_rows(sp_bounds *bounds, double *lower, double *error, const sp_sta
 typedef enum { SP_BOX_OUTPUT, SP_BOX_GATES, SP_BOX_CELL } sp_box_kind;
 void sp_box_rows(sp_bounds *bounds, sp_box_kind kind, size_t t, size_t layer, size_t n,
                  const double *lo, const double *hi, double *box_lo, double *box_hi);
+
+/** sp_cut_rows - cuts the boxes of products of LSTM `layer` at step t: bounds of p x + q y and p x - q y,
+ *  p and q the inverse half sides, met with what the box says. output false: ig and (t > 0) fc; true: oc.
+ *  The boxes of all arguments must stand in the state. */
+void sp_cut_rows(sp_bounds *bounds, size_t t, size_t layer, bool output);
 
 /* ---- one layer at one step, forward ---- */
 

@@ -72,6 +72,7 @@ typedef struct sp_bounds_options {
     sp_plane_rule planes;
     size_t box_iterations, row_iterations; /* rounds in which each row of a box, each final row, chooses its
                                               relaxations anew; 0: the standard ones. Static planes only */
+    bool octagons;      /* cut the boxes of products by bounds on x + y and x - y. Static planes only */
     bool stop_positive; /* final rows need not be improved once they are positive */
     double deadline; /* sp_clock_wall() value after which SP_E_TIMEOUT is returned; 0: none */
 } sp_bounds_options;

@@ -20,37 +20,45 @@ static sp_box gate_box(const sp_state *state, size_t gate, size_t H, size_t j, s
     return (sp_box){{state->in_lo[gate * H + j], state->in_hi[gate * H + j]}, y};
 }
 
-/* Planes at 3 x 3 anchors spread over the box, behind the standard ones. */
-static void fill_menu(sp_gpu_menu *menu, size_t j, sp_product f, sp_box box) {
+/* Exact planes at the static anchors and, for rows that choose, at 3 x 3 anchors spread over the box. */
+static void fill_menu(sp_gpu_menu *menu, size_t j, sp_product f, sp_box box, const sp_cut *cut) {
+    sp_anchor lower_at[SP_MENU_PLANES], upper_at[SP_MENU_PLANES];
+    sp_plane lower[SP_MENU_PLANES], upper[SP_MENU_PLANES];
     const double xc = 0.5 * (box.x.lo + box.x.hi), xh = (box.x.hi - box.x.lo) / 3.0;
     const double yc = 0.5 * (box.y.lo + box.y.hi), yh = (box.y.hi - box.y.lo) / 3.0;
-    for (size_t k = 0; k < SP_MENU_ANCHORS; k++) {
-        const double px = xc + xh * ((double)(k / 3) - 1.0), py = yc + yh * ((double)(k % 3) - 1.0);
-        const double x = sp_iv_mag(box.x), y = sp_iv_mag(box.y);
-        sp_menu_plane(menu, 1 + k, j, sp_plane_lower(f, box, px, py, PLANE_TOLERANCE), x, y);
-        sp_menu_plane(menu, menu->lower + 1 + k, j, sp_plane_upper(f, box, px, py, PLANE_TOLERANCE), x, y);
+    sp_static_anchors(box, &lower_at[0], &upper_at[0]);
+    for (size_t k = 0; k + 1 < menu->lower; k++) {
+        const sp_anchor at = {xc + xh * ((double)(k / 3) - 1.0), yc + yh * ((double)(k % 3) - 1.0)};
+        lower_at[1 + k] = upper_at[1 + k] = at;
+    }
+    sp_octagon_planes(f, box, cut, menu->lower, lower_at, upper_at, PLANE_TOLERANCE, lower, upper);
+    for (size_t k = 0; k < menu->lower; k++) {
+        sp_menu_plane(menu, k, j, lower[k], sp_iv_mag(box.x), sp_iv_mag(box.y));
+    }
+    for (size_t k = 0; k < menu->lower; k++) {
+        sp_menu_plane(menu, menu->lower + k, j, upper[k], sp_iv_mag(box.x), sp_iv_mag(box.y));
     }
 }
 
 static sp_status relax_product(const sp_relaxing *work, sp_gpu_menu *menu, size_t product, size_t j,
                                sp_product f, sp_box box) {
     const sp_bounds *bounds = work->bounds;
+    const sp_cut *cut = work->state->cut[product];
     sp_plane_pair pair;
     sp_status status = SP_OK;
+    if (bounds->options.planes == SP_PLANES_STATIC) {
+        fill_menu(menu, j, f, box, cut != NULL ? cut + j : NULL);
+        return SP_OK;
+    }
     if (bounds->options.planes == SP_PLANES_R2_LP) {
         const uint64_t seed =
             ((work->t * bounds->net->layers + work->layer) * 3 + product) * SP_MAX_WIDTH + j;
         status = sp_plane_r2_lp(NULL, &pair, f, box, seed);
-    } else if (bounds->options.planes == SP_PLANES_TANGENT) {
-        pair.lower = pair.upper = sp_plane_tangent(f, box.x.lo, box.y.lo);
     } else {
-        pair = sp_plane_static(f, box);
+        pair.lower = pair.upper = sp_plane_tangent(f, box.x.lo, box.y.lo);
     }
     sp_menu_plane(menu, 0, j, pair.lower, sp_iv_mag(box.x), sp_iv_mag(box.y));
     sp_menu_plane(menu, menu->lower, j, pair.upper, sp_iv_mag(box.x), sp_iv_mag(box.y));
-    if (menu->lower > 1) {
-        fill_menu(menu, j, f, box);
-    }
     return status;
 }
 
@@ -139,6 +147,9 @@ sp_status sp_lstm_bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer
     if (tangent) {
         sp_collapse(4 * H, state->in_lo, state->in_hi);
     }
+    if (linear && bounds->options.octagons) {
+        sp_cut_rows(bounds, t, layer, false);
+    }
     sp_relaxing work = {bounds, state, before, t, layer, false};
     SP_TRY(relax(err, &work));
     cell_interval(state, before, H);
@@ -148,6 +159,9 @@ sp_status sp_lstm_bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer
     }
     if (tangent) {
         sp_collapse(H, state->cell_lo, state->cell_hi);
+    }
+    if (linear && bounds->options.octagons) {
+        sp_cut_rows(bounds, t, layer, true);
     }
     work.output = true;
     SP_TRY(relax(err, &work));

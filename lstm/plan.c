@@ -34,7 +34,8 @@ static void carve_menu(sp_carver *carver, sp_gpu_menu *menu, size_t n, size_t lo
     menu->mass = carve_doubles(carver, n);
 }
 
-static void carve_state(sp_carver *carver, sp_state *state, const sp_layer *layer, bool choosing) {
+static void carve_state(sp_carver *carver, sp_state *state, const sp_layer *layer, bool choosing,
+                        bool octagons) {
     const size_t n = layer->out, planes = choosing ? SP_MENU_PLANES : 1;
     const size_t inputs = layer->kind == SP_LAYER_LSTM ? 4 * n : layer->kind == SP_LAYER_RELU ? n : 0;
     memset(state, 0, sizeof *state);
@@ -55,6 +56,9 @@ static void carve_state(sp_carver *carver, sp_state *state, const sp_layer *laye
         carve_menu(carver, &state->ig, n, planes, planes, true);
         carve_menu(carver, &state->fc, n, planes, planes, true);
         carve_menu(carver, &state->oc, n, planes, planes, true);
+        for (size_t k = 0; octagons && k < 3; k++) {
+            state->cut[k] = carve(carver, n, sizeof **state->cut);
+        }
     }
 }
 
@@ -153,7 +157,7 @@ static void carve_steps(sp_carver *carver, sp_bounds *bounds, bool counting) {
         carve_menu(carver, counting ? &spare_menu : bounds->line + t, bounds->front->bands, 1, 1, false);
         for (size_t l = 0; l < net->layers; l++) {
             carve_state(carver, counting ? &spare_state : sp_state_at(bounds, t, l), &net->layer[l],
-                        choosing);
+                        choosing, bounds->options.octagons);
         }
     }
 }
@@ -167,6 +171,11 @@ size_t sp_bounds_plan(sp_bounds *bounds, bool counting) {
     bounds->unit_width = w.box;
     bounds->unit = carve_doubles(&carver, 2 * w.box * w.box);
     bounds->box_lower = carve_doubles(&carver, 2 * w.box);
+    if (bounds->options.octagons) {
+        bounds->cut_gates = carve_doubles(&carver, 8 * w.hidden * 4 * w.hidden);
+        bounds->cut_cell = carve_doubles(&carver, 8 * w.hidden * w.hidden);
+        bounds->cut_lower = carve_doubles(&carver, 8 * w.hidden);
+    }
     bounds->task_status = carve(&carver, w.box, sizeof *bounds->task_status);
     bounds->weights = carve(&carver, net->layers, sizeof *bounds->weights);
     bounds->line = carve(&carver, steps, sizeof *bounds->line);

@@ -56,6 +56,7 @@ static void bound_tile(sp_tiles *tiles, sp_workspace *ws, size_t row) {
     start.output = rows_from(start.output, row);
     start.gates = rows_from(start.gates, row);
     start.cell = rows_from(start.cell, row);
+    start.before = rows_from(start.before, row);
     sp_walk walk = {tiles->bounds, ws, &start, count, tiles->iterations > 0, 0, NULL};
     for (size_t r = row; r < row + count; r++) {
         tiles->lower[r] = -INFINITY;
@@ -94,7 +95,7 @@ void sp_box_rows(sp_bounds *bounds, sp_box_kind kind, size_t t, size_t layer, si
                  const double *lo, const double *hi, double *box_lo, double *box_hi) {
     const sp_rows unit = {bounds->unit, bounds->unit_width}, none = {NULL, 0};
     const sp_start start = {t, layer, kind == SP_BOX_OUTPUT ? unit : none,
-                            kind == SP_BOX_GATES ? unit : none, kind == SP_BOX_CELL ? unit : none};
+                            kind == SP_BOX_GATES ? unit : none, kind == SP_BOX_CELL ? unit : none, none};
     const double *lower = bounds->box_lower;
     sp_lower_rows(bounds, bounds->box_lower, NULL, &start, 2 * n, bounds->options.box_iterations, false);
     for (size_t j = 0; j < n; j++) {

@@ -213,6 +213,15 @@ static void exact_planes_contain_attained_values(void **state) {
     random_nets(&options, sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 60);
 }
 
+static void octagons_contain_attained_values(void **state) {
+    (void)state;
+    sp_bounds_options options = {.planes = SP_PLANES_STATIC, .octagons = true};
+    random_nets(&options, sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 60);
+    options.box_iterations = 1;
+    options.row_iterations = 3;
+    random_nets(&options, sp_test_sanitized() ? 5 : sp_test_long() ? 100 : 20);
+}
+
 static void intervals_contain_attained_values(void **state) {
     (void)state;
     const sp_bounds_options options = {.planes = SP_PLANES_INTERVAL};
@@ -350,6 +359,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exact_planes_contain_attained_values),
         cmocka_unit_test(chosen_planes_contain_attained_values),
+        cmocka_unit_test(octagons_contain_attained_values),
         cmocka_unit_test(intervals_contain_attained_values),
         cmocka_unit_test(sampled_lp_contains_attained_values),
         cmocka_unit_test(planes_belong_to_their_layer),

@@ -203,7 +203,7 @@ static void error_term_covers_rounding(void **state) {
         toy_init(&toy, sp_test_seed() + i, &shape);
         assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
         const sp_start start = {shape.frames - 1, toy.net.layers - 1, {row, shape.classes}, {NULL, 0},
-                                {NULL, 0}};
+                                {NULL, 0}, {NULL, 0}};
         sp_lower_rows(bounds, &lower, &error, &start, 1, 0, false);
         arb_init(exact);
         arb_init(low);
