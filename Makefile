@@ -124,6 +124,7 @@ demo: packages
 
 ## check       installs missing packages, builds, and runs lint and every test
 check: packages
+	@tests/onnx/onnxruntime_env.sh
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory test
 
