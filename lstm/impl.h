@@ -8,8 +8,8 @@
 
 /* Rows are handled in tiles of a fixed height, so that neither threads nor batches change a bit. */
 enum { SP_TILE = 64, SP_MAX_WIDTH = 1 << 16 };
-/* Relaxations that rows may choose from: 3 x 3 anchors and the static one (math/planes.md 4). */
-enum { SP_MENU_ANCHORS = 9, SP_MENU_PLANES = SP_MENU_ANCHORS + 1 };
+/* Relaxations that rows may choose from: five anchors and the static one (math/planes.md 4). */
+enum { SP_MENU_ANCHORS = 5, SP_MENU_PLANES = SP_MENU_ANCHORS + 1 };
 /* "The layer below layer 0": the features. */
 #define SP_NO_LAYER ((size_t)-1)
 
