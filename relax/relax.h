@@ -79,14 +79,37 @@ double sp_plane_offset(sp_product f, sp_box box, double a, double b);
 double sp_plane_offset_upper(sp_product f, sp_box box, double a, double b);
 
 /** sp_plane_lower / sp_plane_upper - the supporting plane of f's convex (concave) envelope at the anchor
- *  (px, py), clamped into the box, to the relative gap `tolerance` (1e-3 is the project's choice).
+ *  (px, py), moved a thousandth of the side inside, to the relative gap `tolerance` (1e-3 is the
+ *  project's choice). Never below the constant plane at the anchor.
  *  Sound for any anchor and tolerance. Source: math/planes.md 3 (exchange), 1-D family for f2. */
 sp_plane sp_plane_lower(sp_product f, sp_box box, double px, double py, double tolerance);
 sp_plane sp_plane_upper(sp_product f, sp_box box, double px, double py, double tolerance);
 /** sp_plane_static - both planes at the static anchors of math/planes.md 4. */
 sp_plane_pair sp_plane_static(sp_product f, sp_box box);
+/** sp_plane_tangent - the tangent plane at a point: no bound, the linear part of f for gradients. */
+sp_plane sp_plane_tangent(sp_product f, double x, double y);
 /** sp_plane_interval - constant planes: the range. */
 sp_plane_pair sp_plane_interval(sp_product f, sp_box box);
+
+/** sp_anchor - a point of a box. */
+typedef struct sp_anchor {
+    double x, y;
+} sp_anchor;
+/** sp_static_anchors - the static anchors of math/planes.md 4. */
+void sp_static_anchors(sp_box box, sp_anchor *lower, sp_anchor *upper);
+
+/** sp_cut - bounds on sum = p x + q y and difference = p x - q y, p, q > 0, that hold on the whole domain. */
+typedef struct sp_cut {
+    double p, q;
+    sp_iv sum, difference;
+} sp_cut;
+
+/** sp_octagon_planes - planes that are valid on the part of the box inside the cut (NULL: on the box), one
+ *  pair for each of `count` anchors, which are moved well inside. math/planes.md 8.
+ *  O lower, upper [count]   I lower_at, upper_at [count] */
+void sp_octagon_planes(sp_product f, sp_box box, const sp_cut *cut, size_t count,
+                       const sp_anchor *lower_at, const sp_anchor *upper_at, double tolerance,
+                       sp_plane *lower, sp_plane *upper);
 
 /** sp_plane_r2_lp - R2's planes: 100 uniform points, LP by GLPK, exact offset (seed 000, Eq 2 and step 2).
  *  The points depend on `seed` only (fixed per product, so results do not depend on threads).
@@ -105,6 +128,9 @@ typedef enum {
 /** sp_front_forms - what depends on the front end only: quadratic forms Q_m of the bands, the diagonals
  *  D_m >= Q_m (proved by Cholesky with Rump's criterion), norms. Made once, shared by clips and threads. */
 typedef struct sp_front_forms sp_front_forms;
+/** sp_front_forms_create - `front` is borrowed and must outlive the forms.
+ *  SP_E_UNSUPPORTED: the stages are not affine, square, affine with weights >= 0, log.
+ *  SP_E_NUMERIC: no diagonal could be proved (joint rule only). */
 SP_NODISCARD sp_status sp_front_forms_create(sp_error *err, sp_front_forms **forms,
                                              const sp_front *front, sp_front_rule rule);
 void sp_front_forms_destroy(sp_front_forms *forms);
@@ -136,6 +162,14 @@ SP_NODISCARD sp_status sp_front_bound_create(sp_error *err, sp_front_bound *boun
                                              const sp_front_forms *forms, const double *samples,
                                              size_t n, const sp_noise *noise);
 void sp_front_bound_clear(sp_front_bound *bound);
+
+/** sp_front_stage_boxes - boxes of the outputs of every stage for one frame t, for tests and reports.
+ *  Interval rule: interval arithmetic from stage to stage. R2: the ranges of its linear bounds, without the
+ *  intersections that sp_front_bound_create makes. Joint rule: SP_E_UNSUPPORTED, it has no boxes inside.
+ *  O lo, hi [sum of stage.out]  in the order of sp_front_stages */
+SP_NODISCARD sp_status sp_front_stage_boxes(sp_error *err, double *lo, double *hi,
+                                            const sp_front_forms *forms, const double *samples,
+                                            size_t n, const sp_noise *noise, size_t t);
 
 #ifdef __cplusplus
 }
