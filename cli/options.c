@@ -81,7 +81,7 @@ static int read_budget(cli_options *options, const cli_command *command, char *t
     texts[count] = text;
     options->budgets++;
     if (sp_budget_parse(&err, &budget[count], text) != SP_OK) {
-        return cli_usage(command, "--budget: %s", err.text);
+        return cli_usage(command, "%s", err.text);
     }
     return -1;
 }

@@ -13,6 +13,7 @@ static void find(data *d, const char *clip) {
     snprintf(name, sizeof name, "fsdd/%s", clip);
     if (!sp_test_data("models/fsdd.onnx", d->model, PATH) ||
         !sp_test_data("fsdd-front.json", d->front, PATH) || !sp_test_data(name, d->clip, PATH)) {
+        print_message("no models/fsdd.onnx, fsdd-front.json or %s below SOUNDPROOF_DATA\n", name);
         skip();
     }
 }

@@ -28,6 +28,7 @@ static void compile(const char *compiler, const char *standard, const char *name
         sp_process_run(program, (const char *const[]){"/bin/sh", "-c", command, NULL});
     if (process.code == 99) {
         sp_process_clear(&process);
+        print_message("no compiler %s\n", compiler);
         skip();
     }
     expect_code(&process, 0);

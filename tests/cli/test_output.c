@@ -255,6 +255,35 @@ static void run_prints_logits(void **state) {
     sp_process_clear(&process);
 }
 
+/* bench without data: a random network and noise; every line is a figure that is a number above zero. */
+static void bench_prints_figures(void **state) {
+    (void)state;
+    static const char *const topics[] = {"memory", "dgemm", "exact", "growth", "planes", "rivals"};
+    size_t seen[6] = {0};
+    sp_process process = RUN("bench", "--quick", "--threads", "1", "--json");
+    expect_code(&process, 0);
+    assert_string_equal(process.err, "");
+    const size_t lines = sp_process_lines(process.out);
+    cJSON *all = parse_lines(process.out, lines);
+    for (int i = 0; i < cJSON_GetArraySize(all); i++) {
+        const cJSON *object = cJSON_GetArrayItem(all, i);
+        assert_true(member(object, "value")->valuedouble > 0.0);
+        assert_true(cJSON_IsString(member(object, "unit")));
+        assert_true(cJSON_IsString(member(object, "target")));
+        for (int t = 0; t < 6; t++) {
+            seen[t] += strcmp(member(object, "topic")->valuestring, topics[t]) == 0;
+        }
+        if (strstr(member(object, "what")->valuestring, "by formula")) {
+            assert_true(fabs(member(object, "value")->valuedouble - 1.0) <= 0.1);
+        }
+    }
+    for (int t = 0; t < 6; t++) {
+        assert_true(seen[t] > 0);
+    }
+    cJSON_Delete(all);
+    sp_process_clear(&process);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_lines),
@@ -266,6 +295,7 @@ int main(void) {
         cmocka_unit_test(every_method_and_front_end),
         cmocka_unit_test(timeouts_are_verdicts),
         cmocka_unit_test(run_prints_logits),
+        cmocka_unit_test(bench_prints_figures),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
