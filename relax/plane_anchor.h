@@ -90,8 +90,8 @@ SP_HD sp_plane sp_plane_upper_at(sp_product f, sp_box box, double px, double py,
     return r;
 }
 
-/** sp_octagon_anchor - an anchor moved well inside: p x + q y and p x - q y into the middle three quarters of
- *  their ranges; false when that point is outside the box. */
+/** sp_octagon_anchor - an anchor moved well inside: p x + q y and p x - q y into the middle three
+ *  quarters of their ranges; false when that point is outside the box. */
 SP_HD bool sp_octagon_anchor(const sp_polygon *g, sp_box box, double *px, double *py) {
     const double u0 = sp_relax_middle(g->sum), uh = 0.375 * (g->sum.hi - g->sum.lo);
     const double v0 = sp_relax_middle(g->difference),
@@ -100,10 +100,11 @@ SP_HD bool sp_octagon_anchor(const sp_polygon *g, sp_box box, double *px, double
     const double v = sp_relax_clamp(g->p * *px - g->q * *py, v0 - vh, v0 + vh);
     *px = (u + v) / (2.0 * g->p);
     *py = (u - v) / (2.0 * g->q);
-    return *px > box.x.lo && *px<box.x.hi && * py> box.y.lo && *py < box.y.hi;
+    const bool inside_x = *px > box.x.lo && *px < box.x.hi;
+    return inside_x && *py > box.y.lo && *py < box.y.hi;
 }
 
-/** sp_octagon_lower_at - like sp_plane_lower_at on a cut box. `g` belongs to f, `box` and the cuts. */
+/** sp_octagon_lower_at - like sp_plane_lower_at on a cut box; `g` belongs to f, box and cuts. */
 SP_HD sp_plane sp_octagon_lower_at(sp_product f, sp_box box, const sp_polygon *g, double px,
                                    double py, double tolerance) {
     sp_plane plane = sp_plane_lower_at(f, box, px, py, tolerance);

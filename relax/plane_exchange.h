@@ -25,7 +25,8 @@ typedef struct sp_exchange {
     double best, best_a, best_b;    /* best value at the anchor so far, and its slopes */
 } sp_exchange;
 
-/** sp_exchange_triangle - the first basis: corner 0 and an edge, the triangle of them that holds the anchor. */
+/** sp_exchange_triangle - the first basis: corner 0 and an edge, the triangle of them that holds
+ *  the anchor. */
 SP_HD void sp_exchange_triangle(sp_exchange *e) {
     const sp_spot *p0 = &e->pool[0];
     e->basis[0] = 0;
@@ -33,7 +34,8 @@ SP_HD void sp_exchange_triangle(sp_exchange *e) {
         const sp_spot *p2 = &e->pool[i + 1];
         e->basis[1] = i;
         e->basis[2] = i + 1;
-        // the corners run counter-clockwise: the anchor is in the first triangle whose far side it does not pass
+        // the corners run counter-clockwise: the anchor is in the first triangle whose
+        // far side it does not pass
         if ((p2->x - p0->x) * (e->ry - p0->y) - (p2->y - p0->y) * (e->rx - p0->x) <= 0.0) {
             return;
         }

@@ -70,7 +70,8 @@ SP_HD int sp_plane_corners(const sp_plane_domain *d, sp_spot spot[SP_POLYGON_COR
     return 4;
 }
 
-/** sp_plane_inside - whether a stationary point on a side of the box lies in what is left of that side. */
+/** sp_plane_inside - whether a stationary point on a side of the box lies in what is left of that
+ *  side. */
 SP_HD bool sp_plane_inside(double at, sp_iv side) {
     return at > side.lo && at < side.hi;
 }
