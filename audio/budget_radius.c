@@ -13,10 +13,14 @@
 // Below this, subnormal intermediate results would escape the relative error terms.
 static const double least_radius = 1e-290;
 
+/* ratio_above - 10^(decibels/20) rounded up; 0 stands for "too small". */
 static double ratio_above(double decibels, double units) {
-    const double exponent = decibels / 20.0;
+    const double exponent = decibels / 20.0, power = pow(10.0, exponent);
+    if (!(power >= least_radius)) {
+        return 0.0;
+    }
     const double inflation = 1.0 + (units + 5.0 * fabs(exponent)) * 0x1p-53;
-    return sp_above(sp_above(pow(10.0, exponent)) * sp_above(inflation));
+    return sp_above(power * sp_above(inflation));
 }
 
 /* steps_above - v steps: exact when v is whole, else v carries the rounding of its text. */

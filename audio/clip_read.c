@@ -92,9 +92,10 @@ static sp_status append(sp_error *err, sp_clip *clip, size_t *room, const double
     return SP_OK;
 }
 
-/* read_block - the next frames, one channel of them as samples in units of full scale 1. */
+/* read_block - the next frames, one channel of them as samples with full scale 1; collects the
+ * bits that integers use. */
 static size_t read_block(sp_sound_file *file, size_t channel, double *values, int *integers,
-                         size_t frames) {
+                         size_t frames, unsigned *used) {
     const size_t channels = (size_t)file->info.channels;
     const sf_count_t got = integers != NULL
                                ? sf_readf_int(file->handle, integers, (sf_count_t)frames)
@@ -103,8 +104,18 @@ static size_t read_block(sp_sound_file *file, size_t channel, double *values, in
     for (size_t i = 0; i < count; i++) {
         const size_t at = i * channels + channel;
         values[i] = integers != NULL ? (double)integers[at] * 0x1p-31 : values[at];
+        *used |= integers != NULL ? (unsigned)integers[at] : 0;
     }
     return count;
+}
+
+/* bits_used - some decoders (MIDI sample dumps) fill more bits than the format's name says. */
+static int bits_used(unsigned used, int named) {
+    int bits = 32;
+    while (bits > named && (used >> (32 - bits) & 1u) == 0) {
+        bits--;
+    }
+    return bits;
 }
 
 /* read_samples - all that the file gives, up to `limit` frames. */
@@ -116,11 +127,12 @@ static sp_status read_samples(sp_error *err, sp_clip *clip, sp_sound_file *file,
     int *integers = clip->bits > 0 ? malloc(frames * channels * sizeof *integers) : NULL;
     sp_status status = SP_OK;
     size_t room = 0;
+    unsigned used = 0;
     if (values == NULL || (clip->bits > 0 && integers == NULL)) {
         status = sp_fail(err, SP_E_MEMORY, "out of memory");
     }
     while (status == SP_OK) {
-        const size_t count = read_block(file, channel, values, integers, frames);
+        const size_t count = read_block(file, channel, values, integers, frames, &used);
         for (size_t i = 0; i < count; i++) {
             values[i] *= clip->full_scale;
         }
@@ -129,6 +141,9 @@ static sp_status read_samples(sp_error *err, sp_clip *clip, sp_sound_file *file,
         }
         status = count <= limit - clip->n ? append(err, clip, &room, values, count)
                                           : sp_sound_too_long(err, limit);
+    }
+    if (clip->bits > 0) {
+        clip->bits = bits_used(used, clip->bits);
     }
     free(values);
     free(integers);
@@ -146,8 +161,8 @@ static sp_status read_clip(sp_error *err, sp_clip *clip, sp_sound_file *file,
     clip->rate = file->info.samplerate;
     clip->full_scale = wanted->full_scale != 0.0 ? wanted->full_scale : 32768.0;
     clip->bits = sp_sound_bits(file->info.format);
-    clip->lsb = clip->bits > 0 ? ldexp(clip->full_scale, 1 - clip->bits) : 0.0;
     SP_TRY(read_samples(err, clip, file, channel, limit));
+    clip->lsb = clip->bits > 0 ? ldexp(clip->full_scale, 1 - clip->bits) : 0.0;
     SP_TRY(sp_sound_whole(err, file, clip->n));
     if (wanted->rate != 0 && clip->rate != wanted->rate) {
         SP_TRY(sp_clip_measure(err, clip));

@@ -9,7 +9,7 @@ extern "C" {
 #endif
 
 /** sp_clip_measure - checks that all samples are finite (the message names the first that is not)
- *  and sets peak and rms. The relative error of rms is at most 2^-49. */
+ *  and sets peak and rms. The relative error of rms is at most 2^-49 unless it is subnormal. */
 SP_NODISCARD sp_status sp_clip_measure(sp_error *err, sp_clip *clip);
 
 /** sp_clip_convert - the clip at another rate, by libsamplerate (single precision inside).

@@ -136,7 +136,7 @@ static bool stated_frames(const sp_sound_file *file, size_t *frames) {
 }
 
 /* log_says_short - a line like "RIFF : 1304 (should be 900)": the file has fewer bytes than stated.
- * Eight bytes are forgiven: writers disagree on whether the size counts its own header. */
+ * One byte is forgiven: some writers count the last padding byte and leave it out. */
 static bool log_says_short(const sp_sound_file *file) {
     static const char mark[] = "hould be ";
     char log[4096] = "";
@@ -150,7 +150,7 @@ static bool log_says_short(const sp_sound_file *file) {
             continue;
         }
         const double stated = strtod(number, NULL), there = strtod(at + strlen(mark), NULL);
-        if (stated > there + 8.0) {
+        if (stated > there + 1.0) {
             return true;
         }
     }

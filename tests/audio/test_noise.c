@@ -1,0 +1,146 @@
+/* The support function of a box against exact arithmetic, and its treatment of padding. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "audio/audio.h"
+#include "tests/support/arb.h"
+#include "tests/support/support.h"
+
+enum { N = 3000 };
+
+static void boxes_are_checked(void **state) {
+    (void)state;
+    const double bad[] = {-1.0, NAN, INFINITY, -INFINITY};
+    sp_error err;
+    sp_noise noise;
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(sp_noise_box(&err, &noise, 3, bad[i]), SP_E_ARGUMENT);
+        assert_null(noise.radius);
+    }
+    assert_int_equal(sp_noise_box(&err, &noise, 0, 1.0), SP_E_ARGUMENT);
+    assert_int_equal(sp_noise_box(&err, &noise, SIZE_MAX, 1.0), SP_E_MEMORY);
+    assert_int_equal(sp_noise_box(&err, &noise, 3, 0.7), SP_OK);
+    assert_true(noise.n == 3 && noise.radius[0] == 0.7 && noise.radius[2] == 0.7);
+    sp_noise_clear(&noise);
+    assert_null(noise.radius);
+}
+
+/* exact - sum |c_i| r_i over the part of the range that is noisy. */
+static void exact(arb_t sum, const sp_noise *noise, const double *c, size_t first, size_t count) {
+    arb_zero(sum);
+    for (size_t i = 0; i < count && first + i < noise->n; i++) {
+        sp_arb_addmul_d(sum, fabs(c[i]), noise->radius[first + i]);
+    }
+}
+
+static void support_is_rounded_up(void **state) {
+    (void)state;
+    const size_t rounds = sp_test_long() ? 5000 : sp_test_sanitized() ? 60 : 400;
+    double *c = malloc(N * sizeof *c);
+    sp_rng rng;
+    arb_t truth, slack;
+    assert_non_null(c);
+    sp_rng_init(&rng, sp_test_seed());
+    arb_init(truth);
+    arb_init(slack);
+    for (size_t round = 0; round < rounds; round++) {
+        static const double sizes[] = {1.0, 1e-160, 1e150, 0x1p-1074};
+        const size_t n = 1 + sp_rng_below(&rng, N), first = sp_rng_below(&rng, n);
+        const size_t count = sp_rng_below(&rng, N);
+        sp_error err;
+        sp_noise noise;
+        assert_int_equal(sp_noise_box(&err, &noise, n, 1.0), SP_OK);
+        for (size_t i = 0; i < n; i++) {
+            noise.radius[i] = fabs(sp_rng_normal(&rng)) * sizes[round % 4];
+        }
+        for (size_t i = 0; i < count; i++) {
+            c[i] = sp_rng_normal(&rng) * sizes[round / 4 % 4];
+        }
+        const double support = sp_noise_support(&noise, c, first, count);
+        exact(truth, &noise, c, first, count);
+        arb_set_d(slack, 1.0 + 1e-12);
+        arb_mul(slack, slack, truth, SP_ARB_BITS);
+        sp_arb_addmul_d(slack, 0x1p-1060, 1.0);
+        if (!sp_arb_le(truth, support) || !sp_arb_ge(slack, support)) {
+            fail_msg("n %zu, first %zu, count %zu: %a instead of %a", n, first, count, support,
+                     sp_arb_upper(truth));
+        }
+        assert_true(sp_noise_support(&noise, c, first, count) == support);
+        sp_noise_clear(&noise);
+    }
+    free(c);
+    arb_clear(truth);
+    arb_clear(slack);
+}
+
+/* No member of the set reaches more: the worst corner and random members. */
+static void members_stay_below(void **state) {
+    (void)state;
+    double c[64];
+    sp_rng rng;
+    sp_error err;
+    sp_noise noise;
+    arb_t dot;
+    sp_rng_init(&rng, sp_test_seed() + 1);
+    arb_init(dot);
+    assert_int_equal(sp_noise_box(&err, &noise, 64, 0.3), SP_OK);
+    for (size_t round = 0; round < 2000; round++) {
+        double d[64];
+        for (size_t i = 0; i < 64; i++) {
+            c[i] = sp_rng_normal(&rng);
+            d[i] = round % 2 == 0 ? copysign(0.3, c[i]) : sp_rng_uniform(&rng, -0.3, 0.3);
+        }
+        sp_arb_dot(dot, c, d, 64);
+        assert_true(sp_arb_le(dot, sp_noise_support(&noise, c, 0, 64)));
+    }
+    sp_noise_clear(&noise);
+    arb_clear(dot);
+}
+
+static void padding_is_not_noisy(void **state) {
+    (void)state;
+    const double c[4] = {1.0, 2.0, 4.0, 8.0};
+    sp_error err;
+    sp_noise noise;
+    assert_int_equal(sp_noise_box(&err, &noise, 10, 0.5), SP_OK);
+    assert_true(fabs(sp_noise_support(&noise, c, 0, 4) - 7.5) < 1e-12);
+    assert_true(fabs(sp_noise_support(&noise, c, 8, 4) - 1.5) < 1e-12);
+    assert_true(sp_noise_support(&noise, c, 10, 4) == 0.0);
+    assert_true(sp_noise_support(&noise, c, SIZE_MAX, 4) == 0.0);
+    assert_true(fabs(sp_noise_support(&noise, c, 8, SIZE_MAX) - 1.5) < 1e-12);
+    assert_true(sp_noise_support(&noise, c, 0, 0) < 1e-300);
+    sp_noise_clear(&noise);
+}
+
+static void no_information_is_infinite(void **state) {
+    (void)state;
+    const double bad[] = {NAN, INFINITY, -INFINITY, 1e308};
+    sp_error err;
+    sp_noise noise;
+    assert_int_equal(sp_noise_box(&err, &noise, 3, 1e300), SP_OK);
+    noise.radius[1] = 0.0;
+    for (size_t i = 0; i < 4; i++) {
+        const double first[3] = {bad[i], 0.0, 0.0}, middle[3] = {0.0, bad[i], 0.0};
+        assert_true(sp_noise_support(&noise, first, 0, 3) == INFINITY);
+        if (i < 3) {
+            assert_true(sp_noise_support(&noise, middle, 0, 3) == INFINITY);
+        }
+    }
+    sp_noise_clear(&noise);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(boxes_are_checked),          cmocka_unit_test(support_is_rounded_up),
+        cmocka_unit_test(members_stay_below),         cmocka_unit_test(padding_is_not_noisy),
+        cmocka_unit_test(no_information_is_infinite),
+    };
+    return cmocka_run_group_tests_name("audio/noise", tests, NULL, NULL);
+}
