@@ -43,7 +43,7 @@ typedef struct sp_gpu_menu {
 void sp_gpu_product_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *planes, double *x,
                          size_t ldx, double *y, size_t ldy, bool add, double *bias, double *mass);
 
-/** sp_gpu_line_back - the same for scalar functions and standard lines: x = w slope, bias += sum w c.
+/** sp_gpu_line_back - the same for scalar functions and standard lines: x = w slope, bias += sum w c. x may be w unless split.
  *  split true: lower and upper slopes go to different columns: coefficients >= 0 to x[., j], the others
  *  to x[., n + j] (front ends whose lower and upper lines read different forms). */
 void sp_gpu_line_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *lines, bool split,

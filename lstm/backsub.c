@@ -172,31 +172,49 @@ static void shift_window(sp_walk *walk, size_t keep) {
     }
 }
 
-/* Coefficients on the features of step t: through the front end's lines to the samples of frame t.
- * Samples that no earlier frame shares are concretised here, the others move on to frame t-1. */
-static void features_back(sp_walk *walk, size_t t, sp_rows in, bool last) {
+/* Coefficients on the features of step t to those on its linear forms; returns how many there are. */
+static size_t forms_back(sp_walk *walk, size_t t, sp_rows in) {
     const sp_front_bound *front = walk->bounds->front;
     sp_workspace *ws = walk->ws;
-    const bool split = front->lo_form != front->up_form;
-    const size_t ldx = front->forms > 0 ? front->forms : front->bands;
-    sp_gpu_line_back(walk->rows, in.w, in.ld, &walk->bounds->line[t], split, ws->form, ldx, ws->bias,
-                     ws->mass);
+    const sp_gpu_menu *line = &walk->bounds->line[t];
     for (size_t r = 0; walk->choosing && r < walk->rows; r++) {
         for (size_t m = 0; m < front->bands; m++) {
             ws->feature[t][r * front->bands + m] = in.w[r * in.ld + m] >= 0.0 ? 0 : 1;
         }
     }
-    if (front->forms == 0) {
+    if (front->bins == 0) {
+        sp_gpu_line_back(walk->rows, in.w, in.ld, line, front->lo_form != front->up_form, ws->form,
+                         front->forms > 0 ? front->forms : front->bands, ws->bias, ws->mass);
+        return front->forms;
+    }
+    double *squares = ws->form;
+    sp_gpu_line_back(walk->rows, in.w, in.ld, line, false, ws->energy, front->bands, ws->bias, ws->mass);
+    sp_gpu_affine_bias(walk->rows, front->bands, ws->energy, front->bands, front->mel_bias,
+                       walk->bounds->energy_omega + t * front->bands, ws->bias, ws->mass);
+    multiply(walk, front->bins, front->bands, ws->energy, front->bands, front->mel, front->bins, 0.0,
+             squares, front->bins);
+    sp_gpu_line_back(walk->rows, squares, front->bins, &walk->bounds->square[t], false, squares,
+                     front->bins, ws->bias, ws->mass);
+    return front->bins;
+}
+
+/* Coefficients on the features of step t: through the front end's lines to the samples of frame t.
+ * Samples that no earlier frame shares are concretised here, the others move on to frame t-1. */
+static void features_back(sp_walk *walk, size_t t, sp_rows in, bool last) {
+    const sp_front_bound *front = walk->bounds->front;
+    const size_t forms = forms_back(walk, t, in);
+    if (forms == 0) {
         return;
     }
+    const double *matrix =
+        front->bins > 0 ? front->spectrum : front->form + t * front->forms * front->frame;
     const size_t keep = front->joint && front->step < front->frame ? front->frame - front->step : 0;
     const bool carried = front->joint && t != walk->start->t;
     if (carried) {
         shift_window(walk, keep);
     }
-    multiply(walk, front->frame, front->forms, ws->form, front->forms,
-             front->form + t * front->forms * front->frame, front->frame, carried ? 1.0 : 0.0, ws->sample,
-             front->frame);
+    multiply(walk, front->frame, forms, walk->ws->form, forms, matrix, front->frame, carried ? 1.0 : 0.0,
+             walk->ws->sample, front->frame);
     concretise(walk, t, last ? 0 : keep, front->frame);
 }
 

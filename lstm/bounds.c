@@ -30,17 +30,51 @@ static void fill_weights(sp_bounds *bounds) {
     }
 }
 
-static void fill_lines(sp_bounds *bounds) {
+/* Lines of the features over the linear forms of a frame. */
+static void fill_form_lines(sp_bounds *bounds, size_t t) {
     const sp_front_bound *front = bounds->front;
-    for (size_t t = 0; t < front->frames; t++) {
-        for (size_t m = 0; m < front->bands; m++) {
-            const size_t i = t * front->bands + m;
-            const double *largest = front->form_max + t * front->forms;
-            const bool linear = front->forms > 0;
-            sp_menu_line(&bounds->line[t], 0, m, (sp_line){front->lo_w[i], front->lo_c[i]},
-                         linear ? largest[front->lo_form + m] : 0.0);
-            sp_menu_line(&bounds->line[t], 1, m, (sp_line){front->up_w[i], front->up_c[i]},
-                         linear ? largest[front->up_form + m] : 0.0);
+    for (size_t m = 0; m < front->bands; m++) {
+        const size_t i = t * front->bands + m;
+        const double *largest = front->form_max + t * front->forms;
+        const bool linear = front->forms > 0;
+        sp_menu_line(&bounds->line[t], 0, m, (sp_line){front->lo_w[i], front->lo_c[i]},
+                     linear ? largest[front->lo_form + m] : 0.0);
+        sp_menu_line(&bounds->line[t], 1, m, (sp_line){front->up_w[i], front->up_c[i]},
+                     linear ? largest[front->up_form + m] : 0.0);
+    }
+}
+
+/* Lines of the features over the energies, lines of the squares over the bins, and |mel| squares + floor. */
+static void fill_bin_lines(sp_bounds *bounds, size_t t) {
+    const sp_front_bound *front = bounds->front;
+    const size_t K = front->bins;
+    for (size_t k = 0; k < K; k++) {
+        const size_t i = t * K + k;
+        sp_menu_line(&bounds->square[t], 0, k, (sp_line){front->square_lo_w[i], front->square_lo_c[i]},
+                     front->bin_max[i]);
+        sp_menu_line(&bounds->square[t], 1, k, (sp_line){front->square_up_w[i], front->square_up_c[i]},
+                     front->bin_max[i]);
+    }
+    for (size_t m = 0; m < front->bands; m++) {
+        const size_t i = t * front->bands + m;
+        sp_menu_line(&bounds->line[t], 0, m, (sp_line){front->log_lo_w[i], front->log_lo_c[i]},
+                     front->energy_max[i]);
+        sp_menu_line(&bounds->line[t], 1, m, (sp_line){front->log_up_w[i], front->log_up_c[i]},
+                     front->energy_max[i]);
+        double sum = fabs(front->mel_bias[m]);
+        for (size_t k = 0; k < K; k++) {
+            sum += fabs(front->mel[m * K + k]) * front->square_max[t * K + k];
+        }
+        bounds->energy_omega[i] = sp_above(sum * (1.0 + sp_gamma(2.0 * (double)K + 8.0)));
+    }
+}
+
+static void fill_lines(sp_bounds *bounds) {
+    for (size_t t = 0; t < bounds->front->frames; t++) {
+        if (bounds->front->bins > 0) {
+            fill_bin_lines(bounds, t);
+        } else {
+            fill_form_lines(bounds, t);
         }
     }
 }
@@ -50,7 +84,7 @@ static void fill_lines(sp_bounds *bounds) {
  * few more roundings on its way. Doubled: the masses are themselves computed. */
 static double chain_of(const sp_bounds *bounds) {
     const sp_net *net = bounds->net;
-    size_t width = bounds->front->forms + bounds->front->bands;
+    size_t width = bounds->front->forms + bounds->front->bands + bounds->front->bins;
     for (size_t l = 0; l < net->layers; l++) {
         const sp_layer *layer = &net->layer[l];
         const size_t inner = layer->kind == SP_LAYER_LSTM ? 4 * layer->out : layer->out;

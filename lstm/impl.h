@@ -40,6 +40,7 @@ typedef struct sp_workspace {
                            h_{t-1}; going forward the values of x_t and h_{t-1} */
     double **pending_c; /* per LSTM layer [TILE, out]: the same for c_{t-1} */
     double *cross[2];   /* [TILE, Wmax] handed on by layers without state, in turn */
+    double *energy;     /* [TILE, bands] coefficients on the energies, with bins */
     double *form;       /* [TILE, forms] coefficients on the linear forms of a frame, or their values */
     double *sample;     /* [TILE, frame] coefficients on the samples of the frame at hand, or samples */
     double *bias, *mass, *support; /* [TILE] */
@@ -56,7 +57,9 @@ struct sp_bounds {
     sp_bounds_options options;
     sp_arena arena;      /* owned: all arrays below */
     double **weights;    /* [layers] LSTM: [4 out, in + out] = [W | R]; else NULL */
-    sp_gpu_menu *line;   /* [T] of the features */
+    sp_gpu_menu *line;   /* [T] of the features: over linear forms, or over energies where there are bins */
+    sp_gpu_menu *square; /* [T] of the bins' squares; NULL without bins */
+    double *energy_omega;/* [T, M] |mel| squares + floor */
     sp_state *state;     /* [T, layers]; layers behind the readout at t = T-1 only */
     sp_workspace *work;  /* [slots] */
     size_t slots;

@@ -6,6 +6,9 @@
 
 enum { UNITS_PER_TASK = 8 };
 #define PLANE_TOLERANCE 1e-3
+/* One set of points in the unit square serves every product, as in R2's code. Its draw matters: over six
+ * seeds the margin of 3_nicolas_0 at -70 dB ran from 2.87 to 3.04 (R2's own run: 3.03). */
+#define R2_SEED 4
 
 /* The products that one set of tasks relaxes: sigma(i) tanh(g) and sigma(f) c_{t-1}, or sigma(o) tanh(c). */
 typedef struct sp_relaxing {
@@ -51,9 +54,7 @@ static sp_status relax_product(const sp_relaxing *work, sp_gpu_menu *menu, size_
         return SP_OK;
     }
     if (bounds->options.planes == SP_PLANES_R2_LP) {
-        const uint64_t seed =
-            ((work->t * bounds->net->layers + work->layer) * 3 + product) * SP_MAX_WIDTH + j;
-        status = sp_plane_r2_lp(NULL, &pair, f, box, seed);
+        status = sp_plane_r2_lp(NULL, &pair, f, box, R2_SEED);
     } else {
         pair.lower = pair.upper = sp_plane_tangent(f, box.x.lo, box.y.lo);
     }

@@ -123,7 +123,8 @@ static void carve_workspace(sp_carver *carver, sp_workspace *ws, const sp_bounds
     ws->c = carve_doubles(carver, SP_TILE * w.hidden);
     ws->cross[0] = carve_doubles(carver, SP_TILE * w.layer);
     ws->cross[1] = carve_doubles(carver, SP_TILE * w.layer);
-    ws->form = carve_doubles(carver, SP_TILE * larger(front->forms, front->bands));
+    ws->form = carve_doubles(carver, SP_TILE * larger(larger(front->forms, front->bands), front->bins));
+    ws->energy = carve_doubles(carver, SP_TILE * front->bands);
     ws->sample = carve_doubles(carver, SP_TILE * front->frame);
     ws->bias = carve_doubles(carver, SP_TILE);
     ws->mass = carve_doubles(carver, SP_TILE);
@@ -155,6 +156,9 @@ static void carve_steps(sp_carver *carver, sp_bounds *bounds, bool counting) {
     sp_gpu_menu spare_menu;
     for (size_t t = 0; t < bounds->front->frames; t++) {
         carve_menu(carver, counting ? &spare_menu : bounds->line + t, bounds->front->bands, 1, 1, false);
+        if (bounds->front->bins > 0) {
+            carve_menu(carver, counting ? &spare_menu : bounds->square + t, bounds->front->bins, 1, 1, false);
+        }
         for (size_t l = 0; l < net->layers; l++) {
             carve_state(carver, counting ? &spare_state : sp_state_at(bounds, t, l), &net->layer[l],
                         choosing, bounds->options.octagons);
@@ -179,6 +183,8 @@ size_t sp_bounds_plan(sp_bounds *bounds, bool counting) {
     bounds->task_status = carve(&carver, w.box, sizeof *bounds->task_status);
     bounds->weights = carve(&carver, net->layers, sizeof *bounds->weights);
     bounds->line = carve(&carver, steps, sizeof *bounds->line);
+    bounds->square = carve(&carver, steps, sizeof *bounds->square);
+    bounds->energy_omega = carve_doubles(&carver, steps * bounds->front->bands);
     bounds->state = carve(&carver, steps * net->layers, sizeof *bounds->state);
     bounds->work = carve(&carver, bounds->slots, sizeof *bounds->work);
     counting = counting || !sp_arena_ok(&bounds->arena);

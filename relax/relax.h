@@ -1,8 +1,10 @@
-/* Sound linear bounds of one scalar function or one product on a box, and of the front end on a noise set.
+/* Sound linear bounds of one scalar function or one product on a box, and of the front end on a
+ * noise set.
  *
- * Contract of every bound here: the doubles that are returned satisfy the inequality in REAL arithmetic
- * for every point of the domain. Rounding made on the way is covered inside the returned constants.
- * A domain that is not finite or not ordered gives "no information" (constants -inf / +inf). */
+ * Contract of every bound here: the doubles that are returned satisfy the inequality in REAL
+ * arithmetic for every point of the domain. Rounding made on the way is covered inside the returned
+ * constants. A domain that is not finite or not ordered gives "no information" (constants -inf /
+ * +inf). */
 #ifndef SP_RELAX_RELAX_H
 #define SP_RELAX_RELAX_H
 
@@ -73,20 +75,21 @@ double sp_product_value(sp_product f, double x, double y);
 sp_iv sp_product_range(sp_product f, sp_box box);
 
 /** sp_plane_offset - the largest c (less its rounding margin) with a x + b y + c <= f on the box.
- *  Closed form over at most 9 candidates: math/planes.md 1 and 7; R2's Eq 4-10 hold misprints, see there. */
+ *  Closed form over at most 9 candidates: math/planes.md 1 and 7; R2's Eq 4-10 hold misprints, see
+ *  there. */
 double sp_plane_offset(sp_product f, sp_box box, double a, double b);
 /** sp_plane_offset_upper - the least c with a x + b y + c >= f on the box. */
 double sp_plane_offset_upper(sp_product f, sp_box box, double a, double b);
 
-/** sp_plane_lower / sp_plane_upper - the supporting plane of f's convex (concave) envelope at the anchor
- *  (px, py), moved a thousandth of the side inside, to the relative gap `tolerance` (1e-3 is the
- *  project's choice). Never below the constant plane at the anchor.
- *  Sound for any anchor and tolerance. Source: math/planes.md 3 (exchange), 1-D family for f2. */
+/** sp_plane_lower / sp_plane_upper - the supporting plane of f's convex (concave) envelope at the
+ *  anchor (px, py), moved a thousandth of the side inside, to the relative gap `tolerance` (1e-3 is
+ *  the project's choice). Never below the constant plane at the anchor. Sound for any anchor and
+ *  tolerance. Source: math/planes.md 3 (exchange), 1-D family for f2. */
 sp_plane sp_plane_lower(sp_product f, sp_box box, double px, double py, double tolerance);
 sp_plane sp_plane_upper(sp_product f, sp_box box, double px, double py, double tolerance);
 /** sp_plane_static - both planes at the static anchors of math/planes.md 4. */
 sp_plane_pair sp_plane_static(sp_product f, sp_box box);
-/** sp_plane_tangent - the tangent plane at a point: no bound, the linear part of f for gradients. */
+/** sp_plane_tangent - the tangent plane at a point: no bound, the linear part of f. */
 sp_plane sp_plane_tangent(sp_product f, double x, double y);
 /** sp_plane_interval - constant planes: the range. */
 sp_plane_pair sp_plane_interval(sp_product f, sp_box box);
@@ -98,35 +101,37 @@ typedef struct sp_anchor {
 /** sp_static_anchors - the static anchors of math/planes.md 4. */
 void sp_static_anchors(sp_box box, sp_anchor *lower, sp_anchor *upper);
 
-/** sp_cut - bounds on sum = p x + q y and difference = p x - q y, p, q > 0, that hold on the whole domain. */
+/** sp_cut - bounds on sum = p x + q y and difference = p x - q y, p, q > 0, that hold on the whole
+ *  domain. */
 typedef struct sp_cut {
     double p, q;
     sp_iv sum, difference;
 } sp_cut;
 
-/** sp_octagon_planes - planes that are valid on the part of the box inside the cut (NULL: on the box), one
- *  pair for each of `count` anchors, which are moved well inside. math/planes.md 8.
+/** sp_octagon_planes - planes that are valid on the part of the box inside the cut (NULL: on the
+ *  box), one pair for each of `count` anchors, which are moved well inside. math/planes.md 8.
  *  O lower, upper [count]   I lower_at, upper_at [count] */
 void sp_octagon_planes(sp_product f, sp_box box, const sp_cut *cut, size_t count,
                        const sp_anchor *lower_at, const sp_anchor *upper_at, double tolerance,
                        sp_plane *lower, sp_plane *upper);
 
-/** sp_plane_r2_lp - R2's planes: 100 uniform points, LP by GLPK, exact offset (seed 000, Eq 2 and step 2).
- *  The points depend on `seed` only (fixed per product, so results do not depend on threads).
- *  SP_E_SOLVER when GLPK fails: *planes are then the constant planes. Thread-safe. */
-SP_NODISCARD sp_status sp_plane_r2_lp(sp_error *err, sp_plane_pair *planes, sp_product f, sp_box box,
-                                      uint64_t seed);
+/** sp_plane_r2_lp - R2's planes: 100 uniform points, LP by GLPK, exact offset (seed 000, Eq 2 and
+ *  step 2). The points depend on `seed` only (fixed per product, so results do not depend on
+ *  threads). SP_E_SOLVER when GLPK fails: *planes are then the constant planes. Thread-safe. */
+SP_NODISCARD sp_status sp_plane_r2_lp(sp_error *err, sp_plane_pair *planes, sp_product f,
+                                      sp_box box, uint64_t seed);
 
 /* ---- the front end ---- */
 
 typedef enum {
     SP_FRONT_INTERVAL, /* boxes of every stage only */
     SP_FRONT_R2,       /* R2: one box per FFT bin, frames independent (seed 000, section 4) */
-    SP_FRONT_JOINT     /* one quadratic form per band, one sample vector for all frames (math/frontend.md) */
+    SP_FRONT_JOINT /* one quadratic form per band, one sample vector for all frames (math/frontend.md) */
 } sp_front_rule;
 
-/** sp_front_forms - what depends on the front end only: quadratic forms Q_m of the bands, the diagonals
- *  D_m >= Q_m (proved by Cholesky with Rump's criterion), norms. Made once, shared by clips and threads. */
+/** sp_front_forms - what depends on the front end only: quadratic forms Q_m of the bands, the
+ *  diagonals D_m >= Q_m (proved by Cholesky with Rump's criterion), norms. Made once, shared by
+ *  clips and threads. */
 typedef struct sp_front_forms sp_front_forms;
 /** sp_front_forms_create - `front` is borrowed and must outlive the forms.
  *  SP_E_UNSUPPORTED: the stages are not affine, square, affine with weights >= 0, log.
@@ -144,28 +149,43 @@ typedef struct sp_front_bound {
     sp_front_rule rule;
     size_t frames, bands, frame, step; /* T, M, samples, samples */
     size_t padded;                     /* length of the padded sample vector */
-    bool joint;      /* true: frames share the samples where they overlap; false: independent frames */
-    size_t forms;    /* linear forms per frame: 0 (interval), M (joint), 2 M (R2) */
+    bool joint;   /* true: frames share the samples where they overlap; false: independent frames */
+    size_t forms; /* linear forms per frame: 0 (interval), M (joint), 2 M (R2) */
     size_t lo_form, up_form;
-    double *form;    /* [T, forms, frame] */
-    double *form_max;/* [T, forms] >= max over the set of |form . d_t| */
+    double *form;                      /* [T, forms, frame] */
+    double *form_max;                  /* [T, forms] >= max over the set of |form . d_t| */
     double *lo_w, *lo_c, *up_w, *up_c; /* [T, M]; interval rule: slopes are 0 */
-    double *lo, *hi; /* [T, M] */
-    double *radius;  /* [padded] the set's box; 0 on padding */
+    double *lo, *hi;                   /* [T, M] */
+    double *radius;                    /* [padded] the set's box; 0 on padding */
+    /* R2 only: the same bounds bin by bin, for coefficients of several bands that are added up
+     * before the line of a bin's square is chosen (as PROVER does). With v_k = spectrum[k,:] . d_t:
+     * square_lo_w[t,k] v_k + square_lo_c <= (bin k of s + d)^2 <= square_up_w[t,k] v_k +
+     * square_up_c, energy = mel (squares) + mel_bias, and log_lo_w[t,m] energy + log_lo_c <=
+     * feature <= ... */
+    size_t bins; /* 2 K; 0 for the other rules */
+    const double *spectrum, *mel,
+        *mel_bias;   /* [bins, frame], [M, bins], [M]; borrowed from the front end */
+    double *bin_max; /* [T, bins] >= |v_k| over the set */
+    double *square_lo_w, *square_lo_c, *square_up_w, *square_up_c; /* [T, bins] */
+    double *square_max;                                            /* [T, bins] >= the squares */
+    double *log_lo_w, *log_lo_c, *log_up_w, *log_up_c;             /* [T, M] */
+    double *energy_max;                                            /* [T, M] >= the energies */
     const sp_noise *noise; /* borrowed: the set itself, valid while the caller's problem is */
-    double *memory;  /* owned: all arrays above */
+    double *memory;        /* owned: all arrays above */
 } sp_front_bound;
 
 /** sp_front_bound_create - bounds of the features of a clip under a noise set.
- *  SP_E_MISMATCH for a clip shorter than a frame; SP_E_NONFINITE for radii that overflow the stages. */
+ *  SP_E_MISMATCH for a clip shorter than a frame; SP_E_NONFINITE for radii that overflow the
+ *  stages. */
 SP_NODISCARD sp_status sp_front_bound_create(sp_error *err, sp_front_bound *bound,
                                              const sp_front_forms *forms, const double *samples,
                                              size_t n, const sp_noise *noise);
 void sp_front_bound_clear(sp_front_bound *bound);
 
-/** sp_front_stage_boxes - boxes of the outputs of every stage for one frame t, for tests and reports.
- *  Interval rule: interval arithmetic from stage to stage. R2: the ranges of its linear bounds, without the
- *  intersections that sp_front_bound_create makes. Joint rule: SP_E_UNSUPPORTED, it has no boxes inside.
+/** sp_front_stage_boxes - boxes of the outputs of every stage for one frame t, for tests and
+ *  reports. Interval rule: interval arithmetic from stage to stage. R2: the ranges of its linear
+ *  bounds, without the intersections that sp_front_bound_create makes. Joint rule:
+ *  SP_E_UNSUPPORTED, it has no boxes inside.
  *  O lo, hi [sum of stage.out]  in the order of sp_front_stages */
 SP_NODISCARD sp_status sp_front_stage_boxes(sp_error *err, double *lo, double *hi,
                                             const sp_front_forms *forms, const double *samples,
