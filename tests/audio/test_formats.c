@@ -253,7 +253,7 @@ static void long_and_wide_files_are_whole(void **state) {
     sp_clip clip;
     assert_non_null(values);
     for (size_t i = 0; i < frames; i++) {
-        values[i] = (int)(i % 60000) * 65536 / 2;
+        values[i] = (int)(i % 30000) * 65536;
     }
     sound_integers(path, "audio_formats/long.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16, 8000, 1,
                    values, frames);
@@ -322,6 +322,20 @@ static void peak_and_rms_are_right(void **state) {
     free(samples);
 }
 
+/* Squares that a plain sum would lose one by one. */
+static void small_squares_count(void **state) {
+    (void)state;
+    double samples[4000];
+    sp_error err;
+    sp_clip clip;
+    for (size_t i = 0; i < 4000; i++) {
+        samples[i] = i == 0 ? -1.0 : 0x1p-27;
+    }
+    assert_int_equal(sp_clip_init(&err, &clip, samples, 4000, 8000, 1.0, 0.0), SP_OK);
+    check_rms(&clip);
+    sp_clip_clear(&clip);
+}
+
 static void real_recordings_are_read(void **state) {
     (void)state;
     char path[PATH_SIZE];
@@ -350,6 +364,7 @@ int main(void) {
         cmocka_unit_test(channels_are_kept_apart),
         cmocka_unit_test(long_and_wide_files_are_whole),
         cmocka_unit_test(peak_and_rms_are_right),
+        cmocka_unit_test(small_squares_count),
         cmocka_unit_test(real_recordings_are_read),
     };
     return cmocka_run_group_tests_name("audio/formats", tests, NULL, NULL);

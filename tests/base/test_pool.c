@@ -89,6 +89,12 @@ static void measure(void *context, size_t index) {
     atomic_fetch_sub(&g->now, 1);
 }
 
+static void measure_inside(void *context, size_t index) {
+    if (index == 0) {
+        sp_pool_run(300, 2, measure, context);
+    }
+}
+
 static void the_width_is_kept(void **state) {
     (void)state;
     assert_int_equal(sp_pool_start(6), SP_OK);
@@ -98,6 +104,9 @@ static void the_width_is_kept(void **state) {
         assert_int_equal(atomic_load(&g.now), 0);
         assert_true((size_t)atomic_load(&g.most) <= width);
     }
+    gauge inner = {0, 0}; // the threads that leave the outer set look for work
+    sp_pool_run(30, 0, measure_inside, &inner);
+    assert_true(atomic_load(&inner.most) <= 2);
     sp_pool_stop();
 }
 
