@@ -1,4 +1,5 @@
 /* From a noise set to margins: bounds of the front end, boxes of all cells, one row per false label. */
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -23,10 +24,11 @@ static sp_status bound_rows(sp_error *err, const sp_problem *problem, sp_bounds 
         status = sp_bounds_rows(err, bounds, lower, error, weight, rows);
     }
     if (status == SP_OK) {
-        verdict->error = 0.0;
         for (size_t k = 0, r = 0; k < classes; k++) {
             if (k != verdict->label) {
-                verdict->margins[k] = lower[r];
+                if (!(verdict->margins[k] >= lower[r])) { // the first pass meets NaN
+                    verdict->margins[k] = lower[r];
+                }
                 verdict->error = verdict->error >= error[r] ? verdict->error : error[r];
                 r++;
             }
@@ -37,20 +39,39 @@ static sp_status bound_rows(sp_error *err, const sp_problem *problem, sp_bounds 
     return status;
 }
 
-static sp_status bound_net(sp_error *err, const sp_problem *problem, const sp_front_bound *front) {
-    const sp_bounds_options options = {.planes = problem->system->method->planes,
-                                       .deadline = problem->deadline};
+static bool all_positive(const sp_verdict *verdict) {
+    bool positive = true;
+    for (size_t k = 0; k < verdict->classes; k++) {
+        positive = positive && (k == verdict->label || verdict->margins[k] > 0.0); // NaN fails
+    }
+    return positive;
+}
+
+static sp_status run_pass(sp_error *err, const sp_problem *problem, const sp_front_bound *front,
+                          const sp_bounds_options *pass) {
+    sp_bounds_options options = *pass;
     sp_bounds *bounds = NULL;
     const double start = sp_clock_wall();
+    options.deadline = problem->deadline;
     sp_status status = sp_bounds_create(err, &bounds, problem->system->net, front, &options);
     const double boxed = sp_clock_wall();
-    problem->verdict->boxes_seconds = boxed - start;
+    problem->verdict->boxes_seconds += boxed - start;
     if (status == SP_OK) {
         status = bound_rows(err, problem, bounds);
-        problem->verdict->rows_seconds = sp_clock_wall() - boxed;
+        problem->verdict->rows_seconds += sp_clock_wall() - boxed;
     }
     sp_bounds_destroy(bounds);
     return status;
+}
+
+static sp_status bound_net(sp_error *err, const sp_problem *problem, const sp_front_bound *front) {
+    const sp_method *method = problem->system->method;
+    problem->verdict->boxes_seconds = problem->verdict->rows_seconds = 0.0;
+    problem->verdict->error = 0.0;
+    for (size_t i = 0; i < method->passes && (i == 0 || !all_positive(problem->verdict)); i++) {
+        SP_TRY(run_pass(err, problem, front, &method->pass[i]));
+    }
+    return SP_OK;
 }
 
 static sp_status bound_clip(sp_error *err, const sp_problem *problem) {

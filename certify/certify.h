@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "audio/audio.h"
 #include "base/status.h"
@@ -20,7 +21,8 @@ typedef struct sp_method {
     const char *name;    /* "exact" */
     const char *summary; /* one line, with its source */
     sp_front_rule front; /* default relaxation of the front end */
-    sp_plane_rule planes;
+    size_t passes;       /* each is tried only while some margin is not positive; every label keeps its best */
+    const sp_bounds_options *pass; /* [passes], cheapest first; deadlines are set per clip */
 } sp_method;
 
 /** sp_methods - the table; sp_method_find - a row by name, or NULL. */
@@ -98,6 +100,54 @@ sp_status sp_certify(sp_error *err, sp_verdict *verdict, const sp_system *system
  *  noise. A set of radius 0 is an error. */
 sp_status sp_certify_noise(sp_error *err, sp_verdict *verdict, const sp_system *system,
                            const sp_clip *clip, const sp_noise *noise, long label, double timeout);
+
+/* ---- attacks ---- */
+
+/** sp_attacker - what attacks need besides the system. Shared by clips and threads. */
+typedef struct sp_attacker {
+    const sp_system *system;     /* borrowed */
+    const sp_front_forms *forms; /* of the joint front end: the system's, or own */
+    sp_front_forms *own;         /* owned; NULL when the system's rule is joint */
+} sp_attacker;
+SP_NODISCARD sp_status sp_attacker_init(sp_error *err, sp_attacker *attacker,
+                                        const sp_system *system);
+void sp_attacker_clear(sp_attacker *attacker);
+
+typedef struct sp_attack_options {
+    size_t steps, starts; /* gradient steps per start, and starts; 0: SP_ATTACK_STEPS, _STARTS */
+    uint64_t seed;        /* of the random starts; results depend on nothing else */
+    double timeout;       /* seconds; 0: none */
+    const double *hint;   /* [n] a noise to start from, cut to the set; NULL: none */
+    const char *source;   /* audio file that the clip was read from: counterexamples are written in its
+                             format; NULL: none is written, and none counts as broken */
+    const char *out;      /* path of the file; NULL: it is written, replayed and removed */
+} sp_attack_options;
+enum { SP_ATTACK_STEPS = 40, SP_ATTACK_STARTS = 6 };
+
+/** sp_attack - the outcome of an attack. The verdict is broken only when a file in the sample format of the
+ *  source, written, read again and found inside the noise set, is given another label; otherwise it is
+ *  unknown with the reason. Its margins are NaN: an attack proves no bound. */
+typedef struct sp_attack {
+    sp_verdict verdict;
+    double *noise;      /* [n] owned: the best real-valued noise of the set; NULL when there was no attack */
+    double real_margin; /* least margin that it attains; < 0: it changes the answer */
+    size_t real_answer; /* the strongest other label there */
+    bool real_broken;   /* by more than rounding errors */
+    double file_margin; /* of the best clip of the sample format; NaN: the set holds no other such clip */
+    size_t file_answer;
+    double file_largest, file_snr_db; /* of its noise; NaN without one */
+    size_t steps; /* gradients taken */
+} sp_attack;
+void sp_attack_clear(sp_attack *attack);
+
+/** sp_attack_budget / sp_attack_noise - projected gradient descent of the margins over the samples, through
+ *  the whole pipeline. Always leave an outcome, as sp_certify does. */
+sp_status sp_attack_budget(sp_error *err, sp_attack *attack, const sp_attacker *attacker,
+                           const sp_clip *clip, const sp_budget *budget, long label,
+                           const sp_attack_options *options);
+sp_status sp_attack_noise(sp_error *err, sp_attack *attack, const sp_attacker *attacker,
+                          const sp_clip *clip, const sp_noise *noise, long label,
+                          const sp_attack_options *options);
 
 /* ---- labels ---- */
 

@@ -34,4 +34,11 @@ sp_status sp_question_answer(sp_error *err, sp_verdict *verdict, const sp_system
 SP_NODISCARD sp_status sp_system_run(sp_error *err, const sp_system *system, double *logits,
                                      const double *samples, size_t n);
 
+/** sp_attacker_gradient - gradients of `rows` linear objectives of the logits by the samples.
+ *  O gradient [rows, padded]   I weight [rows, classes]   I still  a noise set of radius 0 */
+SP_NODISCARD sp_status sp_attacker_gradient(sp_error *err, const sp_attacker *attacker,
+                                            double *gradient, const double *samples,
+                                            const sp_noise *still, const double *weight,
+                                            size_t rows);
+
 #endif

@@ -2,13 +2,27 @@
 
 #include <string.h>
 
+static const sp_bounds_options intervals[] = {{.planes = SP_PLANES_INTERVAL}};
+static const sp_bounds_options sampled[] = {{.planes = SP_PLANES_R2_LP}};
+static const sp_bounds_options fixed[] = {{.planes = SP_PLANES_STATIC}};
+static const sp_bounds_options optimised[] = {
+    {.planes = SP_PLANES_STATIC},
+    {.planes = SP_PLANES_STATIC, .octagons = true, .row_iterations = 3, .stop_positive = true},
+    {.planes = SP_PLANES_STATIC, .octagons = true, .box_iterations = 1, .row_iterations = 8,
+     .stop_positive = true},
+};
+
+#define PASSES(table) sizeof(table) / sizeof((table)[0]), table
+
 static const sp_method methods[] = {
     {"ibp", "intervals through every stage and layer; fastest and loosest", SP_FRONT_INTERVAL,
-     SP_PLANES_INTERVAL},
+     PASSES(intervals)},
     {"r2-lp", "R2's front end and its sampled LP planes, as published (CAV 2021)", SP_FRONT_R2,
-     SP_PLANES_R2_LP},
+     PASSES(sampled)},
     {"exact", "joint front end, exact supporting planes at static anchors", SP_FRONT_JOINT,
-     SP_PLANES_STATIC},
+     PASSES(fixed)},
+    {"opt", "exact, then octagons, then planes chosen by every row at its worst case", SP_FRONT_JOINT,
+     PASSES(optimised)},
 };
 
 const sp_method *sp_methods(size_t *count) {

@@ -25,10 +25,9 @@ static sp_status all_rows(sp_error *err, sp_bounds *bounds, size_t classes) {
 
 static sp_status run_net(sp_error *err, bench_pass *pass, const bench_case *c,
                          const sp_method *method, const sp_front_bound *front) {
-    const sp_bounds_options options = {.planes = method->planes};
     sp_bounds *bounds = NULL;
     const double start = sp_clock_wall();
-    sp_status status = sp_bounds_create(err, &bounds, c->net, front, &options);
+    sp_status status = sp_bounds_create(err, &bounds, c->net, front, method->pass);
     if (status == SP_OK) {
         status = all_rows(err, bounds, c->net->classes);
     }
