@@ -17,7 +17,7 @@ typedef struct sp_clip {
     size_t n;          /* N >= 1 */
     int rate;          /* Hz */
     double full_scale; /* value of 0 dBFS: 32768 for models that hear int16, 1 for unit scale */
-    double lsb;        /* one step of the file's integer format in these units; 0 for float formats */
+    double lsb;        /* one step of the file's integer format, same units; 0 for float formats */
     int bits;          /* bits of the file's integer format; 0 for float formats */
     double peak, rms;  /* max |s| and root mean square, in these units */
     bool resampled;    /* by --resample: the samples are no longer those of the file */
@@ -25,29 +25,36 @@ typedef struct sp_clip {
 
 /** sp_clip_options - what the model asks of a file. */
 typedef struct sp_clip_options {
-    int rate;          /* Hz that the model needs; 0 accepts any */
-    double full_scale; /* units of the samples, see sp_clip; 0 means 32768 */
-    int channel;       /* 0: the file must be mono; K >= 1: take channel K */
-    bool resample;     /* convert another rate by libsamplerate instead of refusing it */
-    size_t max_samples;/* refuse longer clips; 0: 30 minutes at 48 kHz */
+    int rate;           /* Hz that the model needs; 0 accepts any */
+    double full_scale;  /* units of the samples, see sp_clip; 0 means 32768 */
+    int channel;        /* 0: the file must be mono; K >= 1: take channel K */
+    bool resample;      /* convert another rate by libsamplerate instead of refusing it */
+    size_t max_samples; /* refuse longer clips; 0: 30 minutes at 48 kHz */
 } sp_clip_options;
 
 /** sp_clip_read - reads every format that libsndfile reads.
  *  Errors name what is wrong and what to do: missing file, directory, empty file, not audio,
- *  truncated data, no samples, several channels without a choice, another rate, samples that are not finite. */
+ *  truncated data, no samples, several channels without a choice, another rate, samples that are
+ *  not finite. Each begins with the path. */
 SP_NODISCARD sp_status sp_clip_read(sp_error *err, sp_clip *clip, const char *path,
                                     const sp_clip_options *options);
-/** sp_clip_init - a clip from n samples in memory (copied); for tests and callers with own audio. */
+/** sp_clip_init - a clip from n samples in memory (copied). */
 SP_NODISCARD sp_status sp_clip_init(sp_error *err, sp_clip *clip, const double *samples, size_t n,
                                     int rate, double full_scale, double lsb);
 void sp_clip_clear(sp_clip *clip);
+/** sp_clip_write - writes the clip to `path` as one channel with the clip's rate and the container
+ *  and sample format of the audio file `source`; integer samples must be multiples of lsb within the
+ *  format's range and are then kept exactly. Formats that would lose samples become WAV in single
+ *  precision. */
+SP_NODISCARD sp_status sp_clip_write(sp_error *err, const char *path, const sp_clip *clip,
+                                     const char *source);
 
 /* ---- budgets ---- */
 typedef enum {
     SP_BUDGET_DB_PEAK, /* "-70dB":  eps = 10^(v/20) max|s|, R2's metric (seed 000, section 5.2) */
     SP_BUDGET_DBFS,    /* "-50dBFS": eps = 10^(v/20) full scale */
     SP_BUDGET_LSB,     /* "3lsb":   eps = v steps of the file's integer format */
-    SP_BUDGET_DB_SNR   /* "45dBsnr": the worst noise in the set has this SNR: eps = rms 10^(-v/20) */
+    SP_BUDGET_DB_SNR   /* "45dBsnr": SNR of the worst noise in the set: eps = rms 10^(-v/20) */
 } sp_budget_unit;
 
 typedef struct sp_budget {
@@ -56,12 +63,13 @@ typedef struct sp_budget {
 } sp_budget;
 
 /** sp_budget_parse - reads one of the four forms, unit case-insensitive, no blanks needed.
- *  Refuses anything else, non-finite values, "0lsb" and negative LSB, in one line that shows the forms. */
+ *  Refuses anything else, non-finite values, "0lsb" and negative LSB, in one line that shows the
+ *  forms. */
 SP_NODISCARD sp_status sp_budget_parse(sp_error *err, sp_budget *budget, const char *text);
 
-/** sp_budget_radius - the largest |d_i| of the budget for this clip, rounded up so that the certified
- *  set contains the exact one. A silent clip (with a relative unit), an LSB budget on a float file and
- *  a radius that is not finite or not positive are errors. */
+/** sp_budget_radius - the largest |d_i| of the budget for this clip, rounded up so that the
+ *  certified set contains the exact one. A silent clip (with a relative unit), an LSB budget on a
+ *  float file and a radius that is not finite or below 1e-290 are errors. */
 SP_NODISCARD sp_status sp_budget_radius(sp_error *err, double *eps, const sp_budget *budget,
                                         const sp_clip *clip);
 
