@@ -1,7 +1,7 @@
 /* The pool: open sets of tasks form a stack, idle threads join the newest set that has room. A set
  * lives on the stack of its caller, which takes part, and while it waits for the threads that
- * joined helps with sets that those have opened. No deadlock: a thread that waits for a set waits for
- * threads inside that set's tasks, and these can wait only for sets opened later. */
+ * joined helps with sets that those have opened. No deadlock: a thread that waits for a set waits
+ * for threads inside its tasks, and these can wait only for sets opened later. */
 #include "base/pool.h"
 
 #include <pthread.h>

@@ -209,7 +209,7 @@ static void stray_bytes_become_utf8(void **state) {
     free(text);
 }
 
-/* Random bytes: the line is UTF-8 and JSON, and reads back to the same text where that was UTF-8. */
+/* Random bytes: the line is UTF-8 and JSON, and reads back to the same text if that was UTF-8. */
 static void any_text_survives(void **state) {
     (void)state;
     sp_rng rng;
