@@ -116,7 +116,8 @@ static sp_status bench_exact(sp_error *err, bench_pass *pass, const cli_options 
 }
 
 static int bench_passes(const cli_options *options, const bench_case *c) {
-    static const size_t frames[3] = {8, 17, 40};
+    static const size_t every[2][3] = {{8, 17, 40}, {4, 8, 17}};
+    const size_t *frames = every[options->quick];
     bench_pass pass[3];
     sp_error err = {0};
     char what[96];
@@ -128,8 +129,8 @@ static int bench_passes(const cli_options *options, const bench_case *c) {
     }
     for (int i = 1; i < 3; i++) {
         const double grown = (double)(frames[i] * frames[i]) / (double)(frames[0] * frames[0]);
-        snprintf(what, sizeof what, "time at T = %zu / time at T = 8 / (%zu/8)^2", frames[i],
-                 frames[i]);
+        snprintf(what, sizeof what, "time at T = %zu / time at T = %zu / (%zu/%zu)^2", frames[i],
+                 frames[0], frames[i], frames[0]);
         bench_figure(options, "growth", what, pass[i].seconds / pass[0].seconds / grown, "x",
                      "<= 1");
     }
