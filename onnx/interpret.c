@@ -49,6 +49,9 @@ static const char *const reasons[][2] = {
     {"LogSoftmax", "the certificate speaks of logits: export the model without its LogSoftmax"},
     {"Sigmoid", "the certificate speaks of logits: export the model without its Sigmoid"},
     {"ArgMax", "the certificate speaks of logits: export the model without its ArgMax"},
+    {"If",
+     "a branch that depends on shapes, as squeeze() of an unknown length makes it: export the "
+     "model with batch size 1, or select the last step by an index"},
 };
 
 sp_status sp_refuse(sp_reader *r, sp_status code, const char *format, ...) {

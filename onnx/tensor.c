@@ -137,8 +137,8 @@ static sp_status check_storage(sp_error *err, const Onnx__TensorProto *proto, co
          proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)) {
         return sp_fail(
             err, SP_E_UNSUPPORTED,
-            "tensor '%.120s' keeps its numbers in another file: save the model with all data "
-            "inside (onnx.save without external data)",
+            "tensor '%.120s' keeps its numbers in another file: save the model as one file "
+            "(torch.onnx.export with external_data=False)",
             name);
     }
     if (proto->segment) {
