@@ -21,7 +21,8 @@ typedef struct sp_method {
     const char *name;    /* "exact" */
     const char *summary; /* one line, with its source */
     sp_front_rule front; /* default relaxation of the front end */
-    size_t passes;       /* each is tried only while some margin is not positive; every label keeps its best */
+    size_t
+        passes; /* each is tried only while some margin is not positive; every label keeps its best */
     const sp_bounds_options *pass; /* [passes], cheapest first; deadlines are set per clip */
 } sp_method;
 
@@ -63,18 +64,20 @@ const char *sp_verdict_name(sp_verdict_kind kind);
 /** sp_verdict - the outcome for one clip and one budget. */
 typedef struct sp_verdict {
     sp_verdict_kind kind;
-    char reason[512];  /* why it is not certified; "" when it is */
+    char reason[512];        /* why it is not certified; "" when it is */
     size_t label, predicted; /* SP_NO_LABEL where not known */
     size_t classes, frames;
-    double *logits;    /* [classes] owned; of the clean clip */
-    double *margins;   /* [classes] owned; certified lower bound of logit[label] - logit[k]; NaN at the label
+    double *logits; /* [classes] owned; of the clean clip */
+    double *
+        margins; /* [classes] owned; certified lower bound of logit[label] - logit[k]; NaN at the label
                           and where none was computed */
-    double margin;     /* least of them; NaN when none was computed */
-    double error;      /* largest running error term inside the margins */
-    double eps;        /* radius in sample units */
+    double margin; /* least of them; NaN when none was computed */
+    double error;  /* largest running error term inside the margins */
+    double eps;    /* radius in sample units */
     sp_budget_scale scale;
     double seconds, cpu_seconds; /* cpu_seconds: of the whole process, all threads */
-    double front_seconds, boxes_seconds, rows_seconds; /* of it: front end, boxes of all cells, margins */
+    double front_seconds, boxes_seconds,
+        rows_seconds; /* of it: front end, boxes of all cells, margins */
 } sp_verdict;
 /** sp_verdict_init - an outcome that holds nothing: kind error, numbers NaN, labels SP_NO_LABEL. */
 void sp_verdict_init(sp_verdict *verdict);
@@ -88,14 +91,13 @@ void sp_verdict_judge(sp_verdict *verdict);
 size_t sp_prediction(const double *logits, size_t classes, bool *tie);
 
 /** SP_ARITHMETIC - the arithmetic model of every verdict, printed with it (after GPUPoly's levels). */
-#define SP_ARITHMETIC                                                                              \
-    "real arithmetic over the file's weights and the front end's double constants"
+#define SP_ARITHMETIC "real arithmetic over the file's weights and the front end's double constants"
 
 /** sp_certify - the verdict for one clip. `label` < 0: the model's own prediction.
  *  Always leaves a verdict: errors become SP_VERDICT_ERROR (or _TIMEOUT) with the reason, and are also
  *  returned. timeout in seconds, 0: none. */
-sp_status sp_certify(sp_error *err, sp_verdict *verdict, const sp_system *system, const sp_clip *clip,
-                     const sp_budget *budget, long label, double timeout);
+sp_status sp_certify(sp_error *err, sp_verdict *verdict, const sp_system *system,
+                     const sp_clip *clip, const sp_budget *budget, long label, double timeout);
 /** sp_certify_noise - the same for any noise set; eps is its largest radius, snr_db that of its loudest
  *  noise. A set of radius 0 is an error. */
 sp_status sp_certify_noise(sp_error *err, sp_verdict *verdict, const sp_system *system,
@@ -118,25 +120,30 @@ typedef struct sp_attack_options {
     uint64_t seed;        /* of the random starts; results depend on nothing else */
     double timeout;       /* seconds; 0: none */
     const double *hint;   /* [n] a noise to start from, cut to the set; NULL: none */
-    const char *source;   /* audio file that the clip was read from: counterexamples are written in its
+    const char
+        *source;     /* audio file that the clip was read from: counterexamples are written in its
                              format; NULL: none is written, and none counts as broken */
-    const char *out;      /* path of the file; NULL: it is written, replayed and removed */
+    const char *out; /* path of the file; NULL: it is written, replayed and removed */
 } sp_attack_options;
 enum { SP_ATTACK_STEPS = 40, SP_ATTACK_STARTS = 6 };
 
 /** sp_attack - the outcome of an attack. The verdict is broken only when a file in the sample format of the
  *  source, written, read again and found inside the noise set, is given another label; otherwise it is
- *  unknown with the reason. Its margins are NaN: an attack proves no bound. */
+ *  unknown with the reason. Its margins are no bounds: they are attained, by that file or else by the best
+ *  real-valued noise. */
 typedef struct sp_attack {
     sp_verdict verdict;
-    double *noise;      /* [n] owned: the best real-valued noise of the set; NULL when there was no attack */
+    double *
+        noise; /* [n] owned: the best real-valued noise of the set; NULL when there was no attack */
     double real_margin; /* least margin that it attains; < 0: it changes the answer */
     size_t real_answer; /* the strongest other label there */
     bool real_broken;   /* by more than rounding errors */
-    double file_margin; /* of the best clip of the sample format; NaN: the set holds no other such clip */
-    size_t file_answer;
-    double file_largest, file_snr_db; /* of its noise; NaN without one */
-    size_t steps; /* gradients taken */
+    double
+        file_margin; /* of the best clip of the sample format; NaN: none was looked for, or there is none */
+    size_t file_answer; /* the strongest other label there; SP_NO_LABEL likewise */
+    double file_largest,
+        file_snr_db; /* noise of the replayed file: largest sample, SNR; NaN without one */
+    size_t steps;    /* gradients taken */
 } sp_attack;
 void sp_attack_clear(sp_attack *attack);
 
@@ -157,8 +164,9 @@ long sp_label_of_name(const char *path, size_t classes);
 
 /** sp_manifest - clips and their labels, read from lines "path TAB label". */
 typedef struct sp_manifest_entry {
-    char *given;    /* owned; as the line has it */
-    char *resolved; /* owned; relative to the manifest's folder where such a file exists, else as given */
+    char *given; /* owned; as the line has it */
+    char *
+        resolved; /* owned; relative to the manifest's folder where such a file exists, else as given */
     long label;
     size_t line;
     unsigned long long device, inode; /* of the file; 0, 0 when it does not exist */

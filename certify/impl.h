@@ -34,6 +34,13 @@ sp_status sp_question_answer(sp_error *err, sp_verdict *verdict, const sp_system
 SP_NODISCARD sp_status sp_system_run(sp_error *err, const sp_system *system, double *logits,
                                      const double *samples, size_t n);
 
+/** sp_problem_attain - sets the margins of the verdict to those that `samples` [n of the clip] attain. */
+SP_NODISCARD sp_status sp_problem_attain(sp_error *err, const sp_problem *problem,
+                                         const double *samples);
+
+/** sp_verdict_weakest - the label with the least margin; one whose margin is NaN is least of all. */
+size_t sp_verdict_weakest(const sp_verdict *verdict);
+
 /** sp_attacker_gradient - gradients of `rows` linear objectives of the logits by the samples.
  *  O gradient [rows, padded]   I weight [rows, classes]   I still  a noise set of radius 0 */
 SP_NODISCARD sp_status sp_attacker_gradient(sp_error *err, const sp_attacker *attacker,

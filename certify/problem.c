@@ -91,6 +91,22 @@ sp_status sp_system_run(sp_error *err, const sp_system *system, double *logits,
     return status;
 }
 
+sp_status sp_problem_attain(sp_error *err, const sp_problem *problem, const double *samples) {
+    sp_verdict *verdict = problem->verdict;
+    double *logits = malloc(verdict->classes * sizeof *logits);
+    sp_status status =
+        logits ? sp_system_run(err, problem->system, logits, samples, problem->clip->n)
+               : sp_fail(err, SP_E_MEMORY, "out of memory for %zu logits", verdict->classes);
+    for (size_t k = 0; status == SP_OK && k < verdict->classes; k++) {
+        verdict->margins[k] = k == verdict->label ? NAN : logits[verdict->label] - logits[k];
+    }
+    if (status == SP_OK) {
+        verdict->margin = verdict->margins[sp_verdict_weakest(verdict)];
+    }
+    free(logits);
+    return status;
+}
+
 /* Prediction and label; *settled when the verdict needs no bounds. */
 static sp_status choose_label(sp_error *err, const sp_problem *problem, long label, bool *settled) {
     sp_verdict *verdict = problem->verdict;

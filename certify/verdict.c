@@ -1,4 +1,4 @@
-#include "certify/certify.h"
+#include "certify/impl.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -38,8 +38,7 @@ void sp_verdict_clear(sp_verdict *verdict) {
     sp_verdict_init(verdict);
 }
 
-/* The label with the least margin; a margin that is NaN is least of all. */
-static size_t weakest_label(const sp_verdict *verdict) {
+size_t sp_verdict_weakest(const sp_verdict *verdict) {
     size_t weakest = SP_NO_LABEL;
     for (size_t k = 0; k < verdict->classes; k++) {
         if (k == verdict->label) {
@@ -56,7 +55,7 @@ static size_t weakest_label(const sp_verdict *verdict) {
 }
 
 void sp_verdict_judge(sp_verdict *verdict) {
-    const size_t weakest = weakest_label(verdict);
+    const size_t weakest = sp_verdict_weakest(verdict);
     verdict->kind = SP_VERDICT_UNKNOWN;
     verdict->margin = -INFINITY;
     if (weakest == SP_NO_LABEL || verdict->label >= verdict->classes) {
