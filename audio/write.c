@@ -34,7 +34,7 @@ static sp_status choose_format(sp_error *err, SF_INFO *info, const sp_clip *clip
     SF_INFO from = {0};
     SNDFILE *file = sf_open(source, SFM_READ, &from);
     if (file == NULL) {
-        return sp_fail(err, SP_E_IO, "%s: cannot be read again: %s", source, sf_strerror(NULL));
+        return sp_fail(err, SP_E_IO, "%s: cannot be read again for its sample format", source);
     }
     sf_close(file);
     *info = (SF_INFO){.samplerate = clip->rate, .channels = 1, .format = from.format};
@@ -95,7 +95,10 @@ sp_status sp_clip_write(sp_error *err, const char *path, const sp_clip *clip, co
     SP_TRY(choose_format(err, &info, clip, source));
     SNDFILE *file = sf_open(path, SFM_WRITE, &info);
     if (file == NULL) {
-        return sp_fail(err, SP_E_IO, "%s: cannot be written: %s", path, sf_strerror(NULL));
+        return sp_fail(err, SP_E_IO,
+                       "%s: cannot be written: is there such a folder, and may files "
+                       "be made in it?",
+                       path);
     }
     sf_command(file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE); // it holds the time of writing
     sp_status status =

@@ -9,9 +9,7 @@
 
 /* One clip with a verdict per budget. */
 typedef struct item {
-    const char *path; /* as given */
-    const char *file; /* what is opened */
-    long label;       /* -1: the model's own answer */
+    long label; /* -1: the model's own answer */
     int bits;
     sp_error err;        /* of reading the clip or its label */
     sp_verdict *verdict; /* [budgets] owned */
@@ -21,11 +19,8 @@ typedef struct job {
     const cli_options *options;
     cli_source source;
     sp_system system;
-    sp_manifest manifest;
-    cli_names names;
-    char **path; /* [count] borrowed */
-    item *item;  /* [count] */
-    size_t count;
+    cli_clips clips;
+    item *item;        /* [clips.count] */
     sp_tally *tally;   /* [budgets] */
     size_t own_labels; /* clips whose label is the model's own answer */
     bool failed;
@@ -56,36 +51,11 @@ static void fail_item(const job *j, item *it) {
     }
 }
 
-static sp_status find_label(sp_error *err, const job *j, item *it) {
-    it->label = j->options->label;
-    if (j->options->manifest) {
-        const sp_manifest_entry *entry = sp_manifest_find(&j->manifest, it->path);
-        if (!entry) {
-            return sp_fail(err, SP_E_MISMATCH, "the manifest %s has no line for this clip",
-                           j->options->manifest);
-        }
-        it->label = entry->label;
-        if ((size_t)entry->label >= j->source.model.net.classes) {
-            return sp_fail(err, SP_E_MISMATCH,
-                           "%s line %zu: label %ld does not exist, the model knows 0 to %zu",
-                           j->options->manifest, entry->line, entry->label,
-                           j->source.model.net.classes - 1);
-        }
-    } else if (it->label < 0) {
-        it->label = sp_label_of_name(it->path, j->source.model.net.classes);
-    }
-    return SP_OK;
-}
-
 static void work(void *context, size_t index) {
     job *j = context;
     item *it = &j->item[index];
     sp_clip clip = {0};
-    sp_status status = find_label(&it->err, j, it);
-    if (status == SP_OK) {
-        status = cli_clip_read(&it->err, &clip, it->file, j->source.front, j->options);
-    }
-    if (status != SP_OK) {
+    if (cli_clips_read(&it->err, &clip, &it->label, &j->clips, index, j->source.front) != SP_OK) {
         fail_item(j, it);
         return;
     }
@@ -97,27 +67,27 @@ static void work(void *context, size_t index) {
 
 /* ---- printing, in the order of the clips ---- */
 
-static void warn_vacuous(const job *j, const item *it) {
+static void warn_vacuous(const job *j, const char *path, const item *it) {
     for (size_t b = 0; b < j->options->budgets; b++) {
         const sp_budget_scale *scale = &it->verdict[b].scale;
         if (scale->vacuous) {
             cli_complain(
                 "%s: %s is only %.2g LSB, less than half a step of %d-bit samples: no other "
                 "%d-bit clip is that close, so the verdict is vacuous for files of this format",
-                it->path, j->options->budget_text[b], scale->lsb, it->bits, it->bits);
+                path, j->options->budget_text[b], scale->lsb, it->bits, it->bits);
             return;
         }
     }
 }
 
-static void complain_errors(job *j, const item *it) {
+static void complain_errors(job *j, const char *path, const item *it) {
     const char *last = "";
     for (size_t b = 0; b < j->options->budgets; b++) {
         const sp_verdict *verdict = &it->verdict[b];
         if (verdict->kind == SP_VERDICT_ERROR) {
             j->failed = true;
             if (strcmp(last, verdict->reason) != 0) {
-                cli_complain_about(it->path, verdict->reason);
+                cli_complain_about(path, verdict->reason);
             }
             last = verdict->reason;
         }
@@ -127,13 +97,14 @@ static void complain_errors(job *j, const item *it) {
 static void emit(void *context, size_t index) {
     job *j = context;
     item *it = &j->item[index];
+    const char *path = j->clips.path[index];
     for (size_t b = 0; b < j->options->budgets; b++) {
         const sp_verdict *verdict = &it->verdict[b];
         sp_tally_add(&j->tally[b], verdict);
         if (j->options->json) {
-            cli_print(sp_report_json(it->path, &j->system, verdict));
+            cli_print(sp_report_json(path, &j->system, verdict));
         } else {
-            cli_print(sp_report_row(j->names.name[index], j->names.width, verdict));
+            cli_print(sp_report_row(j->clips.names.name[index], j->clips.names.width, verdict));
         }
         if (j->options->verbose && !j->options->json) {
             cli_print(sp_report_details(verdict));
@@ -141,8 +112,8 @@ static void emit(void *context, size_t index) {
     }
     fflush(stdout);
     j->own_labels += it->label < 0 && it->verdict[0].label != SP_NO_LABEL;
-    complain_errors(j, it);
-    warn_vacuous(j, it);
+    complain_errors(j, path, it);
+    warn_vacuous(j, path, it);
     for (size_t b = 0; b < j->options->budgets; b++) {
         sp_verdict_clear(&it->verdict[b]);
     }
@@ -165,45 +136,29 @@ static void print_summary(const job *j, double seconds) {
 /* ---- the whole run ---- */
 
 static bool take_memory(job *j) {
-    const size_t budgets = j->options->budgets;
-    j->item = calloc(j->count, sizeof *j->item);
+    const size_t budgets = j->options->budgets, count = j->clips.count;
+    j->item = calloc(count, sizeof *j->item);
     j->tally = calloc(budgets, sizeof *j->tally);
-    j->path = calloc(j->count, sizeof *j->path);
-    bool taken = j->item && j->tally && j->path;
-    for (size_t i = 0; taken && i < j->count; i++) {
+    bool taken = j->item && j->tally;
+    for (size_t i = 0; taken && i < count; i++) {
         j->item[i].verdict = calloc(budgets, sizeof *j->item[i].verdict);
         taken = j->item[i].verdict != NULL;
     }
     return taken;
 }
 
-static void name_clips(job *j) {
-    const bool listed = j->options->arguments == 0;
-    for (size_t i = 0; i < j->count; i++) {
-        item *it = &j->item[i];
-        j->path[i] = listed ? j->manifest.entry[i].given : j->options->argument[i];
-        it->path = j->path[i];
-        it->file = listed ? j->manifest.entry[i].resolved : j->path[i];
-    }
-}
-
 static int certify_all(job *j) {
     const double start = sp_clock_wall();
-    j->count = j->options->arguments ? j->options->arguments : j->manifest.count;
+    const size_t count = j->clips.count;
     if (!take_memory(j)) {
-        cli_complain("out of memory for %zu clips", j->count);
-        return CLI_INPUT;
-    }
-    name_clips(j);
-    if (!cli_names_make(&j->names, j->path, j->count)) {
-        cli_complain("out of memory for %zu clips", j->count);
+        cli_complain("out of memory for %zu clips", count);
         return CLI_INPUT;
     }
     if (!j->options->json) {
-        cli_print(sp_report_head(j->names.width));
+        cli_print(sp_report_head(j->clips.names.width));
     }
-    if (!cli_batch_run("certify", j->count, work, emit, j)) {
-        cli_complain("out of memory for %zu clips", j->count);
+    if (!cli_batch_run("certify", count, work, emit, j)) {
+        cli_complain("out of memory for %zu clips", count);
         return CLI_INPUT;
     }
     if (!j->options->json) {
@@ -215,10 +170,6 @@ static int certify_all(job *j) {
 static int with_system(job *j) {
     const cli_options *options = j->options;
     sp_error err = {0};
-    if (options->label >= 0 && (size_t)options->label >= j->source.model.net.classes) {
-        return cli_usage(&cli_certify, "--label %ld does not exist: the model knows 0 to %zu",
-                         options->label, j->source.model.net.classes - 1);
-    }
     if (sp_system_init(&err, &j->system, &j->source.model.net, j->source.front, options->method,
                        options->front_rule) != SP_OK) {
         cli_complain("%s with %s: %s", options->model,
@@ -235,29 +186,20 @@ static int check_usage(const cli_options *options) {
         return cli_usage(&cli_certify, "--budget is missing: how loud may the noise be? e.g. "
                                        "--budget -70dB");
     }
-    if (options->label >= 0 && options->manifest) {
-        return cli_usage(&cli_certify, "--label and --manifest exclude each other");
-    }
-    if (options->arguments == 0 && !options->manifest) {
-        return cli_usage(&cli_certify, "no clips: name at least one audio file, or a --manifest");
-    }
-    return -1;
+    return cli_clips_check(&cli_certify, options);
 }
 
 static void clear_job(job *j) {
-    for (size_t i = 0; j->item && i < j->count; i++) {
+    for (size_t i = 0; j->item && i < j->clips.count; i++) {
         free(j->item[i].verdict);
     }
     free(j->item);
     free(j->tally);
-    free(j->path);
-    cli_names_clear(&j->names);
-    sp_manifest_clear(&j->manifest);
+    cli_clips_clear(&j->clips);
 }
 
 static int run(const cli_options *options) {
     job j = {.options = options};
-    sp_error err = {0};
     int code = check_usage(options);
     if (code < 0) {
         code = cli_source_open(&j.source, &cli_certify, options);
@@ -265,13 +207,11 @@ static int run(const cli_options *options) {
     if (code >= 0) {
         return code;
     }
-    if (options->manifest && sp_manifest_read(&err, &j.manifest, options->manifest) != SP_OK) {
-        cli_complain_about(options->manifest, err.text);
-        code = CLI_INPUT;
-    } else {
+    code = cli_clips_open(&j.clips, &cli_certify, options, j.source.model.net.classes);
+    if (code < 0) {
         code = with_system(&j);
+        clear_job(&j);
     }
-    clear_job(&j);
     cli_source_clear(&j.source);
     return code;
 }

@@ -103,6 +103,25 @@ typedef struct cli_names {
 bool cli_names_make(cli_names *names, char *const *path, size_t count);
 void cli_names_clear(cli_names *names);
 
+/** cli_clips - the clips of the command line, or those of the manifest when none is named. */
+typedef struct cli_clips {
+    const cli_options *options; /* borrowed */
+    size_t count, classes;
+    char **path;       /* [count] as given; borrowed from the options or the manifest */
+    const char **file; /* [count] what is opened */
+    cli_names names;
+    sp_manifest manifest;
+} cli_clips;
+/** cli_clips_check - the usage errors that show before anything is read: -1, or the exit code. */
+int cli_clips_check(const cli_command *command, const cli_options *options);
+/** cli_clips_open - reads the manifest: -1, or the exit code after a message, with nothing to clear. */
+int cli_clips_open(cli_clips *clips, const cli_command *command, const cli_options *options,
+                   size_t classes);
+void cli_clips_clear(cli_clips *clips);
+/** cli_clips_read - clip i and its label (-1: the model's own answer). */
+SP_NODISCARD sp_status cli_clips_read(sp_error *err, sp_clip *clip, long *label,
+                                      const cli_clips *clips, size_t i, const sp_front *front);
+
 /** cli_batch_run - runs work(context, 0..count-1) in the pool and emit(context, i) in the order of i,
  *  each as soon as all before it are done, one at a time. A progress bar shows on a terminal.
  *  False: out of memory, nothing was run. */
