@@ -18,6 +18,14 @@ struct soundproof {
     sp_system system;
 };
 
+_Static_assert((int)SOUNDPROOF_CERTIFIED == (int)SP_VERDICT_CERTIFIED &&
+                   (int)SOUNDPROOF_BROKEN == (int)SP_VERDICT_BROKEN &&
+                   (int)SOUNDPROOF_UNKNOWN == (int)SP_VERDICT_UNKNOWN &&
+                   (int)SOUNDPROOF_MISCLASSIFIED == (int)SP_VERDICT_MISCLASSIFIED &&
+                   (int)SOUNDPROOF_TIMEOUT == (int)SP_VERDICT_TIMEOUT &&
+                   (int)SOUNDPROOF_ERROR == (int)SP_VERDICT_ERROR,
+               "outcomes and verdicts have one order");
+
 static _Thread_local sp_error last_error;
 
 const char *soundproof_version(void) {
@@ -94,7 +102,7 @@ int soundproof_sample_rate(const soundproof *system) {
 }
 
 const char *soundproof_outcome_name(soundproof_outcome outcome) {
-    return sp_verdict_name((sp_verdict_kind)outcome); // both lists have one order
+    return sp_verdict_name((sp_verdict_kind)outcome);
 }
 
 static int public_label(size_t label) {
