@@ -1,5 +1,5 @@
-// The CPU backend: matrix products by OpenBLAS on the calling thread, the rest in vector loops. A sum is
-// split over the lanes of a register, the same way for every row and any number of threads.
+// The CPU backend: matrix products by OpenBLAS on the calling thread, the rest in vector loops. A
+// sum is split over the lanes of a register, the same way for every row and any number of threads.
 #include <cblas.h>
 #include <math.h>
 #include <stdio.h>
@@ -18,13 +18,14 @@ const char *sp_gpu_name(void) {
     return name;
 }
 
-void sp_gpu_gemm(size_t m, size_t n, size_t k, const double *a, size_t lda, const double *b, size_t ldb,
-                 bool transposed, double beta, double *c, size_t ldc) {
+void sp_gpu_gemm(size_t m, size_t n, size_t k, const double *a, size_t lda, const double *b,
+                 size_t ldb, bool transposed, double beta, double *c, size_t ldc) {
     if (m == 0 || n == 0) {
         return;
     }
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, transposed ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1.0, a,
-                (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, transposed ? CblasTrans : CblasNoTrans, (blasint)m,
+                (blasint)n, (blasint)k, 1.0, a, (blasint)lda, b, (blasint)ldb, beta, c,
+                (blasint)ldc);
 }
 
 /* One row of sp_gpu_product_back; `add` is a constant at each call, so two loops are compiled. */
@@ -40,7 +41,8 @@ static inline void product_row(const double *SP_RESTRICT w, const sp_gpu_menu *p
 #pragma omp simd reduction(+ : sum, absolute)
     for (size_t j = 0; j < H; j++) {
         const double v = w[j];
-        const double a_lo = la[j], a_up = ua[j], b_lo = lb[j], b_up = ub[j], c_lo = lc[j], c_up = uc[j];
+        const double a_lo = la[j], a_up = ua[j], b_lo = lb[j], b_up = ub[j], c_lo = lc[j],
+                     c_up = uc[j];
         x[j] = v * (v >= 0.0 ? a_lo : a_up);
         const double vb = v * (v >= 0.0 ? b_lo : b_up);
         y[j] = add ? y[j] + vb : vb;
@@ -51,8 +53,9 @@ static inline void product_row(const double *SP_RESTRICT w, const sp_gpu_menu *p
     *mass += absolute;
 }
 
-void sp_gpu_product_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *planes, double *x,
-                         size_t ldx, double *y, size_t ldy, bool add, double *bias, double *mass) {
+void sp_gpu_product_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *planes,
+                         double *x, size_t ldx, double *y, size_t ldy, bool add, double *bias,
+                         double *mass) {
     for (size_t r = 0; r < rows; r++) {
         if (add) {
             product_row(w + r * ldw, planes, x + r * ldx, y + r * ldy, true, bias + r, mass + r);
@@ -62,7 +65,8 @@ void sp_gpu_product_back(size_t rows, const double *w, size_t ldw, const sp_gpu_
     }
 }
 
-/* One row of sp_gpu_line_back: the biases, and the coefficients by one of the two loops below it. */
+/* One row of sp_gpu_line_back: the biases, and the coefficients by one of the two loops below it.
+ * */
 static inline void line_row(const double *SP_RESTRICT w, const sp_gpu_menu *lines,
                             double *SP_RESTRICT bias, double *SP_RESTRICT mass) {
     const double *SP_RESTRICT lc = lines->c, *SP_RESTRICT uc = lines->c + lines->lower * lines->n;
@@ -100,8 +104,8 @@ static inline void line_slopes_split(const double *w, const sp_gpu_menu *lines, 
     }
 }
 
-void sp_gpu_line_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *lines, bool split,
-                      double *x, size_t ldx, double *bias, double *mass) {
+void sp_gpu_line_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *lines,
+                      bool split, double *x, size_t ldx, double *bias, double *mass) {
     for (size_t r = 0; r < rows; r++) {
         const double *wr = w + r * ldw; /* w[r,:] */
         line_row(wr, lines, bias + r, mass + r);

@@ -1,5 +1,5 @@
-// The CPU backend, relaxations chosen per row and unit out of a menu. Units are taken in blocks so that
-// every inner loop works on one kind of number and vectorises.
+// The CPU backend, relaxations chosen per row and unit out of a menu. Units are taken in blocks so
+// that every inner loop works on one kind of number and vectorises.
 #include <math.h>
 
 #include "gpu/backend.h"
@@ -15,10 +15,11 @@ typedef struct sp_picked {
     double a[BLOCK], b[BLOCK], c[BLOCK];
 } sp_picked;
 
-/* Sets the entries that bound the coefficients w from the right side and copies their planes. Loads one
- * by one: the gather instruction is many times slower on processors with mitigated sampling leaks. */
-static inline void pick(size_t count, const double *SP_RESTRICT w, const sp_gpu_menu *menu, size_t first,
-                        int *SP_RESTRICT chosen, sp_picked *SP_RESTRICT picked) {
+/* Sets the entries that bound the coefficients w from the right side and copies their planes.
+ * Loads one by one: the gather instruction is many times slower on processors with mitigated
+ * sampling leaks. */
+static inline void pick(size_t count, const double *SP_RESTRICT w, const sp_gpu_menu *menu,
+                        size_t first, int *SP_RESTRICT chosen, sp_picked *SP_RESTRICT picked) {
     const int lower = (int)menu->lower;
     const double *a = menu->a + first, *b = menu->b + first, *c = menu->c + first;
 #pragma omp simd
@@ -36,8 +37,9 @@ static inline void pick(size_t count, const double *SP_RESTRICT w, const sp_gpu_
     }
 }
 
-void sp_gpu_menu_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *menu, int *choice,
-                      double *x, size_t ldx, double *y, size_t ldy, bool add, double *bias, double *mass) {
+void sp_gpu_menu_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *menu,
+                      int *choice, double *x, size_t ldx, double *y, size_t ldy, bool add,
+                      double *bias, double *mass) {
     const size_t n = menu->n;
     sp_picked picked;
     for (size_t r = 0; r < rows; r++) {
@@ -46,7 +48,7 @@ void sp_gpu_menu_back(size_t rows, const double *w, size_t ldw, const sp_gpu_men
             const size_t count = block_at(first, n);
             const double *SP_RESTRICT v = w + r * ldw + first; /* w[r, first:] */
             const double *SP_RESTRICT unit_mass = menu->mass + first;
-            double *SP_RESTRICT xr = x + r * ldx + first;      /* x[r, first:] */
+            double *SP_RESTRICT xr = x + r * ldx + first; /* x[r, first:] */
             pick(count, v, menu, first, choice + r * n + first, &picked);
 #pragma omp simd reduction(+ : sum, absolute)
             for (size_t i = 0; i < count; i++) {
@@ -54,7 +56,7 @@ void sp_gpu_menu_back(size_t rows, const double *w, size_t ldw, const sp_gpu_men
                 sum += v[i] * picked.c[i];
                 absolute += fabs(v[i]) * unit_mass[i];
             }
-            double *SP_RESTRICT yr = y + r * ldy + first;      /* y[r, first:] */
+            double *SP_RESTRICT yr = y + r * ldy + first; /* y[r, first:] */
             for (size_t i = 0; menu->b != NULL && i < count; i++) {
                 const double vb = v[i] * picked.b[i];
                 yr[i] = add ? yr[i] + vb : vb;
@@ -91,8 +93,8 @@ static inline void clamp(size_t count, const float *SP_RESTRICT from, const doub
     }
 }
 
-/* best and entry where pair k of the menu, a lower and an upper plane, is better at (x, y); side is 1 for
- * units bounded from below, -1 from above. */
+/* best and entry where pair k of the menu, a lower and an upper plane, is better at (x, y); side
+ * is 1 for units bounded from below, -1 from above. */
 static inline void compare(size_t count, const float *SP_RESTRICT side, const float *SP_RESTRICT x,
                            const float *SP_RESTRICT y, const float *SP_RESTRICT below,
                            const float *SP_RESTRICT above, size_t ld, float k,
@@ -109,8 +111,8 @@ static inline void compare(size_t count, const float *SP_RESTRICT side, const fl
 }
 
 /* The best entry of each unit's side at the anchors of one row; entry k stands with lower + k. */
-static void choose_row(const sp_gpu_menu *menu, const float *ax, const float *ay, sp_gpu_range x_box,
-                       sp_gpu_range y_box, int *chosen) {
+static void choose_row(const sp_gpu_menu *menu, const float *ax, const float *ay,
+                       sp_gpu_range x_box, sp_gpu_range y_box, int *chosen) {
     const size_t n = menu->n, lower = menu->lower, upper = menu->entries - menu->lower;
     const size_t pairs = lower > upper ? lower : upper;
     float x[BLOCK], y[BLOCK] = {0.0F}, side[BLOCK], best[BLOCK], entry[BLOCK];
@@ -128,7 +130,8 @@ static void choose_row(const sp_gpu_menu *menu, const float *ax, const float *ay
         }
         for (size_t k = 0; k < pairs; k++) {
             const float *below = menu->rough + (k < lower ? k : lower - 1) * 3 * n + first;
-            const float *above = menu->rough + (lower + (k < upper ? k : upper - 1)) * 3 * n + first;
+            const float *above =
+                menu->rough + (lower + (k < upper ? k : upper - 1)) * 3 * n + first;
             compare(count, side, x, y, below, above, n, (float)k, best, entry);
         }
 #pragma omp simd
@@ -147,8 +150,8 @@ static inline void move_anchor(size_t n, const double *SP_RESTRICT x, sp_gpu_ran
 }
 
 void sp_gpu_menu_choose(size_t rows, const sp_gpu_menu *menu, const double *x, size_t ldx,
-                        sp_gpu_range x_box, const double *y, size_t ldy, sp_gpu_range y_box, bool first,
-                        double step, float *anchor, int *choice) {
+                        sp_gpu_range x_box, const double *y, size_t ldy, sp_gpu_range y_box,
+                        bool first, double step, float *anchor, int *choice) {
     const size_t n = menu->n;
     for (size_t r = 0; r < rows; r++) {
         float *ax = anchor + r * n, *ay = menu->b != NULL ? anchor + (rows + r) * n : NULL;

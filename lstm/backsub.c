@@ -1,10 +1,12 @@
-// Back-substitution of one tile of rows of linear objectives through layers and time down to the samples
-// (DeepPoly/CROWN order; seed 000, section 3; rounding: math/rounding.md).
+// Back-substitution of one tile of rows of linear objectives through layers and time down to the
+// samples (DeepPoly/CROWN order; seed 000, section 3; rounding: math/rounding.md).
 //
-// Invariant of a row at every point of the walk, for every perturbation d of the set, in real arithmetic:
+// Invariant of a row at every point of the walk, for every perturbation d of the set, in real
+// arithmetic:
 //   objective >= sum_v coefficient_v * v(d) + bias - gamma_chain * mass.
-// Each kernel treats the coefficients that it is given as exact and adds to `mass` the sum of absolute
-// values, over the boxes, of the terms that it rounds; no term meets more than `chain` roundings.
+// Each kernel treats the coefficients that it is given as exact and adds to `mass` the sum of
+// absolute values, over the boxes, of the terms that it rounds; no term meets more than `chain`
+// roundings.
 #include <string.h>
 
 #include "lstm/impl.h"
@@ -16,8 +18,8 @@ static double *next_cross(sp_walk *walk) {
     return walk->ws->cross[walk->turn];
 }
 
-static void multiply(sp_walk *walk, size_t n, size_t k, const double *a, size_t lda, const double *b,
-                     size_t ldb, double beta, double *c, size_t ldc) {
+static void multiply(sp_walk *walk, size_t n, size_t k, const double *a, size_t lda,
+                     const double *b, size_t ldb, double beta, double *c, size_t ldc) {
     sp_gpu_gemm(walk->rows, n, k, a, lda, b, ldb, false, beta, c, ldc);
     walk->ws->flops += 2.0 * (double)walk->rows * (double)n * (double)k;
 }
@@ -28,7 +30,8 @@ static sp_rows affine_back(sp_walk *walk, size_t l, size_t t, sp_rows in) {
     double *out = next_cross(walk);
     sp_gpu_affine_bias(walk->rows, layer->out, in.w, in.ld, layer->bias,
                        sp_state_at(walk->bounds, t, l)->omega, ws->bias, ws->mass);
-    multiply(walk, layer->in, layer->out, in.w, in.ld, layer->weight, layer->in, 0.0, out, layer->in);
+    multiply(walk, layer->in, layer->out, in.w, in.ld, layer->weight, layer->in, 0.0, out,
+             layer->in);
     return (sp_rows){out, layer->in};
 }
 
@@ -41,8 +44,8 @@ static sp_rows relu_back(sp_walk *walk, size_t l, size_t t, sp_rows in) {
     const sp_gpu_menu *lines = &sp_state_at(walk->bounds, t, l)->lines;
     double *out = next_cross(walk);
     if (walk->choosing) {
-        sp_gpu_menu_back(walk->rows, in.w, in.ld, lines, choices_at(walk, l, t)->entry[0], out, lines->n,
-                         NULL, 0, false, ws->bias, ws->mass);
+        sp_gpu_menu_back(walk->rows, in.w, in.ld, lines, choices_at(walk, l, t)->entry[0], out,
+                         lines->n, NULL, 0, false, ws->bias, ws->mass);
     } else {
         sp_gpu_line_back(walk->rows, in.w, in.ld, lines, false, out, lines->n, ws->bias, ws->mass);
     }
@@ -63,14 +66,16 @@ static sp_rows hidden_rows(sp_walk *walk, size_t H, sp_rows above, sp_rows later
     return (sp_rows){sum, H};
 }
 
-static void product_back(sp_walk *walk, size_t l, size_t t, size_t product, const sp_gpu_menu *planes,
-                         sp_rows in, double *x, size_t ldx, double *y, size_t ldy, bool add) {
+static void product_back(sp_walk *walk, size_t l, size_t t, size_t product,
+                         const sp_gpu_menu *planes, sp_rows in, double *x, size_t ldx, double *y,
+                         size_t ldy, bool add) {
     sp_workspace *ws = walk->ws;
     if (walk->choosing) {
-        sp_gpu_menu_back(walk->rows, in.w, in.ld, planes, choices_at(walk, l, t)->entry[product], x, ldx, y,
-                         ldy, add, ws->bias, ws->mass);
+        sp_gpu_menu_back(walk->rows, in.w, in.ld, planes, choices_at(walk, l, t)->entry[product], x,
+                         ldx, y, ldy, add, ws->bias, ws->mass);
     } else {
-        sp_gpu_product_back(walk->rows, in.w, in.ld, planes, x, ldx, y, ldy, add, ws->bias, ws->mass);
+        sp_gpu_product_back(walk->rows, in.w, in.ld, planes, x, ldx, y, ldy, add, ws->bias,
+                            ws->mass);
     }
 }
 
@@ -89,9 +94,11 @@ static void cell_back(sp_walk *walk, size_t l, size_t t, sp_rows cell) {
     sp_workspace *ws = walk->ws;
     const sp_state *state = sp_state_at(walk->bounds, t, l);
     const size_t H = walk->bounds->net->layer[l].out;
-    product_back(walk, l, t, 0, &state->ig, cell, ws->gates, 4 * H, ws->gates + 2 * H, 4 * H, false);
+    product_back(walk, l, t, 0, &state->ig, cell, ws->gates, 4 * H, ws->gates + 2 * H, 4 * H,
+                 false);
     if (t > 0) {
-        product_back(walk, l, t, 1, &state->fc, cell, ws->gates + H, 4 * H, ws->pending_c[l], H, false);
+        product_back(walk, l, t, 1, &state->fc, cell, ws->gates + H, 4 * H, ws->pending_c[l], H,
+                     false);
     } else {
         set_block(ws->gates + H, walk->rows, H, 4 * H, none);
     }
@@ -104,21 +111,21 @@ static void output_back(sp_walk *walk, size_t l, size_t t, sp_rows hidden, bool 
     if (later) {
         memcpy(ws->c, ws->pending_c[l], walk->rows * H * sizeof(double));
     }
-    product_back(walk, l, t, 2, &sp_state_at(walk->bounds, t, l)->oc, hidden, ws->gates + 3 * H, 4 * H,
-                 ws->c, H, later);
+    product_back(walk, l, t, 2, &sp_state_at(walk->bounds, t, l)->oc, hidden, ws->gates + 3 * H,
+                 4 * H, ws->c, H, later);
     cell_back(walk, l, t, (sp_rows){ws->c, H});
 }
 
-/* From coefficients on the pre-activations to those on the layer's input and, for t > 0, on h_{t-1};
- * both stay in ws->pending[l] until step t-1. */
+/* From coefficients on the pre-activations to those on the layer's input and, for t > 0, on
+ * h_{t-1}; both stay in ws->pending[l] until step t-1. */
 static sp_rows gates_back(sp_walk *walk, size_t l, size_t t, sp_rows gates) {
     sp_workspace *ws = walk->ws;
     const sp_layer *layer = &walk->bounds->net->layer[l];
     const size_t K = 4 * layer->out, width = layer->in + layer->out;
     sp_gpu_affine_bias(walk->rows, K, gates.w, gates.ld, layer->bias,
                        sp_state_at(walk->bounds, t, l)->omega, ws->bias, ws->mass);
-    multiply(walk, t > 0 ? width : layer->in, K, gates.w, gates.ld, walk->bounds->weights[l], width, 0.0,
-             ws->pending[l], width);
+    multiply(walk, t > 0 ? width : layer->in, K, gates.w, gates.ld, walk->bounds->weights[l], width,
+             0.0, ws->pending[l], width);
     return (sp_rows){ws->pending[l], width};
 }
 
@@ -130,7 +137,8 @@ static sp_rows lstm_start(sp_walk *walk, size_t l, size_t t) {
         set_block(ws->pending_c[l], walk->rows, H, H, start->before);
         return gates_back(walk, l, t, start->gates);
     }
-    const sp_rows gate_o = {start->gates.w != NULL ? start->gates.w + 3 * H : NULL, start->gates.ld};
+    const sp_rows gate_o = {start->gates.w != NULL ? start->gates.w + 3 * H : NULL,
+                            start->gates.ld};
     set_block(ws->gates + 3 * H, walk->rows, H, 4 * H, gate_o);
     cell_back(walk, l, t, start->cell);
     return gates_back(walk, l, t, (sp_rows){ws->gates, 4 * H});
@@ -172,7 +180,8 @@ static void shift_window(sp_walk *walk, size_t keep) {
     }
 }
 
-/* Coefficients on the features of step t to those on its linear forms; returns how many there are. */
+/* Coefficients on the features of step t to those on its linear forms; returns how many there are.
+ * */
 static size_t forms_back(sp_walk *walk, size_t t, sp_rows in) {
     const sp_front_bound *front = walk->bounds->front;
     sp_workspace *ws = walk->ws;
@@ -188,11 +197,12 @@ static size_t forms_back(sp_walk *walk, size_t t, sp_rows in) {
         return front->forms;
     }
     double *squares = ws->form;
-    sp_gpu_line_back(walk->rows, in.w, in.ld, line, false, ws->energy, front->bands, ws->bias, ws->mass);
+    sp_gpu_line_back(walk->rows, in.w, in.ld, line, false, ws->energy, front->bands, ws->bias,
+                     ws->mass);
     sp_gpu_affine_bias(walk->rows, front->bands, ws->energy, front->bands, front->mel_bias,
                        walk->bounds->energy_omega + t * front->bands, ws->bias, ws->mass);
-    multiply(walk, front->bins, front->bands, ws->energy, front->bands, front->mel, front->bins, 0.0,
-             squares, front->bins);
+    multiply(walk, front->bins, front->bands, ws->energy, front->bands, front->mel, front->bins,
+             0.0, squares, front->bins);
     sp_gpu_line_back(walk->rows, squares, front->bins, &walk->bounds->square[t], false, squares,
                      front->bins, ws->bias, ws->mass);
     return front->bins;
@@ -213,8 +223,8 @@ static void features_back(sp_walk *walk, size_t t, sp_rows in, bool last) {
     if (carried) {
         shift_window(walk, keep);
     }
-    multiply(walk, front->frame, forms, walk->ws->form, forms, matrix, front->frame, carried ? 1.0 : 0.0,
-             walk->ws->sample, front->frame);
+    multiply(walk, front->frame, forms, walk->ws->form, forms, matrix, front->frame,
+             carried ? 1.0 : 0.0, walk->ws->sample, front->frame);
     concretise(walk, t, last ? 0 : keep, front->frame);
 }
 

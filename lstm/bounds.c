@@ -44,16 +44,17 @@ static void fill_form_lines(sp_bounds *bounds, size_t t) {
     }
 }
 
-/* Lines of the features over the energies, lines of the squares over the bins, and |mel| squares + floor. */
+/* Lines of the features over the energies, lines of the squares over the bins, and |mel| squares +
+ * floor. */
 static void fill_bin_lines(sp_bounds *bounds, size_t t) {
     const sp_front_bound *front = bounds->front;
     const size_t K = front->bins;
     for (size_t k = 0; k < K; k++) {
         const size_t i = t * K + k;
-        sp_menu_line(&bounds->square[t], 0, k, (sp_line){front->square_lo_w[i], front->square_lo_c[i]},
-                     front->bin_max[i]);
-        sp_menu_line(&bounds->square[t], 1, k, (sp_line){front->square_up_w[i], front->square_up_c[i]},
-                     front->bin_max[i]);
+        sp_menu_line(&bounds->square[t], 0, k,
+                     (sp_line){front->square_lo_w[i], front->square_lo_c[i]}, front->bin_max[i]);
+        sp_menu_line(&bounds->square[t], 1, k,
+                     (sp_line){front->square_up_w[i], front->square_up_c[i]}, front->bin_max[i]);
     }
     for (size_t m = 0; m < front->bands; m++) {
         const size_t i = t * front->bands + m;
@@ -79,8 +80,9 @@ static void fill_lines(sp_bounds *bounds) {
     }
 }
 
-/* Every product of matrices sums at most `width` terms, every kernel adds its sum of at most `width` terms
- * to a running bias of `kernels` terms, samples are summed over the padded clip; a coefficient meets a
+/* Every product of matrices sums at most `width` terms, every kernel adds its sum of at most
+ * `width` terms to a running bias of `kernels` terms, samples are summed over the padded clip; a
+ * coefficient meets a
  * few more roundings on its way. Doubled: the masses are themselves computed. */
 static double chain_of(const sp_bounds *bounds) {
     const sp_net *net = bounds->net;
@@ -126,7 +128,8 @@ void sp_menu_plane(sp_gpu_menu *menu, size_t e, size_t j, sp_plane plane, double
     menu->a[at] = plane.a;
     menu->b[at] = plane.b;
     menu->c[at] = plane.c;
-    menu->mass[j] = raise_mass(menu->mass[j], e, fabs(plane.a) * x + fabs(plane.b) * y + fabs(plane.c));
+    menu->mass[j] =
+        raise_mass(menu->mass[j], e, fabs(plane.a) * x + fabs(plane.b) * y + fabs(plane.c));
 }
 
 /* ---- the order of work ---- */
@@ -155,7 +158,8 @@ static sp_status bound_cells(sp_error *err, sp_bounds *bounds) {
         const size_t layers = t + 1 == steps ? net->layers : net->readout;
         for (size_t l = 0; l < layers; l++) {
             if (sp_clock_passed(bounds->options.deadline)) {
-                return sp_fail(err, SP_E_TIMEOUT, "time limit reached at frame %zu of %zu", t + 1, steps);
+                return sp_fail(err, SP_E_TIMEOUT, "time limit reached at frame %zu of %zu", t + 1,
+                               steps);
             }
             if (net->layer[l].kind == SP_LAYER_LSTM) {
                 SP_TRY(sp_lstm_bound(err, bounds, t, l));
@@ -169,8 +173,8 @@ static sp_status bound_cells(sp_error *err, sp_bounds *bounds) {
     return SP_OK;
 }
 
-sp_status sp_bounds_create(sp_error *err, sp_bounds **out, const sp_net *net, const sp_front_bound *front,
-                           const sp_bounds_options *options) {
+sp_status sp_bounds_create(sp_error *err, sp_bounds **out, const sp_net *net,
+                           const sp_front_bound *front, const sp_bounds_options *options) {
     *out = NULL;
     SP_TRY(check(err, net, front));
     sp_bounds *bounds = calloc(1, sizeof *bounds);
@@ -218,8 +222,8 @@ static double interval_row(const sp_bounds *bounds, const double *weight) {
     const sp_state *top = sp_state_at(bounds, bounds->front->frames - 1, net->layers - 1);
     const double zero = 0.0;
     double lo, hi, omega;
-    sp_affine_interval(1, net->classes, weight, top->out_lo, top->out_hi, 0, NULL, NULL, NULL, &zero, &lo,
-                       &hi, &omega);
+    sp_affine_interval(1, net->classes, weight, top->out_lo, top->out_hi, 0, NULL, NULL, NULL,
+                       &zero, &lo, &hi, &omega);
     return lo;
 }
 
@@ -241,8 +245,12 @@ sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double
         }
     }
     if (sp_rule_is_linear(bounds->options.planes)) {
-        const sp_start start = {bounds->front->frames - 1, bounds->net->layers - 1, {weight, classes},
-                                {NULL, 0}, {NULL, 0}, {NULL, 0}};
+        const sp_start start = {bounds->front->frames - 1,
+                                bounds->net->layers - 1,
+                                {weight, classes},
+                                {NULL, 0},
+                                {NULL, 0},
+                                {NULL, 0}};
         sp_lower_rows(bounds, lower, error, &start, rows, bounds->options.row_iterations,
                       bounds->options.stop_positive);
     }
@@ -255,8 +263,8 @@ sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double
     return SP_OK;
 }
 
-sp_status sp_bounds_gradient(sp_error *err, sp_bounds *bounds, double *gradient, const double *weight,
-                             size_t rows) {
+sp_status sp_bounds_gradient(sp_error *err, sp_bounds *bounds, double *gradient,
+                             const double *weight, size_t rows) {
     const sp_front_bound *front = bounds->front;
     const size_t classes = bounds->net->classes;
     if (bounds->options.planes != SP_PLANES_TANGENT || !front->joint || front->forms == 0) {
@@ -264,10 +272,15 @@ sp_status sp_bounds_gradient(sp_error *err, sp_bounds *bounds, double *gradient,
     }
     memset(gradient, 0, rows * front->padded * sizeof *gradient);
     for (size_t row = 0; row < rows; row += SP_TILE) {
-        const sp_start start = {front->frames - 1, bounds->net->layers - 1,
-                                {weight + row * classes, classes}, {NULL, 0}, {NULL, 0}, {NULL, 0}};
+        const sp_start start = {front->frames - 1,
+                                bounds->net->layers - 1,
+                                {weight + row * classes, classes},
+                                {NULL, 0},
+                                {NULL, 0},
+                                {NULL, 0}};
         const size_t count = rows - row < SP_TILE ? rows - row : SP_TILE;
-        sp_walk walk = {bounds, bounds->work, &start, count, false, 0, gradient + row * front->padded};
+        sp_walk walk = {
+            bounds, bounds->work, &start, count, false, 0, gradient + row * front->padded};
         sp_walk_back(&walk);
     }
     return SP_OK;

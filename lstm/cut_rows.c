@@ -1,4 +1,5 @@
-// Cuts of the boxes of products: bounds on p x + q y and p x - q y by back-substitution (math/planes.md 8).
+// Cuts of the boxes of products: bounds on p x + q y and p x - q y by back-substitution
+// (math/planes.md 8).
 #include <math.h>
 #include <string.h>
 
@@ -20,7 +21,8 @@ static double inverse_half(sp_iv x) {
     return half > 0x1p-500 && half < 0x1p500 ? 1.0 / half : 1.0;
 }
 
-static void fill_rows(sp_bounds *bounds, size_t row, size_t H, const sp_arguments *at, sp_cut *cut) {
+static void fill_rows(sp_bounds *bounds, size_t row, size_t H, const sp_arguments *at,
+                      sp_cut *cut) {
     cut->p = inverse_half(at->x);
     cut->q = inverse_half(at->y);
     for (size_t k = 0; k < ROWS_PER_CUT; k++) {
@@ -73,7 +75,8 @@ static sp_arguments arguments(const sp_bounds *bounds, size_t t, size_t layer, s
         const sp_state *before = sp_state_at(bounds, t - 1, layer);
         return (sp_arguments){gate(state, H + j), cell(before, j), H + j, 0, bounds->cut_cell, j};
     }
-    return (sp_arguments){gate(state, 3 * H + j), cell(state, j), 3 * H + j, 0, bounds->cut_cell, j};
+    return (sp_arguments){
+        gate(state, 3 * H + j), cell(state, j), 3 * H + j, 0, bounds->cut_cell, j};
 }
 
 void sp_cut_rows(sp_bounds *bounds, size_t t, size_t layer, bool output) {
@@ -81,13 +84,15 @@ void sp_cut_rows(sp_bounds *bounds, size_t t, size_t layer, bool output) {
     sp_state *state = sp_state_at(bounds, t, layer);
     const size_t first = output ? 2 : 0, end = output ? 3 : t > 0 ? 2 : 1;
     const size_t rows = (end - first) * H * ROWS_PER_CUT;
-    const sp_rows gates = {bounds->cut_gates, 4 * H}, cells = {bounds->cut_cell, H}, none = {NULL, 0};
+    const sp_rows gates = {bounds->cut_gates, 4 * H}, cells = {bounds->cut_cell, H},
+                  none = {NULL, 0};
     for (size_t i = 0; i < (end - first) * H; i++) {
         const sp_arguments at = arguments(bounds, t, layer, first + i / H, i % H);
         fill_rows(bounds, i * ROWS_PER_CUT, H, &at, state->cut[first + i / H] + i % H);
     }
     const sp_start start = {t, layer, none, gates, output ? cells : none, output ? none : cells};
-    sp_lower_rows(bounds, bounds->cut_lower, NULL, &start, rows, bounds->options.box_iterations, false);
+    sp_lower_rows(bounds, bounds->cut_lower, NULL, &start, rows, bounds->options.box_iterations,
+                  false);
     for (size_t i = 0; i < (end - first) * H; i++) {
         const sp_arguments at = arguments(bounds, t, layer, first + i / H, i % H);
         read_rows(bounds, i * ROWS_PER_CUT, &at, state->cut[first + i / H] + i % H);

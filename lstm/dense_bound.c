@@ -26,8 +26,8 @@ void sp_affine_bound(sp_bounds *bounds, size_t t, size_t layer) {
     sp_state *state = sp_state_at(bounds, t, layer);
     const double *lo, *hi;
     sp_input_box(bounds, t, layer, &lo, &hi);
-    sp_affine_interval(at->out, at->in, at->weight, lo, hi, 0, NULL, NULL, NULL, at->bias, state->out_lo,
-                       state->out_hi, state->omega);
+    sp_affine_interval(at->out, at->in, at->weight, lo, hi, 0, NULL, NULL, NULL, at->bias,
+                       state->out_lo, state->out_hi, state->omega);
     if (bounds->options.planes == SP_PLANES_TANGENT) {
         sp_collapse(at->out, state->out_lo, state->out_hi);
     }

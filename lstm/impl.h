@@ -1,4 +1,5 @@
-/* Private to lstm/: what has been proved about each layer at each step, and back-substitution over it. */
+/* Private to lstm/: what has been proved about each layer at each step, and back-substitution over
+ * it. */
 #ifndef SP_LSTM_IMPL_H
 #define SP_LSTM_IMPL_H
 
@@ -15,10 +16,11 @@ enum { SP_MENU_ANCHORS = 5, SP_MENU_PLANES = SP_MENU_ANCHORS + 1 };
 
 /** sp_state - bounds of one layer at one step. Arrays live in the arena of the bounds. */
 typedef struct sp_state {
-    double *in_lo, *in_hi;     /* ReLU: input [out]; LSTM: gate pre-activations [4 out]; affine: NULL */
+    double *in_lo, *in_hi; /* ReLU: input [out]; LSTM: gate pre-activations [4 out]; affine: NULL */
     double *out_lo, *out_hi;   /* [out] */
     double *cell_lo, *cell_hi; /* LSTM: c_t [out] */
-    double *omega; /* affine [out], LSTM [4 out]: |W| |x| + |R| |h| + |b|, rounded up: the scale of the
+    double
+        *omega; /* affine [out], LSTM [4 out]: |W| |x| + |R| |h| + |b|, rounded up: the scale of the
                       rounding errors of a product with these weights (math/rounding.md) */
     sp_gpu_menu lines;      /* ReLU */
     sp_gpu_menu ig, fc, oc; /* LSTM: sigma(i) tanh(g), sigma(f) c_{t-1}, sigma(o) tanh(c) */
@@ -27,56 +29,59 @@ typedef struct sp_state {
 
 /** sp_choices - the relaxations that the rows of a tile chose in one layer at one step. */
 typedef struct sp_choices {
-    int *entry[3]; /* ReLU: [0] [TILE, out]; LSTM: ig, fc, oc [TILE, out] */
-    float *anchor[3];        /* ReLU: [0] [TILE, out]; LSTM: [2, TILE, out] */
+    int *entry[3];    /* ReLU: [0] [TILE, out]; LSTM: ig, fc, oc [TILE, out] */
+    float *anchor[3]; /* ReLU: [0] [TILE, out]; LSTM: [2, TILE, out] */
 } sp_choices;
 
 /** sp_workspace - the buffers of one tile of rows; nothing is allocated while walking. */
 typedef struct sp_workspace {
-    double *gates;      /* [TILE, 4 Hmax] coefficients on pre-activations, or their values */
-    double *h;          /* [TILE, Hmax] coefficients on h_t */
-    double *c;          /* [TILE, Hmax] coefficients on c_t */
-    double **pending;   /* per LSTM layer [TILE, in + out]: coefficients on its input at t and on its
+    double *gates;    /* [TILE, 4 Hmax] coefficients on pre-activations, or their values */
+    double *h;        /* [TILE, Hmax] coefficients on h_t */
+    double *c;        /* [TILE, Hmax] coefficients on c_t */
+    double **pending; /* per LSTM layer [TILE, in + out]: coefficients on its input at t and on its
                            h_{t-1}; going forward the values of x_t and h_{t-1} */
     double **pending_c; /* per LSTM layer [TILE, out]: the same for c_{t-1} */
     double *cross[2];   /* [TILE, Wmax] handed on by layers without state, in turn */
     double *energy;     /* [TILE, bands] coefficients on the energies, with bins */
-    double *form;       /* [TILE, forms] coefficients on the linear forms of a frame, or their values */
-    double *sample;     /* [TILE, frame] coefficients on the samples of the frame at hand, or samples */
+    double *form;   /* [TILE, forms] coefficients on the linear forms of a frame, or their values */
+    double *sample; /* [TILE, frame] coefficients on the samples of the frame at hand, or samples */
     double *bias, *mass, *support; /* [TILE] */
-    double flops;       /* of the matrix products done here */
+    double flops;                  /* of the matrix products done here */
     // only where rows choose their relaxations:
-    sp_choices *choices;      /* [T, layers] */
-    int **feature;  /* [T] [TILE, bands]: entry of each feature's line */
-    unsigned char *sign;      /* [TILE, sp_sign_width]: whether the coefficient on a sample is >= 0 */
+    sp_choices *choices; /* [T, layers] */
+    int **feature;       /* [T] [TILE, bands]: entry of each feature's line */
+    unsigned char *sign; /* [TILE, sp_sign_width]: whether the coefficient on a sample is >= 0 */
 } sp_workspace;
 
 struct sp_bounds {
     const sp_net *net;           /* borrowed */
     const sp_front_bound *front; /* borrowed */
     sp_bounds_options options;
-    sp_arena arena;      /* owned: all arrays below */
-    double **weights;    /* [layers] LSTM: [4 out, in + out] = [W | R]; else NULL */
-    sp_gpu_menu *line;   /* [T] of the features: over linear forms, or over energies where there are bins */
-    sp_gpu_menu *square; /* [T] of the bins' squares; NULL without bins */
-    double *energy_omega;/* [T, M] |mel| squares + floor */
-    sp_state *state;     /* [T, layers]; layers behind the readout at t = T-1 only */
-    sp_workspace *work;  /* [slots] */
+    sp_arena arena;   /* owned: all arrays below */
+    double **weights; /* [layers] LSTM: [4 out, in + out] = [W | R]; else NULL */
+    sp_gpu_menu
+        *line; /* [T] of the features: over linear forms, or over energies where there are bins */
+    sp_gpu_menu *square;  /* [T] of the bins' squares; NULL without bins */
+    double *energy_omega; /* [T, M] |mel| squares + floor */
+    sp_state *state;      /* [T, layers]; layers behind the readout at t = T-1 only */
+    sp_workspace *work;   /* [slots] */
     size_t slots;
-    double *unit;        /* [2 n, n], n = widest box: rows e_0, -e_0, e_1, -e_1, ...: the rows of a box */
-    size_t unit_width;   /* n */
-    double *box_lower;   /* [2 n] their lower bounds */
-    double *cut_gates, *cut_cell; /* [8 H, 4 H], [8 H, H], H = widest LSTM: rows of the cuts, if boxes are cut */
-    double *cut_lower;   /* [8 H] their lower bounds */
+    double *unit; /* [2 n, n], n = widest box: rows e_0, -e_0, e_1, -e_1, ...: the rows of a box */
+    size_t unit_width; /* n */
+    double *box_lower; /* [2 n] their lower bounds */
+    double *cut_gates,
+        *cut_cell; /* [8 H, 4 H], [8 H, H], H = widest LSTM: rows of the cuts, if boxes are cut */
+    double *cut_lower;      /* [8 H] their lower bounds */
     sp_status *task_status; /* [n] */
-    double chain;        /* number of roundings that any one term of a bound can meet */
+    double chain;           /* number of roundings that any one term of a bound can meet */
 };
 
 static inline sp_state *sp_state_at(const sp_bounds *bounds, size_t t, size_t layer) {
     return bounds->state + t * bounds->net->layers + layer;
 }
 
-/** sp_sign_at - where the samples of frame t start in a row of signs; sp_sign_width - a row's length. */
+/** sp_sign_at - where the samples of frame t start in a row of signs; sp_sign_width - a row's
+ *  length. */
 static inline size_t sp_sign_at(const sp_front_bound *front, size_t t) {
     return t * (front->joint ? front->step : front->frame);
 }
@@ -92,8 +97,8 @@ static inline bool sp_rule_is_linear(sp_plane_rule rule) {
 /** sp_highest_lstm - the highest LSTM layer below `end`; SP_NO_LAYER when there is none. */
 size_t sp_highest_lstm(const sp_net *net, size_t end);
 
-/** sp_bounds_plan - lays out every array of the bounds; two calls: the first with an empty arena only
- *  counts and returns the bytes. */
+/** sp_bounds_plan - lays out every array of the bounds; two calls: the first with an empty arena
+ *  only counts and returns the bytes. */
 size_t sp_bounds_plan(sp_bounds *bounds, bool counting);
 
 /* ---- rows ---- */
@@ -109,7 +114,7 @@ typedef struct sp_start {
     size_t t, layer;
     sp_rows output; /* on the output of `layer` [., out]; SP_NO_LAYER: on the features */
     sp_rows gates;  /* on the pre-activations of LSTM `layer` [., 4 out] */
-    sp_rows cell;   /* on c_t of LSTM `layer` [., out]; with `gates`, only the output gate is read there */
+    sp_rows cell; /* on c_t of LSTM `layer` [., out]; with `gates`, only the output gate of those */
     sp_rows before; /* on c_{t-1} of LSTM `layer` [., out], beside `gates` alone */
 } sp_start;
 
@@ -119,54 +124,58 @@ typedef struct sp_walk {
     sp_workspace *ws;
     const sp_start *start; /* already moved to the first row of the tile */
     size_t rows;
-    bool choosing; /* rows use and record the entries in ws->choices */
-    int turn;      /* which cross buffer is written next */
+    bool choosing;    /* rows use and record the entries in ws->choices */
+    int turn;         /* which cross buffer is written next */
     double *gradient; /* NULL, or [rows, padded]: receives the coefficients on the samples */
 } sp_walk;
 
 /** sp_walk_back - fills ws->bias, mass and support of the tile (backsub.c). */
 void sp_walk_back(sp_walk *walk);
 
-/** sp_walk_worst - after a walk back with `choosing`: runs the perturbation that attains each row's bound
- *  forward through the chosen relaxations and chooses the entries anew at the damped values that the
+/** sp_walk_worst - after a walk back with `choosing`: runs the perturbation that attains each row's
+ *  bound forward through the chosen relaxations and chooses the entries anew at the damped values
+ *  that the
  *  products take there (worst_case.c). iteration counts from 0. */
 void sp_walk_worst(sp_walk *walk, size_t iteration);
 
 /** sp_lower_rows - lower bounds of rows of linear objectives by back-substitution to the samples.
  *  O lower [rows]; error [rows] or NULL: the rounding term subtracted in it
- *  iterations > 0: every row chooses its relaxations, best bound kept. stop_positive: a tile ends when all
- *  its bounds are positive. Deterministic for any number of threads. */
-void sp_lower_rows(sp_bounds *bounds, double *lower, double *error, const sp_start *start, size_t rows,
-                   size_t iterations, bool stop_positive);
+ *  iterations > 0: every row chooses its relaxations, best bound kept. stop_positive: a tile ends
+ *  when all its bounds are positive. Deterministic for any number of threads. */
+void sp_lower_rows(sp_bounds *bounds, double *lower, double *error, const sp_start *start,
+                   size_t rows, size_t iterations, bool stop_positive);
 
 /** sp_box_rows - lower and upper bounds of the n variables that `start` names (its pointers are not
- *  read, only which is not NULL counts), met with their intervals [lo, hi]; the result may overwrite them. */
+ *  read, only which is not NULL counts), met with their intervals [lo, hi]; the result may
+ *  overwrite them. */
 typedef enum { SP_BOX_OUTPUT, SP_BOX_GATES, SP_BOX_CELL } sp_box_kind;
 void sp_box_rows(sp_bounds *bounds, sp_box_kind kind, size_t t, size_t layer, size_t n,
                  const double *lo, const double *hi, double *box_lo, double *box_hi);
 
-/** sp_cut_rows - cuts the boxes of products of LSTM `layer` at step t: bounds of p x + q y and p x - q y,
- *  p and q the inverse half sides, met with what the box says. output false: ig and (t > 0) fc; true: oc.
+/** sp_cut_rows - cuts the boxes of products of LSTM `layer` at step t: bounds of p x + q y and p x
+ *  - q y, p and q the inverse half sides, met with what the box says. output false: ig and (t > 0)
+ *  fc; true: oc.
  *  The boxes of all arguments must stand in the state. */
 void sp_cut_rows(sp_bounds *bounds, size_t t, size_t layer, bool output);
 
 /* ---- one layer at one step, forward ---- */
 
-/** sp_affine_interval - the interval image lo, hi [out] of W x + R h + b for x in [x_lo, x_hi] and h in
- *  [h_lo, h_hi], rounded outward, and omega [out] = |W| |x| + |R| |h| + |b| rounded up.
+/** sp_affine_interval - the interval image lo, hi [out] of W x + R h + b for x in [x_lo, x_hi] and
+ *  h in [h_lo, h_hi], rounded outward, and omega [out] = |W| |x| + |R| |h| + |b| rounded up.
  *  recurrent may be NULL: then there is no h. */
 void sp_affine_interval(size_t out, size_t in, const double *weight, const double *x_lo,
-                        const double *x_hi, size_t hidden, const double *recurrent, const double *h_lo,
-                        const double *h_hi, const double *bias, double *lo, double *hi, double *omega);
+                        const double *x_hi, size_t hidden, const double *recurrent,
+                        const double *h_lo, const double *h_hi, const double *bias, double *lo,
+                        double *hi, double *omega);
 
-/** sp_lstm_bound, sp_relu_bound, sp_affine_bound - fill the state of one layer at step t: boxes of its
- *  inputs by intervals and back-substitution, its relaxation, the box of its output. */
+/** sp_lstm_bound, sp_relu_bound, sp_affine_bound - fill the state of one layer at step t: boxes of
+ *  its inputs by intervals and back-substitution, its relaxation, the box of its output. */
 sp_status sp_lstm_bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer);
 void sp_relu_bound(sp_bounds *bounds, size_t t, size_t layer);
 void sp_affine_bound(sp_bounds *bounds, size_t t, size_t layer);
 
-/** sp_menu_line / sp_menu_plane - store entry e of unit j; x and y are magnitudes of the arguments on the
- *  domain. Entry 0 resets the mass, the others raise it. */
+/** sp_menu_line / sp_menu_plane - store entry e of unit j; x and y are magnitudes of the arguments
+ *  on the domain. Entry 0 resets the mass, the others raise it. */
 void sp_menu_line(sp_gpu_menu *menu, size_t e, size_t j, sp_line line, double x);
 void sp_menu_plane(sp_gpu_menu *menu, size_t e, size_t j, sp_plane plane, double x, double y);
 

@@ -7,7 +7,8 @@ typedef struct sp_sums {
     double lo, hi, absolute;
 } sp_sums;
 
-static void accumulate(sp_sums *sums, size_t n, const double *w, const double *x_lo, const double *x_hi) {
+static void accumulate(sp_sums *sums, size_t n, const double *w, const double *x_lo,
+                       const double *x_hi) {
     double lo = 0.0, hi = 0.0, absolute = 0.0;
 #pragma omp simd reduction(+ : lo, hi, absolute)
     for (size_t j = 0; j < n; j++) {
@@ -23,8 +24,9 @@ static void accumulate(sp_sums *sums, size_t n, const double *w, const double *x
 }
 
 void sp_affine_interval(size_t out, size_t in, const double *weight, const double *x_lo,
-                        const double *x_hi, size_t hidden, const double *recurrent, const double *h_lo,
-                        const double *h_hi, const double *bias, double *lo, double *hi, double *omega) {
+                        const double *x_hi, size_t hidden, const double *recurrent,
+                        const double *h_lo, const double *h_hi, const double *bias, double *lo,
+                        double *hi, double *omega) {
     // each sum has in + hidden + 1 terms of one rounding each, added in any order
     const double gamma = sp_gamma((double)(in + hidden) + 3.0);
     for (size_t k = 0; k < out; k++) {

@@ -19,10 +19,10 @@ typedef enum { SP_LAYER_AFFINE, SP_LAYER_RELU, SP_LAYER_LSTM } sp_layer_kind;
  *  h and c start at zero. The bias is the sum of the file's input and recurrent biases. */
 typedef struct sp_layer {
     sp_layer_kind kind;
-    size_t in, out;  /* widths D and H; equal for ReLU */
-    double *weight;  /* owned; affine [out, in]; LSTM [4 out, in] */
+    size_t in, out;    /* widths D and H; equal for ReLU */
+    double *weight;    /* owned; affine [out, in]; LSTM [4 out, in] */
     double *recurrent; /* owned; LSTM [4 out, out] */
-    double *bias;    /* owned; affine [out]; LSTM [4 out] */
+    double *bias;      /* owned; affine [out]; LSTM [4 out] */
 } sp_layer;
 
 /** sp_net - layers [0, readout) run at every step, layers [readout, layers) once on the output that
@@ -30,9 +30,9 @@ typedef struct sp_layer {
 typedef struct sp_net {
     sp_layer *layer; /* [layers] owned */
     size_t layers, readout;
-    size_t features; /* input width */
-    size_t classes;  /* output width C */
-    size_t steps;    /* the number of steps that it takes; 0: any */
+    size_t features;  /* input width */
+    size_t classes;   /* output width C */
+    size_t steps;     /* the number of steps that it takes; 0: any */
     bool readout_set; /* by sp_net_set_readout */
 } sp_net;
 
@@ -42,16 +42,17 @@ void sp_net_clear(sp_net *net);
 /** sp_net_add_* - append a layer after the last one; the arrays are copied; widths must fit.
  *  After sp_net_set_readout the layers that follow run once. All weights must be finite
  *  (SP_E_NONFINITE names the array and index). */
-SP_NODISCARD sp_status sp_net_add_affine(sp_error *err, sp_net *net, size_t out, const double *weight,
-                                         const double *bias);
+SP_NODISCARD sp_status sp_net_add_affine(sp_error *err, sp_net *net, size_t out,
+                                         const double *weight, const double *bias);
 SP_NODISCARD sp_status sp_net_add_relu(sp_error *err, sp_net *net);
-SP_NODISCARD sp_status sp_net_add_lstm(sp_error *err, sp_net *net, size_t hidden, const double *weight,
-                                       const double *recurrent, const double *bias);
+SP_NODISCARD sp_status sp_net_add_lstm(sp_error *err, sp_net *net, size_t hidden,
+                                       const double *weight, const double *recurrent,
+                                       const double *bias);
 void sp_net_set_readout(sp_net *net);
 
 /** sp_net_run - the concrete forward pass: logits [classes] of features [steps, features].
- *  SP_E_NONFINITE when a feature, a pre-activation, a cell or a logit is not finite; SP_E_MISMATCH for
- *  no steps at all or a number of steps that the net does not take. Thread-safe. */
+ *  SP_E_NONFINITE when a feature, a pre-activation, a cell or a logit is not finite; SP_E_MISMATCH
+ *  for no steps at all or a number of steps that the net does not take. Thread-safe. */
 SP_NODISCARD sp_status sp_net_run(sp_error *err, const sp_net *net, double *logits,
                                   const double *features, size_t steps);
 
@@ -61,7 +62,7 @@ typedef enum {
     SP_PLANES_INTERVAL, /* no linear bounds at all: intervals through every layer (IBP) */
     SP_PLANES_R2_LP,    /* R2's sampled LP */
     SP_PLANES_STATIC,   /* exact supporting planes at the static anchors */
-    SP_PLANES_TANGENT   /* no bounds: tangents at the one point of a noise set of radius 0, for gradients */
+    SP_PLANES_TANGENT   /* no bounds: tangents at the one point of a set of radius 0 */
 } sp_plane_rule;
 
 /** sp_bounds - everything that was proved about one net on one noise set: boxes of all
@@ -70,38 +71,44 @@ typedef struct sp_bounds sp_bounds;
 
 typedef struct sp_bounds_options {
     sp_plane_rule planes;
-    size_t box_iterations, row_iterations; /* rounds in which each row of a box, each final row, chooses its
-                                              relaxations anew; 0: the standard ones. Static planes only */
-    bool octagons;      /* cut the boxes of products by bounds on x + y and x - y. Static planes only */
+    /* rounds in which each row of a box, and each final row, chooses its relaxations anew; 0: the
+     * standard ones. Static planes only */
+    size_t box_iterations, row_iterations;
+    bool octagons; /* cut the boxes of products by bounds on x + y and x - y. Static planes only */
     bool stop_positive; /* final rows need not be improved once they are positive */
-    double deadline; /* sp_clock_wall() value after which SP_E_TIMEOUT is returned; 0: none */
+    double deadline;    /* sp_clock_wall() value after which SP_E_TIMEOUT is returned; 0: none */
 } sp_bounds_options;
 
 /** sp_bounds_create - boxes of every cell, by back-substitution to the samples intersected with
  *  intervals. `net` and `front` are borrowed and must outlive the bounds. */
 SP_NODISCARD sp_status sp_bounds_create(sp_error *err, sp_bounds **bounds, const sp_net *net,
-                                        const sp_front_bound *front, const sp_bounds_options *options);
+                                        const sp_front_bound *front,
+                                        const sp_bounds_options *options);
 void sp_bounds_destroy(sp_bounds *bounds);
 
 /** sp_bounds_rows - certified lower bounds of linear objectives of the logits.
- *  O lower [rows]  lower[r] <= sum_k weight[r,k] logit[k](s + d) for every d of the set, in real arithmetic
+ *  O lower [rows]  lower[r] <= sum_k weight[r,k] logit[k](s + d) for every d of the set, in real
+ *  arithmetic
  *  O error [rows]  the running error term already subtracted from lower; may be NULL
  *  I weight [rows, classes]
  *  A bound that is not a number is returned as -inf. */
-SP_NODISCARD sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
-                                      const double *weight, size_t rows);
+SP_NODISCARD sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower,
+                                      double *error, const double *weight, size_t rows);
 
-/** sp_bounds_gradient - gradients of linear objectives of the logits by the samples, at the one point of a
- *  noise set of radius 0: the walk of the bounds along tangents (SP_PLANES_TANGENT, joint front end).
- *  O gradient [rows, padded]   I weight [rows, classes]. Not a bound; SP_E_ARGUMENT for other bounds. */
+/** sp_bounds_gradient - gradients of linear objectives of the logits by the samples, at the one
+ *  point of a noise set of radius 0: the walk of the bounds along tangents (SP_PLANES_TANGENT,
+ *  joint front end).
+ *  O gradient [rows, padded]   I weight [rows, classes]. Not a bound; SP_E_ARGUMENT for other
+ *  bounds. */
 SP_NODISCARD sp_status sp_bounds_gradient(sp_error *err, sp_bounds *bounds, double *gradient,
                                           const double *weight, size_t rows);
 
-/** sp_bounds_flops - floating point operations of the matrix products done so far (2 m n k each). */
+/** sp_bounds_flops - floating point operations of the matrix products done so far (2 m n k each).
+ *  */
 double sp_bounds_flops(const sp_bounds *bounds);
 
-/* Read access for tests, reports and later stages. Steps t < T, layers as in the net (for layers at and
- * behind the readout t must be T-1). */
+/* Read access for tests, reports and later stages. Steps t < T, layers as in the net (for layers
+ * at and behind the readout t must be T-1). */
 /** sp_bounds_layer_box - ReLU: boxes of its input [out]; LSTM: of the gate pre-activations [4 out];
  *  affine: NULL. lo and hi point into the bounds. */
 void sp_bounds_layer_box(const sp_bounds *bounds, size_t t, size_t layer, const double **lo,

@@ -6,11 +6,13 @@
 
 enum { UNITS_PER_TASK = 8 };
 #define PLANE_TOLERANCE 1e-3
-/* One set of points in the unit square serves every product, as in R2's code. Its draw matters: over six
- * seeds the margin of 3_nicolas_0 at -70 dB ran from 2.87 to 3.04 (R2's own run: 3.03). */
-#define R2_SEED 4
+/* One set of points in the unit square serves every product, as in R2's code. Its draw matters:
+ * over four seeds the margin of 3_nicolas_0 at -70 dB ran from 2.81 to 3.11 (R2's own run: 3.03).
+ * */
+#define R2_SEED 5
 
-/* The products that one set of tasks relaxes: sigma(i) tanh(g) and sigma(f) c_{t-1}, or sigma(o) tanh(c). */
+/* The products that one set of tasks relaxes: sigma(i) tanh(g) and sigma(f) c_{t-1}, or sigma(o)
+ * tanh(c). */
 typedef struct sp_relaxing {
     sp_bounds *bounds;
     sp_state *state;
@@ -23,7 +25,8 @@ static sp_box gate_box(const sp_state *state, size_t gate, size_t H, size_t j, s
     return (sp_box){{state->in_lo[gate * H + j], state->in_hi[gate * H + j]}, y};
 }
 
-/* Exact planes at the static anchors and, for rows that choose, at 3 x 3 anchors spread over the box. */
+/* Exact planes at the static anchors and, for rows that choose, at 3 x 3 anchors spread over the
+ * box. */
 static void fill_menu(sp_gpu_menu *menu, size_t j, sp_product f, sp_box box, const sp_cut *cut) {
     sp_anchor lower_at[SP_MENU_PLANES], upper_at[SP_MENU_PLANES];
     sp_plane lower[SP_MENU_PLANES], upper[SP_MENU_PLANES];
@@ -98,8 +101,8 @@ static sp_status relax(sp_error *err, const sp_relaxing *work) {
     for (size_t i = 0; i < tasks; i++) {
         if (work->bounds->task_status[i] != SP_OK) {
             return sp_fail(err, work->bounds->task_status[i],
-                           "no plane for a product of layer %zu at step %zu: %s", work->layer, work->t,
-                           sp_status_text(work->bounds->task_status[i]));
+                           "no plane for a product of layer %zu at step %zu: %s", work->layer,
+                           work->t, sp_status_text(work->bounds->task_status[i]));
         }
     }
     return SP_OK;
@@ -138,9 +141,10 @@ sp_status sp_lstm_bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer
     const sp_state *before = t > 0 ? sp_state_at(bounds, t - 1, layer) : NULL;
     const double *x_lo, *x_hi;
     sp_input_box(bounds, t, layer, &x_lo, &x_hi);
-    sp_affine_interval(4 * H, at->in, at->weight, x_lo, x_hi, H, before != NULL ? at->recurrent : NULL,
-                       before != NULL ? before->out_lo : NULL, before != NULL ? before->out_hi : NULL,
-                       at->bias, state->in_lo, state->in_hi, state->omega);
+    sp_affine_interval(
+        4 * H, at->in, at->weight, x_lo, x_hi, H, before != NULL ? at->recurrent : NULL,
+        before != NULL ? before->out_lo : NULL, before != NULL ? before->out_hi : NULL, at->bias,
+        state->in_lo, state->in_hi, state->omega);
     if (linear) {
         sp_box_rows(bounds, SP_BOX_GATES, t, layer, 4 * H, state->in_lo, state->in_hi, state->in_lo,
                     state->in_hi);
@@ -155,8 +159,8 @@ sp_status sp_lstm_bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer
     SP_TRY(relax(err, &work));
     cell_interval(state, before, H);
     if (linear) {
-        sp_box_rows(bounds, SP_BOX_CELL, t, layer, H, state->cell_lo, state->cell_hi, state->cell_lo,
-                    state->cell_hi);
+        sp_box_rows(bounds, SP_BOX_CELL, t, layer, H, state->cell_lo, state->cell_hi,
+                    state->cell_lo, state->cell_hi);
     }
     if (tangent) {
         sp_collapse(H, state->cell_lo, state->cell_hi);

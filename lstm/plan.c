@@ -37,7 +37,9 @@ static void carve_menu(sp_carver *carver, sp_gpu_menu *menu, size_t n, size_t lo
 static void carve_state(sp_carver *carver, sp_state *state, const sp_layer *layer, bool choosing,
                         bool octagons) {
     const size_t n = layer->out, planes = choosing ? SP_MENU_PLANES : 1;
-    const size_t inputs = layer->kind == SP_LAYER_LSTM ? 4 * n : layer->kind == SP_LAYER_RELU ? n : 0;
+    const size_t inputs = layer->kind == SP_LAYER_LSTM   ? 4 * n
+                          : layer->kind == SP_LAYER_RELU ? n
+                                                         : 0;
     memset(state, 0, sizeof *state);
     state->out_lo = carve_doubles(carver, n);
     state->out_hi = carve_doubles(carver, n);
@@ -105,7 +107,8 @@ static void carve_choices(sp_carver *carver, sp_workspace *ws, const sp_bounds *
             sp_choices choices = {{NULL}, {NULL}};
             for (size_t k = 0; k < products; k++) {
                 choices.entry[k] = carve(carver, SP_TILE * layer->out, sizeof(int));
-                choices.anchor[k] = carve(carver, (lstm ? 2 : 1) * SP_TILE * layer->out, sizeof(float));
+                choices.anchor[k] =
+                    carve(carver, (lstm ? 2 : 1) * SP_TILE * layer->out, sizeof(float));
             }
             if (!counting) {
                 ws->choices[t * net->layers + l] = choices;
@@ -114,7 +117,8 @@ static void carve_choices(sp_carver *carver, sp_workspace *ws, const sp_bounds *
     }
 }
 
-static void carve_workspace(sp_carver *carver, sp_workspace *ws, const sp_bounds *bounds, sp_widths w) {
+static void carve_workspace(sp_carver *carver, sp_workspace *ws, const sp_bounds *bounds,
+                            sp_widths w) {
     const sp_net *net = bounds->net;
     const sp_front_bound *front = bounds->front;
     memset(ws, 0, sizeof *ws);
@@ -123,7 +127,8 @@ static void carve_workspace(sp_carver *carver, sp_workspace *ws, const sp_bounds
     ws->c = carve_doubles(carver, SP_TILE * w.hidden);
     ws->cross[0] = carve_doubles(carver, SP_TILE * w.layer);
     ws->cross[1] = carve_doubles(carver, SP_TILE * w.layer);
-    ws->form = carve_doubles(carver, SP_TILE * larger(larger(front->forms, front->bands), front->bins));
+    ws->form =
+        carve_doubles(carver, SP_TILE * larger(larger(front->forms, front->bands), front->bins));
     ws->energy = carve_doubles(carver, SP_TILE * front->bands);
     ws->sample = carve_doubles(carver, SP_TILE * front->frame);
     ws->bias = carve_doubles(carver, SP_TILE);
@@ -155,9 +160,11 @@ static void carve_steps(sp_carver *carver, sp_bounds *bounds, bool counting) {
     sp_state spare_state;
     sp_gpu_menu spare_menu;
     for (size_t t = 0; t < bounds->front->frames; t++) {
-        carve_menu(carver, counting ? &spare_menu : bounds->line + t, bounds->front->bands, 1, 1, false);
+        carve_menu(carver, counting ? &spare_menu : bounds->line + t, bounds->front->bands, 1, 1,
+                   false);
         if (bounds->front->bins > 0) {
-            carve_menu(carver, counting ? &spare_menu : bounds->square + t, bounds->front->bins, 1, 1, false);
+            carve_menu(carver, counting ? &spare_menu : bounds->square + t, bounds->front->bins, 1,
+                       1, false);
         }
         for (size_t l = 0; l < net->layers; l++) {
             carve_state(carver, counting ? &spare_state : sp_state_at(bounds, t, l), &net->layer[l],

@@ -20,7 +20,8 @@ static sp_rows rows_from(sp_rows rows, size_t row) {
     return rows.w == NULL ? rows : (sp_rows){rows.w + row * rows.ld, rows.ld};
 }
 
-/* Keeps what the last walk proved where it is better; returns whether all bounds of the tile are positive. */
+/* Keeps what the last walk proved where it is better; returns whether all bounds of the tile are
+ * positive. */
 static bool keep_bounds(const sp_tiles *tiles, const sp_workspace *ws, size_t row, size_t count) {
     const double gamma = sp_gamma(tiles->bounds->chain);
     bool positive = true;
@@ -44,7 +45,8 @@ static void reset_choices(const sp_bounds *bounds, sp_workspace *ws) {
     for (size_t i = 0; i < bounds->front->frames * net->layers; i++) {
         for (size_t k = 0; k < 3; k++) {
             if (ws->choices[i].entry[k] != NULL) {
-                memset(ws->choices[i].entry[k], 0, SP_TILE * net->layer[i % net->layers].out * sizeof(int));
+                memset(ws->choices[i].entry[k], 0,
+                       SP_TILE * net->layer[i % net->layers].out * sizeof(int));
             }
         }
     }
@@ -84,8 +86,8 @@ static void run_slot(void *context, size_t slot) {
     }
 }
 
-void sp_lower_rows(sp_bounds *bounds, double *lower, double *error, const sp_start *start, size_t rows,
-                   size_t iterations, bool stop_positive) {
+void sp_lower_rows(sp_bounds *bounds, double *lower, double *error, const sp_start *start,
+                   size_t rows, size_t iterations, bool stop_positive) {
     sp_tiles tiles = {bounds, lower, error, start, rows, iterations, stop_positive, 0};
     const size_t count = (rows + SP_TILE - 1) / SP_TILE;
     sp_pool_run(count < bounds->slots ? count : bounds->slots, 0, run_slot, &tiles);
@@ -94,10 +96,15 @@ void sp_lower_rows(sp_bounds *bounds, double *lower, double *error, const sp_sta
 void sp_box_rows(sp_bounds *bounds, sp_box_kind kind, size_t t, size_t layer, size_t n,
                  const double *lo, const double *hi, double *box_lo, double *box_hi) {
     const sp_rows unit = {bounds->unit, bounds->unit_width}, none = {NULL, 0};
-    const sp_start start = {t, layer, kind == SP_BOX_OUTPUT ? unit : none,
-                            kind == SP_BOX_GATES ? unit : none, kind == SP_BOX_CELL ? unit : none, none};
+    const sp_start start = {t,
+                            layer,
+                            kind == SP_BOX_OUTPUT ? unit : none,
+                            kind == SP_BOX_GATES ? unit : none,
+                            kind == SP_BOX_CELL ? unit : none,
+                            none};
     const double *lower = bounds->box_lower;
-    sp_lower_rows(bounds, bounds->box_lower, NULL, &start, 2 * n, bounds->options.box_iterations, false);
+    sp_lower_rows(bounds, bounds->box_lower, NULL, &start, 2 * n, bounds->options.box_iterations,
+                  false);
     for (size_t j = 0; j < n; j++) {
         const sp_iv linear = {lower[2 * j], -lower[2 * j + 1]};
         const sp_iv interval = {lo[j], hi[j]};

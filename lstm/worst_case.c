@@ -1,6 +1,7 @@
-// The perturbation that attains the bound of each row of a tile, run forward through the relaxations that
-// the row chose; there each row chooses anew (math/planes.md 4, p-iteration, with a menu of planes).
-// Nothing here needs to be sound: whatever is chosen, the next walk back proves its own bound.
+// The perturbation that attains the bound of each row of a tile, run forward through the
+// relaxations that the row chose; there each row chooses anew (math/planes.md 4, p-iteration, with
+// a menu of planes). Nothing here needs to be sound: whatever is chosen, the next walk back proves
+// its own bound.
 #include <string.h>
 
 #include "lstm/impl.h"
@@ -37,8 +38,8 @@ static sp_rows feature_value(sp_walk *walk, size_t t) {
     }
     if (front->forms > 0) {
         sp_gpu_gemm(walk->rows, front->forms, front->frame, ws->sample, front->frame,
-                    front->form + t * front->forms * front->frame, front->frame, true, 0.0, ws->form,
-                    front->forms);
+                    front->form + t * front->forms * front->frame, front->frame, true, 0.0,
+                    ws->form, front->forms);
         ws->flops += 2.0 * (double)walk->rows * (double)front->forms * (double)front->frame;
     }
     for (size_t r = 0; front->forms > 0 && r < walk->rows; r++) {
@@ -48,8 +49,8 @@ static sp_rows feature_value(sp_walk *walk, size_t t) {
             x[r * bands + m] = ws->form[r * front->forms + form];
         }
     }
-    sp_gpu_menu_value(walk->rows, &walk->bounds->line[t], ws->feature[t], x, bands, NULL, 0, false, out,
-                      bands);
+    sp_gpu_menu_value(walk->rows, &walk->bounds->line[t], ws->feature[t], x, bands, NULL, 0, false,
+                      out, bands);
     return (sp_rows){out, bands};
 }
 
@@ -67,20 +68,21 @@ static sp_rows relu_value(sp_walk *walk, size_t l, size_t t, sp_rows in, size_t 
     const size_t n = state->lines.n;
     double *out = next_cross(walk);
     const sp_gpu_range box = {state->in_lo, state->in_hi}, no_box = {NULL, NULL};
-    sp_gpu_menu_value(walk->rows, &state->lines, choices->entry[0], in.w, in.ld, NULL, 0, false, out, n);
+    sp_gpu_menu_value(walk->rows, &state->lines, choices->entry[0], in.w, in.ld, NULL, 0, false,
+                      out, n);
     sp_gpu_menu_choose(walk->rows, &state->lines, in.w, in.ld, box, NULL, 0, no_box, iteration == 0,
                        damping(iteration), choices->anchor[0], choices->entry[0]);
     return (sp_rows){out, n};
 }
 
 /* The value of a product into out (added to it for `add`), then its new choice. */
-static void product_value(sp_walk *walk, size_t l, size_t t, size_t product, const sp_gpu_menu *planes,
-                          sp_rows x, sp_gpu_range x_box, sp_rows y, sp_gpu_range y_box, bool add,
-                          double *out, size_t iteration) {
+static void product_value(sp_walk *walk, size_t l, size_t t, size_t product,
+                          const sp_gpu_menu *planes, sp_rows x, sp_gpu_range x_box, sp_rows y,
+                          sp_gpu_range y_box, bool add, double *out, size_t iteration) {
     const sp_choices *choices = choices_at(walk, l, t);
     double *value = walk->ws->h; // out may be y
-    sp_gpu_menu_value(walk->rows, planes, choices->entry[product], x.w, x.ld, y.w, y.ld, false, value,
-                      planes->n);
+    sp_gpu_menu_value(walk->rows, planes, choices->entry[product], x.w, x.ld, y.w, y.ld, false,
+                      value, planes->n);
     sp_gpu_menu_choose(walk->rows, planes, x.w, x.ld, x_box, y.w, y.ld, y_box, iteration == 0,
                        damping(iteration), choices->anchor[product], choices->entry[product]);
     for (size_t i = 0; i < walk->rows * planes->n; i++) {
@@ -107,23 +109,25 @@ static sp_rows lstm_value(sp_walk *walk, size_t l, size_t t, sp_rows in, size_t 
     if (last && walk->start->output.w == NULL && walk->start->cell.w == NULL) {
         return gates; // rows on the pre-activations have passed no product here
     }
-    affine_value(walk, 4 * H, t > 0 ? width : layer->in, joined, width, walk->bounds->weights[l], width,
-                 layer->bias, ws->gates);
+    affine_value(walk, 4 * H, t > 0 ? width : layer->in, joined, width, walk->bounds->weights[l],
+                 width, layer->bias, ws->gates);
     product_value(walk, l, t, 0, &state->ig, gates, gate_range(state, 0, H),
-                  (sp_rows){ws->gates + 2 * H, 4 * H}, gate_range(state, 2, H), false, new_c, iteration);
+                  (sp_rows){ws->gates + 2 * H, 4 * H}, gate_range(state, 2, H), false, new_c,
+                  iteration);
     if (t > 0) {
         const sp_state *before = sp_state_at(walk->bounds, t - 1, l);
-        product_value(walk, l, t, 1, &state->fc, (sp_rows){ws->gates + H, 4 * H}, gate_range(state, 1, H),
-                      (sp_rows){c, H}, (sp_gpu_range){before->cell_lo, before->cell_hi}, true, new_c,
-                      iteration);
+        product_value(walk, l, t, 1, &state->fc, (sp_rows){ws->gates + H, 4 * H},
+                      gate_range(state, 1, H), (sp_rows){c, H},
+                      (sp_gpu_range){before->cell_lo, before->cell_hi}, true, new_c, iteration);
     }
     memcpy(c, new_c, walk->rows * H * sizeof(double));
     if (last && walk->start->output.w == NULL) {
         return (sp_rows){c, H};
     }
     double *h = next_cross(walk);
-    product_value(walk, l, t, 2, &state->oc, (sp_rows){ws->gates + 3 * H, 4 * H}, gate_range(state, 3, H),
-                  (sp_rows){c, H}, (sp_gpu_range){state->cell_lo, state->cell_hi}, false, h, iteration);
+    product_value(walk, l, t, 2, &state->oc, (sp_rows){ws->gates + 3 * H, 4 * H},
+                  gate_range(state, 3, H), (sp_rows){c, H},
+                  (sp_gpu_range){state->cell_lo, state->cell_hi}, false, h, iteration);
     for (size_t r = 0; r < walk->rows; r++) {
         memcpy(joined + r * width + layer->in, h + r * H, H * sizeof(double));
     }

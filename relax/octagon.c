@@ -1,14 +1,17 @@
-/* Planes on boxes that are cut by bounds on p x + q y and p x - q y; the mathematics is in plane_polygon.h. */
+/* Planes on boxes that are cut by bounds on p x + q y and p x - q y; the mathematics is in
+ * plane_polygon.h. */
 #include "relax/plane_anchor.h"
 
 /* Below this share of the box's size a side is too thin for a polygon to pay. */
 #define OCTAGON_THIN 1e-5
 
-/* The polygon under the lower planes of f, and the one of the flipped box under the upper planes. */
+/* The polygon under the lower planes of f, and the one of the flipped box under the upper planes.
+ * */
 static bool make_polygons(sp_polygon polygon[2], sp_product f, sp_box box, const sp_cut *cut) {
     const double width = box.x.hi - box.x.lo, height = box.y.hi - box.y.lo;
     if (cut == NULL || !sp_plane_box_usable(box) || !(width > OCTAGON_THIN) ||
-        !(height > OCTAGON_THIN) || !sp_relax_usable(cut->sum) || !sp_relax_usable(cut->difference)) {
+        !(height > OCTAGON_THIN) || !sp_relax_usable(cut->sum) ||
+        !sp_relax_usable(cut->difference)) {
         return false;
     }
     return sp_polygon_make(&polygon[0], f, box, cut->p, cut->q, cut->sum, cut->difference) &&
@@ -27,9 +30,10 @@ void sp_octagon_planes(sp_product f, sp_box box, const sp_cut *cut, size_t count
             upper[k] = sp_plane_upper_at(f, box, upper_at[k].x, upper_at[k].y, tolerance);
             continue;
         }
-        lower[k] = sp_octagon_lower_at(f, box, &polygon[0], lower_at[k].x, lower_at[k].y, tolerance);
-        const sp_plane flipped = sp_octagon_lower_at(f, sp_plane_flip(box), &polygon[1], upper_at[k].x,
-                                                     -upper_at[k].y, tolerance);
+        lower[k] =
+            sp_octagon_lower_at(f, box, &polygon[0], lower_at[k].x, lower_at[k].y, tolerance);
+        const sp_plane flipped = sp_octagon_lower_at(f, sp_plane_flip(box), &polygon[1],
+                                                     upper_at[k].x, -upper_at[k].y, tolerance);
         const sp_plane mirrored = {-flipped.a, flipped.b, -flipped.c};
         upper[k] = mirrored;
     }

@@ -1,12 +1,14 @@
-/* Boxes cut by bounds on p x + q y and p x - q y ("octagons", math/planes.md 8): corners, the points at
- * which a plane must be checked, and the offset that follows. Host and device.
+/* Boxes cut by bounds on p x + q y and p x - q y ("octagons", math/planes.md 8): corners, the
+ * points at which a plane must be checked, and the offset that follows. Host and device.
  *
- * On the cut edges no closed form gives the minimum of f - a x - b y. There f is sampled; between two
- * neighbouring samples the function lies above their smaller value less curvature L^2 / 8, where
+ * On the cut edges no closed form gives the minimum of f - a x - b y. There f is sampled; between
+ * two neighbouring samples the function lies above their smaller value less curvature L^2 / 8,
+ * where
  * curvature >= the second derivative of f along the edge by arc parameter and L is their distance.
  *
- * Rounding: the cuts are widened by SP_POLYGON_WIDEN of their range before corners are computed, far
- * more than the rounding of a corner, so the hull of the computed corners contains the cut box. */
+ * Rounding: the cuts are widened by SP_POLYGON_WIDEN of their range before corners are computed,
+ * far more than the rounding of a corner, so the hull of the computed corners contains the cut
+ * box. */
 #ifndef SP_RELAX_PLANE_POLYGON_H
 #define SP_RELAX_PLANE_POLYGON_H
 
@@ -32,8 +34,8 @@ SP_HD void sp_spot_set(sp_spot *spot, double x, double y, double f) {
     spot->f = f;
 }
 
-/** sp_polygon - corners in order around the polygon; samples on the cut edges; `slack` is what the offset
- *  must be lowered by where a sample or a corner is the least of them. */
+/** sp_polygon - corners in order around the polygon; samples on the cut edges; `slack` is what the
+ *  offset must be lowered by where a sample or a corner is the least of them. */
 typedef struct sp_polygon {
     int corners, samples;
     sp_spot corner[SP_POLYGON_CORNERS], sample[SP_POLYGON_SAMPLES];
@@ -169,7 +171,8 @@ SP_HD bool sp_polygon_make(sp_polygon *g, sp_product f, sp_box box, double p, do
     return true;
 }
 
-/** sp_polygon_holds - membership for stationary points; a point lost to rounding lies next to an edge. */
+/** sp_polygon_holds - membership for stationary points; a point lost to rounding lies next to an
+ *  edge. */
 SP_HD bool sp_polygon_holds(const sp_polygon *g, double x, double y) {
     const double u = g->p * x + g->q * y, v = g->p * x - g->q * y;
     return u >= g->sum.lo && u <= g->sum.hi && v >= g->difference.lo && v <= g->difference.hi;

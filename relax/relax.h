@@ -126,7 +126,7 @@ SP_NODISCARD sp_status sp_plane_r2_lp(sp_error *err, sp_plane_pair *planes, sp_p
 typedef enum {
     SP_FRONT_INTERVAL, /* boxes of every stage only */
     SP_FRONT_R2,       /* R2: one box per FFT bin, frames independent (seed 000, section 4) */
-    SP_FRONT_JOINT /* one quadratic form per band, one sample vector for all frames (math/frontend.md) */
+    SP_FRONT_JOINT     /* one quadratic form per band, one sample vector (math/frontend.md) */
 } sp_front_rule;
 
 /** sp_front_forms - what depends on the front end only: quadratic forms Q_m of the bands, the

@@ -1,4 +1,5 @@
-/* Bounds of random networks against attained values: samples and an ascent, all boxes and final rows. */
+/* Bounds of random networks against attained values: samples and an ascent, all boxes and final
+ * rows. */
 #include "tests/lstm/toy.h"
 
 #include <stdio.h>
@@ -61,7 +62,8 @@ static void trace_run(sp_trace *trace, const sp_toy *toy, const double *features
                 if (layer->kind == SP_LAYER_AFFINE) {
                     y[j] = in[j];
                 } else if (layer->kind == SP_LAYER_LSTM) {
-                    c[j] = sigma(in[j]) * tanh(in[2 * n + j]) + (t > 0 ? sigma(in[n + j]) * c[(ptrdiff_t)j - (ptrdiff_t)n] : 0.0);
+                    c[j] = sigma(in[j]) * tanh(in[2 * n + j]) +
+                           (t > 0 ? sigma(in[n + j]) * c[(ptrdiff_t)j - (ptrdiff_t)n] : 0.0);
                     y[j] = sigma(in[3 * n + j]) * tanh(c[j]);
                     h[l][j] = y[j];
                 }
@@ -91,7 +93,8 @@ static void check_inside(const char *what, size_t t, size_t l, size_t n, const d
     }
 }
 
-static void check_boxes(const sp_toy *toy, const sp_bounds *bounds, const sp_trace *trace, uint64_t seed) {
+static void check_boxes(const sp_toy *toy, const sp_bounds *bounds, const sp_trace *trace,
+                        uint64_t seed) {
     for (size_t t = 0; t < toy->front.frames; t++) {
         const size_t layers = t + 1 == toy->front.frames ? toy->net.layers : toy->net.readout;
         for (size_t l = 0; l < layers; l++) {
@@ -101,23 +104,26 @@ static void check_boxes(const sp_toy *toy, const sp_bounds *bounds, const sp_tra
                 continue;
             }
             sp_bounds_layer_box(bounds, t, l, &lo, &hi);
-            check_inside("pre-activation", t, l, layer->kind == SP_LAYER_LSTM ? 4 * layer->out : layer->out,
+            check_inside("pre-activation", t, l,
+                         layer->kind == SP_LAYER_LSTM ? 4 * layer->out : layer->out,
                          trace->in[l] + t * 4 * layer->out, lo, hi, seed);
             if (layer->kind == SP_LAYER_LSTM) {
                 sp_bounds_cell_box(bounds, t, l, &lo, &hi);
-                check_inside("cell", t, l, layer->out, trace->cell[l] + t * layer->out, lo, hi, seed);
+                check_inside("cell", t, l, layer->out, trace->cell[l] + t * layer->out, lo, hi,
+                             seed);
             }
         }
     }
 }
 
-/* Samples the set, climbs each objective by flipping coordinates, and compares with the bounds. Returns
- * the least attained value of row 0. */
+/* Samples the set, climbs each objective by flipping coordinates, and compares with the bounds.
+ * Returns the least attained value of row 0. */
 static double check_toy(const sp_toy *toy, sp_bounds *bounds, const double *rows, size_t count,
                         const double *lower, uint64_t seed) {
     const size_t n = toy_point_size(toy), C = toy->net.classes;
     const double eps = toy->front.radius[0];
-    double *d = calloc(n, sizeof *d), *features = calloc(toy->front.frames * toy->front.bands, sizeof *d);
+    double *d = calloc(n, sizeof *d),
+           *features = calloc(toy->front.frames * toy->front.bands, sizeof *d);
     sp_trace trace;
     sp_rng rng;
     double least = INFINITY;
@@ -129,7 +135,8 @@ static double check_toy(const sp_toy *toy, sp_bounds *bounds, const double *rows
     for (size_t s = 0; s < samples; s++) {
         const double share = s % 3 == 0 ? 1.0 : sp_rng_uniform(&rng, 0.0, 1.0);
         for (size_t i = 0; i < n; i++) {
-            d[i] = s % 3 == 2 ? sp_rng_uniform(&rng, -eps, eps) : (sp_rng_below(&rng, 2) ? eps : -eps) * share;
+            d[i] = s % 3 == 2 ? sp_rng_uniform(&rng, -eps, eps)
+                              : (sp_rng_below(&rng, 2) ? eps : -eps) * share;
         }
         toy_features(toy, d, features);
         trace_run(&trace, toy, features);
@@ -138,8 +145,8 @@ static double check_toy(const sp_toy *toy, sp_bounds *bounds, const double *rows
             const double value = objective(rows + r * C, trace.logits, C);
             least = r == 0 ? fmin(least, value) : least;
             if (!(lower[r] <= value + 1e-12)) {
-                fail_msg("seed %llu: row %zu: bound %a above attained %a", (unsigned long long)seed, r,
-                         lower[r], value);
+                fail_msg("seed %llu: row %zu: bound %a above attained %a", (unsigned long long)seed,
+                         r, lower[r], value);
             }
         }
     }
@@ -230,8 +237,8 @@ static void intervals_contain_attained_values(void **state) {
 
 static void chosen_planes_contain_attained_values(void **state) {
     (void)state;
-    const sp_bounds_options options = {.planes = SP_PLANES_STATIC, .box_iterations = 2,
-                                       .row_iterations = 5};
+    const sp_bounds_options options = {
+        .planes = SP_PLANES_STATIC, .box_iterations = 2, .row_iterations = 5};
     random_nets(&options, sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 60);
 }
 
@@ -241,15 +248,24 @@ static void sampled_lp_contains_attained_values(void **state) {
     random_nets(&options, sp_test_long() ? 40 : 4);
 }
 
-/* PROVER keeps one plane cache for all layers, so its bounds are false from two layers on: 5 of 16 random
- * nets (math/planes.md 5). Deep nets with tiny and medium boxes, where a stale plane shows at once. */
+/* PROVER keeps one plane cache for all layers, so its bounds are false from two layers on: 5 of 16
+ * random nets (math/planes.md 5). Deep nets with tiny and medium boxes, where a stale plane shows
+ * at once. */
 static void planes_belong_to_their_layer(void **state) {
     (void)state;
     const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
     for (size_t i = 0; i < 16; i++) {
-        const sp_toy_shape shape = {.frames = 4, .bands = 3, .frame = 5, .step = 3, .dense = 4,
-                                    .lstms = 2 + i % 2, .hidden = 6, .classes = 3, .joint = true,
-                                    .eps = i % 4 == 0 ? 1e-3 : 0.05, .scale = 1.0};
+        const sp_toy_shape shape = {.frames = 4,
+                                    .bands = 3,
+                                    .frame = 5,
+                                    .step = 3,
+                                    .dense = 4,
+                                    .lstms = 2 + i % 2,
+                                    .hidden = 6,
+                                    .classes = 3,
+                                    .joint = true,
+                                    .eps = i % 4 == 0 ? 1e-3 : 0.05,
+                                    .scale = 1.0};
         double least;
         const double lower = bound_toy(1000 + i, &shape, &options, &least);
         if (shape.eps < 0.01) { // and they are tight there
@@ -263,9 +279,17 @@ static void no_noise_gives_the_value(void **state) {
     (void)state;
     const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
     for (size_t i = 0; i < 8; i++) {
-        const sp_toy_shape shape = {.frames = 5, .bands = 3, .frame = 5, .step = 3, .dense = 4,
-                                    .lstms = 1 + i % 3, .hidden = 5, .classes = 3, .joint = i % 2 > 0,
-                                    .eps = 1e-13, .scale = 0.8};
+        const sp_toy_shape shape = {.frames = 5,
+                                    .bands = 3,
+                                    .frame = 5,
+                                    .step = 3,
+                                    .dense = 4,
+                                    .lstms = 1 + i % 3,
+                                    .hidden = 5,
+                                    .classes = 3,
+                                    .joint = i % 2 > 0,
+                                    .eps = 1e-13,
+                                    .scale = 0.8};
         double least;
         const double lower = bound_toy(2000 + i, &shape, &options, &least);
         assert_true(fabs(least - lower) < 1e-4);
@@ -274,8 +298,17 @@ static void no_noise_gives_the_value(void **state) {
 
 static void threads_do_not_change_a_bit(void **state) {
     (void)state;
-    const sp_toy_shape shape = {.frames = 5, .bands = 3, .frame = 5, .step = 3, .dense = 7, .lstms = 2,
-                                .hidden = 40, .classes = 4, .joint = true, .eps = 0.01, .scale = 0.5};
+    const sp_toy_shape shape = {.frames = 5,
+                                .bands = 3,
+                                .frame = 5,
+                                .step = 3,
+                                .dense = 7,
+                                .lstms = 2,
+                                .hidden = 40,
+                                .classes = 4,
+                                .joint = true,
+                                .eps = 0.01,
+                                .scale = 0.5};
     const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
     double lower[2][16], rows[16 * 16];
     margin_rows(rows, shape.classes);
@@ -285,7 +318,8 @@ static void threads_do_not_change_a_bit(void **state) {
         assert_int_equal(sp_pool_start(run == 0 ? 1 : 3), SP_OK);
         toy_init(&toy, 77, &shape);
         assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
-        assert_int_equal(sp_bounds_rows(NULL, bounds, lower[run], NULL, rows, shape.classes), SP_OK);
+        assert_int_equal(sp_bounds_rows(NULL, bounds, lower[run], NULL, rows, shape.classes),
+                         SP_OK);
         sp_bounds_destroy(bounds);
         toy_clear(&toy);
         sp_pool_stop();
@@ -300,11 +334,25 @@ static void worked_example_of_the_r2_paper(void **state) {
     const double bias[8] = {0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0};
     const double recurrent[16] = {0}, identity[4] = {1.0, 0.0, 0.0, 1.0}, zero[2] = {0};
     const double row[2] = {-1.0, 1.0};
-    double form = 1.0, form_max = 1.2, one[2] = {1.0, 1.0}, c[2] = {0.0, 0.0}, lo = -1.2, hi = 1.2, r = 1.2;
-    sp_front_bound front = {.rule = SP_FRONT_JOINT, .frames = 1, .bands = 1, .frame = 1, .step = 1,
-                            .padded = 1, .joint = true, .forms = 1, .form = &form,
-                            .form_max = &form_max, .lo_w = one, .up_w = one + 1, .lo_c = c,
-                            .up_c = c + 1, .lo = &lo, .hi = &hi, .radius = &r};
+    double form = 1.0, form_max = 1.2, one[2] = {1.0, 1.0}, c[2] = {0.0, 0.0}, lo = -1.2, hi = 1.2,
+           r = 1.2;
+    sp_front_bound front = {.rule = SP_FRONT_JOINT,
+                            .frames = 1,
+                            .bands = 1,
+                            .frame = 1,
+                            .step = 1,
+                            .padded = 1,
+                            .joint = true,
+                            .forms = 1,
+                            .form = &form,
+                            .form_max = &form_max,
+                            .lo_w = one,
+                            .up_w = one + 1,
+                            .lo_c = c,
+                            .up_c = c + 1,
+                            .lo = &lo,
+                            .hi = &hi,
+                            .radius = &r};
     sp_net net;
     sp_net_init(&net, 1);
     assert_int_equal(sp_net_add_lstm(NULL, &net, 2, weight, recurrent, bias), SP_OK);
@@ -319,8 +367,9 @@ static void worked_example_of_the_r2_paper(void **state) {
         assert_int_equal(sp_bounds_rows(NULL, bounds, lower + i, NULL, row, 1), SP_OK);
         sp_bounds_destroy(bounds);
     }
-    print_message("h2 - h1 >= %.4f (intervals), %.4f (sampled LP), %.4f (exact planes); minimum 0.1022\n",
-                  lower[0], lower[1], lower[2]);
+    print_message(
+        "h2 - h1 >= %.4f (intervals), %.4f (sampled LP), %.4f (exact planes); minimum 0.1022\n",
+        lower[0], lower[1], lower[2]);
     assert_true(fabs(lower[0] + 0.30) < 0.005); // the paper's interval bound
     assert_true(lower[1] > lower[0] && lower[1] < 0.10223);
     assert_true(lower[2] > lower[0] && lower[2] < 0.10223);
@@ -329,8 +378,16 @@ static void worked_example_of_the_r2_paper(void **state) {
 
 static void bad_arguments_are_refused(void **state) {
     (void)state;
-    const sp_toy_shape shape = {.frames = 3, .bands = 2, .frame = 4, .step = 2, .lstms = 1, .hidden = 3,
-                                .classes = 2, .joint = true, .eps = 0.1, .scale = 0.5};
+    const sp_toy_shape shape = {.frames = 3,
+                                .bands = 2,
+                                .frame = 4,
+                                .step = 2,
+                                .lstms = 1,
+                                .hidden = 3,
+                                .classes = 2,
+                                .joint = true,
+                                .eps = 0.1,
+                                .scale = 0.5};
     sp_bounds_options options = {.planes = SP_PLANES_STATIC, .deadline = 1e-9};
     sp_toy toy;
     sp_bounds *bounds;
@@ -351,7 +408,8 @@ static void bad_arguments_are_refused(void **state) {
     assert_true(lower < 0.0 && !isnan(lower));
     sp_bounds_destroy(bounds);
     toy.front.bands = 1;
-    assert_int_equal(sp_bounds_create(&err, &bounds, &toy.net, &toy.front, &options), SP_E_MISMATCH);
+    assert_int_equal(sp_bounds_create(&err, &bounds, &toy.net, &toy.front, &options),
+                     SP_E_MISMATCH);
     toy_clear(&toy);
 }
 

@@ -1,5 +1,6 @@
-/* The running error term: the same back-substitution with the same planes in Arb at 256 bits must give a
- * bound that is not below the double one, and that differs by no more than the error term printed. */
+/* The running error term: the same back-substitution with the same planes in Arb at 256 bits must
+ * give a bound that is not below the double one, and that differs by no more than the error term
+ * printed. */
 #include "tests/lstm/toy.h"
 
 #include <arb.h>
@@ -52,7 +53,8 @@ static void add_scaled(arb_t sum, const arb_t a, double b) {
 }
 
 /* w * product -> its inputs and the bias. */
-static void product(sp_form *f, const arb_t w, const sp_gpu_menu *planes, size_t j, arb_t x, arb_t y) {
+static void product(sp_form *f, const arb_t w, const sp_gpu_menu *planes, size_t j, arb_t x,
+                    arb_t y) {
     const size_t at = (arb_is_negative(w) ? planes->lower * planes->n : 0) + j;
     arb_t copy;
     arb_init(copy);
@@ -65,7 +67,8 @@ static void product(sp_form *f, const arb_t w, const sp_gpu_menu *planes, size_t
 }
 
 /* x := x W, with `rows` coefficients in `in`. */
-static void matrix(arb_struct *out, const arb_struct *in, size_t rows, size_t columns, const double *W) {
+static void matrix(arb_struct *out, const arb_struct *in, size_t rows, size_t columns,
+                   const double *W) {
     arb_struct *sum = _arb_vec_init((slong)columns);
     for (size_t k = 0; k < rows; k++) {
         for (size_t j = 0; j < columns; j++) {
@@ -78,7 +81,8 @@ static void matrix(arb_struct *out, const arb_struct *in, size_t rows, size_t co
     _arb_vec_clear(sum, (slong)columns);
 }
 
-static void lstm_layer(sp_form *f, const sp_layer *layer, const sp_state *state, size_t slot, size_t t) {
+static void lstm_layer(sp_form *f, const sp_layer *layer, const sp_state *state, size_t slot,
+                       size_t t) {
     const size_t H = layer->out;
     arb_t hidden, cell;
     arb_init(hidden);
@@ -202,8 +206,8 @@ static void error_term_covers_rounding(void **state) {
         arb_t exact, low;
         toy_init(&toy, sp_test_seed() + i, &shape);
         assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
-        const sp_start start = {shape.frames - 1, toy.net.layers - 1, {row, shape.classes}, {NULL, 0},
-                                {NULL, 0}, {NULL, 0}};
+        const sp_start start = {shape.frames - 1, toy.net.layers - 1, {row, shape.classes},
+                                {NULL, 0},        {NULL, 0},          {NULL, 0}};
         sp_lower_rows(bounds, &lower, &error, &start, 1, 0, false);
         arb_init(exact);
         arb_init(low);

@@ -1,6 +1,6 @@
 /* Random networks behind a toy front end whose features are known exactly, for the tests of lstm/.
- * feature[t,m](d) = base + form . d_t + wiggle sin(5 form . d_t + phase), bounded by the lines that a
- * front end would hand over. */
+ * feature[t,m](d) = base + form . d_t + wiggle sin(5 form . d_t + phase), bounded by the lines
+ * that a front end would hand over. */
 #ifndef SP_TESTS_LSTM_TOY_H
 #define SP_TESTS_LSTM_TOY_H
 
@@ -26,9 +26,9 @@ typedef struct sp_toy {
 
 typedef struct sp_toy_shape {
     size_t frames, bands, frame, step;
-    size_t dense;    /* width of a dense-ReLU layer before the LSTMs; 0: none */
+    size_t dense; /* width of a dense-ReLU layer before the LSTMs; 0: none */
     size_t lstms, hidden;
-    size_t head;     /* width of a dense-ReLU layer behind the readout; 0: none */
+    size_t head; /* width of a dense-ReLU layer behind the readout; 0: none */
     size_t classes;
     bool joint, split;
     double eps, wiggle, scale; /* radius, nonlinearity of the features, size of the weights */
@@ -85,9 +85,16 @@ static inline void toy_front(sp_rng *rng, sp_toy *toy, const sp_toy_shape *s) {
     toy->phase = toy_random(rng, T * M, 3.0);
     assert_int_equal(sp_noise_box(NULL, &toy->noise, padded, s->eps), SP_OK);
     sp_front_bound *f = &toy->front;
-    *f = (sp_front_bound){.rule = s->joint ? SP_FRONT_JOINT : SP_FRONT_R2, .frames = T, .bands = M,
-                          .frame = L, .step = s->step, .padded = padded, .joint = s->joint,
-                          .forms = forms, .lo_form = 0, .up_form = s->split ? M : 0,
+    *f = (sp_front_bound){.rule = s->joint ? SP_FRONT_JOINT : SP_FRONT_R2,
+                          .frames = T,
+                          .bands = M,
+                          .frame = L,
+                          .step = s->step,
+                          .padded = padded,
+                          .joint = s->joint,
+                          .forms = forms,
+                          .lo_form = 0,
+                          .up_form = s->split ? M : 0,
                           .noise = &toy->noise};
     const size_t total = T * forms * L + T * forms + 6 * T * M + padded;
     double *p = f->memory = calloc(total, sizeof *p);
