@@ -129,7 +129,7 @@ static void the_table_of_methods(void **state) {
     (void)state;
     size_t count = 0;
     const sp_method *methods = sp_methods(&count);
-    assert_int_equal(count, 3);
+    assert_true(count >= 3);
     for (size_t i = 0; i < count; i++) {
         assert_ptr_equal(sp_method_find(methods[i].name), &methods[i]);
         assert_true(strlen(methods[i].summary) > 10);

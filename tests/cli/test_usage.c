@@ -113,7 +113,7 @@ static void methods_and_info(void **state) {
     (void)state;
     sp_process process = RUN("methods");
     expect_code(&process, 0);
-    assert_int_equal(sp_process_lines(process.out), 4);
+    assert_true(sp_process_lines(process.out) >= 4); // the head, and three methods at least
     const char *const ibp = strstr(process.out, "\nibp "),
                       *const lp = strstr(process.out, "\nr2-lp "),
                       *const exact = strstr(process.out, "\nexact ");
