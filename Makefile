@@ -52,7 +52,8 @@ TEST_SOURCES := $(wildcard tests/*/test_*.c)
 TESTS := $(patsubst %.c,$(B)/%,$(TEST_SOURCES))
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 
-.PHONY: all check check-long test test-long demo demo-run packages lint asan ubsan tsan bench fuzz \
+always:
+.PHONY: always all check check-long test test-long demo demo-run packages lint asan ubsan tsan bench fuzz \
   install uninstall compdb clean help sanitized
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -70,10 +71,12 @@ $(B)/libsoundproof.a: $(LIBRARY_OBJECTS)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(B)/libsoundproof.so.$(VERSION): $(LIBRARY_OBJECTS)
-	$(CC) $(COMPILE_FLAGS) $(LDFLAGS) -shared -Wl,-soname,libsoundproof.so.$(SOVERSION) -o $@ $^ $(LIBS)
+$(B)/libsoundproof.so.$(VERSION): $(LIBRARY_OBJECTS) include/soundproof.map
+	$(CC) $(COMPILE_FLAGS) $(LDFLAGS) -shared -Wl,-soname,libsoundproof.so.$(SOVERSION) \
+	  -Wl,--version-script=include/soundproof.map -o $@ $(LIBRARY_OBJECTS) $(LIBS)
 
-$(B)/soundproof.pc: soundproof.pc.in
+# always made anew: it holds PREFIX
+$(B)/soundproof.pc: soundproof.pc.in always
 	@mkdir -p $(@D)
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBS)|' $< > $@
 

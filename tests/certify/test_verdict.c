@@ -133,13 +133,17 @@ static void the_table_of_methods(void **state) {
     for (size_t i = 0; i < count; i++) {
         assert_ptr_equal(sp_method_find(methods[i].name), &methods[i]);
         assert_true(strlen(methods[i].summary) > 10);
+        assert_true(methods[i].passes > 0);
     }
     assert_int_equal(sp_method_find("ibp")->front, SP_FRONT_INTERVAL);
-    assert_int_equal(sp_method_find("ibp")->planes, SP_PLANES_INTERVAL);
+    assert_int_equal(sp_method_find("ibp")->pass->planes, SP_PLANES_INTERVAL);
     assert_int_equal(sp_method_find("r2-lp")->front, SP_FRONT_R2);
-    assert_int_equal(sp_method_find("r2-lp")->planes, SP_PLANES_R2_LP);
+    assert_int_equal(sp_method_find("r2-lp")->pass->planes, SP_PLANES_R2_LP);
     assert_int_equal(sp_method_find("exact")->front, SP_FRONT_JOINT);
-    assert_int_equal(sp_method_find("exact")->planes, SP_PLANES_STATIC);
+    assert_int_equal(sp_method_find("exact")->pass->planes, SP_PLANES_STATIC);
+    // opt begins with the pass of exact, so that it is never below it
+    assert_memory_equal(sp_method_find("opt")->pass, sp_method_find("exact")->pass,
+                        sizeof(sp_bounds_options));
     assert_null(sp_method_find("EXACT"));
     assert_null(sp_method_find(""));
     assert_null(sp_method_find(NULL));
