@@ -47,7 +47,7 @@ void sp_attack_clear(sp_attack *attack) {
     attack->noise = NULL;
 }
 
-static void init_attack(sp_attack *attack) {
+void sp_attack_init(sp_attack *attack) {
     *attack = (sp_attack){.real_margin = NAN,
                           .real_answer = SP_NO_LABEL,
                           .file_margin = NAN,
@@ -265,7 +265,7 @@ static sp_status attack_question(sp_error *err, sp_attack *attack, const sp_atta
                                  const sp_clip *clip, const sp_question *question,
                                  const sp_attack_options *options) {
     order o = {attack, attacker, options};
-    init_attack(attack);
+    sp_attack_init(attack);
     return sp_question_answer(err, &attack->verdict, attacker->system, clip, question, answer, &o);
 }
 
@@ -281,4 +281,21 @@ sp_status sp_attack_noise(sp_error *err, sp_attack *attack, const sp_attacker *a
                           const sp_attack_options *options) {
     const sp_question question = {NULL, noise, label, options->timeout};
     return attack_question(err, attack, attacker, clip, &question, options);
+}
+
+void sp_verdict_attack(sp_verdict *verdict, const sp_attacker *attacker, const sp_clip *clip,
+                       const sp_budget *budget, long label, const sp_attack_options *options) {
+    sp_attack attack;
+    (void)sp_attack_budget(NULL, &attack, attacker, clip, budget, label, options);
+    if (attack.verdict.kind == SP_VERDICT_BROKEN) {
+        verdict->kind = SP_VERDICT_BROKEN;
+        snprintf(verdict->reason, sizeof verdict->reason, "%s", attack.verdict.reason);
+    } else {
+        const size_t used = strlen(verdict->reason);
+        snprintf(verdict->reason + used, sizeof verdict->reason - used, "; attacked: %s",
+                 attack.verdict.reason);
+    }
+    verdict->seconds += attack.verdict.seconds;
+    verdict->cpu_seconds += attack.verdict.cpu_seconds;
+    sp_attack_clear(&attack);
 }

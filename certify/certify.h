@@ -30,7 +30,8 @@ typedef struct sp_method {
 const sp_method *sp_methods(size_t *count);
 const sp_method *sp_method_find(const char *name);
 
-/** sp_system - a network behind its front end: what is being certified. Shared by clips and threads. */
+/** sp_system - a network behind its front end: what is being certified. Shared by clips and
+ *  threads. */
 typedef struct sp_system {
     const sp_net *net;     /* borrowed */
     const sp_front *front; /* borrowed */
@@ -90,16 +91,17 @@ void sp_verdict_judge(sp_verdict *verdict);
  *  SP_NO_LABEL when there is none or one is not finite. */
 size_t sp_prediction(const double *logits, size_t classes, bool *tie);
 
-/** SP_ARITHMETIC - the arithmetic model of every verdict, printed with it (after GPUPoly's levels). */
+/** SP_ARITHMETIC - the arithmetic model of every verdict, printed with it (after GPUPoly's levels).
+ *  */
 #define SP_ARITHMETIC "real arithmetic over the file's weights and the front end's double constants"
 
 /** sp_certify - the verdict for one clip. `label` < 0: the model's own prediction.
- *  Always leaves a verdict: errors become SP_VERDICT_ERROR (or _TIMEOUT) with the reason, and are also
- *  returned. timeout in seconds, 0: none. */
+ *  Always leaves a verdict: errors become SP_VERDICT_ERROR (or _TIMEOUT) with the reason, and are
+ *  also returned. timeout in seconds, 0: none. */
 sp_status sp_certify(sp_error *err, sp_verdict *verdict, const sp_system *system,
                      const sp_clip *clip, const sp_budget *budget, long label, double timeout);
-/** sp_certify_noise - the same for any noise set; eps is its largest radius, snr_db that of its loudest
- *  noise. A set of radius 0 is an error. */
+/** sp_certify_noise - the same for any noise set; eps is its largest radius, snr_db that of its
+ *  loudest noise. A set of radius 0 is an error. */
 sp_status sp_certify_noise(sp_error *err, sp_verdict *verdict, const sp_system *system,
                            const sp_clip *clip, const sp_noise *noise, long label, double timeout);
 
@@ -127,10 +129,11 @@ typedef struct sp_attack_options {
 } sp_attack_options;
 enum { SP_ATTACK_STEPS = 40, SP_ATTACK_STARTS = 6 };
 
-/** sp_attack - the outcome of an attack. The verdict is broken only when a file in the sample format of the
- *  source, written, read again and found inside the noise set, is given another label; otherwise it is
- *  unknown with the reason. Its margins are no bounds: they are attained, by that file or else by the best
- *  real-valued noise. */
+/** sp_attack - the outcome of an attack. The verdict is broken only when a file in the sample
+ *  format of the source, written, read again and found inside the noise set, is given another
+ *  label; otherwise it is
+ *  unknown with the reason. Its margins are no bounds: they are attained, by that file or else by
+ *  the best real-valued noise. */
 typedef struct sp_attack {
     sp_verdict verdict;
     double *
@@ -145,10 +148,12 @@ typedef struct sp_attack {
         file_snr_db; /* noise of the replayed file: largest sample, SNR; NaN without one */
     size_t steps;    /* gradients taken */
 } sp_attack;
+/** sp_attack_init - an outcome that holds nothing. */
+void sp_attack_init(sp_attack *attack);
 void sp_attack_clear(sp_attack *attack);
 
-/** sp_attack_budget / sp_attack_noise - projected gradient descent of the margins over the samples, through
- *  the whole pipeline. Always leave an outcome, as sp_certify does. */
+/** sp_attack_budget / sp_attack_noise - projected gradient descent of the margins over the samples,
+ *  through the whole pipeline. Always leave an outcome, as sp_certify does. */
 sp_status sp_attack_budget(sp_error *err, sp_attack *attack, const sp_attacker *attacker,
                            const sp_clip *clip, const sp_budget *budget, long label,
                            const sp_attack_options *options);
@@ -156,10 +161,16 @@ sp_status sp_attack_noise(sp_error *err, sp_attack *attack, const sp_attacker *a
                           const sp_clip *clip, const sp_noise *noise, long label,
                           const sp_attack_options *options);
 
+/** sp_verdict_attack - attacks what could not be certified: an unknown verdict becomes broken, or keeps its
+ *  margins and says in its reason how far the attack came. Its seconds are added. */
+void sp_verdict_attack(sp_verdict *verdict, const sp_attacker *attacker, const sp_clip *clip,
+                       const sp_budget *budget, long label, const sp_attack_options *options);
+
 /* ---- labels ---- */
 
-/** sp_label_of_name - the label that a file name carries: its single digit before the first '_', as in
- *  "8_theo_3.wav", when it is below `classes`; -1 otherwise. Folders of the path do not count. */
+/** sp_label_of_name - the label that a file name carries: its single digit before the first '_', as
+ *  in "8_theo_3.wav", when it is below `classes`; -1 otherwise. Folders of the path do not count.
+ *  */
 long sp_label_of_name(const char *path, size_t classes);
 
 /** sp_manifest - clips and their labels, read from lines "path TAB label". */
@@ -181,10 +192,12 @@ typedef struct sp_manifest {
  *  labels for one path, are SP_E_FORMAT with the line's number. */
 SP_NODISCARD sp_status sp_manifest_read(sp_error *err, sp_manifest *manifest, const char *path);
 void sp_manifest_clear(sp_manifest *manifest);
-/** sp_manifest_find - the entry of a clip, by the path as given, resolved, or the same file; or NULL. */
+/** sp_manifest_find - the entry of a clip, by the path as given, resolved, or the same file; or
+ *  NULL. */
 const sp_manifest_entry *sp_manifest_find(const sp_manifest *manifest, const char *clip);
 
-/* ---- reports: texts without a trailing newline unless said; free them with free; NULL: no memory ---- */
+/* ---- reports: texts without a trailing newline unless said; free them with free; NULL: no memory
+ * ---- */
 
 /** sp_report_json - one JSON object with the keys that README.md lists; `system` may be NULL. */
 char *sp_report_json(const char *clip, const sp_system *system, const sp_verdict *verdict);
@@ -194,9 +207,15 @@ size_t sp_text_width(const char *text);
 /** sp_report_head / sp_report_row - a line of the table; the first column is clip_width wide. */
 char *sp_report_head(size_t clip_width);
 char *sp_report_row(const char *clip, size_t clip_width, const sp_verdict *verdict);
-/** sp_report_details - the margin of every label, the error term and the times of the stages; several
- *  indented lines. */
+/** sp_report_details - the margin of every label, the error term and the times of the stages;
+ *  several indented lines. */
 char *sp_report_details(const sp_verdict *verdict);
+
+/** sp_attack_json - one JSON object: the members of sp_report_json up to the reason, and those of the attack.
+ *  sp_attack_head / sp_attack_row - a line of the table of attacks. */
+char *sp_attack_json(const char *clip, const sp_attack *attack, const sp_attack_options *options);
+char *sp_attack_head(size_t clip_width);
+char *sp_attack_row(const char *clip, size_t clip_width, const sp_attack *attack);
 
 /** sp_tally - how many verdicts of each kind. */
 typedef struct sp_tally {

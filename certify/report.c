@@ -1,9 +1,7 @@
 /* The JSON line of one verdict. */
-#include "certify/certify.h"
+#include "certify/impl.h"
 
 #include <math.h>
-
-#include "base/json.h"
 
 static const char *front_rule_name(sp_front_rule rule) {
     switch (rule) {
@@ -17,7 +15,7 @@ static const char *front_rule_name(sp_front_rule rule) {
     return "unknown";
 }
 
-static void write_label(sp_json_line *line, const char *key, size_t label) {
+void sp_report_label(sp_json_line *line, const char *key, size_t label) {
     if (label == SP_NO_LABEL) {
         sp_json_line_null(line, key);
     } else {
@@ -33,19 +31,18 @@ static void write_list(sp_json_line *line, const char *key, const double *values
     }
 }
 
-/* x with as many decimals as `scale`, a power of ten, has zeros. */
-static double decimals(double x, double scale) {
+double sp_decimals(double x, double scale) {
     return fabs(x) < 0x1p52 / scale ? round(x * scale) / scale : x;
 }
 
 static void write_budget(sp_json_line *line, const sp_verdict *verdict) {
-    sp_json_line_number(line, "budget_db", decimals(verdict->scale.db_peak, 1e6));
+    sp_json_line_number(line, "budget_db", sp_decimals(verdict->scale.db_peak, 1e6));
     sp_json_line_number(line, "eps", verdict->eps);
     sp_json_line_number(line, "eps_lsb", verdict->scale.lsb);
-    sp_json_line_number(line, "snr_db", decimals(verdict->scale.snr_db, 1e6));
+    sp_json_line_number(line, "snr_db", sp_decimals(verdict->scale.snr_db, 1e6));
 }
 
-static void write_text(sp_json_line *line, const char *key, const char *value) {
+void sp_report_string(sp_json_line *line, const char *key, const char *value) {
     if (value && value[0]) {
         sp_json_line_text(line, key, value);
     } else {
@@ -53,20 +50,25 @@ static void write_text(sp_json_line *line, const char *key, const char *value) {
     }
 }
 
-char *sp_report_json(const char *clip, const sp_system *system, const sp_verdict *verdict) {
-    sp_json_line *line = sp_json_line_create();
+void sp_report_verdict(sp_json_line *line, const char *clip, const char *method,
+                          const sp_verdict *verdict) {
     sp_json_line_text(line, "clip", clip);
-    write_label(line, "label", verdict->label);
-    write_label(line, "predicted", verdict->predicted);
-    write_label(line, "frames", verdict->frames ? verdict->frames : SP_NO_LABEL);
+    sp_report_label(line, "label", verdict->label);
+    sp_report_label(line, "predicted", verdict->predicted);
+    sp_report_label(line, "frames", verdict->frames ? verdict->frames : SP_NO_LABEL);
     write_budget(line, verdict);
-    write_text(line, "method", system ? system->method->name : NULL);
+    sp_report_string(line, "method", method);
     sp_json_line_text(line, "verdict", sp_verdict_name(verdict->kind));
     sp_json_line_number(line, "margin", verdict->margin);
     write_list(line, "margins", verdict->margins, verdict->classes);
-    sp_json_line_number(line, "seconds", decimals(verdict->seconds, 1e4));
-    write_text(line, "reason", verdict->reason);
-    write_text(line, "front_relax", system ? front_rule_name(system->front_rule) : NULL);
+    sp_json_line_number(line, "seconds", sp_decimals(verdict->seconds, 1e4));
+    sp_report_string(line, "reason", verdict->reason);
+}
+
+char *sp_report_json(const char *clip, const sp_system *system, const sp_verdict *verdict) {
+    sp_json_line *line = sp_json_line_create();
+    sp_report_verdict(line, clip, system ? system->method->name : NULL, verdict);
+    sp_report_string(line, "front_relax", system ? front_rule_name(system->front_rule) : NULL);
     write_list(line, "logits", verdict->logits, verdict->classes);
     sp_json_line_number(line, "error_term", verdict->error);
     sp_json_line_bool(line, "vacuous", verdict->scale.vacuous);

@@ -1,75 +1,77 @@
 /* The lines of the table that people read. */
-#include "certify/certify.h"
+#include "certify/impl.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CELL 32 /* bytes of a number's cell */
-
 /* Columns behind the clip: label, answer, budget dB, eps LSB, SNR dB, verdict, margin, seconds. */
-static const int column_width[8] = {5, 6, 9, 8, 7, -13, 9, 8};
+enum { COLUMNS = 8 };
+static const int column_width[COLUMNS] = {5, 6, 9, 8, 7, -13, 9, 8};
 
-static char *make_line(const char *clip, size_t clip_width, const char *const cell[8]) {
+char *sp_table_line(const char *clip, size_t clip_width, const char *const *cell, const int *width,
+                    size_t columns) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     if (!out) {
         return NULL;
     }
-    const size_t width = sp_text_width(clip);
-    fprintf(out, "%s%*s", clip, (int)(width < clip_width ? clip_width - width : 0), "");
-    for (int i = 0; i < 8; i++) {
-        fprintf(out, "  %*s", column_width[i], cell[i]);
+    const size_t used = sp_text_width(clip);
+    fprintf(out, "%s%*s", clip, (int)(used < clip_width ? clip_width - used : 0), "");
+    for (size_t i = 0; i < columns; i++) {
+        fprintf(out, "  %*s", width[i], cell[i]);
     }
     return fclose(out) == 0 ? text : NULL;
 }
 
-static void write_cell(char cell[CELL], const char *format, double value) {
+void sp_table_number(char cell[SP_CELL], const char *format, double value) {
     if (isfinite(value)) {
-        snprintf(cell, CELL, format, value);
+        snprintf(cell, SP_CELL, format, value);
     } else {
-        snprintf(cell, CELL, "-");
+        snprintf(cell, SP_CELL, "-");
     }
 }
 
-static void write_label(char cell[CELL], size_t label) {
+void sp_table_label(char cell[SP_CELL], size_t label) {
     if (label == SP_NO_LABEL) {
-        snprintf(cell, CELL, "-");
+        snprintf(cell, SP_CELL, "-");
     } else {
-        snprintf(cell, CELL, "%zu", label);
+        snprintf(cell, SP_CELL, "%zu", label);
     }
 }
 
-/* Three decimals, or three digits where those would read as zero or not fit. */
-static void write_margin(char cell[CELL], double margin) {
+void sp_table_lsb(char cell[SP_CELL], double lsb) {
+    sp_table_number(cell, lsb >= 0.01 && lsb < 1e5 ? "%.2f" : "%.1e", lsb);
+}
+
+void sp_table_margin(char cell[SP_CELL], double margin) {
     const double size = fabs(margin);
     const bool plain = size == 0.0 || (size >= 0.001 && size < 1e4);
-    write_cell(cell, plain ? "%.3f" : "%.2e", margin);
+    sp_table_number(cell, plain ? "%.3f" : "%.2e", margin);
 }
 
 char *sp_report_head(size_t clip_width) {
-    static const char *const names[8] = {"label",  "answer",  "budget dB", "eps LSB",
-                                         "SNR dB", "verdict", "margin",    "seconds"};
-    return make_line("clip", clip_width, names);
+    static const char *const names[COLUMNS] = {"label",  "answer",  "budget dB", "eps LSB",
+                                               "SNR dB", "verdict", "margin",    "seconds"};
+    return sp_table_line("clip", clip_width, names, column_width, COLUMNS);
 }
 
 char *sp_report_row(const char *clip, size_t clip_width, const sp_verdict *verdict) {
-    char cell[8][CELL];
-    const char *cells[8];
-    write_label(cell[0], verdict->label);
-    write_label(cell[1], verdict->predicted);
-    write_cell(cell[2], "%.2f", verdict->scale.db_peak);
-    const double lsb = verdict->scale.lsb;
-    write_cell(cell[3], lsb >= 0.01 && lsb < 1e5 ? "%.2f" : "%.1e", lsb);
-    write_cell(cell[4], "%.1f", verdict->scale.snr_db);
-    snprintf(cell[5], CELL, "%s", sp_verdict_name(verdict->kind));
-    write_margin(cell[6], verdict->margin);
-    write_cell(cell[7], "%.2f", verdict->seconds);
-    for (int i = 0; i < 8; i++) {
+    char cell[COLUMNS][SP_CELL];
+    const char *cells[COLUMNS];
+    sp_table_label(cell[0], verdict->label);
+    sp_table_label(cell[1], verdict->predicted);
+    sp_table_number(cell[2], "%.2f", verdict->scale.db_peak);
+    sp_table_lsb(cell[3], verdict->scale.lsb);
+    sp_table_number(cell[4], "%.1f", verdict->scale.snr_db);
+    snprintf(cell[5], SP_CELL, "%s", sp_verdict_name(verdict->kind));
+    sp_table_margin(cell[6], verdict->margin);
+    sp_table_number(cell[7], "%.2f", verdict->seconds);
+    for (int i = 0; i < COLUMNS; i++) {
         cells[i] = cell[i];
     }
-    return make_line(clip, clip_width, cells);
+    return sp_table_line(clip, clip_width, cells, column_width, COLUMNS);
 }
 
 char *sp_report_details(const sp_verdict *verdict) {
@@ -83,9 +85,9 @@ char *sp_report_details(const sp_verdict *verdict) {
         fprintf(out, "    why: %s\n", verdict->reason);
     }
     for (size_t k = 0; verdict->logits && k < verdict->classes; k++) {
-        char logit[CELL], margin[CELL];
-        write_margin(logit, verdict->logits[k]);
-        write_margin(margin, verdict->margins[k]);
+        char logit[SP_CELL], margin[SP_CELL];
+        sp_table_margin(logit, verdict->logits[k]);
+        sp_table_margin(margin, verdict->margins[k]);
         fprintf(out, "    label %3zu  logit %9s  proved margin %9s%s\n", k, logit,
                 k == verdict->label ? "" : margin, k == verdict->label ? "(the label)" : "");
     }

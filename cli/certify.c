@@ -17,12 +17,11 @@ typedef struct item {
 
 typedef struct job {
     const cli_options *options;
-    cli_source source;
-    sp_system system;
-    cli_clips clips;
-    item *item;        /* [clips.count] */
-    sp_tally *tally;   /* [budgets] */
-    size_t own_labels; /* clips whose label is the model's own answer */
+    cli_session session;
+    sp_attacker attacker; /* with --attack */
+    item *item;           /* [clips] */
+    sp_tally *tally;      /* [budgets] */
+    size_t own_labels;    /* clips whose label is the model's own answer */
     bool failed;
 } job;
 
@@ -32,13 +31,20 @@ typedef struct budget_task {
     const job *job;
     item *item;
     const sp_clip *clip;
+    const char *file;
 } budget_task;
 
 static void certify_budget(void *context, size_t index) {
     const budget_task *task = context;
     const cli_options *options = task->job->options;
-    sp_certify(NULL, &task->item->verdict[index], &task->job->system, task->clip,
-               &options->budget[index], task->item->label, options->timeout);
+    sp_verdict *verdict = &task->item->verdict[index];
+    sp_certify(NULL, verdict, &task->job->session.system, task->clip, &options->budget[index],
+               task->item->label, options->timeout);
+    if (options->attack && verdict->kind == SP_VERDICT_UNKNOWN) {
+        const sp_attack_options attack = cli_attack_options(options, task->file);
+        sp_verdict_attack(verdict, &task->job->attacker, task->clip, &options->budget[index],
+                          task->item->label, &attack);
+    }
 }
 
 static void fail_item(const job *j, item *it) {
@@ -55,12 +61,13 @@ static void work(void *context, size_t index) {
     job *j = context;
     item *it = &j->item[index];
     sp_clip clip = {0};
-    if (cli_clips_read(&it->err, &clip, &it->label, &j->clips, index, j->source.front) != SP_OK) {
+    if (cli_clips_read(&it->err, &clip, &it->label, &j->session.clips, index,
+                       j->session.source.front) != SP_OK) {
         fail_item(j, it);
         return;
     }
     it->bits = clip.bits;
-    budget_task task = {j, it, &clip};
+    budget_task task = {j, it, &clip, j->session.clips.file[index]};
     sp_pool_run(j->options->budgets, 0, certify_budget, &task);
     sp_clip_clear(&clip);
 }
@@ -97,14 +104,15 @@ static void complain_errors(job *j, const char *path, const item *it) {
 static void emit(void *context, size_t index) {
     job *j = context;
     item *it = &j->item[index];
-    const char *path = j->clips.path[index];
+    const char *path = j->session.clips.path[index];
     for (size_t b = 0; b < j->options->budgets; b++) {
         const sp_verdict *verdict = &it->verdict[b];
         sp_tally_add(&j->tally[b], verdict);
         if (j->options->json) {
-            cli_print(sp_report_json(path, &j->system, verdict));
+            cli_print(sp_report_json(path, &j->session.system, verdict));
         } else {
-            cli_print(sp_report_row(j->clips.names.name[index], j->clips.names.width, verdict));
+            cli_print(sp_report_row(j->session.clips.names.name[index],
+                                    j->session.clips.names.width, verdict));
         }
         if (j->options->verbose && !j->options->json) {
             cli_print(sp_report_details(verdict));
@@ -129,14 +137,14 @@ static void print_summary(const job *j, double seconds) {
                "model's own answer stays what it is.\n",
                j->own_labels);
     }
-    printf("Method %s, %.1f s on %d thread%s.\n", j->system.method->name, seconds,
+    printf("Method %s, %.1f s on %d thread%s.\n", j->session.system.method->name, seconds,
            sp_pool_threads(), sp_pool_threads() == 1 ? "" : "s");
 }
 
 /* ---- the whole run ---- */
 
 static bool take_memory(job *j) {
-    const size_t budgets = j->options->budgets, count = j->clips.count;
+    const size_t budgets = j->options->budgets, count = j->session.clips.count;
     j->item = calloc(count, sizeof *j->item);
     j->tally = calloc(budgets, sizeof *j->tally);
     bool taken = j->item && j->tally;
@@ -149,13 +157,13 @@ static bool take_memory(job *j) {
 
 static int certify_all(job *j) {
     const double start = sp_clock_wall();
-    const size_t count = j->clips.count;
+    const size_t count = j->session.clips.count;
     if (!take_memory(j)) {
         cli_complain("out of memory for %zu clips", count);
         return CLI_INPUT;
     }
     if (!j->options->json) {
-        cli_print(sp_report_head(j->clips.names.width));
+        cli_print(sp_report_head(j->session.clips.names.width));
     }
     if (!cli_batch_run("certify", count, work, emit, j)) {
         cli_complain("out of memory for %zu clips", count);
@@ -167,52 +175,32 @@ static int certify_all(job *j) {
     return j->failed ? CLI_INPUT : CLI_OK;
 }
 
-static int with_system(job *j) {
-    const cli_options *options = j->options;
-    sp_error err = {0};
-    if (sp_system_init(&err, &j->system, &j->source.model.net, j->source.front, options->method,
-                       options->front_rule) != SP_OK) {
-        cli_complain("%s with %s: %s", options->model,
-                     options->front ? options->front : "its own front end", err.text);
-        return CLI_INPUT;
-    }
-    const int code = certify_all(j);
-    sp_system_clear(&j->system);
-    return code;
-}
-
-static int check_usage(const cli_options *options) {
-    if (options->budgets == 0) {
-        return cli_usage(&cli_certify, "--budget is missing: how loud may the noise be? e.g. "
-                                       "--budget -70dB");
-    }
-    return cli_clips_check(&cli_certify, options);
-}
-
 static void clear_job(job *j) {
-    for (size_t i = 0; j->item && i < j->clips.count; i++) {
+    for (size_t i = 0; j->item && i < j->session.clips.count; i++) {
         free(j->item[i].verdict);
     }
     free(j->item);
     free(j->tally);
-    cli_clips_clear(&j->clips);
+    sp_attacker_clear(&j->attacker);
+    cli_session_clear(&j->session);
 }
 
 static int run(const cli_options *options) {
     job j = {.options = options};
-    int code = check_usage(options);
+    int code = cli_budget_check(&cli_certify, options);
     if (code < 0) {
-        code = cli_source_open(&j.source, &cli_certify, options);
+        code = cli_session_open(&j.session, &cli_certify, options);
     }
     if (code >= 0) {
         return code;
     }
-    code = cli_clips_open(&j.clips, &cli_certify, options, j.source.model.net.classes);
-    if (code < 0) {
-        code = with_system(&j);
-        clear_job(&j);
+    if (options->attack) {
+        code = cli_attacker_open(&j.attacker, &j.session);
     }
-    cli_source_clear(&j.source);
+    if (code < 0) {
+        code = certify_all(&j);
+    }
+    clear_job(&j);
     return code;
 }
 
@@ -225,8 +213,10 @@ const cli_command cli_certify = {
         "  soundproof certify --model M.onnx --front F.json --budget -80dB --budget -60dB *.wav\n"
         "  soundproof certify --model M.onnx --front F.json --budget 3lsb --label 8 take.wav\n"
         "  soundproof certify --model M.onnx --front F.json --budget 45dBsnr --manifest test.tsv "
-        "--json\n",
+        "--json\n"
+        "  soundproof certify --model M.onnx --front F.json --budget -50dB --attack *.wav\n",
     .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_METHOD | CLI_FRONT_RELAX | CLI_LABEL |
-               CLI_MANIFEST | CLI_AUDIO | CLI_TIMEOUT | CLI_THREADS | CLI_JSON | CLI_VERBOSE,
+               CLI_MANIFEST | CLI_AUDIO | CLI_TIMEOUT | CLI_THREADS | CLI_JSON | CLI_VERBOSE |
+               CLI_ATTACK | CLI_EFFORT,
     .run = run,
 };

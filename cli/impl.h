@@ -31,12 +31,25 @@ enum {
     CLI_DATA = 1 << 12,
     CLI_QUICK = 1 << 13,
     CLI_THREADS = 1 << 14,
-    CLI_AUDIO = CLI_CHANNEL | CLI_RESAMPLE
+    CLI_OUT = 1 << 15,
+    CLI_TOL = 1 << 16,
+    CLI_FRAME = 1 << 17,
+    CLI_BURST = 1 << 18,
+    CLI_METHODS = 1 << 19,
+    CLI_PLOT = 1 << 20,
+    CLI_SEED = 1 << 21,
+    CLI_STEPS = 1 << 22,
+    CLI_STARTS = 1 << 23,
+    CLI_ATTACK = 1 << 24,
+    CLI_AUDIO = CLI_CHANNEL | CLI_RESAMPLE,
+    CLI_EFFORT = CLI_SEED | CLI_STEPS | CLI_STARTS
 };
+/* --frame that is not given, and --frame all. */
+enum { CLI_NO_FRAME = -2, CLI_ALL_FRAMES = -1 };
 
 /** cli_options - the command line, checked; strings are owned unless said. */
 typedef struct cli_options {
-    char *model, *front, *manifest, *data;
+    char *model, *front, *manifest, *data, *out, *plot;
     const sp_method *method;
     sp_front_rule front_rule; /* the method's, or --front-relax */
     char **budget_text;       /* [budgets] */
@@ -45,7 +58,13 @@ typedef struct cli_options {
     long label;           /* -1: not given */
     int channel, threads; /* threads 0: one per processor */
     double timeout;       /* seconds; 0: none */
-    bool resample, json, verbose, quick;
+    bool resample, json, verbose, quick, attack;
+    double tolerance;          /* dB */
+    long frame;                /* CLI_NO_FRAME, CLI_ALL_FRAMES or a frame */
+    long burst;                /* frames; 0: not given */
+    const sp_method **methods; /* [method_count] of --methods; only the array is owned */
+    size_t method_count;
+    long seed, steps, starts; /* of attacks; steps and starts 0: not given */
     char **argument; /* [arguments] what is not an option */
     size_t arguments;
 } cli_options;
@@ -58,12 +77,21 @@ typedef struct cli_command {
     int (*run)(const cli_options *options);
 } cli_command;
 
-extern const cli_command cli_certify, cli_run, cli_info, cli_methods, cli_bench;
+extern const cli_command cli_certify, cli_radius, cli_attack, cli_compare, cli_run, cli_info,
+    cli_methods, cli_bench;
 
 /** cli_options_read - reads argv[1..] for a command (argv[0] is ignored).
  *  Returns -1 to go on, or the exit code: usage errors and --help have been printed. */
 int cli_options_read(cli_options *options, const cli_command *command, int argc, const char **argv);
 void cli_options_clear(cli_options *options);
+/** cli_option_value - the options of searches, attacks and comparisons; false in *known: none of them.
+ *  Returns -1, or the exit code after a message. */
+int cli_option_value(cli_options *options, const cli_command *command, int option, const char *text,
+                     bool *known);
+/** cli_whole_parse - a whole number of [least, most]; false: not one. */
+bool cli_whole_parse(long *value, const char *text, long least, long most);
+/** cli_method_parse - a row of the table of methods: -1, or the exit code after a message. */
+int cli_method_parse(const sp_method **method, const cli_command *command, const char *name);
 /** cli_threads_parse - a number of threads of 1 to 1024; false: not one. */
 bool cli_threads_parse(int *threads, const char *text);
 
@@ -121,6 +149,23 @@ void cli_clips_clear(cli_clips *clips);
 /** cli_clips_read - clip i and its label (-1: the model's own answer). */
 SP_NODISCARD sp_status cli_clips_read(sp_error *err, sp_clip *clip, long *label,
                                       const cli_clips *clips, size_t i, const sp_front *front);
+
+/** cli_session - model, front end, clips and the forms of the method. */
+typedef struct cli_session {
+    const cli_options *options; /* borrowed */
+    cli_source source;
+    cli_clips clips;
+    sp_system system;
+} cli_session;
+/** cli_session_open - -1, or the exit code after a message, with nothing to clear. */
+int cli_session_open(cli_session *session, const cli_command *command, const cli_options *options);
+void cli_session_clear(cli_session *session);
+/** cli_attacker_open - -1, or the exit code after a message. */
+int cli_attacker_open(sp_attacker *attacker, const cli_session *session);
+/** cli_attack_options - as the command line has them; `source` is the clip's file. */
+sp_attack_options cli_attack_options(const cli_options *options, const char *source);
+/** cli_budget_check - -1, or the exit code when there is no --budget. */
+int cli_budget_check(const cli_command *command, const cli_options *options);
 
 /** cli_batch_run - runs work(context, 0..count-1) in the pool and emit(context, i) in the order of i,
  *  each as soon as all before it are done, one at a time. A progress bar shows on a terminal.

@@ -1,14 +1,13 @@
 /* The command line. Only this file knows popt. */
 #include "cli/impl.h"
 
-#include <errno.h>
 #include <math.h>
 #include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Options in the order in which --help shows them; `val` is the bit that a command accepts. */
-enum { HELP = 1 << 20 };
+enum { HELP = 1 << 30 };
 static const struct poptOption every_option[] = {
     {"model", 0, POPT_ARG_STRING, NULL, CLI_MODEL, "the network", "M.onnx"},
     {"front", 0, POPT_ARG_STRING, NULL, CLI_FRONT,
@@ -33,6 +32,26 @@ static const struct poptOption every_option[] = {
      "use channel K (from 1) of files with several", "K"},
     {"resample", 0, POPT_ARG_NONE, NULL, CLI_RESAMPLE, "convert clips of another sample rate",
      NULL},
+    {"methods", 0, POPT_ARG_STRING, NULL, CLI_METHODS,
+     "the methods to compare, with commas between them; all of soundproof methods unless given",
+     "A,B,C"},
+    {"tol", 0, POPT_ARG_STRING, NULL, CLI_TOL,
+     "distance of the budgets that are tried, in dB; 0.5 unless given", "DB"},
+    {"frame", 0, POPT_ARG_STRING, NULL, CLI_FRAME,
+     "noise only in the samples of frame T (from 0), or of every frame in turn: all", "T"},
+    {"burst", 0, POPT_ARG_STRING, NULL, CLI_BURST,
+     "noise only in the samples of K consecutive frames, at every place", "K"},
+    {"attack", 0, POPT_ARG_NONE, NULL, CLI_ATTACK, "attack the clips that are not certified", NULL},
+    {"out", 0, POPT_ARG_STRING, NULL, CLI_OUT,
+     "folder for the breaking clips and what is known of them; made if need be, and unless given "
+     "nothing is kept",
+     "DIR"},
+    {"steps", 0, POPT_ARG_STRING, NULL, CLI_STEPS, "gradient steps of each start of an attack; 40",
+     "N"},
+    {"starts", 0, POPT_ARG_STRING, NULL, CLI_STARTS, "starts of each attack; 6", "N"},
+    {"seed", 0, POPT_ARG_STRING, NULL, CLI_SEED, "seed of the random starts of attacks; 1", "N"},
+    {"plot", 0, POPT_ARG_STRING, NULL, CLI_PLOT,
+     "draw the certified shares: FILE.svg, FILE.png, or both without an ending", "FILE"},
     {"timeout", 0, POPT_ARG_STRING, NULL, CLI_TIMEOUT, "give up on a clip after S seconds", "S"},
     {"data", 0, POPT_ARG_STRING, NULL, CLI_DATA, "folder with models/ and fsdd/ to measure on",
      "DIR"},
@@ -46,22 +65,9 @@ static const struct poptOption every_option[] = {
 };
 enum { EVERY_OPTION = sizeof every_option / sizeof every_option[0] };
 
-/* A whole number of [least, most]. */
-static bool parse_whole(long *value, const char *text, long least, long most) {
-    char *end = NULL;
-    errno = 0;
-    const long read = strtol(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || read < least ||
-        read > most) {
-        return false;
-    }
-    *value = read;
-    return true;
-}
-
 bool cli_threads_parse(int *threads, const char *text) {
     long value = 0;
-    const bool fits = parse_whole(&value, text, 1, 1024);
+    const bool fits = cli_whole_parse(&value, text, 1, 1024);
     *threads = fits ? (int)value : 0;
     return fits;
 }
@@ -84,20 +90,6 @@ static int read_budget(cli_options *options, const cli_command *command, char *t
         return cli_usage(command, "%s", err.text);
     }
     return -1;
-}
-
-static int read_method(cli_options *options, const cli_command *command, const char *name) {
-    char known[256] = "";
-    size_t count = 0;
-    const sp_method *methods = sp_methods(&count);
-    options->method = sp_method_find(name);
-    for (size_t i = 0; i < count; i++) {
-        const size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", methods[i].name);
-    }
-    return options->method
-               ? -1
-               : cli_usage(command, "there is no method '%s'; the methods are %s", name, known);
 }
 
 static int read_front_rule(cli_options *options, const cli_command *command, const char *name) {
@@ -124,11 +116,11 @@ static int read_timeout(cli_options *options, const cli_command *command, const 
 static int read_number(cli_options *options, const cli_command *command, int option,
                        const char *text) {
     long channel = 0;
-    if (option == CLI_LABEL && !parse_whole(&options->label, text, 0, 999999999)) {
+    if (option == CLI_LABEL && !cli_whole_parse(&options->label, text, 0, 999999999)) {
         return cli_usage(command, "--label needs a whole number from 0, not '%s'", text);
     }
     if (option == CLI_CHANNEL) {
-        if (!parse_whole(&channel, text, 1, 1024)) {
+        if (!cli_whole_parse(&channel, text, 1, 1024)) {
             return cli_usage(command, "--channel needs a whole number from 1, not '%s'", text);
         }
         options->channel = (int)channel;
@@ -147,6 +139,10 @@ static char **path_of(cli_options *options, int option) {
         return &options->front;
     case CLI_MANIFEST:
         return &options->manifest;
+    case CLI_OUT:
+        return &options->out;
+    case CLI_PLOT:
+        return &options->plot;
     default:
         return &options->data;
     }
@@ -156,6 +152,7 @@ static char **path_of(cli_options *options, int option) {
 static int read_argument(cli_options *options, const cli_command *command, int option, char *text,
                          bool *relax_given) {
     int code = -1;
+    bool known = false;
     switch (option) {
     case CLI_BUDGET:
         return read_budget(options, command, text);
@@ -163,11 +160,13 @@ static int read_argument(cli_options *options, const cli_command *command, int o
     case CLI_FRONT:
     case CLI_MANIFEST:
     case CLI_DATA:
+    case CLI_OUT:
+    case CLI_PLOT:
         free(*path_of(options, option));
         *path_of(options, option) = text;
         return -1;
     case CLI_METHOD:
-        code = read_method(options, command, text);
+        code = cli_method_parse(&options->method, command, text);
         break;
     case CLI_FRONT_RELAX:
         *relax_given = true;
@@ -177,7 +176,8 @@ static int read_argument(cli_options *options, const cli_command *command, int o
         code = read_timeout(options, command, text);
         break;
     default:
-        code = read_number(options, command, option, text);
+        code = cli_option_value(options, command, option, text, &known);
+        code = known ? code : read_number(options, command, option, text);
     }
     free(text);
     return code;
@@ -201,6 +201,9 @@ static int read_option(cli_options *options, const cli_command *command, poptCon
         return -1;
     case CLI_QUICK:
         options->quick = true;
+        return -1;
+    case CLI_ATTACK:
+        options->attack = true;
         return -1;
     default: {
         char *text = poptGetOptArg(context);
@@ -262,7 +265,11 @@ int cli_options_read(cli_options *options, const cli_command *command, int argc,
         }
     }
     table[used] = (struct poptOption)POPT_TABLEEND;
-    *options = (cli_options){.label = -1, .method = sp_method_find("exact")};
+    *options = (cli_options){.label = -1,
+                             .method = sp_method_find("exact"),
+                             .tolerance = 0.5,
+                             .frame = CLI_NO_FRAME,
+                             .seed = 1};
     char title[64];
     snprintf(title, sizeof title, "soundproof %s", command->name);
     argv[0] = title;
@@ -291,5 +298,8 @@ void cli_options_clear(cli_options *options) {
     free(options->front);
     free(options->manifest);
     free(options->data);
+    free(options->out);
+    free(options->plot);
+    free(options->methods);
     *options = (cli_options){0};
 }

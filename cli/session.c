@@ -1,0 +1,66 @@
+/* What the commands about clips under noise begin with: model, front end, clips, forms of the method. */
+#include "cli/impl.h"
+
+static int open_system(cli_session *session, const sp_method *method, sp_front_rule rule) {
+    const cli_options *options = session->options;
+    sp_error err = {0};
+    if (sp_system_init(&err, &session->system, &session->source.model.net, session->source.front,
+                       method, rule) != SP_OK) {
+        cli_complain("%s with %s: %s", options->model,
+                     options->front ? options->front : "its own front end", err.text);
+        return CLI_INPUT;
+    }
+    return -1;
+}
+
+int cli_session_open(cli_session *session, const cli_command *command, const cli_options *options) {
+    *session = (cli_session){.options = options};
+    int code = cli_clips_check(command, options);
+    if (code < 0) {
+        code = cli_source_open(&session->source, command, options);
+    }
+    if (code >= 0) {
+        return code;
+    }
+    code = cli_clips_open(&session->clips, command, options, session->source.model.net.classes);
+    if (code < 0) {
+        code = open_system(session, options->method, options->front_rule);
+        if (code >= 0) {
+            cli_clips_clear(&session->clips);
+        }
+    }
+    if (code >= 0) {
+        cli_source_clear(&session->source);
+    }
+    return code;
+}
+
+void cli_session_clear(cli_session *session) {
+    sp_system_clear(&session->system);
+    cli_clips_clear(&session->clips);
+    cli_source_clear(&session->source);
+}
+
+int cli_attacker_open(sp_attacker *attacker, const cli_session *session) {
+    sp_error err = {0};
+    if (sp_attacker_init(&err, attacker, &session->system) != SP_OK) {
+        cli_complain("attacks need the joint front end: %s", err.text);
+        return CLI_INPUT;
+    }
+    return -1;
+}
+
+sp_attack_options cli_attack_options(const cli_options *options, const char *source) {
+    return (sp_attack_options){.steps = (size_t)options->steps,
+                               .starts = (size_t)options->starts,
+                               .seed = (uint64_t)options->seed,
+                               .timeout = options->timeout,
+                               .source = source};
+}
+
+int cli_budget_check(const cli_command *command, const cli_options *options) {
+    return options->budgets > 0
+               ? -1
+               : cli_usage(command, "--budget is missing: how loud may the noise be? e.g. "
+                                    "--budget -70dB");
+}
