@@ -1,4 +1,5 @@
-/* Layers of the network to be, as a tree of blocks, and the branch of it that becomes the network. */
+/* Layers of the network to be, as a tree of blocks, and the branch of it that becomes the
+ * network. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,8 +106,8 @@ static sp_status add_layer(sp_error *err, sp_net *net, const sp_block *block) {
     return SP_E_ARGUMENT;
 }
 
-/* How many of the layers must run at every step: up to the last LSTM that sees all steps. Dense layers
- * between it and the read-out give the same numbers when they run once. */
+/* How many of the layers must run at every step: up to the last LSTM that sees all steps. Dense
+ * layers between it and the read-out give the same numbers when they run once. */
 static size_t step_layers(const sp_reader *r, const size_t *chain, size_t count) {
     size_t steps = 0;
     for (size_t i = 0; i < count; i++) {

@@ -3,14 +3,16 @@
 
 #include "onnx/impl.h"
 
-/* sp_matrix - scale times a constant matrix: element (out j, in i) at data[j * row + i * column]. */
+/* sp_matrix - scale times a constant matrix: element (out j, in i) at data[j * row + i *
+ * column]. */
 typedef struct sp_matrix {
     const double *data;
     size_t out, in, row, column;
     double scale;
 } sp_matrix;
 
-/* The matrix in tensor[a, b]; `inputs_first`: a counts its inputs, so that it is used transposed. */
+/* The matrix in tensor[a, b]; `inputs_first`: a counts its inputs, so that it is used
+ * transposed. */
 static sp_matrix matrix_of(const sp_tensor *tensor, bool inputs_first, double scale) {
     const size_t rows = (size_t)tensor->dim[tensor->rank - 2];
     const size_t columns = (size_t)tensor->dim[tensor->rank - 1];
@@ -45,8 +47,8 @@ static sp_status multiply(sp_reader *r, sp_flow *flow, size_t axis, const sp_mat
         (sp_block){.kind = SP_LAYER_AFFINE, .out = m->out, .weight = weight, .bias = bias});
 }
 
-/* Adds scale times a constant that is the same at every step: it may have a length along the features
- * only, and more leading axes of length 1 than the flow. */
+/* Adds scale times a constant that is the same at every step: it may have a length along the
+ * features only, and more leading axes of length 1 than the flow. */
 static sp_status add_constant(sp_reader *r, sp_flow *flow, const sp_tensor *c, double scale,
                               size_t input) {
     SP_TRY(sp_flow_pad(r, flow, c->rank));

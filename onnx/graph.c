@@ -1,4 +1,4 @@
-/* Names of a graph, and the order in which its nodes can be evaluated. */
+/* Names of a graph: who defines them, who reads them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,7 +45,8 @@ static int compare_strings(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Initialisers and the one input that is none; older files list initialisers among the inputs too. */
+/* Initialisers and the one input that is none; older files list initialisers among the inputs
+ * too. */
 static sp_status define_inputs(sp_error *err, sp_graph *graph) {
     const Onnx__GraphProto *proto = graph->proto;
     const char **sorted = malloc((proto->n_initializer + 1) * sizeof *sorted);
@@ -144,74 +145,6 @@ static sp_status resolve(sp_error *err, sp_graph *graph) {
     return SP_OK;
 }
 
-/* ---- order: depth first, with a stack of our own ---- */
-
-enum { SP_FRESH, SP_OPEN, SP_DONE };
-
-typedef struct sp_visit {
-    size_t *stack, *next; /* open nodes, and the input of each that is looked at next */
-    unsigned char *state;
-} sp_visit;
-
-/* Appends `root` and everything that it reads to the order, which holds *count nodes. */
-static sp_status visit(sp_error *err, sp_graph *graph, sp_visit *v, size_t root, size_t *count) {
-    size_t depth = 0;
-    if (v->state[root] != SP_FRESH) {
-        return SP_OK;
-    }
-    v->stack[0] = root;
-    v->next[0] = graph->first_input[root];
-    v->state[root] = SP_OPEN;
-    for (;;) {
-        const size_t n = v->stack[depth];
-        if (v->next[depth] == graph->first_input[n + 1]) {
-            v->state[n] = SP_DONE;
-            graph->order[(*count)++] = n;
-            if (depth-- == 0) {
-                return SP_OK;
-            }
-            continue;
-        }
-        const size_t id = graph->input[v->next[depth]++];
-        if (id == SP_NO_NAME || graph->definition[id].by != SP_DEFINED_BY_NODE) {
-            continue;
-        }
-        const size_t below = graph->definition[id].index;
-        if (v->state[below] == SP_OPEN) {
-            const Onnx__NodeProto *node = graph->proto->node[below];
-            return sp_fail(err, SP_E_FORMAT, "node '%.200s' (%.40s) needs its own result: a cycle",
-                           node->name ? node->name : "", node->op_type ? node->op_type : "");
-        }
-        if (v->state[below] == SP_FRESH) {
-            v->state[below] = SP_OPEN;
-            v->stack[++depth] = below;
-            v->next[depth] = graph->first_input[below];
-        }
-    }
-}
-
-static sp_status sort_nodes(sp_error *err, sp_graph *graph) {
-    const size_t nodes = graph->proto->n_node;
-    const sp_definition *result = &graph->definition[graph->result];
-    sp_visit v = {.stack = malloc((nodes + 1) * sizeof *v.stack),
-                  .next = malloc((nodes + 1) * sizeof *v.next),
-                  .state = calloc(nodes + 1, 1)};
-    sp_status status = v.stack && v.next && v.state ? SP_OK : no_memory(err);
-    size_t count = 0;
-    if (status == SP_OK && result->by == SP_DEFINED_BY_NODE) {
-        status = visit(err, graph, &v, result->index, &count);
-    }
-    graph->needed = count;
-    // The others are not evaluated, but a file with a cycle is a damaged one.
-    for (size_t n = 0; n < nodes && status == SP_OK; n++) {
-        status = visit(err, graph, &v, n, &count);
-    }
-    free(v.stack);
-    free(v.next);
-    free(v.state);
-    return status;
-}
-
 static sp_status check_size(sp_error *err, const Onnx__GraphProto *proto, size_t *inputs,
                             size_t *outputs) {
     if (proto->n_node > SP_MAX_NODES) {
@@ -249,7 +182,7 @@ sp_status sp_graph_init(sp_error *err, sp_graph *graph, const Onnx__GraphProto *
     }
     SP_TRY(define_all(err, graph));
     SP_TRY(resolve(err, graph));
-    return sort_nodes(err, graph);
+    return sp_graph_sort(err, graph);
 }
 
 void sp_graph_clear(sp_graph *graph) {

@@ -1,7 +1,8 @@
-/* Private to onnx/: a small abstract interpreter. It walks the graph once, at batch 1 and an unknown
- * number of steps T. A value of the graph is a tensor of constants, or a flow: numbers that depend on the
- * input and hold the output of a block (a layer of the network to be) at every step, at the last step, or
- * the last states of several LSTMs side by side. Whatever cannot be expressed so is refused. */
+/* Private to onnx/: a small abstract interpreter. It walks the graph once, at batch 1 and an
+ * unknown number of steps T. A value of the graph is a tensor of constants, or a flow: numbers
+ * that depend on the input and hold the output of a block (a layer of the network to be) at
+ * every step, at the last step, or the last states of several LSTMs side by side. Whatever
+ * cannot be expressed so is refused. */
 #ifndef SP_ONNX_IMPL_H
 #define SP_ONNX_IMPL_H
 
@@ -23,8 +24,8 @@ enum {
 
 /* ---- wire.c: bytes to messages ---- */
 
-/** sp_wire_unpack - the model in data[size]. Nesting depth, strings and memory are checked before and
- *  while protobuf-c reads. Free with onnx__model_proto__free_unpacked(model, NULL). */
+/** sp_wire_unpack - the model in data[size]. Nesting depth, strings and memory are checked
+ *  before and while protobuf-c reads. Free with onnx__model_proto__free_unpacked(model, NULL). */
 SP_NODISCARD sp_status sp_wire_unpack(sp_error *err, Onnx__ModelProto **model, const uint8_t *data,
                                       size_t size);
 
@@ -77,8 +78,8 @@ typedef struct sp_tensor {
     const sp_extent *whole; /* [count] borrowed from the heap; WHOLE only */
 } sp_tensor;
 
-/** sp_block - a layer of the network to be. Blocks form a tree: the branches that do not lead to the
- *  output of the graph are dropped. Arrays as in sp_layer, borrowed from the heap. */
+/** sp_block - a layer of the network to be. Blocks form a tree: the branches that do not lead to
+ *  the output of the graph are dropped. Arrays as in sp_layer, borrowed from the heap. */
 typedef struct sp_block {
     sp_layer_kind kind;
     size_t parent; /* SP_INPUT: reads the features */
@@ -98,7 +99,8 @@ typedef enum {
 
 #define SP_NO_AXIS ((size_t)-1)
 
-/** sp_flow - numbers that depend on the input. All axes but the outer and the inner one have length 1. */
+/** sp_flow - numbers that depend on the input. All axes but the outer and the inner one have
+ *  length 1. */
 typedef struct sp_flow {
     sp_flow_kind kind;
     size_t rank;
@@ -132,7 +134,8 @@ typedef struct sp_definition {
 
 #define SP_NO_NAME ((size_t)-1)
 
-/** sp_graph - every name resolved, and the nodes that the output needs in an order of evaluation. */
+/** sp_graph - every name resolved, and the nodes that the output needs in an order of
+ *  evaluation. */
 typedef struct sp_graph {
     const Onnx__GraphProto *proto; /* borrowed */
     sp_definition *definition;     /* [definitions] owned, sorted by name */
@@ -151,6 +154,31 @@ SP_NODISCARD sp_status sp_graph_init(sp_error *err, sp_graph *graph, const Onnx_
 void sp_graph_clear(sp_graph *graph);
 /** sp_graph_find - the definition of a name, or SP_NO_NAME. */
 size_t sp_graph_find(const sp_graph *graph, const char *name);
+
+/** sp_graph_sort - fills order and needed (order.c). */
+SP_NODISCARD sp_status sp_graph_sort(sp_error *err, sp_graph *graph);
+
+/* ---- input.c: the input of the graph ---- */
+
+/** sp_input_check - refuses inputs that are not a tensor of one to three axes with fixed
+ *  features. */
+SP_NODISCARD sp_status sp_input_check(sp_error *err, const Onnx__ValueInfoProto *input);
+/** sp_input_describe - the shape as a text, "T x 1 x 10". Free it with free. */
+SP_NODISCARD sp_status sp_input_describe(sp_error *err, char **text,
+                                         const Onnx__TensorShapeProto *shape);
+
+/** sp_guess - one way to read the input: which axis counts the steps, and how many there must
+ *  be. */
+typedef struct sp_guess {
+    size_t axis;  /* SP_NO_AXIS: the input is one step */
+    size_t steps; /* 0: any */
+} sp_guess;
+enum { SP_MOST_GUESSES = 3 };
+/** sp_input_guesses - the guesses, in the order in which they are to be tried; their number.
+ *  Every axis before the features can be the steps unless its length is 1; the others have
+ *  length 1 (batch). When nothing needs steps, the input may also be a single one. */
+size_t sp_input_guesses(sp_guess *guess, const Onnx__GraphProto *proto,
+                        const Onnx__TensorShapeProto *shape);
 
 /* ---- interpret.c: one walk over the graph ---- */
 
@@ -175,11 +203,16 @@ typedef struct sp_reader {
 /** sp_interpret - walks the graph and returns its result, a vector. */
 SP_NODISCARD sp_status sp_interpret(sp_reader *r, const sp_flow **result);
 
+/* ---- node.c: the node at hand ---- */
+
 /** sp_refuse - a failure at the node at hand: "node 'name' (Operator): ...". */
 sp_status sp_refuse(sp_reader *r, sp_status code, const char *format, ...) SP_PRINTF(3, 4);
 sp_status sp_out_of_memory(sp_reader *r);
 
+size_t sp_node_index(const sp_reader *r);
 size_t sp_inputs(const sp_reader *r);
+/** sp_input_id - the definition of input i; SP_NO_NAME when it is left out. */
+size_t sp_input_id(const sp_reader *r, size_t i);
 /** sp_input - input i of the node at hand; NULL when it is left out. */
 const sp_value *sp_input(const sp_reader *r, size_t i);
 /** sp_input_name - its name, for messages; "" when it is left out. */
@@ -194,7 +227,6 @@ SP_NODISCARD sp_status sp_input_wholes(sp_reader *r, const sp_extent **values, s
 SP_NODISCARD sp_status sp_return_tensor(sp_reader *r, size_t i, const sp_tensor *tensor);
 SP_NODISCARD sp_status sp_return_flow(sp_reader *r, size_t i, const sp_flow *flow);
 SP_NODISCARD sp_status sp_return_cell(sp_reader *r, size_t i);
-bool sp_output_wanted(const sp_reader *r, size_t i);
 
 /** sp_normalise_axis - an axis of the standard, -rank..rank-1, as an index. */
 SP_NODISCARD sp_status sp_normalise_axis(sp_reader *r, size_t *axis, int64_t given, size_t rank);
@@ -202,7 +234,8 @@ SP_NODISCARD sp_status sp_normalise_axis(sp_reader *r, size_t *axis, int64_t giv
 /* ---- attribute.c ---- */
 
 const Onnx__AttributeProto *sp_attribute(const Onnx__NodeProto *node, const char *name);
-/** sp_attributes_check - refuses attributes that are not in the blank-separated list, or given twice. */
+/** sp_attributes_check - refuses attributes that are not in the blank-separated list, or given
+ *  twice. */
 SP_NODISCARD sp_status sp_attributes_check(sp_reader *r, const char *known);
 SP_NODISCARD sp_status sp_attribute_int(sp_reader *r, int64_t *value, const char *name,
                                         int64_t otherwise);
@@ -223,7 +256,8 @@ SP_NODISCARD sp_status sp_tensor_read(sp_error *err, sp_heap *heap, sp_tensor *t
                                       const Onnx__TensorProto *proto);
 /** sp_tensor_shape - sets rank, dim and count; false when they do not fit. */
 bool sp_tensor_shape(sp_tensor *tensor, const int64_t *dim, size_t rank);
-/** sp_tensor_make - memory for kind and count of a tensor with a shape; NULL when it does not fit. */
+/** sp_tensor_make - memory for kind and count of a tensor with a shape; NULL when it does not
+ *  fit. */
 void *sp_tensor_make(sp_reader *r, sp_tensor *tensor);
 /** sp_tensor_view - a new tensor of the shape of `tensor` with elements
  *  source[first + sum_i index_i stride_i]; the caller answers for the range. */
@@ -244,14 +278,16 @@ bool sp_flow_is_feature_axis(const sp_flow *flow, size_t axis);
 SP_NODISCARD sp_status sp_flow_of_block(sp_reader *r, sp_flow *flow, size_t block, size_t width);
 /** sp_flow_pad - leading axes of length 1 up to the rank. */
 SP_NODISCARD sp_status sp_flow_pad(sp_reader *r, sp_flow *flow, size_t rank);
-/** sp_flow_permute / sp_flow_drop / sp_flow_insert / sp_flow_reshape - the same numbers on other axes.
- *  drop: drop[i] tells whether axis i goes; insert: axis i of the result is new where fresh[i]. */
+/** sp_flow_permute / sp_flow_drop / sp_flow_insert / sp_flow_reshape - the same numbers on other
+ *  axes. drop: drop[i] tells whether axis i goes; insert: axis i of the result is new where
+ *  fresh[i]. */
 void sp_flow_permute(sp_flow *flow, const size_t *perm);
 SP_NODISCARD sp_status sp_flow_drop(sp_reader *r, sp_flow *flow, const bool *drop);
 SP_NODISCARD sp_status sp_flow_insert(sp_reader *r, sp_flow *flow, const bool *fresh, size_t rank);
 SP_NODISCARD sp_status sp_flow_reshape(sp_reader *r, sp_flow *flow, const sp_extent *dim,
                                        size_t rank);
-/** sp_flow_select - keeps first .. end-1 along an axis: all of it, the last step, or some states. */
+/** sp_flow_select - keeps first .. end-1 along an axis: all of it, the last step, or some
+ *  states. */
 SP_NODISCARD sp_status sp_flow_select(sp_reader *r, sp_flow *flow, size_t axis, sp_extent first,
                                       sp_extent end);
 
@@ -290,6 +326,11 @@ sp_status sp_op_transpose(sp_reader *r);
 sp_status sp_op_unsqueeze(sp_reader *r);
 sp_status sp_op_where(sp_reader *r);
 
+/** sp_shape_of - the shape of a value as extents; returns its rank. */
+size_t sp_shape_of(const sp_value *value, sp_extent *dim);
+/** sp_return_reshaped - returns x with another shape as the only output. */
+SP_NODISCARD sp_status sp_return_reshaped(sp_reader *r, const sp_value *x, const sp_extent *dim,
+                                          size_t rank);
 /** sp_arithmetic_fold - a op b on constants, broadcast; op is one of + - * / =. */
 SP_NODISCARD sp_status sp_arithmetic_fold(sp_reader *r, const sp_tensor *a, const sp_tensor *b,
                                           char op);

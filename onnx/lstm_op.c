@@ -1,4 +1,5 @@
-/* LSTM nodes. ONNX orders the gates i, o, f, c and keeps two biases; the layer has i, f, g, o and one. */
+/* LSTM nodes. ONNX orders the gates i, o, f, c and keeps two biases; the layer has i, f, g, o
+ * and one. */
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>

@@ -1,4 +1,4 @@
-/* ONNX files: the public face. What the file says about itself, and the choice of the axis of steps. */
+/* ONNX files: the public face, and what a file says about itself. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,118 +74,14 @@ static sp_status read_producer(sp_error *err, char **producer, const Onnx__Model
     return SP_OK;
 }
 
-/* ---- the input ---- */
+/* ---- the network ---- */
 
-typedef Onnx__TensorShapeProto__Dimension sp_dimension;
-
-static bool is_fixed(const sp_dimension *dim) {
-    return dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
-}
-
-static sp_status check_input(sp_error *err, const Onnx__ValueInfoProto *input) {
-    const char *name = input->name ? input->name : "";
-    const Onnx__TypeProto *type = input->type;
-    if (!type || type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !type->tensor_type) {
-        return sp_fail(err, SP_E_UNSUPPORTED, "the input '%.80s' is not a tensor", name);
-    }
-    const int32_t number = type->tensor_type->elem_type;
-    if (number != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT &&
-        number != ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE) {
-        return sp_fail(err, SP_E_UNSUPPORTED,
-                       "the input '%.80s' has the element type %" PRId32
-                       ": FLOAT (1) or DOUBLE (11) is "
-                       "needed",
-                       name, number);
-    }
-    const Onnx__TensorShapeProto *shape = type->tensor_type->shape;
-    if (!shape || shape->n_dim == 0 || shape->n_dim > 3) {
-        return sp_fail(
-            err, SP_E_UNSUPPORTED,
-            "the input '%.80s' must have one to three axes, such as steps x batch x features, "
-            "not %zu",
-            name, shape ? shape->n_dim : 0);
-    }
-    for (size_t i = 0; i < shape->n_dim; i++) {
-        const int64_t length = is_fixed(shape->dim[i]) ? shape->dim[i]->dim_value : 1;
-        if (length <= 0 || length > INT32_MAX) {
-            return sp_fail(err, SP_E_FORMAT,
-                           "the input '%.80s' has the length %" PRId64 " along axis %zu", name,
-                           length, i);
-        }
-    }
-    if (!is_fixed(shape->dim[shape->n_dim - 1])) {
-        return sp_fail(err, SP_E_UNSUPPORTED,
-                       "the number of features, the last axis of the input '%.80s', is not fixed",
-                       name);
-    }
-    return SP_OK;
-}
-
-static sp_status read_shape(sp_error *err, char **text, const Onnx__TensorShapeProto *shape) {
-    size_t size = 1;
-    for (size_t i = 0; i < shape->n_dim; i++) {
-        const sp_dimension *dim = shape->dim[i];
-        size += 32 + (!is_fixed(dim) && dim->dim_param ? strlen(dim->dim_param) : 0);
-    }
-    *text = calloc(size, 1);
-    if (!*text) {
-        return sp_fail(err, SP_E_MEMORY, "no memory for a text of the file");
-    }
-    for (size_t i = 0, at = 0; i < shape->n_dim; i++) {
-        const sp_dimension *dim = shape->dim[i];
-        const char *times = i > 0 ? " x " : "";
-        const bool named =
-            dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM &&
-            dim->dim_param && dim->dim_param[0] != '\0';
-        at += (size_t)(is_fixed(dim)
-                           ? snprintf(*text + at, size - at, "%s%" PRId64, times, dim->dim_value)
-                           : snprintf(*text + at, size - at, "%s%s", times,
-                                      named ? dim->dim_param : "?"));
-    }
-    return SP_OK;
-}
-
-/* ---- the axis of steps ---- */
-
-/* sp_guess - one way to read the input: which axis counts the steps, and how many there must be. */
-typedef struct sp_guess {
-    size_t axis, steps;
-} sp_guess;
-
-static bool has_recurrence(const Onnx__GraphProto *proto) {
-    for (size_t n = 0; n < proto->n_node; n++) {
-        if (proto->node[n]->op_type && strcmp(proto->node[n]->op_type, "LSTM") == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Every axis before the features can be the steps unless its length is 1; batch has length 1. When no
- * axis needs to be, the input may also be a single step. */
-static size_t list_guesses(sp_guess *guess, const Onnx__TensorShapeProto *shape, bool recurrent) {
-    size_t count = 0, fixed = 0;
-    for (size_t i = 0; i + 1 < shape->n_dim; i++) {
-        fixed += is_fixed(shape->dim[i]) && shape->dim[i]->dim_value > 1;
-    }
-    for (size_t i = 0; i + 1 < shape->n_dim; i++) {
-        const bool is_one = is_fixed(shape->dim[i]) && shape->dim[i]->dim_value == 1;
-        const bool is_long = is_fixed(shape->dim[i]) && !is_one;
-        if (is_long ? fixed == 1 : !is_one && fixed == 0) {
-            guess[count++] = (sp_guess){i, is_long ? (size_t)shape->dim[i]->dim_value : 0};
-        }
-    }
-    if (fixed == 0 && (count == 0 || (count == 1 && shape->n_dim == 2 && !recurrent))) {
-        guess[count++] = (sp_guess){SP_NO_AXIS, 1};
-    }
-    return count;
-}
-
-/* Tries every guess; when all fail, the error of the one that understood most of the graph remains. */
+/* Tries every guess; when all fail, the error of the one that understood most of the graph
+ * remains. */
 static sp_status read_net(sp_reader *r, sp_net *net) {
     const Onnx__TensorShapeProto *shape = r->graph.features->type->tensor_type->shape;
-    sp_guess guess[4];
-    const size_t count = list_guesses(guess, shape, has_recurrence(r->graph.proto));
+    sp_guess guess[SP_MOST_GUESSES];
+    const size_t count = sp_input_guesses(guess, r->graph.proto, shape);
     sp_error *err = r->err, best = {0}, why = {0};
     size_t furthest = 0;
     sp_status status = SP_OK;
@@ -233,9 +129,9 @@ static size_t count_parameters(const sp_net *net) {
 static sp_status read_graph(sp_reader *r, sp_model *model) {
     SP_TRY(sp_graph_init(r->err, &r->graph, r->model->graph));
     const Onnx__ValueInfoProto *input = r->graph.features;
-    SP_TRY(check_input(r->err, input));
+    SP_TRY(sp_input_check(r->err, input));
     SP_TRY(copy_text(r->err, &model->input_name, input->name));
-    SP_TRY(read_shape(r->err, &model->input_shape, input->type->tensor_type->shape));
+    SP_TRY(sp_input_describe(r->err, &model->input_shape, input->type->tensor_type->shape));
     r->value = calloc(r->graph.definitions, sizeof(sp_value *));
     if (!r->value) {
         return sp_fail(r->err, SP_E_MEMORY, "no memory for the values of the graph");

@@ -1,4 +1,4 @@
-/* Reshape, Flatten, Squeeze, Unsqueeze, Transpose and Shape: the same numbers on other axes. */
+/* Reshape, Flatten, Transpose and Shape: the same numbers on other axes. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -9,8 +9,7 @@ static sp_status cannot_hold(sp_reader *r) {
                      "a result with more than %d axes, or with too many elements", SP_MAX_RANK);
 }
 
-/* The shape of a value as extents. */
-static size_t shape_of(const sp_value *value, sp_extent *dim) {
+size_t sp_shape_of(const sp_value *value, sp_extent *dim) {
     const size_t rank = value->kind == SP_VALUE_FLOW ? value->flow.rank : value->tensor.rank;
     for (size_t i = 0; i < rank; i++) {
         dim[i] = value->kind == SP_VALUE_FLOW ? value->flow.dim[i] : sp_whole(value->tensor.dim[i]);
@@ -18,9 +17,7 @@ static size_t shape_of(const sp_value *value, sp_extent *dim) {
     return rank;
 }
 
-/* Returns the input with another shape. */
-static sp_status return_reshaped(sp_reader *r, const sp_value *x, const sp_extent *dim,
-                                 size_t rank) {
+sp_status sp_return_reshaped(sp_reader *r, const sp_value *x, const sp_extent *dim, size_t rank) {
     if (x->kind == SP_VALUE_FLOW) {
         sp_flow flow = x->flow;
         SP_TRY(sp_flow_reshape(r, &flow, dim, rank));
@@ -79,7 +76,7 @@ static bool quotient(sp_extent *result, sp_extent total, sp_extent part) {
 static sp_status resolve_shape(sp_reader *r, sp_extent *dim, size_t rank, const sp_value *x,
                                bool allow_zero) {
     sp_extent old[SP_MAX_RANK], total, others;
-    const size_t old_rank = shape_of(x, old);
+    const size_t old_rank = sp_shape_of(x, old);
     size_t open = SP_NO_AXIS;
     for (size_t i = 0; i < rank; i++) {
         if (sp_extent_is(dim[i], 0) && !allow_zero) {
@@ -117,7 +114,7 @@ sp_status sp_op_reshape(sp_reader *r) {
     sp_extent dim[SP_MAX_RANK];
     memcpy(dim, given, rank * sizeof *dim);
     SP_TRY(resolve_shape(r, dim, rank, sp_input(r, 0), allow_zero != 0));
-    return return_reshaped(r, sp_input(r, 0), dim, rank);
+    return sp_return_reshaped(r, sp_input(r, 0), dim, rank);
 }
 
 sp_status sp_op_flatten(sp_reader *r) {
@@ -125,99 +122,14 @@ sp_status sp_op_flatten(sp_reader *r) {
     SP_TRY(sp_attribute_int(r, &given, "axis", 1));
     const sp_value *x = sp_input(r, 0);
     sp_extent old[SP_MAX_RANK], dim[2];
-    const size_t rank = shape_of(x, old);
+    const size_t rank = sp_shape_of(x, old);
     size_t axis = rank;
     if (given != (int64_t)rank) {
         SP_TRY(sp_normalise_axis(r, &axis, given, rank));
     }
     SP_TRY(product(r, &dim[0], old, axis, SP_NO_AXIS));
     SP_TRY(product(r, &dim[1], old + axis, rank - axis, SP_NO_AXIS));
-    return return_reshaped(r, x, dim, 2);
-}
-
-/* ---- Squeeze and Unsqueeze ---- */
-
-/* marked[i] for every axis of the list, counted in a tensor of this rank. */
-static sp_status mark_axes(sp_reader *r, bool *marked, const sp_extent *axes, size_t count,
-                           size_t rank) {
-    for (size_t i = 0; i < count; i++) {
-        size_t axis = 0;
-        if (axes[i].t != 0) {
-            return sp_refuse(r, SP_E_UNSUPPORTED, "axes depends on the number of steps");
-        }
-        SP_TRY(sp_normalise_axis(r, &axis, axes[i].k, rank));
-        if (marked[axis]) {
-            return sp_refuse(r, SP_E_FORMAT, "axes names axis %zu twice", axis);
-        }
-        marked[axis] = true;
-    }
-    return SP_OK;
-}
-
-/* Without axes every axis of length 1 goes; for a sequence that would depend on the number of steps. */
-static sp_status mark_ones(sp_reader *r, bool *marked, const sp_value *x) {
-    sp_extent dim[SP_MAX_RANK];
-    const size_t rank = shape_of(x, dim);
-    for (size_t i = 0; i < rank; i++) {
-        if (dim[i].t != 0) {
-            return sp_refuse(r, SP_E_UNSUPPORTED,
-                             "it has no axes: which ones it removes would depend on the input");
-        }
-        marked[i] = sp_extent_is(dim[i], 1);
-    }
-    return SP_OK;
-}
-
-sp_status sp_op_squeeze(sp_reader *r) {
-    const sp_extent *axes = NULL;
-    size_t count = 0, kept = 0;
-    const sp_value *x = sp_input(r, 0);
-    sp_extent old[SP_MAX_RANK], dim[SP_MAX_RANK];
-    const size_t rank = shape_of(x, old);
-    bool drop[SP_MAX_RANK] = {false};
-    SP_TRY(sp_operand_wholes(r, &axes, &count, "axes", 1, 13));
-    SP_TRY(axes ? mark_axes(r, drop, axes, count, rank) : mark_ones(r, drop, x));
-    if (x->kind == SP_VALUE_FLOW) {
-        sp_flow flow = x->flow;
-        SP_TRY(sp_flow_drop(r, &flow, drop));
-        return sp_return_flow(r, 0, &flow);
-    }
-    for (size_t i = 0; i < rank; i++) {
-        if (!drop[i]) {
-            dim[kept++] = old[i];
-        } else if (!sp_extent_is(old[i], 1)) {
-            return sp_refuse(r, SP_E_FORMAT, "axis %zu of length %" PRId64 " cannot be removed", i,
-                             old[i].k);
-        }
-    }
-    return return_reshaped(r, x, dim, kept);
-}
-
-sp_status sp_op_unsqueeze(sp_reader *r) {
-    const sp_extent *axes = NULL;
-    size_t count = 0, from = 0;
-    const sp_value *x = sp_input(r, 0);
-    sp_extent old[SP_MAX_RANK], dim[SP_MAX_RANK];
-    const size_t old_rank = shape_of(x, old);
-    bool fresh[SP_MAX_RANK] = {false};
-    SP_TRY(sp_operand_wholes(r, &axes, &count, "axes", 1, 13));
-    if (!axes) {
-        return sp_refuse(r, SP_E_FORMAT, "it has no axes");
-    }
-    if (count > SP_MAX_RANK - old_rank) {
-        return cannot_hold(r);
-    }
-    const size_t rank = old_rank + count;
-    SP_TRY(mark_axes(r, fresh, axes, count, rank));
-    if (x->kind == SP_VALUE_FLOW) {
-        sp_flow flow = x->flow;
-        SP_TRY(sp_flow_insert(r, &flow, fresh, rank));
-        return sp_return_flow(r, 0, &flow);
-    }
-    for (size_t i = 0; i < rank; i++) {
-        dim[i] = fresh[i] ? sp_whole(1) : old[from++];
-    }
-    return return_reshaped(r, x, dim, rank);
+    return sp_return_reshaped(r, x, dim, 2);
 }
 
 /* ---- Transpose and Shape ---- */
@@ -246,7 +158,7 @@ sp_status sp_op_transpose(sp_reader *r) {
     const sp_value *x = sp_input(r, 0);
     sp_extent old[SP_MAX_RANK];
     size_t perm[SP_MAX_RANK];
-    const size_t rank = shape_of(x, old);
+    const size_t rank = sp_shape_of(x, old);
     SP_TRY(read_permutation(r, perm, rank));
     if (x->kind == SP_VALUE_FLOW) {
         sp_flow flow = x->flow;
@@ -267,7 +179,7 @@ sp_status sp_op_transpose(sp_reader *r) {
     return sp_return_tensor(r, 0, &tensor);
 }
 
-/* Whether start and end of a list follow Python: negative ones count from the end, then both are cut. */
+/* A bound of a list as in Python: negative ones count from the end, then it is cut. */
 static size_t clamp(int64_t index, size_t rank) {
     index = index < 0 ? index + (int64_t)rank : index;
     return index < 0 ? 0 : index > (int64_t)rank ? rank : (size_t)index;
@@ -276,7 +188,7 @@ static size_t clamp(int64_t index, size_t rank) {
 sp_status sp_op_shape(sp_reader *r) {
     int64_t start = 0, end = 0;
     sp_extent dim[SP_MAX_RANK];
-    const size_t rank = shape_of(sp_input(r, 0), dim);
+    const size_t rank = sp_shape_of(sp_input(r, 0), dim);
     SP_TRY(sp_attribute_int(r, &start, "start", 0));
     SP_TRY(sp_attribute_int(r, &end, "end", (int64_t)rank));
     const size_t first = clamp(start, rank), last = clamp(end, rank);

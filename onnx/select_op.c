@@ -6,7 +6,8 @@
 
 /* ---- Gather ---- */
 
-/* One position of a flow: an index of rank 0 removes the axis, one of rank 1 leaves its length 1. */
+/* One position of a flow: an index of rank 0 removes the axis, one of rank 1 leaves its length
+ * 1. */
 static sp_status gather_flow(sp_reader *r, sp_flow flow, size_t axis, const sp_tensor *index) {
     if (index->count != 1 || index->rank > 1) {
         return sp_refuse(r, SP_E_UNSUPPORTED, "it takes several positions of '%.60s' at once",

@@ -8,15 +8,18 @@ bool sp_tensor_shape(sp_tensor *tensor, const int64_t *dim, size_t rank) {
     if (rank > SP_MAX_RANK) {
         return false;
     }
-    uint64_t count = 1;
+    // Strides stay in range also where another axis has length 0.
+    int64_t count = 1;
+    bool empty = false;
     for (size_t i = 0; i < rank; i++) {
-        if (dim[i] < 0 || (dim[i] != 0 && count > (uint64_t)(INT64_MAX / 32) / (uint64_t)dim[i])) {
+        if (dim[i] < 0 || (dim[i] > 0 && count > INT64_MAX / 32 / dim[i])) {
             return false;
         }
-        count *= (uint64_t)dim[i];
+        count *= dim[i] > 0 ? dim[i] : 1;
+        empty = empty || dim[i] == 0;
     }
     tensor->rank = rank;
-    tensor->count = (size_t)count;
+    tensor->count = empty ? 0 : (size_t)count;
     for (size_t i = 0; i < SP_MAX_RANK; i++) {
         tensor->dim[i] = i < rank ? dim[i] : 1;
     }
@@ -90,7 +93,8 @@ static int64_t signed_at(const uint8_t *bytes, size_t size) {
     return value;
 }
 
-/* The field of a type of numbers, its length, and the bytes of one number in raw_data; 0: no such type. */
+/* The field of a type of numbers, its length, and the bytes of one number in raw_data; 0: no
+ * such type. */
 static size_t type_size(const Onnx__TensorProto *proto, size_t *listed) {
     switch (proto->data_type) {
     case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:

@@ -1,5 +1,5 @@
-/* From bytes to protobuf-c messages. protobuf-c recurses with the nesting of the file and allocates many
- * bytes per byte read, so both are limited here first. */
+/* From bytes to protobuf-c messages. protobuf-c recurses with the nesting of the file and
+ * allocates many bytes per byte read, so both are limited here first. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +36,8 @@ static sp_status scan_message(sp_error *err, const uint8_t *data,
                               const ProtobufCMessageDescriptor *type, size_t at, size_t end,
                               int depth);
 
-/* A field with a length: looks into messages, and for zero bytes in strings, which C cannot tell apart. */
+/* A field with a length: looks into messages, and for zero bytes in strings, which C cannot tell
+ * apart. */
 static sp_status scan_bytes(sp_error *err, const uint8_t *data,
                             const ProtobufCFieldDescriptor *field, size_t at, size_t end,
                             int depth) {

@@ -1,4 +1,5 @@
-/* libFuzzer harness of the front-end descriptions: whatever is accepted must also run on a short clip. */
+/* libFuzzer harness of the front-end descriptions: whatever is accepted must also run on a short
+ * clip. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>

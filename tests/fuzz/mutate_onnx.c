@@ -1,5 +1,5 @@
-/* Mutations of ONNX models that stay protobuf: half of the inputs are edited as messages, so that the
- * fuzzer gets behind the decoder; the others are edited as bytes. */
+/* Mutations of ONNX models that stay protobuf: half of the inputs are edited as messages, so
+ * that the fuzzer gets behind the decoder; the others are edited as bytes. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,18 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
 enum { MOST_NAMES = 256 };
+
+/* Names that a model need not hold, but that the reader knows. */
+static const char *const known[] = {
+    "Add",       "Cast",      "Concat",   "Constant", "ConstantOfShape",
+    "Div",       "Dropout",   "Equal",    "Expand",   "Flatten",
+    "Gather",    "Gemm",      "Identity", "LSTM",     "MatMul",
+    "Mul",       "Relu",      "Reshape",  "Shape",    "Slice",
+    "Squeeze",   "Sub",       "Where",    "axes",     "axis",
+    "Transpose", "Unsqueeze", "perm",     "transA",   "transB",
+    "value",     "starts",    "ends",     "to",       "start",
+    "end",       "layout",    "alpha",    "beta",     "value_ints",
+    "clip",      "direction", "ai.onnx",  "",         "value_float"};
 
 typedef struct sp_mutation {
     uint64_t state;
@@ -46,7 +58,8 @@ static void *member(ProtobufCMessage *message, unsigned offset) {
     return (char *)message + offset;
 }
 
-/* The array of a field and its length; a field that is not repeated is an array of length 0 or 1. */
+/* The array of a field and its length; a field that is not repeated is an array of length 0 or
+ * 1. */
 static char *elements(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
                       size_t *count) {
     if (field->label == PROTOBUF_C_LABEL_REPEATED) {
@@ -119,7 +132,9 @@ static void edit_value(sp_mutation *m, const ProtobufCFieldDescriptor *field, ch
     switch (field->type) {
     case PROTOBUF_C_TYPE_STRING:
         free(*(char **)value);
-        *(char **)value = strdup(m->names > 0 ? m->name[below(m, m->names)] : "");
+        *(char **)value =
+            strdup(m->names > 0 && below(m, 3) > 0 ? m->name[below(m, m->names)]
+                                                   : known[below(m, sizeof known / sizeof *known)]);
         break;
     case PROTOBUF_C_TYPE_BYTES:
         edit_bytes((ProtobufCBinaryData *)value);

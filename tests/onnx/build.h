@@ -46,7 +46,8 @@ static inline char *om_text(om *m, const char *text) {
     return strcpy(om_take(m, strlen(text) + 1, 1), text);
 }
 
-/* An empty model: om_new, then om_input, om_node, om_reals..., om_output, and om_free at the end. */
+/* An empty model: om_new, then om_input, om_node, om_reals..., om_output, and om_free at the
+ * end. */
 static inline om *om_new(int64_t opset) {
     om *m = calloc(1, sizeof *m);
     assert_non_null(m);
@@ -79,7 +80,8 @@ static inline void om_free(om *m) {
     free(m);
 }
 
-/* A value "name: T x 1 x 10": numbers are fixed lengths, words are names, "?" is an unknown length. */
+/* A value "name: T x 1 x 10": numbers are fixed lengths, words are names, "?" is an unknown
+ * length. */
 static inline Onnx__ValueInfoProto *om_value(om *m, const char *name, int type, const char *shape) {
     Onnx__ValueInfoProto *value = om_take(m, 1, sizeof *value);
     onnx__value_info_proto__init(value);

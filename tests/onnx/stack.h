@@ -1,4 +1,5 @@
-/* LSTM stacks as PyTorch's exporter writes them, and the ways in which their last state is read out. */
+/* LSTM stacks as PyTorch's exporter writes them, and the ways in which their last state is read
+ * out. */
 #ifndef SP_TESTS_ONNX_STACK_H
 #define SP_TESTS_ONNX_STACK_H
 

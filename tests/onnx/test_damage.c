@@ -1,5 +1,5 @@
-/* Damaged files never crash the reader: every truncation, random flips of bytes and bits, random pieces
- * moved about. What is accepted must run or say why not. Meant to run under sanitizers. */
+/* Damaged files never crash the reader: every truncation, random flips of bytes and bits, random
+ * pieces moved about. What is accepted must run or say why not. Meant to run under sanitizers. */
 #include "base/file.h"
 #include "tests/onnx/build.h"
 

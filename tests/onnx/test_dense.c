@@ -71,7 +71,8 @@ static void test_gemm_transpositions(void **state) {
     }
 }
 
-/* W x with x as a column, and with transA on a row: the constant is the first matrix or the second. */
+/* W x with x as a column, and with transA on a row: the constant is the first matrix or the
+ * second. */
 static void test_gemm_columns(void **state) {
     (void)state;
     for (int form = 0; form < 4; form++) {

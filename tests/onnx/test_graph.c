@@ -1,4 +1,5 @@
-/* Graphs, names, inputs and tensors that are broken or not supported, and what a file says about itself. */
+/* Graphs, names, inputs and tensors that are broken or not supported, and what a file says about
+ * itself. */
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -234,6 +235,12 @@ static void test_tensors(void **state) {
     m->initialiser[0]->dims[0] = m->initialiser[0]->dims[1] = INT64_C(1) << 32;
     om_refuse(m, SP_E_UNSUPPORTED, "'w' has too many");
     m = dense();
+    m->initialiser[0]->n_dims = 3;
+    m->initialiser[0]->dims[0] = 0;
+    m->initialiser[0]->dims[1] = m->initialiser[0]->dims[2] = INT64_C(1) << 40;
+    m->initialiser[0]->raw_data.len = 0;
+    om_refuse(m, SP_E_UNSUPPORTED, "'w' has too many");
+    m = dense();
     m->initialiser[0]->dims[0] = INT64_C(1) << 40;
     om_refuse(m, SP_E_FORMAT, "'w' needs 3298534883328 numbers");
     m = dense();
@@ -353,7 +360,7 @@ static void test_wire(void **state) {
                  "a\0b",
                  5, SP_E_FORMAT, "zero byte inside a name");
     refuse_bytes("\x3a\x02\x0a\x05", 4, SP_E_FORMAT, "ends inside a field at byte 2");
-    // graph { node { attribute { g { ... } } } }, far deeper than any exporter goes; from the inside out
+    // graph { node { attribute { g { ... } } } }, deeper than any exporter goes, from the inside
     enum { LEVELS = 20000 };
     static const uint8_t tags[4] = {0x32, 0x2a, 0x0a, 0x3a}; // g, attribute, node; graph
     const size_t room = (3 * LEVELS + 1) * 6;

@@ -1,5 +1,5 @@
-/* LSTM nodes: gate order, biases, stacks as exporters write them, and every attribute and input that is
- * refused. */
+/* LSTM nodes: gate order, biases, stacks as exporters write them, and every attribute and input
+ * that is refused. */
 #include "tests/onnx/stack.h"
 
 enum { D = 3, H = 4, C = 2 };
@@ -174,7 +174,8 @@ static void test_weights(void **state) {
     }
 }
 
-/* Weights in PyTorch's own order, brought into ONNX's by Slice, Concat and Unsqueeze in the graph. */
+/* Weights in PyTorch's own order, brought into ONNX's by Slice, Concat and Unsqueeze in the
+ * graph. */
 static void test_weights_folded(void **state) {
     (void)state;
     sp_net want;

@@ -1,6 +1,6 @@
-/* The networks that the reader makes against onnxruntime running the files themselves: FSDD on every test
- * clip, and random stacks in every way of writing them.
- * tests/onnx/onnxruntime_env.sh makes the Python environment; without it the tests are skipped. */
+/* The networks that the reader makes against onnxruntime running the files themselves: FSDD on
+ * every test clip, and random stacks in every way of writing them. tests/onnx/onnxruntime_env.sh
+ * makes the Python environment; without it the tests are skipped. */
 #include <math.h>
 #include <unistd.h>
 

@@ -1,0 +1,72 @@
+/* An order in which the nodes of a graph can be evaluated: depth first, with a stack of our own. */
+#include <stdlib.h>
+
+#include "onnx/impl.h"
+
+enum { SP_FRESH, SP_OPEN, SP_DONE };
+
+typedef struct sp_visit {
+    size_t *stack, *next; /* open nodes, and the input of each that is looked at next */
+    unsigned char *state;
+} sp_visit;
+
+/* Appends `root` and everything that it reads to the order, which holds *count nodes. */
+static sp_status visit(sp_error *err, sp_graph *graph, sp_visit *v, size_t root, size_t *count) {
+    size_t depth = 0;
+    if (v->state[root] != SP_FRESH) {
+        return SP_OK;
+    }
+    v->stack[0] = root;
+    v->next[0] = graph->first_input[root];
+    v->state[root] = SP_OPEN;
+    for (;;) {
+        const size_t n = v->stack[depth];
+        if (v->next[depth] == graph->first_input[n + 1]) {
+            v->state[n] = SP_DONE;
+            graph->order[(*count)++] = n;
+            if (depth-- == 0) {
+                return SP_OK;
+            }
+            continue;
+        }
+        const size_t id = graph->input[v->next[depth]++];
+        if (id == SP_NO_NAME || graph->definition[id].by != SP_DEFINED_BY_NODE) {
+            continue;
+        }
+        const size_t below = graph->definition[id].index;
+        if (v->state[below] == SP_OPEN) {
+            const Onnx__NodeProto *node = graph->proto->node[below];
+            return sp_fail(err, SP_E_FORMAT, "node '%.200s' (%.40s) needs its own result: a cycle",
+                           node->name ? node->name : "", node->op_type ? node->op_type : "");
+        }
+        if (v->state[below] == SP_FRESH) {
+            v->state[below] = SP_OPEN;
+            v->stack[++depth] = below;
+            v->next[depth] = graph->first_input[below];
+        }
+    }
+}
+
+sp_status sp_graph_sort(sp_error *err, sp_graph *graph) {
+    const size_t nodes = graph->proto->n_node;
+    const sp_definition *result = &graph->definition[graph->result];
+    sp_visit v = {.stack = malloc((nodes + 1) * sizeof *v.stack),
+                  .next = malloc((nodes + 1) * sizeof *v.next),
+                  .state = calloc(nodes + 1, 1)};
+    sp_status status = v.stack && v.next && v.state
+                           ? SP_OK
+                           : sp_fail(err, SP_E_MEMORY, "no memory for the order of the nodes");
+    size_t count = 0;
+    if (status == SP_OK && result->by == SP_DEFINED_BY_NODE) {
+        status = visit(err, graph, &v, result->index, &count);
+    }
+    graph->needed = count;
+    // The others are not evaluated, but a file with a cycle is a damaged one.
+    for (size_t n = 0; n < nodes && status == SP_OK; n++) {
+        status = visit(err, graph, &v, n, &count);
+    }
+    free(v.stack);
+    free(v.next);
+    free(v.state);
+    return status;
+}
