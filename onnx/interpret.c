@@ -185,6 +185,10 @@ static sp_status check_result(sp_reader *r, const sp_flow **result) {
                        "the output '%.80s' holds the states of %zu layers: select one", name,
                        value->flow.blocks);
     }
+    if (*value->flow.block == SP_INPUT) {
+        return sp_fail(r->err, SP_E_UNSUPPORTED,
+                       "the output '%.80s' is the input, without any layer", name);
+    }
     *result = &value->flow;
     return SP_OK;
 }
