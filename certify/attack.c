@@ -1,5 +1,5 @@
-/* Attacks: descents of the margins from several starts, over all real noise of the set, then over the
- * clips of the sample format that lie in it. */
+/* Attacks: descents of the margins from several starts, over all real noise of the set, then over
+ * the clips of the sample format that lie in it. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 #include "certify/descent.h"
 #include "certify/replay.h"
 
-/* How much louder than allowed the noise of a ladder is, rung by rung: where the answer changes under
- * louder noise, the descent continues from there in a smaller box. */
+/* How much louder than allowed the noise of a ladder is, rung by rung: where the answer changes
+ * under louder noise, the descent continues from there in a smaller box. */
 static const double ladder[] = {4.0, 2.8, 2.0, 1.4, 1.2, 1.1};
 enum { RUNGS = sizeof ladder / sizeof ladder[0], FAVOURITES = 3 };
 
@@ -144,8 +144,8 @@ static sp_status climb_down(sp_error *err, assault *a, size_t target, size_t ste
     return a->hopeless ? SP_OK : descend_once(err, a, target, steps);
 }
 
-/* Every second start comes down the ladder; the first two are after any label, the others after the most
- * promising ones. */
+/* Every second start comes down the ladder; the first two are after any label, the others after
+ * the most promising ones. */
 static sp_status descend(sp_error *err, assault *a) {
     const size_t starts = a->options->starts ? a->options->starts : SP_ATTACK_STARTS;
     const size_t steps = a->options->steps ? a->options->steps : SP_ATTACK_STEPS;

@@ -1,4 +1,5 @@
-/* From a noise set to margins: bounds of the front end, boxes of all cells, one row per false label. */
+/* From a noise set to margins: bounds of the front end, boxes of all cells, one row per false
+ * label. */
 #include <stdbool.h>
 #include <stdlib.h>
 

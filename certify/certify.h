@@ -21,8 +21,8 @@ typedef struct sp_method {
     const char *name;    /* "exact" */
     const char *summary; /* one line, with its source */
     sp_front_rule front; /* default relaxation of the front end */
-    size_t
-        passes; /* each is tried only while some margin is not positive; every label keeps its best */
+    /* each is tried only while some margin is not positive; every label keeps its best */
+    size_t passes;
     const sp_bounds_options *pass; /* [passes], cheapest first; deadlines are set per clip */
 } sp_method;
 
@@ -69,9 +69,9 @@ typedef struct sp_verdict {
     size_t label, predicted; /* SP_NO_LABEL where not known */
     size_t classes, frames;
     double *logits; /* [classes] owned; of the clean clip */
-    double *
-        margins; /* [classes] owned; certified lower bound of logit[label] - logit[k]; NaN at the label
-                          and where none was computed */
+    /* [classes] owned; certified lower bound of logit[label] - logit[k]; NaN at the label and
+     * where none was computed */
+    double *margins;
     double margin; /* least of them; NaN when none was computed */
     double error;  /* largest running error term inside the margins */
     double eps;    /* radius in sample units */
@@ -122,9 +122,9 @@ typedef struct sp_attack_options {
     uint64_t seed;        /* of the random starts; results depend on nothing else */
     double timeout;       /* seconds; 0: none */
     const double *hint;   /* [n] a noise to start from, cut to the set; NULL: none */
-    const char
-        *source;     /* audio file that the clip was read from: counterexamples are written in its
-                             format; NULL: none is written, and none counts as broken */
+    /* audio file that the clip was read from: counterexamples are written in its format; NULL:
+     * none is written, and none counts as broken */
+    const char *source;
     const char *out; /* path of the file; NULL: it is written, replayed and removed */
 } sp_attack_options;
 enum { SP_ATTACK_STEPS = 40, SP_ATTACK_STARTS = 6 };
@@ -136,13 +136,13 @@ enum { SP_ATTACK_STEPS = 40, SP_ATTACK_STARTS = 6 };
  *  the best real-valued noise. */
 typedef struct sp_attack {
     sp_verdict verdict;
-    double *
-        noise; /* [n] owned: the best real-valued noise of the set; NULL when there was no attack */
+    /* [n] owned: the best real-valued noise of the set; NULL when there was no attack */
+    double *noise;
     double real_margin; /* least margin that it attains; < 0: it changes the answer */
     size_t real_answer; /* the strongest other label there */
     bool real_broken;   /* by more than rounding errors */
-    double
-        file_margin; /* of the best clip of the sample format; NaN: none was looked for, or there is none */
+    /* of the best clip of the sample format; NaN: none was looked for, or there is none */
+    double file_margin;
     size_t file_answer; /* the strongest other label there; SP_NO_LABEL likewise */
     double file_largest,
         file_snr_db; /* noise of the replayed file: largest sample, SNR; NaN without one */
@@ -161,10 +161,49 @@ sp_status sp_attack_noise(sp_error *err, sp_attack *attack, const sp_attacker *a
                           const sp_clip *clip, const sp_noise *noise, long label,
                           const sp_attack_options *options);
 
-/** sp_verdict_attack - attacks what could not be certified: an unknown verdict becomes broken, or keeps its
- *  margins and says in its reason how far the attack came. Its seconds are added. */
+/** sp_verdict_attack - attacks what could not be certified: an unknown verdict becomes broken, or
+ *  keeps its margins and says in its reason how far the attack came. Its seconds are added. */
 void sp_verdict_attack(sp_verdict *verdict, const sp_attacker *attacker, const sp_clip *clip,
                        const sp_budget *budget, long label, const sp_attack_options *options);
+
+/* ---- radius ---- */
+
+typedef struct sp_radius_options {
+    double tolerance;     /* dB > 0: the budgets that are tried are its multiples */
+    size_t first, frames; /* noise in the samples of these frames only; frames 0: in all samples */
+    sp_attack_options attack; /* its hint, timeout and out are not read */
+    double timeout;           /* seconds of the whole search; 0: none */
+} sp_radius_options;
+
+/** sp_radius_point - one budget that was tried. */
+typedef struct sp_radius_point {
+    double db;      /* relative to the clip's peak */
+    bool attacked;  /* an attack; else a certificate */
+    bool certified; /* by a certificate */
+    bool file;      /* the attack counts files only; else all real-valued noise */
+    bool broken;    /* by the attack */
+    double margin;  /* proved, or attained */
+    double seconds;
+} sp_radius_point;
+
+/** sp_radius - what is known of one clip under noise of every loudness. The verdict is that of the
+ *  largest certified budget; when there is none, of the quietest one that was tried; timeout when
+ *  time ran out.
+ *  Budgets in dB relative to the clip's peak; NaN: none found. */
+typedef struct sp_radius {
+    sp_verdict verdict;
+    double certified_db; /* largest budget that was certified itself */
+    double broken_db; /* smallest budget whose real-valued noise was found to change the answer */
+    double broken_file_db; /* smallest budget with a replayed file of the clip's format that does */
+    sp_radius_point *point; /* [points] owned; in the order in which they were tried */
+    size_t points;
+} sp_radius;
+void sp_radius_clear(sp_radius *radius);
+
+/** sp_radius_find - certifies and attacks budgets until the two edges are known to the tolerance.
+ *  Always leaves an outcome, as sp_certify does. */
+sp_status sp_radius_find(sp_error *err, sp_radius *radius, const sp_attacker *attacker,
+                         const sp_clip *clip, long label, const sp_radius_options *options);
 
 /* ---- labels ---- */
 
@@ -176,8 +215,8 @@ long sp_label_of_name(const char *path, size_t classes);
 /** sp_manifest - clips and their labels, read from lines "path TAB label". */
 typedef struct sp_manifest_entry {
     char *given; /* owned; as the line has it */
-    char *
-        resolved; /* owned; relative to the manifest's folder where such a file exists, else as given */
+    /* owned; relative to the manifest's folder where such a file exists, else as given */
+    char *resolved;
     long label;
     size_t line;
     unsigned long long device, inode; /* of the file; 0, 0 when it does not exist */
@@ -211,8 +250,8 @@ char *sp_report_row(const char *clip, size_t clip_width, const sp_verdict *verdi
  *  several indented lines. */
 char *sp_report_details(const sp_verdict *verdict);
 
-/** sp_attack_json - one JSON object: the members of sp_report_json up to the reason, and those of the attack.
- *  sp_attack_head / sp_attack_row - a line of the table of attacks. */
+/** sp_attack_json - one JSON object: the members of sp_report_json up to the reason, and those of
+ *  the attack. sp_attack_head / sp_attack_row - a line of the table of attacks. */
 char *sp_attack_json(const char *clip, const sp_attack *attack, const sp_attack_options *options);
 char *sp_attack_head(size_t clip_width);
 char *sp_attack_row(const char *clip, size_t clip_width, const sp_attack *attack);

@@ -1,5 +1,5 @@
-/* Projected descent of a margin over a box of noisy clips: signs of the gradient with momentum and steps
- * that halve when they stop paying.
+/* Projected descent of a margin over a box of noisy clips: signs of the gradient with momentum and
+ * steps that halve when they stop paying.
  * Source: Croce and Hein, Reliable evaluation of adversarial robustness (Auto-PGD), ICML 2020. */
 #include "certify/descent.h"
 
@@ -103,8 +103,8 @@ static size_t rival_of(const sp_descent *d) {
     return rival;
 }
 
-/* Hears the rounded x, keeps it when it is the best so far; *value: the margin over `target`, or the least
- * margin when that is SP_NO_LABEL. */
+/* Hears the rounded x, keeps it when it is the best so far; *value: the margin over `target`, or
+ * the least margin when that is SP_NO_LABEL. */
 static sp_status hear(sp_error *err, sp_descent *d, size_t target, double *value, size_t *rival) {
     round_point(d, d->point, d->x);
     SP_TRY(sp_system_run(err, d->attacker->system, d->logits, d->point, d->n));

@@ -4,11 +4,12 @@
 
 #include "certify/impl.h"
 
-/** SP_ATTACK_CLEAR - an answer counts as changed when the other label leads by more than this: far above
- *  the rounding errors of the concrete pass. */
+/** SP_ATTACK_CLEAR - an answer counts as changed when the other label leads by more than this: far
+ *  above the rounding errors of the concrete pass. */
 #define SP_ATTACK_CLEAR 1e-9
 
-/** sp_descent - a box of noisy clips, a point in it, and the best point so far over all descents. */
+/** sp_descent - a box of noisy clips, a point in it, and the best point so far over all descents.
+ *  */
 typedef struct sp_descent {
     const sp_attacker *attacker; /* borrowed */
     size_t n, padded, classes, label;
@@ -35,23 +36,24 @@ SP_NODISCARD sp_status sp_descent_init(sp_error *err, sp_descent *d, const sp_at
                                        const sp_problem *problem);
 void sp_descent_clear(sp_descent *d);
 
-/** sp_descent_real_box - all real noise of `scale` times the set. sp_descent_format_box - the clips of the
- *  sample format in it; false: there is none but the clip itself. */
+/** sp_descent_real_box - all real noise of `scale` times the set. sp_descent_format_box - the clips
+ *  of the sample format in it; false: there is none but the clip itself. */
 void sp_descent_real_box(sp_descent *d, const sp_problem *problem, double scale);
 bool sp_descent_format_box(sp_descent *d, const sp_problem *problem, double scale);
 /** sp_descent_clamp - moves x [n] into the box. */
 void sp_descent_clamp(const sp_descent *d, double *x);
 
-/** sp_descent_promise - the margin over every label that the model linearised at the clip reaches in the
- *  noise set.   O promise [classes] */
+/** sp_descent_promise - the margin over every label that the model linearised at the clip reaches
+ *  in the noise set.   O promise [classes] */
 SP_NODISCARD sp_status sp_descent_promise(sp_error *err, sp_descent *d, const sp_problem *problem,
                                           double *promise);
 
 /** sp_descent_changed - whether the best point has another answer, by more than rounding errors. */
 bool sp_descent_changed(const sp_descent *d);
 
-/** sp_descent_run - from x: at most `steps` gradient steps down the margin over label `target`, or over
- *  the strongest label at every point when that is SP_NO_LABEL. Ends early when the answer has changed. */
+/** sp_descent_run - from x: at most `steps` gradient steps down the margin over label `target`, or
+ *  over the strongest label at every point when that is SP_NO_LABEL. Ends early when the answer has
+ *  changed. */
 SP_NODISCARD sp_status sp_descent_run(sp_error *err, sp_descent *d, size_t target, size_t steps);
 
 #endif

@@ -1,4 +1,5 @@
-/* Gradients of logit differences by the samples: the walk of the bounds along tangents at one point. */
+/* Gradients of logit differences by the samples: the walk of the bounds along tangents at one
+ * point. */
 #include <string.h>
 
 #include "certify/impl.h"

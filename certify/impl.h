@@ -25,8 +25,9 @@ typedef struct sp_problem {
 /** sp_answer - works on an open problem and sets the kind and the reason of its verdict. */
 typedef sp_status (*sp_answer)(sp_error *err, sp_problem *problem, void *context);
 
-/** sp_question_answer - opens the problem, answers it unless the clean clip settles it, and always leaves
- *  a verdict: errors become SP_VERDICT_ERROR (or _TIMEOUT) with the reason, and are also returned. */
+/** sp_question_answer - opens the problem, answers it unless the clean clip settles it, and always
+ *  leaves a verdict: errors become SP_VERDICT_ERROR (or _TIMEOUT) with the reason, and are also
+ *  returned. */
 sp_status sp_question_answer(sp_error *err, sp_verdict *verdict, const sp_system *system,
                              const sp_clip *clip, const sp_question *question, sp_answer answer,
                              void *context);
@@ -35,23 +36,31 @@ sp_status sp_question_answer(sp_error *err, sp_verdict *verdict, const sp_system
 SP_NODISCARD sp_status sp_system_run(sp_error *err, const sp_system *system, double *logits,
                                      const double *samples, size_t n);
 
-/** sp_problem_attain - sets the margins of the verdict to those that `samples` [n of the clip] attain. */
+/** sp_problem_attain - sets the margins of the verdict to those that `samples` [n of the clip]
+ *  attain. */
 SP_NODISCARD sp_status sp_problem_attain(sp_error *err, const sp_problem *problem,
                                          const double *samples);
 
-/** sp_verdict_weakest - the label with the least margin; one whose margin is NaN is least of all. */
+/** sp_verdict_weakest - the label with the least margin; one whose margin is NaN is least of all.
+ *  */
 size_t sp_verdict_weakest(const sp_verdict *verdict);
+
+/** sp_noise_frames - |d_i| <= eps in the samples of frames first .. first + frames - 1, 0
+ *  elsewhere; all samples when frames is 0. SP_E_MISMATCH for frames that the clip does not have.
+ *  */
+SP_NODISCARD sp_status sp_noise_frames(sp_error *err, sp_noise *noise, const sp_front *front,
+                                       size_t n, double eps, size_t first, size_t frames);
 
 /* ---- tables ---- */
 
 enum { SP_CELL = 32 }; /* bytes of a number's cell */
 
-/** sp_table_line - a line of a table: the clip, then `columns` cells of the widths (negative: to the left).
- *  Free it with free; NULL: no memory. */
+/** sp_table_line - a line of a table: the clip, then `columns` cells of the widths (negative: to
+ *  the left). Free it with free; NULL: no memory. */
 char *sp_table_line(const char *clip, size_t clip_width, const char *const *cell, const int *width,
                     size_t columns);
-/** Cells; what is not known becomes "-". Margins have three decimals, or three digits where those would
- *  read as zero or not fit. */
+/** Cells; what is not known becomes "-". Margins have three decimals, or three digits where those
+ *  would read as zero or not fit. */
 void sp_table_number(char cell[SP_CELL], const char *format, double value);
 void sp_table_label(char cell[SP_CELL], size_t label);
 void sp_table_lsb(char cell[SP_CELL], double lsb);
@@ -62,7 +71,7 @@ void sp_table_margin(char cell[SP_CELL], double margin);
 /** sp_report_verdict - the members that describe a verdict, in the order of README.md.
  *  sp_report_label / sp_report_string - null for SP_NO_LABEL, and for NULL or "". */
 void sp_report_verdict(sp_json_line *line, const char *clip, const char *method,
-                          const sp_verdict *verdict);
+                       const sp_verdict *verdict);
 void sp_report_label(sp_json_line *line, const char *key, size_t label);
 void sp_report_string(sp_json_line *line, const char *key, const char *value);
 /** sp_decimals - x with as many decimals as `scale`, a power of ten, has zeros. */

@@ -8,7 +8,10 @@ static const sp_bounds_options fixed[] = {{.planes = SP_PLANES_STATIC}};
 static const sp_bounds_options optimised[] = {
     {.planes = SP_PLANES_STATIC},
     {.planes = SP_PLANES_STATIC, .octagons = true, .row_iterations = 3, .stop_positive = true},
-    {.planes = SP_PLANES_STATIC, .octagons = true, .box_iterations = 1, .row_iterations = 8,
+    {.planes = SP_PLANES_STATIC,
+     .octagons = true,
+     .box_iterations = 1,
+     .row_iterations = 8,
      .stop_positive = true},
 };
 
@@ -21,8 +24,8 @@ static const sp_method methods[] = {
      PASSES(sampled)},
     {"exact", "joint front end, exact supporting planes at static anchors", SP_FRONT_JOINT,
      PASSES(fixed)},
-    {"opt", "exact, then octagons, then planes chosen by every row at its worst case", SP_FRONT_JOINT,
-     PASSES(optimised)},
+    {"opt", "exact, then octagons, then planes chosen by every row at its worst case",
+     SP_FRONT_JOINT, PASSES(optimised)},
 };
 
 const sp_method *sp_methods(size_t *count) {

@@ -1,4 +1,5 @@
-/* What every question about a clip begins with: checks, the clean answer, the label, the noise set. */
+/* What every question about a clip begins with: checks, the clean answer, the label, the noise
+ * set. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -146,8 +147,8 @@ static sp_status take_memory(sp_error *err, sp_verdict *verdict, size_t classes)
     return SP_OK;
 }
 
-/* The error terms hold for IEEE double arithmetic, rounding to nearest, with subnormal numbers: a host
- * program may have changed the mode, and objects built with fast-math flush subnormals. */
+/* The error terms hold for IEEE double arithmetic, rounding to nearest, with subnormal numbers: a
+ * host program may have changed the mode, and objects built with fast-math flush subnormals. */
 static sp_status check_arithmetic(sp_error *err) {
     const volatile double tiny = 0x1p-1022, half = 0.5, one = 1.0, ulp = 0x1p-53;
     const volatile double subnormal = tiny * half, above = one + ulp, below = -one - ulp;

@@ -51,7 +51,7 @@ void sp_report_string(sp_json_line *line, const char *key, const char *value) {
 }
 
 void sp_report_verdict(sp_json_line *line, const char *clip, const char *method,
-                          const sp_verdict *verdict) {
+                       const sp_verdict *verdict) {
     sp_json_line_text(line, "clip", clip);
     sp_report_label(line, "label", verdict->label);
     sp_report_label(line, "predicted", verdict->predicted);

@@ -1,4 +1,5 @@
-/* The installed interface: a thin layer over the rooms, with no third-party or internal type in it. */
+/* The installed interface: a thin layer over the rooms, with no third-party or internal type in
+ * it. */
 #include "include/soundproof.h"
 
 #include <math.h>

@@ -7,8 +7,9 @@
 #include "base/pool.h"
 #include "gpu/backend.h"
 
-/* CPU seconds of PROVER's LP (R2's published code, tuned build, one core) for one clip at one budget:
- * the upper ends of the ranges in shared/peers.md, "What the published tools reach on the same clips". */
+/* CPU seconds of PROVER's LP (R2's published code, tuned build, one core) for one clip at one
+ * budget: the upper ends of the ranges in shared/peers.md, "What the published tools reach on the
+ * same clips". */
 static const struct {
     size_t frames;
     double cpu_seconds;
@@ -88,8 +89,8 @@ static void bench_rates(const cli_options *options, const bench_case *c) {
     }
 }
 
-/* What one `exact` pass costs for T frames, against its matrix products at the rate of large ones, which
- * is measured just before on the same threads. */
+/* What one `exact` pass costs for T frames, against its matrix products at the rate of large ones,
+ * which is measured just before on the same threads. */
 static sp_status bench_exact(sp_error *err, bench_pass *pass, const cli_options *options,
                              const bench_case *c, size_t frames) {
     sp_clip clip = {0};

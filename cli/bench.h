@@ -11,7 +11,8 @@ void bench_figure(const cli_options *options, const char *topic, const char *wha
 
 /* ---- what is measured on (bench_case.c) ---- */
 
-/** bench_case - the network, its front end and a folder of clips, or a random net of the same shape. */
+/** bench_case - the network, its front end and a folder of clips, or a random net of the same
+ *  shape. */
 typedef struct bench_case {
     sp_model model; /* with_model */
     sp_net random;  /* otherwise */

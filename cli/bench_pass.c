@@ -81,9 +81,11 @@ sp_status bench_pass_run(sp_error *err, bench_pass *pass, const bench_case *c,
     return status;
 }
 
-/* Operations of the walk of one row that starts on the pre-activations of layer l (or, for l = layers,
- * on its logits) at step t: at every step on the way down each LSTM layer costs 2 x 4H x (D + H) (D alone
- * at step 0), each dense layer 2 D H, the front end 2 M frame. `top` is the first layer met at step t. */
+/* Operations of the walk of one row that starts on the pre-activations of layer l (or, for l =
+ * layers, on its logits) at step t: at every step on the way down each LSTM layer costs 2 x 4H x
+ * (D + H) (D alone
+ * at step 0), each dense layer 2 D H, the front end 2 M frame. `top` is the first layer met at
+ * step t. */
 static double walk_flops(const sp_net *net, const sp_front_layout *layout, size_t t, size_t top) {
     double flops = 0.0;
     size_t highest = 0;
@@ -113,8 +115,8 @@ static double walk_flops(const sp_net *net, const sp_front_layout *layout, size_
     return flops;
 }
 
-/* Every gate and cell of every LSTM layer and step has two rows (10 H of them), every input of a ReLU two,
- * and the margins have classes - 1. */
+/* Every gate and cell of every LSTM layer and step has two rows (10 H of them), every input of a
+ * ReLU two, and the margins have classes - 1. */
 double bench_pass_flops(const sp_net *net, const sp_front_layout *layout, size_t frames) {
     double flops = (double)(net->classes - 1) * walk_flops(net, layout, frames - 1, net->layers);
     for (size_t t = 0; t < frames; t++) {

@@ -65,7 +65,7 @@ typedef struct cli_options {
     const sp_method **methods; /* [method_count] of --methods; only the array is owned */
     size_t method_count;
     long seed, steps, starts; /* of attacks; steps and starts 0: not given */
-    char **argument; /* [arguments] what is not an option */
+    char **argument;          /* [arguments] what is not an option */
     size_t arguments;
 } cli_options;
 
@@ -84,8 +84,8 @@ extern const cli_command cli_certify, cli_radius, cli_attack, cli_compare, cli_r
  *  Returns -1 to go on, or the exit code: usage errors and --help have been printed. */
 int cli_options_read(cli_options *options, const cli_command *command, int argc, const char **argv);
 void cli_options_clear(cli_options *options);
-/** cli_option_value - the options of searches, attacks and comparisons; false in *known: none of them.
- *  Returns -1, or the exit code after a message. */
+/** cli_option_value - the options of searches, attacks and comparisons; false in *known: none of
+ *  them. Returns -1, or the exit code after a message. */
 int cli_option_value(cli_options *options, const cli_command *command, int option, const char *text,
                      bool *known);
 /** cli_whole_parse - a whole number of [least, most]; false: not one. */
@@ -113,8 +113,8 @@ typedef struct cli_source {
     sp_model model;
     sp_front *front;
 } cli_source;
-/** cli_source_open - reads --model and --front (or the description inside the model). On failure the
- *  reason has been printed and the exit code is returned, else -1. */
+/** cli_source_open - reads --model and --front (or the description inside the model). On failure
+ *  the reason has been printed and the exit code is returned, else -1. */
 int cli_source_open(cli_source *source, const cli_command *command, const cli_options *options);
 void cli_source_clear(cli_source *source);
 
@@ -142,7 +142,8 @@ typedef struct cli_clips {
 } cli_clips;
 /** cli_clips_check - the usage errors that show before anything is read: -1, or the exit code. */
 int cli_clips_check(const cli_command *command, const cli_options *options);
-/** cli_clips_open - reads the manifest: -1, or the exit code after a message, with nothing to clear. */
+/** cli_clips_open - reads the manifest: -1, or the exit code after a message, with nothing to
+ *  clear. */
 int cli_clips_open(cli_clips *clips, const cli_command *command, const cli_options *options,
                    size_t classes);
 void cli_clips_clear(cli_clips *clips);
@@ -167,8 +168,8 @@ sp_attack_options cli_attack_options(const cli_options *options, const char *sou
 /** cli_budget_check - -1, or the exit code when there is no --budget. */
 int cli_budget_check(const cli_command *command, const cli_options *options);
 
-/** cli_batch_run - runs work(context, 0..count-1) in the pool and emit(context, i) in the order of i,
- *  each as soon as all before it are done, one at a time. A progress bar shows on a terminal.
+/** cli_batch_run - runs work(context, 0..count-1) in the pool and emit(context, i) in the order of
+ *  i, each as soon as all before it are done, one at a time. A progress bar shows on a terminal.
  *  False: out of memory, nothing was run. */
 typedef void (*cli_step)(void *context, size_t index);
 bool cli_batch_run(const char *what, size_t count, cli_step work, cli_step emit, void *context);

@@ -45,8 +45,7 @@ static int run(const cli_options *options) {
             print_json(&methods[i], is_default);
         } else {
             printf("%-8s  %-9s  %-8s  %s%s\n", methods[i].name, front_text(methods[i].front),
-                   planes_text(&methods[i]), methods[i].summary,
-                   is_default ? " (default)" : "");
+                   planes_text(&methods[i]), methods[i].summary, is_default ? " (default)" : "");
         }
     }
     return CLI_OK;

@@ -1,4 +1,5 @@
-/* What the commands about clips under noise begin with: model, front end, clips, forms of the method. */
+/* What the commands about clips under noise begin with: model, front end, clips, forms of the
+ * method. */
 #include "cli/impl.h"
 
 static int open_system(cli_session *session, const sp_method *method, sp_front_rule rule) {

@@ -27,8 +27,8 @@ extern "C" {
 /** soundproof_version - "0.1.0". */
 const char *soundproof_version(void);
 
-/** soundproof_last_error - why the calling thread's last failed call failed; "" when none did. The text
- *  is valid until that thread's next call of this library. */
+/** soundproof_last_error - why the calling thread's last failed call failed; "" when none did. The
+ *  text is valid until that thread's next call of this library. */
 const char *soundproof_last_error(void);
 
 /** soundproof_threads - makes `threads` threads available inside each call (0: one per processor).
@@ -36,8 +36,8 @@ const char *soundproof_last_error(void);
  *  Verdicts do not depend on it. */
 int soundproof_threads(int threads);
 
-/** SOUNDPROOF_LABEL_OF_NAME - the label that the file name carries: its single digit before the first
- *  '_', as in "8_theo_3.wav"; without one, the model's own answer. */
+/** SOUNDPROOF_LABEL_OF_NAME - the label that the file name carries: its single digit before the
+ *  first '_', as in "8_theo_3.wav"; without one, the model's own answer. */
 #define SOUNDPROOF_LABEL_OF_NAME (-2)
 /** SOUNDPROOF_LABEL_PREDICTED - certify that the model's own answer stays what it is. */
 #define SOUNDPROOF_LABEL_PREDICTED (-1)
@@ -76,8 +76,8 @@ typedef struct soundproof_verdict {
     int label, predicted; /* certified label; answer to the clip without noise */
     size_t classes, frames;
     double *logits; /* [classes] of the clip without noise; owned, may be NULL */
-    double
-        *margins;   /* [classes] proved lower bound of logit[label] - logit[k] under noise; owned */
+    /* [classes] proved lower bound of logit[label] - logit[k] under noise; owned */
+    double *margins;
     double margin;  /* the least of them: certified exactly if it is positive */
     double eps;     /* largest change of a sample, in the model's sample units */
     double eps_lsb; /* the same in steps of the file's sample format; NaN for float formats */

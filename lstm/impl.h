@@ -19,9 +19,9 @@ typedef struct sp_state {
     double *in_lo, *in_hi; /* ReLU: input [out]; LSTM: gate pre-activations [4 out]; affine: NULL */
     double *out_lo, *out_hi;   /* [out] */
     double *cell_lo, *cell_hi; /* LSTM: c_t [out] */
-    double
-        *omega; /* affine [out], LSTM [4 out]: |W| |x| + |R| |h| + |b|, rounded up: the scale of the
-                      rounding errors of a product with these weights (math/rounding.md) */
+    /* affine [out], LSTM [4 out]: |W| |x| + |R| |h| + |b|, rounded up: the scale of the rounding
+     * errors of a product with these weights (math/rounding.md) */
+    double *omega;
     sp_gpu_menu lines;      /* ReLU */
     sp_gpu_menu ig, fc, oc; /* LSTM: sigma(i) tanh(g), sigma(f) c_{t-1}, sigma(o) tanh(c) */
     sp_cut *cut[3];         /* [out] of the boxes of ig, fc, oc; NULL: boxes are not cut */
@@ -59,8 +59,8 @@ struct sp_bounds {
     sp_bounds_options options;
     sp_arena arena;   /* owned: all arrays below */
     double **weights; /* [layers] LSTM: [4 out, in + out] = [W | R]; else NULL */
-    sp_gpu_menu
-        *line; /* [T] of the features: over linear forms, or over energies where there are bins */
+    /* [T] of the features: over linear forms, or over energies where there are bins */
+    sp_gpu_menu *line;
     sp_gpu_menu *square;  /* [T] of the bins' squares; NULL without bins */
     double *energy_omega; /* [T, M] |mel| squares + floor */
     sp_state *state;      /* [T, layers]; layers behind the readout at t = T-1 only */

@@ -106,8 +106,8 @@ typedef struct sp_flow {
     size_t rank;
     sp_extent dim[SP_MAX_RANK];
     size_t outer; /* axis of the steps or of the states; SP_NO_AXIS for vectors */
-    size_t
-        inner; /* axis of the features; SP_NO_AXIS when the width is 1: then any axis of length 1 */
+    /* axis of the features; SP_NO_AXIS when the width is 1: then any axis of length 1 */
+    size_t inner;
     size_t width;
     size_t blocks;       /* 1; STATES: >= 2 */
     const size_t *block; /* [blocks] borrowed from the heap */

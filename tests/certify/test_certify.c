@@ -1,4 +1,5 @@
-/* Verdicts of a small system: what is proved holds for sampled noise, and every failure fails closed. */
+/* Verdicts of a small system: what is proved holds for sampled noise, and every failure fails
+ * closed. */
 #include <fenv.h>
 #include <math.h>
 #include <setjmp.h>

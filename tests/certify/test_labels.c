@@ -100,7 +100,8 @@ static void not_a_text_file(void **state) {
     assert_non_null(strstr(err.text, "/nonexistent.tsv"));
 }
 
-/* A clip is found by the path in the manifest, relative to it, and by any other name of the file. */
+/* A clip is found by the path in the manifest, relative to it, and by any other name of the file.
+ * */
 static void paths_beside_the_manifest(void **state) {
     (void)state;
     char folder[1024], clip[1024], path[1024], roundabout[1100];

@@ -1,5 +1,5 @@
-/* Files that cannot be used: each gives exactly one line that names it and exit code 2, and everything
- * else still runs. */
+/* Files that cannot be used: each gives exactly one line that names it and exit code 2, and
+ * everything else still runs. */
 #include "tests/cli/command.h"
 
 #include <sys/stat.h>

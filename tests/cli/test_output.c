@@ -1,4 +1,5 @@
-/* What the command prints: JSON that parses, a table that lines up, the same for any number of threads. */
+/* What the command prints: JSON that parses, a table that lines up, the same for any number of
+ * threads. */
 #include "tests/cli/command.h"
 
 #include <cjson/cJSON.h>
@@ -255,7 +256,8 @@ static void run_prints_logits(void **state) {
     sp_process_clear(&process);
 }
 
-/* bench without data: a random network and noise; every line is a figure that is a number above zero. */
+/* bench without data: a random network and noise; every line is a figure that is a number above
+ * zero. */
 static void bench_prints_figures(void **state) {
     (void)state;
     static const char *const topics[] = {"memory", "dgemm", "exact", "growth", "planes", "rivals"};

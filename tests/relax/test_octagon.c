@@ -1,5 +1,5 @@
-/* Planes on cut boxes: sound against Arb all over the octagon, above all on its cut edges; never lower
- * at the anchor than the box's plane; and wrong ones are noticed. */
+/* Planes on cut boxes: sound against Arb all over the octagon, above all on its cut edges; never
+ * lower at the anchor than the box's plane; and wrong ones are noticed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -25,7 +25,8 @@ const char *sp_file_write_text(const char *name, char *path, size_t size, const 
 /** sp_wav_bytes - a PCM file of 16-bit samples [frames, channels]. */
 sp_bytes sp_wav_bytes(const int16_t *samples, size_t frames, int channels, int rate);
 
-/* ---- a small ONNX graph: features [T, 1, D] -> LSTM(H) -> last state -> Gemm -> logits [1, C] ---- */
+/* ---- a small ONNX graph: features [T, 1, D] -> LSTM(H) -> last state -> Gemm -> logits [1, C]
+ * ---- */
 
 /** sp_onnx_shape - its sizes, and ways to spoil it. */
 typedef struct sp_onnx_shape {

@@ -15,8 +15,8 @@ typedef struct sp_process {
     char *err; /* owned; standard error */
 } sp_process;
 
-/** sp_process_run - runs arguments[0] with the NULL-ended list of arguments, waits for it and reads its
- *  output. `name` makes the scratch files of this call distinct. */
+/** sp_process_run - runs arguments[0] with the NULL-ended list of arguments, waits for it and reads
+ *  its output. `name` makes the scratch files of this call distinct. */
 sp_process sp_process_run(const char *name, const char *const *arguments);
 void sp_process_clear(sp_process *process);
 
