@@ -13,6 +13,13 @@ SOVERSION := 0
 ROOMS := base audio preprocess relax gpu lstm onnx certify cli
 LIBRARY_ROOMS := $(filter-out cli,$(ROOMS))
 
+# Commands are shown by what they make; V=1 shows them whole.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
+# Builds use every processor unless make was told otherwise.
+JOBS ?= $(shell nproc 2>/dev/null || echo 1)
+PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+
 # ---- flags -------------------------------------------------------------------------------------
 ARCH ?= -march=native
 OPTIMISE ?= -O3
@@ -65,39 +72,43 @@ build/soundproof: $(B)/soundproof
 	@ln -sfn $(CONFIGURATION)/soundproof $@
 
 $(B)/soundproof: $(CLI_OBJECTS) $(B)/libsoundproof.a
-	$(CC) $(COMPILE_FLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(COMPILE_FLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIBS)
 
 $(B)/libsoundproof.a: $(LIBRARY_OBJECTS)
-	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(B)/libsoundproof.so.$(VERSION): $(LIBRARY_OBJECTS) include/soundproof.map
-	$(CC) $(COMPILE_FLAGS) $(LDFLAGS) -shared -Wl,-soname,libsoundproof.so.$(SOVERSION) \
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(COMPILE_FLAGS) $(LDFLAGS) -shared -Wl,-soname,libsoundproof.so.$(SOVERSION) \
 	  -Wl,--version-script=include/soundproof.map -o $@ $(LIBRARY_OBJECTS) $(LIBS)
 
 # always made anew: it holds PREFIX
 $(B)/soundproof.pc: soundproof.pc.in always
 	@mkdir -p $(@D)
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBS)|' $< > $@
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBS)|' $< > $@
 
 define room_archive
 $(B)/rooms/lib$(1).a: $(call room_objects,$(1))
-	@mkdir -p $$(@D); rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$$(Q)mkdir -p $$(@D); rm -f $$@; $$(AR) rcs $$@ $$^
 endef
 $(foreach room,$(LIBRARY_ROOMS),$(eval $(call room_archive,$(room))))
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPP) $(COMPILE_FLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPP) $(COMPILE_FLAGS) -MMD -MP -c -o $@ $<
 
 # onnx.proto is the one that Debian installs; only onnx/ includes what it generates.
 $(B)/generated/onnx/onnx.pb-c.c: /usr/include/onnx/onnx.proto
 	@mkdir -p $(@D)
-	protoc-c --proto_path=$(<D) --c_out=$(@D) $<
+	$(call say,PROTOC-C,$<)
+	$(Q)protoc-c --proto_path=$(<D) --c_out=$(@D) $<
 $(B)/generated/onnx/onnx.pb-c.h: $(B)/generated/onnx/onnx.pb-c.c ;
 $(B)/generated/onnx/onnx.pb-c.o: $(B)/generated/onnx/onnx.pb-c.c
-	$(CC) $(CPP) $(COMPILE_FLAGS) -Wno-shadow -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPP) $(COMPILE_FLAGS) -Wno-shadow -c -o $@ $<
 $(patsubst %.c,$(B)/%.o,$(wildcard onnx/*.c tests/onnx/*.c)): $(B)/generated/onnx/onnx.pb-c.h
 
 # ---- tests: a room's tests link that room and what stands left of it, nothing else -------------
@@ -107,7 +118,8 @@ reverse = $(if $(1),$(call reverse,$(wordlist 2,99,$(1))) $(firstword $(1)))
 
 define test_program
 $(B)/tests/$(1)/%: $(B)/tests/$(1)/%.o $(SUPPORT_OBJECTS) $(call room_libraries,$(1))
-	$$(CC) $$(COMPILE_FLAGS) $$(LDFLAGS) -o $$@ $$^ $$(CMOCKA_LIBS) $$(ARB_LIBS) $$(LIBS)
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CC) $$(COMPILE_FLAGS) $$(LDFLAGS) -o $$@ $$^ $$(CMOCKA_LIBS) $$(ARB_LIBS) $$(LIBS)
 endef
 $(foreach room,$(ROOMS),$(eval $(call test_program,$(room))))
 $(B)/tests/cli/%: build/soundproof
@@ -122,18 +134,18 @@ test-long: all $(TESTS)
 
 ## demo        installs missing packages, builds, and certifies real clips in a table
 demo: packages
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' examples/demo
 
 ## check       installs missing packages, builds, and runs lint and every test
 check: packages
 	@tests/onnx/onnxruntime_env.sh
-	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory $(PARALLEL) lint
+	@$(MAKE) --no-print-directory $(PARALLEL) test
 
 ## check-long  the same with the long variants of the random tests
 check-long: packages
-	@$(MAKE) --no-print-directory test-long
+	@$(MAKE) --no-print-directory $(PARALLEL) test-long
 
 ## packages    installs the Debian packages that are missing (root or sudo), and says which
 packages:
@@ -145,11 +157,11 @@ lint:
 
 ## asan, ubsan, tsan   all tests under a sanitizer, in a build directory of its own
 asan:
-	@$(MAKE) --no-print-directory sanitized SANITIZE='-fsanitize=address -fno-omit-frame-pointer' OPTIMISE=-O1
+	@$(MAKE) --no-print-directory $(PARALLEL) sanitized SANITIZE='-fsanitize=address -fno-omit-frame-pointer' OPTIMISE=-O1
 ubsan:
-	@$(MAKE) --no-print-directory sanitized SANITIZE='-fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all' OPTIMISE=-O1
+	@$(MAKE) --no-print-directory $(PARALLEL) sanitized SANITIZE='-fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all' OPTIMISE=-O1
 tsan:
-	@$(MAKE) --no-print-directory sanitized SANITIZE='-fsanitize=thread' OPTIMISE=-O1
+	@$(MAKE) --no-print-directory $(PARALLEL) sanitized SANITIZE='-fsanitize=thread' OPTIMISE=-O1
 sanitized: $(B)/soundproof $(TESTS)
 	@SOUNDPROOF_SANITIZED=1 SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' SOUNDPROOF='$(CURDIR)/$(B)/soundproof' \
 	  SOUNDPROOF_SCRATCH='$(CURDIR)/$(B)/scratch' tests/run $(TESTS)

@@ -131,7 +131,7 @@ static double check_toy(const sp_toy *toy, sp_bounds *bounds, const double *rows
     assert_non_null(features);
     trace_init(&trace, toy);
     sp_rng_init(&rng, seed ^ 0x5eed);
-    const size_t samples = sp_test_long() ? 4000 : 150;
+    const size_t samples = sp_test_long() ? 4000 : sp_test_sanitized() ? 150 : 1000;
     for (size_t s = 0; s < samples; s++) {
         const double share = s % 3 == 0 ? 1.0 : sp_rng_uniform(&rng, 0.0, 1.0);
         for (size_t i = 0; i < n; i++) {
@@ -217,13 +217,13 @@ static void random_nets(const sp_bounds_options *options, size_t count) {
 static void exact_planes_contain_attained_values(void **state) {
     (void)state;
     const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
-    random_nets(&options, sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 60);
+    random_nets(&options, sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 40);
 }
 
 static void octagons_contain_attained_values(void **state) {
     (void)state;
     sp_bounds_options options = {.planes = SP_PLANES_STATIC, .octagons = true};
-    random_nets(&options, sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 60);
+    random_nets(&options, sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 40);
     options.box_iterations = 1;
     options.row_iterations = 3;
     random_nets(&options, sp_test_sanitized() ? 5 : sp_test_long() ? 100 : 20);
@@ -232,14 +232,14 @@ static void octagons_contain_attained_values(void **state) {
 static void intervals_contain_attained_values(void **state) {
     (void)state;
     const sp_bounds_options options = {.planes = SP_PLANES_INTERVAL};
-    random_nets(&options, sp_test_sanitized() ? 15 : 60);
+    random_nets(&options, sp_test_sanitized() ? 15 : 40);
 }
 
 static void chosen_planes_contain_attained_values(void **state) {
     (void)state;
     const sp_bounds_options options = {
         .planes = SP_PLANES_STATIC, .box_iterations = 2, .row_iterations = 5};
-    random_nets(&options, sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 60);
+    random_nets(&options, sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 40);
 }
 
 static void sampled_lp_contains_attained_values(void **state) {
