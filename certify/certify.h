@@ -197,7 +197,10 @@ typedef struct sp_radius {
     double broken_file_db; /* smallest budget with a replayed file of the clip's format that does */
     sp_radius_point *point; /* [points] owned; in the order in which they were tried */
     size_t points;
+    size_t first, frames; /* of the options */
 } sp_radius;
+/** sp_radius_init - an outcome that holds nothing. */
+void sp_radius_init(sp_radius *radius);
 void sp_radius_clear(sp_radius *radius);
 
 /** sp_radius_find - certifies and attacks budgets until the two edges are known to the tolerance.
@@ -255,6 +258,20 @@ char *sp_report_details(const sp_verdict *verdict);
 char *sp_attack_json(const char *clip, const sp_attack *attack, const sp_attack_options *options);
 char *sp_attack_head(size_t clip_width);
 char *sp_attack_row(const char *clip, size_t clip_width, const sp_attack *attack);
+
+/** sp_radius_json - one JSON object: the members of sp_report_json up to the reason, and those of the search.
+ *  `weakest`: of noise in some frames only, this is the clip's weakest moment.
+ *  sp_radius_head / sp_radius_row - a line of the table; `moments` adds the column of the frames.
+ *  sp_radius_details - every budget that was tried, several indented lines. */
+char *sp_radius_json(const char *clip, const sp_system *system, const sp_radius *radius,
+                     bool weakest);
+char *sp_radius_head(size_t clip_width, bool moments);
+char *sp_radius_row(const char *clip, size_t clip_width, const sp_radius *radius, bool moments);
+char *sp_radius_details(const sp_radius *radius);
+/** sp_radius_weakest - the search with the smallest certified budget (among equals, the smallest broken
+ *  one). sp_radius_moment - one line that names it; its frames must not be 0. */
+size_t sp_radius_weakest(const sp_radius *radius, size_t count);
+char *sp_radius_moment(const sp_system *system, const sp_radius *radius);
 
 /** sp_tally - how many verdicts of each kind. */
 typedef struct sp_tally {
