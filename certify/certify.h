@@ -208,6 +208,28 @@ void sp_radius_clear(sp_radius *radius);
 sp_status sp_radius_find(sp_error *err, sp_radius *radius, const sp_attacker *attacker,
                          const sp_clip *clip, long label, const sp_radius_options *options);
 
+/* ---- charts ---- */
+
+typedef struct sp_chart_series {
+    const char *name;
+    const double *y; /* [points] in percent; NaN leaves a gap */
+} sp_chart_series;
+
+/** sp_chart - shares in percent against something else, one line per series. */
+typedef struct sp_chart {
+    const char *title, *x_label, *y_label;
+    size_t points;
+    const double *x; /* [points] ascending */
+    bool flip;       /* the largest x stands on the left */
+    size_t count;
+    const sp_chart_series *series; /* [count] */
+    const double *ceiling;         /* [points] share that no series can exceed; or NULL */
+    const char *ceiling_name;
+} sp_chart;
+
+/** sp_chart_write - to FILE.svg or FILE.png; a path with another ending gets both. */
+SP_NODISCARD sp_status sp_chart_write(sp_error *err, const sp_chart *chart, const char *path);
+
 /* ---- labels ---- */
 
 /** sp_label_of_name - the label that a file name carries: its single digit before the first '_', as
