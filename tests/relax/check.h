@@ -161,15 +161,15 @@ static inline long double check_gap(sp_product f, sp_plane p, check_side side, c
     return side == SIDE_LOWER ? gap : -gap;
 }
 
-/* Walks from `at` to a local minimum of the gap: steps along the axes and diagonals, halved when
- * none helps. */
+/* Walks from `at` to a local minimum of the gap: steps along the axes and diagonals, first of this
+ * share of the sides, halved when none helps and never longer. */
 static inline long double check_descend(sp_product f, sp_plane p, check_side side, sp_box box,
-                                        check_point *at) {
+                                        double share, check_point *at) {
     static const int direction[8][2] = {{1, 0}, {-1, 0}, {0, 1},  {0, -1},
                                         {1, 1}, {1, -1}, {-1, 1}, {-1, -1}};
     const double width = box.x.hi - box.x.lo, height = box.y.hi - box.y.lo;
     long double least = check_gap(f, p, side, *at);
-    double step = 0.25;
+    double step = share;
     for (int moves = 0; step > 0x1p-44 && moves < 400; moves++) {
         bool better = false;
         for (int k = 0; k < 8 && !better; k++) {
@@ -182,7 +182,7 @@ static inline long double check_descend(sp_product f, sp_plane p, check_side sid
                 better = true;
             }
         }
-        step *= better ? 2.0 : 0.5;
+        step = better ? fmin(2.0 * step, share) : 0.5 * step;
     }
     return least;
 }
@@ -222,7 +222,7 @@ static inline bool check_search(sp_rng *rng, sp_product f, sp_box box, sp_plane 
         *at = check_start(rng, box, k);
         sound = check_holds_at(f, p, side, at->x, at->y);
         if (sound && isfinite(p.c)) {
-            *least = fminl(*least, check_descend(f, p, side, box, at));
+            *least = fminl(*least, check_descend(f, p, side, box, 0.25, at));
             sound = check_holds_at(f, p, side, at->x, at->y);
         }
     }
