@@ -83,8 +83,8 @@ static double grid_point(sp_iv x, int k) {
     return check_clamp(x.lo + (x.hi - x.lo) * k / 32.0, x);
 }
 
-/* The least gap on a box or on one of its edges: a descent in small steps from every point of a grid
- * that is not above its neighbours. */
+/* The least gap on a box or on one of its edges: a descent in small steps from every point of a
+ * grid that is not above its neighbours. */
 static long double least_gap_on(sp_product f, sp_box box, sp_plane p, check_side side) {
     long double gap[35][35], least = INFINITY;
     for (int i = 0; i < 35; i++) {
@@ -110,7 +110,8 @@ static long double least_gap_on(sp_product f, sp_box box, sp_plane p, check_side
     return least;
 }
 
-/* A minimum on an edge need not stand out on the grid of the box: edges are searched on their own. */
+/* A minimum on an edge need not stand out on the grid of the box: edges are searched on their own.
+ * */
 static long double least_gap(sp_product f, sp_box box, sp_plane p, check_side side) {
     const sp_box part[5] = {box, check_box(box.x.lo, box.x.lo, box.y.lo, box.y.hi),
                             check_box(box.x.hi, box.x.hi, box.y.lo, box.y.hi),
