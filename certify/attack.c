@@ -166,6 +166,12 @@ static sp_status descend(sp_error *err, assault *a) {
 
 /* ---- the two searches ---- */
 
+static void take_noise(const assault *a, sp_attack *attack) {
+    for (size_t i = 0; i < a->descent.n; i++) {
+        attack->noise[i] = a->best[i] - a->problem->clip->samples[i];
+    }
+}
+
 static sp_status search_real(sp_error *err, assault *a, sp_attack *attack) {
     const sp_descent *d = &a->descent;
     a->whole = false;
@@ -176,9 +182,7 @@ static sp_status search_real(sp_error *err, assault *a, sp_attack *attack) {
     if (!attack->noise) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", d->n);
     }
-    for (size_t i = 0; i < d->n; i++) {
-        attack->noise[i] = a->best[i] - a->problem->clip->samples[i];
-    }
+    take_noise(a, attack);
     attack->real_margin = a->margin;
     attack->real_answer = a->answer;
     attack->real_broken = changed(a);
@@ -211,6 +215,7 @@ static sp_status search_format(sp_error *err, assault *a, sp_attack *attack) {
     SP_TRY(sp_replay(err, attack, a->problem, a->best, a->options));
     if (attack->file_margin < -SP_ATTACK_CLEAR) {
         verdict->kind = SP_VERDICT_BROKEN;
+        take_noise(a, attack);
         snprintf(verdict->reason, sizeof verdict->reason,
                  "a file of the clip's sample format within the budget is answered %zu, not %zu",
                  attack->file_answer, verdict->label);

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 
-/* Columns behind the clip: label, answer, budget dB, eps LSB, noise LSB, SNR dB, verdict, file margin, real
- * margin, seconds. */
+/* Columns behind the clip: label, answer, budget dB, eps LSB, noise LSB, SNR dB, verdict, file
+ * margin, real margin, seconds. */
 enum { COLUMNS = 10 };
 static const int column_width[COLUMNS] = {5, 7, 9, 8, 9, 7, -13, 11, 11, 8};
 

@@ -123,7 +123,7 @@ typedef struct sp_attack_options {
     double timeout;       /* seconds; 0: none */
     const double *hint;   /* [n] a noise to start from, cut to the set; NULL: none */
     /* audio file that the clip was read from: counterexamples are written in its format; NULL:
-     * none is written, and none counts as broken */
+     * none is written, and nothing counts as broken */
     const char *source;
     const char *out; /* path of the file; NULL: it is written, replayed and removed */
 } sp_attack_options;
@@ -131,22 +131,19 @@ enum { SP_ATTACK_STEPS = 40, SP_ATTACK_STARTS = 6 };
 
 /** sp_attack - the outcome of an attack. The verdict is broken only when a file in the sample
  *  format of the source, written, read again and found inside the noise set, is given another
- *  label; otherwise it is
- *  unknown with the reason. Its margins are no bounds: they are attained, by that file or else by
- *  the best real-valued noise. */
+ *  label; otherwise it is unknown with the reason. Its margins are no bounds: they are attained, by
+ *  that file or else by the best real-valued noise. */
 typedef struct sp_attack {
     sp_verdict verdict;
-    /* [n] owned: the best real-valued noise of the set; NULL when there was no attack */
-    double *noise;
-    double real_margin; /* least margin that it attains; < 0: it changes the answer */
-    size_t real_answer; /* the strongest other label there */
-    bool real_broken;   /* by more than rounding errors */
-    /* of the best clip of the sample format; NaN: none was looked for, or there is none */
-    double file_margin;
-    size_t file_answer; /* the strongest other label there; SP_NO_LABEL likewise */
-    double file_largest,
-        file_snr_db; /* noise of the replayed file: largest sample, SNR; NaN without one */
-    size_t steps;    /* gradients taken */
+    double *noise;       /* [n] owned: that of the file, or the best real-valued one; or NULL */
+    double real_margin;  /* least margin under the best real-valued noise; NaN: no attack */
+    size_t real_answer;  /* the strongest other label there */
+    bool real_broken;    /* it changes the answer, by more than rounding errors */
+    double file_margin;  /* of the best clip of the sample format; NaN: none was looked for or is */
+    size_t file_answer;  /* the strongest other label there; SP_NO_LABEL likewise */
+    double file_largest; /* largest sample of the replayed file's noise; NaN without one */
+    double file_snr_db;  /* the clip's power over that of this noise */
+    size_t steps;        /* gradients taken */
 } sp_attack;
 /** sp_attack_init - an outcome that holds nothing. */
 void sp_attack_init(sp_attack *attack);
@@ -230,6 +227,53 @@ typedef struct sp_chart {
 /** sp_chart_write - to FILE.svg or FILE.png; a path with another ending gets both. */
 SP_NODISCARD sp_status sp_chart_write(sp_error *err, const sp_chart *chart, const char *path);
 
+/* ---- comparisons ---- */
+
+/** sp_contest - what runs on every clip; everything is borrowed. */
+typedef struct sp_contest {
+    size_t methods, budgets;
+    const sp_system *system;     /* [methods] */
+    const sp_budget *budget;     /* [budgets] */
+    char *const *text;           /* [budgets] as the user wrote them */
+    const size_t *quiet_first;   /* [budgets] their order by loudness */
+    const sp_attacker *attacker; /* NULL: no attack */
+    sp_attack_options attack;    /* its hint, timeout, source and out are not read */
+    double timeout;              /* seconds of each verdict and attack; 0: none */
+} sp_contest;
+
+/** sp_comparison - the outcomes for one clip. */
+typedef struct sp_comparison {
+    size_t budgets, methods;
+    sp_verdict *verdict; /* [budgets, methods] owned */
+    sp_attack *attack;   /* [budgets] owned */
+} sp_comparison;
+SP_NODISCARD sp_status sp_comparison_init(sp_error *err, sp_comparison *comparison, size_t budgets,
+                                          size_t methods);
+void sp_comparison_clear(sp_comparison *comparison);
+/** sp_compare - certifies by every method and attacks, at every budget. `source`: the clip's file,
+ *  or NULL. What fails leaves its reason in its verdict. */
+void sp_compare(sp_comparison *comparison, const sp_contest *contest, const sp_clip *clip,
+                long label, const char *source);
+/** sp_comparison_contradicts - certified and broken: one of the two is wrong. */
+bool sp_comparison_contradicts(const sp_comparison *comparison, size_t budget, size_t method);
+
+/** sp_standings - sums over clips that are answered rightly without noise. */
+typedef struct sp_standing {
+    size_t clips, certified, broken, broken_file; /* broken: by real-valued noise; by files */
+    size_t margins;                               /* finite ones */
+    double margin, seconds;                       /* sums */
+} sp_standing;
+typedef struct sp_standings {
+    size_t budgets, methods;
+    size_t heard, right; /* usable clips, and those answered rightly */
+    sp_standing *method; /* [budgets, methods] owned */
+    sp_standing *attack; /* [budgets] owned */
+} sp_standings;
+SP_NODISCARD sp_status sp_standings_init(sp_error *err, sp_standings *standings, size_t budgets,
+                                         size_t methods);
+void sp_standings_clear(sp_standings *standings);
+void sp_standings_add(sp_standings *standings, const sp_comparison *comparison);
+
 /* ---- labels ---- */
 
 /** sp_label_of_name - the label that a file name carries: its single digit before the first '_', as
@@ -294,6 +338,22 @@ char *sp_radius_details(const sp_radius *radius);
  *  one). sp_radius_moment - one line that names it; its frames must not be 0. */
 size_t sp_radius_weakest(const sp_radius *radius, size_t count);
 char *sp_radius_moment(const sp_system *system, const sp_radius *radius);
+
+/** sp_comparison_head / sp_comparison_row - a line per clip: the loudest budget that each method certifies
+ *  and the quietest that the attack breaks. */
+char *sp_comparison_head(size_t clip_width, const sp_contest *contest);
+char *sp_comparison_row(const char *clip, size_t clip_width, const sp_comparison *comparison,
+                        const sp_contest *contest);
+/** sp_standing_json - one JSON object for a budget and a method; method == methods: the attack.
+ *  sp_standings_table - shares, mean margins and seconds per clip, several lines. */
+char *sp_standing_json(const sp_standings *standings, const sp_contest *contest, size_t budget,
+                       size_t method);
+char *sp_standings_table(const sp_standings *standings, const sp_contest *contest);
+/** sp_standings_chart - the certified shares against the budget, under the attack's ceiling.
+ *  sp_contest_check_chart - SP_E_ARGUMENT when there is no common axis for the budgets. */
+SP_NODISCARD sp_status sp_standings_chart(sp_error *err, const sp_standings *standings,
+                                          const sp_contest *contest, const char *path);
+SP_NODISCARD sp_status sp_contest_check_chart(sp_error *err, const sp_contest *contest);
 
 /** sp_tally - how many verdicts of each kind. */
 typedef struct sp_tally {

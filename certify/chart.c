@@ -17,6 +17,7 @@
 #define BOTTOM 44.0
 #define BELOW 4.0 /* percent of air below 0 and above 100, so that no marker hides an axis */
 #define ABOVE 2.0
+#define SHADE 0.88 /* grey of what is broken */
 #define FONT_SIZE 9.5
 #define MARKER 3.1
 #define PNG_SCALE 3.0 /* pixels per point: 216 dpi */
@@ -59,14 +60,19 @@ static void pentagon(cairo_t *c, double x, double y, double r) {
 }
 
 static const style styles[] = {
-    {0.80, 0.47, 0.65, {1.0, 2.2}, 2, wedge},
-    {0.90, 0.62, 0.00, {6.0, 2.0, 1.0, 2.0}, 4, triangle},
-    {0.00, 0.62, 0.45, {2.6, 1.8}, 2, square},
-    {0.34, 0.71, 0.91, {6.0, 2.4}, 2, diamond},
+    // of the last series first
     {0.00, 0.45, 0.70, {0}, 0, circle},
+    {0.34, 0.71, 0.91, {6.0, 2.4}, 2, diamond},
+    {0.00, 0.62, 0.45, {2.6, 1.8}, 2, square},
+    {0.90, 0.62, 0.00, {6.0, 2.0, 1.0, 2.0}, 4, triangle},
+    {0.80, 0.47, 0.65, {1.0, 2.2}, 2, wedge},
     {0.84, 0.37, 0.00, {10.0, 2.0, 2.0, 2.0}, 4, pentagon},
 };
 enum { STYLES = sizeof styles / sizeof styles[0] };
+
+static const style *style_of(const sp_chart *chart, size_t series) {
+    return &styles[(chart->count - 1 - series) % STYLES];
+}
 
 /* ---- from figures to the page ---- */
 
@@ -181,7 +187,7 @@ static void set_line(cairo_t *c, const style *s) {
 }
 
 static void draw_series(const page *p, size_t index) {
-    const style *s = &styles[index % STYLES];
+    const style *s = style_of(p->chart, index);
     const double *y = p->chart->series[index].y;
     cairo_t *c = p->c;
     bool drawing = false;
@@ -204,26 +210,34 @@ static void draw_series(const page *p, size_t index) {
     }
 }
 
-/* What lies above the ceiling is shaded: no method can reach it. */
-static void draw_ceiling(const page *p) {
-    const sp_chart *chart = p->chart;
-    cairo_t *c = p->c;
-    cairo_new_path(c);
-    for (size_t i = 0; i < chart->points; i++) {
-        cairo_line_to(c, place_x(p, chart->x[i]), place_y(chart->ceiling[i]));
+static void trace_ceiling(const page *p) {
+    cairo_new_path(p->c);
+    for (size_t i = 0; i < p->chart->points; i++) {
+        cairo_line_to(p->c, place_x(p, p->chart->x[i]), place_y(p->chart->ceiling[i]));
     }
-    cairo_path_t *edge = cairo_copy_path(c);
-    cairo_line_to(c, place_x(p, chart->x[chart->points - 1]), place_y(100.0));
-    cairo_line_to(c, place_x(p, chart->x[0]), place_y(100.0));
-    cairo_close_path(c);
-    cairo_set_source_rgb(c, 0.88, 0.88, 0.88);
-    cairo_fill(c);
-    cairo_append_path(c, edge);
-    cairo_path_destroy(edge);
+}
+
+/* What lies above the ceiling is shaded: no method can reach it. */
+static void fill_above_ceiling(const page *p) {
+    const sp_chart *chart = p->chart;
+    trace_ceiling(p);
+    cairo_line_to(p->c, place_x(p, chart->x[chart->points - 1]), place_y(100.0));
+    cairo_line_to(p->c, place_x(p, chart->x[0]), place_y(100.0));
+    cairo_close_path(p->c);
+    cairo_set_source_rgb(p->c, SHADE, SHADE, SHADE);
+    cairo_fill(p->c);
+}
+
+static void set_ceiling(cairo_t *c) {
     cairo_set_source_rgb(c, 0.35, 0.35, 0.35);
     cairo_set_dash(c, NULL, 0, 0.0);
     cairo_set_line_width(c, 0.9);
-    cairo_stroke(c);
+}
+
+static void draw_ceiling(const page *p) {
+    trace_ceiling(p);
+    set_ceiling(p->c);
+    cairo_stroke(p->c);
 }
 
 static void draw_legend(const page *p) {
@@ -233,19 +247,18 @@ static void draw_legend(const page *p) {
     double y = TOP + 8.0;
     if (chart->ceiling) {
         cairo_rectangle(c, x, y - 5.0, 26.0, 10.0);
-        cairo_set_source_rgb(c, 0.88, 0.88, 0.88);
+        cairo_set_source_rgb(c, SHADE, SHADE, SHADE);
         cairo_fill(c);
         cairo_move_to(c, x, y + 5.0);
         cairo_line_to(c, x + 26.0, y + 5.0);
-        cairo_set_source_rgb(c, 0.35, 0.35, 0.35);
-        cairo_set_line_width(c, 0.9);
+        set_ceiling(c);
         cairo_stroke(c);
         cairo_set_source_rgb(c, 0.1, 0.1, 0.1);
         put_text(c, x + 32.0, y + 0.35 * FONT_SIZE, TO_LEFT, chart->ceiling_name);
         y += spacing;
     }
     for (size_t i = chart->count; i-- > 0; y += spacing) { // the tightest method comes last
-        const style *s = &styles[i % STYLES];
+        const style *s = style_of(chart, i);
         set_line(c, s);
         cairo_move_to(c, x, y);
         cairo_line_to(c, x + 26.0, y);
@@ -265,9 +278,12 @@ static void draw(cairo_t *c, const sp_chart *chart) {
     cairo_set_font_size(c, FONT_SIZE);
     cairo_set_line_join(c, CAIRO_LINE_JOIN_ROUND);
     if (chart->ceiling) {
-        draw_ceiling(&p);
+        fill_above_ceiling(&p);
     }
     draw_y_axis(&p);
+    if (chart->ceiling) {
+        draw_ceiling(&p);
+    }
     draw_x_axis(&p);
     cairo_set_source_rgb(c, 0.1, 0.1, 0.1);
     put_text(c, LEFT, TOP - 10.0, TO_LEFT, chart->title);

@@ -41,6 +41,7 @@ enum {
     CLI_STEPS = 1 << 22,
     CLI_STARTS = 1 << 23,
     CLI_ATTACK = 1 << 24,
+    CLI_NO_ATTACK = 1 << 25,
     CLI_AUDIO = CLI_CHANNEL | CLI_RESAMPLE,
     CLI_EFFORT = CLI_SEED | CLI_STEPS | CLI_STARTS
 };
@@ -58,7 +59,7 @@ typedef struct cli_options {
     long label;           /* -1: not given */
     int channel, threads; /* threads 0: one per processor */
     double timeout;       /* seconds; 0: none */
-    bool resample, json, verbose, quick, attack;
+    bool resample, json, verbose, quick, attack, no_attack;
     double tolerance;          /* dB */
     long frame;                /* CLI_NO_FRAME, CLI_ALL_FRAMES or a frame */
     long burst;                /* frames; 0: not given */

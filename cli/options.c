@@ -42,6 +42,7 @@ static const struct poptOption every_option[] = {
     {"burst", 0, POPT_ARG_STRING, NULL, CLI_BURST,
      "noise only in the samples of K consecutive frames, at every place", "K"},
     {"attack", 0, POPT_ARG_NONE, NULL, CLI_ATTACK, "attack the clips that are not certified", NULL},
+    {"no-attack", 0, POPT_ARG_NONE, NULL, CLI_NO_ATTACK, "do not attack the clips", NULL},
     {"out", 0, POPT_ARG_STRING, NULL, CLI_OUT,
      "folder for the breaking clips and what is known of them; made if need be, and unless given "
      "nothing is kept",
@@ -204,6 +205,9 @@ static int read_option(cli_options *options, const cli_command *command, poptCon
         return -1;
     case CLI_ATTACK:
         options->attack = true;
+        return -1;
+    case CLI_NO_ATTACK:
+        options->no_attack = true;
         return -1;
     default: {
         char *text = poptGetOptArg(context);

@@ -1,0 +1,296 @@
+/* soundproof compare: several methods and an attack on the same clips, as tables and as a chart. */
+#include "cli/impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/pool.h"
+
+typedef struct item {
+    sp_error err; /* of reading the clip or its label */
+    sp_comparison comparison;
+} item;
+
+typedef struct job {
+    const cli_options *options;
+    cli_session session; /* its system serves the attack, and the methods with the same front end */
+    sp_attacker attacker;
+    sp_system *system; /* [methods] */
+    size_t *order;     /* [budgets] from quiet to loud */
+    sp_contest contest;
+    sp_standings standings;
+    item *item; /* [clips] */
+    bool failed;
+} job;
+
+/* ---- one clip ---- */
+
+static void fail_item(item *it, long label) {
+    sp_comparison *comparison = &it->comparison;
+    for (size_t i = 0; i < comparison->budgets * comparison->methods; i++) {
+        sp_verdict *verdict = &comparison->verdict[i];
+        verdict->label = label >= 0 ? (size_t)label : SP_NO_LABEL;
+        snprintf(verdict->reason, sizeof verdict->reason, "%s", it->err.text);
+    }
+    for (size_t b = 0; b < comparison->budgets; b++) {
+        sp_verdict *verdict = &comparison->attack[b].verdict;
+        verdict->label = label >= 0 ? (size_t)label : SP_NO_LABEL;
+        snprintf(verdict->reason, sizeof verdict->reason, "%s", it->err.text);
+    }
+}
+
+static void work(void *context, size_t index) {
+    job *j = context;
+    item *it = &j->item[index];
+    const cli_clips *clips = &j->session.clips;
+    sp_clip clip = {0};
+    long label = -1;
+    if (sp_comparison_init(&it->err, &it->comparison, j->contest.budgets, j->contest.methods) !=
+        SP_OK) {
+        return;
+    }
+    if (cli_clips_read(&it->err, &clip, &label, clips, index, j->session.source.front) != SP_OK) {
+        fail_item(it, label);
+        return;
+    }
+    sp_compare(&it->comparison, &j->contest, &clip, label, clips->file[index]);
+    sp_clip_clear(&clip);
+}
+
+/* ---- printing, in the order of the clips ---- */
+
+static void print_json(const job *j, size_t index, const item *it) {
+    const char *path = j->session.clips.path[index];
+    const sp_contest *contest = &j->contest;
+    for (size_t i = 0; i < contest->budgets * contest->methods; i++) {
+        cli_print(sp_report_json(path, &contest->system[i % contest->methods],
+                                 &it->comparison.verdict[i]));
+    }
+    for (size_t b = 0; contest->attacker && b < contest->budgets; b++) {
+        cli_print(sp_attack_json(path, &it->comparison.attack[b], &contest->attack));
+    }
+}
+
+static void complain_once(job *j, const char *path, const char *reason, const char **last) {
+    j->failed = true;
+    if (strcmp(*last, reason) != 0) {
+        cli_complain_about(path, reason);
+    }
+    *last = reason;
+}
+
+static void complain_errors(job *j, const char *path, const item *it) {
+    const sp_contest *contest = &j->contest;
+    const sp_comparison *comparison = &it->comparison;
+    const char *last = "";
+    for (size_t i = 0; i < contest->budgets * contest->methods; i++) {
+        const size_t b = i / contest->methods, m = i % contest->methods;
+        if (comparison->verdict[i].kind == SP_VERDICT_ERROR) {
+            complain_once(j, path, comparison->verdict[i].reason, &last);
+        }
+        if (sp_comparison_contradicts(comparison, b, m)) {
+            j->failed = true;
+            cli_complain("%s: %s certifies %s, and noise within it changes the answer: this is an "
+                         "error of soundproof, please report it",
+                         path, contest->system[m].method->name, contest->text[b]);
+        }
+    }
+    for (size_t b = 0; contest->attacker && b < contest->budgets; b++) {
+        if (comparison->attack[b].verdict.kind == SP_VERDICT_ERROR) {
+            complain_once(j, path, comparison->attack[b].verdict.reason, &last);
+        }
+    }
+}
+
+static void emit(void *context, size_t index) {
+    job *j = context;
+    item *it = &j->item[index];
+    const cli_clips *clips = &j->session.clips;
+    if (!it->comparison.verdict) {
+        j->failed = true;
+        cli_complain_about(clips->path[index], it->err.text);
+        return;
+    }
+    sp_standings_add(&j->standings, &it->comparison);
+    if (j->options->json) {
+        print_json(j, index, it);
+    } else {
+        cli_print(sp_comparison_row(clips->names.name[index], clips->names.width, &it->comparison,
+                                    &j->contest));
+    }
+    fflush(stdout);
+    complain_errors(j, clips->path[index], it);
+    sp_comparison_clear(&it->comparison);
+}
+
+static void print_standings(const job *j, double seconds) {
+    const sp_contest *contest = &j->contest;
+    if (!j->options->json) {
+        putchar('\n');
+        cli_print(sp_standings_table(&j->standings, contest));
+        printf("%.1f s on %d thread%s.\n", seconds, sp_pool_threads(),
+               sp_pool_threads() == 1 ? "" : "s");
+        return;
+    }
+    for (size_t b = 0; b < contest->budgets; b++) {
+        for (size_t m = 0; m < contest->methods + (contest->attacker != NULL); m++) {
+            cli_print(sp_standing_json(&j->standings, contest, b, m));
+        }
+    }
+}
+
+/* ---- the whole run ---- */
+
+/* From quiet to loud when all budgets have one unit; as given otherwise. */
+static void sort_budgets(job *j) {
+    const cli_options *options = j->options;
+    const sp_budget *budget = options->budget;
+    bool comparable = true;
+    for (size_t b = 0; b < options->budgets; b++) {
+        j->order[b] = b;
+        comparable = comparable && budget[b].unit == budget[0].unit;
+    }
+    const double sign = budget[0].unit == SP_BUDGET_DB_SNR ? -1.0 : 1.0;
+    for (size_t b = 1; comparable && b < options->budgets; b++) {
+        size_t at = b;
+        for (; at > 0 && sign * budget[b].value < sign * budget[j->order[at - 1]].value; at--) {
+            j->order[at] = j->order[at - 1];
+        }
+        j->order[at] = b;
+    }
+}
+
+/* The forms of the session serve every method that has its front end. */
+static bool shares_forms(const job *j, size_t m) {
+    return j->system[m].forms == j->session.system.forms;
+}
+
+static int open_systems(job *j, const sp_method *const *methods, size_t count) {
+    sp_error err = {0};
+    for (size_t m = 0; m < count; m++) {
+        j->system[m] = j->session.system;
+        j->system[m].method = methods[m];
+        j->contest.methods = m + 1;
+        if (methods[m]->front != j->session.system.front_rule &&
+            sp_system_init(&err, &j->system[m], j->session.system.net, j->session.system.front,
+                           methods[m], methods[m]->front) != SP_OK) {
+            cli_complain("%s: %s", methods[m]->name, err.text);
+            return CLI_INPUT;
+        }
+    }
+    return -1;
+}
+
+static int open_contest(job *j) {
+    const cli_options *options = j->options;
+    size_t known = 0;
+    const sp_method *table = sp_methods(&known);
+    const size_t count = options->method_count ? options->method_count : known;
+    const sp_method **methods = calloc(count, sizeof *methods);
+    j->system = calloc(count, sizeof *j->system);
+    j->order = calloc(options->budgets, sizeof *j->order);
+    j->item = calloc(j->session.clips.count, sizeof *j->item);
+    if (!methods || !j->system || !j->order || !j->item ||
+        sp_standings_init(NULL, &j->standings, options->budgets, count) != SP_OK) {
+        free(methods);
+        cli_complain("out of memory for %zu clips", j->session.clips.count);
+        return CLI_INPUT;
+    }
+    for (size_t m = 0; m < count; m++) {
+        methods[m] = options->method_count ? options->methods[m] : &table[m];
+    }
+    sort_budgets(j);
+    j->contest = (sp_contest){.budgets = options->budgets,
+                              .system = j->system,
+                              .budget = options->budget,
+                              .text = options->budget_text,
+                              .quiet_first = j->order,
+                              .attacker = options->no_attack ? NULL : &j->attacker,
+                              .attack = cli_attack_options(options, NULL),
+                              .timeout = options->timeout};
+    int code = open_systems(j, methods, count);
+    free(methods);
+    if (code < 0 && !options->no_attack) {
+        code = cli_attacker_open(&j->attacker, &j->session);
+    }
+    return code;
+}
+
+static void clear_job(job *j) {
+    for (size_t m = 0; m < j->contest.methods; m++) {
+        if (!shares_forms(j, m)) {
+            sp_system_clear(&j->system[m]);
+        }
+    }
+    free(j->system);
+    free(j->order);
+    free(j->item);
+    sp_standings_clear(&j->standings);
+    sp_attacker_clear(&j->attacker);
+    cli_session_clear(&j->session);
+}
+
+static int compare_all(job *j) {
+    const double start = sp_clock_wall();
+    const size_t count = j->session.clips.count;
+    sp_error err = {0};
+    if (!j->options->json) {
+        cli_print(sp_comparison_head(j->session.clips.names.width, &j->contest));
+    }
+    if (!cli_batch_run("compare", count, work, emit, j)) {
+        cli_complain("out of memory for %zu clips", count);
+        return CLI_INPUT;
+    }
+    print_standings(j, sp_clock_wall() - start);
+    if (j->options->plot &&
+        sp_standings_chart(&err, &j->standings, &j->contest, j->options->plot) != SP_OK) {
+        cli_complain("%s", err.text);
+        return CLI_INPUT;
+    }
+    return j->failed ? CLI_INPUT : CLI_OK;
+}
+
+static int check_usage(const cli_options *options) {
+    const sp_contest budgets = {.budgets = options->budgets, .budget = options->budget};
+    sp_error err = {0};
+    const int code = cli_budget_check(&cli_compare, options);
+    if (code < 0 && options->plot && sp_contest_check_chart(&err, &budgets) != SP_OK) {
+        return cli_usage(&cli_compare, "--plot: %s", err.text);
+    }
+    return code;
+}
+
+static int run(const cli_options *options) {
+    job j = {.options = options};
+    int code = check_usage(options);
+    if (code < 0) {
+        code = cli_session_open(&j.session, &cli_compare, options);
+    }
+    if (code >= 0) {
+        return code;
+    }
+    code = open_contest(&j);
+    if (code < 0) {
+        code = compare_all(&j);
+    }
+    clear_job(&j);
+    return code;
+}
+
+const cli_command cli_compare = {
+    .name = "compare",
+    .arguments = "[OPTION...] CLIP.wav...",
+    .summary = "compare methods and an attack on the same clips and budgets",
+    .examples =
+        "  soundproof compare --model M.onnx --front F.json --methods ibp,r2-lp,exact "
+        "--budget -80dB --budget -60dB *.wav\n"
+        "  soundproof compare --model M.onnx --front F.json --budget -80dB --budget -70dB "
+        "--budget -60dB --plot shares *.wav\n"
+        "  soundproof compare --model M.onnx --front F.json --methods exact,opt --budget -60dB "
+        "--no-attack --json *.wav\n",
+    .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_METHODS | CLI_LABEL | CLI_MANIFEST |
+               CLI_AUDIO | CLI_NO_ATTACK | CLI_EFFORT | CLI_PLOT | CLI_TIMEOUT | CLI_THREADS |
+               CLI_JSON,
+    .run = run,
+};
