@@ -4,6 +4,10 @@
 
 static const sp_bounds_options intervals[] = {{.planes = SP_PLANES_INTERVAL}};
 static const sp_bounds_options sampled[] = {{.planes = SP_PLANES_R2_LP}};
+static const sp_bounds_options mixed[] = {
+    {.planes = SP_PLANES_R2_LP},
+    {.planes = SP_PLANES_R2_OPT, .mix_epochs = 200},
+};
 static const sp_bounds_options fixed[] = {{.planes = SP_PLANES_STATIC}};
 static const sp_bounds_options optimised[] = {
     {.planes = SP_PLANES_STATIC},
@@ -22,6 +26,8 @@ static const sp_method methods[] = {
      PASSES(intervals)},
     {"r2-lp", "R2's front end and its sampled LP planes, as published (CAV 2021)", SP_FRONT_R2,
      PASSES(sampled)},
+    {"r2-opt", "R2's OPT as published: r2-lp, then mixtures of five planes per product by Adam",
+     SP_FRONT_R2, PASSES(mixed)},
     {"exact", "joint front end, exact supporting planes at static anchors", SP_FRONT_JOINT,
      PASSES(fixed)},
     {"opt", "exact, then octagons, then planes chosen by every row at its worst case",

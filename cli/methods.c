@@ -15,6 +15,7 @@ static const char *front_text(sp_front_rule rule) {
 static const char *planes_text(const sp_method *method) {
     static const char *const names[] = {[SP_PLANES_INTERVAL] = "interval",
                                         [SP_PLANES_R2_LP] = "r2-lp",
+                                        [SP_PLANES_R2_OPT] = "r2-opt",
                                         [SP_PLANES_STATIC] = "exact"};
     const sp_bounds_options *last = &method->pass[method->passes - 1];
     return last->octagons ? "octagons" : names[last->planes];

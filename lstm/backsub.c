@@ -70,7 +70,9 @@ static void product_back(sp_walk *walk, size_t l, size_t t, size_t product,
                          const sp_gpu_menu *planes, sp_rows in, double *x, size_t ldx, double *y,
                          size_t ldy, bool add) {
     sp_workspace *ws = walk->ws;
-    if (walk->choosing) {
+    if (walk->mix != NULL) {
+        sp_mixture_back(walk, planes, sp_mixed_at(walk, l, t, product), in, x, ldx, y, ldy, add);
+    } else if (walk->choosing) {
         sp_gpu_menu_back(walk->rows, in.w, in.ld, planes, choices_at(walk, l, t)->entry[product], x,
                          ldx, y, ldy, add, ws->bias, ws->mass);
     } else {
@@ -203,6 +205,9 @@ static size_t forms_back(sp_walk *walk, size_t t, sp_rows in) {
                        walk->bounds->energy_omega + t * front->bands, ws->bias, ws->mass);
     multiply(walk, front->bins, front->bands, ws->energy, front->bands, front->mel, front->bins,
              0.0, squares, front->bins);
+    for (size_t i = 0; walk->choosing && i < walk->rows * front->bins; i++) {
+        ws->bin[t][i] = squares[i] >= 0.0 ? 0 : 1;
+    }
     sp_gpu_line_back(walk->rows, squares, front->bins, &walk->bounds->square[t], false, squares,
                      front->bins, ws->bias, ws->mass);
     return front->bins;

@@ -253,6 +253,9 @@ sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double
                                 {NULL, 0}};
         sp_lower_rows(bounds, lower, error, &start, rows, bounds->options.row_iterations,
                       bounds->options.stop_positive);
+        if (bounds->options.mix_epochs > 0) {
+            SP_TRY(sp_mix_rows(err, bounds, lower, error, &start, rows));
+        }
     }
     for (size_t r = 0; r < rows; r++) {
         const double interval = interval_row(bounds, weight + r * classes);
@@ -279,8 +282,8 @@ sp_status sp_bounds_gradient(sp_error *err, sp_bounds *bounds, double *gradient,
                                 {NULL, 0},
                                 {NULL, 0}};
         const size_t count = rows - row < SP_TILE ? rows - row : SP_TILE;
-        sp_walk walk = {
-            bounds, bounds->work, &start, count, false, 0, gradient + row * front->padded};
+        sp_walk walk = {bounds, bounds->work, &start, count,
+                        false,  NULL,         0,      gradient + row * front->padded};
         sp_walk_back(&walk);
     }
     return SP_OK;

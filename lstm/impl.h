@@ -3,6 +3,8 @@
 #ifndef SP_LSTM_IMPL_H
 #define SP_LSTM_IMPL_H
 
+#include <stdint.h>
+
 #include "base/arena.h"
 #include "gpu/backend.h"
 #include "lstm/lstm.h"
@@ -49,6 +51,7 @@ typedef struct sp_workspace {
     double flops;                  /* of the matrix products done here */
     // only where rows choose their relaxations:
     sp_choices *choices; /* [T, layers] */
+    int **bin;           /* [T] [TILE, bins]: entry of each bin's square, with bins */
     int **feature;       /* [T] [TILE, bands]: entry of each feature's line */
     unsigned char *sign; /* [TILE, sp_sign_width]: whether the coefficient on a sample is >= 0 */
 } sp_workspace;
@@ -91,7 +94,12 @@ static inline size_t sp_sign_width(const sp_front_bound *front) {
 
 /** sp_rule_is_linear - whether boxes are found by back-substitution. */
 static inline bool sp_rule_is_linear(sp_plane_rule rule) {
-    return rule == SP_PLANES_R2_LP || rule == SP_PLANES_STATIC;
+    return rule == SP_PLANES_R2_LP || rule == SP_PLANES_R2_OPT || rule == SP_PLANES_STATIC;
+}
+
+/** sp_rows_choose - whether rows record the relaxations that they use. */
+static inline bool sp_rows_choose(const sp_bounds_options *options) {
+    return options->box_iterations + options->row_iterations + options->mix_epochs > 0;
 }
 
 /** sp_highest_lstm - the highest LSTM layer below `end`; SP_NO_LAYER when there is none. */
@@ -119,15 +127,21 @@ typedef struct sp_start {
 } sp_start;
 
 /** sp_walk - one tile of rows on its way. */
+typedef struct sp_mixture sp_mixture;
 typedef struct sp_walk {
     sp_bounds *bounds;
     sp_workspace *ws;
     const sp_start *start; /* already moved to the first row of the tile */
     size_t rows;
-    bool choosing;    /* rows use and record the entries in ws->choices */
-    int turn;         /* which cross buffer is written next */
+    bool choosing;   /* rows use and record the entries in ws->choices */
+    sp_mixture *mix; /* NULL, or: products take these mixtures, the rest only records its entries */
+    int turn;        /* which cross buffer is written next */
     double *gradient; /* NULL, or [rows, padded]: receives the coefficients on the samples */
 } sp_walk;
+
+/** sp_reset_choices - every row of a tile starts with the standard relaxations; before its first
+ *  walk with `choosing`. */
+void sp_reset_choices(const sp_bounds *bounds, sp_workspace *ws);
 
 /** sp_walk_back - fills ws->bias, mass and support of the tile (backsub.c). */
 void sp_walk_back(sp_walk *walk);
@@ -138,12 +152,55 @@ void sp_walk_back(sp_walk *walk);
  *  products take there (worst_case.c). iteration counts from 0. */
 void sp_walk_worst(sp_walk *walk, size_t iteration);
 
+/** sp_keep_bounds - raises lower [count] (and sets error, or NULL) where the last walk proved more;
+ *  returns whether all are positive. */
+bool sp_keep_bounds(const sp_bounds *bounds, const sp_workspace *ws, double *lower, double *error,
+                    size_t count);
+
 /** sp_lower_rows - lower bounds of rows of linear objectives by back-substitution to the samples.
  *  O lower [rows]; error [rows] or NULL: the rounding term subtracted in it
  *  iterations > 0: every row chooses its relaxations, best bound kept. stop_positive: a tile ends
  *  when all its bounds are positive. Deterministic for any number of threads. */
 void sp_lower_rows(sp_bounds *bounds, double *lower, double *error, const sp_start *start,
                    size_t rows, size_t iterations, bool stop_positive);
+
+/* ---- R2's OPT: each row mixes the planes of a menu (mixture.c) ---- */
+
+/** sp_mixed - one product of one layer at one step, for all rows; n units, K candidates a side. */
+typedef struct sp_mixed {
+    double *score; /* [rows, n, 2, K] softmax weights before normalisation, from below and above */
+    double *gradient;       /* of the bound by the scores */
+    double *first, *second; /* Adam's moments */
+    double *w, *a, *b, *c;  /* [rows, n] coefficient and mixed plane of the last walk */
+} sp_mixed;
+
+struct sp_mixture {
+    double *memory;    /* owned */
+    sp_mixed *product; /* [T, layers, 3] owned */
+    size_t scores;     /* per row and unit: 2 K */
+};
+
+static inline sp_mixed *sp_mixed_at(const sp_walk *walk, size_t l, size_t t, size_t product) {
+    return walk->mix->product + (t * walk->bounds->net->layers + l) * 3 + product;
+}
+
+SP_NODISCARD sp_status sp_mixture_init(sp_error *err, sp_mixture *mix, const sp_bounds *bounds,
+                                       size_t rows, uint64_t seed);
+void sp_mixture_clear(sp_mixture *mix);
+/** sp_mixture_back, sp_mixture_value - like sp_gpu_menu_back and sp_gpu_menu_value; the value also
+ *  gives the gradient: the bound's derivative by a plane is its coefficient times the point that
+ *  attains it. */
+void sp_mixture_back(sp_walk *walk, const sp_gpu_menu *menu, sp_mixed *mixed, sp_rows in, double *x,
+                     size_t ldx, double *y, size_t ldy, bool add);
+void sp_mixture_value(sp_walk *walk, const sp_gpu_menu *menu, sp_mixed *mixed, sp_rows x, sp_rows y,
+                      double *value);
+/** sp_mixture_step - one step of Adam upwards in all scores. */
+void sp_mixture_step(sp_mixture *mix, const sp_bounds *bounds, size_t rows, size_t epoch);
+
+/** sp_mix_rows - raises lower and error where mixtures are better; stops a row at its first
+ *  positive bound. */
+SP_NODISCARD sp_status sp_mix_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
+                                   const sp_start *start, size_t rows);
 
 /** sp_box_rows - lower and upper bounds of the n variables that `start` names (its pointers are not
  *  read, only which is not NULL counts), met with their intervals [lo, hi]; the result may

@@ -61,6 +61,7 @@ SP_NODISCARD sp_status sp_net_run(sp_error *err, const sp_net *net, double *logi
 typedef enum {
     SP_PLANES_INTERVAL, /* no linear bounds at all: intervals through every layer (IBP) */
     SP_PLANES_R2_LP,    /* R2's sampled LP */
+    SP_PLANES_R2_OPT,   /* the same, with R2's five candidates for final rows to mix */
     SP_PLANES_STATIC,   /* exact supporting planes at the static anchors */
     SP_PLANES_TANGENT   /* no bounds: tangents at the one point of a set of radius 0 */
 } sp_plane_rule;
@@ -74,6 +75,7 @@ typedef struct sp_bounds_options {
     /* rounds in which each row of a box, and each final row, chooses its relaxations anew; 0: the
      * standard ones. Static planes only */
     size_t box_iterations, row_iterations;
+    size_t mix_epochs; /* R2's OPT: epochs of Adam over the mixtures of each final row; 0: none */
     bool octagons; /* cut the boxes of products by bounds on x + y and x - y. Static planes only */
     bool stop_positive; /* final rows need not be improved once they are positive */
     double deadline;    /* sp_clock_wall() value after which SP_E_TIMEOUT is returned; 0: none */

@@ -46,6 +46,20 @@ static void fill_menu(sp_gpu_menu *menu, size_t j, sp_product f, sp_box box, con
     }
 }
 
+/* R2's candidates: the standard entries are the planes of its LP. */
+static sp_status fill_candidates(sp_gpu_menu *menu, size_t j, sp_product f, sp_box box) {
+    sp_plane_pair planes[SP_R2_CANDIDATES];
+    const double x = sp_iv_mag(box.x), y = sp_iv_mag(box.y);
+    SP_TRY(sp_plane_r2_candidates(NULL, planes, f, box, R2_SEED));
+    for (size_t k = 0; k < SP_R2_CANDIDATES; k++) {
+        sp_menu_plane(menu, k, j, planes[k].lower, x, y);
+    }
+    for (size_t k = 0; k < SP_R2_CANDIDATES; k++) {
+        sp_menu_plane(menu, menu->lower + k, j, planes[k].upper, x, y);
+    }
+    return SP_OK;
+}
+
 static sp_status relax_product(const sp_relaxing *work, sp_gpu_menu *menu, size_t product, size_t j,
                                sp_product f, sp_box box) {
     const sp_bounds *bounds = work->bounds;
@@ -55,6 +69,9 @@ static sp_status relax_product(const sp_relaxing *work, sp_gpu_menu *menu, size_
     if (bounds->options.planes == SP_PLANES_STATIC) {
         fill_menu(menu, j, f, box, cut != NULL ? cut + j : NULL);
         return SP_OK;
+    }
+    if (bounds->options.planes == SP_PLANES_R2_OPT) {
+        return fill_candidates(menu, j, f, box);
     }
     if (bounds->options.planes == SP_PLANES_R2_LP) {
         status = sp_plane_r2_lp(NULL, &pair, f, box, R2_SEED);

@@ -34,9 +34,13 @@ static void carve_menu(sp_carver *carver, sp_gpu_menu *menu, size_t n, size_t lo
     menu->mass = carve_doubles(carver, n);
 }
 
-static void carve_state(sp_carver *carver, sp_state *state, const sp_layer *layer, bool choosing,
-                        bool octagons) {
-    const size_t n = layer->out, planes = choosing ? SP_MENU_PLANES : 1;
+static void carve_state(sp_carver *carver, sp_state *state, const sp_layer *layer,
+                        const sp_bounds_options *options) {
+    const bool choosing = options->box_iterations + options->row_iterations > 0;
+    const size_t n = layer->out;
+    const size_t planes = options->planes == SP_PLANES_R2_OPT ? SP_R2_CANDIDATES
+                          : choosing                          ? SP_MENU_PLANES
+                                                              : 1;
     const size_t inputs = layer->kind == SP_LAYER_LSTM   ? 4 * n
                           : layer->kind == SP_LAYER_RELU ? n
                                                          : 0;
@@ -58,7 +62,7 @@ static void carve_state(sp_carver *carver, sp_state *state, const sp_layer *laye
         carve_menu(carver, &state->ig, n, planes, planes, true);
         carve_menu(carver, &state->fc, n, planes, planes, true);
         carve_menu(carver, &state->oc, n, planes, planes, true);
-        for (size_t k = 0; octagons && k < 3; k++) {
+        for (size_t k = 0; options->octagons && k < 3; k++) {
             state->cut[k] = carve(carver, n, sizeof **state->cut);
         }
     }
@@ -93,12 +97,15 @@ static void carve_choices(sp_carver *carver, sp_workspace *ws, const sp_bounds *
     const sp_front_bound *front = bounds->front;
     ws->choices = carve(carver, front->frames * net->layers, sizeof *ws->choices);
     ws->feature = carve(carver, front->frames, sizeof *ws->feature);
+    ws->bin = carve(carver, front->frames, sizeof *ws->bin);
     ws->sign = carve(carver, SP_TILE * sp_sign_width(front), 1);
-    const bool counting = ws->choices == NULL || ws->feature == NULL;
+    const bool counting = ws->choices == NULL || ws->feature == NULL || ws->bin == NULL;
     for (size_t t = 0; t < front->frames; t++) {
         int *feature = carve(carver, SP_TILE * front->bands, sizeof(int));
+        int *bin = carve(carver, SP_TILE * front->bins, sizeof(int));
         if (!counting) {
             ws->feature[t] = feature;
+            ws->bin[t] = bin;
         }
         for (size_t l = 0; l < net->layers; l++) {
             const sp_layer *layer = &net->layer[l];
@@ -149,14 +156,13 @@ static void carve_workspace(sp_carver *carver, sp_workspace *ws, const sp_bounds
     }
     ws->pending = pending;
     ws->pending_c = pending_c;
-    if (bounds->options.box_iterations + bounds->options.row_iterations > 0) {
+    if (sp_rows_choose(&bounds->options)) {
         carve_choices(carver, ws, bounds);
     }
 }
 
 static void carve_steps(sp_carver *carver, sp_bounds *bounds, bool counting) {
     const sp_net *net = bounds->net;
-    const bool choosing = bounds->options.box_iterations + bounds->options.row_iterations > 0;
     sp_state spare_state;
     sp_gpu_menu spare_menu;
     for (size_t t = 0; t < bounds->front->frames; t++) {
@@ -168,7 +174,7 @@ static void carve_steps(sp_carver *carver, sp_bounds *bounds, bool counting) {
         }
         for (size_t l = 0; l < net->layers; l++) {
             carve_state(carver, counting ? &spare_state : sp_state_at(bounds, t, l), &net->layer[l],
-                        choosing, bounds->options.octagons);
+                        &bounds->options);
         }
     }
 }

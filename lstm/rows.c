@@ -20,27 +20,25 @@ static sp_rows rows_from(sp_rows rows, size_t row) {
     return rows.w == NULL ? rows : (sp_rows){rows.w + row * rows.ld, rows.ld};
 }
 
-/* Keeps what the last walk proved where it is better; returns whether all bounds of the tile are
- * positive. */
-static bool keep_bounds(const sp_tiles *tiles, const sp_workspace *ws, size_t row, size_t count) {
-    const double gamma = sp_gamma(tiles->bounds->chain);
+bool sp_keep_bounds(const sp_bounds *bounds, const sp_workspace *ws, double *lower, double *error,
+                    size_t count) {
+    const double gamma = sp_gamma(bounds->chain);
     bool positive = true;
     for (size_t r = 0; r < count; r++) {
         const double err = sp_above(gamma * sp_above(ws->mass[r] + ws->support[r]));
         const double bound = sp_below(sp_below(ws->bias[r] - ws->support[r]) - err);
-        if (bound > tiles->lower[row + r] && bound < INFINITY) { // NaN fails
-            tiles->lower[row + r] = bound;
-            if (tiles->error != NULL) {
-                tiles->error[row + r] = err;
+        if (bound > lower[r] && bound < INFINITY) { // NaN fails
+            lower[r] = bound;
+            if (error != NULL) {
+                error[r] = err;
             }
         }
-        positive = positive && tiles->lower[row + r] > 0.0;
+        positive = positive && lower[r] > 0.0;
     }
     return positive;
 }
 
-/* Every row starts with the standard relaxations. */
-static void reset_choices(const sp_bounds *bounds, sp_workspace *ws) {
+void sp_reset_choices(const sp_bounds *bounds, sp_workspace *ws) {
     const sp_net *net = bounds->net;
     for (size_t i = 0; i < bounds->front->frames * net->layers; i++) {
         for (size_t k = 0; k < 3; k++) {
@@ -54,24 +52,25 @@ static void reset_choices(const sp_bounds *bounds, sp_workspace *ws) {
 
 static void bound_tile(sp_tiles *tiles, sp_workspace *ws, size_t row) {
     const size_t count = tiles->rows - row < SP_TILE ? tiles->rows - row : SP_TILE;
+    double *lower = tiles->lower + row, *error = tiles->error != NULL ? tiles->error + row : NULL;
     sp_start start = *tiles->start;
     start.output = rows_from(start.output, row);
     start.gates = rows_from(start.gates, row);
     start.cell = rows_from(start.cell, row);
     start.before = rows_from(start.before, row);
-    sp_walk walk = {tiles->bounds, ws, &start, count, tiles->iterations > 0, 0, NULL};
-    for (size_t r = row; r < row + count; r++) {
-        tiles->lower[r] = -INFINITY;
+    sp_walk walk = {tiles->bounds, ws, &start, count, tiles->iterations > 0, NULL, 0, NULL};
+    for (size_t r = 0; r < count; r++) {
+        lower[r] = -INFINITY;
     }
     if (walk.choosing) {
-        reset_choices(tiles->bounds, ws);
+        sp_reset_choices(tiles->bounds, ws);
     }
     sp_walk_back(&walk);
-    bool positive = keep_bounds(tiles, ws, row, count);
+    bool positive = sp_keep_bounds(tiles->bounds, ws, lower, error, count);
     for (size_t k = 0; k < tiles->iterations && !(tiles->stop_positive && positive); k++) {
         sp_walk_worst(&walk, k);
         sp_walk_back(&walk);
-        positive = keep_bounds(tiles, ws, row, count);
+        positive = sp_keep_bounds(tiles->bounds, ws, lower, error, count);
     }
 }
 

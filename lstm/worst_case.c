@@ -21,14 +21,11 @@ static void affine_value(sp_walk *walk, size_t n, size_t k, const double *in, si
     walk->ws->flops += 2.0 * (double)walk->rows * (double)n * (double)k;
 }
 
-/* The features of step t: d_i = -sign(coefficient) radius through the chosen lines. */
-static sp_rows feature_value(sp_walk *walk, size_t t) {
+/* d_i = -sign(coefficient) radius for the samples of frame t, in ws->sample. */
+static void worst_samples(sp_walk *walk, size_t t) {
     const sp_front_bound *front = walk->bounds->front;
     sp_workspace *ws = walk->ws;
-    const size_t bands = front->bands;
-    double *x = next_cross(walk), *out = next_cross(walk);
-    memset(x, 0, walk->rows * bands * sizeof(double));
-    for (size_t r = 0; front->forms > 0 && r < walk->rows; r++) {
+    for (size_t r = 0; r < walk->rows; r++) {
         const unsigned char *sign = ws->sign + r * sp_sign_width(front) + sp_sign_at(front, t);
         double *d = ws->sample + r * front->frame; /* sample[r,:] */
         for (size_t i = 0; i < front->frame; i++) {
@@ -36,22 +33,57 @@ static sp_rows feature_value(sp_walk *walk, size_t t) {
             d[i] = sign[i] ? -radius : radius;
         }
     }
-    if (front->forms > 0) {
-        sp_gpu_gemm(walk->rows, front->forms, front->frame, ws->sample, front->frame,
-                    front->form + t * front->forms * front->frame, front->frame, true, 0.0,
-                    ws->form, front->forms);
-        ws->flops += 2.0 * (double)walk->rows * (double)front->forms * (double)front->frame;
-    }
-    for (size_t r = 0; front->forms > 0 && r < walk->rows; r++) {
+}
+
+static void forms_value(sp_walk *walk, size_t count, const double *matrix, double *out) {
+    const size_t frame = walk->bounds->front->frame;
+    sp_gpu_gemm(walk->rows, count, frame, walk->ws->sample, frame, matrix, frame, true, 0.0, out,
+                count);
+    walk->ws->flops += 2.0 * (double)walk->rows * (double)count * (double)frame;
+}
+
+/* The energies of frame t by the chosen lines of the squares. */
+static void energy_value(sp_walk *walk, size_t t, double *energy) {
+    const sp_front_bound *front = walk->bounds->front;
+    sp_workspace *ws = walk->ws;
+    const size_t K = front->bins;
+    forms_value(walk, K, front->spectrum, ws->form);
+    sp_gpu_menu_value(walk->rows, &walk->bounds->square[t], ws->bin[t], ws->form, K, NULL, 0, false,
+                      ws->form, K);
+    affine_value(walk, front->bands, K, ws->form, K, front->mel, K, front->mel_bias, energy);
+}
+
+/* The forms that the chosen line of each feature reads. */
+static void form_value(sp_walk *walk, size_t t, double *x) {
+    const sp_front_bound *front = walk->bounds->front;
+    sp_workspace *ws = walk->ws;
+    const size_t bands = front->bands;
+    forms_value(walk, front->forms, front->form + t * front->forms * front->frame, ws->form);
+    for (size_t r = 0; r < walk->rows; r++) {
         for (size_t m = 0; m < bands; m++) {
             const bool upper = ws->feature[t][r * bands + m] != 0;
             const size_t form = (upper ? front->up_form : front->lo_form) + m;
             x[r * bands + m] = ws->form[r * front->forms + form];
         }
     }
-    sp_gpu_menu_value(walk->rows, &walk->bounds->line[t], ws->feature[t], x, bands, NULL, 0, false,
-                      out, bands);
-    return (sp_rows){out, bands};
+}
+
+/* The features of step t through the chosen lines. */
+static sp_rows feature_value(sp_walk *walk, size_t t) {
+    const sp_front_bound *front = walk->bounds->front;
+    double *x = next_cross(walk), *out = next_cross(walk);
+    memset(x, 0, walk->rows * front->bands * sizeof(double));
+    if (front->forms > 0) {
+        worst_samples(walk, t);
+    }
+    if (front->bins > 0) {
+        energy_value(walk, t, x);
+    } else if (front->forms > 0) {
+        form_value(walk, t, x);
+    }
+    sp_gpu_menu_value(walk->rows, &walk->bounds->line[t], walk->ws->feature[t], x, front->bands,
+                      NULL, 0, false, out, front->bands);
+    return (sp_rows){out, front->bands};
 }
 
 static double damping(size_t iteration) {
@@ -70,6 +102,9 @@ static sp_rows relu_value(sp_walk *walk, size_t l, size_t t, sp_rows in, size_t 
     const sp_gpu_range box = {state->in_lo, state->in_hi}, no_box = {NULL, NULL};
     sp_gpu_menu_value(walk->rows, &state->lines, choices->entry[0], in.w, in.ld, NULL, 0, false,
                       out, n);
+    if (walk->mix != NULL) {
+        return (sp_rows){out, n};
+    }
     sp_gpu_menu_choose(walk->rows, &state->lines, in.w, in.ld, box, NULL, 0, no_box, iteration == 0,
                        damping(iteration), choices->anchor[0], choices->entry[0]);
     return (sp_rows){out, n};
@@ -81,10 +116,14 @@ static void product_value(sp_walk *walk, size_t l, size_t t, size_t product,
                           sp_gpu_range y_box, bool add, double *out, size_t iteration) {
     const sp_choices *choices = choices_at(walk, l, t);
     double *value = walk->ws->h; // out may be y
-    sp_gpu_menu_value(walk->rows, planes, choices->entry[product], x.w, x.ld, y.w, y.ld, false,
-                      value, planes->n);
-    sp_gpu_menu_choose(walk->rows, planes, x.w, x.ld, x_box, y.w, y.ld, y_box, iteration == 0,
-                       damping(iteration), choices->anchor[product], choices->entry[product]);
+    if (walk->mix != NULL) {
+        sp_mixture_value(walk, planes, sp_mixed_at(walk, l, t, product), x, y, value);
+    } else {
+        sp_gpu_menu_value(walk->rows, planes, choices->entry[product], x.w, x.ld, y.w, y.ld, false,
+                          value, planes->n);
+        sp_gpu_menu_choose(walk->rows, planes, x.w, x.ld, x_box, y.w, y.ld, y_box, iteration == 0,
+                           damping(iteration), choices->anchor[product], choices->entry[product]);
+    }
     for (size_t i = 0; i < walk->rows * planes->n; i++) {
         out[i] = add ? out[i] + value[i] : value[i];
     }

@@ -18,10 +18,14 @@
 
 enum { TIME_LIMIT_MS = 2000 };
 
+/* The corners of the box bind the planes of OPT, but do not count in their objective. */
+enum { CORNERS = 4, MOST_POINTS = SP_R2_POINTS + CORNERS };
+
 typedef struct lp_data {
-    double x[SP_R2_POINTS], y[SP_R2_POINTS]; /* in [-1/2, 1/2] */
-    double f[SP_R2_POINTS];                  /* f less its tangent plane, scaled */
-    double slope_x, slope_y;                 /* result, scaled */
+    int points;                            /* the first SP_R2_POINTS count in the objective */
+    double x[MOST_POINTS], y[MOST_POINTS]; /* in [-1/2, 1/2] */
+    double f[MOST_POINTS];                 /* f less its tangent plane, scaled */
+    double slope_x, slope_y;               /* result, scaled */
 } lp_data;
 
 static void solver_fault(void *place) {
@@ -34,11 +38,11 @@ static int solve_dual(lp_data *data, glp_prob *lp) {
     double sum[3] = {0.0, 0.0, SP_R2_POINTS};
     glp_smcp options;
     glp_add_rows(lp, 3);
-    glp_add_cols(lp, SP_R2_POINTS);
-    for (int i = 0; i < SP_R2_POINTS; i++) {
+    glp_add_cols(lp, data->points);
+    for (int i = 0; i < data->points; i++) {
         double column[4] = {0.0, data->x[i], data->y[i], 1.0};
-        sum[0] += data->x[i];
-        sum[1] += data->y[i];
+        sum[0] += i < SP_R2_POINTS ? data->x[i] : 0.0;
+        sum[1] += i < SP_R2_POINTS ? data->y[i] : 0.0;
         glp_set_mat_col(lp, i + 1, 3, row, column);
         glp_set_col_bnds(lp, i + 1, GLP_LO, 0.0, 0.0);
         glp_set_obj_coef(lp, i + 1, data->f[i]);
@@ -104,29 +108,57 @@ static double side(sp_iv x) {
     return length >= SP_PLANE_THIN ? length : 0.0;
 }
 
+/* fold - into triangle 1 to 4 of the unit square about its centre: below and above the rising
+ * diagonal, below and above the falling one. 0: the whole square. */
+static void fold(int triangle, double *x, double *y) {
+    const double u = *x, v = *y;
+    const double above = triangle <= 2 ? v - u : u + v;
+    if (triangle == 0 || (triangle % 2 == 1 ? above <= 0.0 : above >= 0.0)) {
+        return;
+    }
+    *x = triangle <= 2 ? v : -v;
+    *y = triangle <= 2 ? u : -u;
+}
+
+/* take_points - R2's sample of a domain in the unit square, and the corners for OPT's triangles. */
+static void take_points(lp_data *data, uint64_t seed, int triangle) {
+    sp_r2_points(seed, data->x, data->y);
+    for (int i = 0; i < SP_R2_POINTS; i++) {
+        data->x[i] -= 0.5;
+        data->y[i] -= 0.5;
+        fold(triangle, &data->x[i], &data->y[i]);
+    }
+    data->points = triangle == 0 ? SP_R2_POINTS : MOST_POINTS;
+    for (int i = 0; i < CORNERS; i++) {
+        data->x[SP_R2_POINTS + i] = i % 2 == 0 ? -0.5 : 0.5;
+        data->y[SP_R2_POINTS + i] = i < 2 ? -0.5 : 0.5;
+    }
+}
+
 /* lower_slopes - 0 and the slopes of the lower plane, or GLPK's reason. */
-static int lower_slopes(sp_product f, sp_box box, uint64_t seed, double *a, double *b) {
+static int lower_slopes(sp_product f, sp_box box, uint64_t seed, int triangle, double *a,
+                        double *b) {
     lp_data data;
     const double width = side(box.x), height = side(box.y);
     const double xc = sp_relax_middle(box.x), yc = sp_relax_middle(box.y);
     double scale = 0.0;
     sp_plane_gradient(f, xc, yc, a, b);
-    sp_r2_points(seed, data.x, data.y);
-    for (int i = 0; i < SP_R2_POINTS; i++) {
-        data.x[i] = width > 0.0 ? data.x[i] - 0.5 : 0.0;
-        data.y[i] = height > 0.0 ? data.y[i] - 0.5 : 0.0;
+    take_points(&data, seed, triangle);
+    for (int i = 0; i < data.points; i++) {
+        data.x[i] = width > 0.0 ? data.x[i] : 0.0;
+        data.y[i] = height > 0.0 ? data.y[i] : 0.0;
         const double dx = width * data.x[i], dy = height * data.y[i];
         data.f[i] = sp_product_value(f, xc + dx, yc + dy) - *a * dx - *b * dy;
     }
     const double base = sp_product_value(f, xc, yc);
-    for (int i = 0; i < SP_R2_POINTS; i++) {
+    for (int i = 0; i < data.points; i++) {
         data.f[i] -= base;
         scale = sp_relax_max(scale, fabs(data.f[i]));
     }
     if (!(scale > 1e-14 * fabs(base)) || (width == 0.0 && height == 0.0)) {
         return 0; // flat to rounding: the tangent plane is the answer
     }
-    for (int i = 0; i < SP_R2_POINTS; i++) {
+    for (int i = 0; i < data.points; i++) {
         data.f[i] /= scale;
     }
     const int failure = solve_safely(&data);
@@ -137,17 +169,17 @@ static int lower_slopes(sp_product f, sp_box box, uint64_t seed, double *a, doub
     return failure;
 }
 
-sp_status sp_plane_r2_lp(sp_error *err, sp_plane_pair *planes, sp_product f, sp_box box,
-                         uint64_t seed) {
+static sp_status plane_pair(sp_error *err, sp_plane_pair *planes, sp_product f, sp_box box,
+                            uint64_t seed, int triangle) {
     const sp_box flipped = sp_plane_flip(box);
     double a, b, a_flipped, b_flipped;
     *planes = sp_plane_interval(f, box);
     if (!sp_plane_box_usable(box)) {
         return SP_OK;
     }
-    int failure = lower_slopes(f, box, seed, &a, &b);
+    int failure = lower_slopes(f, box, seed, triangle, &a, &b);
     if (failure == 0) {
-        failure = lower_slopes(f, flipped, seed, &a_flipped, &b_flipped);
+        failure = lower_slopes(f, flipped, seed, triangle, &a_flipped, &b_flipped);
     }
     if (failure != 0) {
         return sp_fail(err, SP_E_SOLVER,
@@ -161,5 +193,18 @@ sp_status sp_plane_r2_lp(sp_error *err, sp_plane_pair *planes, sp_product f, sp_
     planes->upper.a = -a_flipped;
     planes->upper.b = b_flipped;
     planes->upper.c = -sp_plane_offset_lower(f, flipped, a_flipped, b_flipped);
+    return SP_OK;
+}
+
+sp_status sp_plane_r2_lp(sp_error *err, sp_plane_pair *planes, sp_product f, sp_box box,
+                         uint64_t seed) {
+    return plane_pair(err, planes, f, box, seed, 0);
+}
+
+sp_status sp_plane_r2_candidates(sp_error *err, sp_plane_pair planes[SP_R2_CANDIDATES],
+                                 sp_product f, sp_box box, uint64_t seed) {
+    for (int k = 0; k < SP_R2_CANDIDATES; k++) {
+        SP_TRY(plane_pair(err, &planes[k], f, box, seed, k));
+    }
     return SP_OK;
 }

@@ -121,6 +121,13 @@ void sp_octagon_planes(sp_product f, sp_box box, const sp_cut *cut, size_t count
 SP_NODISCARD sp_status sp_plane_r2_lp(sp_error *err, sp_plane_pair *planes, sp_product f,
                                       sp_box box, uint64_t seed);
 
+/** sp_plane_r2_candidates - R2's five candidates (seed 000, section 3.2): the planes of
+ *  sp_plane_r2_lp, and those of the four triangles of the two diagonals, which the corners of the
+ *  box bind too. */
+enum { SP_R2_CANDIDATES = 5 };
+SP_NODISCARD sp_status sp_plane_r2_candidates(sp_error *err, sp_plane_pair planes[SP_R2_CANDIDATES],
+                                              sp_product f, sp_box box, uint64_t seed);
+
 /* ---- the front end ---- */
 
 typedef enum {

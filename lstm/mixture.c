@@ -1,0 +1,226 @@
+// R2's OPT (seed 000, section 3.2 and algorithm 1): every final row mixes the candidate planes of
+// every product by softmax weights of its own, raised by Adam on the gradient of its bound. Unlike
+// PROVER's code, which keeps one set of planes for all layers, each layer has its own: sound for
+// any number.
+//
+// A mixture of valid planes is valid; what rounding adds to its weights and sums is below 32 u of
+// the mass of the menu, and counted with the terms of the walk (rows.c: the chain is longer than
+// 64).
+#include <math.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/pool.h"
+#include "lstm/impl.h"
+
+/* Rows are mixed in tiles of this height. */
+enum { MIX_TILE = 3, MOST_SCORES = 2 * SP_R2_CANDIDATES };
+
+static const double adam_rate = 100.0, adam_decay = 0.98; /* seed 000, section 5 */
+static const double adam_first = 0.9, adam_second = 0.999, adam_tiny = 1e-8;
+
+static double uniform(uint64_t *state) {
+    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15)); // splitmix64
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    z ^= z >> 31;
+    return (double)(z >> 11) * 0x1p-52 - 1.0;
+}
+
+static size_t hidden_of(const sp_bounds *bounds, size_t i) {
+    const sp_layer *layer = &bounds->net->layer[i / 3 % bounds->net->layers];
+    return layer->kind == SP_LAYER_LSTM ? layer->out : 0;
+}
+
+static size_t products_of(const sp_bounds *bounds) {
+    return bounds->front->frames * bounds->net->layers * 3;
+}
+
+sp_status sp_mixture_init(sp_error *err, sp_mixture *mix, const sp_bounds *bounds, size_t rows,
+                          uint64_t seed) {
+    const size_t products = products_of(bounds);
+    size_t units = 0;
+    mix->scores = MOST_SCORES;
+    for (size_t i = 0; i < products; i++) {
+        units += hidden_of(bounds, i);
+    }
+    const size_t per_unit = 4 * mix->scores + 4;
+    mix->memory = calloc(rows * units * per_unit + 1, sizeof *mix->memory);
+    mix->product = calloc(products, sizeof *mix->product);
+    if (mix->memory == NULL || mix->product == NULL) {
+        sp_mixture_clear(mix);
+        return sp_fail(err, SP_E_MEMORY, "out of memory for the mixtures of %zu rows", rows);
+    }
+    double *at = mix->memory;
+    for (size_t i = 0; i < products; i++) {
+        const size_t n = rows * hidden_of(bounds, i), scores = n * mix->scores;
+        sp_mixed *m = &mix->product[i];
+        m->score = at;
+        m->gradient = m->score + scores;
+        m->first = m->gradient + scores;
+        m->second = m->first + scores;
+        m->w = m->second + scores;
+        m->a = m->w + n;
+        m->b = m->a + n;
+        m->c = m->b + n;
+        at = m->c + n;
+        for (size_t k = 0; k < scores; k++) {
+            m->score[k] = uniform(&seed);
+        }
+    }
+    return SP_OK;
+}
+
+void sp_mixture_clear(sp_mixture *mix) {
+    free(mix->memory);
+    free(mix->product);
+    mix->memory = NULL;
+    mix->product = NULL;
+}
+
+/* Softmax of K scores: weights >= 0 of sum 1 up to rounding. */
+static void softmax(size_t K, const double *score, double *weight) {
+    double most = score[0], sum = 0.0;
+    for (size_t k = 1; k < K; k++) {
+        most = score[k] > most ? score[k] : most;
+    }
+    for (size_t k = 0; k < K; k++) {
+        weight[k] = exp(score[k] - most);
+        sum += weight[k];
+    }
+    for (size_t k = 0; k < K; k++) {
+        weight[k] /= sum;
+    }
+}
+
+void sp_mixture_back(sp_walk *walk, const sp_gpu_menu *menu, sp_mixed *mixed, sp_rows in, double *x,
+                     size_t ldx, double *y, size_t ldy, bool add) {
+    const size_t n = menu->n, K = menu->lower;
+    double weight[SP_R2_CANDIDATES];
+    for (size_t i = 0; i < walk->rows * n; i++) {
+        const size_t r = i / n, j = i % n;
+        const double v = in.w[r * in.ld + j];
+        const size_t side = v >= 0.0 ? 0 : 1;
+        double a = 0.0, b = 0.0, c = 0.0;
+        softmax(K, mixed->score + (2 * i + side) * K, weight);
+        for (size_t k = 0; k < K; k++) {
+            const size_t at = (side * K + k) * n + j;
+            a += weight[k] * menu->a[at];
+            b += weight[k] * menu->b[at];
+            c += weight[k] * menu->c[at];
+        }
+        mixed->w[i] = v;
+        mixed->a[i] = a;
+        mixed->b[i] = b;
+        mixed->c[i] = c;
+        x[r * ldx + j] = v * a;
+        y[r * ldy + j] = add ? y[r * ldy + j] + v * b : v * b;
+        walk->ws->bias[r] += v * c;
+        walk->ws->mass[r] += fabs(v) * menu->mass[j];
+    }
+}
+
+void sp_mixture_value(sp_walk *walk, const sp_gpu_menu *menu, sp_mixed *mixed, sp_rows x, sp_rows y,
+                      double *value) {
+    const size_t n = menu->n, K = menu->lower;
+    double weight[SP_R2_CANDIDATES];
+    for (size_t i = 0; i < walk->rows * n; i++) {
+        const size_t r = i / n, j = i % n;
+        const double px = x.w[r * x.ld + j], py = y.w[r * y.ld + j];
+        const size_t side = mixed->w[i] >= 0.0 ? 0 : 1;
+        const double *score = mixed->score + (2 * i + side) * K;
+        double *gradient = mixed->gradient + 2 * i * K;
+        value[i] = mixed->a[i] * px + mixed->b[i] * py + mixed->c[i];
+        softmax(K, score, weight);
+        for (size_t k = 0; k < K; k++) {
+            const size_t at = (side * K + k) * n + j;
+            const double plane = menu->a[at] * px + menu->b[at] * py + menu->c[at];
+            gradient[side * K + k] = mixed->w[i] * weight[k] * (plane - value[i]);
+            gradient[(1 - side) * K + k] = 0.0;
+        }
+    }
+}
+
+void sp_mixture_step(sp_mixture *mix, const sp_bounds *bounds, size_t rows, size_t epoch) {
+    const double rate = adam_rate * pow(adam_decay, (double)epoch);
+    const double unbias_first = 1.0 - pow(adam_first, (double)epoch + 1.0);
+    const double unbias_second = 1.0 - pow(adam_second, (double)epoch + 1.0);
+    for (size_t i = 0; i < products_of(bounds); i++) {
+        sp_mixed *m = &mix->product[i];
+        for (size_t k = 0; k < rows * hidden_of(bounds, i) * mix->scores; k++) {
+            const double g = m->gradient[k];
+            m->first[k] = adam_first * m->first[k] + (1.0 - adam_first) * g;
+            m->second[k] = adam_second * m->second[k] + (1.0 - adam_second) * g * g;
+            m->score[k] += rate * (m->first[k] / unbias_first) /
+                           (sqrt(m->second[k] / unbias_second) + adam_tiny);
+        }
+    }
+}
+
+typedef struct sp_mixing {
+    sp_bounds *bounds;
+    double *lower, *error;
+    const sp_start *start;
+    size_t rows;
+    atomic_size_t next; /* tile */
+    sp_status *status;  /* [tiles] */
+} sp_mixing;
+
+static bool all_positive(const double *lower, size_t count) {
+    bool positive = true;
+    for (size_t r = 0; r < count; r++) {
+        positive = positive && lower[r] > 0.0;
+    }
+    return positive;
+}
+
+static sp_status mix_tile(sp_mixing *work, sp_workspace *ws, size_t row) {
+    sp_bounds *bounds = work->bounds;
+    const size_t count = work->rows - row < MIX_TILE ? work->rows - row : MIX_TILE;
+    double *lower = work->lower + row, *error = work->error != NULL ? work->error + row : NULL;
+    sp_start start = *work->start;
+    sp_mixture mix;
+    start.output.w += row * start.output.ld;
+    SP_TRY(sp_mixture_init(NULL, &mix, bounds, count, row));
+    sp_walk walk = {bounds, ws, &start, count, true, &mix, 0, NULL};
+    sp_reset_choices(bounds, ws);
+    for (size_t e = 0; e < bounds->options.mix_epochs && !all_positive(lower, count); e++) {
+        sp_walk_back(&walk);
+        sp_keep_bounds(bounds, ws, lower, error, count);
+        sp_walk_worst(&walk, e);
+        sp_mixture_step(&mix, bounds, count, e);
+    }
+    sp_mixture_clear(&mix);
+    return SP_OK;
+}
+
+static void run_slot(void *context, size_t slot) {
+    sp_mixing *work = context;
+    for (;;) {
+        const size_t tile = atomic_fetch_add(&work->next, 1);
+        if (tile * MIX_TILE >= work->rows) {
+            return;
+        }
+        work->status[tile] = mix_tile(work, work->bounds->work + slot, tile * MIX_TILE);
+    }
+}
+
+sp_status sp_mix_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
+                      const sp_start *start, size_t rows) {
+    const size_t tiles = (rows + MIX_TILE - 1) / MIX_TILE;
+    sp_mixing work = {bounds, lower, error, start, rows, 0, NULL};
+    work.status = calloc(tiles, sizeof *work.status);
+    if (work.status == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu rows", rows);
+    }
+    sp_pool_run(tiles < bounds->slots ? tiles : bounds->slots, 0, run_slot, &work);
+    sp_status status = SP_OK;
+    for (size_t i = 0; i < tiles && status == SP_OK; i++) {
+        status = work.status[i];
+    }
+    free(work.status);
+    return status == SP_OK
+               ? SP_OK
+               : sp_fail(err, status, "out of memory for the mixtures of %zu rows", rows);
+}
