@@ -63,18 +63,17 @@ static size_t list_rows(sp_band *band, const sp_front_forms *forms, size_t m, co
 
 static sp_status take_bands(sp_error *err, sp_front_forms *forms, const bool *zero) {
     const size_t bands = forms->layout->bands, frame = forms->layout->frame;
-    const bool joint = forms->rule == SP_FRONT_JOINT;
-    size_t total = 0, more = 0;
+    const size_t diagonal = forms->rule == SP_FRONT_JOINT ? frame : 0;
+    size_t total = 0;
     for (size_t m = 0; m < bands; m++) {
         sp_band *band = &forms->band[m];
         band->rows = list_rows(band, forms, m, zero);
         band->floor = forms->mel->bias[m];
         total += band->rows;
-        more += joint ? frame + band->rows * band->rows : 0;
         forms->most_rows = band->rows > forms->most_rows ? band->rows : forms->most_rows;
     }
     forms->rows = calloc(total + 1, sizeof *forms->rows);
-    forms->memory = calloc(total + more + 1, sizeof *forms->memory);
+    forms->memory = calloc(total + bands * diagonal + 1, sizeof *forms->memory);
     if (forms->rows == NULL || forms->memory == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for the forms of the front end");
     }
@@ -84,11 +83,10 @@ static sp_status take_bands(sp_error *err, sp_front_forms *forms, const bool *ze
         sp_band *band = &forms->band[m];
         band->row = row;
         band->weight = at;
-        band->diagonal = joint ? at + band->rows : NULL;
-        band->solver = joint ? at + band->rows + frame : NULL;
+        band->diagonal = diagonal > 0 ? at + band->rows : NULL;
         (void)list_rows(band, forms, m, zero);
         row += band->rows;
-        at += band->rows + (joint ? frame + band->rows * band->rows : 0);
+        at += band->rows + diagonal;
     }
     return SP_OK;
 }

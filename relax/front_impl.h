@@ -35,10 +35,7 @@ typedef struct sp_band {
     double *weight;   /* [R] > 0 */
     double floor;     /* > 0 */
     double *diagonal; /* [frame] D >= Q = F' diag(weight) F; joint rule only */
-    /* joint rule only; these steer a descent and prove nothing: */
-    double curvature; /* about the largest eigenvalue of Q */
-    bool solvable;
-    double *solver; /* [R, R] Cholesky factor of F F', if solvable */
+    double curvature; /* about the largest eigenvalue of Q; steers a descent, proves nothing */
 } sp_band;
 
 struct sp_front_forms {
@@ -67,7 +64,7 @@ void sp_rows_combine(double *out, const double *matrix, size_t n, const size_t *
 bool sp_cholesky(double *m, size_t n);
 void sp_cholesky_solve(const double *l, size_t n, double *x);
 
-/** sp_band_diagonal - D of nearly least trace with D >= Q, proved; curvature and solver.
+/** sp_band_diagonal - D of nearly least trace with D >= Q, proved; and the curvature.
  *  SP_E_NUMERIC when no D could be proved. Source: math/frontend.md, quadratic_diagonal.c. */
 SP_NODISCARD sp_status sp_band_diagonal(sp_error *err, sp_band *band, const sp_stage *spectrum);
 
@@ -109,6 +106,28 @@ sp_iv sp_band_interval(const sp_band *band, const sp_bins *bins);
  *  range of log E. I ceiling >= max sqrt(E). */
 double sp_band_minimum(const sp_frame *frame, const sp_band *band, double ceiling);
 size_t sp_band_minimum_work(const sp_front_forms *forms);
+
+/** sp_descent - the search for the least energy of a band. f_v stands for the band's rows times
+ *  v. */
+typedef struct sp_descent {
+    const sp_frame *frame;
+    const sp_band *band;
+    size_t n, rows;
+    double *mid, *f_d, *f_next, *f_y, *z, *best_z; /* [rows] */
+    double *d, *y, *next, *gradient;   /* [n] the last point of the box, where to look */
+    double *push, *pull, *move, *give; /* [n] of the barrier */
+    double *matrix;                    /* [rows, rows] of the barrier */
+    double best;                       /* largest bound of sqrt(E) seen */
+    double least;                      /* sqrt(E) at d */
+    double speed;                      /* of the acceleration */
+} sp_descent;
+/** Each step reads half the gradient of E at y and leaves a better d and the next y. */
+void sp_descent_gradient_step(sp_descent *s);
+void sp_descent_barrier_start(sp_descent *s);
+/** False when the linear system could not be solved: d is then as it was. */
+bool sp_descent_barrier_step(sp_descent *s);
+/** sp_descent_energy - sqrt(E) at the point whose rows are f_v. */
+double sp_descent_energy(const sp_descent *s, const double *f_v);
 
 /** The rules: fill row t of the bound from a loaded frame. */
 void sp_front_joint(sp_front_bound *bound, const sp_frame *frame);

@@ -17,11 +17,10 @@ void sp_front_r2_squares(sp_frame *frame) {
 
 /* One side of sum_k weight_k (w_k y_k + c_k) + floor, y_k = row k of x + d, as form . d + offset.
  * With a_k = fl(weight_k w_k), R rows, and |y_k| <= mag_k over the whole set:
- *   |weight_k w_k - a_k| mag_k                        <= 2u |a_k| mag_k
- *   |a_k| |y_k(x) - mid_k|                            <= |a_k| err_k
- *   |fl(sum a_k f_k) - sum a_k f_k| . |d|             <= gamma_R |a_k| radius_k
- *   |fl(sum (a_k mid_k + weight_k c_k)) - sum (...)|  <= gamma_{2R+2} (|a_k| |mid_k| + |weight_k
- *  c_k|)
+ *   weight_k w_k against a_k              2u |a_k| mag_k
+ *   y_k(x) against mid_k                  |a_k| err_k
+ *   the computed sum of a_k f_k           gamma_R |a_k| radius_k
+ *   the sum of a_k mid_k + weight_k c_k   gamma_{2R+2} (|a_k| |mid_k| + |weight_k c_k|)
  * so the sum of |a_k| (err_k + g mag_k) + g |weight_k c_k| with g = gamma_{2R+4} covers all. */
 static double side(double *form, const sp_frame *frame, const sp_band *band, double *a,
                    bool upper) {
@@ -54,25 +53,6 @@ sp_r2_energy sp_front_r2_energy(const sp_frame *frame, const sp_band *band, doub
     e.lines.hi = sp_above(e.above + e.reach_high.hi);
     e.range = sp_iv_meet(e.lines, sp_band_interval(band, &frame->bins));
     return e;
-}
-
-/* The lines of every bin's square over v_k = f_k . d: y_k + v_k lies within err_k of mid_k + v_k.
- * */
-static void fill_squares(sp_front_bound *bound, const sp_frame *frame) {
-    const sp_bins *bins = &frame->bins;
-    for (size_t k = 0; k < bound->bins; k++) {
-        const size_t at = frame->t * bound->bins + k;
-        const sp_line_pair lines = sp_square_lines_r2(sp_bin_box(bins, k));
-        const sp_iv mid = {sp_below(bins->mid[k] - bins->err[k]),
-                           sp_above(bins->mid[k] + bins->err[k])};
-        const sp_iv low = {lines.lower.w, lines.lower.w}, high = {lines.upper.w, lines.upper.w};
-        bound->bin_max[at] = bins->radius[k];
-        bound->square_lo_w[at] = lines.lower.w;
-        bound->square_lo_c[at] = sp_below(sp_iv_mul(low, mid).lo + lines.lower.c);
-        bound->square_up_w[at] = lines.upper.w;
-        bound->square_up_c[at] = sp_above(sp_iv_mul(high, mid).hi + lines.upper.c);
-        bound->square_max[at] = sp_above(bins->mag[k] * bins->mag[k]);
-    }
 }
 
 /* The lines of the squares over v = f_k . d instead of y + v, y being row k of the unperturbed

@@ -206,15 +206,6 @@ static double take_curvature(mixing *s) {
     return 1.02 * value;
 }
 
-// F F' of the band's rows, factored; it may fail, and then nothing is known about cancelling.
-static void take_solver(mixing *s, sp_band *band) {
-    for (size_t k = 0; k < s->rows; k++) {
-        sp_rows_times(band->solver + k * s->rows, s->f, s->n, band->row, k + 1,
-                      s->f + band->row[k] * s->n);
-    }
-    band->solvable = sp_cholesky(band->solver, s->rows);
-}
-
 static double *place(mixing *s, sp_band *band, const sp_stage *spectrum) {
     const size_t n = spectrum->in, rows = band->rows;
     const size_t work = rows * rows > rows ? rows * rows : rows;
@@ -258,7 +249,6 @@ sp_status sp_band_diagonal(sp_error *err, sp_band *band, const sp_stage *spectru
         }
     }
     band->curvature = take_curvature(&s);
-    take_solver(&s, band);
     free(memory);
     if (!(best < INFINITY) || !(band->curvature > 0.0)) {
         return sp_fail(err, SP_E_NUMERIC,
