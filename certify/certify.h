@@ -325,8 +325,8 @@ char *sp_attack_json(const char *clip, const sp_attack *attack, const sp_attack_
 char *sp_attack_head(size_t clip_width);
 char *sp_attack_row(const char *clip, size_t clip_width, const sp_attack *attack);
 
-/** sp_radius_json - one JSON object: the members of sp_report_json up to the reason, and those of the search.
- *  `weakest`: of noise in some frames only, this is the clip's weakest moment.
+/** sp_radius_json - one JSON object: the members of sp_report_json up to the reason, and those of
+ *  the search. `weakest`: of noise in some frames only, this is the clip's weakest moment.
  *  sp_radius_head / sp_radius_row - a line of the table; `moments` adds the column of the frames.
  *  sp_radius_details - every budget that was tried, several indented lines. */
 char *sp_radius_json(const char *clip, const sp_system *system, const sp_radius *radius,
@@ -334,13 +334,13 @@ char *sp_radius_json(const char *clip, const sp_system *system, const sp_radius 
 char *sp_radius_head(size_t clip_width, bool moments);
 char *sp_radius_row(const char *clip, size_t clip_width, const sp_radius *radius, bool moments);
 char *sp_radius_details(const sp_radius *radius);
-/** sp_radius_weakest - the search with the smallest certified budget (among equals, the smallest broken
- *  one). sp_radius_moment - one line that names it; its frames must not be 0. */
+/** sp_radius_weakest - the search with the smallest certified budget (among equals, the smallest
+ *  broken one). sp_radius_moment - one line that names it; its frames must not be 0. */
 size_t sp_radius_weakest(const sp_radius *radius, size_t count);
 char *sp_radius_moment(const sp_system *system, const sp_radius *radius);
 
-/** sp_comparison_head / sp_comparison_row - a line per clip: the loudest budget that each method certifies
- *  and the quietest that the attack breaks. */
+/** sp_comparison_head / sp_comparison_row - a line per clip: the loudest budget that each method
+ *  certifies and the quietest that the attack breaks. */
 char *sp_comparison_head(size_t clip_width, const sp_contest *contest);
 char *sp_comparison_row(const char *clip, size_t clip_width, const sp_comparison *comparison,
                         const sp_contest *contest);

@@ -22,8 +22,8 @@
 #define MARKER 3.1
 #define PNG_SCALE 3.0 /* pixels per point: 216 dpi */
 
-/* Colours of Okabe and Ito, told apart by colour-blind readers; dashes and markers tell the lines apart in
- * grey. */
+/* Colours of Okabe and Ito, told apart by colour-blind readers; dashes and markers tell the lines
+ * apart in grey. */
 typedef struct style {
     double red, green, blue, dash[4];
     int dashes;

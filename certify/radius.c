@@ -64,7 +64,8 @@ void sp_radius_clear(sp_radius *radius) {
     radius->points = 0;
 }
 
-/* The least clean margin, and the budget at which the model linearised at the clip changes its answer. */
+/* The least clean margin, and the budget at which the model linearised at the clip changes its
+ * answer. */
 static sp_status linear_edge(sp_error *err, sp_quest *q, double *db) {
     const sp_verdict *verdict = q->problem->verdict;
     sp_descent descent;

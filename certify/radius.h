@@ -4,8 +4,8 @@
 
 #include "certify/impl.h"
 
-/** sp_quest - one search. Budgets are numbered: budget k has k times the tolerance in dB relative to the
- *  clip's peak. */
+/** sp_quest - one search. Budgets are numbered: budget k has k times the tolerance in dB relative
+ *  to the clip's peak. */
 typedef struct sp_quest {
     sp_radius *radius;
     const sp_attacker *attacker;
@@ -23,19 +23,20 @@ double sp_quest_db(const sp_quest *q, long k);
 long sp_quest_budget(const sp_quest *q, double db);
 /** sp_quest_steps - how many budgets make `db` decibels; at least 1. */
 long sp_quest_steps(const sp_quest *q, double db);
-/** sp_quest_noise - the set of budget k: noise in all samples or in those of the frames asked for. */
+/** sp_quest_noise - the set of budget k, in all samples or in those of the frames asked for. */
 SP_NODISCARD sp_status sp_quest_noise(sp_error *err, const sp_quest *q, sp_noise *noise, long k);
 /** sp_quest_time - seconds that are left; 0: no limit. */
 double sp_quest_time(const sp_quest *q);
 /** sp_quest_keep - notes a budget that was tried. */
 SP_NODISCARD sp_status sp_quest_keep(sp_error *err, sp_quest *q, const sp_radius_point *point);
 
-/** sp_quest_certify - the loudest certified budget up to `most`, first tried at `guess`; least - 1: none
- *  (radius_certified.c). */
+/** sp_quest_certify - the loudest certified budget up to `most`, first tried at `guess`; least - 1:
+ *  none (radius_certified.c). */
 SP_NODISCARD sp_status sp_quest_certify(sp_error *err, sp_quest *q, long guess, long most,
                                         long *certified);
-/** sp_quest_break - the quietest budget that real-valued noise was found to break, first tried at `guess`;
- *  most + 1: none. sp_quest_break_file - the quietest from `least` on that a file was (radius_broken.c). */
+/** sp_quest_break - the quietest budget that real-valued noise was found to break, first tried at
+ *  `guess`; most + 1: none. sp_quest_break_file - the quietest from `least` on that a file was
+ *  (radius_broken.c). */
 SP_NODISCARD sp_status sp_quest_break(sp_error *err, sp_quest *q, long guess, long *broken);
 SP_NODISCARD sp_status sp_quest_break_file(sp_error *err, sp_quest *q, long least, long *broken);
 

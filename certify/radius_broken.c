@@ -1,5 +1,5 @@
-/* The quietest budget that an attack breaks: from a broken one downwards, every attack starting from the
- * noise of the last success. */
+/* The quietest budget that an attack breaks: from a broken one downwards, every attack starting
+ * from the noise of the last success. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,8 @@
 #define STEP_DOWN 2.0 /* dB; halved at every failure */
 #define STEP_UP 1.0   /* dB; doubled at every failure */
 
-/* How hard an attempt is: from the last noise alone, from it and from a ladder, or as the options say. */
+/* How hard an attempt is: from the last noise alone, from it and from a ladder, or as the options
+ * say. */
 typedef enum { QUICK = 1, BRISK = 2, FULL = 0 } effort;
 
 /* An attack at budget k. `file`: only a replayed file counts. */
@@ -97,7 +98,8 @@ static sp_status shrink(sp_error *err, sp_quest *q, long *k) {
     return sp_quest_keep(err, q, &point);
 }
 
-/* From a broken budget down. Quick attempts from the last noise alone; the last failure is a full one. */
+/* From a broken budget down. Quick attempts from the last noise alone; the last failure is a full
+ * one. */
 static sp_status climb_down(sp_error *err, sp_quest *q, long *broken) {
     long step = sp_quest_steps(q, STEP_DOWN);
     SP_TRY(shrink(err, q, broken));

@@ -45,8 +45,9 @@ static sp_status try_budget(sp_error *err, sp_quest *q, long k, bool *certified,
     return sp_quest_keep(err, q, &point);
 }
 
-/* How far the edge may be, in dB. Where the margin falls in proportion to the noise, the edge is where it
- * is used up; boxes that run away end it about half-way there. Shortly behind the edge nothing is left. */
+/* How far the edge may be, in dB. Where the margin falls in proportion to the noise, the edge is
+ * where it is used up; boxes that run away end it about half-way there. Shortly behind the edge
+ * nothing is left. */
 static double distance(const sp_quest *q, bool certified, double margin) {
     const double left = margin / q->clean;
     if (certified) {

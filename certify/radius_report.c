@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Columns behind the clip: label, frame, certified dB, eps LSB, SNR dB, broken dB, file dB, gap dB, verdict,
- * seconds. */
+/* Columns behind the clip: label, frame, certified dB, eps LSB, SNR dB, broken dB, file dB, gap dB,
+ * verdict, seconds. */
 enum { COLUMNS = 10, FRAME = 1 };
 static const int column_width[COLUMNS] = {5, 7, 12, 8, 7, 9, 7, 6, -13, 8};
 
