@@ -1,4 +1,5 @@
-/* Cholesky factorisation of a symmetric matrix, for the proof of D >= Q and for least-norm solutions. */
+/* Cholesky factorisation of a symmetric matrix, for the proof of D >= Q and for least-norm
+ * solutions. */
 #include <math.h>
 
 #include "relax/front_impl.h"
