@@ -14,8 +14,12 @@
 
 #define RANK 16    /* columns of V */
 #define SWEEPS 120 /* at most */
+#define FIRST_LOOK 24
 #define SWEEPS_A_LOOK 8
+#define POWER_STEPS 40
 #define GAP 1e-4 /* good enough: scale - 1 */
+#define LATE 48  /* from this sweep on, that is, too: */
+#define LATE_GAP 1e-2
 #define LEAST_GAP 1e-5
 #define LEAST_DIAGONAL 0x1p-600
 
@@ -94,6 +98,9 @@ static void start(mixing *s) {
 
 static void sweep(mixing *s) {
     for (size_t i = 0; i < s->n; i++) {
+        if (s->norm[i] == 0.0) {
+            continue; // the sample reaches no row
+        }
         const double *a = s->column + i * s->rows;
         double *v = s->v + i * RANK, next[RANK], change[RANK];
         contract(next, a, s->w, s->rows); /* (Q V)_i */
@@ -171,9 +178,38 @@ static bool proved(const mixing *s, double scale) {
     return sp_cholesky(s->l, s->rows);
 }
 
-// The smallest scale that could be proved, within a factor of two of its gap; 0 when there is none.
+// About the largest eigenvalue of C, from below: the power method on its lower triangle.
+static double largest_of_c(const mixing *s) {
+    const size_t rows = s->rows;
+    double *x = s->l, *y = s->l + rows, value = 0.0;
+    for (size_t k = 0; k < rows; k++) {
+        x[k] = 1.0;
+    }
+    for (size_t round = 0; round < POWER_STEPS; round++) {
+        double square = 0.0;
+        memset(y, 0, rows * sizeof *y);
+        for (size_t k = 0; k < rows; k++) {
+            const double *c = s->c + k * rows; /* c[k, :] */
+            y[k] += sp_row_dot(c, x, k + 1);
+            for (size_t j = 0; j < k; j++) {
+                y[j] += c[j] * x[k];
+            }
+        }
+        value = sqrt(sp_row_dot(y, y, rows) / sp_row_dot(x, x, rows));
+        for (size_t k = 0; k < rows; k++) {
+            square = fmax(square, fabs(y[k]));
+        }
+        for (size_t k = 0; k < rows; k++) {
+            x[k] = y[k] / square;
+        }
+    }
+    return value;
+}
+
+// The smallest scale that could be proved, from a first guess; 0 when there is none.
 static double smallest_scale(const mixing *s) {
-    for (double gap = LEAST_GAP; gap <= 1.0; gap *= 2.0) {
+    const double guess = 1.05 * (largest_of_c(s) - 1.0);
+    for (double gap = guess > LEAST_GAP ? guess : LEAST_GAP; gap <= 1.0; gap *= 1.5) {
         if (proved(s, 1.0 + gap)) {
             return 1.0 + gap;
         }
@@ -208,7 +244,7 @@ static double take_curvature(mixing *s) {
 
 static double *place(mixing *s, sp_band *band, const sp_stage *spectrum) {
     const size_t n = spectrum->in, rows = band->rows;
-    const size_t work = rows * rows > rows ? rows * rows : rows;
+    const size_t work = rows * rows + rows;
     double *memory =
         malloc((n * (rows + RANK + 3) + rows * (RANK + 1) + 2 * work) * sizeof *memory);
     *s = (mixing){.n = n, .rows = rows, .f = spectrum->matrix, .band = band};
@@ -233,9 +269,9 @@ sp_status sp_band_diagonal(sp_error *err, sp_band *band, const sp_stage *spectru
                        band->rows);
     }
     start(&s);
-    for (size_t k = 0; k < SWEEPS && !(best <= 1.0 + GAP); k++) {
+    for (size_t k = 0; k < SWEEPS && !(best <= 1.0 + (k < LATE ? GAP : LATE_GAP)); k++) {
         sweep(&s);
-        if ((k + 1) % SWEEPS_A_LOOK != 0) {
+        if (k + 1 < FIRST_LOOK || (k + 1) % SWEEPS_A_LOOK != 0) {
             continue;
         }
         take_diagonal(&s);
