@@ -57,7 +57,8 @@ static void options(void **state) {
     EXPECT_USAGE("no clips", CERTIFY, "--budget", "-70dB");
     EXPECT_USAGE("--model", "certify", "--budget", "-70dB", t.clip[0]);
     EXPECT_USAGE("--front", "certify", "--model", t.model, "--budget", "-70dB", t.clip[0]);
-    EXPECT_USAGE("the methods are ibp, r2-lp", CERTIFY, "--budget", "-70dB", "--method", "magic", t.clip[0]);
+    EXPECT_USAGE("the methods are ibp, r2-lp", CERTIFY, "--budget", "-70dB", "--method", "magic",
+                 t.clip[0]);
     EXPECT_USAGE("joint", CERTIFY, "--budget", "-70dB", "--front-relax", "magic", t.clip[0]);
     EXPECT_USAGE("--loud", CERTIFY, "--budget", "-70dB", "--loud", t.clip[0]);
     EXPECT_USAGE("--json", CERTIFY, "--budget", "-70dB", "--json=yes", t.clip[0]);
