@@ -7,28 +7,35 @@
 
 #include "audio/audio.h"
 
-/* Formats that keep every sample of a clip as it is. */
-static bool keeps_samples(int format) {
+/* Formats that keep every sample of a clip as it is; the others are WAV with as many bits. */
+static bool keeps_samples(int format, bool whole) {
     switch (format & SF_FORMAT_SUBMASK) {
     case SF_FORMAT_PCM_S8:
     case SF_FORMAT_PCM_U8:
     case SF_FORMAT_PCM_16:
     case SF_FORMAT_PCM_24:
     case SF_FORMAT_PCM_32:
+    case SF_FORMAT_ALAC_16:
+    case SF_FORMAT_ALAC_20:
+    case SF_FORMAT_ALAC_24:
+    case SF_FORMAT_ALAC_32:
+        return whole;
     case SF_FORMAT_FLOAT:
     case SF_FORMAT_DOUBLE:
-        return true;
+        return !whole;
     default:
         return false;
     }
 }
 
-static bool is_whole(int format) {
-    const int kind = format & SF_FORMAT_SUBMASK;
-    return kind != SF_FORMAT_FLOAT && kind != SF_FORMAT_DOUBLE;
+static int plain_format(const sp_clip *clip) {
+    const int kind = !(clip->lsb > 0.0) ? SF_FORMAT_FLOAT
+                     : clip->bits <= 16 ? SF_FORMAT_PCM_16
+                     : clip->bits <= 24 ? SF_FORMAT_PCM_24
+                                        : SF_FORMAT_PCM_32;
+    return SF_FORMAT_WAV | kind;
 }
 
-/* One channel in the format of `source`; single precision where that format would lose samples. */
 static sp_status choose_format(sp_error *err, SF_INFO *info, const sp_clip *clip,
                                const char *source) {
     SF_INFO from = {0};
@@ -38,9 +45,8 @@ static sp_status choose_format(sp_error *err, SF_INFO *info, const sp_clip *clip
     }
     sf_close(file);
     *info = (SF_INFO){.samplerate = clip->rate, .channels = 1, .format = from.format};
-    if (!keeps_samples(from.format) || is_whole(from.format) != (clip->lsb > 0.0) ||
-        !sf_format_check(info)) {
-        info->format = SF_FORMAT_WAV | SF_FORMAT_FLOAT;
+    if (!keeps_samples(from.format, clip->lsb > 0.0) || !sf_format_check(info)) {
+        info->format = plain_format(clip);
     }
     return SP_OK;
 }
@@ -102,7 +108,7 @@ sp_status sp_clip_write(sp_error *err, const char *path, const sp_clip *clip, co
     }
     sf_command(file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE); // it holds the time of writing
     sp_status status =
-        is_whole(info.format) ? write_integers(err, file, clip) : write_floats(err, file, clip);
+        clip->lsb > 0.0 ? write_integers(err, file, clip) : write_floats(err, file, clip);
     if (sf_close(file) != 0 && status == SP_OK) {
         status = sp_fail(err, SP_E_IO, "cannot be written completely");
     }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "certify/descent.h"
+
 static sp_status make_temporary(sp_error *err, char *path, size_t size) {
     const char *folder = getenv("TMPDIR");
     const int length =
@@ -46,13 +48,11 @@ static sp_status measure(sp_error *err, sp_attack *attack, const sp_problem *pro
     return SP_OK;
 }
 
-static sp_status replay(sp_error *err, sp_attack *attack, const sp_problem *problem,
-                        const double *samples, const char *path, const char *source) {
+static sp_status hear_again(sp_error *err, sp_attack *attack, const sp_problem *problem,
+                            const char *path) {
     const sp_front_layout *layout = sp_front_layout_of(problem->system->front);
     const sp_clip_options wanted = {.rate = layout->sample_rate, .full_scale = layout->full_scale};
-    sp_clip noisy = *problem->clip, heard = {0};
-    noisy.samples = (double *)samples; // read only
-    SP_TRY(sp_clip_write(err, path, &noisy, source));
+    sp_clip heard = {0};
     SP_TRY(sp_clip_read(err, &heard, path, &wanted));
     sp_status status = measure(err, attack, problem, &heard);
     if (status == SP_OK) {
@@ -63,6 +63,19 @@ static sp_status replay(sp_error *err, sp_attack *attack, const sp_problem *prob
         attack->file_answer = sp_verdict_weakest(problem->verdict);
     }
     sp_clip_clear(&heard);
+    return status;
+}
+
+/* Only a file that breaks the clip stays. */
+static sp_status replay(sp_error *err, sp_attack *attack, const sp_problem *problem,
+                        const double *samples, const char *path, const char *source) {
+    sp_clip noisy = *problem->clip;
+    noisy.samples = (double *)samples; // read only
+    SP_TRY(sp_clip_write(err, path, &noisy, source));
+    const sp_status status = hear_again(err, attack, problem, path);
+    if (status != SP_OK || !(attack->file_margin < -SP_ATTACK_CLEAR)) {
+        unlink(path);
+    }
     return status;
 }
 

@@ -1,0 +1,163 @@
+/* Clips that are written and read again: the samples, the rate and the format of their source. */
+#include "tests/audio/sound.h"
+
+enum { FRAMES = 500, RATE = 8000 };
+
+static const struct {
+    const char *name;
+    int format, bits; /* bits 0: floating point */
+    int written;      /* the format of the copy */
+} formats[] = {
+    {"u8.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_U8, 8, SF_FORMAT_WAV | SF_FORMAT_PCM_U8},
+    {"s16.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16, SF_FORMAT_WAV | SF_FORMAT_PCM_16},
+    {"s24.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_24, 24, SF_FORMAT_WAV | SF_FORMAT_PCM_24},
+    {"s32.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_32, 32, SF_FORMAT_WAV | SF_FORMAT_PCM_32},
+    {"s16.aiff", SF_FORMAT_AIFF | SF_FORMAT_PCM_16, 16, SF_FORMAT_AIFF | SF_FORMAT_PCM_16},
+    {"s16.flac", SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 16, SF_FORMAT_FLAC | SF_FORMAT_PCM_16},
+    {"s24.flac", SF_FORMAT_FLAC | SF_FORMAT_PCM_24, 24, SF_FORMAT_FLAC | SF_FORMAT_PCM_24},
+    {"alac.caf", SF_FORMAT_CAF | SF_FORMAT_ALAC_16, 16, SF_FORMAT_CAF | SF_FORMAT_ALAC_16},
+    {"ulaw.wav", SF_FORMAT_WAV | SF_FORMAT_ULAW, 16, SF_FORMAT_WAV | SF_FORMAT_PCM_16},
+    {"float.wav", SF_FORMAT_WAV | SF_FORMAT_FLOAT, 0, SF_FORMAT_WAV | SF_FORMAT_FLOAT},
+    {"double.wav", SF_FORMAT_WAV | SF_FORMAT_DOUBLE, 0, SF_FORMAT_WAV | SF_FORMAT_DOUBLE},
+    {"vorbis.ogg", SF_FORMAT_OGG | SF_FORMAT_VORBIS, 0, SF_FORMAT_WAV | SF_FORMAT_FLOAT},
+};
+enum { FORMATS = sizeof formats / sizeof formats[0] };
+
+/* A source of `channels` channels in format f; its samples do not matter. */
+static const char *make_source(char *path, size_t f, int channels) {
+    char name[64];
+    int values[2 * FRAMES];
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed());
+    for (size_t i = 0; i < (size_t)channels * FRAMES; i++) {
+        values[i] = (int)sp_rng_uniform(&rng, -1e9, 1e9);
+    }
+    snprintf(name, sizeof name, "audio_write/source%d_%s", channels, formats[f].name);
+    return sound_integers(path, name, formats[f].format, RATE, channels, values, FRAMES);
+}
+
+/* Values of the format, both ends of its range first. */
+static void fill(sp_clip *clip, int bits, double full_scale) {
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed() + (uint64_t)bits);
+    clip->lsb = bits ? full_scale / (double)(1LL << (bits - 1)) : 0.0;
+    clip->bits = bits;
+    for (size_t i = 0; i < clip->n; i++) {
+        const double u = sp_rng_uniform(&rng, -1.0, 1.0) * full_scale;
+        clip->samples[i] = bits ? clip->lsb * floor(u / clip->lsb) : (double)(float)u;
+    }
+    clip->samples[0] = -full_scale;
+    clip->samples[1] = full_scale - clip->lsb;
+}
+
+static int format_of(const char *path) {
+    SF_INFO info = {0};
+    SNDFILE *file = sf_open(path, SFM_READ, &info);
+    assert_non_null(file);
+    sf_close(file);
+    assert_int_equal(info.channels, 1);
+    assert_int_equal(info.samplerate, RATE);
+    return info.format & (SF_FORMAT_TYPEMASK | SF_FORMAT_SUBMASK);
+}
+
+static void check_copy(size_t f, int channels, double full_scale) {
+    char source[PATH_SIZE], copy[PATH_SIZE], name[64];
+    double samples[FRAMES] = {1.0};
+    sp_error err = {SP_OK, ""};
+    sp_clip clip, again;
+    const sp_clip_options options = {.full_scale = full_scale};
+    make_source(source, f, channels);
+    assert_int_equal(sp_clip_init(&err, &clip, samples, FRAMES, RATE, full_scale, 0.0), SP_OK);
+    fill(&clip, formats[f].bits, full_scale);
+    snprintf(name, sizeof name, "audio_write/copy_%s", formats[f].name);
+    sp_test_scratch(name, copy, PATH_SIZE);
+    if (sp_clip_write(&err, copy, &clip, source) != SP_OK) {
+        fail_msg("%s", err.text);
+    }
+    assert_int_equal(format_of(copy), formats[f].written);
+    expect_clip(&again, copy, &options);
+    assert_int_equal(again.n, FRAMES);
+    assert_int_equal(again.bits, formats[f].bits);
+    for (size_t i = 0; i < FRAMES; i++) {
+        if (again.samples[i] != clip.samples[i]) {
+            fail_msg("%s: sample %zu is %a, not %a", copy, i, again.samples[i], clip.samples[i]);
+        }
+    }
+    sp_clip_clear(&again);
+    sp_clip_clear(&clip);
+}
+
+static void samples_and_format_are_kept(void **state) {
+    (void)state;
+    for (size_t f = 0; f < FORMATS; f++) {
+        check_copy(f, 1, 32768.0);
+        check_copy(f, 1, 1.0);
+        if (formats[f].format != (SF_FORMAT_CAF | SF_FORMAT_ALAC_16)) {
+            check_copy(f, 2, 32768.0); // one channel of two
+        }
+    }
+}
+
+/* Equal clips give equal files: no header holds the time of writing. */
+static void files_do_not_depend_on_time(void **state) {
+    (void)state;
+    char source[PATH_SIZE], copy[2][PATH_SIZE];
+    unsigned char *bytes[2];
+    size_t size[2];
+    double samples[FRAMES] = {0.25, -0.5};
+    sp_clip clip;
+    make_source(source, FORMATS - 3, 1);
+    assert_int_equal(sp_clip_init(NULL, &clip, samples, FRAMES, RATE, 1.0, 0.0), SP_OK);
+    for (int i = 0; i < 2; i++) {
+        sp_test_scratch(i ? "audio_write/b.wav" : "audio_write/a.wav", copy[i], PATH_SIZE);
+        assert_int_equal(sp_clip_write(NULL, copy[i], &clip, source), SP_OK);
+        bytes[i] = sound_load(copy[i], &size[i]);
+        for (size_t at = 0; at + 4 <= size[i]; at++) {
+            assert_true(memcmp(bytes[i] + at, "PEAK", 4) != 0); // a chunk with the time
+        }
+    }
+    assert_int_equal(size[0], size[1]);
+    assert_memory_equal(bytes[0], bytes[1], size[0]);
+    free(bytes[0]);
+    free(bytes[1]);
+    sp_clip_clear(&clip);
+}
+
+static void expect_failure(const sp_clip *clip, const char *path, const char *source,
+                           sp_status code, const char *part) {
+    sp_error err = {SP_OK, ""};
+    const sp_status status = sp_clip_write(&err, path, clip, source);
+    if (status != code || !strstr(err.text, part)) {
+        fail_msg("status %d, \"%s\" instead of \"%s\"", (int)status, err.text, part);
+    }
+}
+
+static void refusals(void **state) {
+    (void)state;
+    char source[PATH_SIZE], copy[PATH_SIZE], text[PATH_SIZE];
+    double samples[FRAMES] = {3.0, -32768.0, 32767.0};
+    sp_clip clip;
+    make_source(source, 1, 1);
+    sp_test_scratch("audio_write/refused.wav", copy, PATH_SIZE);
+    sound_bytes(text, "audio_write/text.wav", "no audio", 8);
+    assert_int_equal(sp_clip_init(NULL, &clip, samples, FRAMES, RATE, 32768.0, 1.0), SP_OK);
+    clip.bits = 16;
+    expect_failure(&clip, "/nonexistent/folder/x.wav", source, SP_E_IO, "/nonexistent/folder");
+    expect_failure(&clip, copy, "/nonexistent.wav", SP_E_IO, "/nonexistent.wav");
+    expect_failure(&clip, copy, text, SP_E_IO, text);
+    static const double outside[3] = {32768.0, -32769.0, 0.5};
+    for (int i = 0; i < 3; i++) {
+        clip.samples[0] = outside[i];
+        expect_failure(&clip, copy, source, SP_E_ARGUMENT, "16-bit");
+    }
+    sp_clip_clear(&clip);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(samples_and_format_are_kept),
+        cmocka_unit_test(files_do_not_depend_on_time),
+        cmocka_unit_test(refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
