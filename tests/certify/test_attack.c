@@ -1,4 +1,5 @@
-/* Attacks: gradients, noise that stays in its set, files that replay, and what is not called broken. */
+/* Attacks: gradients, noise that stays in its set, files that replay, and what is not called
+ * broken. */
 #include "tests/certify/attacked.h"
 
 #include <sys/stat.h>
@@ -66,7 +67,8 @@ static void gradients_are_derivatives(void **state) {
     attacked_clear(&a);
 }
 
-/* Noise of the set, with the margin that is claimed for it; louder sets are never harder by much. */
+/* Noise of the set, with the margin that is claimed for it; louder sets are never harder by much.
+ * */
 static void noise_stays_inside_and_lowers_the_margin(void **state) {
     (void)state;
     const uint64_t nets = sp_test_long() ? 12 : sp_test_sanitized() ? 2 : 4;
@@ -183,7 +185,7 @@ static void broken_files_replay(void **state) {
         attacked_clear(&a);
     }
     assert_true(broken > 0);
-    assert_int_equal(kept, 0);  // a file stands for a broken clip
+    assert_int_equal(kept, 0); // a file stands for a broken clip
 }
 
 /* Less than one step: no other clip of the format, and no file. */

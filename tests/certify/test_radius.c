@@ -1,4 +1,5 @@
-/* The search for a radius: what it reports was certified and attacked itself, on the grid it promises. */
+/* The search for a radius: what it reports was certified and attacked itself, on the grid it
+ * promises. */
 #include "tests/certify/attacked.h"
 
 #include "certify/impl.h"

@@ -1,5 +1,5 @@
-/* Real clips: nothing is certified that an attack breaks, and no proved margin is above an attained one.
- * A handful of clips; all of them with SOUNDPROOF_LONG=1. */
+/* Real clips: nothing is certified that an attack breaks, and no proved margin is above an
+ * attained one. A handful of clips; all of them with SOUNDPROOF_LONG=1. */
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
