@@ -13,7 +13,8 @@
 typedef struct item {
     sp_error err;      /* of reading the clip or its label */
     sp_attack *attack; /* [budgets] owned */
-    char **out;        /* [budgets] owned; where the breaking clip goes, or NULL */
+    bool resampled;
+    char **out; /* [budgets] owned; where the breaking clip goes, or NULL */
 } item;
 
 typedef struct job {
@@ -128,10 +129,7 @@ static void work(void *context, size_t index) {
         fail_item(j, it, label);
         return;
     }
-    if (clip.resampled) {
-        cli_complain("%s: was resampled: a breaking clip has the model's sample rate",
-                     clips->path[index]);
-    }
+    it->resampled = clip.resampled;
     budget_task task = {j, it, &clip, clips->file[index], label};
     sp_pool_run(j->options->budgets, 0, attack_budget, &task);
     sp_clip_clear(&clip);
@@ -176,6 +174,10 @@ static void emit(void *context, size_t index) {
         }
     }
     fflush(stdout);
+    if (it->resampled && j->options->out) {
+        cli_complain("%s: was resampled: breaking clips have the model's sample rate",
+                     j->session.clips.path[index]);
+    }
     for (size_t b = 0; b < j->options->budgets; b++) {
         sp_attack_clear(&it->attack[b]);
     }

@@ -88,7 +88,8 @@ static void labels(void **state) {
 /* --help and --version are no errors and name what they are about. */
 static void help(void **state) {
     (void)state;
-    static const char *const commands[] = {"certify", "run", "info", "methods", "bench"};
+    static const char *const commands[] = {"certify", "radius", "attack",  "compare",
+                                           "run",     "info",   "methods", "bench"};
     sp_process process = RUN("--help");
     expect_code(&process, 0);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {

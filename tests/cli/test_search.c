@@ -1,0 +1,316 @@
+/* attack, radius and compare: what they print, the files that they write, and what they refuse. */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/cli/command.h"
+
+const char *const program = "cli_search";
+static toy t;
+
+/* The first random model whose answer to the first clip loud noise changes. */
+static bool make_breakable(char path[PATH]) {
+    bool broken = false;
+    for (uint64_t seed = 1; !broken && seed <= 40; seed++) {
+        const sp_onnx_shape shape = {.features = 10, .hidden = 4, .classes = 3, .seed = seed};
+        write_model(path, "breakable.onnx", &shape);
+        sp_process process = RUN("attack", "--model", path, "--front", t.front, "--budget", "-5dB",
+                                 "--steps", "10", "--starts", "2", "--json", t.clip[0]);
+        broken = strstr(process.out, "\"verdict\":\"broken\"") != NULL;
+        sp_process_clear(&process);
+    }
+    return broken;
+}
+
+static int prepare(void **state) {
+    (void)state;
+    make_toy(&t);
+    return make_breakable(t.model) ? 0 : -1;
+}
+
+#define MODEL "--model", t.model, "--front", t.front
+#define QUICK "--steps", "10", "--starts", "2"
+#define EXPECT_USAGE(word, ...)                                                                    \
+    do {                                                                                           \
+        sp_process process = RUN(__VA_ARGS__);                                                     \
+        expect_code(&process, 1);                                                                  \
+        expect_complaint(&process, 1, word);                                                       \
+        assert_string_equal(process.out, "");                                                      \
+        sp_process_clear(&process);                                                                \
+    } while (0)
+
+static double number_behind(const char *text, const char *key) {
+    const char *at = strstr(text, key);
+    if (!at) {
+        fail_msg("no %s in %s", key, text);
+        return NAN;
+    }
+    at += strlen(key);
+    return strncmp(at, "null", 4) == 0 ? NAN : strtod(at, NULL);
+}
+
+static void remove_file(const char *folder, const char *name) {
+    char path[2 * PATH];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    unlink(path);
+}
+
+static bool exists(const char *folder, const char *name) {
+    char path[2 * PATH];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return access(path, F_OK) == 0;
+}
+
+/* ---- attack ---- */
+
+/* Loud noise breaks the clip: the file and its JSON are there, and `run` hears the other answer. */
+static void attack_writes_what_breaks(void **state) {
+    (void)state;
+    char folder[PATH], wav[64], json[64], path[2 * PATH];
+    file_in(folder, "new/folder");
+    snprintf(wav, sizeof wav, "%s_clip0_-5dB.wav", program);
+    snprintf(json, sizeof json, "%s_clip0_-5dB.json", program);
+    remove_file(folder, wav);
+    remove_file(folder, json);
+    sp_process process = RUN("attack", MODEL, "--budget", "-5dB", "--budget", "-150dB", "--out",
+                             folder, "--json", t.clip[0]);
+    expect_code(&process, 0);
+    assert_int_equal(sp_process_lines(process.out), 2);
+    assert_non_null(strstr(process.out, "\"verdict\":\"broken\""));
+    assert_non_null(strstr(process.out, "\"verdict\":\"unknown\""));
+    assert_true(exists(folder, wav));
+    assert_true(exists(folder, json));
+    const double predicted = number_behind(process.out, "\"predicted\":"),
+                 answer = number_behind(process.out, "\"answer\":");
+    assert_true(predicted != answer);
+    assert_true(number_behind(process.out, "\"margin\":") < 0.0);
+    assert_true(number_behind(process.out, "\"noise_lsb\":") <=
+                number_behind(process.out, "\"eps_lsb\":"));
+    snprintf(path, sizeof path, "%s/%s", folder, wav);
+    assert_non_null(strstr(process.out, path));
+    sp_process heard = RUN("run", MODEL, "--json", path);
+    expect_code(&heard, 0);
+    assert_true(number_behind(heard.out, "\"predicted\":") == answer);
+    sp_process_clear(&heard);
+    // The file beside it is the printed line.
+    FILE *file;
+    char line[16384] = "";
+    snprintf(path, sizeof path, "%s/%s", folder, json);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    assert_non_null(fgets(line, sizeof line, file));
+    fclose(file);
+    assert_true(strncmp(process.out, line, strlen(line)) == 0);
+    sp_process_clear(&process);
+}
+
+static void attack_prints_a_table(void **state) {
+    (void)state;
+    sp_process process =
+        RUN("attack", MODEL, "--budget", "-5dB", QUICK, "-v", t.clip[0], t.clip[1]);
+    expect_code(&process, 0);
+    assert_string_equal(process.err, "");
+    assert_non_null(strstr(process.out, "file margin"));
+    assert_non_null(strstr(process.out, "-5dB: broken"));
+    assert_non_null(strstr(process.out, "why: "));
+    sp_process_clear(&process);
+}
+
+static void attack_refuses(void **state) {
+    (void)state;
+    char folder[PATH];
+    EXPECT_USAGE("--budget", "attack", MODEL, t.clip[0]);
+    EXPECT_USAGE("no clips", "attack", MODEL, "--budget", "-50dB");
+    EXPECT_USAGE("--steps", "attack", MODEL, "--budget", "-50dB", "--steps", "0", t.clip[0]);
+    EXPECT_USAGE("--starts", "attack", MODEL, "--budget", "-50dB", "--starts", "many", t.clip[0]);
+    EXPECT_USAGE("--seed", "attack", MODEL, "--budget", "-50dB", "--seed", "-1", t.clip[0]);
+    EXPECT_USAGE("--method", "attack", MODEL, "--budget", "-50dB", "--method", "exact", t.clip[0]);
+    EXPECT_USAGE("0 to 2", "attack", MODEL, "--budget", "-50dB", "--label", "3", t.clip[0]);
+    // A folder that cannot be: a file stands there.
+    write_text(folder, "no_folder", "x");
+    sp_process process = RUN("attack", MODEL, "--budget", "-50dB", "--out", folder, t.clip[0]);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, folder);
+    sp_process_clear(&process);
+    // A clip that is none: the others are attacked.
+    process = RUN("attack", MODEL, "--budget", "-100dB", QUICK, "--json", t.front, t.clip[0]);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, t.front);
+    assert_int_equal(sp_process_lines(process.out), 2);
+    assert_non_null(strstr(process.out, "\"verdict\":\"error\""));
+    assert_non_null(strstr(process.out, "\"verdict\":\"unknown\""));
+    sp_process_clear(&process);
+}
+
+static void certify_may_attack(void **state) {
+    (void)state;
+    sp_process process = RUN("certify", MODEL, "--budget", "-5dB", "--attack", "--json", t.clip[0]);
+    expect_code(&process, 0);
+    assert_non_null(strstr(process.out, "\"verdict\":\"broken\""));
+    sp_process_clear(&process);
+    process = RUN("certify", MODEL, "--budget", "-5dB", "--attack", t.clip[0]);
+    expect_code(&process, 0);
+    assert_non_null(strstr(process.out, "1 broken"));
+    sp_process_clear(&process);
+}
+
+/* ---- radius ---- */
+
+static void radius_finds_edges(void **state) {
+    (void)state;
+    sp_process process = RUN("radius", MODEL, "--tol", "2", QUICK, "--json", t.clip[0]);
+    expect_code(&process, 0);
+    assert_int_equal(sp_process_lines(process.out), 1);
+    const double certified = number_behind(process.out, "\"certified_db\":"),
+                 broken = number_behind(process.out, "\"broken_db\":");
+    assert_true(fmod(certified, 2.0) == 0.0);
+    assert_true(broken > certified);
+    assert_true(number_behind(process.out, "\"broken_file_db\":") >= broken);
+    assert_true(number_behind(process.out, "\"budget_db\":") == certified);
+    assert_non_null(strstr(process.out, "\"tried_db\":["));
+    sp_process_clear(&process);
+    // The budget itself is certified, the next one is not.
+    for (int step = 0; step < 2; step++) {
+        char budget[32];
+        snprintf(budget, sizeof budget, "%gdB", certified + 2.0 * step);
+        process = RUN("certify", MODEL, "--budget", budget, "--json", t.clip[0]);
+        expect_code(&process, 0);
+        assert_true((strstr(process.out, "\"verdict\":\"certified\"") != NULL) == (step == 0));
+        sp_process_clear(&process);
+    }
+    process = RUN("radius", MODEL, "--tol", "3", QUICK, "-v", t.clip[0], t.clip[1]);
+    expect_code(&process, 0);
+    assert_non_null(strstr(process.out, "certified dB"));
+    assert_non_null(strstr(process.out, "budgets tried"));
+    assert_non_null(strstr(process.out, "2 of 2 clips"));
+    sp_process_clear(&process);
+}
+
+static void radius_of_frames(void **state) {
+    (void)state;
+    sp_process process =
+        RUN("radius", MODEL, "--tol", "5", QUICK, "--frame", "all", "--json", t.clip[0]);
+    expect_code(&process, 0);
+    const size_t frames = sp_process_lines(process.out);
+    assert_true(number_behind(process.out, "\"frames\":") == (double)frames);
+    const char *weakest = strstr(process.out, "\"weakest\":true");
+    assert_non_null(weakest);
+    assert_null(strstr(weakest + 1, "\"weakest\":true"));
+    sp_process_clear(&process);
+    process = RUN("radius", MODEL, "--tol", "5", QUICK, "--burst", "2", t.clip[0]);
+    expect_code(&process, 0);
+    assert_non_null(strstr(process.out, "weakest moment: frame"));
+    assert_non_null(strstr(process.out, "0-1"));
+    sp_process_clear(&process);
+    process = RUN("radius", MODEL, "--tol", "5", QUICK, "--frame", "2", "--json", t.clip[0]);
+    expect_code(&process, 0);
+    assert_int_equal(sp_process_lines(process.out), 1);
+    assert_true(number_behind(process.out, "\"frame\":") == 2.0);
+    sp_process_clear(&process);
+    process = RUN("radius", MODEL, "--tol", "5", QUICK, "--frame", "40", t.clip[0]);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, "no frame");
+    sp_process_clear(&process);
+}
+
+static void radius_refuses(void **state) {
+    (void)state;
+    EXPECT_USAGE("no clips", "radius", MODEL);
+    EXPECT_USAGE("--tol", "radius", MODEL, "--tol", "0", t.clip[0]);
+    EXPECT_USAGE("--tol", "radius", MODEL, "--tol", "nan", t.clip[0]);
+    EXPECT_USAGE("--tol", "radius", MODEL, "--tol", "1dB", t.clip[0]);
+    EXPECT_USAGE("--frame", "radius", MODEL, "--frame", "some", t.clip[0]);
+    EXPECT_USAGE("--frame", "radius", MODEL, "--frame", "-1", t.clip[0]);
+    EXPECT_USAGE("--burst", "radius", MODEL, "--burst", "0", t.clip[0]);
+    EXPECT_USAGE("--budget", "radius", MODEL, "--budget", "-70dB", t.clip[0]);
+    sp_process process = RUN("radius", MODEL, "--json", t.front);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, t.front);
+    assert_non_null(strstr(process.out, "\"verdict\":\"error\""));
+    assert_non_null(strstr(process.out, "\"certified_db\":null"));
+    sp_process_clear(&process);
+}
+
+/* ---- compare ---- */
+
+static void compare_agrees_with_certify(void **state) {
+    (void)state;
+    sp_process process = RUN("compare", MODEL, "--methods", "ibp,exact", "--budget", "-60dB",
+                             "--budget", "-120dB", QUICK, "--json", t.clip[0], t.clip[1]);
+    expect_code(&process, 0);
+    // Two clips, two budgets, two methods and the attack; then the sums.
+    assert_int_equal(sp_process_lines(process.out), 2 * 2 * 3 + 2 * 3);
+    sp_process alone =
+        RUN("certify", MODEL, "--method", "exact", "--budget", "-60dB", "--json", t.clip[0]);
+    expect_code(&alone, 0);
+    const char *line = strstr(process.out, "\"method\":\"exact\"");
+    assert_non_null(line);
+    assert_true(number_behind(line, "\"margin\":") == number_behind(alone.out, "\"margin\":"));
+    const char *summary = strstr(process.out, "\"summary\":\"-120dB\",\"method\":\"exact\"");
+    assert_non_null(summary);
+    assert_true(number_behind(summary, "\"right\":") == 2.0);
+    assert_true(number_behind(summary, "\"share\":") == 100.0);
+    sp_process_clear(&alone);
+    sp_process_clear(&process);
+}
+
+static void compare_prints_tables_and_charts(void **state) {
+    (void)state;
+    char stem[PATH];
+    file_in(stem, "shares");
+    for (int i = 0; i < 2; i++) {
+        char path[PATH + 8];
+        snprintf(path, sizeof path, "%s.%s", stem, i ? "svg" : "png");
+        unlink(path);
+    }
+    sp_process process =
+        RUN("compare", MODEL, "--methods", "exact", "--budget", "-60dB", "--budget", "-120dB",
+            "--no-attack", "--plot", stem, t.clip[0], t.clip[1]);
+    expect_code(&process, 0);
+    assert_non_null(strstr(process.out, "certified, %"));
+    assert_non_null(strstr(process.out, "seconds per clip"));
+    assert_null(strstr(process.out, "broken"));
+    for (int i = 0; i < 2; i++) {
+        char path[PATH + 8];
+        snprintf(path, sizeof path, "%s.%s", stem, i ? "svg" : "png");
+        assert_int_equal(access(path, F_OK), 0);
+    }
+    sp_process_clear(&process);
+}
+
+static void compare_refuses(void **state) {
+    (void)state;
+    EXPECT_USAGE("--budget", "compare", MODEL, t.clip[0]);
+    EXPECT_USAGE("no clips", "compare", MODEL, "--budget", "-60dB");
+    EXPECT_USAGE("no method 'magic'", "compare", MODEL, "--budget", "-60dB", "--methods",
+                 "exact,magic", t.clip[0]);
+    EXPECT_USAGE("no method ''", "compare", MODEL, "--budget", "-60dB", "--methods", "exact,",
+                 t.clip[0]);
+    EXPECT_USAGE("twice", "compare", MODEL, "--budget", "-60dB", "--methods", "ibp,exact,ibp",
+                 t.clip[0]);
+    EXPECT_USAGE("two budgets", "compare", MODEL, "--budget", "-60dB", "--plot", "x", t.clip[0]);
+    EXPECT_USAGE("axis", "compare", MODEL, "--budget", "-60dB", "--budget", "3lsb", "--plot", "x",
+                 t.clip[0]);
+    sp_process process =
+        RUN("compare", MODEL, "--methods", "ibp", "--budget", "-60dB", "--budget", "-70dB",
+            "--no-attack", "--plot", "/nonexistent/folder/x.svg", t.front, t.clip[0]);
+    expect_code(&process, 2);
+    expect_complaint(&process, 2, "/nonexistent/folder/x.svg");
+    assert_non_null(strstr(process.out, "1 of 1 clips"));
+    sp_process_clear(&process);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(attack_writes_what_breaks),
+        cmocka_unit_test(attack_prints_a_table),
+        cmocka_unit_test(attack_refuses),
+        cmocka_unit_test(certify_may_attack),
+        cmocka_unit_test(radius_finds_edges),
+        cmocka_unit_test(radius_of_frames),
+        cmocka_unit_test(radius_refuses),
+        cmocka_unit_test(compare_agrees_with_certify),
+        cmocka_unit_test(compare_prints_tables_and_charts),
+        cmocka_unit_test(compare_refuses),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
