@@ -164,7 +164,7 @@ ubsan:
 tsan:
 	@$(MAKE) --no-print-directory $(PARALLEL) sanitized SANITIZE='-fsanitize=thread' OPTIMISE=-O1
 sanitized: $(B)/soundproof $(TESTS)
-	@SOUNDPROOF_SANITIZED=1 SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' SOUNDPROOF='$(CURDIR)/$(B)/soundproof' \
+	@LSAN_OPTIONS=suppressions=$(CURDIR)/tests/leaks.supp:print_suppressions=0 SOUNDPROOF_SANITIZED=1 SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' SOUNDPROOF='$(CURDIR)/$(B)/soundproof' \
 	  SOUNDPROOF_SCRATCH='$(CURDIR)/$(B)/scratch' tests/run $(TESTS)
 
 ## bench       every speed figure as a ratio (SOUNDPROOF_DATA for the clips)
