@@ -27,11 +27,10 @@ static sp_verdict_kind certify_at(const attacked *a, double db, double *margin) 
     return kind;
 }
 
-static const sp_radius_point *point_at(const sp_radius *radius, double db, bool attacked,
-                                       bool file) {
+static const sp_radius_point *point_at(const sp_radius *radius, double db, bool attack, bool file) {
     for (size_t i = 0; i < radius->points; i++) {
         const sp_radius_point *point = &radius->point[i];
-        if (point->attacked == attacked && point->file == file && fabs(point->db - db) < 1e-9) {
+        if (point->attacked == attack && point->file == file && fabs(point->db - db) < 1e-9) {
             return point;
         }
     }
