@@ -29,7 +29,7 @@ static bool keeps_samples(int format, bool whole) {
 }
 
 static int plain_format(const sp_clip *clip) {
-    const int kind = !(clip->lsb > 0.0) ? SF_FORMAT_FLOAT
+    const int kind = !(clip->lsb > 0.0) ? SF_FORMAT_DOUBLE
                      : clip->bits <= 16 ? SF_FORMAT_PCM_16
                      : clip->bits <= 24 ? SF_FORMAT_PCM_24
                                         : SF_FORMAT_PCM_32;

@@ -24,18 +24,39 @@ static void whole_range(const sp_clip *clip, double s, double r, double *lo, dou
     *hi -= *hi - s > r ? lsb : 0.0;
 }
 
+static bool is_single(double x) {
+    return (double)(float)x == x;
+}
+
+/* Singles within [lo, hi]; lo > hi: there is none. */
+static void single_range(double *lo, double *hi) {
+    const float least = (float)*lo, most = (float)*hi;
+    *lo = (double)least < *lo ? (double)nextafterf(least, INFINITY) : (double)least;
+    *hi = (double)most > *hi ? (double)nextafterf(most, -INFINITY) : (double)most;
+}
+
+/* Whether all samples are singles: then the file holds singles, or doubles that are. */
+static bool holds_singles(const sp_clip *clip) {
+    bool single = true;
+    for (size_t i = 0; single && i < clip->n; i++) {
+        single = is_single(clip->samples[i]);
+    }
+    return single;
+}
+
 bool sp_descent_format_box(sp_descent *d, const sp_problem *problem, double scale) {
     const sp_clip *clip = problem->clip;
     bool other = false;
     sp_descent_real_box(d, problem, scale);
     d->lsb = clip->lsb;
-    d->single = !(clip->lsb > 0.0);
-    if (d->single) {
-        return true;
-    }
+    d->single = !(clip->lsb > 0.0) && holds_singles(clip);
     for (size_t i = 0; i < d->n; i++) {
         const double s = clip->samples[i], r = scale * problem->noise.radius[i];
-        whole_range(clip, s, r, &d->lo[i], &d->hi[i]);
+        if (d->lsb > 0.0) {
+            whole_range(clip, s, r, &d->lo[i], &d->hi[i]);
+        } else if (d->single) {
+            single_range(&d->lo[i], &d->hi[i]);
+        }
         if (!(d->lo[i] <= d->hi[i])) {
             return false;
         }

@@ -19,7 +19,7 @@ static const struct {
     {"ulaw.wav", SF_FORMAT_WAV | SF_FORMAT_ULAW, 16, SF_FORMAT_WAV | SF_FORMAT_PCM_16},
     {"float.wav", SF_FORMAT_WAV | SF_FORMAT_FLOAT, 0, SF_FORMAT_WAV | SF_FORMAT_FLOAT},
     {"double.wav", SF_FORMAT_WAV | SF_FORMAT_DOUBLE, 0, SF_FORMAT_WAV | SF_FORMAT_DOUBLE},
-    {"vorbis.ogg", SF_FORMAT_OGG | SF_FORMAT_VORBIS, 0, SF_FORMAT_WAV | SF_FORMAT_FLOAT},
+    {"vorbis.ogg", SF_FORMAT_OGG | SF_FORMAT_VORBIS, 0, SF_FORMAT_WAV | SF_FORMAT_DOUBLE},
 };
 enum { FORMATS = sizeof formats / sizeof formats[0] };
 

@@ -207,6 +207,77 @@ static void the_format_may_hold_no_other_clip(void **state) {
     attacked_clear(&a);
 }
 
+/* A file of floating point: singles (bytes 4) or doubles (8). */
+static void write_floats(const char *path, const double *samples, size_t n, uint16_t bytes) {
+    const uint32_t size = (uint32_t)n * bytes, rest = size + 36, sixteen = 16, rate = SMALL_RATE,
+                   per_second = rate * bytes;
+    const uint16_t kind = 3, one = 1, bits = (uint16_t)(8 * bytes);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fwrite("RIFF", 1, 4, file);
+    fwrite(&rest, 4, 1, file);
+    fwrite("WAVEfmt ", 1, 8, file);
+    fwrite(&sixteen, 4, 1, file);
+    fwrite(&kind, 2, 1, file);
+    fwrite(&one, 2, 1, file);
+    fwrite(&rate, 4, 1, file);
+    fwrite(&per_second, 4, 1, file);
+    fwrite(&bytes, 2, 1, file);
+    fwrite(&bits, 2, 1, file);
+    fwrite("data", 1, 4, file);
+    fwrite(&size, 4, 1, file);
+    for (size_t i = 0; i < n; i++) {
+        const float single = (float)samples[i];
+        fwrite(bytes == 4 ? (const void *)&single : (const void *)&samples[i], bytes, 1, file);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Files of singles and doubles hold what the attack found, to the last bit. */
+static void floating_formats_replay(void **state) {
+    (void)state;
+    const sp_clip_options wanted = {.rate = SMALL_RATE, .full_scale = 32768.0};
+    size_t broken = 0;
+    for (uint16_t bytes = 4; bytes <= 8; bytes += 4) {
+        attacked a;
+        sp_rng rng;
+        double samples[SMALL_SAMPLES];
+        char out[PATH];
+        sp_rng_init(&rng, sp_test_seed());
+        attacked_init(&a, sp_test_seed() + 8, 3000.0, "exact");
+        for (size_t i = 0; i < a.clip.n; i++) {
+            samples[i] = (a.clip.samples[i] + sp_rng_uniform(&rng, -0.5, 0.5)) / 32768.0;
+        }
+        write_floats(a.path, samples, a.clip.n, bytes);
+        sp_clip_clear(&a.clip);
+        assert_int_equal(sp_clip_read(NULL, &a.clip, a.path, &wanted), SP_OK);
+        assert_true(a.clip.lsb == 0.0);
+        sp_test_scratch("certify_attacked/floats.wav", out, PATH);
+        for (int b = 1; b < BUDGETS; b++) {
+            sp_attack outcome;
+            sp_clip noisy;
+            sp_attack_options options = quick;
+            options.source = a.path;
+            options.out = out;
+            attack(&outcome, &a, budgets[b], &options);
+            assert_true(outcome.real_broken == (outcome.verdict.kind == SP_VERDICT_BROKEN));
+            if (outcome.verdict.kind == SP_VERDICT_BROKEN) {
+                assert_int_equal(sp_clip_read(NULL, &noisy, out, &wanted), SP_OK);
+                for (size_t i = 0; i < noisy.n; i++) {
+                    const double d = noisy.samples[i] - a.clip.samples[i];
+                    assert_true(fabs(d) <= outcome.verdict.eps);
+                    assert_true(d == outcome.noise[i]);
+                }
+                sp_clip_clear(&noisy);
+                broken++;
+            }
+            sp_attack_clear(&outcome);
+        }
+        attacked_clear(&a);
+    }
+    assert_true(broken > 1);
+}
+
 /* The seed decides, and the number of threads does not. */
 static void results_are_repeatable(void **state) {
     (void)state;
@@ -327,6 +398,7 @@ int main(void) {
         cmocka_unit_test(descent_beats_chance),
         cmocka_unit_test(broken_files_replay),
         cmocka_unit_test(the_format_may_hold_no_other_clip),
+        cmocka_unit_test(floating_formats_replay),
         cmocka_unit_test(results_are_repeatable),
         cmocka_unit_test(noise_sets_may_be_partial),
         cmocka_unit_test(failures_are_explained),
