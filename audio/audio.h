@@ -43,8 +43,8 @@ SP_NODISCARD sp_status sp_clip_init(sp_error *err, sp_clip *clip, const double *
                                     int rate, double full_scale, double lsb);
 void sp_clip_clear(sp_clip *clip);
 /** sp_clip_write - writes the clip to `path` as one channel with the clip's rate and the container
- *  and sample format of the audio file `source`; lossy formats become WAV with as many bits, or with
- *  doubles. Integer samples must be multiples of lsb within the format's range: they are kept
+ *  and sample format of the audio file `source`; lossy formats become WAV with as many bits, or
+ *  with doubles. Integer samples must be multiples of lsb within the format's range: they are kept
  *  exactly. Others are rounded to the format's precision, single or double. */
 SP_NODISCARD sp_status sp_clip_write(sp_error *err, const char *path, const sp_clip *clip,
                                      const char *source);
