@@ -60,6 +60,7 @@ TEST_SOURCES := $(wildcard tests/*/test_*.c)
 TESTS := $(patsubst %.c,$(B)/%,$(TEST_SOURCES))
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 
+.DEFAULT_GOAL := all
 always:
 .PHONY: always all check check-long test test-long demo demo-run packages lint asan ubsan tsan bench fuzz \
   install uninstall compdb clean help sanitized
