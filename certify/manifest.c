@@ -1,4 +1,5 @@
-/* Manifests: one "path TAB label" per line. */
+/* Manifests: one "path TAB label", or with "TAB split" or "TAB split TAB speaker" behind it, per
+ * line. */
 #include "certify/certify.h"
 
 #include <stdlib.h>
@@ -9,6 +10,24 @@
 #include "base/file.h"
 
 #define MANIFEST_LIMIT ((size_t)256 << 20) /* bytes */
+
+const char *sp_split_name(sp_split split) {
+    static const char *const names[] = {[SP_SPLIT_NONE] = "",
+                                        [SP_SPLIT_TRAIN] = "train",
+                                        [SP_SPLIT_VALIDATION] = "validation",
+                                        [SP_SPLIT_TEST] = "test"};
+    return names[split];
+}
+
+bool sp_split_parse(sp_split *split, const char *text) {
+    for (int s = SP_SPLIT_TRAIN; s <= SP_SPLIT_TEST; s++) {
+        if (strcmp(text, sp_split_name((sp_split)s)) == 0) {
+            *split = (sp_split)s;
+            return true;
+        }
+    }
+    return false;
+}
 
 /* A label of the form 0..999999999. */
 static bool parse_label(const char *text, long *label) {
@@ -42,8 +61,9 @@ static bool identify(sp_manifest_entry *entry, const char *path) {
     return true;
 }
 
-static sp_status append(sp_error *err, sp_manifest *manifest, const char *file, const char *path,
-                        long label, size_t line) {
+/* Appends `entry`, whose numbers are set; its paths are copied. */
+static sp_status append(sp_error *err, sp_manifest *manifest, const char *file,
+                        sp_manifest_entry entry, const char *path, const char *speaker) {
     if ((manifest->count & (manifest->count - 1)) == 0) {
         const size_t room = manifest->count ? 2 * manifest->count : 1;
         sp_manifest_entry *grown = realloc(manifest->entry, room * sizeof *grown);
@@ -52,17 +72,41 @@ static sp_status append(sp_error *err, sp_manifest *manifest, const char *file, 
         }
         manifest->entry = grown;
     }
-    sp_manifest_entry *entry = &manifest->entry[manifest->count++];
-    *entry = (sp_manifest_entry){.label = label, .line = line};
-    entry->given = strdup(path);
-    entry->resolved = beside(file, path);
-    if (!entry->given || !entry->resolved) {
+    sp_manifest_entry *added = &manifest->entry[manifest->count++];
+    *added = entry;
+    added->given = strdup(path);
+    added->resolved = beside(file, path);
+    added->speaker = strdup(speaker);
+    if (!added->given || !added->resolved || !added->speaker) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for the clips");
     }
-    if (!identify(entry, entry->resolved) && identify(entry, path)) {
-        strcpy(entry->resolved, path); // never longer than the joined path
+    if (!identify(added, added->resolved) && identify(added, path)) {
+        strcpy(added->resolved, path); // never longer than the joined path
     }
     return SP_OK;
+}
+
+enum { PATH, LABEL, SPLIT, SPEAKER, COLUMNS };
+
+/* Cuts the line at its tabs; the number of columns, COLUMNS + 1 when there are more. Columns that
+ * the line lacks are "". */
+static size_t cut(char *column[COLUMNS], char *text) {
+    size_t count = 0;
+    for (char *at = text; at; count++) {
+        char *tab = strchr(at, '\t');
+        if (count == COLUMNS) {
+            return COLUMNS + 1;
+        }
+        column[count] = at;
+        at = tab ? tab + 1 : NULL;
+        if (tab) {
+            *tab = '\0';
+        }
+    }
+    for (size_t i = count; i < COLUMNS; i++) {
+        column[i] = column[0] + strlen(column[0]);
+    }
+    return count;
 }
 
 /* One line, its end already cut off; `first` until a line with content was seen. */
@@ -73,22 +117,29 @@ static sp_status read_line(sp_error *err, sp_manifest *manifest, const char *fil
         return SP_OK;
     }
     const bool header = *first;
+    char *column[COLUMNS];
     *first = false;
-    char *tab = strchr(text, '\t');
-    if (!tab || tab == text || strchr(tab + 1, '\t')) {
-        return sp_fail(err, SP_E_FORMAT, "line %zu is not of the form: path, one tab, label", line);
+    const size_t count = cut(column, text);
+    if (count < 2 || count > COLUMNS || column[PATH][0] == '\0') {
+        return sp_fail(err, SP_E_FORMAT,
+                       "line %zu is not of the form: path, one tab, label (and after further tabs "
+                       "a split and a speaker)",
+                       line);
     }
-    *tab = '\0';
-    const char *field = tab + 1;
-    long label = 0;
-    if (header && strcasecmp(field, "label") == 0) {
+    sp_manifest_entry entry = {.line = line};
+    if (header && strcasecmp(column[LABEL], "label") == 0) {
         return SP_OK;
     }
-    if (!parse_label(field, &label)) {
+    if (!parse_label(column[LABEL], &entry.label)) {
         return sp_fail(err, SP_E_FORMAT, "line %zu: the label '%s' is not a whole number from 0",
-                       line, field);
+                       line, column[LABEL]);
     }
-    return append(err, manifest, file, text, label, line);
+    if (count > SPLIT && !sp_split_parse(&entry.split, column[SPLIT])) {
+        return sp_fail(err, SP_E_FORMAT,
+                       "line %zu: the split '%s' is none of train, validation and test", line,
+                       column[SPLIT]);
+    }
+    return append(err, manifest, file, entry, column[PATH], column[SPEAKER]);
 }
 
 static int by_path(const void *a, const void *b) {
@@ -113,6 +164,9 @@ static sp_status refuse_contradictions(sp_error *err, const sp_manifest *manifes
             status =
                 sp_fail(err, SP_E_FORMAT, "lines %zu and %zu give '%s' two labels, %ld and %ld",
                         p->line, q->line, p->given, p->label, q->label);
+        } else if (p->split != q->split && strcmp(p->given, q->given) == 0) {
+            status = sp_fail(err, SP_E_FORMAT, "lines %zu and %zu give '%s' two splits", p->line,
+                             q->line, p->given);
         }
     }
     free(sorted);
@@ -159,6 +213,7 @@ void sp_manifest_clear(sp_manifest *manifest) {
     for (size_t i = 0; i < manifest->count; i++) {
         free(manifest->entry[i].given);
         free(manifest->entry[i].resolved);
+        free(manifest->entry[i].speaker);
     }
     free(manifest->entry);
     *manifest = (sp_manifest){0};

@@ -75,6 +75,9 @@ static void malformed(void **state) {
         {"a.wav\t1\t2\n", "line 1"},
         {"a.wav\t99999999999999999999\n", "line 1"},
         {"a.wav\t1\nb.wav\t1\na.wav\t2\n", "lines 1 and 3"},
+        {"a.wav\t1\ttrain\ta\tb\n", "line 1"},
+        {"a.wav\t1\tTrain\n", "line 1: the split 'Train'"},
+        {"a.wav\t1\ttest\na.wav\t1\ttrain\n", "lines 1 and 2"},
         {"# nothing\n\n", "no clips"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -98,6 +101,29 @@ static void not_a_text_file(void **state) {
     assert_int_equal(sp_manifest_read(&err, &manifest, path), SP_E_FORMAT);
     assert_int_not_equal(sp_manifest_read(&err, &manifest, "/nonexistent.tsv"), SP_OK);
     assert_non_null(strstr(err.text, "/nonexistent.tsv"));
+}
+
+/* Splits and speakers are optional, line by line. */
+static void splits_and_speakers(void **state) {
+    (void)state;
+    sp_error err = {0};
+    sp_manifest manifest;
+    assert_int_equal(read_text(&err, &manifest,
+                               "path\tlabel\tsplit\tspeaker\na.wav\t1\ttrain\ttheo\r\n"
+                               "b.wav\t2\tvalidation\nc.wav\t3\nd.wav\t4\ttest\t\n"),
+                     SP_OK);
+    static const sp_split split[] = {SP_SPLIT_TRAIN, SP_SPLIT_VALIDATION, SP_SPLIT_NONE,
+                                     SP_SPLIT_TEST};
+    assert_int_equal(manifest.count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(manifest.entry[i].label, i + 1);
+        assert_int_equal(manifest.entry[i].split, split[i]);
+        assert_string_equal(manifest.entry[i].speaker, i == 0 ? "theo" : "");
+        sp_split read = SP_SPLIT_NONE;
+        assert_int_equal(sp_split_parse(&read, sp_split_name(split[i])), split[i] != SP_SPLIT_NONE);
+        assert_int_equal(read, split[i]);
+    }
+    sp_manifest_clear(&manifest);
 }
 
 /* A clip is found by the path in the manifest, relative to it, and by any other name of the file.
@@ -128,6 +154,7 @@ int main(void) {
         cmocka_unit_test(malformed),
         cmocka_unit_test(not_a_text_file),
         cmocka_unit_test(paths_beside_the_manifest),
+        cmocka_unit_test(splits_and_speakers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
