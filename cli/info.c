@@ -9,20 +9,18 @@ static const char *kind_text(sp_layer_kind kind) {
         return "ReLU";
     case SP_LAYER_LSTM:
         return "LSTM";
+    case SP_LAYER_GRU:
+        return "GRU";
+    case SP_LAYER_RNN:
+        return "RNN";
     }
     return "unknown";
 }
 
 static size_t layer_parameters(const sp_layer *layer) {
-    switch (layer->kind) {
-    case SP_LAYER_AFFINE:
-        return layer->out * (layer->in + 1);
-    case SP_LAYER_RELU:
-        return 0;
-    case SP_LAYER_LSTM:
-        return 4 * layer->out * (layer->in + layer->out + 1);
-    }
-    return 0;
+    const size_t columns = layer->in + (sp_layer_is_recurrent(layer) ? layer->out : 0) + 1;
+    return sp_layer_gates(layer) * layer->out * columns +
+           (layer->recurrent_bias != NULL ? layer->out : 0);
 }
 
 static void print_model(const char *path, const sp_model *model) {

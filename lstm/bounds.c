@@ -112,6 +112,11 @@ static sp_status check(sp_error *err, const sp_net *net, const sp_front_bound *f
         if (net->layer[l].out > SP_MAX_WIDTH || net->layer[l].in > SP_MAX_WIDTH) {
             return sp_fail(err, SP_E_UNSUPPORTED, "layer %zu is wider than %d", l, SP_MAX_WIDTH);
         }
+        if (net->layer[l].kind == SP_LAYER_GRU || net->layer[l].kind == SP_LAYER_RNN) {
+            return sp_fail(err, SP_E_UNSUPPORTED,
+                           "layer %zu is a %s: bounds are known of LSTM layers only", l,
+                           net->layer[l].kind == SP_LAYER_GRU ? "GRU" : "vanilla RNN");
+        }
     }
     return SP_OK;
 }

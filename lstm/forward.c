@@ -10,19 +10,26 @@
 typedef struct sp_pass {
     double *x, *y;  /* [widest] */
     double *gates;  /* [4 widest] */
-    double *state;  /* h then c of every LSTM layer, [2 out] each, in the order of the layers */
+    double *reset;  /* [widest] r o h of a GRU */
+    double *state;  /* h then (LSTM) c of every recurrent layer, in the order of the layers */
     double *memory; /* owned: all of the above */
 } sp_pass;
+
+/* Below the size of the layer's weights. */
+static size_t state_size(const sp_layer *layer) {
+    const bool lstm = layer->kind == SP_LAYER_LSTM;
+    return sp_layer_is_recurrent(layer) ? (lstm ? 2 : 1) * layer->out : 0;
+}
 
 static sp_status pass_init(sp_error *err, sp_pass *pass, const sp_net *net) {
     size_t widest = net->features, state = 0;
     for (size_t l = 0; l < net->layers; l++) {
         const sp_layer *layer = &net->layer[l];
         widest = layer->out > widest ? layer->out : widest;
-        state += layer->kind == SP_LAYER_LSTM ? 2 * layer->out : 0; // below the size of its weights
+        state += state_size(layer);
     }
     if (widest < SIZE_MAX / sizeof(double) / 8 && state < SIZE_MAX / sizeof(double) / 4) {
-        pass->memory = calloc(6 * widest + state, sizeof(double));
+        pass->memory = calloc(7 * widest + state, sizeof(double));
     }
     if (!pass->memory) {
         return sp_fail(err, SP_E_MEMORY, "no memory for a network that is %zu wide", widest);
@@ -30,7 +37,8 @@ static sp_status pass_init(sp_error *err, sp_pass *pass, const sp_net *net) {
     pass->x = pass->memory;
     pass->y = pass->x + widest;
     pass->gates = pass->y + widest;
-    pass->state = pass->gates + 4 * widest;
+    pass->reset = pass->gates + 4 * widest;
+    pass->state = pass->reset + widest;
     return SP_OK;
 }
 
@@ -40,10 +48,6 @@ static double dot(const double *a, const double *b, size_t n) {
         sum += a[i] * b[i];
     }
     return sum;
-}
-
-static double sigmoid(double x) {
-    return 1.0 / (1.0 + exp(-x));
 }
 
 // An overflow may otherwise vanish in the next sigmoid or ReLU.
@@ -67,22 +71,80 @@ static sp_status run_affine(sp_error *err, const sp_layer *layer, sp_pass *pass,
     return check_finite(err, pass->y, layer->out, t, l);
 }
 
+/* Row k of the pre-activations: W x + R h + b. */
+static double preactivation(const sp_layer *layer, const sp_pass *pass, const double *h, size_t k) {
+    return dot(layer->weight + k * layer->in, pass->x, layer->in) +
+           dot(layer->recurrent + k * layer->out, h, layer->out) + layer->bias[k];
+}
+
 /* h and c [out] hold the state of the step before and receive that of this one. */
 static sp_status run_lstm(sp_error *err, const sp_layer *layer, sp_pass *pass, double *h, double *c,
                           size_t t, size_t l) {
     const size_t H = layer->out;
     double *gates = pass->gates;
     for (size_t j = 0; j < 4 * H; j++) {
-        gates[j] = dot(layer->weight + j * layer->in, pass->x, layer->in) +
-                   dot(layer->recurrent + j * H, h, H) + layer->bias[j];
+        gates[j] = preactivation(layer, pass, h, j);
     }
     SP_TRY(check_finite(err, gates, 4 * H, t, l));
     const double *i = gates, *f = i + H, *g = f + H, *o = g + H;
     for (size_t j = 0; j < H; j++) {
-        c[j] = sigmoid(f[j]) * c[j] + sigmoid(i[j]) * tanh(g[j]);
-        h[j] = pass->y[j] = sigmoid(o[j]) * tanh(c[j]);
+        c[j] = sp_activation_value(layer->gate, f[j]) * c[j] +
+               sp_activation_value(layer->gate, i[j]) * sp_activation_value(layer->candidate, g[j]);
+        h[j] = pass->y[j] =
+            sp_activation_value(layer->gate, o[j]) * sp_activation_value(layer->candidate, c[j]);
     }
     return check_finite(err, c, H, t, l);
+}
+
+/* The pre-activations of n into gates + 2 H; those of z and r stand in front of it. */
+static void candidate_gate(const sp_layer *layer, sp_pass *pass, const double *h) {
+    const size_t H = layer->out;
+    double *r = pass->gates + H, *n = pass->gates + 2 * H;
+    for (size_t j = 0; j < H; j++) {
+        r[j] = sp_activation_value(layer->gate, r[j]);
+        pass->reset[j] = r[j] * h[j];
+    }
+    for (size_t j = 0; j < H; j++) {
+        const size_t k = 2 * H + j;
+        const double *row = layer->recurrent + k * H, *own = layer->recurrent_bias;
+        if (layer->reset_after) {
+            n[j] = dot(layer->weight + k * layer->in, pass->x, layer->in) + layer->bias[k] +
+                   r[j] * (dot(row, h, H) + (own != NULL ? own[j] : 0.0));
+        } else {
+            n[j] = preactivation(layer, pass, pass->reset, k);
+        }
+    }
+}
+
+static sp_status run_gru(sp_error *err, const sp_layer *layer, sp_pass *pass, double *h, size_t t,
+                         size_t l) {
+    const size_t H = layer->out;
+    double *gates = pass->gates;
+    for (size_t k = 0; k < 2 * H; k++) {
+        gates[k] = preactivation(layer, pass, h, k);
+    }
+    SP_TRY(check_finite(err, gates, 2 * H, t, l));
+    candidate_gate(layer, pass, h);
+    SP_TRY(check_finite(err, gates + 2 * H, H, t, l));
+    for (size_t j = 0; j < H; j++) {
+        const double z = sp_activation_value(layer->gate, gates[j]);
+        const double n = sp_activation_value(layer->candidate, gates[2 * H + j]);
+        h[j] = pass->y[j] = (1.0 - z) * n + z * h[j];
+    }
+    return check_finite(err, h, H, t, l);
+}
+
+static sp_status run_rnn(sp_error *err, const sp_layer *layer, sp_pass *pass, double *h, size_t t,
+                         size_t l) {
+    const size_t H = layer->out;
+    for (size_t j = 0; j < H; j++) {
+        pass->gates[j] = preactivation(layer, pass, h, j);
+    }
+    SP_TRY(check_finite(err, pass->gates, H, t, l));
+    for (size_t j = 0; j < H; j++) {
+        h[j] = pass->y[j] = sp_activation_value(layer->candidate, pass->gates[j]);
+    }
+    return check_finite(err, h, H, t, l);
 }
 
 static sp_status run_layers(sp_error *err, const sp_net *net, sp_pass *pass, size_t first,
@@ -100,9 +162,15 @@ static sp_status run_layers(sp_error *err, const sp_net *net, sp_pass *pass, siz
             break;
         case SP_LAYER_LSTM:
             SP_TRY(run_lstm(err, layer, pass, state, state + layer->out, t, l));
-            state += 2 * layer->out;
+            break;
+        case SP_LAYER_GRU:
+            SP_TRY(run_gru(err, layer, pass, state, t, l));
+            break;
+        case SP_LAYER_RNN:
+            SP_TRY(run_rnn(err, layer, pass, state, t, l));
             break;
         }
+        state += state_size(layer);
         double *swap = pass->x;
         pass->x = pass->y;
         pass->y = swap;
@@ -113,7 +181,7 @@ static sp_status run_layers(sp_error *err, const sp_net *net, sp_pass *pass, siz
 static double *readout_state(const sp_net *net, sp_pass *pass) {
     double *state = pass->state;
     for (size_t l = 0; l < net->readout; l++) {
-        state += net->layer[l].kind == SP_LAYER_LSTM ? 2 * net->layer[l].out : 0;
+        state += state_size(&net->layer[l]);
     }
     return state;
 }

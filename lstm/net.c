@@ -14,6 +14,7 @@ static void layer_clear(sp_layer *layer) {
     free(layer->weight);
     free(layer->recurrent);
     free(layer->bias);
+    free(layer->recurrent_bias);
     *layer = (sp_layer){0};
 }
 
@@ -103,25 +104,99 @@ sp_status sp_net_add_relu(sp_error *err, sp_net *net) {
     return append(err, net, &layer);
 }
 
-sp_status sp_net_add_lstm(sp_error *err, sp_net *net, size_t hidden, const double *weight,
-                          const double *recurrent, const double *bias) {
-    SP_TRY(check_width(err, net, hidden));
-    if (hidden > SIZE_MAX / 4) {
-        return sp_fail(err, SP_E_MEMORY, "layer %zu: %zu hidden units are too many", net->layers,
-                       hidden);
+static sp_status check_activation(sp_error *err, size_t layer, sp_activation f) {
+    if (sp_activation_name(f.kind) == NULL) {
+        return sp_fail(err, SP_E_ARGUMENT, "layer %zu: no activation has number %d", layer,
+                       (int)f.kind);
     }
-    const size_t gates = 4 * hidden, l = net->layers;
-    sp_layer layer = {.kind = SP_LAYER_LSTM, .in = net->classes, .out = hidden};
-    sp_status status = copy_finite(err, &layer.weight, l, "weight", weight, gates, layer.in);
+    const bool reads = f.kind == SP_ACTIVATION_HARD_SIGMOID || f.kind == SP_ACTIVATION_AFFINE;
+    if (reads && !(isfinite(f.alpha) && isfinite(f.beta))) {
+        return sp_fail(err, SP_E_NONFINITE,
+                       "layer %zu: %s with alpha %g and beta %g: they must be finite numbers",
+                       layer, sp_activation_name(f.kind), f.alpha, f.beta);
+    }
+    return SP_OK;
+}
+
+/* Checks the layer, copies its weights and appends it. */
+static sp_status add_recurrent(sp_error *err, sp_net *net, sp_layer layer, const double *weight,
+                               const double *recurrent, const double *bias,
+                               const double *recurrent_bias) {
+    const size_t l = net->layers, blocks = sp_layer_gates(&layer);
+    SP_TRY(check_width(err, net, layer.out));
+    SP_TRY(check_activation(err, l, layer.gate));
+    SP_TRY(check_activation(err, l, layer.candidate));
+    if (layer.out > SIZE_MAX / blocks) {
+        return sp_fail(err, SP_E_MEMORY, "layer %zu: %zu hidden units are too many", l, layer.out);
+    }
+    const size_t rows = blocks * layer.out;
+    layer.in = net->classes;
+    sp_status status = copy_finite(err, &layer.weight, l, "weight", weight, rows, layer.in);
     if (status == SP_OK) {
-        status = copy_finite(err, &layer.recurrent, l, "recurrent", recurrent, gates, hidden);
+        status = copy_finite(err, &layer.recurrent, l, "recurrent", recurrent, rows, layer.out);
     }
     if (status == SP_OK) {
-        status = copy_finite(err, &layer.bias, l, "bias", bias, gates, 1);
+        status = copy_finite(err, &layer.bias, l, "bias", bias, rows, 1);
+    }
+    if (status == SP_OK && recurrent_bias != NULL) {
+        status = copy_finite(err, &layer.recurrent_bias, l, "recurrent_bias", recurrent_bias,
+                             layer.out, 1);
     }
     if (status != SP_OK) {
         layer_clear(&layer);
         return status;
     }
     return append(err, net, &layer);
+}
+
+sp_status sp_net_add_lstm(sp_error *err, sp_net *net, size_t hidden, const double *weight,
+                          const double *recurrent, const double *bias) {
+    const sp_layer layer = {.kind = SP_LAYER_LSTM,
+                            .out = hidden,
+                            .gate = {SP_ACTIVATION_SIGMOID, 0.0, 0.0},
+                            .candidate = {SP_ACTIVATION_TANH, 0.0, 0.0}};
+    return add_recurrent(err, net, layer, weight, recurrent, bias, NULL);
+}
+
+sp_status sp_net_add_gru(sp_error *err, sp_net *net, size_t hidden, sp_activation gate,
+                         sp_activation candidate, bool reset_after, const double *weight,
+                         const double *recurrent, const double *bias,
+                         const double *recurrent_bias) {
+    if (recurrent_bias != NULL && !reset_after) {
+        return sp_fail(err, SP_E_ARGUMENT,
+                       "layer %zu: a recurrent bias of its own needs the reset after the product",
+                       net->layers);
+    }
+    const sp_layer layer = {.kind = SP_LAYER_GRU,
+                            .out = hidden,
+                            .gate = gate,
+                            .candidate = candidate,
+                            .reset_after = reset_after};
+    return add_recurrent(err, net, layer, weight, recurrent, bias, recurrent_bias);
+}
+
+sp_status sp_net_add_rnn(sp_error *err, sp_net *net, size_t hidden, sp_activation activation,
+                         const double *weight, const double *recurrent, const double *bias) {
+    const sp_layer layer = {.kind = SP_LAYER_RNN, .out = hidden, .candidate = activation};
+    return add_recurrent(err, net, layer, weight, recurrent, bias, NULL);
+}
+
+size_t sp_layer_gates(const sp_layer *layer) {
+    switch (layer->kind) {
+    case SP_LAYER_LSTM:
+        return 4;
+    case SP_LAYER_GRU:
+        return 3;
+    case SP_LAYER_RNN:
+    case SP_LAYER_AFFINE:
+        return 1;
+    case SP_LAYER_RELU:
+        break;
+    }
+    return 0;
+}
+
+bool sp_layer_is_recurrent(const sp_layer *layer) {
+    return layer->kind == SP_LAYER_LSTM || layer->kind == SP_LAYER_GRU ||
+           layer->kind == SP_LAYER_RNN;
 }

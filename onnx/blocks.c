@@ -102,6 +102,9 @@ static sp_status add_layer(sp_error *err, sp_net *net, const sp_block *block) {
         return sp_net_add_relu(err, net);
     case SP_LAYER_LSTM:
         return sp_net_add_lstm(err, net, block->out, block->weight, block->recurrent, block->bias);
+    case SP_LAYER_GRU:
+    case SP_LAYER_RNN:
+        break;
     }
     return SP_E_ARGUMENT;
 }

@@ -115,11 +115,9 @@ static size_t count_parameters(const sp_net *net) {
     size_t count = 0;
     for (size_t l = 0; l < net->layers; l++) {
         const sp_layer *layer = &net->layer[l];
-        if (layer->kind == SP_LAYER_AFFINE) {
-            count += layer->out * layer->in + layer->out;
-        } else if (layer->kind == SP_LAYER_LSTM) {
-            count += 4 * layer->out * (layer->in + layer->out + 1);
-        }
+        const size_t columns = layer->in + (sp_layer_is_recurrent(layer) ? layer->out : 0) + 1;
+        count += sp_layer_gates(layer) * layer->out * columns;
+        count += layer->recurrent_bias != NULL ? layer->out : 0;
     }
     return count;
 }
