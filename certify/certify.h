@@ -306,9 +306,9 @@ typedef struct sp_manifest {
 } sp_manifest;
 
 /** sp_manifest_read - lines that start with '#' and empty lines are skipped; a first line
- *  "path TAB label" (and more columns) is a header. Anything else that is not a path, a whole number
- *  >= 0, one of the splits and a name, and two labels or two splits for one path, are SP_E_FORMAT
- *  with the line's number. */
+ *  "path TAB label" (and more columns) is a header. Anything else that is not a path, a whole
+ *  number >= 0, one of the splits and a name, and two labels or two splits for one path, are
+ *  SP_E_FORMAT with the line's number. */
 SP_NODISCARD sp_status sp_manifest_read(sp_error *err, sp_manifest *manifest, const char *path);
 void sp_manifest_clear(sp_manifest *manifest);
 /** sp_manifest_find - the entry of a clip, by the path as given, resolved, or the same file; or
