@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/pool.h"
-#include "lstm/impl.h"
+#include "lstm/layers.h"
 
 /* ---- constants of a run ---- */
 
@@ -89,7 +89,8 @@ static double chain_of(const sp_bounds *bounds) {
     size_t width = bounds->front->forms + bounds->front->bands + bounds->front->bins;
     for (size_t l = 0; l < net->layers; l++) {
         const sp_layer *layer = &net->layer[l];
-        const size_t inner = layer->kind == SP_LAYER_LSTM ? 4 * layer->out : layer->out;
+        const size_t blocks = sp_layer_ops_of(layer)->shape(layer).omegas;
+        const size_t inner = (blocks > 0 ? blocks : 1) * layer->out;
         const size_t widest = inner > layer->in ? inner : layer->in;
         width = widest > width ? widest : width;
     }
@@ -131,13 +132,7 @@ static sp_status bound_cells(sp_error *err, sp_bounds *bounds) {
                 return sp_fail(err, SP_E_TIMEOUT, "time limit reached at frame %zu of %zu", t + 1,
                                steps);
             }
-            if (net->layer[l].kind == SP_LAYER_LSTM) {
-                SP_TRY(sp_lstm_bound(err, bounds, t, l));
-            } else if (net->layer[l].kind == SP_LAYER_RELU) {
-                sp_relu_bound(bounds, t, l);
-            } else {
-                sp_affine_bound(bounds, t, l);
-            }
+            SP_TRY(sp_layer_ops_of(&net->layer[l])->bound(err, bounds, t, l));
         }
     }
     return SP_OK;
@@ -215,12 +210,9 @@ sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double
         }
     }
     if (sp_rule_is_linear(bounds->options.planes)) {
-        const sp_start start = {bounds->front->frames - 1,
-                                bounds->net->layers - 1,
-                                {weight, classes},
-                                {NULL, 0},
-                                {NULL, 0},
-                                {NULL, 0}};
+        const sp_start start = {.t = bounds->front->frames - 1,
+                                .layer = bounds->net->layers - 1,
+                                .output = {weight, classes}};
         sp_lower_rows(bounds, lower, error, &start, rows, bounds->options.row_iterations,
                       bounds->options.stop_positive);
         if (bounds->options.mix_epochs > 0) {
@@ -245,12 +237,9 @@ sp_status sp_bounds_gradient(sp_error *err, sp_bounds *bounds, double *gradient,
     }
     memset(gradient, 0, rows * front->padded * sizeof *gradient);
     for (size_t row = 0; row < rows; row += SP_TILE) {
-        const sp_start start = {front->frames - 1,
-                                bounds->net->layers - 1,
-                                {weight + row * classes, classes},
-                                {NULL, 0},
-                                {NULL, 0},
-                                {NULL, 0}};
+        const sp_start start = {.t = front->frames - 1,
+                                .layer = bounds->net->layers - 1,
+                                .output = {weight + row * classes, classes}};
         const size_t count = rows - row < SP_TILE ? rows - row : SP_TILE;
         sp_walk walk = {bounds, bounds->work, &start, count,
                         false,  NULL,         0,      gradient + row * front->padded};

@@ -16,23 +16,34 @@ enum { SP_MENU_ANCHORS = 5, SP_MENU_PLANES = SP_MENU_ANCHORS + 1 };
 /* "The layer below layer 0": the features. */
 #define SP_NO_LAYER ((size_t)-1)
 
+/** sp_menu_kind - what the rows meet in a layer: lines of one variable or planes of a product. */
+typedef enum { SP_MENU_NONE, SP_MENU_LINES, SP_MENU_PRODUCT } sp_menu_kind;
+enum { SP_MENUS = 3 };
+
+/** sp_shape - the arrays of a kind of layer, in blocks of its width. */
+typedef struct sp_shape {
+    size_t inputs; /* boxes of pre-activations */
+    size_t omegas; /* affine images that rows pass */
+    bool cell;     /* whether there is an inner variable with boxes of its own */
+    sp_menu_kind menu[SP_MENUS];
+} sp_shape;
+
 /** sp_state - bounds of one layer at one step. Arrays live in the arena of the bounds. */
 typedef struct sp_state {
-    double *in_lo, *in_hi; /* ReLU: input [out]; LSTM: gate pre-activations [4 out]; affine: NULL */
+    double *in_lo, *in_hi;     /* [inputs out] pre-activations; ReLU: its input */
     double *out_lo, *out_hi;   /* [out] */
-    double *cell_lo, *cell_hi; /* LSTM: c_t [out] */
-    /* affine [out], LSTM [4 out]: |W| |x| + |R| |h| + |b|, rounded up: the scale of the rounding
-     * errors of a product with these weights (math/rounding.md) */
+    double *cell_lo, *cell_hi; /* [out] LSTM: c_t */
+    /* [omegas out] |W| |x| + |R| |h| + |b|, rounded up: the scale of the rounding errors of a
+     * product with these weights (math/rounding.md) */
     double *omega;
-    sp_gpu_menu lines;      /* ReLU */
-    sp_gpu_menu ig, fc, oc; /* LSTM: sigma(i) tanh(g), sigma(f) c_{t-1}, sigma(o) tanh(c) */
-    sp_cut *cut[3];         /* [out] of the boxes of ig, fc, oc; NULL: boxes are not cut */
+    sp_gpu_menu menu[SP_MENUS];
+    sp_cut *cut[SP_MENUS]; /* [out] of the boxes of products; NULL: boxes are not cut */
 } sp_state;
 
 /** sp_choices - the relaxations that the rows of a tile chose in one layer at one step. */
 typedef struct sp_choices {
-    int *entry[3];    /* ReLU: [0] [TILE, out]; LSTM: ig, fc, oc [TILE, out] */
-    float *anchor[3]; /* ReLU: [0] [TILE, out]; LSTM: [2, TILE, out] */
+    int *entry[SP_MENUS];    /* [TILE, out] */
+    float *anchor[SP_MENUS]; /* lines [TILE, out]; products [2, TILE, out] */
 } sp_choices;
 
 /** sp_workspace - the buffers of one tile of rows; nothing is allocated while walking. */
@@ -40,9 +51,9 @@ typedef struct sp_workspace {
     double *gates;    /* [TILE, 4 Hmax] coefficients on pre-activations, or their values */
     double *h;        /* [TILE, Hmax] coefficients on h_t */
     double *c;        /* [TILE, Hmax] coefficients on c_t */
-    double **pending; /* per LSTM layer [TILE, in + out]: coefficients on its input at t and on its
-                           h_{t-1}; going forward the values of x_t and h_{t-1} */
-    double **pending_c; /* per LSTM layer [TILE, out]: the same for c_{t-1} */
+    double **pending; /* per recurrent layer [TILE, in + out]: coefficients on its input at t and on
+                           its h_{t-1}; going forward the values of x_t and h_{t-1} */
+    double **pending_c; /* per layer with a cell [TILE, out]: LSTM the same for c_{t-1} */
     double *cross[2];   /* [TILE, Wmax] handed on by layers without state, in turn */
     double *energy;     /* [TILE, bands] coefficients on the energies, with bins */
     double *form;   /* [TILE, forms] coefficients on the linear forms of a frame, or their values */
@@ -102,8 +113,9 @@ static inline bool sp_rows_choose(const sp_bounds_options *options) {
     return options->box_iterations + options->row_iterations + options->mix_epochs > 0;
 }
 
-/** sp_highest_lstm - the highest LSTM layer below `end`; SP_NO_LAYER when there is none. */
-size_t sp_highest_lstm(const sp_net *net, size_t end);
+/** sp_highest_recurrent - the highest recurrent layer below `end`; SP_NO_LAYER when there is none.
+ */
+size_t sp_highest_recurrent(const sp_net *net, size_t end);
 
 /** sp_bounds_plan - lays out every array of the bounds; two calls: the first with an empty arena
  *  only counts and returns the bytes. */
@@ -121,9 +133,11 @@ typedef struct sp_rows {
 typedef struct sp_start {
     size_t t, layer;
     sp_rows output; /* on the output of `layer` [., out]; SP_NO_LAYER: on the features */
-    sp_rows gates;  /* on the pre-activations of LSTM `layer` [., 4 out] */
-    sp_rows cell; /* on c_t of LSTM `layer` [., out]; with `gates`, only the output gate of those */
-    sp_rows before; /* on c_{t-1} of LSTM `layer` [., out], beside `gates` alone */
+    /* Otherwise on variables inside the recurrent `layer`, see its file: */
+    size_t stage;   /* how many of its products and curves may be met at step t */
+    sp_rows gates;  /* on the pre-activations [., inputs out] */
+    sp_rows cell;   /* on the inner variable [., out] */
+    sp_rows before; /* on the state of step t-1 [., out] */
 } sp_start;
 
 /** sp_walk - one tile of rows on its way. */
@@ -176,12 +190,12 @@ typedef struct sp_mixed {
 
 struct sp_mixture {
     double *memory;    /* owned */
-    sp_mixed *product; /* [T, layers, 3] owned */
+    sp_mixed *product; /* [T, layers, SP_MENUS] owned */
     size_t scores;     /* per row and unit: 2 K */
 };
 
 static inline sp_mixed *sp_mixed_at(const sp_walk *walk, size_t l, size_t t, size_t product) {
-    return walk->mix->product + (t * walk->bounds->net->layers + l) * 3 + product;
+    return walk->mix->product + (t * walk->bounds->net->layers + l) * SP_MENUS + product;
 }
 
 SP_NODISCARD sp_status sp_mixture_init(sp_error *err, sp_mixture *mix, const sp_bounds *bounds,
@@ -202,18 +216,27 @@ void sp_mixture_step(sp_mixture *mix, const sp_bounds *bounds, size_t rows, size
 SP_NODISCARD sp_status sp_mix_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
                                    const sp_start *start, size_t rows);
 
-/** sp_box_rows - lower and upper bounds of the n variables that `start` names (its pointers are not
- *  read, only which is not NULL counts), met with their intervals [lo, hi]; the result may
- *  overwrite them. */
+/** sp_box_rows - lower and upper bounds of n variables, met with their intervals [lo, hi]; the
+ *  result may overwrite them. `at` names t, layer and stage; the variables are columns first..
+ *  first + n of its block `kind`. */
 typedef enum { SP_BOX_OUTPUT, SP_BOX_GATES, SP_BOX_CELL } sp_box_kind;
-void sp_box_rows(sp_bounds *bounds, sp_box_kind kind, size_t t, size_t layer, size_t n,
+void sp_box_rows(sp_bounds *bounds, sp_box_kind kind, const sp_start *at, size_t first, size_t n,
                  const double *lo, const double *hi, double *box_lo, double *box_hi);
 
-/** sp_cut_rows - cuts the boxes of products of LSTM `layer` at step t: bounds of p x + q y and p x
- *  - q y, p and q the inverse half sides, met with what the box says. output false: ig and (t > 0)
- *  fc; true: oc.
- *  The boxes of all arguments must stand in the state. */
-void sp_cut_rows(sp_bounds *bounds, size_t t, size_t layer, bool output);
+/** sp_argument_block - where an argument of a product stands in sp_start. */
+typedef enum { SP_ON_GATES, SP_ON_CELL, SP_ON_BEFORE } sp_argument_block;
+/** sp_arguments - the arguments of one product: x is a pre-activation. */
+typedef struct sp_arguments {
+    sp_iv x, y;
+    size_t x_column, y_column;
+    sp_argument_block y_block;
+} sp_arguments;
+
+/** sp_cut_rows - cuts the boxes of products [first, end) of the recurrent layer at `at`: bounds of
+ *  p x + q y and p x - q y, p and q the inverse half sides, met with what the box says. The boxes
+ *  of all arguments must stand in the state. Products that are cut together have y on the gates or
+ *  else on one other block. */
+void sp_cut_rows(sp_bounds *bounds, const sp_start *at, size_t first, size_t end);
 
 /* ---- one layer at one step, forward ---- */
 
@@ -225,16 +248,19 @@ void sp_affine_interval(size_t out, size_t in, const double *weight, const doubl
                         const double *h_lo, const double *h_hi, const double *bias, double *lo,
                         double *hi, double *omega);
 
-/** sp_lstm_bound, sp_relu_bound, sp_affine_bound - fill the state of one layer at step t: boxes of
- *  its inputs by intervals and back-substitution, its relaxation, the box of its output. */
-sp_status sp_lstm_bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer);
-void sp_relu_bound(sp_bounds *bounds, size_t t, size_t layer);
-void sp_affine_bound(sp_bounds *bounds, size_t t, size_t layer);
-
 /** sp_menu_line / sp_menu_plane - store entry e of unit j; x and y are magnitudes of the arguments
  *  on the domain. Entry 0 resets the mass, the others raise it. */
 void sp_menu_line(sp_gpu_menu *menu, size_t e, size_t j, sp_line line, double x);
 void sp_menu_plane(sp_gpu_menu *menu, size_t e, size_t j, sp_plane plane, double x, double y);
+
+/** sp_relax_units - runs relax(context, j) for the n units of a layer, in parallel. A status that
+ *  is not SP_OK is named with the layer and the step. */
+sp_status sp_relax_units(sp_error *err, sp_bounds *bounds, size_t t, size_t layer,
+                         sp_status (*relax)(void *context, size_t j), void *context);
+/** sp_relax_product - the planes of a product of unit j by the rule of the bounds. cut: of this
+ *  unit, or NULL. */
+sp_status sp_relax_product(const sp_bounds *bounds, sp_gpu_menu *menu, size_t j, sp_product f,
+                           sp_box box, const sp_cut *cut);
 
 /** sp_collapse - intervals to their middles: tangents follow one point, not its rounding. */
 void sp_collapse(size_t n, double *lo, double *hi);

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "lstm/impl.h"
+#include "lstm/layers.h"
 
 enum { MOST_SCORES = 2 * SP_R2_CANDIDATES };
 
@@ -25,13 +25,15 @@ static double uniform(uint64_t *state) {
     return (double)(z >> 11) * 0x1p-52 - 1.0;
 }
 
-static size_t hidden_of(const sp_bounds *bounds, size_t i) {
-    const sp_layer *layer = &bounds->net->layer[i / 3 % bounds->net->layers];
-    return layer->kind == SP_LAYER_LSTM ? layer->out : 0;
+/* The units of product i, in the order of sp_mixture.product. */
+static size_t units_of(const sp_bounds *bounds, size_t i) {
+    const sp_layer *layer = &bounds->net->layer[i / SP_MENUS % bounds->net->layers];
+    const sp_shape shape = sp_layer_ops_of(layer)->shape(layer);
+    return shape.menu[i % SP_MENUS] == SP_MENU_PRODUCT ? layer->out : 0;
 }
 
 static size_t products_of(const sp_bounds *bounds) {
-    return bounds->front->frames * bounds->net->layers * 3;
+    return bounds->front->frames * bounds->net->layers * SP_MENUS;
 }
 
 sp_status sp_mixture_init(sp_error *err, sp_mixture *mix, const sp_bounds *bounds, size_t rows,
@@ -40,7 +42,7 @@ sp_status sp_mixture_init(sp_error *err, sp_mixture *mix, const sp_bounds *bound
     size_t units = 0;
     mix->scores = MOST_SCORES;
     for (size_t i = 0; i < products; i++) {
-        units += hidden_of(bounds, i);
+        units += units_of(bounds, i);
     }
     const size_t per_unit = 4 * mix->scores + 4;
     mix->memory = calloc(rows * units * per_unit + 1, sizeof *mix->memory);
@@ -51,7 +53,7 @@ sp_status sp_mixture_init(sp_error *err, sp_mixture *mix, const sp_bounds *bound
     }
     double *at = mix->memory;
     for (size_t i = 0; i < products; i++) {
-        const size_t n = rows * hidden_of(bounds, i), scores = n * mix->scores;
+        const size_t n = rows * units_of(bounds, i), scores = n * mix->scores;
         sp_mixed *m = &mix->product[i];
         m->score = at;
         m->gradient = m->score + scores;
@@ -145,7 +147,7 @@ void sp_mixture_step(sp_mixture *mix, const sp_bounds *bounds, size_t rows, size
     const double unbias_second = 1.0 - pow(adam_second, (double)epoch + 1.0);
     for (size_t i = 0; i < products_of(bounds); i++) {
         sp_mixed *m = &mix->product[i];
-        for (size_t k = 0; k < rows * hidden_of(bounds, i) * mix->scores; k++) {
+        for (size_t k = 0; k < rows * units_of(bounds, i) * mix->scores; k++) {
             const double g = m->gradient[k];
             m->first[k] = adam_first * m->first[k] + (1.0 - adam_first) * g;
             m->second[k] = adam_second * m->second[k] + (1.0 - adam_second) * g * g;

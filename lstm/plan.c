@@ -1,7 +1,7 @@
 // Memory of the bounds: planned by a first pass that only counts, then carved from one block.
 #include <string.h>
 
-#include "lstm/impl.h"
+#include "lstm/layers.h"
 
 typedef struct sp_carver {
     sp_arena *arena; /* NULL while counting */
@@ -41,29 +41,27 @@ static void carve_state(sp_carver *carver, sp_state *state, const sp_layer *laye
     const size_t planes = options->planes == SP_PLANES_R2_OPT ? SP_R2_CANDIDATES
                           : choosing                          ? SP_MENU_PLANES
                                                               : 1;
-    const size_t inputs = layer->kind == SP_LAYER_LSTM   ? 4 * n
-                          : layer->kind == SP_LAYER_RELU ? n
-                                                         : 0;
+    const sp_shape shape = sp_layer_ops_of(layer)->shape(layer);
     memset(state, 0, sizeof *state);
     state->out_lo = carve_doubles(carver, n);
     state->out_hi = carve_doubles(carver, n);
-    if (inputs > 0) {
-        state->in_lo = carve_doubles(carver, inputs);
-        state->in_hi = carve_doubles(carver, inputs);
+    if (shape.inputs > 0) {
+        state->in_lo = carve_doubles(carver, shape.inputs * n);
+        state->in_hi = carve_doubles(carver, shape.inputs * n);
     }
-    if (layer->kind == SP_LAYER_RELU) {
-        carve_menu(carver, &state->lines, n, choosing ? 2 : 1, 1, false);
-    } else {
-        state->omega = carve_doubles(carver, layer->kind == SP_LAYER_LSTM ? 4 * n : n);
+    if (shape.omegas > 0) {
+        state->omega = carve_doubles(carver, shape.omegas * n);
     }
-    if (layer->kind == SP_LAYER_LSTM) {
+    if (shape.cell) {
         state->cell_lo = carve_doubles(carver, n);
         state->cell_hi = carve_doubles(carver, n);
-        carve_menu(carver, &state->ig, n, planes, planes, true);
-        carve_menu(carver, &state->fc, n, planes, planes, true);
-        carve_menu(carver, &state->oc, n, planes, planes, true);
-        for (size_t k = 0; options->octagons && k < 3; k++) {
-            state->cut[k] = carve(carver, n, sizeof **state->cut);
+    }
+    for (size_t k = 0; k < SP_MENUS; k++) {
+        if (shape.menu[k] == SP_MENU_LINES) {
+            carve_menu(carver, &state->menu[k], n, choosing ? 2 : 1, 1, false);
+        } else if (shape.menu[k] == SP_MENU_PRODUCT) {
+            carve_menu(carver, &state->menu[k], n, planes, planes, true);
+            state->cut[k] = options->octagons ? carve(carver, n, sizeof **state->cut) : NULL;
         }
     }
 }
@@ -82,7 +80,7 @@ static sp_widths widths_of(const sp_net *net) {
     for (size_t l = 0; l < net->layers; l++) {
         const sp_layer *layer = &net->layer[l];
         w.layer = larger(w.layer, larger(layer->in, layer->out));
-        if (layer->kind == SP_LAYER_LSTM) {
+        if (sp_layer_is_recurrent(layer)) {
             w.hidden = larger(w.hidden, layer->out);
             w.box = larger(w.box, 4 * layer->out);
         }
@@ -109,13 +107,14 @@ static void carve_choices(sp_carver *carver, sp_workspace *ws, const sp_bounds *
         }
         for (size_t l = 0; l < net->layers; l++) {
             const sp_layer *layer = &net->layer[l];
-            const bool lstm = layer->kind == SP_LAYER_LSTM;
-            const size_t products = lstm ? 3 : layer->kind == SP_LAYER_RELU ? 1 : 0;
+            const sp_shape shape = sp_layer_ops_of(layer)->shape(layer);
             sp_choices choices = {{NULL}, {NULL}};
-            for (size_t k = 0; k < products; k++) {
-                choices.entry[k] = carve(carver, SP_TILE * layer->out, sizeof(int));
-                choices.anchor[k] =
-                    carve(carver, (lstm ? 2 : 1) * SP_TILE * layer->out, sizeof(float));
+            for (size_t k = 0; k < SP_MENUS; k++) {
+                if (shape.menu[k] != SP_MENU_NONE) {
+                    const size_t axes = shape.menu[k] == SP_MENU_PRODUCT ? 2 : 1;
+                    choices.entry[k] = carve(carver, SP_TILE * layer->out, sizeof(int));
+                    choices.anchor[k] = carve(carver, axes * SP_TILE * layer->out, sizeof(float));
+                }
             }
             if (!counting) {
                 ws->choices[t * net->layers + l] = choices;
@@ -145,7 +144,7 @@ static void carve_workspace(sp_carver *carver, sp_workspace *ws, const sp_bounds
     double **pending_c = carve(carver, net->layers, sizeof *pending_c);
     for (size_t l = 0; l < net->layers; l++) {
         const sp_layer *layer = &net->layer[l];
-        if (layer->kind == SP_LAYER_LSTM) {
+        if (sp_layer_is_recurrent(layer)) {
             double *rows = carve_doubles(carver, SP_TILE * (layer->in + layer->out));
             double *cells = carve_doubles(carver, SP_TILE * layer->out);
             if (carver->arena != NULL && pending != NULL && pending_c != NULL) {

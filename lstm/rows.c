@@ -92,15 +92,14 @@ void sp_lower_rows(sp_bounds *bounds, double *lower, double *error, const sp_sta
     sp_pool_run(count < bounds->slots ? count : bounds->slots, 0, run_slot, &tiles);
 }
 
-void sp_box_rows(sp_bounds *bounds, sp_box_kind kind, size_t t, size_t layer, size_t n,
+void sp_box_rows(sp_bounds *bounds, sp_box_kind kind, const sp_start *at, size_t first, size_t n,
                  const double *lo, const double *hi, double *box_lo, double *box_hi) {
-    const sp_rows unit = {bounds->unit, bounds->unit_width}, none = {NULL, 0};
-    const sp_start start = {t,
-                            layer,
-                            kind == SP_BOX_OUTPUT ? unit : none,
-                            kind == SP_BOX_GATES ? unit : none,
-                            kind == SP_BOX_CELL ? unit : none,
-                            none};
+    const size_t width = bounds->unit_width;
+    const sp_rows unit = {bounds->unit + 2 * first * width, width};
+    sp_start start = *at;
+    *(kind == SP_BOX_OUTPUT  ? &start.output
+      : kind == SP_BOX_GATES ? &start.gates
+                             : &start.cell) = unit;
     const double *lower = bounds->box_lower;
     sp_lower_rows(bounds, bounds->box_lower, NULL, &start, 2 * n, bounds->options.box_iterations,
                   false);

@@ -36,8 +36,8 @@ static void gradient_matches_finite_differences(void **state) {
         toy_init(&toy, 300 + i, &shape);
         assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
         assert_int_equal(sp_mixture_init(NULL, &mix, bounds, 2, 9 + i), SP_OK);
-        const sp_start start = {shape.frames - 1, toy.net.layers - 1, {weight, 3},
-                                {NULL, 0},        {NULL, 0},          {NULL, 0}};
+        const sp_start start = {
+            .t = shape.frames - 1, .layer = toy.net.layers - 1, .output = {weight, 3}};
         sp_walk walk = {bounds, bounds->work, &start, 2, true, &mix, 0, NULL};
         sp_reset_choices(bounds, bounds->work);
         const double base = row_bound(&walk, 1);

@@ -90,13 +90,13 @@ static void lstm_layer(sp_form *f, const sp_layer *layer, const sp_state *state,
     for (size_t j = 0; j < H; j++) {
         arb_add(hidden, f->x + j, &f->h[slot][j], PRECISION);
         arb_set(cell, &f->c[slot][j]);
-        product(f, hidden, &state->oc, j, f->gate + 3 * H + j, cell);
+        product(f, hidden, &state->menu[2], j, f->gate + 3 * H + j, cell);
         arb_zero(f->gate + 2 * H + j);
-        product(f, cell, &state->ig, j, f->gate + j, f->gate + 2 * H + j);
+        product(f, cell, &state->menu[0], j, f->gate + j, f->gate + 2 * H + j);
         arb_zero(f->gate + H + j);
         arb_zero(&f->c[slot][j]);
         if (t > 0) {
-            product(f, cell, &state->fc, j, f->gate + H + j, &f->c[slot][j]);
+            product(f, cell, &state->menu[1], j, f->gate + H + j, &f->c[slot][j]);
         }
     }
     for (size_t k = 0; k < 4 * H; k++) {
@@ -174,7 +174,7 @@ static void bound_in_arb(arb_t result, const sp_bounds *bounds, const double *ro
                 live = true;
                 lstm_layer(f, layer, state, --slot, t);
             } else if (live && layer->kind == SP_LAYER_RELU) {
-                line(f, layer->out, &state->lines, upper);
+                line(f, layer->out, &state->menu[0], upper);
             } else if (live) {
                 for (size_t k = 0; k < layer->out; k++) {
                     add_scaled(f->bias, f->x + k, layer->bias[k]);
@@ -206,8 +206,8 @@ static void error_term_covers_rounding(void **state) {
         arb_t exact, low;
         toy_init(&toy, sp_test_seed() + i, &shape);
         assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
-        const sp_start start = {shape.frames - 1, toy.net.layers - 1, {row, shape.classes},
-                                {NULL, 0},        {NULL, 0},          {NULL, 0}};
+        const sp_start start = {
+            .t = shape.frames - 1, .layer = toy.net.layers - 1, .output = {row, shape.classes}};
         sp_lower_rows(bounds, &lower, &error, &start, 1, 0, false);
         arb_init(exact);
         arb_init(low);

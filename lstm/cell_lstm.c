@@ -1,0 +1,247 @@
+// An LSTM layer at one step: boxes of the gates and of c_t, the planes of its three products
+// sigma(i) tanh(g), sigma(f) c_{t-1} and sigma(o) tanh(c_t), and rows and values through them.
+//
+// Rows inside the layer (sp_start): stage 0 on the pre-activations and, as `before`, on c_{t-1};
+// stage 1 on c_t, as `cell`, and the pre-activations of o.
+#include <math.h>
+#include <string.h>
+
+#include "lstm/layers.h"
+
+enum { IG, FC, OC }; /* the menus */
+
+static sp_shape shape(const sp_layer *layer) {
+    (void)layer;
+    return (sp_shape){.inputs = 4,
+                      .omegas = 4,
+                      .cell = true,
+                      .menu = {SP_MENU_PRODUCT, SP_MENU_PRODUCT, SP_MENU_PRODUCT}};
+}
+
+/* ---- boxes and planes ---- */
+
+static sp_box gate_box(const sp_state *state, size_t gate, size_t H, size_t j, sp_iv y) {
+    return (sp_box){{state->in_lo[gate * H + j], state->in_hi[gate * H + j]}, y};
+}
+
+/* The products that one set of tasks relaxes: sigma(i) tanh(g) and sigma(f) c_{t-1}, or sigma(o)
+ * tanh(c). */
+typedef struct sp_lstm_step {
+    const sp_bounds *bounds;
+    sp_state *state;
+    const sp_state *before; /* the layer at t-1; NULL at t = 0 */
+    size_t H;
+} sp_lstm_step;
+
+static sp_status relax(const sp_lstm_step *step, size_t k, size_t j, sp_product f, sp_box box) {
+    const sp_cut *cut = step->state->cut[k];
+    return sp_relax_product(step->bounds, &step->state->menu[k], j, f, box,
+                            cut != NULL ? cut + j : NULL);
+}
+
+static sp_status relax_cell(void *context, size_t j) {
+    const sp_lstm_step *step = context;
+    const sp_state *state = step->state;
+    const size_t H = step->H;
+    const sp_iv g = {state->in_lo[2 * H + j], state->in_hi[2 * H + j]};
+    SP_TRY(relax(step, IG, j, SP_PRODUCT_SIGMOID_TANH, gate_box(state, 0, H, j, g)));
+    if (step->before == NULL) {
+        return SP_OK;
+    }
+    const sp_iv c = {step->before->cell_lo[j], step->before->cell_hi[j]};
+    return relax(step, FC, j, SP_PRODUCT_SIGMOID_ID, gate_box(state, 1, H, j, c));
+}
+
+static sp_status relax_output(void *context, size_t j) {
+    const sp_lstm_step *step = context;
+    const sp_iv c = {step->state->cell_lo[j], step->state->cell_hi[j]};
+    return relax(step, OC, j, SP_PRODUCT_SIGMOID_TANH, gate_box(step->state, 3, step->H, j, c));
+}
+
+/* c_t = sigma(i) tanh(g) + sigma(f) c_{t-1} and h_t = sigma(o) tanh(c_t) by intervals. */
+static void cell_interval(sp_state *state, const sp_state *before, size_t H) {
+    for (size_t j = 0; j < H; j++) {
+        const sp_iv g = {state->in_lo[2 * H + j], state->in_hi[2 * H + j]};
+        sp_iv c = sp_product_range(SP_PRODUCT_SIGMOID_TANH, gate_box(state, 0, H, j, g));
+        if (before != NULL) {
+            const sp_iv previous = {before->cell_lo[j], before->cell_hi[j]};
+            const sp_box box = gate_box(state, 1, H, j, previous);
+            c = sp_iv_add(c, sp_product_range(SP_PRODUCT_SIGMOID_ID, box));
+        }
+        state->cell_lo[j] = c.lo;
+        state->cell_hi[j] = c.hi;
+    }
+}
+
+static void output_interval(sp_state *state, size_t H) {
+    for (size_t j = 0; j < H; j++) {
+        const sp_iv c = {state->cell_lo[j], state->cell_hi[j]};
+        const sp_iv h = sp_product_range(SP_PRODUCT_SIGMOID_TANH, gate_box(state, 3, H, j, c));
+        state->out_lo[j] = h.lo;
+        state->out_hi[j] = h.hi;
+    }
+}
+
+static void gate_intervals(const sp_bounds *bounds, const sp_lstm_step *step, size_t t,
+                           size_t layer) {
+    const sp_layer *at = &bounds->net->layer[layer];
+    const sp_state *before = step->before;
+    const double *x_lo, *x_hi;
+    sp_input_box(bounds, t, layer, &x_lo, &x_hi);
+    sp_affine_interval(
+        4 * step->H, at->in, at->weight, x_lo, x_hi, step->H, before != NULL ? at->recurrent : NULL,
+        before != NULL ? before->out_lo : NULL, before != NULL ? before->out_hi : NULL, at->bias,
+        step->state->in_lo, step->state->in_hi, step->state->omega);
+}
+
+/* The boxes of n variables and, if wanted, the cuts of products [first, end). */
+static void bound_boxes(sp_bounds *bounds, const sp_start *at, sp_box_kind kind, size_t n,
+                        double *lo, double *hi, size_t first, size_t end) {
+    if (sp_rule_is_linear(bounds->options.planes)) {
+        sp_box_rows(bounds, kind, at, 0, n, lo, hi, lo, hi);
+        if (bounds->options.octagons) {
+            sp_cut_rows(bounds, at, first, end);
+        }
+    } else if (bounds->options.planes == SP_PLANES_TANGENT) {
+        sp_collapse(n, lo, hi);
+    }
+}
+
+static sp_status bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer) {
+    const size_t H = bounds->net->layer[layer].out;
+    sp_state *state = sp_state_at(bounds, t, layer);
+    sp_lstm_step step = {bounds, state, t > 0 ? sp_state_at(bounds, t - 1, layer) : NULL, H};
+    const sp_start gates = {.t = t, .layer = layer}, cell = {.t = t, .layer = layer, .stage = 1};
+    gate_intervals(bounds, &step, t, layer);
+    bound_boxes(bounds, &gates, SP_BOX_GATES, 4 * H, state->in_lo, state->in_hi, IG,
+                t > 0 ? OC : FC);
+    SP_TRY(sp_relax_units(err, bounds, t, layer, relax_cell, &step));
+    cell_interval(state, step.before, H);
+    bound_boxes(bounds, &cell, SP_BOX_CELL, H, state->cell_lo, state->cell_hi, OC, OC + 1);
+    SP_TRY(sp_relax_units(err, bounds, t, layer, relax_output, &step));
+    output_interval(state, H);
+    if (bounds->options.planes == SP_PLANES_TANGENT) {
+        sp_collapse(H, state->out_lo, state->out_hi);
+    }
+    return SP_OK;
+}
+
+static sp_arguments arguments(const sp_bounds *bounds, size_t t, size_t layer, size_t k, size_t j) {
+    const size_t H = bounds->net->layer[layer].out;
+    const sp_state *state = sp_state_at(bounds, t, layer);
+    const size_t x = (k == OC ? 3 : k) * H + j, g = 2 * H + j;
+    sp_arguments at = {{state->in_lo[x], state->in_hi[x]}, {0.0, 0.0}, x, j, SP_ON_CELL};
+    if (k == IG) {
+        at.y = (sp_iv){state->in_lo[g], state->in_hi[g]};
+        at.y_column = g;
+        at.y_block = SP_ON_GATES;
+    } else {
+        const sp_state *cell = k == FC ? sp_state_at(bounds, t - 1, layer) : state;
+        at.y = (sp_iv){cell->cell_lo[j], cell->cell_hi[j]};
+        at.y_block = k == FC ? SP_ON_BEFORE : SP_ON_CELL;
+    }
+    return at;
+}
+
+/* ---- rows ---- */
+
+/* From coefficients on c_t to those on i, f, g (in ws->gates) and c_{t-1}. */
+static void cell_back(sp_walk *walk, size_t l, size_t t, sp_rows cell) {
+    sp_workspace *ws = walk->ws;
+    const size_t H = walk->bounds->net->layer[l].out;
+    sp_walk_product(walk, l, t, IG, cell, ws->gates, 4 * H, ws->gates + 2 * H, 4 * H, false);
+    if (t > 0) {
+        sp_walk_product(walk, l, t, FC, cell, ws->gates + H, 4 * H, ws->pending_c[l], H, false);
+    } else {
+        sp_walk_set(walk, ws->gates + H, H, 4 * H, sp_no_rows);
+    }
+}
+
+/* From coefficients on the pre-activations to those on the layer's input and, for t > 0, on
+ * h_{t-1}; both stay in ws->pending[l] until step t-1. */
+static sp_rows gates_back(sp_walk *walk, size_t l, size_t t, sp_rows gates) {
+    sp_workspace *ws = walk->ws;
+    const sp_layer *layer = &walk->bounds->net->layer[l];
+    const size_t K = 4 * layer->out, width = layer->in + layer->out;
+    sp_gpu_affine_bias(walk->rows, K, gates.w, gates.ld, layer->bias,
+                       sp_state_at(walk->bounds, t, l)->omega, ws->bias, ws->mass);
+    sp_walk_multiply(walk, t > 0 ? width : layer->in, K, gates, walk->bounds->weights[l], width,
+                     0.0, ws->pending[l], width);
+    return (sp_rows){ws->pending[l], width};
+}
+
+static sp_rows start(sp_walk *walk, size_t l, size_t t) {
+    const sp_start *at = walk->start;
+    sp_workspace *ws = walk->ws;
+    const size_t H = walk->bounds->net->layer[l].out;
+    if (at->stage == 0) {
+        sp_walk_set(walk, ws->pending_c[l], H, H, at->before);
+        return gates_back(walk, l, t, at->gates);
+    }
+    const sp_rows gate_o = {at->gates.w != NULL ? at->gates.w + 3 * H : NULL, at->gates.ld};
+    sp_walk_set(walk, ws->gates + 3 * H, H, 4 * H, gate_o);
+    cell_back(walk, l, t, at->cell);
+    return gates_back(walk, l, t, (sp_rows){ws->gates, 4 * H});
+}
+
+static sp_rows back(sp_walk *walk, size_t l, size_t t, sp_rows above) {
+    sp_workspace *ws = walk->ws;
+    const size_t H = walk->bounds->net->layer[l].out;
+    const bool later = t != walk->start->t;
+    const sp_rows hidden = sp_walk_hidden(walk, l, t, above);
+    if (later) {
+        memcpy(ws->c, ws->pending_c[l], walk->rows * H * sizeof(double));
+    }
+    sp_walk_product(walk, l, t, OC, hidden, ws->gates + 3 * H, 4 * H, ws->c, H, later);
+    cell_back(walk, l, t, (sp_rows){ws->c, H});
+    return gates_back(walk, l, t, (sp_rows){ws->gates, 4 * H});
+}
+
+/* ---- values ---- */
+
+static sp_argument_value gate_value(const sp_walk *walk, const sp_state *state, size_t H,
+                                    size_t gate) {
+    return (sp_argument_value){{walk->ws->gates + gate * H, 4 * H},
+                               {state->in_lo + gate * H, state->in_hi + gate * H}};
+}
+
+/* x_t and h_{t-1} stand in pending[l], c_{t-1} in pending_c[l]; leaves h_t and c_t there. */
+static sp_rows value(sp_walk *walk, size_t l, size_t t, sp_rows in, size_t iteration) {
+    const sp_layer *layer = &walk->bounds->net->layer[l];
+    const sp_state *state = sp_state_at(walk->bounds, t, l);
+    sp_workspace *ws = walk->ws;
+    const size_t H = layer->out, width = layer->in + H;
+    const bool inside =
+        t == walk->start->t && l == walk->start->layer && walk->start->output.w == NULL;
+    double *joined = ws->pending[l], *c = ws->pending_c[l], *new_c = ws->c;
+    const sp_argument_value cell = {{c, H}, {state->cell_lo, state->cell_hi}};
+    sp_walk_set(walk, joined, layer->in, width, in);
+    if (inside && walk->start->stage == 0) {
+        return cell.value; // rows on the pre-activations have passed no product here
+    }
+    sp_walk_affine_value(walk, 4 * H, t > 0 ? width : layer->in, (sp_rows){joined, width},
+                         walk->bounds->weights[l], width, layer->bias, ws->gates);
+    sp_walk_product_value(walk, l, t, IG, gate_value(walk, state, H, 0),
+                          gate_value(walk, state, H, 2), false, new_c, iteration);
+    if (t > 0) {
+        const sp_state *before = sp_state_at(walk->bounds, t - 1, l);
+        const sp_argument_value old = {{c, H}, {before->cell_lo, before->cell_hi}};
+        sp_walk_product_value(walk, l, t, FC, gate_value(walk, state, H, 1), old, true, new_c,
+                              iteration);
+    }
+    memcpy(c, new_c, walk->rows * H * sizeof(double));
+    if (inside) {
+        return cell.value;
+    }
+    double *h = sp_walk_cross(walk);
+    sp_walk_product_value(walk, l, t, OC, gate_value(walk, state, H, 3), cell, false, h, iteration);
+    sp_walk_set(walk, joined + layer->in, H, width, (sp_rows){h, H});
+    return (sp_rows){h, H};
+}
+
+const sp_layer_ops sp_lstm_ops = {.shape = shape,
+                                  .bound = bound,
+                                  .back = back,
+                                  .value = value,
+                                  .start = start,
+                                  .arguments = arguments};

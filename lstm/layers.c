@@ -1,0 +1,44 @@
+// The kinds of layers, by their files.
+#include "lstm/layers.h"
+
+const sp_layer_ops *sp_layer_ops_of(const sp_layer *layer) {
+    switch (layer->kind) {
+    case SP_LAYER_AFFINE:
+        return &sp_affine_ops;
+    case SP_LAYER_RELU:
+        return &sp_relu_ops;
+    case SP_LAYER_LSTM:
+        return &sp_lstm_ops;
+    case SP_LAYER_GRU:
+    case SP_LAYER_RNN:
+        break;
+    }
+    return NULL;
+}
+
+size_t sp_highest_recurrent(const sp_net *net, size_t end) {
+    while (end-- > 0) {
+        if (sp_layer_is_recurrent(&net->layer[end])) {
+            return end;
+        }
+    }
+    return SP_NO_LAYER;
+}
+
+void sp_input_box(const sp_bounds *bounds, size_t t, size_t layer, const double **lo,
+                  const double **hi) {
+    if (layer == 0) {
+        *lo = bounds->front->lo + t * bounds->front->bands;
+        *hi = bounds->front->hi + t * bounds->front->bands;
+    } else {
+        const sp_state *below = sp_state_at(bounds, t, layer - 1);
+        *lo = below->out_lo;
+        *hi = below->out_hi;
+    }
+}
+
+void sp_collapse(size_t n, double *lo, double *hi) {
+    for (size_t j = 0; j < n; j++) {
+        lo[j] = hi[j] = 0.5 * (lo[j] + hi[j]);
+    }
+}

@@ -1,0 +1,67 @@
+/* Private to lstm/: the interface of a kind of layer, one file each, and what their walks share. */
+#ifndef SP_LSTM_LAYERS_H
+#define SP_LSTM_LAYERS_H
+
+#include "lstm/impl.h"
+
+/** sp_layer_ops - what a kind of layer does at one step. */
+typedef struct sp_layer_ops {
+    sp_shape (*shape)(const sp_layer *layer);
+    /* Fills the state of the layer at step t: boxes of its variables by intervals and
+     * back-substitution, its relaxations, the box of its output. */
+    sp_status (*bound)(sp_error *err, sp_bounds *bounds, size_t t, size_t layer);
+    /* From coefficients on the output to those on the layer below. Recurrent layers keep those on
+     * the step before in ws->pending; `above.w` is NULL when no layer above reads step t. */
+    sp_rows (*back)(sp_walk *walk, size_t l, size_t t, sp_rows above);
+    /* The values of the output along the relaxations that the rows chose, from those of the layer
+     * below; the products and lines that were passed are chosen anew. */
+    sp_rows (*value)(sp_walk *walk, size_t l, size_t t, sp_rows in, size_t iteration);
+    /* Recurrent layers only: `back` for rows that start on variables inside the layer, and the
+     * arguments of product k of unit j. */
+    sp_rows (*start)(sp_walk *walk, size_t l, size_t t);
+    sp_arguments (*arguments)(const sp_bounds *bounds, size_t t, size_t layer, size_t k, size_t j);
+} sp_layer_ops;
+
+extern const sp_layer_ops sp_affine_ops, sp_relu_ops, sp_lstm_ops;
+const sp_layer_ops *sp_layer_ops_of(const sp_layer *layer);
+
+/* ---- walking back ---- */
+
+static const sp_rows sp_no_rows = {NULL, 0};
+
+/** sp_walk_cross - the buffer [rows, n] that layers without state write next. */
+double *sp_walk_cross(sp_walk *walk);
+/** sp_walk_multiply - c [rows, n] = a [rows, k] b [k, n] + beta c. */
+void sp_walk_multiply(sp_walk *walk, size_t n, size_t k, sp_rows a, const double *b, size_t ldb,
+                      double beta, double *c, size_t ldc);
+/** sp_walk_product - from coefficients on product k of layer l at step t to those on its
+ *  arguments. */
+void sp_walk_product(sp_walk *walk, size_t l, size_t t, size_t k, sp_rows in, double *x, size_t ldx,
+                     double *y, size_t ldy, bool add);
+/** sp_walk_lines - the same for a curve of one variable; x may be in.w. */
+void sp_walk_lines(sp_walk *walk, size_t l, size_t t, size_t k, sp_rows in, double *x, size_t ldx);
+/** sp_walk_set - a [rows, columns] = from, or 0. */
+void sp_walk_set(sp_walk *walk, double *a, size_t columns, size_t ld, sp_rows from);
+/** sp_walk_hidden - coefficients on h_t of layer l: those from the layer above and those kept from
+ *  step t+1. */
+sp_rows sp_walk_hidden(sp_walk *walk, size_t l, size_t t, sp_rows above);
+
+/* ---- walking forward ---- */
+
+/** sp_walk_affine_value - out [rows, n] = in [rows, k] weights^T + bias. */
+void sp_walk_affine_value(sp_walk *walk, size_t n, size_t k, sp_rows in, const double *weight,
+                          size_t ldw, const double *bias, double *out);
+/** sp_argument_value - values of the arguments of n products, and their boxes. */
+typedef struct sp_argument_value {
+    sp_rows value;
+    sp_gpu_range box;
+} sp_argument_value;
+/** sp_walk_product_value - values of product k into out (added to it for `add`), then its new
+ *  choice. out may be y. */
+void sp_walk_product_value(sp_walk *walk, size_t l, size_t t, size_t k, sp_argument_value x,
+                           sp_argument_value y, bool add, double *out, size_t iteration);
+/** sp_walk_lines_value - the same for a curve; out may be x, ldo apart. */
+void sp_walk_lines_value(sp_walk *walk, size_t l, size_t t, size_t k, sp_argument_value x,
+                         double *out, size_t ldo, size_t iteration);
+
+#endif
