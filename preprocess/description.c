@@ -24,10 +24,16 @@ static const choice PADS[] = {
     {"append one step of zeros unless the length is a multiple of the step", 1},
     {"none", 0},
     {NULL, 0}};
+static const choice DCTS[] = {{"II", 0}, {NULL, 0}};
+static const choice NORMS[] = {{"orthonormal", 0}, {NULL, 0}};
+static const choice C0S[] = {{"log energy", 1}, {"dct", 0}, {NULL, 0}};
+static const choice FRAMES[] = {{"all complete", 0}, {"all complete but the last", 1}, {NULL, 0}};
 static const choice FORMULAS[] = {
     {"2595*log10(1+f/700)", SP_MEL_2595_LOG10}, {"1127*ln(1+f/700)", SP_MEL_1127_LN}, {NULL, 0}};
 static const choice ROUNDINGS[] = {{"floor((N+1)*hz/rate)", SP_MEL_FLOOR_N_PLUS_1},
                                    {"floor(N*hz/rate)", SP_MEL_FLOOR_N},
+                                   {"floor((N/2+1)*hz/rate)", SP_MEL_FLOOR_HALF_N_PLUS_1},
+                                   {"floor((N/2+2)*hz/rate)", SP_MEL_FLOOR_HALF_N_PLUS_2},
                                    {NULL, 0}};
 
 // A required member that must be one of the texts in `choices`; the error lists them.
@@ -129,32 +135,80 @@ static sp_status read_mel(sp_error *err, sp_description *d, const sp_json *root)
         return sp_fail(err, SP_E_FORMAT, "low_hz: %g is not below high_hz, %g", d->low_hz,
                        d->high_hz);
     }
-    if (!(d->high_hz <= 0.5 * d->sample_rate)) {
-        return sp_fail(err, SP_E_FORMAT, "high_hz: %g is above half the sample rate, %g",
-                       d->high_hz, 0.5 * d->sample_rate);
-    }
     d->formula = (sp_mel_formula)formula;
     d->rounding = (sp_mel_rounding)rounding;
+    // sonopy's corners run to the sample rate itself, in units of half of it
+    const bool whole = d->rounding == SP_MEL_FLOOR_HALF_N_PLUS_1;
+    const double most = whole ? (double)d->sample_rate : 0.5 * d->sample_rate;
+    if (!(d->high_hz <= most)) {
+        return sp_fail(err, SP_E_FORMAT, "high_hz: %g is above %s, %g", d->high_hz,
+                       whole ? "the sample rate" : "half the sample rate", most);
+    }
     return SP_OK;
 }
 
 static sp_status read_floor(sp_error *err, sp_description *d, const sp_json *root) {
-    static const char *const keys[] = {"add", NULL};
+    static const char *const keys[] = {"add", "at_least", "for_zero", NULL};
     const sp_json *node = NULL;
     SP_TRY(read_object(err, &node, root, "floor", keys, true));
-    return read_number(err, &d->floor, node, "add", 1e-100, 1e100);
+    size_t found = 0, rule = 0;
+    for (size_t i = 0; keys[i] != NULL; i++) {
+        if (sp_json_get(node, keys[i]) != NULL) {
+            found++;
+            rule = i;
+        }
+    }
+    if (found != 1) {
+        return sp_fail(err, SP_E_FORMAT, "one of \"add\", \"at_least\", \"for_zero\" is needed");
+    }
+    static const sp_floor_rule rules[] = {SP_FLOOR_ADD, SP_FLOOR_AT_LEAST, SP_FLOOR_FOR_ZERO};
+    d->floor_rule = rules[rule];
+    return read_number(err, &d->floor, node, keys[rule], 1e-100, 1e100);
+}
+
+static sp_status read_dct(sp_error *err, sp_description *d, const sp_json *root) {
+    static const char *const keys[] = {"type", "norm", "coefficients", NULL};
+    const sp_json *node = NULL;
+    int type = 0, norm = 0, c0 = 0;
+    SP_TRY(read_object(err, &node, root, "dct", keys, false));
+    if (node == NULL) {
+        return sp_json_get(root, "c0") == NULL
+                   ? SP_OK
+                   : sp_fail(err, SP_E_FORMAT, "c0 needs a dct that it can stand in");
+    }
+    SP_TRY(read_choice(err, &type, node, "type", DCTS));
+    SP_TRY(read_choice(err, &norm, node, "norm", NORMS));
+    SP_TRY(read_count(err, &d->coefficients, node, "coefficients", 1, d->bands));
+    if (sp_json_get(root, "c0") != NULL) {
+        SP_TRY(read_choice(err, &c0, root, "c0", C0S));
+    }
+    d->log_energy = c0 == 1;
+    return SP_OK;
+}
+
+static sp_status read_name(sp_error *err, sp_description *d, const sp_json *root) {
+    const char *name = NULL;
+    if (sp_json_get(root, "name") != NULL) {
+        SP_TRY(sp_json_text(err, &name, root, "name"));
+        if (strlen(name) >= sizeof d->name) {
+            return sp_fail(err, SP_E_FORMAT, "name: at most %zu bytes", sizeof d->name - 1);
+        }
+        strcpy(d->name, name);
+    }
+    return sp_json_get(root, "note") != NULL ? sp_json_text(err, &name, root, "note") : SP_OK;
 }
 
 static sp_status read_members(sp_error *err, sp_description *d, const sp_json *root) {
-    static const char *const keys[] = {"sample_rate", "scale",  "pad", "frame",      "step",
-                                       "preemphasis", "window", "fft", "power_norm", "mel",
-                                       "floor",       "log",    NULL};
+    static const char *const keys[] = {
+        "name",   "note", "sample_rate", "scale", "pad",   "frame", "step", "frames", "preemphasis",
+        "window", "fft",  "power_norm",  "mel",   "floor", "log",   "dct",  "c0",     NULL};
     if (!sp_json_is_object(root)) {
         return sp_fail(err, SP_E_FORMAT, "a front-end description is one JSON object");
     }
     size_t rate = 0;
-    int scale = 0, window = 0, norm = 0, logarithm = 0;
+    int scale = 0, window = 0, norm = 0, logarithm = 0, frames = 0;
     SP_TRY(sp_json_only(err, root, keys));
+    SP_TRY(read_name(err, d, root));
     SP_TRY(read_count(err, &rate, root, "sample_rate", 1, 1000000));
     SP_TRY(read_choice(err, &scale, root, "scale", SCALES));
     SP_TRY(read_count(err, &d->frame, root, "frame", 1, SP_FRONT_MAX_FRAME));
@@ -163,6 +217,10 @@ static sp_status read_members(sp_error *err, sp_description *d, const sp_json *r
     SP_TRY(read_choice(err, &window, root, "window", WINDOWS));
     SP_TRY(read_choice(err, &norm, root, "power_norm", POWER_NORMS));
     SP_TRY(read_choice(err, &logarithm, root, "log", LOGS));
+    if (sp_json_get(root, "frames") != NULL) {
+        SP_TRY(read_choice(err, &frames, root, "frames", FRAMES));
+    }
+    d->drop_last = frames == 1;
     d->sample_rate = (int)rate;
     d->full_scale = scale;
     d->window = (sp_window)window;
@@ -178,6 +236,9 @@ static sp_status read_members(sp_error *err, sp_description *d, const sp_json *r
     }
     if (read_floor(err, d, root) != SP_OK) {
         return sp_error_in(err, "floor");
+    }
+    if (read_dct(err, d, root) != SP_OK) {
+        return sp_error_in(err, "dct");
     }
     return SP_OK;
 }

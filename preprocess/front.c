@@ -14,14 +14,15 @@ static sp_status take_constants(sp_error *err, sp_front *front) {
     const sp_description *d = &front->description;
     const size_t rows = 2 * bins_of(d);
     // at most 2^33 + 2^26: no overflow on 64 bits
-    const unsigned long long entries =
-        (unsigned long long)rows * (d->frame + d->bands + 1) + d->frame + d->bands;
+    const size_t used = front->layout.used, bands = front->layout.bands;
+    const unsigned long long entries = (unsigned long long)rows * (used + bands + 1) + d->frame +
+                                       2 * bands + d->coefficients * (bands + 1);
     if (entries > SP_FRONT_MAX_ENTRIES) {
         return sp_fail(
             err, SP_E_UNSUPPORTED,
             "frame %zu with fft %zu needs matrices of %llu MiB, the limit is %llu; use a "
             "shorter frame or fft",
-            d->frame, d->fft, entries >> 17, (unsigned long long)SP_FRONT_MAX_ENTRIES >> 17);
+            used, d->fft, entries >> 17, (unsigned long long)SP_FRONT_MAX_ENTRIES >> 17);
     }
     double *at = front->constants = calloc((size_t)entries, sizeof *at);
     if (at == NULL) {
@@ -29,9 +30,11 @@ static sp_status take_constants(sp_error *err, sp_front *front) {
     }
     front->window = at;
     front->spectrum = front->window + d->frame;
-    front->zero = front->spectrum + rows * d->frame;
-    front->mel = front->zero + rows;
-    front->floor = front->mel + d->bands * rows;
+    front->zero = front->spectrum + rows * used;
+    front->mel = front->zero + (rows > d->coefficients ? rows : d->coefficients);
+    front->added = front->mel + bands * rows;
+    front->floor = front->added + bands;
+    front->dct = d->coefficients > 0 ? front->floor + bands : NULL;
     return SP_OK;
 }
 
@@ -44,29 +47,54 @@ static sp_status fill_mel(sp_error *err, sp_front *front) {
         memmove(row, front->mel + m * bins, bins * sizeof *row);
         memcpy(row + bins, row, bins * sizeof *row);
     }
-    for (size_t m = 0; m < bands; m++) {
-        front->floor[m] = front->description.floor;
+    for (size_t k = 0; front->description.log_energy && k < 2 * bins; k++) {
+        front->mel[bands * 2 * bins + k] = 1.0;
+    }
+    const bool add = front->description.floor_rule == SP_FLOOR_ADD;
+    for (size_t m = 0; m < front->layout.bands; m++) {
+        (add ? front->added : front->floor)[m] = front->description.floor;
     }
     return SP_OK;
 }
 
 static void list_stages(sp_front *front) {
-    const size_t rows = 2 * front->layout.bins, bands = front->layout.bands;
-    front->stage[0] = (sp_stage){SP_STAGE_AFFINE, "spectrum", front->layout.frame, rows,
-                                 front->spectrum, front->zero};
-    front->stage[1] = (sp_stage){SP_STAGE_SQUARE, "power", rows, rows, NULL, NULL};
-    front->stage[2] = (sp_stage){SP_STAGE_AFFINE, "mel", rows, bands, front->mel, front->floor};
-    front->stage[3] = (sp_stage){SP_STAGE_LOG, "log", bands, bands, NULL, NULL};
+    const sp_front_layout *l = &front->layout;
+    const sp_floor_rule rule = front->description.floor_rule;
+    const size_t rows = 2 * l->bins, bands = l->bands;
+    sp_stage *s = front->stage;
+    *s++ = (sp_stage){SP_STAGE_AFFINE, "spectrum", l->used, rows, front->spectrum, front->zero};
+    *s++ = (sp_stage){SP_STAGE_SQUARE, "power", rows, rows, NULL, NULL};
+    *s++ = (sp_stage){SP_STAGE_AFFINE, "mel", rows, bands, front->mel, front->added};
+    if (rule != SP_FLOOR_ADD) {
+        const sp_stage_kind kind =
+            rule == SP_FLOOR_AT_LEAST ? SP_STAGE_AT_LEAST : SP_STAGE_FOR_ZERO;
+        *s++ = (sp_stage){kind, "floor", bands, bands, NULL, front->floor};
+    }
+    *s++ = (sp_stage){SP_STAGE_LOG, "log", bands, bands, NULL, NULL};
+    if (front->dct != NULL) {
+        *s++ = (sp_stage){SP_STAGE_AFFINE, "dct", bands, l->features, front->dct, front->zero};
+    }
+    front->stages = (size_t)(s - front->stage);
 }
 
 static sp_status build(sp_error *err, sp_front *front) {
     const sp_description *d = &front->description;
-    front->layout = (sp_front_layout){d->sample_rate, d->full_scale, d->frame, d->step,
-                                      bins_of(d),     d->bands,      d->bands};
+    const size_t bands = sp_description_energies(d);
+    front->layout = (sp_front_layout){.sample_rate = d->sample_rate,
+                                      .full_scale = d->full_scale,
+                                      .frame = d->frame,
+                                      .step = d->step,
+                                      .used = d->frame < d->fft ? d->frame : d->fft,
+                                      .bins = bins_of(d),
+                                      .bands = bands,
+                                      .features = d->coefficients > 0 ? d->coefficients : bands};
     SP_TRY(take_constants(err, front));
     sp_window_fill(front->window, d->frame, d->window);
     SP_TRY(fill_mel(err, front));
     SP_TRY(sp_spectrum_matrix(err, front->spectrum, d, front->window));
+    if (front->dct != NULL) {
+        sp_dct_fill(front->dct, d);
+    }
     SP_TRY(sp_fft_create(err, &front->fft, d->fft));
     list_stages(front);
     return SP_OK;
@@ -114,7 +142,7 @@ const sp_front_layout *sp_front_layout_of(const sp_front *front) {
 }
 
 const sp_stage *sp_front_stages(const sp_front *front, size_t *count) {
-    *count = SP_FRONT_STAGES;
+    *count = front->stages;
     return front->stage;
 }
 
@@ -125,5 +153,15 @@ size_t sp_front_padded(const sp_front *front, size_t n) {
 
 size_t sp_front_frames(const sp_front *front, size_t n) {
     const size_t padded = sp_front_padded(front, n), frame = front->layout.frame;
-    return padded < frame ? 0 : (padded - frame) / front->layout.step + 1;
+    const size_t left_out = front->description.drop_last ? 1 : 0;
+    return padded < frame ? 0 : (padded - frame) / front->layout.step + 1 - left_out;
+}
+
+size_t sp_front_samples(const sp_front *front, size_t frames) {
+    const size_t complete = frames + (front->description.drop_last ? 1 : 0);
+    return frames == 0 ? 0 : (complete - 1) * front->layout.step + front->layout.frame;
+}
+
+const char *sp_front_name(const sp_front *front) {
+    return front->description.name;
 }

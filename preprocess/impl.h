@@ -21,10 +21,20 @@ typedef enum {
 } sp_window;
 
 typedef enum { SP_MEL_2595_LOG10, SP_MEL_1127_LN } sp_mel_formula;
-typedef enum { SP_MEL_FLOOR_N_PLUS_1, SP_MEL_FLOOR_N } sp_mel_rounding;
+/* corner frequency to bin: floor of (N + 1), N, (N/2 + 1) or (N/2 + 2) times hz / rate */
+typedef enum {
+    SP_MEL_FLOOR_N_PLUS_1,
+    SP_MEL_FLOOR_N,
+    SP_MEL_FLOOR_HALF_N_PLUS_1, /* sonopy: its sample rate stands where others have half of it */
+    SP_MEL_FLOOR_HALF_N_PLUS_2  /* speechpy */
+} sp_mel_rounding;
+
+/* what keeps the logarithm finite: added to each energy; its least value; put for an exact zero */
+typedef enum { SP_FLOOR_ADD, SP_FLOOR_AT_LEAST, SP_FLOOR_FOR_ZERO } sp_floor_rule;
 
 /** sp_description - what a description file says, checked. */
 typedef struct sp_description {
+    char name[64];     /* what it calls itself, or "" */
     int sample_rate;   /* Hz */
     double full_scale; /* 32768 or 1 */
     bool pad_step;     /* append one step of zeros unless the length is a multiple of the step */
@@ -36,7 +46,11 @@ typedef struct sp_description {
     double low_hz, high_hz;
     sp_mel_formula formula;
     sp_mel_rounding rounding;
-    double floor; /* added to each mel energy */
+    sp_floor_rule floor_rule;
+    double floor;
+    bool log_energy;     /* the energy of the whole spectrum is one more band, and feature 0 */
+    size_t coefficients; /* of the DCT-II of the logarithms; 0: they are the features themselves */
+    bool drop_last;      /* the last complete frame is left out */
 } sp_description;
 
 /** sp_description_parse - reads and checks a description; errors name the member. */
@@ -51,7 +65,8 @@ void sp_window_fill(double *w, size_t n, sp_window window);
 SP_NODISCARD sp_status sp_mel_bank(sp_error *err, double *mel, const sp_description *description);
 
 /** sp_spectrum_matrix - pre-emphasis, window and real DFT in one matrix, each entry rounded once
- *  from long double. O matrix [2 bins, frame], re rows then im rows. I window [frame]. */
+ *  from long double. O matrix [2 bins, min(frame, fft)], re rows then im rows. I window [frame].
+ */
 SP_NODISCARD sp_status sp_spectrum_matrix(sp_error *err, double *matrix,
                                           const sp_description *description, const double *window);
 
@@ -65,18 +80,30 @@ void sp_fft_buffers_free(double *in, double *out);
 /** sp_fft_execute - out = DFT(in). Thread-safe for buffers of sp_fft_buffers. */
 void sp_fft_execute(const sp_fft *fft, double *in, double *out);
 
-#define SP_FRONT_STAGES 4
+/** sp_dct_fill - orthonormal DCT-II of the mel bands, and feature 0 = the band behind them if
+ *  log_energy.   O dct [coefficients, energies] */
+void sp_dct_fill(double *dct, const sp_description *description);
+
+/** sp_description_energies - M: mel bands, and the total energy if asked for. */
+static inline size_t sp_description_energies(const sp_description *d) {
+    return d->bands + (d->log_energy ? 1 : 0);
+}
+
+#define SP_FRONT_STAGES 6
 
 struct sp_front {
     sp_description description;
     sp_front_layout layout;
     sp_stage stage[SP_FRONT_STAGES];
+    size_t stages;
     double *constants; /* owned: everything below */
     double *window;    /* [frame] */
-    double *spectrum;  /* [2 bins, frame] */
-    double *zero;      /* [2 bins] */
+    double *spectrum;  /* [2 bins, used] */
+    double *zero;      /* [2 bins or features] */
     double *mel;       /* [bands, 2 bins]: the same weights on re^2 and on im^2 */
-    double *floor;     /* [bands] */
+    double *added;     /* [bands] added to the energies */
+    double *floor;     /* [bands] their least values, or those for zero */
+    double *dct;       /* [features, bands] */
     sp_fft *fft;       /* owned */
 };
 

@@ -17,6 +17,21 @@ static long double hz_of(long double mel, sp_mel_formula formula) {
     return 700.0L * (x - 1.0L);
 }
 
+static long double bins_a_rate(const sp_description *d) {
+    const long double half = (long double)(d->fft / 2);
+    switch (d->rounding) {
+    case SP_MEL_FLOOR_N_PLUS_1:
+        return (long double)d->fft + 1.0L;
+    case SP_MEL_FLOOR_N:
+        return (long double)d->fft;
+    case SP_MEL_FLOOR_HALF_N_PLUS_1:
+        return half + 1.0L;
+    case SP_MEL_FLOOR_HALF_N_PLUS_2:
+        return half + 2.0L;
+    }
+    return 0.0L;
+}
+
 // The bin of corner j of bands + 2. The first and the last are the given frequencies themselves.
 static size_t corner_bin(const sp_description *d, size_t j) {
     const long double low = mel_of(d->low_hz, d->formula), high = mel_of(d->high_hz, d->formula);
@@ -24,9 +39,7 @@ static size_t corner_bin(const sp_description *d, size_t j) {
     const long double hz = j == 0              ? (long double)d->low_hz
                            : j == d->bands + 1 ? (long double)d->high_hz
                                                : hz_of(mel, d->formula);
-    const long double n =
-        (long double)d->fft + (d->rounding == SP_MEL_FLOOR_N_PLUS_1 ? 1.0L : 0.0L);
-    const long double bin = floorl(n * hz / (long double)d->sample_rate);
+    const long double bin = floorl(bins_a_rate(d) * hz / (long double)d->sample_rate);
     return bin > 0.0L ? (size_t)bin : 0;
 }
 
@@ -48,8 +61,13 @@ sp_status sp_mel_bank(sp_error *err, double *mel, const sp_description *descript
     for (size_t m = 0; m < description->bands; m++) {
         const size_t left = corner_bin(description, m), centre = corner_bin(description, m + 1);
         const size_t right = corner_bin(description, m + 2);
-        // high_hz <= rate/2 gives right <= (fft+1)/2 <= bins
-        if (right > bins || !fill_filter(mel + m * bins, left, centre, right)) {
+        if (right > bins) {
+            return sp_fail(err, SP_E_FORMAT,
+                           "mel: filter %zu of %zu reaches bin %zu, the fft has %zu; use a lower "
+                           "high_hz",
+                           m, description->bands, right, bins);
+        }
+        if (!fill_filter(mel + m * bins, left, centre, right)) {
             return sp_fail(
                 err, SP_E_FORMAT,
                 "mel: filter %zu of %zu holds no FFT bin; use fewer bands or a longer fft", m,

@@ -12,19 +12,21 @@ extern "C" {
 #endif
 
 typedef enum {
-    SP_STAGE_AFFINE, /* y = matrix x + bias */
-    SP_STAGE_SQUARE, /* y_i = x_i^2 */
-    SP_STAGE_LOG     /* y_i = ln x_i */
+    SP_STAGE_AFFINE,   /* y = matrix x + bias */
+    SP_STAGE_SQUARE,   /* y_i = x_i^2 */
+    SP_STAGE_AT_LEAST, /* y_i = max(x_i, bias_i) */
+    SP_STAGE_FOR_ZERO, /* y_i = bias_i where x_i = 0, else x_i */
+    SP_STAGE_LOG       /* y_i = ln x_i */
 } sp_stage_kind;
 
 /** sp_stage - one map of the list, applied to every frame. The doubles in it ARE the front end
  *  that a verdict speaks of, in real arithmetic (shared/math/rounding.md). */
 typedef struct sp_stage {
     sp_stage_kind kind;
-    const char *name; /* "spectrum", "power", "mel", "log": for messages and tests */
+    const char *name; /* "spectrum", "power", "mel", "floor", "log", "dct": for messages, tests */
     size_t in, out;
     const double *matrix; /* [out, in] row-major, SP_STAGE_AFFINE only; owned by the front end */
-    const double *bias;   /* [out], SP_STAGE_AFFINE only */
+    const double *bias;   /* [out], of the affine and the floor stages */
 } sp_stage;
 
 typedef struct sp_front sp_front;
@@ -41,16 +43,25 @@ typedef struct sp_front_layout {
     int sample_rate;    /* Hz */
     double full_scale;  /* of the samples: 32768 ("int16") or 1 ("unit") */
     size_t frame, step; /* samples */
+    size_t used;        /* samples at the start of a frame that reach it: the FFT cuts the rest */
     size_t bins;        /* K FFT bins used */
-    size_t bands;       /* M mel bands */
+    size_t bands;       /* M energies: mel bands, and that of the whole spectrum if asked for */
     size_t features;    /* width of a feature row */
 } sp_front_layout;
 const sp_front_layout *sp_front_layout_of(const sp_front *front);
 
-/** sp_front_stages - the list, in order; the first stage reads one frame of samples.
- *  FSDD: spectrum (pre-emphasis, window and real DFT composed: re rows then im rows, [2K, frame]),
- *  power (square), mel ([M, 2K], bias = floor), log. */
+/** sp_front_stages - the list, in order; the first stage reads the first layout.used samples of a
+ *  frame.
+ *  FSDD: spectrum (pre-emphasis, window and real DFT composed: re rows then im rows, [2K, used]),
+ *  power (square), mel ([M, 2K], bias = what is added), log. mycroft-precise: spectrum, power, mel
+ *  (with a row of ones for the total energy), floor, log, dct ([features, M]). */
 const sp_stage *sp_front_stages(const sp_front *front, size_t *count);
+
+/** sp_front_name - what the description calls itself ("name"), or "". */
+const char *sp_front_name(const sp_front *front);
+
+/** sp_front_samples - how many samples make `frames` frames, without any padding. */
+size_t sp_front_samples(const sp_front *front, size_t frames);
 
 /** sp_front_padded / sp_front_frames - length of the clip with its zero padding, and the number of
  *  frames T; T = 0 when the clip is too short for one frame. The one rule for all rooms. */

@@ -1,4 +1,5 @@
-/* The concrete path: frames, pre-emphasis, window, FFT, mel energies, logarithm. */
+/* The concrete path: frames, pre-emphasis, window, FFT, mel energies, logarithm, cosine transform.
+ */
 #include <math.h>
 #include <stdlib.h>
 
@@ -8,7 +9,7 @@
 static void load_frame(double *in, const sp_front *front, const double *samples, size_t n,
                        size_t first) {
     const sp_description *d = &front->description;
-    const size_t used = d->frame < d->fft ? d->frame : d->fft;
+    const size_t used = front->layout.used;
     double before = 0.0;
     for (size_t j = 0; j < used; j++) {
         const double x = first + j < n ? samples[first + j] : 0.0;
@@ -28,7 +29,19 @@ static void take_power(double *out, const sp_front *front) {
     }
 }
 
-static bool take_features(double *features, const sp_front *front, const double *power) {
+static double floored(double energy, const sp_front *front, size_t m) {
+    switch (front->description.floor_rule) {
+    case SP_FLOOR_ADD:
+        return energy + front->added[m];
+    case SP_FLOOR_AT_LEAST: // NaN stays
+        return energy < front->floor[m] ? front->floor[m] : energy;
+    case SP_FLOOR_FOR_ZERO:
+        return energy == 0.0 ? front->floor[m] : energy;
+    }
+    return NAN;
+}
+
+static bool take_logs(double *logs, const sp_front *front, const double *power) {
     const size_t bins = front->layout.bins;
     bool finite = true;
     for (size_t m = 0; m < front->layout.bands; m++) {
@@ -37,9 +50,33 @@ static bool take_features(double *features, const sp_front *front, const double 
         for (size_t k = 0; k < bins; k++) {
             energy += weight[k] * power[k];
         }
-        features[m] = log(energy + front->floor[m]);
-        finite = finite && isfinite(features[m]);
+        logs[m] = log(floored(energy, front, m));
+        finite = finite && isfinite(logs[m]);
     }
+    return finite;
+}
+
+static void take_features(double *features, const sp_front *front, const double *logs) {
+    const size_t bands = front->layout.bands;
+    for (size_t i = 0; i < front->layout.features; i++) {
+        double sum = 0.0;
+        for (size_t m = 0; m < bands; m++) {
+            sum += front->dct[i * bands + m] * logs[m];
+        }
+        features[i] = sum;
+    }
+}
+
+// logs [bands] is scratch.
+static bool run_frame(double *features, double *logs, const sp_front *front, double *in,
+                      double *out) {
+    sp_fft_execute(front->fft, in, out);
+    take_power(out, front);
+    if (front->dct == NULL) {
+        return take_logs(features, front, out);
+    }
+    const bool finite = take_logs(logs, front, out);
+    take_features(features, front, logs);
     return finite;
 }
 
@@ -50,18 +87,19 @@ sp_status sp_front_run(sp_error *err, const sp_front *front, double *features,
     if (frames == 0) {
         return sp_fail(err, SP_E_MISMATCH,
                        "the clip has %zu samples, with padding %zu; one frame needs %zu", n,
-                       sp_front_padded(front, n), front->layout.frame);
+                       sp_front_padded(front, n), sp_front_samples(front, 1));
     }
     SP_TRY(sp_fft_buffers(err, front->fft, &in, &out));
-    sp_status status = SP_OK;
+    double *logs = malloc(front->layout.bands * sizeof *logs);
+    sp_status status =
+        logs != NULL ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory for a frame");
     for (size_t t = 0; t < frames && status == SP_OK; t++) {
         load_frame(in, front, samples, n, t * front->layout.step);
-        sp_fft_execute(front->fft, in, out);
-        take_power(out, front);
-        if (!take_features(features + t * front->layout.features, front, out)) {
+        if (!run_frame(features + t * front->layout.features, logs, front, in, out)) {
             status = sp_fail(err, SP_E_NONFINITE, "frame %zu has a feature that is not finite", t);
         }
     }
+    free(logs);
     sp_fft_buffers_free(in, out);
     return status;
 }

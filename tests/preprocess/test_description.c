@@ -67,7 +67,18 @@ static const refusal REFUSED[] = {
     {"floor", NULL, "floor", SP_E_FORMAT},
     {"log", "\"log10\"", "log10", SP_E_UNSUPPORTED},
     {"dct", "{\"kind\": 2}", "dct", SP_E_UNSUPPORTED},
-    {"c0", "\"energy\"", "c0", SP_E_UNSUPPORTED},
+    {"dct", "{\"type\": \"III\", \"norm\": \"orthonormal\", \"coefficients\": 5}", "III",
+     SP_E_UNSUPPORTED},
+    {"dct", "{\"type\": \"II\", \"norm\": \"none\", \"coefficients\": 5}", "norm",
+     SP_E_UNSUPPORTED},
+    {"dct", "{\"type\": \"II\", \"norm\": \"orthonormal\", \"coefficients\": 11}", "coefficients",
+     SP_E_FORMAT},
+    {"c0", "\"log energy\"", "c0", SP_E_FORMAT},
+    {"floor", "{\"add\": 1e-10, \"at_least\": 1e-10}", "at_least", SP_E_FORMAT},
+    {"floor", "{\"at_least\": 0}", "at_least", SP_E_FORMAT},
+    {"frames", "\"some\"", "some", SP_E_UNSUPPORTED},
+    {"name", "3", "name", SP_E_FORMAT},
+    {"note", "[]", "note", SP_E_FORMAT},
     {"Frame", "256", "Frame", SP_E_UNSUPPORTED}};
 
 static void expect_refused(const char *text, size_t size, const char *says, sp_status code) {
