@@ -14,7 +14,7 @@ sp_status sp_noise_frames(sp_error *err, sp_noise *noise, const sp_front *front,
     SP_TRY(sp_noise_box(err, noise, n, eps));
     if (frames > 0) {
         const size_t begin = first * layout->step;
-        const size_t end = begin + (frames - 1) * layout->step + layout->frame;
+        const size_t end = begin + (frames - 1) * layout->step + layout->used;
         for (size_t i = 0; i < n; i++) {
             noise->radius[i] = i >= begin && i < end ? eps : 0.0;
         }

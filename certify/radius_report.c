@@ -153,7 +153,7 @@ char *sp_radius_moment(const sp_system *system, const sp_radius *radius) {
     const sp_front_layout *layout = sp_front_layout_of(system->front);
     const double rate = (double)layout->sample_rate;
     const size_t begin = radius->first * layout->step;
-    const size_t end = begin + (radius->frames - 1) * layout->step + layout->frame;
+    const size_t end = begin + (radius->frames - 1) * layout->step + layout->used;
     char *text = NULL, certified[64] = "nothing certified", broken[64] = "not broken";
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);

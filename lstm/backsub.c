@@ -39,7 +39,21 @@ static void shift_window(sp_walk *walk, size_t keep) {
     }
 }
 
-/* Coefficients on the features of step t to those on its linear forms; returns how many there are.
+/* Coefficients on the features of step t to those on its bands. */
+static sp_rows bands_back(sp_walk *walk, size_t t, sp_rows in) {
+    const sp_front_bound *front = walk->bounds->front;
+    sp_workspace *ws = walk->ws;
+    if (front->matrix == NULL) {
+        return in;
+    }
+    sp_gpu_affine_bias(walk->rows, front->features, in.w, in.ld, front->matrix_bias,
+                       walk->bounds->feature_omega + t * front->features, ws->bias, ws->mass);
+    sp_walk_multiply(walk, front->bands, front->features, in, front->matrix, front->bands, 0.0,
+                     ws->band, front->bands);
+    return (sp_rows){ws->band, front->bands};
+}
+
+/* Coefficients on the bands of step t to those on its linear forms; returns how many there are.
  * */
 static size_t forms_back(sp_walk *walk, size_t t, sp_rows in) {
     const sp_front_bound *front = walk->bounds->front;
@@ -70,11 +84,11 @@ static size_t forms_back(sp_walk *walk, size_t t, sp_rows in) {
     return front->bins;
 }
 
-/* Coefficients on the features of step t: through the front end's lines to the samples of frame t.
+/* Coefficients on the features of step t: through the front end to the samples of frame t.
  * Samples that no earlier frame shares are concretised here, the others move on to frame t-1. */
 static void features_back(sp_walk *walk, size_t t, sp_rows in, bool last) {
     const sp_front_bound *front = walk->bounds->front;
-    const size_t forms = forms_back(walk, t, in);
+    const size_t forms = forms_back(walk, t, bands_back(walk, t, in));
     if (forms == 0) {
         return;
     }

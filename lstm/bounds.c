@@ -70,8 +70,24 @@ static void fill_bin_lines(sp_bounds *bounds, size_t t) {
     }
 }
 
+/* |matrix| |bands| + |bias| of frame t: the scale of the rounding errors of the features' map. */
+static void fill_feature_scale(sp_bounds *bounds, size_t t) {
+    const sp_front_bound *front = bounds->front;
+    const size_t M = front->bands;
+    for (size_t i = 0; front->matrix != NULL && i < front->features; i++) {
+        double sum = fabs(front->matrix_bias[i]);
+        for (size_t m = 0; m < M; m++) {
+            const sp_iv band = {front->lo[t * M + m], front->hi[t * M + m]};
+            sum += fabs(front->matrix[i * M + m]) * sp_iv_mag(band);
+        }
+        bounds->feature_omega[t * front->features + i] =
+            sp_above(sum * (1.0 + sp_gamma(2.0 * (double)M + 8.0)));
+    }
+}
+
 static void fill_lines(sp_bounds *bounds) {
     for (size_t t = 0; t < bounds->front->frames; t++) {
+        fill_feature_scale(bounds, t);
         if (bounds->front->bins > 0) {
             fill_bin_lines(bounds, t);
         } else {
@@ -86,7 +102,8 @@ static void fill_lines(sp_bounds *bounds) {
  * few more roundings on its way. Doubled: the masses are themselves computed. */
 static double chain_of(const sp_bounds *bounds) {
     const sp_net *net = bounds->net;
-    size_t width = bounds->front->forms + bounds->front->bands + bounds->front->bins;
+    size_t width =
+        bounds->front->forms + bounds->front->bands + bounds->front->bins + bounds->front->features;
     for (size_t l = 0; l < net->layers; l++) {
         const sp_layer *layer = &net->layer[l];
         const size_t blocks = sp_layer_ops_of(layer)->shape(layer).omegas;
@@ -105,9 +122,9 @@ static sp_status check(sp_error *err, const sp_net *net, const sp_front_bound *f
         return sp_fail(err, SP_E_ARGUMENT, "nothing to bound: %zu layers, %zu frames", net->layers,
                        front->frames);
     }
-    if (net->features != front->bands) {
+    if (net->features != front->features) {
         return sp_fail(err, SP_E_MISMATCH, "the model reads %zu features, the front end gives %zu",
-                       net->features, front->bands);
+                       net->features, front->features);
     }
     for (size_t l = 0; l < net->layers; l++) {
         if (net->layer[l].out > SP_MAX_WIDTH || net->layer[l].in > SP_MAX_WIDTH) {

@@ -55,6 +55,7 @@ typedef struct sp_workspace {
                            its h_{t-1}; going forward the values of x_t and h_{t-1} */
     double **pending_c; /* per layer with a cell [TILE, out]: LSTM the same for c_{t-1} */
     double *cross[2];   /* [TILE, Wmax] handed on by layers without state, in turn */
+    double *band;       /* [TILE, bands] coefficients on the bands, where features are not these */
     double *energy;     /* [TILE, bands] coefficients on the energies, with bins */
     double *form;   /* [TILE, forms] coefficients on the linear forms of a frame, or their values */
     double *sample; /* [TILE, frame] coefficients on the samples of the frame at hand, or samples */
@@ -75,10 +76,11 @@ struct sp_bounds {
     double **weights; /* [layers] LSTM: [4 out, in + out] = [W | R]; else NULL */
     /* [T] of the features: over linear forms, or over energies where there are bins */
     sp_gpu_menu *line;
-    sp_gpu_menu *square;  /* [T] of the bins' squares; NULL without bins */
-    double *energy_omega; /* [T, M] |mel| squares + floor */
-    sp_state *state;      /* [T, layers]; layers behind the readout at t = T-1 only */
-    sp_workspace *work;   /* [slots] */
+    sp_gpu_menu *square;   /* [T] of the bins' squares; NULL without bins */
+    double *energy_omega;  /* [T, M] |mel| squares + floor */
+    double *feature_omega; /* [T, features] |matrix| |bands| + |bias|, if the front end has one */
+    sp_state *state;       /* [T, layers]; layers behind the readout at t = T-1 only */
+    sp_workspace *work;    /* [slots] */
     size_t slots;
     double *unit; /* [2 n, n], n = widest box: rows e_0, -e_0, e_1, -e_1, ...: the rows of a box */
     size_t unit_width; /* n */

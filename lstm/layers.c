@@ -28,8 +28,8 @@ size_t sp_highest_recurrent(const sp_net *net, size_t end) {
 void sp_input_box(const sp_bounds *bounds, size_t t, size_t layer, const double **lo,
                   const double **hi) {
     if (layer == 0) {
-        *lo = bounds->front->lo + t * bounds->front->bands;
-        *hi = bounds->front->hi + t * bounds->front->bands;
+        *lo = bounds->front->feature_lo + t * bounds->front->features;
+        *hi = bounds->front->feature_hi + t * bounds->front->features;
     } else {
         const sp_state *below = sp_state_at(bounds, t, layer - 1);
         *lo = below->out_lo;

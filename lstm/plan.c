@@ -75,8 +75,8 @@ static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-static sp_widths widths_of(const sp_net *net) {
-    sp_widths w = {net->features, 0, net->features};
+static sp_widths widths_of(const sp_net *net, const sp_front_bound *front) {
+    sp_widths w = {larger(net->features, front->bands), 0, net->features};
     for (size_t l = 0; l < net->layers; l++) {
         const sp_layer *layer = &net->layer[l];
         w.layer = larger(w.layer, larger(layer->in, layer->out));
@@ -135,6 +135,7 @@ static void carve_workspace(sp_carver *carver, sp_workspace *ws, const sp_bounds
     ws->cross[1] = carve_doubles(carver, SP_TILE * w.layer);
     ws->form =
         carve_doubles(carver, SP_TILE * larger(larger(front->forms, front->bands), front->bins));
+    ws->band = carve_doubles(carver, front->matrix != NULL ? SP_TILE * front->bands : 0);
     ws->energy = carve_doubles(carver, SP_TILE * front->bands);
     ws->sample = carve_doubles(carver, SP_TILE * front->frame);
     ws->bias = carve_doubles(carver, SP_TILE);
@@ -181,7 +182,7 @@ static void carve_steps(sp_carver *carver, sp_bounds *bounds, bool counting) {
 size_t sp_bounds_plan(sp_bounds *bounds, bool counting) {
     const sp_net *net = bounds->net;
     const size_t steps = bounds->front->frames;
-    const sp_widths w = widths_of(net);
+    const sp_widths w = widths_of(net, bounds->front);
     sp_carver carver = {counting ? NULL : &bounds->arena, 0};
     sp_workspace spare_workspace;
     bounds->unit_width = w.box;
@@ -197,6 +198,7 @@ size_t sp_bounds_plan(sp_bounds *bounds, bool counting) {
     bounds->line = carve(&carver, steps, sizeof *bounds->line);
     bounds->square = carve(&carver, steps, sizeof *bounds->square);
     bounds->energy_omega = carve_doubles(&carver, steps * bounds->front->bands);
+    bounds->feature_omega = carve_doubles(&carver, steps * bounds->front->features);
     bounds->state = carve(&carver, steps * net->layers, sizeof *bounds->state);
     bounds->work = carve(&carver, bounds->slots, sizeof *bounds->work);
     counting = counting || !sp_arena_ok(&bounds->arena);

@@ -69,7 +69,12 @@ static sp_rows feature_value(sp_walk *walk, size_t t) {
     }
     sp_gpu_menu_value(walk->rows, &walk->bounds->line[t], walk->ws->feature[t], x, front->bands,
                       NULL, 0, false, out, front->bands);
-    return (sp_rows){out, front->bands};
+    if (front->matrix == NULL) {
+        return (sp_rows){out, front->bands};
+    }
+    sp_walk_affine_value(walk, front->features, front->bands, (sp_rows){out, front->bands},
+                         front->matrix, front->bands, front->matrix_bias, x);
+    return (sp_rows){x, front->features};
 }
 
 void sp_walk_worst(sp_walk *walk, size_t iteration) {

@@ -16,11 +16,12 @@
 
 size_t sp_band_minimum_work(const sp_front_forms *forms) {
     const size_t rows = forms->most_rows;
-    return rows * (rows + 6) + 8 * forms->layout->frame;
+    const size_t dense = rows < SP_BARRIER_ROWS ? rows : SP_BARRIER_ROWS;
+    return dense * dense + 6 * rows + 8 * forms->layout->used;
 }
 
 static void start(sp_descent *s, const sp_frame *frame, const sp_band *band) {
-    const size_t n = frame->forms->layout->frame, most = frame->forms->most_rows;
+    const size_t n = frame->forms->layout->used, most = frame->forms->most_rows;
     double *at = frame->work;
     *s = (sp_descent){.frame = frame, .band = band, .n = n, .rows = band->rows, .speed = 1.0};
     double **const row_arrays[] = {&s->mid, &s->z, &s->best_z, &s->f_next, &s->f_d, &s->f_y};
@@ -84,6 +85,10 @@ static void descend(sp_descent *s, double floor, double ceiling) {
             return;
         }
     }
+    if (s->rows > SP_BARRIER_ROWS) {
+        look(s);
+        return;
+    }
     sp_descent_barrier_start(s);
     for (size_t k = 0; k < BARRIER_STEPS; k++) {
         look(s);
@@ -120,21 +125,22 @@ static double certify(const sp_descent *s) {
 
 static bool nothing_moves(const sp_frame *frame) {
     bool still = true;
-    for (size_t i = 0; still && i < frame->forms->layout->frame; i++) {
+    for (size_t i = 0; still && i < frame->forms->layout->used; i++) {
         still = frame->r[i] == 0.0;
     }
     return still;
 }
 
 double sp_band_minimum(const sp_frame *frame, const sp_band *band, double ceiling) {
-    const double floor = sp_below(sqrt(band->floor));
+    const double floor = fmax(sp_below(sqrt(fmax(band->floor, band->least))), 0.0);
     const double interval = sp_below(sqrt(sp_band_interval(band, &frame->bins).lo));
     if (nothing_moves(frame)) { // the boxes of the bins are points up to rounding
         return interval > floor ? interval : floor;
     }
     sp_descent s;
     start(&s, frame, band);
-    descend(&s, floor, ceiling);
+    // without any floor the energy that stands for zero is a sensible place to stop at
+    descend(&s, fmax(floor, sqrt(band->for_zero)), ceiling);
     const double bound = certify(&s);
     const double least = interval > floor ? interval : floor;
     return bound > least ? bound : least;

@@ -4,11 +4,11 @@
 #include "relax/front_impl.h"
 
 size_t sp_frame_size(const sp_front_forms *forms) {
-    return 3 * forms->layout->frame + 16 * forms->layout->bins + sp_band_minimum_work(forms);
+    return 3 * forms->layout->used + 16 * forms->layout->bins + sp_band_minimum_work(forms);
 }
 
 void sp_frame_place(sp_frame *frame, const sp_front_forms *forms, double *memory) {
-    const size_t n = forms->layout->frame, rows = 2 * forms->layout->bins;
+    const size_t n = forms->layout->used, rows = 2 * forms->layout->bins;
     frame->forms = forms;
     frame->x = memory;
     frame->r = frame->x + n;
@@ -27,7 +27,7 @@ void sp_frame_place(sp_frame *frame, const sp_front_forms *forms, double *memory
 bool sp_frame_load(sp_frame *frame, const double *samples, size_t n, const sp_noise *noise,
                    size_t t) {
     const sp_front_forms *forms = frame->forms;
-    const size_t size = forms->layout->frame;
+    const size_t size = forms->layout->used;
     const sp_stage *spectrum = forms->spectrum;
     bool finite = true;
     frame->noise = noise;
@@ -60,7 +60,7 @@ sp_iv sp_bin_box(const sp_bins *bins, size_t k) {
 }
 
 sp_iv sp_frame_reach(const sp_frame *frame, const double *c) {
-    const size_t n = frame->forms->layout->frame;
+    const size_t n = frame->forms->layout->used;
     for (size_t i = 0; i < n; i++) {
         frame->negative[i] = -c[i];
     }

@@ -18,7 +18,7 @@ sp_status sp_front_check(sp_error *err, const sp_front_forms *forms, const doubl
     if (sp_front_frames(forms->front, n) == 0) {
         return sp_fail(err, SP_E_MISMATCH,
                        "the clip has %zu samples, with padding %zu; one frame needs %zu", n,
-                       sp_front_padded(forms->front, n), forms->layout->frame);
+                       sp_front_padded(forms->front, n), sp_front_samples(forms->front, 1));
     }
     for (size_t i = 0; i < n; i++) {
         if (!(noise->radius[i] >= 0.0 && fabs(samples[i]) + noise->radius[i] <= SP_FRONT_LOUDEST)) {
@@ -50,6 +50,8 @@ static size_t place(sp_front_bound *b, double *memory) {
     b->up_c = carve(memory, &used, cells);
     b->lo = carve(memory, &used, cells);
     b->hi = carve(memory, &used, cells);
+    b->feature_lo = b->matrix != NULL ? carve(memory, &used, b->frames * b->features) : b->lo;
+    b->feature_hi = b->matrix != NULL ? carve(memory, &used, b->frames * b->features) : b->hi;
     b->radius = carve(memory, &used, b->padded);
     b->bin_max = carve(memory, &used, bins);
     b->square_lo_w = carve(memory, &used, bins);
@@ -66,9 +68,10 @@ static size_t place(sp_front_bound *b, double *memory) {
 }
 
 static sp_status take_memory(sp_error *err, sp_front_bound *b) {
-    const double need = (double)b->frames * ((double)b->forms * ((double)b->frame + 1.0) +
-                                             11.0 * (double)b->bands + 6.0 * (double)b->bins) +
-                        (double)b->padded;
+    const double need =
+        (double)b->frames * ((double)b->forms * ((double)b->frame + 1.0) + 11.0 * (double)b->bands +
+                             6.0 * (double)b->bins + 2.0 * (double)b->features) +
+        (double)b->padded;
     if (need < (double)(SIZE_MAX / 16 / sizeof(double))) {
         b->memory = malloc(place(b, NULL) * sizeof *b->memory);
     }
@@ -126,7 +129,10 @@ static void bound_task(void *context, size_t worker) {
     work->bad[worker] = SIZE_MAX;
     for (size_t t = worker; t < work->bound->frames; t += work->workers) {
         bool sound = sp_frame_load(&frame, work->samples, work->n, work->bound->noise, t);
-        if (sound) {
+        if (sound && sp_frame_is_silent(&frame)) {
+            sp_front_silence(work->bound, &frame);
+            sound = frame_is_sound(work->bound, t);
+        } else if (sound) {
             switch (work->forms->rule) {
             case SP_FRONT_INTERVAL:
                 sp_front_interval(work->bound, &frame);
@@ -140,6 +146,7 @@ static void bound_task(void *context, size_t worker) {
             }
             sound = frame_is_sound(work->bound, t);
         }
+        sp_front_features(work->bound, t);
         if (!sound) {
             work->bad[worker] = t;
             return;
@@ -174,19 +181,18 @@ sp_status sp_front_bound_create(sp_error *err, sp_front_bound *bound, const sp_f
     bound->frames = sp_front_frames(forms->front, n);
     bound->padded = sp_front_padded(forms->front, n);
     bound->bands = forms->layout->bands;
-    bound->frame = forms->layout->frame;
+    bound->features = forms->layout->features;
+    if (forms->dct != NULL) {
+        bound->matrix = forms->dct->matrix;
+        bound->matrix_bias = forms->dct->bias;
+    }
+    bound->frame = forms->layout->used;
     bound->step = forms->layout->step;
     bound->forms = forms->rule == SP_FRONT_JOINT ? bound->bands
                    : forms->rule == SP_FRONT_R2  ? 2 * bound->bands
                                                  : 0;
     if (forms->rule == SP_FRONT_R2) {
         bound->up_form = bound->bands;
-        bound->bins = forms->spectrum->out;
-        bound->spectrum = forms->spectrum->matrix;
-        bound->mel = forms->mel->matrix;
-        bound->mel_bias = forms->mel->bias;
-    }
-    if (forms->rule == SP_FRONT_R2) {
         bound->bins = forms->spectrum->out;
         bound->spectrum = forms->spectrum->matrix;
         bound->mel = forms->mel->matrix;

@@ -1,5 +1,5 @@
-/* Recognises a front end of the kind affine - square - affine with weights >= 0 - log, and
- * prepares what its bounds need of it. */
+/* Recognises a front end of the kind affine - square - affine with weights >= 0 - floor - log -
+ * linear, the floor and the last map being optional, and prepares what its bounds need of it. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,20 +23,33 @@ static bool all_within(const double *x, size_t n, double least, double most) {
 static sp_status recognise(sp_error *err, sp_front_forms *forms) {
     size_t count = 0;
     const sp_stage *s = sp_front_stages(forms->front, &count);
-    if (count != 4 || s[0].kind != SP_STAGE_AFFINE || s[1].kind != SP_STAGE_SQUARE ||
-        s[2].kind != SP_STAGE_AFFINE || s[3].kind != SP_STAGE_LOG) {
+    const bool power = count >= 4 && s[0].kind == SP_STAGE_AFFINE && s[1].kind == SP_STAGE_SQUARE &&
+                       s[2].kind == SP_STAGE_AFFINE;
+    const bool floored =
+        power && (s[3].kind == SP_STAGE_AT_LEAST || s[3].kind == SP_STAGE_FOR_ZERO);
+    const size_t logs = floored ? 4 : 3, dct = logs + 1;
+    if (!power || count <= logs || s[logs].kind != SP_STAGE_LOG || count > dct + 1 ||
+        (count > dct && s[dct].kind != SP_STAGE_AFFINE)) {
         return sp_fail(err, SP_E_UNSUPPORTED,
                        "this front end is not spectrum, power, mel energies, logarithm: no bounds");
     }
-    if (!all_within(s[0].matrix, s[0].in * s[0].out, -LARGEST, LARGEST) ||
-        !all_within(s[0].bias, s[0].out, -LARGEST, LARGEST) ||
-        !all_within(s[2].matrix, s[2].in * s[2].out, 0.0, LARGEST) ||
-        !all_within(s[2].bias, s[2].out, LEAST_FLOOR, 0x1p400)) {
+    const double added = floored ? 0.0 : LEAST_FLOOR;
+    bool within = all_within(s[0].matrix, s[0].in * s[0].out, -LARGEST, LARGEST) &&
+                  all_within(s[0].bias, s[0].out, -LARGEST, LARGEST) &&
+                  all_within(s[2].matrix, s[2].in * s[2].out, 0.0, LARGEST) &&
+                  all_within(s[2].bias, s[2].out, added, 0x1p400);
+    within = within && (!floored || all_within(s[3].bias, s[3].out, LEAST_FLOOR, 0x1p400));
+    within = within && (count <= dct ||
+                        (all_within(s[dct].matrix, s[dct].in * s[dct].out, -LARGEST, LARGEST) &&
+                         all_within(s[dct].bias, s[dct].out, -LARGEST, LARGEST)));
+    if (!within) {
         return sp_fail(err, SP_E_UNSUPPORTED,
                        "this front end has constants outside the range that bounds are made for");
     }
     forms->spectrum = &s[0];
     forms->mel = &s[2];
+    forms->floor = floored ? &s[3] : NULL;
+    forms->dct = count > dct ? &s[dct] : NULL;
     return SP_OK;
 }
 
@@ -62,13 +75,17 @@ static size_t list_rows(sp_band *band, const sp_front_forms *forms, size_t m, co
 }
 
 static sp_status take_bands(sp_error *err, sp_front_forms *forms, const bool *zero) {
-    const size_t bands = forms->layout->bands, frame = forms->layout->frame;
+    const size_t bands = forms->layout->bands, frame = forms->layout->used;
     const size_t diagonal = forms->rule == SP_FRONT_JOINT ? frame : 0;
     size_t total = 0;
     for (size_t m = 0; m < bands; m++) {
         sp_band *band = &forms->band[m];
         band->rows = list_rows(band, forms, m, zero);
         band->floor = forms->mel->bias[m];
+        if (forms->floor != NULL) {
+            const bool always = forms->floor->kind == SP_STAGE_AT_LEAST;
+            *(always ? &band->least : &band->for_zero) = forms->floor->bias[m];
+        }
         total += band->rows;
         forms->most_rows = band->rows > forms->most_rows ? band->rows : forms->most_rows;
     }

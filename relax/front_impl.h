@@ -33,7 +33,9 @@ typedef struct sp_band {
     size_t rows;      /* R */
     size_t *row;      /* [R] indices into the spectrum matrix */
     double *weight;   /* [R] > 0 */
-    double floor;     /* > 0 */
+    double floor;     /* >= 0, added to the energy */
+    double least;     /* the energy is raised to it; 0: it is not */
+    double for_zero;  /* stands for an energy of exactly 0; 0: nothing does */
     double *diagonal; /* [frame] D >= Q = F' diag(weight) F; joint rule only */
     double curvature; /* about the largest eigenvalue of Q; steers a descent, proves nothing */
 } sp_band;
@@ -43,10 +45,12 @@ struct sp_front_forms {
     const sp_front *front; /* borrowed: valid as long as the caller's front end */
     const sp_front_layout *layout;
     const sp_stage *spectrum, *mel;
-    sp_band *band;    /* [bands] owned */
-    size_t *rows;     /* owned: all row indices */
-    double *memory;   /* owned: what is per band */
-    size_t most_rows; /* largest R */
+    const sp_stage *floor; /* maximum with it, or what stands for zero; NULL: neither */
+    const sp_stage *dct;   /* of the logarithms; NULL: they are the features */
+    sp_band *band;         /* [bands] owned */
+    size_t *rows;          /* owned: all row indices */
+    double *memory;        /* owned: what is per band */
+    size_t most_rows;      /* largest R */
 };
 
 /** sp_row_dot - a . x; sp_row_size - |a| . |x|. Any order of summation. */
@@ -102,10 +106,17 @@ sp_iv sp_frame_reach(const sp_frame *frame, const double *c);
 sp_iv sp_bin_box(const sp_bins *bins, size_t k);
 /** sp_band_interval - the range of E by intervals on the bins; E >= floor. */
 sp_iv sp_band_interval(const sp_band *band, const sp_bins *bins);
-/** sp_band_minimum - a lower bound of sqrt(E) over the set, converged up to a small part of the
- *  range of log E. I ceiling >= max sqrt(E). */
+/** sp_band_log - the range of the logarithm of what the floor makes of an energy in `energy`;
+ *  unbounded below where an energy without a floor may vanish. */
+sp_iv sp_band_log(const sp_band *band, sp_iv energy);
+/** sp_band_minimum - a lower bound of sqrt(max(E, least)) over the set, converged up to a small
+ *  part of the range of log E. I ceiling >= max sqrt(E). */
 double sp_band_minimum(const sp_frame *frame, const sp_band *band, double ceiling);
 size_t sp_band_minimum_work(const sp_front_forms *forms);
+
+/* Bands of more rows have no barrier steps: the form of a whole spectrum is nearly a multiple of
+ * the identity, and gradients converge. */
+enum { SP_BARRIER_ROWS = 256 };
 
 /** sp_descent - the search for the least energy of a band. f_v stands for the band's rows times
  *  v. */
@@ -128,6 +139,13 @@ void sp_descent_barrier_start(sp_descent *s);
 bool sp_descent_barrier_step(sp_descent *s);
 /** sp_descent_energy - sqrt(E) at the point whose rows are f_v. */
 double sp_descent_energy(const sp_descent *s, const double *f_v);
+
+/** sp_frame_is_silent - whether all samples are exactly zero and none can move.
+ *  sp_front_silence - fills row t for such a frame: its energies are the floors. */
+bool sp_frame_is_silent(const sp_frame *frame);
+void sp_front_silence(sp_front_bound *bound, const sp_frame *frame);
+/** sp_front_features - the boxes of the features of row t from those of the bands. */
+void sp_front_features(sp_front_bound *bound, size_t t);
 
 /** The rules: fill row t of the bound from a loaded frame. */
 void sp_front_joint(sp_front_bound *bound, const sp_frame *frame);

@@ -18,10 +18,20 @@ sp_iv sp_band_interval(const sp_band *band, const sp_bins *bins) {
     return range;
 }
 
+sp_iv sp_band_log(const sp_band *band, sp_iv energy) {
+    const sp_iv floored = {fmax(energy.lo, band->least), fmax(energy.hi, band->least)};
+    if (floored.lo > 0.0) {
+        return sp_log_range(floored);
+    }
+    const sp_iv unbounded = {-INFINITY, INFINITY};
+    return unbounded;
+}
+
 void sp_front_interval(sp_front_bound *bound, const sp_frame *frame) {
     for (size_t m = 0; m < bound->bands; m++) {
         const size_t at = frame->t * bound->bands + m;
-        const sp_iv range = sp_log_range(sp_band_interval(&frame->forms->band[m], &frame->bins));
+        const sp_band *band = &frame->forms->band[m];
+        const sp_iv range = sp_band_log(band, sp_band_interval(band, &frame->bins));
         bound->lo_w[at] = bound->up_w[at] = 0.0;
         bound->lo[at] = bound->lo_c[at] = range.lo;
         bound->hi[at] = bound->up_c[at] = range.hi;

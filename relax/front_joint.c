@@ -43,14 +43,14 @@ static double take_gradient(double *form, const sp_frame *frame, const sp_band *
         c[k] = 2.0 * band->weight[k] * bins->mid[j];
         slack += (2.0 * band->weight[k] * bins->err[j] + g * fabs(c[k])) * bins->radius[j];
     }
-    sp_rows_combine(form, frame->forms->spectrum->matrix, frame->forms->layout->frame, band->row,
+    sp_rows_combine(form, frame->forms->spectrum->matrix, frame->forms->layout->used, band->row,
                     band->rows, c);
     return sp_front_up(slack, (double)band->rows + 5.0);
 }
 
 // d' Q d <= sum_i D_i r_i^2, and also <= sum_k weight_k radius_k^2.
 static double largest_square(const sp_frame *frame, const sp_band *band) {
-    const size_t n = frame->forms->layout->frame;
+    const size_t n = frame->forms->layout->used;
     double diagonal = 0.0, rows = 0.0;
     for (size_t i = 0; i < n; i++) {
         diagonal += band->diagonal[i] * (frame->r[i] * frame->r[i]);
@@ -79,15 +79,24 @@ static sp_iv log_of(double x) {
     return sp_log_range(point);
 }
 
-/* log z <= w z - 1 - log w for every w > 0, at z = E <= form . d + top. */
-static sp_line upper_line(const energy *e) {
+/* log z <= w z - 1 - log w for every w > 0, at z = E <= form . d + top. Where E may fall below its
+ * `least` the line must stay above log least too, down to form . d = -reach. */
+static sp_line upper_line(const energy *e, const sp_band *band, double minimum) {
+    if (e->most <= band->least) {
+        const sp_line flat = {0.0, log_of(band->least).hi};
+        return flat;
+    }
     const double top = sp_above(sp_above(e->clean.hi + e->slack) + e->square);
     const double w = 1.0 / (top + 0.25 * e->reach);
-    const sp_line line = {w, sp_above(sp_above(sp_above(w * top) - 1.0) - log_of(w).lo)};
+    sp_line line = {w, sp_above(sp_above(sp_above(w * top) - 1.0) - log_of(w).lo)};
+    if (sp_below(minimum * minimum) <= band->least && band->least > 0.0) {
+        line.c = fmax(line.c, sp_above(log_of(band->least).hi + sp_above(w * e->reach)));
+    }
     return line;
 }
 
-/* With t = g . d in [., most], root = sqrt(E(0)) in [r1, r2] and least <= sqrt(E), least <= r1:
+/* With t = g . d in [., most], root = sqrt(E(0)) in [r1, r2] and least <= sqrt(E), least <= r1
+ * (E standing for the energy raised to its floor, if it has one):
  * log E >= 2 log max(least, root + t / (2 root)). Less w t, this is convex-free: constant minus w
  * t up to t_a = 2 root (least - root), concave from there on. So its minimum is at t_a or at the
  * largest t:
@@ -114,13 +123,16 @@ void sp_front_joint(sp_front_bound *bound, const sp_frame *frame) {
         const size_t at = frame->t * bound->bands + m;
         const energy e = take_energy(bound->form + at * bound->frame, frame, band);
         const double least = sp_band_minimum(frame, band, sqrt(e.most));
-        const sp_line lower = lower_line(&e, least), upper = upper_line(&e);
+        const bool flat = e.clean.lo <= band->least;
+        const sp_line floor = {0.0, flat && band->least > 0.0 ? log_of(band->least).lo : -INFINITY};
+        const sp_line lower = flat ? floor : lower_line(&e, least);
+        const sp_line upper = upper_line(&e, band, least);
         bound->form_max[at] = e.reach;
         bound->lo_w[at] = lower.w;
         bound->lo_c[at] = lower.c;
         bound->up_w[at] = upper.w;
         bound->up_c[at] = upper.c;
-        bound->lo[at] = 2.0 * log_of(least).lo;
-        bound->hi[at] = log_of(e.most).hi;
+        bound->lo[at] = least > 0.0 ? 2.0 * log_of(least).lo : -INFINITY;
+        bound->hi[at] = log_of(fmax(e.most, band->least)).hi;
     }
 }

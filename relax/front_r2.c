@@ -35,7 +35,7 @@ static double side(double *form, const sp_frame *frame, const sp_band *band, dou
         offset += a[k] * bins->mid[j] + constant;
         error += fabs(a[k]) * (bins->err[j] + g * bins->mag[j]) + g * fabs(constant);
     }
-    sp_rows_combine(form, frame->forms->spectrum->matrix, frame->forms->layout->frame, band->row,
+    sp_rows_combine(form, frame->forms->spectrum->matrix, frame->forms->layout->used, band->row,
                     band->rows, a);
     error = sp_front_up(error, (double)band->rows + 6.0);
     return upper ? sp_above(sp_above(offset + error) + band->floor)
@@ -75,6 +75,21 @@ static void put_squares(sp_front_bound *bound, const sp_frame *frame) {
     }
 }
 
+/* Lines of log max(E, least). Below `least` the lower one falls under it by itself; the upper one
+ * is raised: it is read at upper bounds of E, which are not negative. */
+static sp_line_pair log_lines(const sp_band *band, sp_iv energy) {
+    const sp_iv floored = {fmax(energy.lo, band->least), fmax(energy.hi, band->least)};
+    sp_line_pair lines = {{0.0, -INFINITY}, {0.0, INFINITY}};
+    if (floored.lo > 0.0) {
+        lines = sp_log_lines_r2(floored);
+    }
+    if (energy.lo < band->least) {
+        const sp_iv least = {band->least, band->least};
+        lines.upper.c = fmax(lines.upper.c, sp_log_range(least).hi);
+    }
+    return lines;
+}
+
 void sp_front_r2(sp_front_bound *bound, sp_frame *frame) {
     sp_front_r2_squares(frame);
     put_squares(bound, frame);
@@ -85,8 +100,9 @@ void sp_front_r2(sp_front_bound *bound, sp_frame *frame) {
         double *upper = lower + bound->bands * bound->frame;
         const sp_r2_energy e = sp_front_r2_energy(frame, &frame->forms->band[m], lower, upper);
         // E >= lower . d + below and E <= upper . d + above; the slopes of the log lines are >= 0
-        const sp_line_pair lines = sp_log_lines_r2(e.range);
-        const sp_iv range = sp_log_range(e.range);
+        const sp_band *band = &frame->forms->band[m];
+        const sp_line_pair lines = log_lines(band, e.range);
+        const sp_iv range = sp_band_log(band, e.range);
         bound->form_max[row] = sp_iv_mag(e.reach_low);
         bound->form_max[row + bound->bands] = sp_iv_mag(e.reach_high);
         bound->log_lo_w[at] = bound->lo_w[at] = lines.lower.w;

@@ -24,9 +24,10 @@ static void interval_boxes(double *lo, double *hi, const sp_frame *frame) {
         put(lo, hi, rows + k, sp_square_range(sp_bin_box(&frame->bins, k)));
     }
     for (size_t m = 0; m < bands; m++) {
-        const sp_iv energy = sp_band_interval(&frame->forms->band[m], &frame->bins);
+        const sp_band *band = &frame->forms->band[m];
+        const sp_iv energy = sp_band_interval(band, &frame->bins);
         put(lo, hi, 2 * rows + m, energy);
-        put(lo, hi, 2 * rows + bands + m, sp_log_range(energy));
+        put(lo, hi, 2 * rows + bands + m, sp_band_log(band, energy));
     }
 }
 
@@ -40,7 +41,7 @@ static void r2_boxes(double *lo, double *hi, sp_frame *frame, double *form) {
     }
     for (size_t m = 0; m < bands; m++) {
         const sp_r2_energy e = sp_front_r2_energy(frame, &frame->forms->band[m], form,
-                                                  form + frame->forms->layout->frame);
+                                                  form + frame->forms->layout->used);
         put(lo, hi, 2 * rows + m, e.lines);
         put(lo, hi, 2 * rows + bands + m, line_range(sp_log_lines_r2(e.range), e.lines));
     }
@@ -48,14 +49,14 @@ static void r2_boxes(double *lo, double *hi, sp_frame *frame, double *form) {
 
 sp_status sp_front_stage_boxes(sp_error *err, double *lo, double *hi, const sp_front_forms *forms,
                                const double *samples, size_t n, const sp_noise *noise, size_t t) {
-    if (forms->rule == SP_FRONT_JOINT) {
-        return sp_fail(err, SP_E_UNSUPPORTED, "the joint front end has no boxes of its stages");
+    if (forms->rule == SP_FRONT_JOINT || forms->floor != NULL || forms->dct != NULL) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "this front end has no boxes of its stages");
     }
     SP_TRY(sp_front_check(err, forms, samples, n, noise));
     if (t >= sp_front_frames(forms->front, n)) {
         return sp_fail(err, SP_E_ARGUMENT, "frame %zu is behind the clip's last", t);
     }
-    const size_t form_size = 2 * forms->layout->frame;
+    const size_t form_size = 2 * forms->layout->used;
     double *memory = malloc((sp_frame_size(forms) + form_size) * sizeof *memory);
     if (memory == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for the boxes of a frame");

@@ -141,21 +141,25 @@ typedef enum {
  *  clips and threads. */
 typedef struct sp_front_forms sp_front_forms;
 /** sp_front_forms_create - `front` is borrowed and must outlive the forms.
- *  SP_E_UNSUPPORTED: the stages are not affine, square, affine with weights >= 0, log.
+ *  SP_E_UNSUPPORTED: the stages are not affine, square, affine with weights >= 0, at most one
+ *  floor, log, at most one linear map.
  *  SP_E_NUMERIC: no diagonal could be proved (joint rule only). */
 SP_NODISCARD sp_status sp_front_forms_create(sp_error *err, sp_front_forms **forms,
                                              const sp_front *front, sp_front_rule rule);
 void sp_front_forms_destroy(sp_front_forms *forms);
 
-/** sp_front_bound - lines that bound every feature by linear forms of the perturbation d.
- *  For every d of the noise set, in real arithmetic, with d_t = d[t step .. t step + frame):
- *    lo_w[t,m] (form[t, lo_form + m] . d_t) + lo_c[t,m] <= feature[t,m](s + d)
- *    feature[t,m](s + d) <= up_w[t,m] (form[t, up_form + m] . d_t) + up_c[t,m]
- *  and lo[t,m] <= feature[t,m](s + d) <= hi[t,m]. Slopes are >= 0. */
+/** sp_front_bound - lines that bound the logarithm of every band by linear forms of the
+ *  perturbation d. For every d of the noise set, in real arithmetic, with
+ *  d_t = d[t step .. t step + frame):
+ *    lo_w[t,m] (form[t, lo_form + m] . d_t) + lo_c[t,m] <= band[t,m](s + d)
+ *    band[t,m](s + d) <= up_w[t,m] (form[t, up_form + m] . d_t) + up_c[t,m]
+ *  and lo[t,m] <= band[t,m](s + d) <= hi[t,m]. Slopes are >= 0.
+ *  The features are the bands, or matrix band + matrix_bias, exactly. */
 typedef struct sp_front_bound {
     sp_front_rule rule;
-    size_t frames, bands, frame, step; /* T, M, samples, samples */
-    size_t padded;                     /* length of the padded sample vector */
+    size_t frames, bands, features; /* T, M, width of a feature row */
+    size_t frame, step;             /* samples that a frame hears; samples */
+    size_t padded;                  /* length of the padded sample vector */
     bool joint;   /* true: frames share the samples where they overlap; false: independent frames */
     size_t forms; /* linear forms per frame: 0 (interval), M (joint), 2 M (R2) */
     size_t lo_form, up_form;
@@ -163,12 +167,15 @@ typedef struct sp_front_bound {
     double *form_max;                  /* [T, forms] >= max over the set of |form . d_t| */
     double *lo_w, *lo_c, *up_w, *up_c; /* [T, M]; interval rule: slopes are 0 */
     double *lo, *hi;                   /* [T, M] */
+    const double *matrix;              /* [features, M] borrowed from the front end, or NULL */
+    const double *matrix_bias;         /* [features] */
+    double *feature_lo, *feature_hi;   /* [T, features] boxes; lo and hi when there is no matrix */
     double *radius;                    /* [padded] the set's box; 0 on padding */
     /* R2 only: the same bounds bin by bin, for coefficients of several bands that are added up
      * before the line of a bin's square is chosen (as PROVER does). With v_k = spectrum[k,:] . d_t:
      * square_lo_w[t,k] v_k + square_lo_c <= (bin k of s + d)^2 <= square_up_w[t,k] v_k +
      * square_up_c, energy = mel (squares) + mel_bias, and log_lo_w[t,m] energy + log_lo_c <=
-     * feature <= ... */
+     * band <= ... */
     size_t bins; /* 2 K; 0 for the other rules */
     const double *spectrum, *mel,
         *mel_bias;   /* [bins, frame], [M, bins], [M]; borrowed from the front end */

@@ -123,7 +123,7 @@ static double check_toy(const sp_toy *toy, sp_bounds *bounds, const double *rows
     const size_t n = toy_point_size(toy), C = toy->net.classes;
     const double eps = toy->front.radius[0];
     double *d = calloc(n, sizeof *d),
-           *features = calloc(toy->front.frames * toy->front.bands, sizeof *d);
+           *features = calloc(toy->front.frames * toy->front.features, sizeof *d);
     sp_trace trace;
     sp_rng rng;
     double least = INFINITY;
@@ -339,6 +339,7 @@ static void worked_example_of_the_r2_paper(void **state) {
     sp_front_bound front = {.rule = SP_FRONT_JOINT,
                             .frames = 1,
                             .bands = 1,
+                            .features = 1,
                             .frame = 1,
                             .step = 1,
                             .padded = 1,
@@ -352,6 +353,8 @@ static void worked_example_of_the_r2_paper(void **state) {
                             .up_c = c + 1,
                             .lo = &lo,
                             .hi = &hi,
+                            .feature_lo = &lo,
+                            .feature_hi = &hi,
                             .radius = &r};
     sp_net net;
     sp_net_init(&net, 1);
@@ -407,7 +410,7 @@ static void bad_arguments_are_refused(void **state) {
     assert_int_equal(sp_bounds_rows(&err, bounds, &lower, NULL, row, 1), SP_OK);
     assert_true(lower < 0.0 && !isnan(lower));
     sp_bounds_destroy(bounds);
-    toy.front.bands = 1;
+    toy.front.features = 1;
     assert_int_equal(sp_bounds_create(&err, &bounds, &toy.net, &toy.front, &options),
                      SP_E_MISMATCH);
     toy_clear(&toy);

@@ -78,7 +78,7 @@ static void gradient_matches_finite_differences(void **state) {
 static double attained(const sp_toy *toy, const double *row, uint64_t seed) {
     const size_t n = toy_point_size(toy), C = toy->net.classes;
     double *d = calloc(n, sizeof *d);
-    double *features = calloc(toy->front.frames * toy->front.bands, sizeof *features), logits[8];
+    double *features = calloc(toy->front.frames * toy->front.features, sizeof *features), logits[8];
     double least = INFINITY;
     sp_rng rng;
     sp_rng_init(&rng, seed);

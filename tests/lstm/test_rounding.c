@@ -126,6 +126,12 @@ static void line(sp_form *f, size_t n, const sp_gpu_menu *lines, size_t *chosen)
 static void features(sp_form *f, const sp_bounds *bounds, size_t t, arb_t support) {
     const sp_front_bound *front = bounds->front;
     size_t upper[WIDEST];
+    if (front->matrix != NULL) {
+        for (size_t i = 0; i < front->features; i++) {
+            add_scaled(f->bias, f->x + i, front->matrix_bias[i]);
+        }
+        matrix(f->x, f->x, front->features, front->bands, front->matrix);
+    }
     line(f, front->bands, &bounds->line[t], upper);
     for (size_t i = 0; i < front->frame; i++) {
         arb_struct *sample = f->sample + t * (front->joint ? front->step : front->frame) + i;

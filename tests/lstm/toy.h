@@ -22,6 +22,7 @@ typedef struct sp_toy {
     sp_front_bound front;
     sp_noise noise;
     double *base, *wiggle, *phase; /* [T, M] */
+    double *map; /* [F, M] then [F]: features from bands; NULL: they are the bands */
 } sp_toy;
 
 typedef struct sp_toy_shape {
@@ -30,6 +31,7 @@ typedef struct sp_toy_shape {
     size_t lstms, hidden;
     size_t head; /* width of a dense-ReLU layer behind the readout; 0: none */
     size_t classes;
+    size_t mapped; /* features F that are a linear map of the bands; 0: they are the bands */
     bool joint, split;
     double eps, wiggle, scale; /* radius, nonlinearity of the features, size of the weights */
 } sp_toy_shape;
@@ -51,8 +53,8 @@ static inline void toy_affine(sp_rng *rng, sp_net *net, size_t in, size_t out, d
 }
 
 static inline void toy_net(sp_rng *rng, sp_net *net, const sp_toy_shape *s) {
-    sp_net_init(net, s->bands);
-    size_t width = s->bands;
+    size_t width = s->mapped > 0 ? s->mapped : s->bands;
+    sp_net_init(net, width);
     if (s->dense > 0) {
         toy_affine(rng, net, width, s->dense, s->scale);
         assert_int_equal(sp_net_add_relu(NULL, net), SP_OK);
@@ -79,6 +81,7 @@ static inline void toy_net(sp_rng *rng, sp_net *net, const sp_toy_shape *s) {
 
 static inline void toy_front(sp_rng *rng, sp_toy *toy, const sp_toy_shape *s) {
     const size_t T = s->frames, M = s->bands, L = s->frame, forms = s->split ? 2 * M : M;
+    const size_t F = s->mapped > 0 ? s->mapped : M;
     const size_t padded = (T - 1) * s->step + L;
     toy->base = toy_random(rng, T * M, 1.0);
     toy->wiggle = toy_random(rng, T * M, 1.0);
@@ -88,6 +91,7 @@ static inline void toy_front(sp_rng *rng, sp_toy *toy, const sp_toy_shape *s) {
     *f = (sp_front_bound){.rule = s->joint ? SP_FRONT_JOINT : SP_FRONT_R2,
                           .frames = T,
                           .bands = M,
+                          .features = F,
                           .frame = L,
                           .step = s->step,
                           .padded = padded,
@@ -96,7 +100,7 @@ static inline void toy_front(sp_rng *rng, sp_toy *toy, const sp_toy_shape *s) {
                           .lo_form = 0,
                           .up_form = s->split ? M : 0,
                           .noise = &toy->noise};
-    const size_t total = T * forms * L + T * forms + 6 * T * M + padded;
+    const size_t total = T * forms * L + T * forms + 6 * T * M + 2 * T * F + padded;
     double *p = f->memory = calloc(total, sizeof *p);
     assert_non_null(p);
     f->form = p, p += T * forms * L;
@@ -107,6 +111,8 @@ static inline void toy_front(sp_rng *rng, sp_toy *toy, const sp_toy_shape *s) {
     f->up_c = p, p += T * M;
     f->lo = p, p += T * M;
     f->hi = p, p += T * M;
+    f->feature_lo = p, p += T * F;
+    f->feature_hi = p, p += T * F;
     f->radius = p;
     for (size_t i = 0; i < padded; i++) {
         f->radius[i] = s->eps;
@@ -137,6 +143,24 @@ static inline void toy_front(sp_rng *rng, sp_toy *toy, const sp_toy_shape *s) {
         f->lo[i] = f->lo_c[i] - sum * (1.0 + 1e-13);
         f->hi[i] = toy->base[i] + toy->wiggle[i] + sum * (1.0 + 1e-13) + 1e-13;
     }
+    if (s->mapped == 0) {
+        f->feature_lo = f->lo;
+        f->feature_hi = f->hi;
+        return;
+    }
+    toy->map = toy_random(rng, F * M + F, 1.0);
+    f->matrix = toy->map;
+    f->matrix_bias = toy->map + F * M;
+    for (size_t i = 0; i < T * F; i++) {
+        const size_t t = i / F, k = i % F;
+        f->feature_lo[i] = f->feature_hi[i] = f->matrix_bias[k];
+        for (size_t m = 0; m < M; m++) {
+            const double w = toy->map[k * M + m];
+            const double a = w * f->lo[t * M + m], b = w * f->hi[t * M + m];
+            f->feature_lo[i] += fmin(a, b) - 1e-13;
+            f->feature_hi[i] += fmax(a, b) + 1e-13;
+        }
+    }
 }
 
 static inline void toy_init(sp_toy *toy, uint64_t seed, const sp_toy_shape *shape) {
@@ -154,6 +178,7 @@ static inline void toy_clear(sp_toy *toy) {
     free(toy->base);
     free(toy->wiggle);
     free(toy->phase);
+    free(toy->map);
 }
 
 /* Length of a point of the noise set: one sample vector, or one vector per frame. */
@@ -164,6 +189,7 @@ static inline size_t toy_point_size(const sp_toy *toy) {
 
 static inline void toy_features(const sp_toy *toy, const double *d, double *features) {
     const sp_front_bound *f = &toy->front;
+    double *bands = toy->map ? malloc(f->frames * f->bands * sizeof *bands) : features;
     for (size_t i = 0; i < f->frames * f->bands; i++) {
         const size_t t = i / f->bands, m = i % f->bands;
         const double *form = f->form + (t * f->forms + m) * f->frame;
@@ -172,7 +198,17 @@ static inline void toy_features(const sp_toy *toy, const double *d, double *feat
         for (size_t k = 0; k < f->frame; k++) {
             x += form[k] * dt[k];
         }
-        features[i] = toy->base[i] + x + toy->wiggle[i] * sin(5.0 * x + toy->phase[i]);
+        bands[i] = toy->base[i] + x + toy->wiggle[i] * sin(5.0 * x + toy->phase[i]);
+    }
+    for (size_t i = 0; toy->map && i < f->frames * f->features; i++) {
+        const size_t t = i / f->features, k = i % f->features;
+        features[i] = f->matrix_bias[k];
+        for (size_t m = 0; m < f->bands; m++) {
+            features[i] += f->matrix[k * f->bands + m] * bands[t * f->bands + m];
+        }
+    }
+    if (toy->map) {
+        free(bands);
     }
 }
 
@@ -188,6 +224,7 @@ static inline sp_toy_shape toy_shape(sp_rng *rng) {
     s.dense = sp_rng_below(rng, 3) > 0 ? 1 + sp_rng_below(rng, 9) : 0;
     s.head = sp_rng_below(rng, 3) == 0 ? 1 + sp_rng_below(rng, 6) : 0;
     s.classes = 2 + sp_rng_below(rng, 3);
+    s.mapped = sp_rng_below(rng, 3) == 0 ? 1 + sp_rng_below(rng, 5) : 0;
     s.joint = sp_rng_below(rng, 2) > 0;
     s.split = sp_rng_below(rng, 2) > 0;
     s.eps = pow(10.0, sp_rng_uniform(rng, -4.0, 0.0));

@@ -40,7 +40,15 @@ static const char *const FRONT_TEXTS[] = {
     "\"window\": \"none\", \"power_norm\": \"1/N\", \"preemphasis\": {\"coefficient\": 0.5,"
     "\"where\": \"inside each frame\"}, \"mel\": {\"bands\": 4, \"low_hz\": 0, \"high_hz\": 4000,"
     "\"formula\": \"2595*log10(1+f/700)\", \"rounding\": \"floor(N*hz/rate)\"},"
-    "\"floor\": {\"add\": 1e-10}, \"log\": \"natural\"}"};
+    "\"floor\": {\"add\": 1e-10}, \"log\": \"natural\"}",
+    /* as mycroft-precise, with a floor that quiet bands meet */
+    "{\"sample_rate\": 8000, \"scale\": \"int16\", \"frame\": 90, \"step\": 60, \"fft\": 48,"
+    "\"window\": \"none\", \"power_norm\": \"1/N\", \"mel\": {\"bands\": 6, \"low_hz\": 0,"
+    "\"high_hz\": 8000, \"formula\": \"1127*ln(1+f/700)\", \"rounding\": "
+    "\"floor((N/2+1)*hz/rate)\"},"
+    "\"floor\": {\"at_least\": 500}, \"log\": \"natural\","
+    "\"dct\": {\"type\": \"II\", \"norm\": \"orthonormal\", \"coefficients\": 4},"
+    "\"c0\": \"log energy\"}"};
 
 #define FRONT_COUNT (sizeof FRONT_TEXTS / sizeof *FRONT_TEXTS)
 
@@ -128,8 +136,8 @@ static inline void front_clip_make(front_clip *clip, clip_kind kind, size_t n, s
 /** front_exact - energies and features of the frame at `first` of samples + d, each within its
  *  error. */
 typedef struct front_exact {
-    long double row[320], row_error[320];     /* of samples + d */
-    long double moved[320], moved_error[320]; /* of d alone, the bias left out */
+    long double row[520], row_error[520];     /* of samples + d */
+    long double moved[520], moved_error[520]; /* of d alone, the bias left out */
     long double energy[64], energy_error[64], feature[64], feature_error[64];
 } front_exact;
 
@@ -168,8 +176,10 @@ static inline void front_evaluate(front_exact *out, const sp_front *front, const
     }
     for (size_t m = 0; m < s[2].out; m++) {
         out->energy_error[m] += (long double)(s[0].out + 4) * LONG_UNIT * out->energy[m];
-        out->feature[m] = logl(out->energy[m]);
-        const long double part = out->energy_error[m] / out->energy[m];
+        const bool raised = s[3].kind == SP_STAGE_AT_LEAST && out->energy[m] < s[3].bias[m];
+        const long double energy = raised ? s[3].bias[m] : out->energy[m];
+        out->feature[m] = logl(energy);
+        const long double part = out->energy_error[m] / energy;
         out->feature_error[m] = 1.01L * part + 4.0L * LONG_UNIT * (1.0L + fabsl(out->feature[m]));
         if (!(part < 1e-3L)) { // cancelled: compare with the energy that is certain
             out->feature_error[m] = INFINITY;
@@ -194,8 +204,8 @@ static inline long double front_form(const sp_front_bound *b, size_t t, size_t r
 }
 
 /** front_bin_slack - the same for R2's bounds bin by bin. */
-static inline long double front_bin_slack(const sp_front_bound *b, const front_exact *exact,
-                                          size_t t) {
+static inline long double front_bin_slack(const sp_front_bound *b, const sp_stage *s,
+                                          const front_exact *exact, size_t t) {
     long double least = INFINITY;
     for (size_t k = 0; k < b->bins; k++) {
         const size_t at = t * b->bins + k;
@@ -215,12 +225,32 @@ static inline long double front_bin_slack(const sp_front_bound *b, const front_e
         const size_t at = t * b->bands + m;
         const long double energy = exact->energy[m], e = exact->energy_error[m];
         const long double f = exact->feature[m], slack = exact->feature_error[m];
+        // a raised energy satisfies the upper line only where it was not raised
+        const bool raised = s[3].kind == SP_STAGE_AT_LEAST && energy <= s[3].bias[m];
         const long double lower = b->log_lo_w[at] * energy + b->log_lo_c[at];
-        const long double upper = b->log_up_w[at] * energy + b->log_up_c[at];
+        const long double upper =
+            raised ? b->log_up_c[at] : b->log_up_w[at] * energy + b->log_up_c[at];
         const long double rounding = 4.0L * LONG_UNIT * (fabsl(lower) + fabsl(upper) + 1.0L);
         least = fminl(least, f - lower + slack + b->log_lo_w[at] * e + rounding);
         least = fminl(least, upper - f + slack + b->log_up_w[at] * e + rounding);
         least = fminl(least, b->energy_max[at] - energy + e);
+    }
+    return least;
+}
+
+/** front_feature_slack - the same for the boxes of features that are a map of the bands. */
+static inline long double front_feature_slack(const sp_front_bound *b, const front_exact *exact,
+                                              size_t t) {
+    long double least = INFINITY;
+    for (size_t i = 0; i < b->features && b->matrix != NULL; i++) {
+        long double sum = b->matrix_bias[i], error = 0.0L;
+        for (size_t m = 0; m < b->bands; m++) {
+            const long double w = b->matrix[i * b->bands + m];
+            sum += w * exact->feature[m];
+            error += fabsl(w) * (exact->feature_error[m] + LONG_UNIT * fabsl(exact->feature[m]));
+        }
+        least = fminl(least, sum - b->feature_lo[t * b->features + i] + 4.0L * error);
+        least = fminl(least, b->feature_hi[t * b->features + i] - sum + 4.0L * error);
     }
     return least;
 }
@@ -230,8 +260,10 @@ static inline long double front_bin_slack(const sp_front_bound *b, const front_e
 static inline long double front_slack(const sp_front_bound *b, const sp_front *front,
                                       const double *samples, const double *d, size_t n, size_t t) {
     front_exact exact;
+    size_t count = 0;
     front_evaluate(&exact, front, samples, d, n, t * b->step);
-    long double least = front_bin_slack(b, &exact, t);
+    long double least = front_bin_slack(b, sp_front_stages(front, &count), &exact, t);
+    least = fminl(least, front_feature_slack(b, &exact, t));
     for (size_t m = 0; m < b->bands; m++) {
         const size_t at = t * b->bands + m;
         long double low = 0.0L, high = 0.0L, low_error = 0.0L, high_error = 0.0L;

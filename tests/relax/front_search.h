@@ -23,7 +23,7 @@ typedef struct front_value {
 static inline void front_target_at(front_value *out, const front_target *f, const double *d) {
     const sp_stage *s = f->forms->spectrum;
     const size_t n = s->in, rows = f->band->rows;
-    double y[512], c[512], x[512] = {0.0}, energy = f->band->floor, linear = 0.0;
+    double y[520], c[520], x[512] = {0.0}, energy = f->band->floor, linear = 0.0;
     for (size_t i = 0; i < n; i++) {
         x[i] = f->x[i] + d[i];
         linear += f->form == NULL ? 0.0 : f->form[i] * d[i];
@@ -33,12 +33,13 @@ static inline void front_target_at(front_value *out, const front_target *f, cons
         c[k] = 2.0 * f->band->weight[k] * y[k];
         energy += f->band->weight[k] * y[k] * y[k];
     }
+    const bool raised = energy < f->band->least;
     sp_rows_combine(out->gradient, s->matrix, n, f->band->row, rows, c);
     for (size_t i = 0; i < n; i++) {
-        out->gradient[i] =
-            f->sign * (out->gradient[i] / energy - (f->form == NULL ? 0.0 : f->slope * f->form[i]));
+        out->gradient[i] = f->sign * ((raised ? 0.0 : out->gradient[i] / energy) -
+                                      (f->form == NULL ? 0.0 : f->slope * f->form[i]));
     }
-    out->value = f->sign * (log(energy) - f->slope * linear);
+    out->value = f->sign * (log(raised ? f->band->least : energy) - f->slope * linear);
 }
 
 /** front_search - conditional gradient from d, with the best of a few step lengths; then single

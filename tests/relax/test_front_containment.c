@@ -167,6 +167,87 @@ static void test_clips(void **state) {
     sp_front_destroy(front);
 }
 
+/* The fronts of mycroft-precise as shipped, on sounds as a wake word has them: a tone in a noise
+ * floor, in units of full scale. */
+static void test_precise(void **state) {
+    (void)state;
+    static const char *const paths[] = {"examples/fronts/precise-sonopy.json",
+                                        "examples/fronts/precise-speechpy.json"};
+    sp_rng_init(&rng, sp_test_seed() + 3);
+    for (size_t i = 0; i < 2; i++) {
+        sp_front *front = NULL;
+        assert_int_equal(sp_front_read(NULL, &front, paths[i]), SP_OK);
+        sp_front_forms *forms = front_forms(front, SP_FRONT_JOINT);
+        for (size_t k = 0; k < 3; k++) {
+            static const double loud[] = {-70.0, -45.0, -25.0};
+            front_clip clip;
+            front_clip_make(&clip, CLIP_TONE, 3300, &rng);
+            for (size_t j = 0; j < clip.n; j++) {
+                clip.samples[j] = rint(clip.samples[j] + 30.0 * sp_rng_normal(&rng)) / 32768.0;
+            }
+            check_clip(front, forms, &clip, i == 0 ? loud[k] : loud[k] - 60.0, k == 1);
+            free(clip.samples);
+        }
+        sp_front_forms_destroy(forms);
+        sp_front_destroy(front);
+    }
+}
+
+/* Energies on both sides of a floor that they are raised to. */
+static void test_near_floor(void **state) {
+    (void)state;
+    sp_front *front = front_make(3);
+    sp_rng_init(&rng, sp_test_seed() + 4);
+    for (sp_front_rule rule = SP_FRONT_INTERVAL; rule <= SP_FRONT_JOINT; rule++) {
+        sp_front_forms *forms = front_forms(front, rule);
+        for (int k = 0; k < scaled(40); k++) {
+            front_clip clip;
+            front_clip_make(&clip, CLIP_NOISE, 200, &rng);
+            const double size = exp(sp_rng_uniform(&rng, log(0.004), log(0.03)));
+            for (size_t i = 0; i < clip.n; i++) {
+                clip.samples[i] *= size;
+            }
+            check_clip(front, forms, &clip, sp_rng_uniform(&rng, -40.0, -15.0), false);
+            free(clip.samples);
+        }
+        sp_front_forms_destroy(forms);
+    }
+    sp_front_destroy(front);
+}
+
+/* An exact zero has a value, energies near it have no bound: such sets are refused. */
+static void test_for_zero(void **state) {
+    (void)state;
+    sp_front *front = NULL;
+    assert_int_equal(sp_front_read(NULL, &front, "examples/fronts/precise-speechpy.json"), SP_OK);
+    double *samples = calloc(2400, sizeof *samples);
+    assert_non_null(samples);
+    for (sp_front_rule rule = SP_FRONT_INTERVAL; rule <= SP_FRONT_JOINT; rule++) {
+        sp_front_forms *forms = front_forms(front, rule);
+        sp_front_bound bound;
+        sp_noise noise;
+        assert_int_equal(sp_noise_box(NULL, &noise, 2400, 0.0), SP_OK);
+        assert_int_equal(sp_front_bound_create(NULL, &bound, forms, samples, 2400, &noise), SP_OK);
+        for (size_t m = 0; m < bound.bands; m++) {
+            assert_true(bound.lo[m] <= log(0x1p-52) && bound.hi[m] >= log(0x1p-52));
+            assert_true(bound.hi[m] - bound.lo[m] < 1e-12);
+            assert_true(bound.lo_c[m] == bound.lo[m] && bound.up_c[m] == bound.hi[m]);
+        }
+        sp_front_bound_clear(&bound);
+        noise.radius[511] = 1e-9;
+        assert_int_equal(sp_front_bound_create(NULL, &bound, forms, samples, 2400, &noise),
+                         SP_E_NONFINITE);
+        noise.radius[511] = 0.0;
+        noise.radius[512] = 1.0; // is not heard
+        assert_int_equal(sp_front_bound_create(NULL, &bound, forms, samples, 2400, &noise), SP_OK);
+        sp_front_bound_clear(&bound);
+        sp_noise_clear(&noise);
+        sp_front_forms_destroy(forms);
+    }
+    free(samples);
+    sp_front_destroy(front);
+}
+
 /* ---- wrong on purpose ---- */
 
 typedef enum {
@@ -271,9 +352,9 @@ static void test_wrong_bounds_are_seen(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_synthetic),
-        cmocka_unit_test(test_clips),
-        cmocka_unit_test(test_wrong_bounds_are_seen),
+        cmocka_unit_test(test_synthetic), cmocka_unit_test(test_clips),
+        cmocka_unit_test(test_precise),   cmocka_unit_test(test_near_floor),
+        cmocka_unit_test(test_for_zero),  cmocka_unit_test(test_wrong_bounds_are_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,7 +93,7 @@ static double best_signs(const sp_stage *spectrum, const sp_band *band) {
     double best = 0.0, v[512], g[512], y[512];
     for (int start = 0; start < 8; start++) {
         for (size_t i = 0; i < spectrum->in; i++) {
-            v[i] = sp_rng_below(&rng, 2) ? 1.0 : -1.0;
+            v[i] = start == 0 || sp_rng_below(&rng, 2) ? 1.0 : -1.0; // a constant is one start
         }
         for (int round = 0; round < 60; round++) {
             double value = 0.0;
@@ -130,7 +130,9 @@ static void test_diagonals(void **state) {
             // least trace / best signs lies between 1 and pi / 2 (Nesterov 1998)
             const double signs = best_signs(forms->spectrum, band);
             assert_true(trace >= signs);
-            assert_true(trace <= 1.5708 * signs);
+            if (!(trace <= 1.5708 * signs)) {
+                fail_msg("front %zu band %zu: trace %g, signs %g", which, m, trace, signs);
+            }
         }
         print_message("front %zu: sum of traces %.4f\n", which, total);
         assert_true(which != 0 || fabs(total - 592.0) < 1.0); // math/frontend.md
@@ -139,14 +141,15 @@ static void test_diagonals(void **state) {
     }
 }
 
-/* Samples behind the transform reach nothing: their D is zero, and every other one is positive. */
+/* Samples behind the transform reach nothing: they have no column, and every other one a D > 0. */
 static void test_cut_samples(void **state) {
     (void)state;
     sp_front *front = front_make(2);
     sp_front_forms *forms = front_forms(front, SP_FRONT_JOINT);
     for (size_t m = 0; m < forms->layout->bands; m++) {
-        for (size_t i = 0; i < 150; i++) {
-            assert_true((forms->band[m].diagonal[i] > 0.0) == (i < 64));
+        assert_int_equal(forms->spectrum->in, 64);
+        for (size_t i = 0; i < 64; i++) {
+            assert_true(forms->band[m].diagonal[i] > 0.0);
         }
     }
     sp_front_forms_destroy(forms);
