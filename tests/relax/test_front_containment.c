@@ -200,7 +200,7 @@ static void test_near_floor(void **state) {
     sp_rng_init(&rng, sp_test_seed() + 4);
     for (sp_front_rule rule = SP_FRONT_INTERVAL; rule <= SP_FRONT_JOINT; rule++) {
         sp_front_forms *forms = front_forms(front, rule);
-        for (int k = 0; k < scaled(40); k++) {
+        for (int k = 0; k < scaled(16); k++) {
             front_clip clip;
             front_clip_make(&clip, CLIP_NOISE, 200, &rng);
             const double size = exp(sp_rng_uniform(&rng, log(0.004), log(0.03)));
