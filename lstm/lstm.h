@@ -20,21 +20,6 @@ typedef enum {
     SP_LAYER_RNN
 } sp_layer_kind;
 
-typedef enum {
-    SP_ACTIVATION_SIGMOID,
-    SP_ACTIVATION_TANH,
-    SP_ACTIVATION_HARD_SIGMOID, /* min(max(alpha x + beta, 0), 1) */
-    SP_ACTIVATION_RELU,
-    SP_ACTIVATION_AFFINE /* alpha x + beta */
-} sp_activation_kind;
-
-/** sp_activation - a function of one variable; alpha and beta are read as exact reals, and only by
- *  the kinds that name them. */
-typedef struct sp_activation {
-    sp_activation_kind kind;
-    double alpha, beta;
-} sp_activation;
-
 /** sp_layer - one layer. Weights are read as exact reals. States start at zero.
  *  LSTM: gates in the order i, f, g, o; c = sigma(f) c' + sigma(i) tanh(g), h = sigma(o) tanh(c).
  *  GRU: gates in the order z, r, n, with z = gate(Wz x + Rz h' + bz), r = gate(Wr x + Rr h' + br),
@@ -94,9 +79,6 @@ void sp_net_set_readout(sp_net *net);
 size_t sp_layer_gates(const sp_layer *layer);
 /** sp_layer_is_recurrent - whether it keeps a state from step to step. */
 bool sp_layer_is_recurrent(const sp_layer *layer);
-/** sp_activation_value - in doubles, by libm. sp_activation_name - "hard_sigmoid" and so on. */
-double sp_activation_value(sp_activation activation, double x);
-const char *sp_activation_name(sp_activation_kind kind);
 
 /** sp_net_run - the concrete forward pass: logits [classes] of features [steps, features].
  *  SP_E_NONFINITE when a feature, a pre-activation, a cell or a logit is not finite; SP_E_MISMATCH

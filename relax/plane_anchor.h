@@ -5,6 +5,7 @@
 
 #include "relax/plane_exchange.h"
 #include "relax/plane_family.h"
+#include "relax/plane_piecewise.h"
 
 #define SP_PLANE_THIN 1e-7  /* sides below it are widened to it while slopes are sought */
 #define SP_PLANE_INSET 1e-3 /* anchors keep this share of a side away from the boundary */
@@ -23,8 +24,8 @@ SP_HD double sp_plane_inset(sp_iv x, double p) {
 }
 
 SP_HD void sp_plane_gradient(sp_product f, double x, double y, double *a, double *b) {
-    const double s = sp_relax_sigmoid(x), t = sp_plane_factor(f, y);
-    *a = s * (1.0 - s) * t;
+    const double s = sp_factor_x(f, x), t = sp_factor_y(f, y);
+    *a = sp_factor_slope(f, x) * t;
     *b = f == SP_PRODUCT_SIGMOID_TANH ? s * (1.0 - t * t) : s;
 }
 
@@ -32,7 +33,7 @@ SP_HD void sp_plane_gradient(sp_product f, double x, double y, double *a, double
  *  near. */
 SP_HD bool sp_plane_at_tangent(const sp_plane_domain *d, double px, double py, double tolerance,
                                double *a, double *b) {
-    const double s = sp_relax_sigmoid(px), t = sp_plane_factor(d->f, py);
+    const double s = sp_relax_sigmoid(px), t = sp_factor_y(d->f, py);
     sp_spot spot[SP_PLANE_SPOTS];
     if (!(d->f == SP_PRODUCT_SIGMOID_TANH && t < 0.0 && s > 0.5 &&
           t * t * (3.0 * s - 1.0) >= 1.0 - s)) {
@@ -53,6 +54,13 @@ SP_HD bool sp_plane_at_tangent(const sp_plane_domain *d, double px, double py, d
 /** sp_plane_slopes - slopes of the supporting plane at an anchor inside a usable box. */
 SP_HD void sp_plane_slopes(sp_product f, sp_box box, double px, double py, double tolerance,
                            double *a, double *b) {
+    if (!sp_factor_is_smooth(f)) {
+        const sp_plane_domain exact = sp_plane_domain_make(f, box);
+        if (!sp_piecewise_slopes(&exact, px, py, a, b)) {
+            sp_plane_gradient(f, px, py, a, b);
+        }
+        return;
+    }
     const sp_box wide = {sp_plane_widen(box.x), sp_plane_widen(box.y)};
     const sp_plane_domain d = sp_plane_domain_make(f, wide);
     const bool small = wide.x.hi - wide.x.lo < 10.0 * SP_PLANE_THIN &&

@@ -48,7 +48,7 @@ SP_HD void sp_exchange_start(sp_exchange *e, const sp_plane_domain *d, double px
     e->domain = d;
     e->px = px;
     e->py = py;
-    e->fp = sp_relax_sigmoid(px) * sp_plane_factor(d->f, py);
+    e->fp = sp_factor_x(d->f, px) * sp_factor_y(d->f, py);
     e->sx = 1.0 / (d->x.hi - d->x.lo);
     e->sy = 1.0 / (d->y.hi - d->y.lo);
     e->tolerance = tolerance;

@@ -1,4 +1,4 @@
-/* The exact offset of a plane under sigma(x) tanh(y) or sigma(x) y on a box: math/planes.md 1.
+/* The exact offset of a plane under a product on a box: math/planes.md 1.
  * The soundness of every plane rests on this file alone. Host and device.
  *
  * Why the margin SP_RELAX_MARGIN * (|a| X + |b| Y + |C| + 1) = 32 u [..] is enough, for slopes and
@@ -16,6 +16,7 @@
  * - Interior: the same with c - z >= c/3, so that t is within 4 u; Newton's residual is below 20 u
  *   |a| and is multiplied by the relative error of z. Where the minimum merges with the saddle:
  *   O(u^1.5) again.
+ * - Piecewise bilinear products have their minima at corners and kinks, where f is within u |f|.
  * - Membership is decided on rounded coordinates: a minimiser lost that way lies within a few
  *   u (1 + |x|) of an edge, whose own minimum is then higher by the square of that. */
 #ifndef SP_RELAX_PLANE_OFFSET_H
@@ -29,7 +30,7 @@
 
 enum { SP_PLANE_SPOTS = SP_POLYGON_CORNERS + 5 };
 
-/** sp_plane_domain - a usable box with sigma at the ends of x and the y factor at the ends of y. */
+/** sp_plane_domain - a usable box with the factors at the ends of x and of y. */
 typedef struct sp_plane_domain {
     sp_product f;
     sp_iv x, y;
@@ -37,20 +38,15 @@ typedef struct sp_plane_domain {
     const sp_polygon *polygon; /* the part of the box that counts; NULL: all of it */
 } sp_plane_domain;
 
-/** sp_plane_factor - the factor of f that depends on y. */
-SP_HD double sp_plane_factor(sp_product f, double y) {
-    return f == SP_PRODUCT_SIGMOID_TANH ? tanh(y) : y;
-}
-
 SP_HD sp_plane_domain sp_plane_domain_make(sp_product f, sp_box box) {
     sp_plane_domain d;
     d.f = f;
     d.x = box.x;
     d.y = box.y;
-    d.s_lo = sp_relax_sigmoid(box.x.lo);
-    d.s_hi = sp_relax_sigmoid(box.x.hi);
-    d.t_lo = sp_plane_factor(f, box.y.lo);
-    d.t_hi = sp_plane_factor(f, box.y.hi);
+    d.s_lo = sp_factor_x(f, box.x.lo);
+    d.s_hi = sp_factor_x(f, box.x.hi);
+    d.t_lo = sp_factor_y(f, box.y.lo);
+    d.t_hi = sp_factor_y(f, box.y.hi);
     d.polygon = NULL;
     return d;
 }
@@ -76,6 +72,22 @@ SP_HD bool sp_plane_inside(double at, sp_iv side) {
     return at > side.lo && at < side.hi;
 }
 
+/** sp_plane_kinks - the kinks of the first factor on the sides y = lo, hi; returns how many. */
+SP_HD int sp_plane_kinks(const sp_plane_domain *d, sp_spot *spot) {
+    const sp_polygon *g = d->polygon;
+    int n = 0;
+    for (int k = 0; k < sp_factor_kinks(d->f); k++) {
+        const double x = (double)k, p = sp_factor_x(d->f, x);
+        if (sp_plane_inside(x, g != NULL ? g->side_y_lo : d->x)) {
+            sp_spot_set(&spot[n++], x, d->y.lo, p * d->y.lo);
+        }
+        if (sp_plane_inside(x, g != NULL ? g->side_y_hi : d->x)) {
+            sp_spot_set(&spot[n++], x, d->y.hi, p * d->y.hi);
+        }
+    }
+    return n;
+}
+
 /** sp_plane_spots - every point of the domain, but for cut edges, where f - a x - b y can be least;
  *  the corners first; returns how many. */
 SP_HD int sp_plane_spots(const sp_plane_domain *d, double a, double b,
@@ -83,6 +95,9 @@ SP_HD int sp_plane_spots(const sp_plane_domain *d, double a, double b,
     const sp_polygon *g = d->polygon;
     int n = sp_plane_corners(d, spot);
     double x, y, s, t, f;
+    if (!sp_factor_is_smooth(d->f)) {
+        return n + sp_plane_kinks(d, spot + n);
+    }
     if (sp_stationary_sigmoid(a, d->t_lo, &x, &s) &&
         sp_plane_inside(x, g != NULL ? g->side_y_lo : d->x)) {
         sp_spot_set(&spot[n++], x, d->y.lo, s * d->t_lo);

@@ -5,6 +5,7 @@
  * two neighbouring samples the function lies above their smaller value less curvature L^2 / 8,
  * where
  * curvature >= the second derivative of f along the edge by arc parameter and L is their distance.
+ * Where the first factor has kinks, they are samples too.
  *
  * Rounding: the cuts are widened by SP_POLYGON_WIDEN of their range before corners are computed,
  * far more than the rounding of a corner, so the hull of the computed corners contains the cut
@@ -12,6 +13,7 @@
 #ifndef SP_RELAX_PLANE_POLYGON_H
 #define SP_RELAX_PLANE_POLYGON_H
 
+#include "relax/factor.h"
 #include "relax/range.h"
 #include "relax/relax.h"
 #include "relax/scalar.h"
@@ -19,7 +21,7 @@
 enum {
     SP_POLYGON_CORNERS = 8,
     SP_POLYGON_PIECES = 8,
-    SP_POLYGON_SAMPLES = 4 * (SP_POLYGON_PIECES - 1)
+    SP_POLYGON_SAMPLES = 4 * (SP_POLYGON_PIECES - 1 + 2)
 };
 #define SP_POLYGON_WIDEN 0x1p-30
 
@@ -87,6 +89,9 @@ SP_HD void sp_polygon_side(sp_iv *side, double at) {
 
 /** sp_polygon_curvature - a bound of |f''| along a vector (dx, dy), anywhere on the box. */
 SP_HD double sp_polygon_curvature(sp_product f, sp_box box, double dx, double dy) {
+    if (!sp_factor_is_smooth(f)) {
+        return 2.0 * fabs(dx * dy) * (1.0 + 0x1p-40); // |p'| <= 1
+    }
     // |sigma'| <= 1/4, |sigma''| <= 0.0963, |tanh| <= min(1, |y|), |tanh'| <= 1, |tanh''| <= 0.7699
     const double s_hi = sp_relax_sigmoid(box.x.hi);
     const double slope = box.x.lo <= 0.0 && box.x.hi >= 0.0
@@ -110,7 +115,19 @@ SP_HD bool sp_polygon_is_side(sp_box box, const sp_spot *s, const sp_spot *t) {
 }
 
 SP_HD double sp_polygon_value(sp_product f, double x, double y) {
-    return sp_relax_sigmoid(x) * (f == SP_PRODUCT_SIGMOID_TANH ? tanh(y) : y);
+    return sp_factor_x(f, x) * sp_factor_y(f, y);
+}
+
+/** sp_polygon_sample_kinks - the points of an edge where the first factor has a kink. */
+SP_HD void sp_polygon_sample_kinks(sp_polygon *g, sp_product f, const sp_spot *s,
+                                   const sp_spot *t) {
+    for (int k = 0; k < sp_factor_kinks(f) && g->samples < SP_POLYGON_SAMPLES; k++) {
+        const double x = (double)k, w = (x - s->x) / (t->x - s->x);
+        if (w > 0.0 && w < 1.0) {
+            const double y = s->y + w * (t->y - s->y);
+            sp_spot_set(&g->sample[g->samples++], x, y, sp_polygon_value(f, x, y));
+        }
+    }
 }
 
 SP_HD void sp_polygon_edges(sp_polygon *g, sp_product f, sp_box box) {
@@ -138,6 +155,7 @@ SP_HD void sp_polygon_edges(sp_polygon *g, sp_product f, sp_box box) {
             const double x = s->x + k * dx, y = s->y + k * dy;
             sp_spot_set(&g->sample[g->samples++], x, y, sp_polygon_value(f, x, y));
         }
+        sp_polygon_sample_kinks(g, f, s, t);
         g->slack = sp_relax_max(g->slack, 0.125 * sp_polygon_curvature(f, box, dx, dy));
     }
 }

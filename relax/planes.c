@@ -4,7 +4,7 @@
 static const double static_tolerance = 1e-3;
 
 double sp_product_value(sp_product f, double x, double y) {
-    return sp_relax_sigmoid(x) * sp_plane_factor(f, y);
+    return sp_factor_x(f, x) * sp_factor_y(f, y);
 }
 
 double sp_plane_offset(sp_product f, sp_box box, double a, double b) {

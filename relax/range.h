@@ -3,6 +3,7 @@
 #ifndef SP_RELAX_RANGE_H
 #define SP_RELAX_RANGE_H
 
+#include "relax/factor.h"
 #include "relax/relax.h"
 #include "relax/scalar.h"
 
@@ -53,6 +54,10 @@ SP_HD sp_iv sp_range_log(sp_iv x) {
 SP_HD sp_iv sp_range_product(sp_product f, sp_box box) {
     if (!(sp_relax_finite(box.x) && sp_relax_finite(box.y))) {
         return sp_relax_unknown();
+    }
+    if (!sp_factor_is_smooth(f)) { // sp_factor_x is exact
+        const sp_iv p = {sp_factor_x(f, box.x.lo), sp_factor_x(f, box.x.hi)};
+        return sp_iv_mul(p, box.y);
     }
     if (f == SP_PRODUCT_SIGMOID_ID) {
         return sp_iv_mul(sp_range_sigmoid(box.x), box.y);

@@ -49,11 +49,40 @@ sp_line_pair sp_relu_lines(sp_iv x);
 sp_line_pair sp_square_lines_r2(sp_iv x);
 sp_line_pair sp_log_lines_r2(sp_iv x); /* x.lo > 0 */
 
+typedef enum {
+    SP_ACTIVATION_SIGMOID,
+    SP_ACTIVATION_TANH,
+    SP_ACTIVATION_HARD_SIGMOID, /* min(max(alpha x + beta, 0), 1) */
+    SP_ACTIVATION_RELU,
+    SP_ACTIVATION_AFFINE /* alpha x + beta */
+} sp_activation_kind;
+
+/** sp_activation - a function of one variable; alpha and beta are read as exact reals, and only by
+ *  the kinds that name them. */
+typedef struct sp_activation {
+    sp_activation_kind kind;
+    double alpha, beta;
+} sp_activation;
+
+/** sp_activation_value - in doubles, by libm. sp_activation_name - "hard_sigmoid" and so on; NULL
+ *  for what is no kind. */
+double sp_activation_value(sp_activation activation, double x);
+const char *sp_activation_name(sp_activation_kind kind);
+sp_iv sp_activation_range(sp_activation f, sp_iv x);
+/** sp_activation_lines - lines of least gap at the anchor m, which is moved into [x.lo, x.hi]. */
+sp_line_pair sp_activation_lines(sp_activation f, sp_iv x, double m);
+/** sp_activation_tangent - the tangent at a point: no bound. */
+sp_line sp_activation_tangent(sp_activation f, double x);
+
 /* ---- products of two variables ---- */
 
 typedef enum {
     SP_PRODUCT_SIGMOID_TANH, /* f1 = sigma(x) tanh(y) */
-    SP_PRODUCT_SIGMOID_ID    /* f2 = sigma(x) y */
+    SP_PRODUCT_SIGMOID_ID,   /* f2 = sigma(x) y */
+    /* piecewise bilinear; sp_gate_map brings every gate to one of the products */
+    SP_PRODUCT_HARD_ID, /* min(max(x, 0), 1) y */
+    SP_PRODUCT_RELU_ID, /* max(x, 0) y */
+    SP_PRODUCT_ID_ID    /* x y */
 } sp_product;
 
 typedef struct sp_box {
@@ -114,6 +143,22 @@ typedef struct sp_cut {
 void sp_octagon_planes(sp_product f, sp_box box, const sp_cut *cut, size_t count,
                        const sp_anchor *lower_at, const sp_anchor *upper_at, double tolerance,
                        sp_plane *lower, sp_plane *upper);
+
+/** sp_gate_map - gate(x) g(y) = factor * product(scale x + shift, y) + rest * y. */
+typedef struct sp_gate_map {
+    sp_product product;
+    double scale, shift, factor, rest;
+} sp_gate_map;
+/** sp_gate_identity - the product itself. sp_gate_map_of - gate(x) y. sp_gate_complement - (1 -
+ *  sigma(x)) tanh(y), which is sigma(-x) tanh(y). */
+sp_gate_map sp_gate_identity(sp_product product);
+sp_gate_map sp_gate_map_of(sp_activation gate);
+sp_gate_map sp_gate_complement(void);
+/** sp_gate_box, sp_gate_cut - the domain of the product, rounded outward. */
+sp_box sp_gate_box(const sp_gate_map *map, sp_box box);
+sp_cut sp_gate_cut(const sp_gate_map *map, sp_box box, const sp_cut *cut);
+/** sp_gate_plane - a plane over x and y from one of the product on sp_gate_box; still a bound. */
+sp_plane sp_gate_plane(const sp_gate_map *map, sp_box box, sp_plane plane, bool upper);
 
 /** sp_plane_r2_lp - R2's planes: 100 uniform points, LP by GLPK, exact offset (seed 000, Eq 2 and
  *  step 2). The points depend on `seed` only (fixed per product, so results do not depend on
