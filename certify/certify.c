@@ -10,9 +10,10 @@
 static sp_status bound_rows(sp_error *err, const sp_problem *problem, sp_bounds *bounds) {
     sp_verdict *verdict = problem->verdict;
     const size_t classes = verdict->classes, rows = classes - 1;
+    const sp_system *system = problem->system;
     double *weight = calloc(rows * classes, sizeof *weight); /* [rows, classes] */
-    double *lower = malloc(2 * rows * sizeof *lower);
-    double *error = lower ? lower + rows : NULL;
+    double *lower = malloc(rows * (3 + system->net->classes) * sizeof *lower);
+    double *error = lower ? lower + rows : NULL, *constant = lower ? error + rows : NULL;
     sp_status status = weight && lower ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory");
     for (size_t k = 0, r = 0; status == SP_OK && k < classes; k++) {
         if (k != verdict->label) {
@@ -22,11 +23,16 @@ static sp_status bound_rows(sp_error *err, const sp_problem *problem, sp_bounds 
         }
     }
     if (status == SP_OK) {
-        status = sp_bounds_rows(err, bounds, lower, error, weight, rows);
+        double *row = constant + rows; /* [rows, net classes] */
+        sp_system_rows(system, row, constant, weight, rows);
+        status = sp_bounds_rows(err, bounds, lower, error, row, rows);
     }
     if (status == SP_OK) {
         for (size_t k = 0, r = 0; k < classes; k++) {
             if (k != verdict->label) {
+                if (constant[r] != 0.0) {
+                    lower[r] = sp_below(lower[r] + constant[r]);
+                }
                 if (!(verdict->margins[k] >= lower[r])) { // the first pass meets NaN
                     verdict->margins[k] = lower[r];
                 }

@@ -38,7 +38,13 @@ typedef struct sp_system {
     sp_front_forms *forms; /* owned; for the rule of the method */
     const sp_method *method;
     sp_front_rule front_rule;
+    double threshold; /* of a net with one logit: it fires from here on; 0 unless set */
 } sp_system;
+
+/** sp_system_answers - between how many answers a net decides. A net with one logit has two: 0, it
+ *  stays silent, and 1, it fires. Their scores are the threshold and the logit; the scores of other
+ *  nets are their logits. Everywhere below, logits, margins and labels are those of the answers. */
+size_t sp_system_answers(const sp_net *net);
 
 /** sp_system_init - checks that net and front end fit together and prepares the forms of `rule`
  *  (method->front, or another one asked for by --front-relax). */

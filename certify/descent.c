@@ -14,7 +14,7 @@
 
 sp_status sp_descent_init(sp_error *err, sp_descent *d, const sp_attacker *attacker,
                           const sp_problem *problem) {
-    const size_t n = problem->clip->n, classes = attacker->system->net->classes;
+    const size_t n = problem->clip->n, classes = sp_system_answers(attacker->system->net);
     const size_t padded = sp_front_padded(attacker->system->front, n);
     *d = (sp_descent){.attacker = attacker, .n = n, .padded = padded, .classes = classes};
     d->label = problem->verdict->label;

@@ -32,7 +32,12 @@ sp_status sp_question_answer(sp_error *err, sp_verdict *verdict, const sp_system
                              const sp_clip *clip, const sp_question *question, sp_answer answer,
                              void *context);
 
-/** sp_system_run - the logits [classes] of n samples, concretely. */
+/** sp_system_rows - linear objectives of the scores as those of the logits and a constant.
+ *  O row [rows, net classes], constant [rows]   I weight [rows, answers] */
+void sp_system_rows(const sp_system *system, double *row, double *constant, const double *weight,
+                    size_t rows);
+
+/** sp_system_run - the scores [answers] of n samples, concretely. */
 SP_NODISCARD sp_status sp_system_run(sp_error *err, const sp_system *system, double *logits,
                                      const double *samples, size_t n);
 
@@ -79,8 +84,8 @@ double sp_decimals(double x, double scale);
 
 /* ---- attacks ---- */
 
-/** sp_attacker_gradient - gradients of `rows` linear objectives of the logits by the samples.
- *  O gradient [rows, padded]   I weight [rows, classes]   I still  a noise set of radius 0 */
+/** sp_attacker_gradient - gradients of `rows` linear objectives of the scores by the samples.
+ *  O gradient [rows, padded]   I weight [rows, answers]   I still  a noise set of radius 0 */
 SP_NODISCARD sp_status sp_attacker_gradient(sp_error *err, const sp_attacker *attacker,
                                             double *gradient, const double *samples,
                                             const sp_noise *still, const double *weight,

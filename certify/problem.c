@@ -85,8 +85,12 @@ sp_status sp_system_run(sp_error *err, const sp_system *system, double *logits,
         return sp_fail(err, SP_E_MEMORY, "out of memory for the features of %zu frames", frames);
     }
     sp_status status = sp_front_run(err, system->front, features, samples, n);
+    const bool single = system->net->classes == 1;
     if (status == SP_OK) {
-        status = sp_net_run(err, system->net, logits, features, frames);
+        status = sp_net_run(err, system->net, single ? logits + 1 : logits, features, frames);
+    }
+    if (single) {
+        logits[0] = system->threshold;
     }
     free(features);
     return status;
@@ -167,7 +171,7 @@ static sp_status open_problem(sp_error *err, sp_problem *problem, const sp_quest
     sp_verdict *verdict = problem->verdict;
     const sp_system *system = problem->system;
     const sp_clip *clip = problem->clip;
-    const size_t classes = system->net->classes;
+    const size_t classes = sp_system_answers(system->net);
     const long label = question->label;
     SP_TRY(check_arithmetic(err));
     if (label >= 0 && (size_t)label >= classes) {

@@ -95,7 +95,7 @@ void soundproof_close(soundproof *system) {
 }
 
 size_t soundproof_classes(const soundproof *system) {
-    return system->model.net.classes;
+    return sp_system_answers(&system->model.net);
 }
 
 int soundproof_sample_rate(const soundproof *system) {
@@ -170,7 +170,7 @@ int soundproof_certify_file(const soundproof *system, soundproof_verdict *verdic
         return fail_early(verdict, status);
     }
     if (label == SOUNDPROOF_LABEL_OF_NAME) {
-        label = sp_label_of_name(path, system->model.net.classes);
+        label = sp_label_of_name(path, sp_system_answers(&system->model.net));
     }
     const int result = certify_clip(system, verdict, &clip, &parsed, label);
     sp_clip_clear(&clip);

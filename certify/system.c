@@ -1,4 +1,6 @@
-#include "certify/certify.h"
+#include <string.h>
+
+#include "certify/impl.h"
 
 static sp_status check_widths(sp_error *err, const sp_net *net, const sp_front *front) {
     const sp_front_layout *layout = sp_front_layout_of(front);
@@ -9,14 +11,25 @@ static sp_status check_widths(sp_error *err, const sp_net *net, const sp_front *
             "front-end description that the model was trained with",
             layout->features, net->features);
     }
-    if (net->classes < 2) {
-        return sp_fail(
-            err, SP_E_UNSUPPORTED,
-            "the network has %zu output: certifying that an answer stays what it is needs "
-            "at least two classes",
-            net->classes);
-    }
     return SP_OK;
+}
+
+size_t sp_system_answers(const sp_net *net) {
+    return net->classes == 1 ? 2 : net->classes;
+}
+
+void sp_system_rows(const sp_system *system, double *row, double *constant, const double *weight,
+                    size_t rows) {
+    const bool single = system->net->classes == 1;
+    if (!single) {
+        memcpy(row, weight, rows * system->net->classes * sizeof *row);
+    }
+    for (size_t r = 0; r < rows; r++) {
+        constant[r] = single ? weight[2 * r] * system->threshold : 0.0;
+        if (single) {
+            row[r] = weight[2 * r + 1];
+        }
+    }
 }
 
 sp_status sp_system_init(sp_error *err, sp_system *system, const sp_net *net, const sp_front *front,

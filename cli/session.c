@@ -23,7 +23,8 @@ int cli_session_open(cli_session *session, const cli_command *command, const cli
     if (code >= 0) {
         return code;
     }
-    code = cli_clips_open(&session->clips, command, options, session->source.model.net.classes);
+    code = cli_clips_open(&session->clips, command, options,
+                          sp_system_answers(&session->source.model.net));
     if (code < 0) {
         code = open_system(session, options->method, options->front_rule);
         if (code >= 0) {

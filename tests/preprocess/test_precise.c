@@ -48,17 +48,17 @@ static long double log_floor(const bank *b, long double energy) {
 
 /* One frame of wake.md. */
 static void direct(long double *features, const bank *b, const double *x) {
-    static long double c[FFT], s[FFT];
+    static long double cosine[FFT], sine[FFT];
     long double power[BINS], total = 0.0L, band[MELS];
-    for (size_t q = 0; q < FFT && c[0] == 0.0L; q++) {
-        c[FFT - 1 - q] = cosl(-2.0L * PI * (long double)(FFT - 1 - q) / FFT);
-        s[FFT - 1 - q] = sinl(-2.0L * PI * (long double)(FFT - 1 - q) / FFT);
+    for (size_t q = 0; q < FFT && cosine[0] == 0.0L; q++) {
+        cosine[FFT - 1 - q] = cosl(-2.0L * PI * (long double)(FFT - 1 - q) / FFT);
+        sine[FFT - 1 - q] = sinl(-2.0L * PI * (long double)(FFT - 1 - q) / FFT);
     }
     for (size_t k = 0; k < BINS; k++) {
         long double re = 0.0L, im = 0.0L;
         for (size_t j = 0; j < FFT; j++) {
-            re += x[j] * c[j * k % FFT];
-            im += x[j] * s[j * k % FFT];
+            re += x[j] * cosine[j * k % FFT];
+            im += x[j] * sine[j * k % FFT];
         }
         power[k] = (re * re + im * im) / FFT;
         total += power[k];
