@@ -1,9 +1,9 @@
-/* Slopes of the supporting plane at an anchor where f = p(x) y with p linear between its kinks. Such
- * an f is bilinear on rectangles, so a plane lies below f as soon as it does at the knots: the ends
- * and kinks of x, on the two edges y = lo, hi. A plane of slope a in x is best when it touches both
- * edges, m_i(a) = min over knots of y_i p(x) - a x, b = (m_1 - m_0) / (hi - lo); its value at the
- * anchor is concave and piecewise linear in a, with its maximum at the slope between two knots of
- * an edge. At most 12 slopes: all are tried. Host and device. */
+/* Slopes of the supporting plane at an anchor where f = p(x) y with p linear between its kinks.
+ * Such an f is bilinear on rectangles, so a plane lies below f as soon as it does at the knots: the
+ * ends and kinks of x, on the two edges y = lo, hi. A plane of slope a in x is best when it touches
+ * both edges, m_i(a) = min over knots of y_i p(x) - a x, b = (m_1 - m_0) / (hi - lo); its value at
+ * the anchor is concave and piecewise linear in a, with its maximum at the slope between two knots
+ * of an edge. At most 12 slopes: all are tried. Host and device. */
 #ifndef SP_RELAX_PLANE_PIECEWISE_H
 #define SP_RELAX_PLANE_PIECEWISE_H
 

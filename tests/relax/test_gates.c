@@ -1,6 +1,6 @@
-/* Piecewise bilinear products, products of every gate, and lines of every activation: containment in
- * long double, whose rounding is far below the margins of relax/, and tightness against the envelope
- * of the knots. */
+/* Piecewise bilinear products, products of every gate, and lines of every activation: containment
+ * in long double, whose rounding is far below the margins of relax/, and tightness against the
+ * envelope of the knots. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
