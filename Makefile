@@ -50,6 +50,22 @@ CONFIGURATION := $(shell printf '%s' '$(CC) $(CPPFLAGS) $(COMPILE_FLAGS) $(LDFLA
 B := build/$(CONFIGURATION)
 CPP = -I. -I$(B)/generated $(DEP_CFLAGS) $(CPPFLAGS) -DSP_VERSION='"$(VERSION)"'
 
+# ---- CUDA: the driver is a library of its own that --backend cuda loads; CUDA=no leaves it out -----
+NVCC ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
+CUDA ?= $(if $(NVCC),yes,no)
+CUDA_LIBRARY := libsoundproof-cuda.so.$(VERSION)
+# Compute capabilities that this nvcc compiles for, from 7.0 on. CUDA_ARCH: those to compile machine
+# code for ("80 90", "all"); every device newer than the oldest runs the portable code as well.
+cuda_capabilities = $(shell $(NVCC) --list-gpu-arch 2>/dev/null | sed -n 's/^compute_//p' | awk '$$1 >= 70' | sort -n | uniq)
+CUDA_ARCH ?=
+cuda_targets = $(if $(filter all,$(CUDA_ARCH)),$(cuda_capabilities),$(CUDA_ARCH))
+cuda_oldest = $(firstword $(cuda_capabilities))
+NVCC_FLAGS = -std=c++17 -O3 --fmad=false -ftz=false -prec-div=true -prec-sqrt=true \
+  -Xcompiler -Wall,-Wextra,-fPIC,-ffp-contract=off -Xptxas -v,-warn-spills \
+  $(foreach c,$(cuda_targets),-gencode arch=compute_$(c),code=sm_$(c)) \
+  -gencode arch=compute_$(cuda_oldest),code=compute_$(cuda_oldest)
+CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
+
 # ---- sources -----------------------------------------------------------------------------------
 room_objects = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c)) \
   $(if $(filter onnx,$(1)),$(B)/generated/onnx/onnx.pb-c.o)
@@ -63,19 +79,20 @@ SUPPORT_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 .DEFAULT_GOAL := all
 always:
 .PHONY: always all check check-long test test-long demo demo-run packages lint asan ubsan tsan bench fuzz \
-  install uninstall compdb clean help sanitized
+  install uninstall compdb clean help sanitized cuda check-gpu
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 ## all         the command (build/soundproof), the libraries and the pkg-config file
-all: build/soundproof $(B)/libsoundproof.a $(B)/libsoundproof.so.$(VERSION) $(B)/soundproof.pc
+all: build/soundproof $(B)/libsoundproof.a $(B)/libsoundproof.so.$(VERSION) $(B)/soundproof.pc \
+  $(if $(filter yes,$(CUDA)),$(B)/$(CUDA_LIBRARY))
 
 build/soundproof: $(B)/soundproof
 	@ln -sfn $(CONFIGURATION)/soundproof $@
 
 $(B)/soundproof: $(CLI_OBJECTS) $(B)/libsoundproof.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(COMPILE_FLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIBS)
+	$(Q)$(CC) $(COMPILE_FLAGS) $(LDFLAGS) $(BESIDE) -o $@ $^ $(CLI_LIBS) $(LIBS)
 
 $(B)/libsoundproof.a: $(LIBRARY_OBJECTS)
 	$(call say,AR,$@)
@@ -84,7 +101,29 @@ $(B)/libsoundproof.a: $(LIBRARY_OBJECTS)
 $(B)/libsoundproof.so.$(VERSION): $(LIBRARY_OBJECTS) include/soundproof.map
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(COMPILE_FLAGS) $(LDFLAGS) -shared -Wl,-soname,libsoundproof.so.$(SOVERSION) \
-	  -Wl,--version-script=include/soundproof.map -o $@ $(LIBRARY_OBJECTS) $(LIBS)
+	  -Wl,--version-script=include/soundproof.map $(BESIDE) -o $@ $(LIBRARY_OBJECTS) $(LIBS)
+
+# ORIGIN: the driver of the device stands beside what loads it.
+BESIDE := -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib'
+
+cuda_tag = $(if $(cuda_targets),$(subst $() ,-,$(strip $(cuda_targets))),portable)
+cuda_built = $(B)/cuda/$(cuda_tag)/$(CUDA_LIBRARY)
+$(B)/$(CUDA_LIBRARY): $(cuda_built) always
+	$(Q)cmp -s $< $@ || cp $< $@
+
+$(B)/cuda/%/cuda.o: gpu/cuda.cu
+	@mkdir -p $(@D)
+	$(call say,NVCC,$< ($*))
+	$(Q)$(NVCC) $(NVCC_FLAGS) -I. -MD -MP -MF $(@:.o=.d) -c -o $@ $< >$(@:.o=.log) 2>&1 || { cat $(@:.o=.log) >&2; exit 1; }
+
+$(B)/cuda/%/$(CUDA_LIBRARY): $(B)/cuda/%/cuda.o $(B)/base/status.o $(B)/base/utf8.o gpu/cuda.map
+	$(call say,LINK,$@)
+	$(Q)$(NVCC) -shared -cudart static -Xlinker --version-script=gpu/cuda.map,-rpath=$(CUDA_HOME)/lib64 \
+	  -o $@ $(filter %.o,$^) -lcublas
+
+## cuda        the device's driver alone, and what each kernel needs (CUDA_ARCH=all: for every device)
+cuda: $(cuda_built)
+	@tests/gpu/kernels.sh $(B)/cuda/$(cuda_tag)/cuda.log $<
 
 # always made anew: it holds PREFIX
 $(B)/soundproof.pc: soundproof.pc.in always
@@ -185,13 +224,14 @@ install: all
 	install -m 644 include/soundproof.h $(DESTDIR)$(PREFIX)/include/soundproof.h
 	install -m 644 $(B)/libsoundproof.a $(DESTDIR)$(PREFIX)/lib/libsoundproof.a
 	install -m 755 $(B)/libsoundproof.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libsoundproof.so.$(VERSION)
+	$(if $(filter yes,$(CUDA)),install -m 755 $(B)/$(CUDA_LIBRARY) $(DESTDIR)$(PREFIX)/lib/$(CUDA_LIBRARY))
 	ln -sfn libsoundproof.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libsoundproof.so.$(SOVERSION)
 	ln -sfn libsoundproof.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libsoundproof.so
 	install -m 644 $(B)/soundproof.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/soundproof.pc
 	install -m 644 examples/fronts/*.json $(DESTDIR)$(PREFIX)/share/soundproof/fronts
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/soundproof $(DESTDIR)$(PREFIX)/include/soundproof.h \
-	  $(DESTDIR)$(PREFIX)/lib/libsoundproof.* $(DESTDIR)$(PREFIX)/lib/pkgconfig/soundproof.pc
+	  $(DESTDIR)$(PREFIX)/lib/libsoundproof.* $(DESTDIR)$(PREFIX)/lib/$(CUDA_LIBRARY) $(DESTDIR)$(PREFIX)/lib/pkgconfig/soundproof.pc
 	rm -rf $(DESTDIR)$(PREFIX)/share/soundproof
 
 ## compdb      compile_commands.json for editors (needs bear)
@@ -206,4 +246,4 @@ clean:
 help:
 	@sed -n 's/^## /  make /p' Makefile
 
--include $(LIBRARY_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(TESTS:=.d) $(SUPPORT_OBJECTS:.o=.d)
+-include $(wildcard $(B)/cuda/*/cuda.d) $(LIBRARY_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(TESTS:=.d) $(SUPPORT_OBJECTS:.o=.d)

@@ -1,39 +1,96 @@
-/* The dense kernels of bound propagation behind one set of symbols; cpu.c is OpenBLAS plus loops.
- * A row is one linear objective being bounded from BELOW. All matrices are row-major with a leading
- * dimension in elements. Nothing here allocates; results do not depend on the number of threads. */
+/* Where bound propagation computes: a backend has memory of its own and runs operations on it, one
+ * after the other, on a queue.
+ *
+ *   cpu       OpenBLAS and vector loops; its memory is the program's. Many threads may run
+ *             operations on one queue, on different rows
+ *   cuda      cuBLAS and the kernels of kernel_*.h, on the first device; one thread per queue
+ *   emulator  those kernels, block by block and lane by lane, on the CPU; for tests
+ *
+ * Each operation has one structure of arguments (ops.h) and is called as
+ *     sp_gpu_product(gpu, &(sp_gpu_product_args){...});
+ * Operations may return before they are done: only sp_gpu_read and sp_gpu_sync wait. Memory that a
+ * backend handed out is touched by its operations alone, unless sp_gpu_is_host. Nothing here
+ * allocates while it computes; results do not depend on the number of threads or blocks. */
 #ifndef SP_GPU_BACKEND_H
 #define SP_GPU_BACKEND_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-#include "relax/relax.h"
+#include "base/status.h"
+#include "gpu/ops.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/** sp_gpu - a queue of operations on a backend. */
+typedef struct sp_gpu sp_gpu;
+
 /** sp_gpu_init - once per process: pins OpenBLAS to the calling thread (our pool makes the
  *  threads). */
 void sp_gpu_init(void);
-/** sp_gpu_name - "cpu (OpenBLAS ...)" for messages and benchmarks. */
+
+/** sp_gpu_select - the backend of all queues that are opened from now on: "cpu" (at start), "cuda"
+ *  or "emulator". `memory`: bytes of the device that may be used, planned and taken here; 0: what
+ *  is free. Call it when no queue is open. SP_E_UNSUPPORTED: not built in, or no device, in one
+ *  line; the CPU is selected then. */
+SP_NODISCARD sp_status sp_gpu_select(sp_error *err, const char *id, size_t memory);
+/** sp_gpu_id, sp_gpu_name - "cuda"; "cuda (NVIDIA ..., 80 GB)" for messages and benchmarks. */
+const char *sp_gpu_id(void);
 const char *sp_gpu_name(void);
+/** sp_gpu_memory - bytes that all queues together may take; SIZE_MAX for the CPU. */
+size_t sp_gpu_memory(void);
+
+/** sp_gpu_open - a queue on the selected backend; host true: on the CPU whatever was selected. */
+SP_NODISCARD sp_status sp_gpu_open(sp_error *err, sp_gpu **gpu, bool host);
+void sp_gpu_close(sp_gpu *gpu);
+/** sp_gpu_is_host - whether its memory is the program's own. */
+bool sp_gpu_is_host(const sp_gpu *gpu);
+
+/** sp_gpu_take - memory of the backend, 256-byte aligned, not initialised; NULL: does not fit. */
+void *sp_gpu_take(sp_gpu *gpu, size_t bytes);
+void sp_gpu_release(sp_gpu *gpu, void *block);
+/** sp_gpu_write - to the backend; sp_gpu_read - from it, after all operations before. */
+void sp_gpu_write(sp_gpu *gpu, void *to, const void *from, size_t bytes);
+void sp_gpu_read(sp_gpu *gpu, void *to, const void *from, size_t bytes);
+/** sp_gpu_sync - waits, and tells whether anything on this queue failed since it was opened: no
+ *  result may be used before. */
+SP_NODISCARD sp_status sp_gpu_sync(sp_error *err, sp_gpu *gpu);
+
+/** sp_gpu_counts - what went through a queue. */
+typedef struct sp_gpu_counts {
+    size_t written, read, launches; /* bytes, bytes, operations and products */
+} sp_gpu_counts;
+sp_gpu_counts sp_gpu_counted(const sp_gpu *gpu);
+
+/** sp_gpu_multiply_args - c[m, n] = a[m, k] b[k, n] + beta c[m, n], beta 0 or 1; transposed: b is
+ *  stored as [n, k]. Repeated `count` times, the matrices a_step, b_step, c_step apart. Every entry
+ *  is a sum of k products in some order: its error is at most gamma_{k+1} |a| |b| (+ |c|). */
+typedef struct sp_gpu_multiply_args {
+    size_t m, n, k;
+    const double *a, *b;
+    double *c;
+    size_t lda, ldb, ldc;
+    bool transposed;
+    double beta;
+    size_t count, a_step, b_step, c_step;
+} sp_gpu_multiply_args;
+void sp_gpu_multiply(sp_gpu *gpu, const sp_gpu_multiply_args *args);
+
+/** sp_gpu_run - one of the operations below. */
+void sp_gpu_run(sp_gpu *gpu, sp_gpu_op op, const void *args);
+#define SP_GPU_OP_CALL(name)                                                                       \
+    static inline void sp_gpu_##name(sp_gpu *gpu, const sp_gpu_##name##_args *args) {              \
+        sp_gpu_run(gpu, SP_GPU_OP_##name, args);                                                   \
+    }
+SP_GPU_OPS(SP_GPU_OP_CALL)
+#undef SP_GPU_OP_CALL
+
+/* ---- the CPU's loops over the rows of one clip ---- */
 
 /** sp_gpu_gemm - c[m,n] = a[m,k] b[k,n] + beta c[m,n], beta 0 or 1; transposed: b is stored as
  *  [n,k]. Every entry is a sum of k products in some order: its error is at most gamma_{k+1} |a|
  *  |b| (+ |c|). */
 void sp_gpu_gemm(size_t m, size_t n, size_t k, const double *a, size_t lda, const double *b,
                  size_t ldb, bool transposed, double beta, double *c, size_t ldc);
-
-/** sp_gpu_menu - bounding planes (or lines: b NULL) of n units; the first `lower` entries bound
- *  from below, the others from above. Entry e of unit j: a[e n + j] x + b[e n + j] y + c[e n + j].
- *  Entries 0 and `lower` are the standard ones: those of rows that do not choose. */
-typedef struct sp_gpu_menu {
-    size_t n, lower, entries;
-    double *a, *b, *c; /* [entries, n] */
-    float *rough;      /* [entries, 3, n] a, b, c again, to choose by; NULL: rows do not choose */
-    double *mass;      /* [n] >= max over all entries and the box of |a x| + |b y| + |c| */
-} sp_gpu_menu;
 
 /** sp_gpu_product_back - replaces the coefficients of H products by those of their inputs, with the
  *  standard planes.
@@ -75,11 +132,6 @@ void sp_gpu_menu_back(size_t rows, const double *w, size_t ldw, const sp_gpu_men
  *  only. */
 void sp_gpu_menu_value(size_t rows, const sp_gpu_menu *menu, const int *choice, const double *x,
                        size_t ldx, const double *y, size_t ldy, bool add, double *out, size_t ldo);
-
-/** sp_gpu_range - the boxes of n scalars. */
-typedef struct sp_gpu_range {
-    const double *lo, *hi; /* [n] */
-} sp_gpu_range;
 
 /** sp_gpu_menu_choose - moves each row's anchor by step (x - anchor), from the middle of the box
  *  when `first`, and chooses the entry of the same side whose value at the anchor, clamped into the

@@ -4,13 +4,13 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "gpu/backend.h"
+#include "gpu/impl.h"
 
 void sp_gpu_init(void) {
     openblas_set_num_threads(1);
 }
 
-const char *sp_gpu_name(void) {
+const char *sp_gpu_cpu_name(void) {
     static char name[96];
     if (name[0] == '\0') {
         snprintf(name, sizeof name, "cpu (OpenBLAS, %s kernels)", openblas_get_corename());

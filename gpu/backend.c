@@ -1,0 +1,113 @@
+/* The selected backend, and queues on it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gpu/impl.h"
+
+static const sp_gpu_table *selected = &sp_gpu_cpu_table;
+static size_t memory = SIZE_MAX;
+
+static const sp_gpu_table *const backends[] = {&sp_gpu_cpu_table, &sp_gpu_cuda_table,
+                                               &sp_gpu_emulator_table};
+
+static void deselect(void) {
+    selected->end(selected->driver);
+    selected = &sp_gpu_cpu_table;
+    memory = SIZE_MAX;
+}
+
+sp_status sp_gpu_select(sp_error *err, const char *id, size_t bytes) {
+    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
+        if (strcmp(backends[i]->id, id) == 0) {
+            size_t planned = bytes;
+            deselect();
+            SP_TRY(backends[i]->begin(err, backends[i]->driver, &planned));
+            selected = backends[i];
+            memory = planned;
+            return SP_OK;
+        }
+    }
+    return sp_fail(err, SP_E_ARGUMENT, "there is no backend '%s'; the backends are cpu and cuda",
+                   id);
+}
+
+const char *sp_gpu_id(void) {
+    return selected->id;
+}
+
+const char *sp_gpu_name(void) {
+    return selected->name();
+}
+
+size_t sp_gpu_memory(void) {
+    return memory;
+}
+
+sp_status sp_gpu_open(sp_error *err, sp_gpu **out, bool host) {
+    sp_gpu *gpu = calloc(1, sizeof *gpu);
+    *out = NULL;
+    if (gpu == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for a queue");
+    }
+    gpu->table = host ? &sp_gpu_cpu_table : selected;
+    const sp_gpu_driver *driver = gpu->table->driver;
+    const sp_status status = driver != NULL ? driver->open(err, &gpu->stream) : SP_OK;
+    if (status != SP_OK) {
+        free(gpu);
+        return status;
+    }
+    *out = gpu;
+    return SP_OK;
+}
+
+void sp_gpu_close(sp_gpu *gpu) {
+    if (gpu != NULL) {
+        if (gpu->table->driver != NULL) {
+            gpu->table->driver->close(gpu->stream);
+        }
+        free(gpu);
+    }
+}
+
+bool sp_gpu_is_host(const sp_gpu *gpu) {
+    return gpu->table->driver == NULL;
+}
+
+void *sp_gpu_take(sp_gpu *gpu, size_t bytes) {
+    return gpu->table->take(bytes);
+}
+
+void sp_gpu_release(sp_gpu *gpu, void *block) {
+    if (block != NULL) {
+        gpu->table->release(block);
+    }
+}
+
+void sp_gpu_write(sp_gpu *gpu, void *to, const void *from, size_t bytes) {
+    gpu->counts.written += bytes;
+    gpu->table->write(gpu, to, from, bytes);
+}
+
+void sp_gpu_read(sp_gpu *gpu, void *to, const void *from, size_t bytes) {
+    gpu->counts.read += bytes;
+    gpu->table->read(gpu, to, from, bytes);
+}
+
+sp_status sp_gpu_sync(sp_error *err, sp_gpu *gpu) {
+    const sp_gpu_driver *driver = gpu->table->driver;
+    return driver != NULL ? driver->sync(err, gpu->stream) : SP_OK;
+}
+
+sp_gpu_counts sp_gpu_counted(const sp_gpu *gpu) {
+    return gpu->counts;
+}
+
+void sp_gpu_run(sp_gpu *gpu, sp_gpu_op op, const void *args) {
+    gpu->table->run(gpu, op, args);
+}
+
+void sp_gpu_multiply(sp_gpu *gpu, const sp_gpu_multiply_args *args) {
+    if (args->m > 0 && args->n > 0 && args->count > 0) {
+        gpu->table->multiply(gpu, args);
+    }
+}

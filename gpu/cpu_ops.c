@@ -1,0 +1,207 @@
+/* The CPU backend's operations: rows of several clips are taken clip by clip, elements one by one. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pool.h"
+#include "gpu/impl.h"
+#include "gpu/kernel_boxes.h"
+#include "gpu/kernel_units.h"
+
+/* ---- rows: the loops of cpu.c and cpu_menu.c, clip by clip ---- */
+
+/* The rows of clip number `clip`: first row, number of rows, and offset of the clip's arrays. */
+typedef struct sp_part {
+    size_t row, rows, offset;
+} sp_part;
+
+static size_t parts(sp_gpu_rows at) {
+    return at.rows == 0 ? 0 : (at.rows + at.span - 1) / at.span;
+}
+
+static sp_part part(sp_gpu_rows at, size_t clip) {
+    const size_t row = clip * at.span, left = at.rows - row;
+    return (sp_part){row, left < at.span ? left : at.span, clip * at.stride};
+}
+
+static void run_product(const sp_gpu_product_args *p) {
+    for (size_t k = 0; k < parts(p->at); k++) {
+        const sp_part c = part(p->at, k);
+        const sp_gpu_menu planes = sp_menu_of(&p->planes, c.offset);
+        sp_gpu_product_back(c.rows, p->w + c.row * p->ldw, p->ldw, &planes, p->x + c.row * p->ldx,
+                            p->ldx, p->y + c.row * p->ldy, p->ldy, p->add, p->bias + c.row,
+                            p->mass + c.row);
+    }
+}
+
+static void run_line(const sp_gpu_line_args *p) {
+    for (size_t k = 0; k < parts(p->at); k++) {
+        const sp_part c = part(p->at, k);
+        const sp_gpu_menu lines = sp_menu_of(&p->lines, c.offset);
+        sp_gpu_line_back(c.rows, p->w + c.row * p->ldw, p->ldw, &lines, p->split,
+                         p->x + c.row * p->ldx, p->ldx, p->bias + c.row, p->mass + c.row);
+    }
+}
+
+static void run_affine(const sp_gpu_affine_args *p) {
+    for (size_t k = 0; k < parts(p->at); k++) {
+        const sp_part c = part(p->at, k);
+        sp_gpu_affine_bias(c.rows, p->n, p->a + c.row * p->lda, p->lda, p->b, p->omega + c.offset,
+                           p->bias + c.row, p->mass + c.row);
+    }
+}
+
+static void run_support(const sp_gpu_support_args *p) {
+    for (size_t k = 0; k < parts(p->at); k++) {
+        const sp_part c = part(p->at, k);
+        sp_gpu_box_support(c.rows, p->n, p->c + c.row * p->ldc, p->ldc, p->radius + c.offset,
+                           p->out + c.row);
+    }
+}
+
+static void run_pick(const sp_gpu_pick_args *p) {
+    const size_t n = p->planes.n;
+    for (size_t k = 0; k < parts(p->at); k++) {
+        const sp_part c = part(p->at, k);
+        const sp_gpu_menu planes = sp_menu_of(&p->planes, c.offset);
+        sp_gpu_menu_back(c.rows, p->w + c.row * p->ldw, p->ldw, &planes, p->choice + c.row * n,
+                         p->x + c.row * p->ldx, p->ldx, p->y != NULL ? p->y + c.row * p->ldy : NULL,
+                         p->ldy, p->add, p->bias + c.row, p->mass + c.row);
+    }
+}
+
+static void run_value(const sp_gpu_value_args *p) {
+    const size_t n = p->planes.n;
+    for (size_t k = 0; k < parts(p->at); k++) {
+        const sp_part c = part(p->at, k);
+        const sp_gpu_menu planes = sp_menu_of(&p->planes, c.offset);
+        sp_gpu_menu_value(c.rows, &planes, p->choice + c.row * n, p->x + c.row * p->ldx, p->ldx,
+                          p->y != NULL ? p->y + c.row * p->ldy : NULL, p->ldy, p->add,
+                          p->out + c.row * p->ldo, p->ldo);
+    }
+}
+
+/* Anchors of x and y of all rows stand one after the other: vector loops only for a single clip. */
+static void run_choose(const sp_gpu_choose_args *p) {
+    if (parts(p->at) == 1) {
+        sp_gpu_menu_choose(p->at.rows, &p->planes, p->x, p->ldx, p->x_box, p->y, p->ldy, p->y_box,
+                           p->first, p->step, p->anchor, p->choice);
+        return;
+    }
+    for (size_t i = 0; i < sp_count_choose(p); i++) {
+        sp_unit_choose(p, i);
+    }
+}
+
+/* ---- rows of numbers ---- */
+
+static void run_copy(const sp_gpu_copy_args *p) {
+    for (size_t r = 0; r < p->rows; r++) {
+        if (p->from != NULL) {
+            memcpy(p->to + r * p->ldt, p->from + r % p->period * p->ldf, p->n * sizeof(double));
+        } else {
+            memset(p->to + r * p->ldt, 0, p->n * sizeof(double));
+        }
+    }
+}
+
+static void run_add(const sp_gpu_add_args *p) {
+    for (size_t r = 0; r < p->rows; r++) {
+        const double *a = p->a + r * p->lda, *b = p->b + r * p->ldb; /* a[r,:], b[r,:] */
+        double *to = p->to + r * p->ldt;                             /* to[r,:] */
+        for (size_t j = 0; j < p->n; j++) {
+            to[j] = a[j] + b[j];
+        }
+    }
+}
+
+static void run_shift(const sp_gpu_shift_args *p) {
+    const size_t zeros = p->n - p->keep;
+    for (size_t r = 0; r < p->rows; r++) {
+        double *to = p->to + r * p->n; /* to[r,:] */
+        memset(to, 0, zeros * sizeof(double));
+        memcpy(to + zeros, p->from + r * p->n, p->keep * sizeof(double));
+    }
+}
+
+/* ---- units ---- */
+
+#define RUN_UNITS(name)                                                                            \
+    static void run_##name(const sp_gpu_##name##_args *p) {                                        \
+        const size_t count = sp_count_##name(p);                                                   \
+        for (size_t i = 0; i < count; i++) {                                                       \
+            sp_unit_##name(p, i);                                                                  \
+        }                                                                                          \
+    }
+RUN_UNITS(keep)
+RUN_UNITS(interval)
+RUN_UNITS(meet)
+RUN_UNITS(masses)
+RUN_UNITS(ranges)
+RUN_UNITS(relu)
+
+enum { PLANES_PER_TASK = 16 };
+
+static void some_planes(void *context, size_t task) {
+    const sp_gpu_planes_args *p = context;
+    const size_t count = sp_count_planes(p), end = (task + 1) * PLANES_PER_TASK;
+    for (size_t i = task * PLANES_PER_TASK; i < end && i < count; i++) {
+        sp_unit_planes(p, i);
+    }
+}
+
+/* Long enough for threads that have nothing else to do. */
+static void run_planes(const sp_gpu_planes_args *p) {
+    const size_t tasks = (sp_count_planes(p) + PLANES_PER_TASK - 1) / PLANES_PER_TASK;
+    sp_pool_run(tasks, 0, some_planes, (void *)p);
+}
+
+static void run(sp_gpu *gpu, sp_gpu_op op, const void *args) {
+    (void)gpu;
+    switch (op) {
+#define OP_CASE(name)                                                                              \
+    case SP_GPU_OP_##name:                                                                         \
+        run_##name(args);                                                                          \
+        return;
+        SP_GPU_OPS(OP_CASE)
+#undef OP_CASE
+    default:
+        return;
+    }
+}
+
+/* ---- memory and products ---- */
+
+static sp_status begin(sp_error *err, const sp_gpu_driver *driver, size_t *memory) {
+    (void)err;
+    (void)driver;
+    *memory = SIZE_MAX;
+    return SP_OK;
+}
+
+static void end(const sp_gpu_driver *driver) {
+    (void)driver;
+}
+
+static void *take(size_t bytes) {
+    enum { ALIGNMENT = 256 };
+    return bytes > SIZE_MAX - ALIGNMENT
+               ? NULL
+               : aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+}
+
+static void copy(sp_gpu *gpu, void *to, const void *from, size_t bytes) {
+    (void)gpu;
+    memcpy(to, from, bytes);
+}
+
+static void multiply(sp_gpu *gpu, const sp_gpu_multiply_args *p) {
+    (void)gpu;
+    for (size_t i = 0; i < p->count; i++) {
+        sp_gpu_gemm(p->m, p->n, p->k, p->a + i * p->a_step, p->lda, p->b + i * p->b_step, p->ldb,
+                    p->transposed, p->beta, p->c + i * p->c_step, p->ldc);
+    }
+}
+
+const sp_gpu_table sp_gpu_cpu_table = {"cpu", NULL, sp_gpu_cpu_name, begin, end, take, free, copy,
+                                       copy,  run,  multiply};

@@ -1,0 +1,26 @@
+/* The kernels of the emulated device one by one, for tests that run each lane in a thread of its
+ * own. Private to gpu/ and its tests. */
+#ifndef SP_GPU_EMULATOR_H
+#define SP_GPU_EMULATOR_H
+
+#include "gpu/impl.h"
+#include "gpu/kernel.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** sp_emulated - a kernel: one phase of one lane, and the number of phases. */
+typedef struct sp_emulated {
+    void (*lane)(const void *args, sp_at at, int phase);
+    int phases;
+} sp_emulated;
+const sp_emulated *sp_emulator_kernel(sp_gpu_op op);
+
+/** sp_emulator_run - a launch, on memory of the program. */
+void sp_emulator_run(sp_gpu_op op, size_t blocks, const void *args);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,149 @@
+/* Kernels that bound one unit of one clip: boxes, planes and lines. Host and device; the CPU
+ * backend runs these very functions. */
+#ifndef SP_GPU_KERNEL_BOXES_H
+#define SP_GPU_KERNEL_BOXES_H
+
+#include "gpu/kernel.h"
+#include "gpu/menu.h"
+#include "relax/line_r2.h"
+#include "relax/plane_menu.h"
+#include "relax/range.h"
+
+/** sp_interval_sums - bounds of a sum, and the sum of absolute values. */
+typedef struct sp_interval_sums {
+    double lo, hi, absolute;
+} sp_interval_sums;
+
+SP_HD void sp_interval_add(sp_interval_sums *sums, size_t n, const double *w, const double *x_lo,
+                           const double *x_hi) {
+    double lo = 0.0, hi = 0.0, absolute = 0.0;
+#if !defined(__CUDACC__)
+#pragma omp simd reduction(+ : lo, hi, absolute)
+#endif
+    for (size_t j = 0; j < n; j++) {
+        const double p = w[j] * x_lo[j], q = w[j] * x_hi[j];
+        const double size_p = fabs(p), size_q = fabs(q);
+        lo += p < q ? p : q;
+        hi += p < q ? q : p;
+        absolute += size_p > size_q ? size_p : size_q;
+    }
+    sums->lo += lo;
+    sums->hi += hi;
+    sums->absolute += absolute;
+}
+
+SP_HD size_t sp_count_interval(const sp_gpu_interval_args *p) {
+    return p->at.clips * p->out;
+}
+
+SP_HD void sp_unit_interval(const sp_gpu_interval_args *p, size_t i) {
+    const size_t k = i % p->out, clip = i / p->out * p->at.stride;
+    // each sum has in + hidden + 1 terms of one rounding each, added in any order
+    const double gamma = sp_gamma((double)(p->in + p->hidden) + 3.0);
+    sp_interval_sums sums = {p->bias[k], p->bias[k], fabs(p->bias[k])};
+    sp_interval_add(&sums, p->in, p->weight + k * p->in, p->x.lo + clip, p->x.hi + clip);
+    if (p->recurrent != NULL) {
+        sp_interval_add(&sums, p->hidden, p->recurrent + k * p->hidden, p->h.lo + clip,
+                        p->h.hi + clip);
+    }
+    // gamma_{2n} of the computed sum covers the error of the sum of absolute values itself
+    const double error = sp_above(2.0 * gamma * sums.absolute);
+    const sp_iv image = sp_iv_make(sp_below(sums.lo - error), sp_above(sums.hi + error));
+    p->lo[clip + k] = image.lo;
+    p->hi[clip + k] = image.hi;
+    p->omega[clip + k] = sp_above(sums.absolute + error);
+}
+
+SP_HD size_t sp_count_meet(const sp_gpu_meet_args *p) {
+    return p->at.clips * p->n;
+}
+
+SP_HD void sp_unit_meet(const sp_gpu_meet_args *p, size_t i) {
+    const size_t at = i / p->n * p->at.stride + i % p->n;
+    const sp_iv linear = {p->lower[2 * i], -p->lower[2 * i + 1]};
+    const sp_iv interval = {p->box.lo[at], p->box.hi[at]};
+    const sp_iv met = sp_iv_meet(linear, interval);
+    p->lo[at] = met.lo;
+    p->hi[at] = met.hi;
+}
+
+SP_HD sp_box sp_factor_box(const sp_gpu_factor *of, size_t at) {
+    const sp_box box = {{of->x.lo[at], of->x.hi[at]}, {of->y.lo[at], of->y.hi[at]}};
+    return box;
+}
+
+/* One side of the menu of one unit: a task of its own, because planes cost a microsecond each. */
+SP_HD size_t sp_count_planes(const sp_gpu_planes_args *p) {
+    return 2 * p->at.clips * p->menu.n;
+}
+
+SP_HD void sp_unit_planes(const sp_gpu_planes_args *p, size_t i) {
+    const size_t n = p->menu.n, j = i / 2 % n, clip = i / 2 / n;
+    const bool upper = i % 2 != 0;
+    const size_t offset = clip * p->at.stride;
+    const sp_gpu_menu menu = sp_menu_of(&p->menu, offset);
+    const sp_box box = sp_factor_box(&p->of, offset + j);
+    // cuts are structures of doubles, so clips of them stand `stride` doubles apart too
+    const sp_cut *cut =
+        p->cut == NULL ? NULL : (const sp_cut *)((const double *)p->cut + offset) + j;
+    const size_t first = upper ? menu.lower : 0, count = upper ? menu.entries - first : menu.lower;
+    sp_polygon polygon;
+    const bool cuts = sp_octagon_of(&polygon, p->of.f, box, cut, upper);
+    for (size_t k = 0; k < count; k++) {
+        const sp_anchor at = k == 0 ? sp_static_anchor(box, upper) : sp_spread_anchor(box, k - 1);
+        sp_menu_store(
+            &menu, first + k, j,
+            sp_octagon_plane(p->of.f, box, cuts ? &polygon : NULL, upper, at, p->tolerance));
+    }
+}
+
+SP_HD size_t sp_count_masses(const sp_gpu_masses_args *p) {
+    return p->at.clips * p->menu.n;
+}
+
+SP_HD void sp_unit_masses(const sp_gpu_masses_args *p, size_t i) {
+    const size_t j = i % p->menu.n, offset = i / p->menu.n * p->at.stride;
+    const sp_gpu_menu menu = sp_menu_of(&p->menu, offset);
+    const sp_box box = sp_factor_box(&p->of, offset + j);
+    sp_menu_weigh(&menu, j, sp_iv_mag(box.x), sp_iv_mag(box.y));
+}
+
+SP_HD size_t sp_count_ranges(const sp_gpu_ranges_args *p) {
+    return p->at.clips * p->n;
+}
+
+SP_HD void sp_unit_ranges(const sp_gpu_ranges_args *p, size_t i) {
+    const size_t at = i / p->n * p->at.stride + i % p->n;
+    sp_iv r = sp_range_product(p->first.f, sp_factor_box(&p->first, at));
+    if (p->second.x.lo != NULL) {
+        r = sp_iv_add(r, sp_range_product(p->second.f, sp_factor_box(&p->second, at)));
+    }
+    p->lo[at] = r.lo;
+    p->hi[at] = r.hi;
+}
+
+SP_HD size_t sp_count_relu(const sp_gpu_relu_args *p) {
+    return p->at.clips * p->lines.n;
+}
+
+SP_HD void sp_unit_relu(const sp_gpu_relu_args *p, size_t i) {
+    const size_t j = i % p->lines.n, offset = i / p->lines.n * p->at.stride, at = offset + j;
+    const sp_gpu_menu lines = sp_menu_of(&p->lines, offset);
+    const sp_iv x = sp_iv_make(p->in_lo[at], p->in_hi[at]);
+    const sp_line_pair pair = sp_line_relu(x);
+    const sp_plane lower = {pair.lower.w, 0.0, pair.lower.c},
+                   other = {1.0 - pair.lower.w, 0.0, 0.0};
+    const sp_plane upper = {pair.upper.w, 0.0, pair.upper.c};
+    sp_menu_store(&lines, 0, j, lower);
+    if (lines.lower > 1) {
+        sp_menu_store(&lines, 1, j, x.lo < 0.0 && x.hi > 0.0 ? other : lower);
+    }
+    sp_menu_store(&lines, lines.lower, j, upper);
+    sp_menu_weigh(&lines, j, sp_iv_mag(x), 0.0);
+    p->in_lo[at] = x.lo;
+    p->in_hi[at] = x.hi;
+    p->out_lo[at] = sp_relax_max(0.0, x.lo);
+    p->out_hi[at] = sp_relax_max(0.0, x.hi);
+}
+
+#endif

@@ -1,0 +1,104 @@
+/* Kernels whose results depend on one element: copies and sums of rows, the lower bounds of rows,
+ * and choices out of menus. Host and device; the CPU backend runs these very functions. */
+#ifndef SP_GPU_KERNEL_UNITS_H
+#define SP_GPU_KERNEL_UNITS_H
+
+#include "gpu/kernel.h"
+#include "gpu/menu.h"
+
+/* For each operation: sp_count_* is the number of its elements, sp_unit_* does one of them. */
+
+SP_HD size_t sp_count_copy(const sp_gpu_copy_args *p) {
+    return p->rows * p->n;
+}
+
+SP_HD void sp_unit_copy(const sp_gpu_copy_args *p, size_t i) {
+    const size_t row = i / p->n, j = i % p->n;
+    p->to[row * p->ldt + j] = p->from != NULL ? p->from[row % p->period * p->ldf + j] : 0.0;
+}
+
+SP_HD size_t sp_count_add(const sp_gpu_add_args *p) {
+    return p->rows * p->n;
+}
+
+SP_HD void sp_unit_add(const sp_gpu_add_args *p, size_t i) {
+    const size_t row = i / p->n, j = i % p->n;
+    p->to[row * p->ldt + j] = p->a[row * p->lda + j] + p->b[row * p->ldb + j];
+}
+
+SP_HD size_t sp_count_shift(const sp_gpu_shift_args *p) {
+    return p->rows * p->n;
+}
+
+SP_HD void sp_unit_shift(const sp_gpu_shift_args *p, size_t i) {
+    const size_t row = i / p->n, j = i % p->n, first = p->n - p->keep;
+    p->to[i] = j >= first ? p->from[row * p->n + (j - first)] : 0.0;
+}
+
+SP_HD size_t sp_count_keep(const sp_gpu_keep_args *p) {
+    return p->rows;
+}
+
+SP_HD void sp_unit_keep(const sp_gpu_keep_args *p, size_t r) {
+    const double error = sp_above(p->gamma * sp_above(p->mass[r] + p->support[r]));
+    const double bound = sp_below(sp_below(p->bias[r] - p->support[r]) - error);
+    const double before = p->fresh ? -INFINITY : p->lower[r];
+    const bool better = bound > before && bound < INFINITY; // NaN fails
+    p->lower[r] = better ? bound : before;
+    if (p->error != NULL && (better || p->fresh)) {
+        p->error[r] = better ? error : 0.0;
+    }
+}
+
+SP_HD size_t sp_count_value(const sp_gpu_value_args *p) {
+    return p->at.rows * p->planes.n;
+}
+
+SP_HD void sp_unit_value(const sp_gpu_value_args *p, size_t i) {
+    const size_t n = p->planes.n, row = i / n, j = i % n;
+    const sp_gpu_menu planes = sp_menu_of(&p->planes, sp_clip_offset(p->at, row));
+    const size_t e = (size_t)p->choice[i] * n + j;
+    double value = planes.a[e] * p->x[row * p->ldx + j] + planes.c[e];
+    if (planes.b != NULL) {
+        value += planes.b[e] * p->y[row * p->ldy + j];
+    }
+    double *out = p->out + row * p->ldo + j;
+    *out = p->add ? *out + value : value;
+}
+
+/** sp_anchor_move - an anchor moved towards x, and its place clamped into the box. */
+SP_HD float sp_anchor_move(float *anchor, double x, double lo, double hi, bool first, double step) {
+    const double from = first ? 0.5 * lo + 0.5 * hi : (double)*anchor;
+    *anchor = (float)(from + step * (x - from));
+    const double moved = *anchor, raised = moved > lo ? moved : lo;
+    return (float)(raised < hi ? raised : hi);
+}
+
+SP_HD size_t sp_count_choose(const sp_gpu_choose_args *p) {
+    return p->at.rows * p->planes.n;
+}
+
+SP_HD void sp_unit_choose(const sp_gpu_choose_args *p, size_t i) {
+    const size_t n = p->planes.n, row = i / n, j = i % n, clip = sp_clip_offset(p->at, row);
+    const sp_gpu_menu m = sp_menu_of(&p->planes, clip);
+    const float x = sp_anchor_move(p->anchor + i, p->x[row * p->ldx + j], p->x_box.lo[clip + j],
+                                   p->x_box.hi[clip + j], p->first, p->step);
+    const float y = m.b == NULL ? 0.0F
+                                : sp_anchor_move(p->anchor + p->at.rows * n + i,
+                                                 p->y[row * p->ldy + j], p->y_box.lo[clip + j],
+                                                 p->y_box.hi[clip + j], p->first, p->step);
+    const bool below = p->choice[i] < (int)m.lower;
+    const size_t start = below ? 0 : m.lower, end = below ? m.lower : m.entries;
+    float best = -INFINITY;
+    size_t entry = start;
+    for (size_t e = start; e < end; e++) {
+        const float *plane = m.rough + e * 3 * n + j;
+        const float value = plane[0] * x + plane[n] * y + plane[2 * n];
+        const float gain = below ? value : -value;
+        entry = gain > best ? e : entry;
+        best = gain > best ? gain : best;
+    }
+    p->choice[i] = (int)entry;
+}
+
+#endif

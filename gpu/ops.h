@@ -1,0 +1,248 @@
+/* The operations of bound propagation that a backend runs. Private: reached through gpu/backend.h.
+ *
+ * One structure of arguments per operation. All matrices are row-major with a leading dimension in
+ * elements; pointers are to memory of the backend. "Clip" arrays hold the data of one clip; those
+ * of the next clip stand `stride` doubles further. */
+#ifndef SP_GPU_OPS_H
+#define SP_GPU_OPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "relax/relax.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** sp_gpu_menu - bounding planes (or lines: b NULL) of n units; the first `lower` entries bound
+ *  from below, the others from above. Entry e of unit j: a[e n + j] x + b[e n + j] y + c[e n + j].
+ *  Entries 0 and `lower` are the standard ones: those of rows that do not choose. */
+typedef struct sp_gpu_menu {
+    size_t n, lower, entries;
+    double *a, *b, *c; /* [entries, n] */
+    float *rough;      /* [entries, 3, n] a, b, c again, to choose by; NULL: rows do not choose */
+    double *mass;      /* [n] >= max over all entries and the box of |a x| + |b y| + |c| */
+} sp_gpu_menu;
+
+/** sp_gpu_range - the boxes of n scalars. */
+typedef struct sp_gpu_range {
+    const double *lo, *hi; /* [n] */
+} sp_gpu_range;
+
+/** sp_gpu_rows - the rows of a walk. Row r belongs to clip r / span. A row is one linear objective
+ *  being bounded from BELOW: coefficients >= 0 take lower bounds, the others upper bounds. */
+typedef struct sp_gpu_rows {
+    size_t rows, span, stride;
+} sp_gpu_rows;
+
+/** sp_gpu_clips - `clips` clips whose arrays stand `stride` doubles apart. */
+typedef struct sp_gpu_clips {
+    size_t clips, stride;
+} sp_gpu_clips;
+
+/* ---- rows: each reads n coefficients of a row and adds two sums of them ---- */
+
+/** product - replaces the coefficients on n products by those on their arguments, by the standard
+ *  planes: x = w a, y = w b (add: y += w b), bias += sum_j w c, mass += sum_j |w| planes.mass. */
+typedef struct sp_gpu_product_args {
+    sp_gpu_rows at;
+    const double *w;
+    size_t ldw;
+    sp_gpu_menu planes; /* clip */
+    double *x, *y;
+    size_t ldx, ldy;
+    bool add;
+    double *bias, *mass; /* [rows] */
+} sp_gpu_product_args;
+
+/** line - the same for scalar functions. x may be w unless split; split: lower and upper slopes go
+ *  to different columns, coefficients >= 0 to x[., j], the others to x[., n + j]. */
+typedef struct sp_gpu_line_args {
+    sp_gpu_rows at;
+    const double *w;
+    size_t ldw;
+    sp_gpu_menu lines; /* clip */
+    bool split;
+    double *x;
+    size_t ldx;
+    double *bias, *mass; /* [rows] */
+} sp_gpu_line_args;
+
+/** affine - bias += a . b and mass += |a| . omega. */
+typedef struct sp_gpu_affine_args {
+    sp_gpu_rows at;
+    size_t n;
+    const double *a;
+    size_t lda;
+    const double *b;     /* [n], of all clips */
+    const double *omega; /* [n] clip */
+    double *bias, *mass; /* [rows] */
+} sp_gpu_affine_args;
+
+/** support - out += sum_i |c_i| radius_i. */
+typedef struct sp_gpu_support_args {
+    sp_gpu_rows at;
+    size_t n;
+    const double *c;
+    size_t ldc;
+    const double *radius; /* [n] clip */
+    double *out;          /* [rows] */
+} sp_gpu_support_args;
+
+/** pick - product or line (planes.b NULL) with the entry choice[r n + j] for each coefficient, or
+ *  the standard one where that entry bounds from the wrong side; choice is set to the entry used. */
+typedef struct sp_gpu_pick_args {
+    sp_gpu_rows at;
+    const double *w;
+    size_t ldw;
+    sp_gpu_menu planes; /* clip */
+    int *choice;        /* [rows, n] */
+    double *x, *y;
+    size_t ldx, ldy;
+    bool add;
+    double *bias, *mass; /* [rows] */
+} sp_gpu_pick_args;
+
+/* ---- units: each result depends on one element ---- */
+
+/** copy - to[r, j] = from[r mod period, j], or 0 when from is NULL. */
+typedef struct sp_gpu_copy_args {
+    size_t rows, n;
+    const double *from;
+    size_t ldf, period;
+    double *to;
+    size_t ldt;
+} sp_gpu_copy_args;
+
+/** add - to = a + b; `to` may be a or b. */
+typedef struct sp_gpu_add_args {
+    size_t rows, n;
+    const double *a, *b;
+    size_t lda, ldb;
+    double *to;
+    size_t ldt;
+} sp_gpu_add_args;
+
+/** shift - to[r, n - keep + i] = from[r, i] for i < keep, the rest of to is 0. */
+typedef struct sp_gpu_shift_args {
+    size_t rows, n, keep;
+    const double *from;
+    double *to;
+} sp_gpu_shift_args;
+
+/** keep - raises lower (and sets error, or NULL) to bias - support - gamma (mass + support), rounded
+ *  down, where that is more; `fresh`: lower starts at -inf. */
+typedef struct sp_gpu_keep_args {
+    size_t rows;
+    double gamma;
+    bool fresh;
+    const double *bias, *mass, *support; /* [rows] */
+    double *lower, *error;               /* [rows] */
+} sp_gpu_keep_args;
+
+/** interval - the interval image lo, hi of W x + R h + b, rounded outward, and omega = |W| |x| + |R|
+ *  |h| + |b| rounded up. recurrent NULL: there is no h. */
+typedef struct sp_gpu_interval_args {
+    sp_gpu_clips at;
+    size_t out, in, hidden;
+    const double *weight, *recurrent, *bias; /* [out, in], [out, hidden], [out]; of all clips */
+    sp_gpu_range x, h;                       /* [in], [hidden] clip */
+    double *lo, *hi, *omega;                 /* [out] clip */
+} sp_gpu_interval_args;
+
+/** meet - boxes from the lower bounds of rows e_0, -e_0, e_1, -e_1, ..., met with intervals; the
+ *  result may overwrite them. */
+typedef struct sp_gpu_meet_args {
+    sp_gpu_clips at;
+    size_t n;
+    const double *lower; /* [clips, 2 n] */
+    sp_gpu_range box;    /* [n] clip */
+    double *lo, *hi;     /* [n] clip */
+} sp_gpu_meet_args;
+
+/** sp_gpu_factor - the two arguments of n products f(x, y). */
+typedef struct sp_gpu_factor {
+    sp_product f;
+    sp_gpu_range x, y; /* [n] clip */
+} sp_gpu_factor;
+
+/** planes - exact supporting planes of n products: entry 0 of each side at its static anchor, the
+ *  others at anchors spread over the box. The menu's mass is set by `masses`. */
+typedef struct sp_gpu_planes_args {
+    sp_gpu_clips at;
+    sp_gpu_factor of;
+    const sp_cut *cut; /* [n] clip; NULL: boxes are not cut */
+    double tolerance;
+    sp_gpu_menu menu; /* clip */
+} sp_gpu_planes_args;
+
+/** masses - the masses of a menu of n products. */
+typedef struct sp_gpu_masses_args {
+    sp_gpu_clips at;
+    sp_gpu_factor of;
+    sp_gpu_menu menu; /* clip */
+} sp_gpu_masses_args;
+
+/** ranges - lo, hi: the sum of the ranges of one or two products (second.x.lo NULL: one). */
+typedef struct sp_gpu_ranges_args {
+    sp_gpu_clips at;
+    size_t n;
+    sp_gpu_factor first, second;
+    double *lo, *hi; /* [n] clip */
+} sp_gpu_ranges_args;
+
+/** relu - the lines of n ReLUs over their boxes and the boxes of their outputs; a second lower
+ *  entry is the other slope. Boxes that are not ordered become unbounded. */
+typedef struct sp_gpu_relu_args {
+    sp_gpu_clips at;
+    sp_gpu_menu lines;                       /* clip */
+    double *in_lo, *in_hi, *out_lo, *out_hi; /* [n] clip */
+} sp_gpu_relu_args;
+
+/** value - out = a x + b y + c of the chosen entries (lines: y is not read). Heuristic use only. */
+typedef struct sp_gpu_value_args {
+    sp_gpu_rows at;
+    sp_gpu_menu planes; /* clip */
+    const int *choice;  /* [rows, n] */
+    const double *x, *y;
+    size_t ldx, ldy;
+    bool add;
+    double *out;
+    size_t ldo;
+} sp_gpu_value_args;
+
+/** choose - moves each row's anchor by step (x - anchor), from the middle of the box when `first`,
+ *  and chooses the entry of the same side whose value at the anchor, clamped into the box, is best.
+ */
+typedef struct sp_gpu_choose_args {
+    sp_gpu_rows at;
+    sp_gpu_menu planes; /* clip */
+    const double *x, *y;
+    size_t ldx, ldy;
+    sp_gpu_range x_box, y_box; /* [n] clip; lines: y, y_box are not read */
+    bool first;
+    double step;
+    float *anchor; /* [2, rows, n]; lines: [rows, n] */
+    int *choice;   /* [rows, n] */
+} sp_gpu_choose_args;
+
+/* The operations; those of the first list reduce rows. */
+#define SP_GPU_ROW_OPS(X) X(product) X(line) X(affine) X(support) X(pick)
+#define SP_GPU_UNIT_OPS(X)                                                                         \
+    X(copy)                                                                                        \
+    X(add) X(shift) X(keep) X(interval) X(meet) X(planes) X(masses) X(ranges) X(relu) X(value)     \
+        X(choose)
+#define SP_GPU_OPS(X) SP_GPU_ROW_OPS(X) SP_GPU_UNIT_OPS(X)
+
+typedef enum {
+#define SP_GPU_OP_ENTRY(name) SP_GPU_OP_##name,
+    SP_GPU_OPS(SP_GPU_OP_ENTRY)
+#undef SP_GPU_OP_ENTRY
+        SP_GPU_OP_COUNT
+} sp_gpu_op;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,297 @@
+/* Random arguments for every operation: which arrays each one has. */
+#ifndef SP_TESTS_GPU_CASE_FILL_H
+#define SP_TESTS_GPU_CASE_FILL_H
+
+#include "tests/gpu/case.h"
+
+static inline size_t below(gpu_case *c, size_t n) {
+    return sp_rng_below(&c->rng, n);
+}
+
+static inline bool coin(gpu_case *c) {
+    return below(c, 2) > 0;
+}
+
+/* What belongs to one clip: boxes, menus, scales. `shape` holds the choices that all clips share. */
+typedef struct clip_shape {
+    size_t lower, upper, in, hidden;
+    bool planes, rough, cut, second, recurrent;
+} clip_shape;
+
+static inline sp_gpu_range box_of(gpu_case *c, double *base, size_t n) {
+    size_t lo, hi;
+    case_box(c, n, &lo, &hi);
+    return (sp_gpu_range){base + lo, base + hi};
+}
+
+static inline sp_gpu_factor factor_of(gpu_case *c, double *base, sp_product f, size_t n) {
+    const sp_gpu_range x = box_of(c, base, n), y = box_of(c, base, n);
+    return (sp_gpu_factor){f, x, y};
+}
+
+/* Bounds of the sums over the box that really cut it. */
+static inline const sp_cut *cut_of(gpu_case *c, double *base, const sp_gpu_factor *of, size_t n) {
+    const size_t at = case_take(c, n * (sizeof(sp_cut) / sizeof(double)));
+    sp_cut *cut = (sp_cut *)(c->data + at);
+    for (size_t j = 0; j < n; j++) {
+        const double x_lo = c->data[of->x.lo - base + (ptrdiff_t)j],
+                     x_hi = c->data[of->x.hi - base + (ptrdiff_t)j];
+        const double y_lo = c->data[of->y.lo - base + (ptrdiff_t)j],
+                     y_hi = c->data[of->y.hi - base + (ptrdiff_t)j];
+        const double middle = 0.5 * (x_lo + x_hi + y_lo + y_hi);
+        const double half = 0.4 * (x_hi - x_lo + y_hi - y_lo) + 1e-3;
+        const double other = 0.5 * (x_lo + x_hi - y_lo - y_hi);
+        cut[j] = (sp_cut){1.0, 1.0, {middle - half, middle + half}, {other - half, other + half}};
+    }
+    return (const sp_cut *)(base + at);
+}
+
+static inline void clip_arrays(gpu_case *c, sp_gpu_op op, double *base, const clip_shape *s,
+                               case_args *args) {
+    const size_t n = c->n;
+    switch (op) {
+    case SP_GPU_OP_product:
+        args->product.planes = case_menu(c, base, n, s->lower, s->upper, true, s->rough);
+        return;
+    case SP_GPU_OP_line:
+        args->line.lines = case_menu(c, base, n, s->lower, s->upper, false, s->rough);
+        return;
+    case SP_GPU_OP_affine:
+        args->affine.omega = base + case_positive(c, n);
+        return;
+    case SP_GPU_OP_support:
+        args->support.radius = base + case_positive(c, n);
+        return;
+    case SP_GPU_OP_pick:
+        args->pick.planes = case_menu(c, base, n, s->lower, s->upper, s->planes, true);
+        return;
+    case SP_GPU_OP_value:
+        args->value.planes = case_menu(c, base, n, s->lower, s->upper, s->planes, true);
+        return;
+    case SP_GPU_OP_choose:
+        args->choose.planes = case_menu(c, base, n, s->lower, s->upper, s->planes, true);
+        args->choose.x_box = box_of(c, base, n);
+        args->choose.y_box = box_of(c, base, n);
+        return;
+    case SP_GPU_OP_interval:
+        args->interval.x = box_of(c, base, s->in);
+        args->interval.h = box_of(c, base, s->hidden);
+        args->interval.lo = base + case_sum(c, n);
+        args->interval.hi = base + case_sum(c, n);
+        args->interval.omega = base + case_sum(c, n);
+        return;
+    case SP_GPU_OP_meet:
+        args->meet.box = box_of(c, base, n);
+        args->meet.lo = base + case_take(c, n);
+        args->meet.hi = base + case_take(c, n);
+        return;
+    case SP_GPU_OP_planes:
+        args->planes.of =
+            factor_of(c, base, s->second ? SP_PRODUCT_SIGMOID_TANH : SP_PRODUCT_SIGMOID_ID, n);
+        args->planes.menu = case_menu(c, base, n, s->lower, s->upper, true, s->rough);
+        args->planes.cut = s->cut ? cut_of(c, base, &args->planes.of, n) : NULL;
+        return;
+    case SP_GPU_OP_masses:
+        args->masses.of = factor_of(c, base, SP_PRODUCT_SIGMOID_TANH, n);
+        args->masses.menu = case_menu(c, base, n, s->lower, s->upper, true, s->rough);
+        return;
+    case SP_GPU_OP_ranges:
+        args->ranges.first = factor_of(c, base, SP_PRODUCT_SIGMOID_TANH, n);
+        args->ranges.second =
+            s->second ? factor_of(c, base, SP_PRODUCT_SIGMOID_ID, n)
+                      : (sp_gpu_factor){SP_PRODUCT_SIGMOID_ID, {NULL, NULL}, {NULL, NULL}};
+        args->ranges.lo = base + case_take(c, n);
+        args->ranges.hi = base + case_take(c, n);
+        return;
+    case SP_GPU_OP_relu: {
+        const sp_gpu_range box = box_of(c, base, n);
+        args->relu.in_lo = base + (box.lo - base);
+        args->relu.in_hi = base + (box.hi - base);
+        args->relu.out_lo = base + case_take(c, n);
+        args->relu.out_hi = base + case_take(c, n);
+        args->relu.lines = case_menu(c, base, n, s->lower > 1 ? 2 : 1, 1, false, s->rough);
+        return;
+    }
+    default:
+        return;
+    }
+}
+
+static inline void row_arrays(gpu_case *c, sp_gpu_op op, double *base, const clip_shape *s,
+                              size_t stride) {
+    const size_t rows = c->clips * c->span, n = c->n, extra = below(c, 3);
+    const sp_gpu_rows at = {rows, c->span, stride};
+    case_args *a = &c->args;
+    switch (op) {
+    case SP_GPU_OP_product:
+        a->product.at = at;
+        a->product.ldw = n + extra;
+        a->product.w = base + case_coefficients(c, rows * (n + extra));
+        a->product.ldx = n + below(c, 3);
+        a->product.x = base + case_take(c, rows * a->product.ldx);
+        a->product.ldy = n + below(c, 3);
+        a->product.y = base + case_take(c, rows * a->product.ldy);
+        a->product.add = coin(c);
+        a->product.bias = base + case_sum(c, rows);
+        a->product.mass = base + case_sum(c, rows);
+        return;
+    case SP_GPU_OP_line:
+        a->line.at = at;
+        a->line.split = coin(c);
+        a->line.ldw = n + extra;
+        a->line.w = base + case_coefficients(c, rows * (n + extra));
+        a->line.ldx = 2 * n + below(c, 3);
+        a->line.x = base + case_take(c, rows * a->line.ldx);
+        if (!a->line.split && coin(c)) { // in place
+            a->line.x = base + (a->line.w - base);
+            a->line.ldx = a->line.ldw;
+        }
+        a->line.bias = base + case_sum(c, rows);
+        a->line.mass = base + case_sum(c, rows);
+        return;
+    case SP_GPU_OP_affine:
+        a->affine.at = at;
+        a->affine.n = n;
+        a->affine.lda = n + extra;
+        a->affine.a = base + case_coefficients(c, rows * (n + extra));
+        a->affine.b = base + case_take(c, n);
+        a->affine.bias = base + case_sum(c, rows);
+        a->affine.mass = base + case_sum(c, rows);
+        return;
+    case SP_GPU_OP_support:
+        a->support.at = at;
+        a->support.n = n;
+        a->support.ldc = n + extra;
+        a->support.c = base + case_coefficients(c, rows * (n + extra));
+        a->support.out = base + case_sum(c, rows);
+        return;
+    case SP_GPU_OP_pick:
+        a->pick.at = at;
+        a->pick.ldw = n + extra;
+        a->pick.w = base + case_coefficients(c, rows * (n + extra));
+        a->pick.choice = case_choice(c, base, rows * n, s->lower + s->upper);
+        a->pick.ldx = n + below(c, 3);
+        a->pick.x = base + case_take(c, rows * a->pick.ldx);
+        a->pick.ldy = n;
+        a->pick.y = base + case_take(c, rows * n);
+        a->pick.add = coin(c);
+        a->pick.bias = base + case_sum(c, rows);
+        a->pick.mass = base + case_sum(c, rows);
+        return;
+    case SP_GPU_OP_value:
+        a->value.at = at;
+        a->value.choice = case_choice(c, base, rows * n, s->lower + s->upper);
+        a->value.ldx = n + extra;
+        a->value.x = base + case_take(c, rows * (n + extra));
+        a->value.ldy = n;
+        a->value.y = base + case_take(c, rows * n);
+        a->value.add = coin(c);
+        a->value.ldo = n + below(c, 3);
+        a->value.out = base + case_take(c, rows * a->value.ldo);
+        return;
+    case SP_GPU_OP_choose: {
+        a->choose.at = at;
+        a->choose.choice = case_choice(c, base, rows * n, s->lower + s->upper);
+        a->choose.ldx = n + extra;
+        a->choose.x = base + case_take(c, rows * (n + extra));
+        a->choose.ldy = n;
+        a->choose.y = base + case_take(c, rows * n);
+        a->choose.first = coin(c);
+        a->choose.step = 0.75;
+        const size_t anchors = case_take(c, rows * n);
+        float *values = (float *)(c->data + anchors);
+        for (size_t i = 0; i < 2 * rows * n; i++) {
+            values[i] = (float)sp_rng_uniform(&c->rng, -2.0, 2.0);
+        }
+        a->choose.anchor = (float *)(base + anchors);
+        return;
+    }
+    case SP_GPU_OP_copy:
+        a->copy = (sp_gpu_copy_args){
+            .rows = rows, .n = n, .ldf = n + extra, .period = 1 + below(c, rows), .ldt = n + 1};
+        a->copy.from = coin(c) ? base + case_take(c, rows * (n + extra)) : NULL;
+        a->copy.to = base + case_take(c, rows * (n + 1));
+        return;
+    case SP_GPU_OP_add:
+        a->add = (sp_gpu_add_args){.rows = rows, .n = n, .lda = n + extra, .ldb = n, .ldt = n};
+        a->add.a = base + case_take(c, rows * (n + extra));
+        a->add.b = a->add.to = base + case_take(c, rows * n);
+        return;
+    case SP_GPU_OP_shift:
+        a->shift = (sp_gpu_shift_args){.rows = rows, .n = n, .keep = below(c, n + 1)};
+        a->shift.from = base + case_take(c, rows * n);
+        a->shift.to = base + case_take(c, rows * n);
+        return;
+    case SP_GPU_OP_keep:
+        a->keep = (sp_gpu_keep_args){.rows = rows, .gamma = 1e-3, .fresh = coin(c)};
+        a->keep.bias = base + case_take(c, rows);
+        c->data[a->keep.bias - base] = coin(c) ? NAN : INFINITY;
+        a->keep.mass = base + case_positive(c, rows);
+        a->keep.support = base + case_positive(c, rows);
+        a->keep.lower = base + case_take(c, rows);
+        a->keep.error = coin(c) ? base + case_take(c, rows) : NULL;
+        return;
+    default:
+        return;
+    }
+}
+
+static inline void clip_numbers(gpu_case *c, sp_gpu_op op, double *base, const clip_shape *s,
+                                size_t stride) {
+    const sp_gpu_clips at = {c->clips, stride};
+    case_args *a = &c->args;
+    switch (op) {
+    case SP_GPU_OP_interval:
+        a->interval.at = at;
+        a->interval.out = c->n;
+        a->interval.in = s->in;
+        a->interval.hidden = s->recurrent ? s->hidden : 0;
+        a->interval.weight = base + case_take(c, c->n * s->in);
+        a->interval.recurrent = s->recurrent ? base + case_take(c, c->n * s->hidden) : NULL;
+        a->interval.bias = base + case_take(c, c->n);
+        return;
+    case SP_GPU_OP_meet:
+        a->meet.at = at;
+        a->meet.n = c->n;
+        a->meet.lower = base + case_take(c, c->clips * 2 * c->n);
+        return;
+    case SP_GPU_OP_planes:
+        a->planes.at = at;
+        a->planes.tolerance = 1e-3;
+        return;
+    case SP_GPU_OP_masses:
+        a->masses.at = at;
+        return;
+    case SP_GPU_OP_ranges:
+        a->ranges.at = at;
+        a->ranges.n = c->n;
+        return;
+    case SP_GPU_OP_relu:
+        a->relu.at = at;
+        return;
+    default:
+        return;
+    }
+}
+
+/** case_init - a case of operation `op`; its pointers start at `base`. data is [CASE_SIZE]. */
+static inline void case_init(gpu_case *c, double *data, uint64_t seed, sp_gpu_op op, double *base) {
+    *c = (gpu_case){.data = data};
+    sp_rng_init(&c->rng, seed);
+    c->clips = 1 + below(c, 4);
+    c->span = 1 + below(c, 20);
+    c->n = 1 + below(c, below(c, 3) == 0 ? 150 : 40);
+    clip_shape s = {1 + below(c, 4), 1 + below(c, 4), 1 + below(c, 40), 1 + below(c, 20), coin(c),
+                    coin(c),         coin(c),         coin(c),          coin(c)};
+    case_args others = {.product = {{0, 0, 0}}};
+    clip_arrays(c, op, base, &s, &c->args);
+    const size_t stride = c->used;
+    for (size_t k = 1; k < c->clips; k++) {
+        clip_arrays(c, op, base, &s, &others);
+        assert_int_equal(c->used, (k + 1) * stride);
+    }
+    row_arrays(c, op, base, &s, stride);
+    clip_numbers(c, op, base, &s, stride);
+}
+
+#endif
