@@ -1,4 +1,5 @@
-/* The CPU backend's operations: rows of several clips are taken clip by clip, elements one by one. */
+/* The CPU backend's operations: rows of several clips are taken clip by clip, elements one by one.
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,11 +135,40 @@ static void run_shift(const sp_gpu_shift_args *p) {
         }                                                                                          \
     }
 RUN_UNITS(keep)
-RUN_UNITS(interval)
 RUN_UNITS(meet)
 RUN_UNITS(masses)
 RUN_UNITS(ranges)
 RUN_UNITS(relu)
+
+/* sp_interval_add over the lanes of a register. */
+static void interval_sums(sp_interval_sums *sums, size_t n, const double *SP_RESTRICT w,
+                          const double *SP_RESTRICT x_lo, const double *SP_RESTRICT x_hi) {
+    double lo = 0.0, hi = 0.0, absolute = 0.0;
+#pragma omp simd reduction(+ : lo, hi, absolute)
+    for (size_t j = 0; j < n; j++) {
+        const double p = w[j] * x_lo[j], q = w[j] * x_hi[j];
+        const double size_p = fabs(p), size_q = fabs(q);
+        lo += p < q ? p : q;
+        hi += p < q ? q : p;
+        absolute += size_p > size_q ? size_p : size_q;
+    }
+    sums->lo += lo;
+    sums->hi += hi;
+    sums->absolute += absolute;
+}
+
+static void run_interval(const sp_gpu_interval_args *p) {
+    for (size_t i = 0; i < sp_count_interval(p); i++) {
+        const size_t k = i % p->out, clip = i / p->out * p->at.stride;
+        sp_interval_sums sums = {p->bias[k], p->bias[k], fabs(p->bias[k])};
+        interval_sums(&sums, p->in, p->weight + k * p->in, p->x.lo + clip, p->x.hi + clip);
+        if (p->recurrent != NULL) {
+            interval_sums(&sums, p->hidden, p->recurrent + k * p->hidden, p->h.lo + clip,
+                          p->h.hi + clip);
+        }
+        sp_interval_end(p, clip + k, sums);
+    }
+}
 
 enum { PLANES_PER_TASK = 16 };
 

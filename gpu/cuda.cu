@@ -1,7 +1,7 @@
 /* The CUDA driver: one arena of device memory, a stream and a cuBLAS handle per queue, and the
  * kernels of kernel_*.h as they stand. Compiled without fused multiply-add, flushing or approximate
- * division (Makefile). CUDA's exp, log, tanh, log1p and expm1 are within 2 ulp (CUDA C++ Programming
- * Guide, mathematical functions appendix), inside the 4 that relax/scalar.h assumes.
+ * division (Makefile). CUDA's exp, log, tanh, log1p and expm1 are within 2 ulp (CUDA C++
+ * Programming Guide, appendix on mathematical functions), inside the 4 of relax/scalar.h.
  *
  * Failures stick to the stream: everything after the first is skipped, and sync tells it. */
 #include <cstdio>
@@ -188,8 +188,7 @@ static sp_status sync_stream(sp_error *err, void *stream) {
     }
     return works(q) ? SP_OK
                     : sp_fail(err, SP_E_DEVICE, "the CUDA device failed: %s, %s",
-                              cudaGetErrorString(q->failed),
-                              cublasGetStatusString(q->blas_failed));
+                              cudaGetErrorString(q->failed), cublasGetStatusString(q->blas_failed));
 }
 
 static void launch(void *stream, sp_gpu_op op, size_t blocks, const void *args) {

@@ -152,5 +152,5 @@ static void multiply(void *stream, const sp_gpu_multiply_args *args) {
     leave();
 }
 
-const sp_gpu_driver sp_gpu_emulator_driver = {0,    name, begin,       end,    open_stream, close_stream,
-                                              copy, copy, sync_stream, launch, multiply};
+const sp_gpu_driver sp_gpu_emulator_driver = {
+    0, name, begin, end, open_stream, close_stream, copy, copy, sync_stream, launch, multiply};

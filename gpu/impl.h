@@ -15,8 +15,8 @@
 extern "C" {
 #endif
 
-/** sp_gpu_driver - what a device does for device.c: memory, copies, launches. Everything on a stream
- *  runs in order; failures stay with the stream until sync tells them. */
+/** sp_gpu_driver - what a device does for device.c: memory, copies, launches. Everything on a
+ *  stream runs in order; failures stay with the stream until sync tells them. */
 typedef struct sp_gpu_driver {
     uint64_t layout; /* sp_gpu_layout() of the headers it was compiled with */
     const char *(*name)(void);

@@ -17,9 +17,6 @@ typedef struct sp_interval_sums {
 SP_HD void sp_interval_add(sp_interval_sums *sums, size_t n, const double *w, const double *x_lo,
                            const double *x_hi) {
     double lo = 0.0, hi = 0.0, absolute = 0.0;
-#if !defined(__CUDACC__)
-#pragma omp simd reduction(+ : lo, hi, absolute)
-#endif
     for (size_t j = 0; j < n; j++) {
         const double p = w[j] * x_lo[j], q = w[j] * x_hi[j];
         const double size_p = fabs(p), size_q = fabs(q);
@@ -36,22 +33,27 @@ SP_HD size_t sp_count_interval(const sp_gpu_interval_args *p) {
     return p->at.clips * p->out;
 }
 
-SP_HD void sp_unit_interval(const sp_gpu_interval_args *p, size_t i) {
-    const size_t k = i % p->out, clip = i / p->out * p->at.stride;
+/** sp_interval_end - the image of output k, out of the sums over its inputs. */
+SP_HD void sp_interval_end(const sp_gpu_interval_args *p, size_t at, sp_interval_sums sums) {
     // each sum has in + hidden + 1 terms of one rounding each, added in any order
     const double gamma = sp_gamma((double)(p->in + p->hidden) + 3.0);
+    // gamma_{2n} of the computed sum covers the error of the sum of absolute values itself
+    const double error = sp_above(2.0 * gamma * sums.absolute);
+    const sp_iv image = sp_iv_make(sp_below(sums.lo - error), sp_above(sums.hi + error));
+    p->lo[at] = image.lo;
+    p->hi[at] = image.hi;
+    p->omega[at] = sp_above(sums.absolute + error);
+}
+
+SP_HD void sp_unit_interval(const sp_gpu_interval_args *p, size_t i) {
+    const size_t k = i % p->out, clip = i / p->out * p->at.stride;
     sp_interval_sums sums = {p->bias[k], p->bias[k], fabs(p->bias[k])};
     sp_interval_add(&sums, p->in, p->weight + k * p->in, p->x.lo + clip, p->x.hi + clip);
     if (p->recurrent != NULL) {
         sp_interval_add(&sums, p->hidden, p->recurrent + k * p->hidden, p->h.lo + clip,
                         p->h.hi + clip);
     }
-    // gamma_{2n} of the computed sum covers the error of the sum of absolute values itself
-    const double error = sp_above(2.0 * gamma * sums.absolute);
-    const sp_iv image = sp_iv_make(sp_below(sums.lo - error), sp_above(sums.hi + error));
-    p->lo[clip + k] = image.lo;
-    p->hi[clip + k] = image.hi;
-    p->omega[clip + k] = sp_above(sums.absolute + error);
+    sp_interval_end(p, clip + k, sums);
 }
 
 SP_HD size_t sp_count_meet(const sp_gpu_meet_args *p) {

@@ -91,7 +91,8 @@ typedef struct sp_gpu_support_args {
 } sp_gpu_support_args;
 
 /** pick - product or line (planes.b NULL) with the entry choice[r n + j] for each coefficient, or
- *  the standard one where that entry bounds from the wrong side; choice is set to the entry used. */
+ *  the standard one where that entry bounds from the wrong side; choice is set to the entry used.
+ */
 typedef struct sp_gpu_pick_args {
     sp_gpu_rows at;
     const double *w;
@@ -131,8 +132,8 @@ typedef struct sp_gpu_shift_args {
     double *to;
 } sp_gpu_shift_args;
 
-/** keep - raises lower (and sets error, or NULL) to bias - support - gamma (mass + support), rounded
- *  down, where that is more; `fresh`: lower starts at -inf. */
+/** keep - raises lower (and sets error, or NULL) to bias - support - gamma (mass + support),
+ *  rounded down, where that is more; `fresh`: lower starts at -inf. */
 typedef struct sp_gpu_keep_args {
     size_t rows;
     double gamma;
@@ -141,8 +142,8 @@ typedef struct sp_gpu_keep_args {
     double *lower, *error;               /* [rows] */
 } sp_gpu_keep_args;
 
-/** interval - the interval image lo, hi of W x + R h + b, rounded outward, and omega = |W| |x| + |R|
- *  |h| + |b| rounded up. recurrent NULL: there is no h. */
+/** interval - the interval image lo, hi of W x + R h + b, rounded outward, and omega = |W| |x| +
+ *  |R| |h| + |b| rounded up. recurrent NULL: there is no h. */
 typedef struct sp_gpu_interval_args {
     sp_gpu_clips at;
     size_t out, in, hidden;
@@ -231,8 +232,8 @@ typedef struct sp_gpu_choose_args {
 #define SP_GPU_ROW_OPS(X) X(product) X(line) X(affine) X(support) X(pick)
 #define SP_GPU_UNIT_OPS(X)                                                                         \
     X(copy)                                                                                        \
-    X(add) X(shift) X(keep) X(interval) X(meet) X(planes) X(masses) X(ranges) X(relu) X(value)     \
-        X(choose)
+    X(add)                                                                                         \
+    X(shift) X(keep) X(interval) X(meet) X(planes) X(masses) X(ranges) X(relu) X(value) X(choose)
 #define SP_GPU_OPS(X) SP_GPU_ROW_OPS(X) SP_GPU_UNIT_OPS(X)
 
 typedef enum {

@@ -12,7 +12,7 @@ static inline bool coin(gpu_case *c) {
     return below(c, 2) > 0;
 }
 
-/* What belongs to one clip: boxes, menus, scales. `shape` holds the choices that all clips share. */
+/* The choices that all clips share. */
 typedef struct clip_shape {
     size_t lower, upper, in, hidden;
     bool planes, rough, cut, second, recurrent;
