@@ -83,13 +83,33 @@ void sp_budget_describe(sp_budget_scale *scale, double eps, const sp_clip *clip)
 
 /* ---- noise sets ---- */
 
-/** sp_noise - the set of perturbations d of the samples. A box: |d_i| <= radius[i]. */
+typedef enum {
+    SP_NOISE_BOX,  /* |d_i| <= radius[i] */
+    SP_NOISE_LINE, /* d = a direction, lo <= a <= hi */
+    SP_NOISE_GAIN  /* d = (e^a - 1) direction, lo <= a <= hi, direction being the clip itself */
+} sp_noise_kind;
+
+/** sp_noise - the set of perturbations d of the samples. */
 typedef struct sp_noise {
+    sp_noise_kind kind;
     size_t n;
-    double *radius; /* [n] owned, finite, >= 0 */
+    double *radius;    /* [n] owned, finite, >= 0: the set, or the least box around it and 0 */
+    double *direction; /* [n] owned; NULL for boxes */
+    double lo, hi;     /* of lines and gains */
 } sp_noise;
 
+/** sp_noise_box - the same radius for every sample. sp_noise_burst - for the samples of
+ *  [begin, end) only, 0 elsewhere. */
 SP_NODISCARD sp_status sp_noise_box(sp_error *err, sp_noise *noise, size_t n, double eps);
+SP_NODISCARD sp_status sp_noise_burst(sp_error *err, sp_noise *noise, size_t n, double eps,
+                                      size_t begin, size_t end);
+/** sp_noise_line / sp_noise_gain - one-dimensional sets; direction [n] is copied. lo <= hi are
+ *  finite; the gain is e^a, so 6.02 dB are a = ln 2. */
+SP_NODISCARD sp_status sp_noise_line(sp_error *err, sp_noise *noise, const double *direction,
+                                     size_t n, double lo, double hi);
+SP_NODISCARD sp_status sp_noise_gain(sp_error *err, sp_noise *noise, const double *samples,
+                                     size_t n, double lo, double hi);
+SP_NODISCARD sp_status sp_noise_copy(sp_error *err, sp_noise *noise, const sp_noise *source);
 void sp_noise_clear(sp_noise *noise);
 /** sp_noise_support - max over the set of sum_i c[i] d[first+i], i < count, rounded up.
  *  Indices at and beyond noise->n are padding: they are not perturbed. */

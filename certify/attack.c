@@ -253,6 +253,9 @@ typedef struct order {
 
 static sp_status answer(sp_error *err, sp_problem *problem, void *context) {
     const order *o = context;
+    if (problem->noise.kind != SP_NOISE_BOX) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "attacks search boxes of noise only");
+    }
     assault a = {.problem = problem, .options = o->options};
     SP_TRY(sp_descent_init(err, &a.descent, o->attacker, problem));
     a.favourite = calloc(a.descent.classes, sizeof *a.favourite);

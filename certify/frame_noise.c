@@ -1,6 +1,4 @@
 /* Noise in the samples of some frames only. */
-#include <string.h>
-
 #include "certify/impl.h"
 
 sp_status sp_noise_frames(sp_error *err, sp_noise *noise, const sp_front *front, size_t n,
@@ -11,13 +9,10 @@ sp_status sp_noise_frames(sp_error *err, sp_noise *noise, const sp_front *front,
         return sp_fail(err, SP_E_MISMATCH, "there are no frames %zu to %zu: the clip has %zu",
                        first, first + frames - 1, all);
     }
-    SP_TRY(sp_noise_box(err, noise, n, eps));
-    if (frames > 0) {
-        const size_t begin = first * layout->step;
-        const size_t end = begin + (frames - 1) * layout->step + layout->used;
-        for (size_t i = 0; i < n; i++) {
-            noise->radius[i] = i >= begin && i < end ? eps : 0.0;
-        }
+    if (frames == 0) {
+        return sp_noise_box(err, noise, n, eps);
     }
-    return SP_OK;
+    const size_t begin = first * layout->step;
+    return sp_noise_burst(err, noise, n, eps, begin,
+                          begin + (frames - 1) * layout->step + layout->used);
 }

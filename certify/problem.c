@@ -72,9 +72,7 @@ static sp_status take_noise(sp_error *err, sp_problem *problem, const sp_noise *
     verdict->eps = largest;
     sp_budget_describe(&verdict->scale, largest, problem->clip);
     verdict->scale.snr_db = 20.0 * log10(problem->clip->rms / sqrt(energy / (double)n));
-    SP_TRY(sp_noise_box(err, &problem->noise, n, largest));
-    memcpy(problem->noise.radius, noise->radius, n * sizeof *noise->radius);
-    return SP_OK;
+    return sp_noise_copy(err, &problem->noise, noise);
 }
 
 sp_status sp_system_run(sp_error *err, const sp_system *system, double *logits,

@@ -30,55 +30,63 @@ sp_status sp_front_check(sp_error *err, const sp_front_forms *forms, const doubl
     return SP_OK;
 }
 
-// Places `count` doubles; with no memory yet only the total moves on.
-static double *carve(double *memory, size_t *used, size_t count) {
-    double *at = memory == NULL ? NULL : memory + *used;
-    *used += count;
-    return at;
+/* The arrays of a bound that have `width` doubles per frame. */
+typedef struct frame_array {
+    double **at;
+    size_t width;
+} frame_array;
+enum { ARRAYS = 22 };
+
+static void list_arrays(sp_front_bound *b, frame_array list[ARRAYS]) {
+    const size_t M = b->bands, K = b->bins, energies = K > 0 ? M : 0;
+    const size_t features = b->matrix != NULL ? b->features : 0;
+    const frame_array all[ARRAYS] = {{&b->form, b->forms * b->frame},
+                                     {&b->form_max, b->forms},
+                                     {&b->lo_w, M},
+                                     {&b->lo_c, M},
+                                     {&b->up_w, M},
+                                     {&b->up_c, M},
+                                     {&b->lo, M},
+                                     {&b->hi, M},
+                                     {&b->feature_lo, features},
+                                     {&b->feature_hi, features},
+                                     {&b->bin_max, K},
+                                     {&b->square_lo_w, K},
+                                     {&b->square_lo_c, K},
+                                     {&b->square_up_w, K},
+                                     {&b->square_up_c, K},
+                                     {&b->square_max, K},
+                                     {&b->log_lo_w, energies},
+                                     {&b->log_lo_c, energies},
+                                     {&b->log_up_w, energies},
+                                     {&b->log_up_c, energies},
+                                     {&b->energy_max, energies},
+                                     {&b->radius, 0}};
+    memcpy(list, all, sizeof all);
 }
 
-// All arrays in one block, or only its length when there is no memory yet.
-static size_t place(sp_front_bound *b, double *memory) {
-    const size_t cells = b->frames * b->bands, rows = b->frames * b->forms;
-    const size_t bins = b->frames * b->bins, energies = b->bins > 0 ? cells : 0;
+sp_status sp_front_bound_memory(sp_error *err, sp_front_bound *b) {
+    frame_array list[ARRAYS];
+    double need = (double)b->padded;
     size_t used = 0;
-    b->form = carve(memory, &used, rows * b->frame);
-    b->form_max = carve(memory, &used, rows);
-    b->lo_w = carve(memory, &used, cells);
-    b->lo_c = carve(memory, &used, cells);
-    b->up_w = carve(memory, &used, cells);
-    b->up_c = carve(memory, &used, cells);
-    b->lo = carve(memory, &used, cells);
-    b->hi = carve(memory, &used, cells);
-    b->feature_lo = b->matrix != NULL ? carve(memory, &used, b->frames * b->features) : b->lo;
-    b->feature_hi = b->matrix != NULL ? carve(memory, &used, b->frames * b->features) : b->hi;
-    b->radius = carve(memory, &used, b->padded);
-    b->bin_max = carve(memory, &used, bins);
-    b->square_lo_w = carve(memory, &used, bins);
-    b->square_lo_c = carve(memory, &used, bins);
-    b->square_up_w = carve(memory, &used, bins);
-    b->square_up_c = carve(memory, &used, bins);
-    b->square_max = carve(memory, &used, bins);
-    b->log_lo_w = carve(memory, &used, energies);
-    b->log_lo_c = carve(memory, &used, energies);
-    b->log_up_w = carve(memory, &used, energies);
-    b->log_up_c = carve(memory, &used, energies);
-    b->energy_max = carve(memory, &used, energies);
-    return used;
-}
-
-static sp_status take_memory(sp_error *err, sp_front_bound *b) {
-    const double need =
-        (double)b->frames * ((double)b->forms * ((double)b->frame + 1.0) + 11.0 * (double)b->bands +
-                             6.0 * (double)b->bins + 2.0 * (double)b->features) +
-        (double)b->padded;
+    list_arrays(b, list);
+    for (size_t i = 0; i < ARRAYS; i++) {
+        need += (double)b->frames * (double)list[i].width;
+    }
     if (need < (double)(SIZE_MAX / 16 / sizeof(double))) {
-        b->memory = malloc(place(b, NULL) * sizeof *b->memory);
+        b->memory = malloc(((size_t)need + 1) * sizeof *b->memory);
     }
     if (b->memory == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for bounds of %zu frames", b->frames);
     }
-    (void)place(b, b->memory);
+    for (size_t i = 0; i < ARRAYS; i++) {
+        *list[i].at = b->memory + used;
+        used += b->frames * list[i].width;
+    }
+    if (b->matrix == NULL) {
+        b->feature_lo = b->lo;
+        b->feature_hi = b->hi;
+    }
     return SP_OK;
 }
 
@@ -175,6 +183,13 @@ static sp_status bound_frames(sp_error *err, bound_work *work) {
 sp_status sp_front_bound_create(sp_error *err, sp_front_bound *bound, const sp_front_forms *forms,
                                 const double *samples, size_t n, const sp_noise *noise) {
     memset(bound, 0, sizeof *bound);
+    if (noise->kind != SP_NOISE_BOX) {
+        sp_front_path *path = NULL;
+        SP_TRY(sp_front_path_create(err, &path, forms, samples, n, noise));
+        const sp_status bounded = sp_front_path_bound(err, bound, path, noise->lo, noise->hi);
+        sp_front_path_destroy(path);
+        return bounded;
+    }
     SP_TRY(sp_front_check(err, forms, samples, n, noise));
     bound->rule = forms->rule;
     bound->joint = forms->rule == SP_FRONT_JOINT;
@@ -199,7 +214,7 @@ sp_status sp_front_bound_create(sp_error *err, sp_front_bound *bound, const sp_f
         bound->mel_bias = forms->mel->bias;
     }
     bound->noise = noise;
-    SP_TRY(take_memory(err, bound));
+    SP_TRY(sp_front_bound_memory(err, bound));
     for (size_t i = 0; i < bound->padded; i++) {
         bound->radius[i] = i < n ? noise->radius[i] : 0.0;
     }
@@ -210,6 +225,47 @@ sp_status sp_front_bound_create(sp_error *err, sp_front_bound *bound, const sp_f
         sp_front_bound_clear(bound);
     }
     return status;
+}
+
+static bool all_zero(const double *x, size_t n) {
+    bool zero = true;
+    for (size_t i = 0; i < n && zero; i++) {
+        zero = x[i] == 0.0;
+    }
+    return zero;
+}
+
+sp_status sp_front_bound_window(sp_error *err, sp_front_bound *window, const sp_front_bound *bound,
+                                long first, size_t frames) {
+    frame_array from[ARRAYS], to[ARRAYS];
+    sp_front_bound source = *bound;
+    const size_t blank = first >= 0 ? 0 : (size_t)-first < frames ? (size_t)-first : frames;
+    memset(window, 0, sizeof *window);
+    if (first + (long)frames > (long)bound->frames) {
+        return sp_fail(err, SP_E_ARGUMENT, "frames %ld to %ld: there are %zu", first,
+                       first + (long)frames - 1, bound->frames);
+    }
+    if (blank > 0 && bound->matrix != NULL && !all_zero(bound->matrix_bias, bound->features)) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "features of zero are beyond this front end");
+    }
+    *window = *bound;
+    window->memory = NULL;
+    window->frames = frames;
+    window->padded = (frames - 1) * bound->step + bound->frame;
+    SP_TRY(sp_front_bound_memory(err, window));
+    list_arrays(&source, from);
+    list_arrays(window, to);
+    for (size_t i = 0; i < ARRAYS; i++) {
+        const size_t width = to[i].width, start = blank > 0 ? 0 : (size_t)first;
+        memset(*to[i].at, 0, blank * width * sizeof(double));
+        memcpy(*to[i].at + blank * width, *from[i].at + start * width,
+               (frames - blank) * width * sizeof(double));
+    }
+    for (size_t i = 0; i < window->padded; i++) {
+        const long at = first * (long)bound->step + (long)i;
+        window->radius[i] = at >= 0 && at < (long)bound->padded ? bound->radius[at] : 0.0;
+    }
+    return SP_OK;
 }
 
 void sp_front_bound_clear(sp_front_bound *bound) {

@@ -198,7 +198,7 @@ void sp_front_forms_destroy(sp_front_forms *forms);
  *  d_t = d[t step .. t step + frame):
  *    lo_w[t,m] (form[t, lo_form + m] . d_t) + lo_c[t,m] <= band[t,m](s + d)
  *    band[t,m](s + d) <= up_w[t,m] (form[t, up_form + m] . d_t) + up_c[t,m]
- *  and lo[t,m] <= band[t,m](s + d) <= hi[t,m]. Slopes are >= 0.
+ *  and lo[t,m] <= band[t,m](s + d) <= hi[t,m]. Slopes are >= 0, but for paths.
  *  The features are the bands, or matrix band + matrix_bias, exactly. */
 typedef struct sp_front_bound {
     sp_front_rule rule;
@@ -240,6 +240,29 @@ SP_NODISCARD sp_status sp_front_bound_create(sp_error *err, sp_front_bound *boun
                                              const sp_front_forms *forms, const double *samples,
                                              size_t n, const sp_noise *noise);
 void sp_front_bound_clear(sp_front_bound *bound);
+
+/** sp_front_path - a clip under a one-dimensional noise set, a line or gains: the energy of every
+ *  band as a function of the one parameter. Made once; parts of the set are bounded quickly. */
+typedef struct sp_front_path sp_front_path;
+/** sp_front_path_create - `noise` and `forms` are borrowed and must outlive the path; any rule. */
+SP_NODISCARD sp_status sp_front_path_create(sp_error *err, sp_front_path **path,
+                                            const sp_front_forms *forms, const double *samples,
+                                            size_t n, const sp_noise *noise);
+void sp_front_path_destroy(sp_front_path *path);
+/** sp_front_path_bound - bounds for the part lo <= a <= hi of the set. One sample stands for the
+ *  parameter, d = a - middle with |d| <= radius[0]; all frames share it (frame 1, step 0, padded 1,
+ *  each band has the form [1]). The slopes have any sign. sp_front_bound_create of such a set is
+ *  the bound of all of it. */
+SP_NODISCARD sp_status sp_front_path_bound(sp_error *err, sp_front_bound *bound,
+                                           const sp_front_path *path, double lo, double hi);
+
+/** sp_front_bound_window - the bounds of `frames` frames from `first` on, for nets that hear a
+ *  window of a recording. Frames before the first one are features of exactly zero, as in a stream
+ *  that has just begun (SP_E_UNSUPPORTED if the last map has a bias).
+ *  SP_E_ARGUMENT for frames behind the last. The window owns copies of its rows. */
+SP_NODISCARD sp_status sp_front_bound_window(sp_error *err, sp_front_bound *window,
+                                             const sp_front_bound *bound, long first,
+                                             size_t frames);
 
 /** sp_front_stage_boxes - boxes of the outputs of every stage for one frame t, for tests and
  *  reports. Interval rule: interval arithmetic from stage to stage. R2: the ranges of its linear

@@ -104,6 +104,73 @@ static void members_stay_below(void **state) {
     arb_clear(dot);
 }
 
+/* Lines and gains: the support is the larger of the two ends, rounded up; every member stays
+ * inside the box around the set. */
+static void lines_and_gains(void **state) {
+    (void)state;
+    enum { M = 200 };
+    double c[M], x[M], d[M];
+    sp_rng rng;
+    arb_t dot;
+    sp_rng_init(&rng, sp_test_seed() + 2);
+    arb_init(dot);
+    for (size_t round = 0; round < 400; round++) {
+        const bool gain = round % 2 == 0;
+        const double lo = sp_rng_uniform(&rng, -1.5, 1.0), hi = lo + sp_rng_uniform(&rng, 0.0, 1.0);
+        sp_noise noise, copy;
+        for (size_t i = 0; i < M; i++) {
+            c[i] = sp_rng_normal(&rng);
+            x[i] = i % 7 == 0 ? 0.0 : sp_rng_normal(&rng);
+        }
+        assert_int_equal(gain ? sp_noise_gain(NULL, &noise, x, M, lo, hi)
+                              : sp_noise_line(NULL, &noise, x, M, lo, hi),
+                         SP_OK);
+        assert_int_equal(sp_noise_copy(NULL, &copy, &noise), SP_OK);
+        const size_t first = sp_rng_below(&rng, M), count = sp_rng_below(&rng, M);
+        const double support = sp_noise_support(&noise, c, first, count);
+        assert_true(sp_noise_support(&copy, c, first, count) == support);
+        double most = -INFINITY;
+        for (int k = 0; k <= 8; k++) {
+            const double a = k == 8 ? hi : lo + (hi - lo) * k / 8.0, f = gain ? expm1(a) : a;
+            double sum = 0.0;
+            for (size_t i = 0; i < M; i++) {
+                d[i] = f * x[i];
+                assert_true(fabs(d[i]) <= noise.radius[i] * (1.0 + 1e-15));
+                sum += i < count && first + i < M ? c[i] * f * x[first + i] : 0.0;
+            }
+            most = fmax(most, sum);
+        }
+        assert_true(support >= most - 1e-13 * (1.0 + fabs(most)));
+        assert_true(support <= most + 1e-11 * (1.0 + fabs(most)));
+        if (!gain) { // exactly, at both ends
+            const size_t m = count < M - first ? count : M - first;
+            for (size_t i = 0; i < m; i++) {
+                d[i] = c[i];
+            }
+            sp_arb_dot(dot, d, x + first, m);
+            arb_t end;
+            arb_init(end);
+            arb_set_d(end, hi);
+            arb_mul(end, end, dot, SP_ARB_BITS);
+            assert_true(sp_arb_le(end, support));
+            arb_clear(end);
+        }
+        sp_noise_clear(&noise);
+        sp_noise_clear(&copy);
+    }
+    arb_clear(dot);
+}
+
+static void bursts(void **state) {
+    (void)state;
+    sp_noise noise;
+    assert_int_equal(sp_noise_burst(NULL, &noise, 10, 0.5, 3, 6), SP_OK);
+    for (size_t i = 0; i < 10; i++) {
+        assert_true(noise.radius[i] == (i >= 3 && i < 6 ? 0.5 : 0.0));
+    }
+    sp_noise_clear(&noise);
+}
+
 static void padding_is_not_noisy(void **state) {
     (void)state;
     const double c[4] = {1.0, 2.0, 4.0, 8.0};
@@ -138,9 +205,13 @@ static void no_information_is_infinite(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(boxes_are_checked),          cmocka_unit_test(support_is_rounded_up),
-        cmocka_unit_test(members_stay_below),         cmocka_unit_test(padding_is_not_noisy),
+        cmocka_unit_test(boxes_are_checked),
+        cmocka_unit_test(support_is_rounded_up),
+        cmocka_unit_test(members_stay_below),
+        cmocka_unit_test(padding_is_not_noisy),
         cmocka_unit_test(no_information_is_infinite),
+        cmocka_unit_test(lines_and_gains),
+        cmocka_unit_test(bursts),
     };
     return cmocka_run_group_tests_name("audio/noise", tests, NULL, NULL);
 }
