@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "audio/audio.h"
 #include "base/status.h"
@@ -198,6 +199,7 @@ typedef struct sp_radius {
     double certified_db; /* largest budget that was certified itself */
     double broken_db; /* smallest budget whose real-valued noise was found to change the answer */
     double broken_file_db; /* smallest budget with a replayed file of the clip's format that does */
+    double *file_noise;    /* [n] owned; the noise of that file, or NULL */
     sp_radius_point *point; /* [points] owned; in the order in which they were tried */
     size_t points;
     size_t first, frames; /* of the options */
@@ -210,6 +212,55 @@ void sp_radius_clear(sp_radius *radius);
  *  Always leaves an outcome, as sp_certify does. */
 sp_status sp_radius_find(sp_error *err, sp_radius *radius, const sp_attacker *attacker,
                          const sp_clip *clip, long label, const sp_radius_options *options);
+
+/* ---- studies: what a report shows of a clip ---- */
+
+typedef struct sp_study_options {
+    size_t budgets;
+    const sp_budget *budget; /* [budgets] that are certified besides the search; borrowed */
+    /* of the search; its attack.out: where the breaking file goes, NULL: it is not kept. The
+     * timeout also holds for every verdict. */
+    sp_radius_options radius;
+} sp_study_options;
+
+/** sp_study - all that is known of one clip. */
+typedef struct sp_study {
+    sp_clip clip; /* owned */
+    bool own;     /* the label is the model's own answer */
+    sp_radius radius;
+    size_t budgets;
+    sp_verdict *verdict; /* [budgets] owned; broken where the breaking file lies in the set */
+    sp_attack attack;    /* that file and its noise; its verdict is broken only when there is one */
+    size_t rival;        /* the label that the linearised model reaches first; or SP_NO_LABEL */
+    double *share;       /* [frames] owned; of the margin over it, the part of the slope that lies
+                          * in each frame's step (the rest of the clip in the last one's) */
+    char *sound, *noisy; /* owned bytes of the clip's file and of the breaking one; NULL: more than
+                          * SP_STUDY_BYTES, or none */
+    size_t sound_size, noisy_size;
+} sp_study;
+#define SP_STUDY_BYTES ((size_t)1 << 20)
+/** sp_study_init - a study that holds nothing; its verdict is an error. */
+void sp_study_init(sp_study *study);
+/** sp_study_make - searches, certifies and attacks; takes the clip over. What fails leaves its
+ *  reason in its verdict, without memory verdict is NULL. */
+void sp_study_make(sp_study *study, const sp_attacker *attacker, sp_clip *clip, long label,
+                   const sp_study_options *options);
+void sp_study_clear(sp_study *study);
+
+/** sp_page - a report on several clips; everything is borrowed. */
+typedef struct sp_page {
+    const char *model;       /* its name, to be shown */
+    const sp_system *system; /* that was certified */
+    size_t count, budgets;
+    const sp_study *study; /* [count] */
+    char *const *name;     /* [count] of the clips, to be shown */
+    const char **file;     /* [count] of the clips: the ending says how a browser plays it */
+    char *const *kept;     /* [count] where breaking files were kept; or NULL, as each may be */
+    char *const *budget;   /* [budgets] as the user wrote them */
+} sp_page;
+/** sp_page_write - one HTML file that is also well-formed XML: charts, styles and sounds are inside
+ *  it. The same page gives the same bytes. */
+SP_NODISCARD sp_status sp_page_write(sp_error *err, FILE *out, const sp_page *page);
 
 /* ---- charts ---- */
 

@@ -60,7 +60,9 @@ void sp_radius_init(sp_radius *radius) {
 void sp_radius_clear(sp_radius *radius) {
     sp_verdict_clear(&radius->verdict);
     free(radius->point);
+    free(radius->file_noise);
     radius->point = NULL;
+    radius->file_noise = NULL;
     radius->points = 0;
 }
 

@@ -32,9 +32,10 @@ static sp_status try_budget(sp_error *err, sp_quest *q, long k, bool file, effor
     sp_noise_clear(&noise);
     *broken = file ? attack.verdict.kind == SP_VERDICT_BROKEN : attack.real_broken;
     q->late = attack.verdict.kind == SP_VERDICT_TIMEOUT;
-    if (status == SP_OK && attack.real_broken && !file) {
-        free(q->hint);
-        q->hint = attack.noise;
+    double **const kept = file ? &q->radius->file_noise : &q->hint;
+    if (status == SP_OK && *broken) { // quieter than the last success
+        free(*kept);
+        *kept = attack.noise;
         attack.noise = NULL;
     }
     const sp_radius_point point = {.db = sp_quest_db(q, k),

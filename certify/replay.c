@@ -10,7 +10,7 @@
 
 #include "certify/descent.h"
 
-static sp_status make_temporary(sp_error *err, char *path, size_t size) {
+sp_status sp_temporary_make(sp_error *err, char *path, size_t size) {
     const char *folder = getenv("TMPDIR");
     const int length =
         snprintf(path, size, "%s/soundproof-XXXXXX", folder && folder[0] ? folder : "/tmp");
@@ -85,7 +85,7 @@ sp_status sp_replay(sp_error *err, sp_attack *attack, const sp_problem *problem,
     if (options->out) {
         return replay(err, attack, problem, samples, options->out, options->source);
     }
-    SP_TRY(make_temporary(err, path, sizeof path));
+    SP_TRY(sp_temporary_make(err, path, sizeof path));
     const sp_status status = replay(err, attack, problem, samples, path, options->source);
     unlink(path);
     return status;

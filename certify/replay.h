@@ -11,4 +11,7 @@
 SP_NODISCARD sp_status sp_replay(sp_error *err, sp_attack *attack, const sp_problem *problem,
                                  const double *samples, const sp_attack_options *options);
 
+/** sp_temporary_make - an empty file of its own, in TMPDIR or /tmp.   O path [size] */
+SP_NODISCARD sp_status sp_temporary_make(sp_error *err, char *path, size_t size);
+
 #endif

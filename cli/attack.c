@@ -1,10 +1,8 @@
 /* soundproof attack: noise within a budget that changes the answer, as files. */
 #include "cli/impl.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/pool.h"
@@ -28,41 +26,6 @@ typedef struct job {
 } job;
 
 /* ---- files ---- */
-
-/* Makes the folder and those above it. */
-static bool make_folder(const char *path) {
-    char *copy = strdup(path);
-    bool made = copy != NULL;
-    for (char *at = copy ? copy + 1 : NULL; made && at && *at; at++) {
-        if (*at == '/') {
-            *at = '\0';
-            made = mkdir(copy, 0777) == 0 || errno == EEXIST;
-            *at = '/';
-        }
-    }
-    made = made && (mkdir(path, 0777) == 0 || errno == EEXIST);
-    struct stat info;
-    made = made && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-    free(copy);
-    return made;
-}
-
-/* DIR/CLIP_BUDGET.EXT, the slashes of the clip's name replaced. */
-static char *place_of(const job *j, size_t clip, size_t budget) {
-    const char *name = j->session.clips.names.name[clip], *dot = strrchr(name, '.');
-    const char *end = dot && dot != name ? dot : name + strlen(name);
-    const char *text = j->options->budget_text[budget];
-    const size_t folder = strlen(j->options->out) + 1;
-    const size_t size = folder + strlen(name) + strlen(text) + sizeof "_.json";
-    char *path = malloc(size);
-    if (path) {
-        snprintf(path, size, "%s/%.*s_%s%s", j->options->out, (int)(end - name), name, text, end);
-        for (char *at = path + folder; *at; at++) {
-            *at = *at == '/' ? '_' : *at;
-        }
-    }
-    return path;
-}
 
 /* The JSON object of a broken clip, in a file beside it. */
 static void write_beside(job *j, const char *clip, const char *out, const char *text) {
@@ -218,7 +181,8 @@ static bool take_memory(job *j) {
         it->out = calloc(budgets, sizeof *it->out);
         taken = it->attack && it->out;
         for (size_t b = 0; taken && j->options->out && b < budgets; b++) {
-            it->out[b] = place_of(j, i, b);
+            it->out[b] = cli_place_beside(j->options->out, j->session.clips.names.name[i],
+                                          j->options->budget_text[b]);
             taken = it->out[b] != NULL;
         }
     }
@@ -243,7 +207,7 @@ static void clear_job(job *j) {
 static int attack_all(job *j) {
     const double start = sp_clock_wall();
     const size_t count = j->session.clips.count;
-    if (j->options->out && !make_folder(j->options->out)) {
+    if (j->options->out && !cli_folder_make(j->options->out)) {
         cli_complain("%s: no such folder can be made", j->options->out);
         return CLI_INPUT;
     }

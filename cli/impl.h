@@ -42,6 +42,7 @@ enum {
     CLI_STARTS = 1 << 23,
     CLI_ATTACK = 1 << 24,
     CLI_NO_ATTACK = 1 << 25,
+    CLI_HTML = 1 << 26,
     CLI_AUDIO = CLI_CHANNEL | CLI_RESAMPLE,
     CLI_EFFORT = CLI_SEED | CLI_STEPS | CLI_STARTS
 };
@@ -50,7 +51,7 @@ enum { CLI_NO_FRAME = -2, CLI_ALL_FRAMES = -1 };
 
 /** cli_options - the command line, checked; strings are owned unless said. */
 typedef struct cli_options {
-    char *model, *front, *manifest, *data, *out, *plot;
+    char *model, *front, *manifest, *data, *out, *plot, *html;
     const sp_method *method;
     sp_front_rule front_rule; /* the method's, or --front-relax */
     char **budget_text;       /* [budgets] */
@@ -78,8 +79,8 @@ typedef struct cli_command {
     int (*run)(const cli_options *options);
 } cli_command;
 
-extern const cli_command cli_certify, cli_radius, cli_attack, cli_compare, cli_run, cli_info,
-    cli_methods, cli_bench;
+extern const cli_command cli_certify, cli_radius, cli_attack, cli_compare, cli_report, cli_run,
+    cli_info, cli_methods, cli_bench;
 
 /** cli_options_read - reads argv[1..] for a command (argv[0] is ignored).
  *  Returns -1 to go on, or the exit code: usage errors and --help have been printed. */
@@ -168,6 +169,12 @@ int cli_attacker_open(sp_attacker *attacker, const cli_session *session);
 sp_attack_options cli_attack_options(const cli_options *options, const char *source);
 /** cli_budget_check - -1, or the exit code when there is no --budget. */
 int cli_budget_check(const cli_command *command, const cli_options *options);
+
+/** cli_folder_make - makes the folder and those above it; false: it is none. cli_place_beside -
+ *  FOLDER/NAME_TEXT with NAME's ending behind the text, the slashes of the name replaced; owned by
+ *  the caller, NULL: no memory. */
+bool cli_folder_make(const char *path);
+char *cli_place_beside(const char *folder, const char *name, const char *text);
 
 /** cli_batch_run - runs work(context, 0..count-1) in the pool and emit(context, i) in the order of
  *  i, each as soon as all before it are done, one at a time. A progress bar shows on a terminal.

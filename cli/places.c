@@ -1,0 +1,39 @@
+/* Folders and names of the files that commands write. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/impl.h"
+
+bool cli_folder_make(const char *path) {
+    char *copy = strdup(path);
+    bool made = copy != NULL;
+    for (char *at = copy ? copy + 1 : NULL; made && at && *at; at++) {
+        if (*at == '/') {
+            *at = '\0';
+            made = mkdir(copy, 0777) == 0 || errno == EEXIST;
+            *at = '/';
+        }
+    }
+    made = made && (mkdir(path, 0777) == 0 || errno == EEXIST);
+    struct stat info;
+    made = made && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+    free(copy);
+    return made;
+}
+
+char *cli_place_beside(const char *folder, const char *name, const char *text) {
+    const char *dot = strrchr(name, '.');
+    const char *end = dot && dot != name ? dot : name + strlen(name);
+    const size_t begin = strlen(folder) + 1;
+    const size_t size = begin + strlen(name) + strlen(text) + sizeof "_.json";
+    char *path = malloc(size);
+    if (path) {
+        snprintf(path, size, "%s/%.*s_%s%s", folder, (int)(end - name), name, text, end);
+        for (char *at = path + begin; *at; at++) {
+            *at = *at == '/' ? '_' : *at;
+        }
+    }
+    return path;
+}
