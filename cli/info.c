@@ -17,10 +17,59 @@ static const char *kind_text(sp_layer_kind kind) {
     return "unknown";
 }
 
-static size_t layer_parameters(const sp_layer *layer) {
-    const size_t columns = layer->in + (sp_layer_is_recurrent(layer) ? layer->out : 0) + 1;
-    return sp_layer_gates(layer) * layer->out * columns +
-           (layer->recurrent_bias != NULL ? layer->out : 0);
+static void print_activation(sp_activation f) {
+    switch (f.kind) {
+    case SP_ACTIVATION_HARD_SIGMOID:
+        printf("hard sigmoid %g x + %g", (double)(float)f.alpha, (double)(float)f.beta);
+        break;
+    case SP_ACTIVATION_AFFINE:
+        if (f.alpha == 1.0 && f.beta == 0.0) {
+            printf("linear");
+        } else {
+            printf("linear %g x + %g", (double)(float)f.alpha, (double)(float)f.beta);
+        }
+        break;
+    case SP_ACTIVATION_RELU:
+        printf("ReLU");
+        break;
+    default:
+        printf("%s", sp_activation_name(f.kind));
+        break;
+    }
+}
+
+/* A second line for cells that come in several kinds. */
+static void print_cell(const sp_layer *layer) {
+    if (layer->kind == SP_LAYER_GRU) {
+        printf("       gates ");
+        print_activation(layer->gate);
+        printf(", candidate ");
+        print_activation(layer->candidate);
+        printf(", reset %s the product\n", layer->reset_after ? "after" : "before");
+    } else if (layer->kind == SP_LAYER_RNN) {
+        printf("       activation ");
+        print_activation(layer->candidate);
+        putchar('\n');
+    }
+}
+
+static void print_ends(const sp_model *model) {
+    const sp_net *net = &model->net;
+    printf("input       %s [%s]: %zu features per frame, ", model->input_name, model->input_shape,
+           net->features);
+    if (net->steps == 0) {
+        puts("any number of frames");
+    } else {
+        printf("windows of %zu frame%s\n", net->steps, net->steps == 1 ? "" : "s");
+    }
+    const char *head = net->sigmoid   ? ", behind which the file has a sigmoid"
+                       : net->softmax ? ", behind whose logits the file has a softmax"
+                                      : "";
+    if (net->classes == 1) {
+        printf("output      one logit%s\n", head);
+    } else {
+        printf("output      %zu classes%s\n", net->classes, head);
+    }
 }
 
 static void print_model(const char *path, const sp_model *model) {
@@ -28,18 +77,19 @@ static void print_model(const char *path, const sp_model *model) {
     printf("file        %s\n", path);
     printf("producer    %s\n", model->producer[0] ? model->producer : "not named");
     printf("opset       %ld\n", model->opset);
-    printf("input       %s [%s]: %zu features per frame, any number of frames\n", model->input_name,
-           model->input_shape, net->features);
-    printf("output      %zu classes\n", net->classes);
+    print_ends(model);
     printf("parameters  %zu\n", model->parameters);
+    printf("checked     against the file's own graph on random inputs: largest difference %.1e\n",
+           model->agreement);
     printf("front end   %s\n\n", model->front ? "described inside the file"
                                               : "not described inside the file: pass --front");
     printf("layer  kind      in   out  parameters  runs\n");
     for (size_t i = 0; i < net->layers; i++) {
         const sp_layer *layer = &net->layer[i];
         printf("%5zu  %-5s  %5zu %5zu  %10zu  %s\n", i + 1, kind_text(layer->kind), layer->in,
-               layer->out, layer_parameters(layer),
+               layer->out, sp_layer_parameters(layer),
                i < net->readout ? "at every frame" : "once, after the last frame");
+        print_cell(layer);
     }
 }
 

@@ -77,6 +77,8 @@ void sp_net_set_readout(sp_net *net);
 
 /** sp_layer_gates - blocks of pre-activations: 4 LSTM, 3 GRU, 1 RNN and affine, 0 ReLU. */
 size_t sp_layer_gates(const sp_layer *layer);
+/** sp_layer_parameters - its number of weights. */
+size_t sp_layer_parameters(const sp_layer *layer);
 /** sp_layer_is_recurrent - whether it keeps a state from step to step. */
 bool sp_layer_is_recurrent(const sp_layer *layer);
 

@@ -200,3 +200,9 @@ bool sp_layer_is_recurrent(const sp_layer *layer) {
     return layer->kind == SP_LAYER_LSTM || layer->kind == SP_LAYER_GRU ||
            layer->kind == SP_LAYER_RNN;
 }
+
+size_t sp_layer_parameters(const sp_layer *layer) {
+    const size_t columns = layer->in + (sp_layer_is_recurrent(layer) ? layer->out : 0) + 1;
+    return sp_layer_gates(layer) * layer->out * columns +
+           (layer->recurrent_bias != NULL ? layer->out : 0);
+}

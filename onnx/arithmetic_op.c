@@ -1,28 +1,14 @@
-/* Add, Sub, Mul, Div, Equal and Where on constants: what exporters compute with shapes. */
+/* Add, Sub, Mul and Div; comparisons and Where on constants: what exporters compute with shapes. */
 #include <inttypes.h>
+#include <math.h>
 
 #include "onnx/impl.h"
 
 static sp_status whole_result(sp_reader *r, sp_extent *to, sp_extent a, sp_extent b, char op) {
-    bool known = false, same = false;
-    switch (op) {
-    case '+':
-        known = sp_extent_add(to, a, b);
-        break;
-    case '-':
-        known = sp_extent_sub(to, a, b);
-        break;
-    case '*':
-        known = sp_extent_mul(to, a, b);
-        break;
-    case '/':
-        known = sp_extent_div(to, a, b);
-        break;
-    default:
-        known = sp_extent_same(&same, a, b);
-        *to = sp_whole(same);
-        break;
-    }
+    const bool known = op == '+'   ? sp_extent_add(to, a, b)
+                       : op == '-' ? sp_extent_sub(to, a, b)
+                       : op == '*' ? sp_extent_mul(to, a, b)
+                                   : sp_extent_div(to, a, b);
     if (!known) {
         return sp_refuse(r, SP_E_UNSUPPORTED,
                          "the result of %" PRId64 "+%" PRId64 "T %c %" PRId64 "+%" PRId64
@@ -46,41 +32,171 @@ static double real_result(double a, double b, char op) {
     }
 }
 
-sp_status sp_arithmetic_fold(sp_reader *r, const sp_tensor *a, const sp_tensor *b, char op) {
-    sp_tensor to = {0};
-    const bool real = a->kind == SP_NUMBERS_REAL;
-    if (a->kind != b->kind || (real && op == '=') || !sp_tensor_broadcast(&to, a, b)) {
+static sp_status form_result(sp_reader *r, sp_form *to, const sp_form *a, const sp_form *b,
+                             char op) {
+    sp_form other = *b;
+    switch (op) {
+    case '-':
+        other = sp_form_affine(b, -1.0, 0.0);
+        return sp_form_add(r, to, a, &other);
+    case '+':
+        return sp_form_add(r, to, a, b);
+    case '*':
+        return sp_form_multiply(r, to, a, b);
+    default:
+        if (!sp_form_is_constant(b) || b->shift == 0.0) {
+            return sp_refuse(r, SP_E_UNSUPPORTED, "it divides by '%.60s'", sp_input_name(r, 1));
+        }
+        other = sp_form_constant(1.0 / b->shift);
+        return sp_form_multiply(r, to, a, &other);
+    }
+}
+
+/* a and b with one shape and kind of numbers; `to` gets them too. */
+static sp_status match(sp_reader *r, sp_tensor *to, sp_tensor *x, sp_tensor *y, const sp_tensor *a,
+                       const sp_tensor *b) {
+    const bool forms = (a->kind == SP_NUMBERS_FORM) != (b->kind == SP_NUMBERS_FORM) &&
+                       a->kind != SP_NUMBERS_WHOLE && b->kind != SP_NUMBERS_WHOLE;
+    sp_tensor p = *a, q = *b;
+    if ((a->kind != b->kind && !forms) || !sp_tensor_broadcast(to, a, b)) {
         return sp_refuse(r, SP_E_FORMAT, "constants of these types and shapes do not fit together");
     }
-    sp_tensor x = to, y = to;
-    SP_TRY(sp_tensor_expand(r, &x, a));
-    SP_TRY(sp_tensor_expand(r, &y, b));
-    to.kind = a->kind;
-    void *numbers = sp_tensor_make(r, &to);
+    SP_TRY(forms ? sp_tensor_forms(r, &p, a) : SP_OK);
+    SP_TRY(forms ? sp_tensor_forms(r, &q, b) : SP_OK);
+    *x = *y = *to;
+    SP_TRY(sp_tensor_expand(r, x, &p));
+    SP_TRY(sp_tensor_expand(r, y, &q));
+    to->kind = p.kind;
+    return SP_OK;
+}
+
+sp_status sp_tensor_arithmetic(sp_reader *r, sp_tensor *to, const sp_tensor *a, const sp_tensor *b,
+                               char op) {
+    sp_tensor x, y;
+    SP_TRY(match(r, to, &x, &y, a, b));
+    void *numbers = sp_tensor_make(r, to);
+    if (!numbers) {
+        return sp_out_of_memory(r);
+    }
+    for (size_t i = 0; i < to->count; i++) {
+        switch (to->kind) {
+        case SP_NUMBERS_REAL:
+            ((double *)numbers)[i] = real_result(x.real[i], y.real[i], op);
+            break;
+        case SP_NUMBERS_WHOLE:
+            SP_TRY(whole_result(r, (sp_extent *)numbers + i, x.whole[i], y.whole[i], op));
+            break;
+        case SP_NUMBERS_FORM:
+            SP_TRY(form_result(r, (sp_form *)numbers + i, &x.form[i], &y.form[i], op));
+            break;
+        }
+    }
+    return SP_OK;
+}
+
+sp_status sp_op_arithmetic(sp_reader *r) {
+    const sp_value *a = sp_input(r, 0), *b = sp_input(r, 1);
+    const char name = r->node->op_type[0]; // Add, Sub, Mul or Div
+    const char op = name == 'A' ? '+' : name == 'S' ? '-' : name == 'M' ? '*' : '/';
+    if (a->kind == SP_VALUE_FLOW || b->kind == SP_VALUE_FLOW) {
+        return sp_dense_arithmetic(r, op);
+    }
+    sp_tensor to = {0};
+    SP_TRY(sp_tensor_arithmetic(r, &to, &a->tensor, &b->tensor, op));
+    return sp_return_tensor(r, 0, &to);
+}
+
+/* ---- comparisons ---- */
+
+/* The least and the greatest sign that a - b has for T >= 1; false when it does not fit. */
+static bool sign_of_difference(int *least, int *greatest, sp_extent a, sp_extent b) {
+    sp_extent d, first;
+    if (!sp_extent_sub(&d, a, b) || !sp_extent_add(&first, d, sp_whole(d.t))) {
+        return false;
+    }
+    const int sign = first.k < 0 ? -1 : first.k > 0; // at T = 1
+    *least = d.t < 0 ? -1 : sign;
+    *greatest = d.t > 0 ? 1 : sign;
+    return true;
+}
+
+static bool compare(int sign, const char *op) {
+    switch (op[0]) {
+    case 'L':
+        return op[4] == '\0' ? sign < 0 : sign <= 0; // Less, LessOrEqual
+    case 'G':
+        return op[7] == '\0' ? sign > 0 : sign >= 0; // Greater, GreaterOrEqual
+    default:
+        return sign == 0;
+    }
+}
+
+static sp_status whole_comparison(sp_reader *r, bool *result, sp_extent a, sp_extent b,
+                                  const char *op) {
+    int least = 0, greatest = 0;
+    bool known = true;
+    if (op[0] == 'A' || op[0] == 'O') {
+        const bool p = a.k != 0, q = b.k != 0;
+        known = a.t == 0 && b.t == 0;
+        *result = op[0] == 'A' ? p && q : p || q;
+    } else if (op[0] == 'E') {
+        known = sp_extent_same(result, a, b);
+    } else {
+        known = sign_of_difference(&least, &greatest, a, b) &&
+                compare(least, op) == compare(greatest, op);
+        *result = compare(least, op);
+    }
+    return known ? SP_OK
+                 : sp_refuse(r, SP_E_UNSUPPORTED,
+                             "whether %" PRId64 "+%" PRId64 "T is %.20s %" PRId64 "+%" PRId64
+                             "T depends on the number of steps T",
+                             a.k, a.t, op, b.k, b.t);
+}
+
+sp_status sp_op_compare(sp_reader *r) {
+    const char *op = r->node->op_type;
+    const sp_tensor *a = NULL, *b = NULL;
+    sp_tensor to = {0}, x, y;
+    SP_TRY(sp_input_tensor(r, &a, 0, "A"));
+    SP_TRY(sp_input_tensor(r, &b, 1, "B"));
+    SP_TRY(match(r, &to, &x, &y, a, b));
+    to.kind = SP_NUMBERS_WHOLE;
+    sp_extent *numbers = sp_tensor_make(r, &to);
     if (!numbers) {
         return sp_out_of_memory(r);
     }
     for (size_t i = 0; i < to.count; i++) {
-        if (real) {
-            ((double *)numbers)[i] = real_result(x.real[i], y.real[i], op);
+        bool result = false;
+        if (x.kind == SP_NUMBERS_WHOLE) {
+            SP_TRY(whole_comparison(r, &result, x.whole[i], y.whole[i], op));
+        } else if (op[0] == 'A' || op[0] == 'O' || isnan(x.real[i]) || isnan(y.real[i])) {
+            return sp_refuse(r, SP_E_FORMAT, "it compares %g with %g", x.real[i], y.real[i]);
         } else {
-            SP_TRY(whole_result(r, (sp_extent *)numbers + i, x.whole[i], y.whole[i], op));
+            result = compare((x.real[i] > y.real[i]) - (x.real[i] < y.real[i]), op);
         }
+        numbers[i] = sp_whole(result);
     }
     return sp_return_tensor(r, 0, &to);
 }
 
-sp_status sp_op_arithmetic(sp_reader *r) {
-    const sp_tensor *a = NULL, *b = NULL;
-    SP_TRY(sp_input_tensor(r, &a, 0, "A"));
-    SP_TRY(sp_input_tensor(r, &b, 1, "B"));
-    const char name = r->node->op_type[0]; // Sub, Mul, Div or Equal
-    return sp_arithmetic_fold(r, a, b,
-                              name == 'S'   ? '-'
-                              : name == 'M' ? '*'
-                              : name == 'D' ? '/'
-                                            : '=');
+sp_status sp_op_not(sp_reader *r) {
+    const sp_tensor *a = NULL;
+    SP_TRY(sp_input_tensor(r, &a, 0, "X"));
+    sp_tensor to = *a;
+    sp_extent *numbers = sp_tensor_make(r, &to);
+    if (!numbers) {
+        return sp_out_of_memory(r);
+    }
+    for (size_t i = 0; i < to.count; i++) {
+        if (a->kind != SP_NUMBERS_WHOLE || a->whole[i].t != 0) {
+            return sp_refuse(r, SP_E_FORMAT, "its input is no BOOL");
+        }
+        numbers[i] = sp_whole(a->whole[i].k == 0);
+    }
+    return sp_return_tensor(r, 0, &to);
 }
+
+/* ---- Where ---- */
 
 sp_status sp_op_where(sp_reader *r) {
     const sp_tensor *condition = NULL, *a = NULL, *b = NULL;
@@ -88,7 +204,7 @@ sp_status sp_op_where(sp_reader *r) {
     SP_TRY(sp_input_tensor(r, &a, 1, "X"));
     SP_TRY(sp_input_tensor(r, &b, 2, "Y"));
     sp_tensor both = {0}, to = {0};
-    if (condition->kind != SP_NUMBERS_WHOLE || a->kind != b->kind ||
+    if (condition->kind != SP_NUMBERS_WHOLE || a->kind != b->kind || a->kind == SP_NUMBERS_FORM ||
         !sp_tensor_broadcast(&both, a, b) || !sp_tensor_broadcast(&to, &both, condition)) {
         return sp_refuse(r, SP_E_FORMAT, "constants of these types and shapes do not fit together");
     }

@@ -28,6 +28,17 @@ static sp_status check_single(sp_reader *r, const sp_flow *flow) {
                          "it works on the states of %zu layers at once: select one of them first",
                          flow->blocks);
     }
+    if (flow->partial) {
+        return sp_refuse(r, SP_E_UNSUPPORTED,
+                         "it works on other steps than the last one: only the last step can be "
+                         "read out");
+    }
+    if (flow->head != SP_HEAD_NONE) {
+        return sp_refuse(
+            r, SP_E_UNSUPPORTED,
+            "it works on what a %s gives: export the model with that as its last layer",
+            flow->head == SP_HEAD_SIGMOID ? "Sigmoid" : "Softmax");
+    }
     return SP_OK;
 }
 
@@ -103,19 +114,29 @@ static sp_status add_layer(sp_error *err, sp_net *net, const sp_block *block) {
     case SP_LAYER_LSTM:
         return sp_net_add_lstm(err, net, block->out, block->weight, block->recurrent, block->bias);
     case SP_LAYER_GRU:
+        return sp_net_add_gru(err, net, block->out, block->gate, block->candidate,
+                              block->reset_after, block->weight, block->recurrent, block->bias,
+                              block->recurrent_bias);
     case SP_LAYER_RNN:
-        break;
+        return sp_net_add_rnn(err, net, block->out, block->candidate, block->weight,
+                              block->recurrent, block->bias);
     }
     return SP_E_ARGUMENT;
 }
 
-/* How many of the layers must run at every step: up to the last LSTM that sees all steps. Dense
+static bool is_recurrent(const sp_block *block) {
+    return block->kind == SP_LAYER_LSTM || block->kind == SP_LAYER_GRU ||
+           block->kind == SP_LAYER_RNN;
+}
+
+/* How many of the layers must run at every step: up to the last recurrent one that
+ * sees all steps. Dense
  * layers between it and the read-out give the same numbers when they run once. */
 static size_t step_layers(const sp_reader *r, const size_t *chain, size_t count) {
     size_t steps = 0;
     for (size_t i = 0; i < count; i++) {
         const sp_block *block = &r->block[chain[i]];
-        if (block->kind == SP_LAYER_LSTM && !block->once) {
+        if (is_recurrent(block) && !block->once) {
             steps = i + 1;
         }
     }

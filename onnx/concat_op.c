@@ -41,12 +41,11 @@ static sp_status concat_tensors(sp_reader *r, int64_t given) {
     for (size_t i = 0; i < to.rank; i++) {
         *(i < axis ? &outer : &inner) *= i == axis ? 1 : (size_t)to.dim[i];
     }
-    const size_t size = to.kind == SP_NUMBERS_REAL ? sizeof *to.real : sizeof *to.whole;
+    const size_t size = sp_number_size(to.kind);
     const size_t row = inner * (size_t)to.dim[axis] * size;
     for (size_t i = 0; i < sp_inputs(r) && to.count > 0; i++) {
         const sp_tensor *x = &sp_input(r, i)->tensor;
-        const char *source =
-            to.kind == SP_NUMBERS_REAL ? (const char *)x->real : (const char *)x->whole;
+        const char *source = sp_tensor_data(x);
         const size_t piece = inner * (size_t)x->dim[axis] * size;
         for (size_t o = 0; o < outer; o++) {
             memcpy(numbers + o * row + done, source + o * piece, piece);
@@ -60,8 +59,8 @@ static sp_status concat_tensors(sp_reader *r, int64_t given) {
 
 /* Whether a flow can stand beside others along this axis. */
 static bool is_stackable(const sp_flow *flow, const sp_flow *first, size_t axis) {
-    if (flow->kind == SP_FLOW_SEQUENCE || flow->rank != first->rank ||
-        flow->width != first->width || flow->inner != first->inner ||
+    if (flow->kind == SP_FLOW_SEQUENCE || flow->partial || flow->head != SP_HEAD_NONE ||
+        flow->rank != first->rank || flow->width != first->width || flow->inner != first->inner ||
         (flow->kind == SP_FLOW_STATES && flow->outer != axis)) {
         return false;
     }

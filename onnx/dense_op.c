@@ -1,4 +1,4 @@
-/* MatMul, Gemm, Add and Relu as layers. */
+/* MatMul, Gemm and arithmetic with constants as dense layers; Gemm of constants. */
 #include <inttypes.h>
 
 #include "onnx/impl.h"
@@ -47,10 +47,10 @@ static sp_status multiply(sp_reader *r, sp_flow *flow, size_t axis, const sp_mat
         (sp_block){.kind = SP_LAYER_AFFINE, .out = m->out, .weight = weight, .bias = bias});
 }
 
-/* Adds scale times a constant that is the same at every step: it may have a length along the
- * features only, and more leading axes of length 1 than the flow. */
-static sp_status add_constant(sp_reader *r, sp_flow *flow, const sp_tensor *c, double scale,
-                              size_t input) {
+/* The constant as one number per feature, the same at every step: it may have a length along the
+ * features only, and more leading axes of length 1 than the flow, which then has them too. */
+static sp_status read_features(sp_reader *r, sp_flow *flow, const sp_tensor *c, size_t input,
+                               double **numbers) {
     SP_TRY(sp_flow_pad(r, flow, c->rank));
     int64_t stride[SP_MAX_RANK];
     sp_tensor_strides(stride, c);
@@ -63,23 +63,28 @@ static sp_status add_constant(sp_reader *r, sp_flow *flow, const sp_tensor *c, d
         if (c->dim[i] != (int64_t)flow->width || axis != flow->inner) {
             return sp_refuse(r, SP_E_UNSUPPORTED,
                              "'%.60s' has the length %" PRId64
-                             " along axis %zu: a constant can be added "
-                             "to the %zu features only, the same at every step",
+                             " along axis %zu: a constant can be combined "
+                             "with the %zu features only, the same at every step",
                              sp_input_name(r, input), c->dim[i], i, flow->width);
         }
         step = stride[i];
     }
-    double *bias = sp_heap_take(&r->heap, flow->width, sizeof *bias);
-    if (!bias) {
+    *numbers = sp_heap_take(&r->heap, flow->width, sizeof **numbers);
+    if (!*numbers) {
         return sp_out_of_memory(r);
     }
     for (size_t i = 0; i < flow->width; i++) {
-        bias[i] = scale * c->real[(int64_t)i * step];
+        (*numbers)[i] = c->real[(int64_t)i * step];
     }
-    return sp_block_add_bias(r, flow, bias);
+    return SP_OK;
 }
 
 static sp_status check_real(sp_reader *r, const sp_tensor *tensor, size_t input) {
+    if (tensor->kind == SP_NUMBERS_FORM) {
+        return sp_refuse(r, SP_E_UNSUPPORTED,
+                         "both of its inputs depend on the features, '%.60s' on one step of them",
+                         sp_input_name(r, input));
+    }
     if (tensor->kind != SP_NUMBERS_REAL || tensor->count == 0) {
         return sp_refuse(r, SP_E_FORMAT, "'%.60s' must hold FLOAT or DOUBLE numbers",
                          sp_input_name(r, input));
@@ -95,31 +100,73 @@ static sp_status one_flow(sp_reader *r, size_t *which, const sp_tensor **constan
                          "both '%.60s' and '%.60s' depend on the features: one must be a constant",
                          sp_input_name(r, 0), sp_input_name(r, 1));
     }
-    if (a->kind != SP_VALUE_FLOW && b->kind != SP_VALUE_FLOW) {
-        return sp_refuse(r, SP_E_UNSUPPORTED,
-                         "it works on constants only: export the model with "
-                         "constant folding");
-    }
     *which = a->kind == SP_VALUE_FLOW ? 0 : 1;
     *constant = *which == 0 ? &b->tensor : &a->tensor;
     return check_real(r, *constant, 1 - *which);
 }
 
-sp_status sp_op_add(sp_reader *r) {
-    const sp_value *a = sp_input(r, 0), *b = sp_input(r, 1);
-    if (a->kind == SP_VALUE_TENSOR && b->kind == SP_VALUE_TENSOR) {
-        return sp_arithmetic_fold(r, &a->tensor, &b->tensor, '+');
+/* Multiplies the features by numbers, as a dense layer; by ones: nothing is left to do. */
+static sp_status scale(sp_reader *r, sp_flow *flow, const double *factor) {
+    const size_t n = flow->width;
+    bool ones = true;
+    for (size_t i = 0; i < n; i++) {
+        ones = ones && factor[i] == 1.0;
     }
+    if (ones) {
+        return SP_OK;
+    }
+    double *weight = n > SIZE_MAX / n ? NULL : sp_heap_take(&r->heap, n * n, sizeof *weight);
+    double *bias = sp_heap_take(&r->heap, n, sizeof *bias);
+    if (!weight || !bias) {
+        return sp_out_of_memory(r);
+    }
+    for (size_t i = 0; i < n; i++) {
+        weight[i * n + i] = factor[i];
+    }
+    return sp_block_add(
+        r, flow, flow->inner,
+        (sp_block){.kind = SP_LAYER_AFFINE, .out = n, .weight = weight, .bias = bias});
+}
+
+sp_status sp_dense_arithmetic(sp_reader *r, char op) {
     size_t which = 0;
     const sp_tensor *constant = NULL;
     SP_TRY(one_flow(r, &which, &constant));
     sp_flow flow = sp_input(r, which)->flow;
-    SP_TRY(add_constant(r, &flow, constant, 1.0, 1 - which));
+    double *numbers = NULL;
+    SP_TRY(read_features(r, &flow, constant, 1 - which, &numbers));
+    const size_t n = flow.width;
+    double *ones = sp_heap_take(&r->heap, n, sizeof *ones);
+    if (!ones) {
+        return sp_out_of_memory(r);
+    }
+    for (size_t i = 0; i < n; i++) {
+        ones[i] = op == '-' && which == 1 ? -1.0 : 1.0; // constant - x
+        numbers[i] = op == '-' && which == 0 ? -numbers[i]
+                     : op == '/'             ? 1.0 / numbers[i]
+                                             : numbers[i];
+    }
+    if (op == '/' && which == 1) {
+        return sp_refuse(r, SP_E_UNSUPPORTED,
+                         "it divides by '%.60s', which depends on the features",
+                         sp_input_name(r, 1));
+    }
+    SP_TRY(scale(r, &flow, op == '*' || op == '/' ? numbers : ones));
+    SP_TRY(op == '+' || op == '-' ? sp_block_add_bias(r, &flow, numbers) : SP_OK);
     return sp_return_flow(r, 0, &flow);
+}
+
+static bool both_tensors(const sp_reader *r) {
+    return sp_input(r, 0)->kind == SP_VALUE_TENSOR && sp_input(r, 1)->kind == SP_VALUE_TENSOR;
 }
 
 /* x W multiplies along the last axis of x, W x along the one before it. */
 sp_status sp_op_matmul(sp_reader *r) {
+    if (both_tensors(r)) {
+        sp_tensor to = {0};
+        SP_TRY(sp_tensor_product(r, &to, &sp_input(r, 0)->tensor, &sp_input(r, 1)->tensor));
+        return sp_return_tensor(r, 0, &to);
+    }
     size_t which = 0;
     const sp_tensor *constant = NULL;
     SP_TRY(one_flow(r, &which, &constant));
@@ -145,14 +192,53 @@ sp_status sp_op_matmul(sp_reader *r) {
     return sp_return_flow(r, 0, &flow);
 }
 
-/* alpha A' B' + beta C, where A' is A or its transpose. */
-sp_status sp_op_gemm(sp_reader *r) {
-    double alpha = 0.0, beta = 0.0;
-    int64_t transpose[2] = {0, 0};
-    SP_TRY(sp_attribute_float(r, &alpha, "alpha", 1.0));
-    SP_TRY(sp_attribute_float(r, &beta, "beta", 1.0));
-    SP_TRY(sp_attribute_int(r, &transpose[0], "transA", 0));
-    SP_TRY(sp_attribute_int(r, &transpose[1], "transB", 0));
+/* ---- Gemm: alpha A' B' + beta C, where A' is A or its transpose ---- */
+
+typedef struct sp_gemm {
+    double alpha, beta;
+    int64_t transpose[2];
+} sp_gemm;
+
+static sp_status gemm_operand(sp_reader *r, sp_tensor *operand, size_t i, bool transpose) {
+    const sp_tensor *x = &sp_input(r, i)->tensor;
+    if (x->rank != 2) {
+        return sp_refuse(r, SP_E_FORMAT, "its inputs must be matrices, not of rank %zu", x->rank);
+    }
+    *operand = *x;
+    if (!transpose) {
+        return SP_OK;
+    }
+    const int64_t dim[2] = {x->dim[1], x->dim[0]}, stride[2] = {1, x->dim[1]};
+    (void)sp_tensor_shape(operand, dim, 2);
+    return sp_tensor_view(r, operand, x, 0, stride);
+}
+
+/* x scaled by a number; by 1 it stays what it is. */
+static sp_status scaled(sp_reader *r, sp_tensor *to, const sp_tensor *x, double factor) {
+    *to = *x;
+    const sp_tensor number = {.kind = SP_NUMBERS_REAL, .count = 1, .real = &factor};
+    return factor == 1.0 ? SP_OK : sp_tensor_arithmetic(r, to, x, &number, '*');
+}
+
+static sp_status gemm_tensors(sp_reader *r, const sp_gemm *gemm) {
+    sp_tensor a, b, product, sum, c;
+    SP_TRY(gemm_operand(r, &a, 0, gemm->transpose[0] != 0));
+    SP_TRY(gemm_operand(r, &b, 1, gemm->transpose[1] != 0));
+    SP_TRY(sp_tensor_product(r, &product, &a, &b));
+    SP_TRY(scaled(r, &sum, &product, gemm->alpha));
+    if (sp_input(r, 2)) {
+        if (sp_input(r, 2)->kind != SP_VALUE_TENSOR ||
+            sp_input(r, 2)->tensor.kind == SP_NUMBERS_WHOLE) {
+            return sp_refuse(r, SP_E_UNSUPPORTED, "input C is not a tensor of real numbers");
+        }
+        SP_TRY(scaled(r, &c, &sp_input(r, 2)->tensor, gemm->beta));
+        const sp_tensor product_only = sum;
+        SP_TRY(sp_tensor_arithmetic(r, &sum, &product_only, &c, '+'));
+    }
+    return sp_return_tensor(r, 0, &sum);
+}
+
+static sp_status gemm_flow(sp_reader *r, const sp_gemm *gemm) {
     size_t which = 0;
     const sp_tensor *constant = NULL;
     SP_TRY(one_flow(r, &which, &constant));
@@ -161,33 +247,35 @@ sp_status sp_op_gemm(sp_reader *r) {
         return sp_refuse(r, SP_E_FORMAT, "its inputs must be matrices, not of rank %zu and %zu",
                          flow.rank, constant->rank);
     }
-    if (transpose[which] != 0) {
+    if (gemm->transpose[which] != 0) {
         sp_flow_permute(&flow, (const size_t[]){1, 0});
     }
     const size_t axis = 1 - which; // the columns of A', the rows of B'
     const sp_matrix matrix =
-        matrix_of(constant, (which == 0) == (transpose[1 - which] == 0), alpha);
+        matrix_of(constant, (which == 0) == (gemm->transpose[1 - which] == 0), gemm->alpha);
     SP_TRY(multiply(r, &flow, axis, &matrix));
     if (sp_input(r, 2)) {
         const sp_tensor *c = NULL;
+        double *bias = NULL;
         SP_TRY(sp_input_tensor(r, &c, 2, "C"));
         SP_TRY(check_real(r, c, 2));
         if (c->rank > 2) {
             return sp_refuse(r, SP_E_FORMAT, "input C has the rank %zu", c->rank);
         }
-        SP_TRY(add_constant(r, &flow, c, beta, 2));
+        SP_TRY(read_features(r, &flow, c, 2, &bias));
+        for (size_t i = 0; i < flow.width; i++) {
+            bias[i] *= gemm->beta;
+        }
+        SP_TRY(sp_block_add_bias(r, &flow, bias));
     }
     return sp_return_flow(r, 0, &flow);
 }
 
-sp_status sp_op_relu(sp_reader *r) {
-    const sp_value *x = sp_input(r, 0);
-    if (x->kind != SP_VALUE_FLOW) {
-        return sp_refuse(r, SP_E_UNSUPPORTED,
-                         "it works on a constant: export the model with constant folding");
-    }
-    sp_flow flow = x->flow;
-    SP_TRY(
-        sp_block_add(r, &flow, flow.inner, (sp_block){.kind = SP_LAYER_RELU, .out = flow.width}));
-    return sp_return_flow(r, 0, &flow);
+sp_status sp_op_gemm(sp_reader *r) {
+    sp_gemm gemm = {0};
+    SP_TRY(sp_attribute_float(r, &gemm.alpha, "alpha", 1.0));
+    SP_TRY(sp_attribute_float(r, &gemm.beta, "beta", 1.0));
+    SP_TRY(sp_attribute_int(r, &gemm.transpose[0], "transA", 0));
+    SP_TRY(sp_attribute_int(r, &gemm.transpose[1], "transB", 0));
+    return both_tensors(r) ? gemm_tensors(r, &gemm) : gemm_flow(r, &gemm);
 }

@@ -133,6 +133,35 @@ static bool from_front(sp_extent *index, sp_extent given, sp_extent length) {
     return true;
 }
 
+static int64_t clamp(int64_t k, int64_t most) {
+    return k < 0 ? 0 : k > most ? most : k;
+}
+
+/* Other steps than the last one: exporters read their shape. */
+static sp_status select_part(sp_reader *r, sp_flow *flow, sp_extent first, sp_extent end,
+                             sp_extent length) {
+    int64_t count = 0;
+    if (length.t == 0 && first.t == 0 && end.t == 0) {
+        count = clamp(end.k, length.k) - clamp(first.k, length.k);
+    } else if (sp_extent_is(first, 0) && sp_extent_is(end, 1)) {
+        count = 1; // there is a first step
+    }
+    if (count <= 0) {
+        return sp_refuse(
+            r, SP_E_UNSUPPORTED,
+            "it takes other steps than the last one of '%.60s': only the last step can be "
+            "read out",
+            sp_input_name(r, 0));
+    }
+    flow->dim[flow->outer] = sp_whole(count);
+    flow->partial = true;
+    if (count == 1) {
+        flow->kind = SP_FLOW_VECTOR;
+        flow->outer = SP_NO_AXIS;
+    }
+    return SP_OK;
+}
+
 static sp_status select_steps(sp_reader *r, sp_flow *flow, sp_extent first, sp_extent end) {
     const sp_extent length = flow->dim[flow->outer];
     sp_extent last;
@@ -144,11 +173,7 @@ static sp_status select_steps(sp_reader *r, sp_flow *flow, sp_extent first, sp_e
         return SP_OK;
     }
     if (!sp_extent_equal(end, length) || !sp_extent_equal(first, last)) {
-        return sp_refuse(
-            r, SP_E_UNSUPPORTED,
-            "it takes other steps than the last one of '%.60s': only the last step can be "
-            "read out",
-            sp_input_name(r, 0));
+        return select_part(r, flow, first, end, length);
     }
     flow->dim[flow->outer] = sp_whole(1);
     flow->kind = SP_FLOW_VECTOR;

@@ -45,8 +45,7 @@ static int compare_strings(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Initialisers and the one input that is none; older files list initialisers among the inputs
- * too. */
+/* Initialisers, and inputs that are none; older files list initialisers among the inputs too. */
 static sp_status define_inputs(sp_error *err, sp_graph *graph) {
     const Onnx__GraphProto *proto = graph->proto;
     const char **sorted = malloc((proto->n_initializer + 1) * sizeof *sorted);
@@ -58,33 +57,18 @@ static sp_status define_inputs(sp_error *err, sp_graph *graph) {
         define(graph, sorted[i], SP_DEFINED_BY_INITIALISER, i, 0);
     }
     qsort(sorted, proto->n_initializer, sizeof *sorted, compare_strings);
-    sp_status status = SP_OK;
-    for (size_t i = 0; i < proto->n_input && status == SP_OK; i++) {
+    for (size_t i = 0; i < proto->n_input; i++) {
         const char *name = proto->input[i]->name ? proto->input[i]->name : "";
-        if (is_initialiser(proto, sorted, name)) {
-            continue;
+        if (!is_initialiser(proto, sorted, name)) {
+            define(graph, name, SP_DEFINED_BY_INPUT, i, 0);
         }
-        if (graph->features) {
-            status =
-                sp_fail(err, SP_E_UNSUPPORTED,
-                        "the graph has several inputs ('%.60s', '%.60s'): export the model with "
-                        "its features as the only input",
-                        graph->features->name ? graph->features->name : "", name);
-        }
-        graph->features = proto->input[i];
-        define(graph, name, SP_DEFINED_BY_INPUT, i, 0);
     }
     free(sorted);
-    if (status == SP_OK && !graph->features) {
-        return sp_fail(err, SP_E_UNSUPPORTED,
-                       "the graph has no input: export the model with its features as an input");
-    }
-    return status;
+    return SP_OK;
 }
 
-static sp_status define_all(sp_error *err, sp_graph *graph) {
+static sp_status define_outputs(sp_error *err, sp_graph *graph) {
     const Onnx__GraphProto *proto = graph->proto;
-    SP_TRY(define_inputs(err, graph));
     for (size_t n = 0; n < proto->n_node; n++) {
         for (size_t i = 0; i < proto->node[n]->n_output; i++) {
             if (proto->node[n]->output[i][0] != '\0') {
@@ -105,42 +89,206 @@ static sp_status define_all(sp_error *err, sp_graph *graph) {
     return SP_OK;
 }
 
-static sp_status resolve_node(sp_error *err, sp_graph *graph, size_t n) {
-    const Onnx__NodeProto *node = graph->proto->node[n];
-    for (size_t i = 0; i < node->n_input; i++) {
-        size_t *id = &graph->input[graph->first_input[n] + i];
-        *id = node->input[i][0] == '\0' ? SP_NO_NAME : sp_graph_find(graph, node->input[i]);
-        if (*id == SP_NO_NAME && node->input[i][0] != '\0') {
-            return sp_fail(err, SP_E_FORMAT,
-                           "node '%.80s' (%.40s) reads '%.80s', which nothing in the graph defines",
-                           node->name ? node->name : "", node->op_type ? node->op_type : "",
-                           node->input[i]);
+/* The outermost graph must have one input that is no initialiser, and an output. Called before the
+ * outputs of nodes are defined. */
+static sp_status check_outermost(sp_error *err, sp_graph *graph) {
+    const Onnx__GraphProto *proto = graph->proto;
+    for (size_t i = 0; i < graph->definitions; i++) {
+        const sp_definition *definition = &graph->definition[i];
+        if (definition->by != SP_DEFINED_BY_INPUT) {
+            continue;
         }
+        if (graph->features) {
+            return sp_fail(err, SP_E_UNSUPPORTED,
+                           "the graph has several inputs ('%.60s', '%.60s'): export the model with "
+                           "its features as the only input",
+                           graph->features->name ? graph->features->name : "", definition->name);
+        }
+        graph->features = proto->input[definition->index];
     }
-    for (size_t i = 0; i < node->n_output; i++) {
-        graph->output[graph->first_output[n] + i] =
-            node->output[i][0] == '\0' ? SP_NO_NAME : sp_graph_find(graph, node->output[i]);
+    if (!graph->features) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "the graph has no input: export the model with its features as an input");
+    }
+    if (proto->n_output == 0) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "the graph has 0 outputs: export the model with its logits as one");
     }
     return SP_OK;
 }
 
-static sp_status resolve(sp_error *err, sp_graph *graph) {
+/* ---- graphs inside of nodes ---- */
+
+/* The first of the graphs inside of node n, or of a later node. */
+static size_t first_inner(const sp_graph *graph, size_t n) {
+    size_t lo = 0, hi = graph->inners;
+    while (lo < hi) {
+        const size_t middle = lo + (hi - lo) / 2;
+        if (graph->inner[middle].node < n) {
+            lo = middle + 1;
+        } else {
+            hi = middle;
+        }
+    }
+    return lo;
+}
+
+/* What the graphs inside of node n read from outside: calls visit with each of these names. */
+static sp_status visit_captured(sp_error *err, sp_graph *graph, size_t n,
+                                sp_status (*visit)(sp_error *, sp_graph *, size_t, const char *)) {
+    for (size_t k = first_inner(graph, n); k < graph->inners && graph->inner[k].node == n; k++) {
+        const sp_graph *inner = &graph->inner[k].graph;
+        for (size_t i = 0; i < inner->definitions; i++) {
+            if (inner->definition[i].by == SP_DEFINED_OUTSIDE) {
+                SP_TRY(visit(err, graph, n, inner->definition[i].name));
+            }
+        }
+    }
+    return SP_OK;
+}
+
+static size_t count_captured(const sp_graph *inner) {
+    size_t count = 0;
+    for (size_t i = 0; i < inner->definitions; i++) {
+        count += inner->definition[i].by == SP_DEFINED_OUTSIDE;
+    }
+    return count;
+}
+
+static sp_status init_graph(sp_error *err, sp_graph *graph, const Onnx__GraphProto *proto,
+                            bool outermost);
+
+static sp_status init_inner(sp_error *err, sp_graph *graph) {
+    const Onnx__GraphProto *proto = graph->proto;
+    size_t count = 0;
+    for (size_t n = 0; n < proto->n_node; n++) {
+        for (size_t i = 0; i < proto->node[n]->n_attribute; i++) {
+            count += proto->node[n]->attribute[i]->g != NULL;
+        }
+    }
+    graph->inner = calloc(count + 1, sizeof *graph->inner);
+    if (!graph->inner) {
+        return no_memory(err);
+    }
+    for (size_t n = 0; n < proto->n_node; n++) {
+        for (size_t i = 0; i < proto->node[n]->n_attribute; i++) {
+            const Onnx__AttributeProto *a = proto->node[n]->attribute[i];
+            if (!a->g) {
+                continue;
+            }
+            sp_inner *inner = &graph->inner[graph->inners++];
+            inner->node = n;
+            inner->attribute = a->name ? a->name : "";
+            SP_TRY(init_graph(err, &inner->graph, a->g, false));
+        }
+    }
+    return SP_OK;
+}
+
+const sp_graph *sp_graph_inner(const sp_graph *graph, size_t n, const char *attribute) {
+    for (size_t k = first_inner(graph, n); k < graph->inners && graph->inner[k].node == n; k++) {
+        if (strcmp(graph->inner[k].attribute, attribute) == 0) {
+            return &graph->inner[k].graph;
+        }
+    }
+    return NULL;
+}
+
+/* ---- who reads what ---- */
+
+static sp_status reads_nothing(sp_error *err, const sp_graph *graph, size_t n, const char *name) {
+    const Onnx__NodeProto *node = graph->proto->node[n];
+    return sp_fail(err, SP_E_FORMAT,
+                   "node '%.80s' (%.40s) reads '%.80s', which nothing in the graph defines",
+                   node->name ? node->name : "", node->op_type ? node->op_type : "", name);
+}
+
+/* A name that this graph does not define: the graph around it must. */
+static sp_status import(sp_error *err, sp_graph *graph, size_t n, const char *name) {
+    (void)err;
+    (void)n;
+    if (name[0] != '\0' && sp_graph_find(graph, name) == SP_NO_NAME) {
+        // Behind the sorted ones; merged by import_all.
+        graph->definition[graph->definitions + graph->imports++] =
+            (sp_definition){.name = name, .by = SP_DEFINED_OUTSIDE};
+    }
+    return SP_OK;
+}
+
+static sp_status import_all(sp_error *err, sp_graph *graph) {
     const Onnx__GraphProto *proto = graph->proto;
     for (size_t n = 0; n < proto->n_node; n++) {
-        graph->first_input[n + 1] = graph->first_input[n] + proto->node[n]->n_input;
-        graph->first_output[n + 1] = graph->first_output[n] + proto->node[n]->n_output;
-        SP_TRY(resolve_node(err, graph, n));
+        for (size_t i = 0; i < proto->node[n]->n_input; i++) {
+            SP_TRY(import(err, graph, n, proto->node[n]->input[i]));
+        }
+        SP_TRY(visit_captured(err, graph, n, import));
     }
-    if (proto->n_output != 1) {
-        return sp_fail(
-            err, SP_E_UNSUPPORTED,
-            "the graph has %zu outputs: export the model with its logits as the only one",
-            proto->n_output);
+    for (size_t i = 0; i < proto->n_output; i++) {
+        SP_TRY(import(err, graph, 0, proto->output[i]->name ? proto->output[i]->name : ""));
     }
-    const char *name = proto->output[0]->name ? proto->output[0]->name : "";
-    graph->result = sp_graph_find(graph, name);
-    if (graph->result == SP_NO_NAME) {
-        return sp_fail(err, SP_E_FORMAT, "the output '%.200s' of the graph is not defined", name);
+    const size_t all = graph->definitions + graph->imports, own = graph->definitions;
+    qsort(graph->definition + own, graph->imports, sizeof *graph->definition, compare_names);
+    size_t kept = own;
+    for (size_t i = own; i < all; i++) {
+        if (i == own || strcmp(graph->definition[i].name, graph->definition[kept - 1].name) != 0) {
+            graph->definition[kept++] = graph->definition[i];
+        }
+    }
+    graph->definitions = kept;
+    qsort(graph->definition, graph->definitions, sizeof *graph->definition, compare_names);
+    return SP_OK;
+}
+
+/* Appends a definition to the inputs of node n. */
+static sp_status append_input(sp_error *err, sp_graph *graph, size_t n, const char *name) {
+    size_t *id = &graph->input[graph->first_input[n + 1]++];
+    *id = name[0] == '\0' ? SP_NO_NAME : sp_graph_find(graph, name);
+    return *id == SP_NO_NAME && name[0] != '\0' ? reads_nothing(err, graph, n, name) : SP_OK;
+}
+
+static sp_status resolve_nodes(sp_error *err, sp_graph *graph) {
+    const Onnx__GraphProto *proto = graph->proto;
+    for (size_t n = 0; n < proto->n_node; n++) {
+        const Onnx__NodeProto *node = proto->node[n];
+        graph->first_input[n + 1] = graph->first_input[n];
+        for (size_t i = 0; i < node->n_input; i++) {
+            SP_TRY(append_input(err, graph, n, node->input[i]));
+        }
+        SP_TRY(visit_captured(err, graph, n, append_input));
+        graph->first_output[n + 1] = graph->first_output[n] + node->n_output;
+        for (size_t i = 0; i < node->n_output; i++) {
+            graph->output[graph->first_output[n] + i] =
+                node->output[i][0] == '\0' ? SP_NO_NAME : sp_graph_find(graph, node->output[i]);
+        }
+    }
+    return SP_OK;
+}
+
+/* Tells the graphs inside which of our definitions their names stand for. */
+static void link_inner(sp_graph *graph) {
+    for (size_t k = 0; k < graph->inners; k++) {
+        sp_graph *inner = &graph->inner[k].graph;
+        for (size_t i = 0; i < inner->definitions; i++) {
+            if (inner->definition[i].by == SP_DEFINED_OUTSIDE) {
+                inner->definition[i].index = sp_graph_find(graph, inner->definition[i].name);
+            }
+        }
+    }
+}
+
+static sp_status resolve_ends(sp_error *err, sp_graph *graph) {
+    const Onnx__GraphProto *proto = graph->proto;
+    for (size_t i = 0; i < proto->n_input; i++) {
+        graph->argument[i] =
+            sp_graph_find(graph, proto->input[i]->name ? proto->input[i]->name : "");
+    }
+    for (size_t i = 0; i < proto->n_output; i++) {
+        const char *name = proto->output[i]->name ? proto->output[i]->name : "";
+        graph->result[i] = sp_graph_find(graph, name);
+        if (graph->result[i] == SP_NO_NAME) {
+            return sp_fail(err, SP_E_FORMAT, "the output '%.200s' of the graph is not defined",
+                           name);
+        }
     }
     return SP_OK;
 }
@@ -165,32 +313,61 @@ static sp_status check_size(sp_error *err, const Onnx__GraphProto *proto, size_t
     return SP_OK;
 }
 
-sp_status sp_graph_init(sp_error *err, sp_graph *graph, const Onnx__GraphProto *proto) {
-    *graph = (sp_graph){.proto = proto};
-    size_t inputs = 0, outputs = 0;
-    SP_TRY(check_size(err, proto, &inputs, &outputs));
-    const size_t names = proto->n_initializer + proto->n_input + outputs;
-    graph->definition = malloc((names + 1) * sizeof *graph->definition);
+static sp_status take_arrays(sp_error *err, sp_graph *graph, size_t inputs, size_t outputs) {
+    const Onnx__GraphProto *proto = graph->proto;
+    size_t captured = 0;
+    for (size_t k = 0; k < graph->inners; k++) {
+        captured += count_captured(&graph->inner[k].graph);
+    }
+    inputs += captured;
+    const size_t own = proto->n_initializer + proto->n_input + outputs;
+    graph->definition = malloc((own + inputs + proto->n_output + 1) * sizeof *graph->definition);
     graph->input = malloc((inputs + 1) * sizeof *graph->input);
     graph->output = malloc((outputs + 1) * sizeof *graph->output);
     graph->first_input = calloc(proto->n_node + 1, sizeof *graph->first_input);
     graph->first_output = calloc(proto->n_node + 1, sizeof *graph->first_output);
     graph->order = malloc((proto->n_node + 1) * sizeof *graph->order);
-    if (!graph->definition || !graph->input || !graph->output || !graph->first_input ||
-        !graph->first_output || !graph->order) {
-        return no_memory(err);
-    }
-    SP_TRY(define_all(err, graph));
-    SP_TRY(resolve(err, graph));
+    graph->argument = malloc((proto->n_input + 1) * sizeof *graph->argument);
+    graph->result = malloc((proto->n_output + 1) * sizeof *graph->result);
+    return graph->definition && graph->input && graph->output && graph->first_input &&
+                   graph->first_output && graph->order && graph->argument && graph->result
+               ? SP_OK
+               : no_memory(err);
+}
+
+static sp_status init_graph(sp_error *err, sp_graph *graph, const Onnx__GraphProto *proto,
+                            bool outermost) {
+    *graph = (sp_graph){.proto = proto};
+    size_t inputs = 0, outputs = 0;
+    SP_TRY(check_size(err, proto, &inputs, &outputs));
+    SP_TRY(init_inner(err, graph));
+    SP_TRY(take_arrays(err, graph, inputs, outputs));
+    SP_TRY(define_inputs(err, graph));
+    SP_TRY(outermost ? check_outermost(err, graph) : SP_OK);
+    SP_TRY(define_outputs(err, graph));
+    SP_TRY(outermost ? SP_OK : import_all(err, graph));
+    SP_TRY(resolve_nodes(err, graph));
+    link_inner(graph);
+    SP_TRY(resolve_ends(err, graph));
     return sp_graph_sort(err, graph);
 }
 
+sp_status sp_graph_init(sp_error *err, sp_graph *graph, const Onnx__GraphProto *proto) {
+    return init_graph(err, graph, proto, true);
+}
+
 void sp_graph_clear(sp_graph *graph) {
+    for (size_t k = 0; k < graph->inners; k++) {
+        sp_graph_clear(&graph->inner[k].graph);
+    }
+    free(graph->inner);
     free(graph->definition);
     free(graph->input);
     free(graph->output);
     free(graph->first_input);
     free(graph->first_output);
     free(graph->order);
+    free(graph->argument);
+    free(graph->result);
     *graph = (sp_graph){0};
 }

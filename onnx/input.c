@@ -79,7 +79,9 @@ sp_status sp_input_describe(sp_error *err, char **text, const Onnx__TensorShapeP
 
 static bool has_recurrence(const Onnx__GraphProto *proto) {
     for (size_t n = 0; n < proto->n_node; n++) {
-        if (proto->node[n]->op_type && strcmp(proto->node[n]->op_type, "LSTM") == 0) {
+        const char *type = proto->node[n]->op_type ? proto->node[n]->op_type : "";
+        if (strcmp(type, "LSTM") == 0 || strcmp(type, "GRU") == 0 || strcmp(type, "RNN") == 0 ||
+            strcmp(type, "Loop") == 0) {
             return true;
         }
     }

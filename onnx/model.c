@@ -15,6 +15,7 @@ void sp_model_clear(sp_model *model) {
     free(model->producer);
     free(model->input_name);
     free(model->input_shape);
+    sp_original_destroy(model->original);
     *model = (sp_model){0};
 }
 
@@ -76,12 +77,17 @@ static sp_status read_producer(sp_error *err, char **producer, const Onnx__Model
 
 /* ---- the network ---- */
 
+static void mark_head(sp_net *net, sp_head head) {
+    net->sigmoid = head == SP_HEAD_SIGMOID;
+    net->softmax = head == SP_HEAD_SOFTMAX;
+}
+
 /* Tries every guess; when all fail, the error of the one that understood most of the graph
  * remains. */
-static sp_status read_net(sp_reader *r, sp_net *net) {
-    const Onnx__TensorShapeProto *shape = r->graph.features->type->tensor_type->shape;
+static sp_status read_net(sp_reader *r, sp_net *net, size_t *logits) {
+    const Onnx__TensorShapeProto *shape = r->root->features->type->tensor_type->shape;
     sp_guess guess[SP_MOST_GUESSES];
-    const size_t count = sp_input_guesses(guess, r->graph.proto, shape);
+    const size_t count = sp_input_guesses(guess, r->root->proto, shape);
     sp_error *err = r->err, best = {0}, why = {0};
     size_t furthest = 0;
     sp_status status = SP_OK;
@@ -93,11 +99,14 @@ static sp_status read_net(sp_reader *r, sp_net *net) {
         status = sp_interpret(r, &result);
         if (status == SP_OK) {
             r->err = err;
-            return sp_blocks_to_net(r, net, (size_t)shape->dim[shape->n_dim - 1]->dim_value,
-                                    *result->block);
+            SP_TRY(sp_blocks_to_net(r, net, (size_t)shape->dim[shape->n_dim - 1]->dim_value,
+                                    *result->block));
+            mark_head(net, result->head);
+            *logits = result->head == SP_HEAD_NONE ? r->root->result[0] : result->logits;
+            return SP_OK;
         }
-        if (i == 0 || r->at > furthest) {
-            furthest = r->at;
+        if (i == 0 || r->furthest > furthest) {
+            furthest = r->furthest;
             best = why;
         }
     }
@@ -114,34 +123,30 @@ static sp_status read_net(sp_reader *r, sp_net *net) {
 static size_t count_parameters(const sp_net *net) {
     size_t count = 0;
     for (size_t l = 0; l < net->layers; l++) {
-        const sp_layer *layer = &net->layer[l];
-        const size_t columns = layer->in + (sp_layer_is_recurrent(layer) ? layer->out : 0) + 1;
-        count += sp_layer_gates(layer) * layer->out * columns;
-        count += layer->recurrent_bias != NULL ? layer->out : 0;
+        count += sp_layer_parameters(&net->layer[l]);
     }
     return count;
 }
 
 /* ---- the whole ---- */
 
-static sp_status read_graph(sp_reader *r, sp_model *model) {
-    SP_TRY(sp_graph_init(r->err, &r->graph, r->model->graph));
-    const Onnx__ValueInfoProto *input = r->graph.features;
-    SP_TRY(sp_input_check(r->err, input));
-    SP_TRY(copy_text(r->err, &model->input_name, input->name));
-    SP_TRY(sp_input_describe(r->err, &model->input_shape, input->type->tensor_type->shape));
-    r->value = calloc(r->graph.definitions, sizeof(sp_value *));
-    if (!r->value) {
-        return sp_fail(r->err, SP_E_MEMORY, "no memory for the values of the graph");
-    }
-    SP_TRY(read_net(r, &model->net));
+static sp_status read_graph(sp_error *err, sp_model *model, sp_original *original) {
+    SP_TRY(sp_graph_init(err, &original->graph, original->proto->graph));
+    const Onnx__ValueInfoProto *input = original->graph.features;
+    SP_TRY(sp_input_check(err, input));
+    SP_TRY(copy_text(err, &model->input_name, input->name));
+    SP_TRY(sp_input_describe(err, &model->input_shape, input->type->tensor_type->shape));
+    sp_reader r = {0};
+    sp_status status = sp_reader_init(&r, err, &original->graph, original->opset, original->budget);
+    status = status == SP_OK ? read_net(&r, &model->net, &original->logits) : status;
+    original->steps_axis = r.steps_axis;
+    sp_reader_clear(&r);
     model->parameters = count_parameters(&model->net);
-    return SP_OK;
+    return status;
 }
 
-static sp_status read_model(sp_error *err, sp_model *model, const Onnx__ModelProto *proto,
-                            size_t size) {
-    sp_reader r = {.err = err, .model = proto, .budget = ((size_t)64 << 20) + 24 * size};
+static sp_status read_model(sp_error *err, sp_model *model, sp_original *original) {
+    const Onnx__ModelProto *proto = original->proto;
     if (!proto->graph) {
         return sp_fail(err, SP_E_FORMAT, "not an ONNX model, or a damaged one: it holds no graph");
     }
@@ -149,33 +154,31 @@ static sp_status read_model(sp_error *err, sp_model *model, const Onnx__ModelPro
         return sp_fail(err, SP_E_UNSUPPORTED,
                        "the model defines functions of its own: export it with functions inlined");
     }
-    SP_TRY(read_opset(err, &r.opset, proto));
-    model->opset = r.opset;
+    SP_TRY(read_opset(err, &original->opset, proto));
+    model->opset = original->opset;
     SP_TRY(read_front(err, &model->front, proto));
     SP_TRY(read_producer(err, &model->producer, proto));
-    const sp_status status = read_graph(&r, model);
-    sp_graph_clear(&r.graph);
-    sp_heap_clear(&r.heap, 0);
-    free(r.value);
-    free(r.block);
-    return status;
+    SP_TRY(read_graph(err, model, original));
+    return sp_model_check(err, model);
 }
 
 sp_status sp_model_parse(sp_error *err, sp_model *model, const void *data, size_t size,
                          const char *name) {
-    *model = (sp_model){0};
-    Onnx__ModelProto *proto = NULL;
-    sp_status status = sp_wire_unpack(err, &proto, data, size);
-    if (status == SP_OK) {
-        status = read_model(err, model, proto, size);
-        onnx__model_proto__free_unpacked(proto, NULL);
+    sp_original *original = calloc(1, sizeof *original);
+    *model = (sp_model){.original = original};
+    sp_status status = SP_E_MEMORY;
+    if (original) {
+        original->budget = ((size_t)64 << 20) + 24 * size;
+        status = sp_wire_unpack(err, &original->proto, data, size);
+        status = status == SP_OK ? read_model(err, model, original) : status;
+    } else {
+        status = sp_fail(err, SP_E_MEMORY, "no memory for the model");
     }
     if (status != SP_OK) {
         sp_model_clear(model);
         sp_error_in(err, name);
-        return status;
     }
-    return SP_OK;
+    return status;
 }
 
 sp_status sp_model_read(sp_error *err, sp_model *model, const char *path) {

@@ -28,7 +28,7 @@ sp_status sp_out_of_memory(sp_reader *r) {
 }
 
 size_t sp_node_index(const sp_reader *r) {
-    return r->graph.order[r->at];
+    return r->graph->order[r->at];
 }
 
 size_t sp_inputs(const sp_reader *r) {
@@ -36,7 +36,7 @@ size_t sp_inputs(const sp_reader *r) {
 }
 
 size_t sp_input_id(const sp_reader *r, size_t i) {
-    return i < r->node->n_input ? r->graph.input[r->graph.first_input[sp_node_index(r)] + i]
+    return i < r->node->n_input ? r->graph->input[r->graph->first_input[sp_node_index(r)] + i]
                                 : SP_NO_NAME;
 }
 
@@ -59,6 +59,12 @@ sp_status sp_input_tensor(sp_reader *r, const sp_tensor **tensor, size_t i, cons
                          "input %s ('%.60s') depends on the features: it must be a constant", what,
                          sp_input_name(r, i));
     }
+    if (value->tensor.kind == SP_NUMBERS_FORM) {
+        return sp_refuse(r, SP_E_UNSUPPORTED,
+                         "input %s ('%.60s') depends on the features or on a state of the Loop: it "
+                         "must be a constant",
+                         what, sp_input_name(r, i));
+    }
     *tensor = &value->tensor;
     return SP_OK;
 }
@@ -77,7 +83,7 @@ sp_status sp_input_wholes(sp_reader *r, const sp_extent **values, size_t *count,
 }
 
 static size_t output_id(const sp_reader *r, size_t i) {
-    return i < r->node->n_output ? r->graph.output[r->graph.first_output[sp_node_index(r)] + i]
+    return i < r->node->n_output ? r->graph->output[r->graph->first_output[sp_node_index(r)] + i]
                                  : SP_NO_NAME;
 }
 
@@ -103,8 +109,12 @@ sp_status sp_return_flow(sp_reader *r, size_t i, const sp_flow *flow) {
     return return_value(r, i, &(sp_value){.kind = SP_VALUE_FLOW, .flow = *flow});
 }
 
-sp_status sp_return_cell(sp_reader *r, size_t i) {
-    return return_value(r, i, &(sp_value){.kind = SP_VALUE_CELL});
+sp_status sp_return_opaque(sp_reader *r, size_t i, const char *why) {
+    return return_value(r, i, &(sp_value){.kind = SP_VALUE_OPAQUE, .why = why});
+}
+
+sp_status sp_return_value(sp_reader *r, size_t i, const sp_value *value) {
+    return return_value(r, i, value);
 }
 
 sp_status sp_normalise_axis(sp_reader *r, size_t *axis, int64_t given, size_t rank) {

@@ -20,17 +20,34 @@ typedef struct sp_model {
     char *input_shape; /* owned; "T x 1 x 10" as the file names it */
     long opset;
     size_t parameters; /* number of weights that the net uses */
+    double agreement;  /* largest difference from the file's own graph on the probe inputs,
+                        * relative for numbers above 1 */
+    struct sp_original *original; /* owned; the file's own graph */
 } sp_model;
 
-/** sp_model_read / sp_model_parse - reads MatMul, Gemm, Add, Relu, LSTM, and the shape plumbing
- *  around them folded as constants at batch 1. Whatever it does not cover is refused with the
- *  node's name, the operator or attribute and its value: SP_E_UNSUPPORTED. Malformed files:
- *  SP_E_FORMAT. NaN or infinite weights: SP_E_NONFINITE. Files up to 1 GiB; what a file makes
- *  the reader allocate is limited too: SP_E_MEMORY. A file whose input has a fixed number of steps
- *  sets net.steps. A failed call leaves an empty model. `name` is used in messages. */
+/** sp_model_read / sp_model_parse - reads MatMul, Gemm, Add, Relu, LSTM, GRU, RNN, Loops over the
+ *  steps whose body is a GRU or RNN in whatever arithmetic it is written, and the shape plumbing
+ *  around them folded as constants at batch 1. A Sigmoid or Softmax at the end is dropped and
+ *  marked in the net. The net is compared with an evaluation of the file's own graph on probe
+ *  inputs; a difference above 1e-5 (relative for numbers above 1) is SP_E_UNSUPPORTED.
+ *  Whatever it does not cover is refused with the node's name, the operator or attribute and its
+ *  value: SP_E_UNSUPPORTED. Malformed files: SP_E_FORMAT. NaN or infinite weights: SP_E_NONFINITE.
+ *  Files up to 1 GiB; what a file makes the reader allocate is limited too: SP_E_MEMORY. A file
+ *  whose input has a fixed number of steps sets net.steps. A failed call leaves an empty model.
+ *  `name` is used in messages. */
 SP_NODISCARD sp_status sp_model_read(sp_error *err, sp_model *model, const char *path);
 SP_NODISCARD sp_status sp_model_parse(sp_error *err, sp_model *model, const void *data, size_t size,
                                       const char *name);
+/** sp_model_evaluate - evaluates the file's own graph operator by operator, Loops included, without
+ *  the net: an independent check of what the net says.
+ *  O logits [classes]  in front of the Sigmoid or Softmax where the net is marked so
+ *  O output [classes]  the graph's first output: probabilities behind such a head, else the logits;
+ *                      may be NULL
+ *  I features [steps, features]; steps as for sp_net_run
+ *  All real numbers are doubles, whatever type the file names: nothing is rounded to float32.
+ *  Thread-safe. SP_E_NONFINITE when one of them is not finite. */
+SP_NODISCARD sp_status sp_model_evaluate(sp_error *err, const sp_model *model, double *logits,
+                                         double *output, const double *features, size_t steps);
 void sp_model_clear(sp_model *model);
 
 #ifdef __cplusplus

@@ -49,7 +49,6 @@ static sp_status visit(sp_error *err, sp_graph *graph, sp_visit *v, size_t root,
 
 sp_status sp_graph_sort(sp_error *err, sp_graph *graph) {
     const size_t nodes = graph->proto->n_node;
-    const sp_definition *result = &graph->definition[graph->result];
     sp_visit v = {.stack = malloc((nodes + 1) * sizeof *v.stack),
                   .next = malloc((nodes + 1) * sizeof *v.next),
                   .state = calloc(nodes + 1, 1)};
@@ -57,8 +56,11 @@ sp_status sp_graph_sort(sp_error *err, sp_graph *graph) {
                            ? SP_OK
                            : sp_fail(err, SP_E_MEMORY, "no memory for the order of the nodes");
     size_t count = 0;
-    if (status == SP_OK && result->by == SP_DEFINED_BY_NODE) {
-        status = visit(err, graph, &v, result->index, &count);
+    for (size_t i = 0; i < graph->proto->n_output && status == SP_OK; i++) {
+        const sp_definition *result = &graph->definition[graph->result[i]];
+        if (result->by == SP_DEFINED_BY_NODE) {
+            status = visit(err, graph, &v, result->index, &count);
+        }
     }
     graph->needed = count;
     // The others are not evaluated, but a file with a cycle is a damaged one.

@@ -4,6 +4,58 @@
 
 #include "onnx/impl.h"
 
+/* ---- one step inside the body of a Loop ---- */
+
+static bool is_steps_axis(const sp_reader *r, const sp_value *x, size_t axis) {
+    return r->algebra && x->kind == SP_VALUE_FLOW && x->flow.kind == SP_FLOW_SEQUENCE &&
+           axis == x->flow.outer;
+}
+
+/* Step `at` of a sequence as symbols; the axis of the steps keeps the length 1. */
+static sp_status read_step(sp_reader *r, sp_tensor *row, const sp_flow *flow, sp_extent at) {
+    sp_algebra *algebra = r->algebra;
+    const sp_extent length = flow->dim[flow->outer];
+    if (length.t != 0 || at.t != 0) {
+        return sp_refuse(r, SP_E_UNSUPPORTED,
+                         "a Loop over an unknown number of steps: export the model with a fixed "
+                         "number of steps");
+    }
+    const int64_t step = at.k < 0 ? at.k + length.k : at.k;
+    if (step < 0 || step >= length.k) {
+        return sp_refuse(r, SP_E_FORMAT, "step %" PRId64 " does not exist among %" PRId64, at.k,
+                         length.k);
+    }
+    if (algebra->reads && (algebra->source != *flow->block || algebra->step != (size_t)step)) {
+        return sp_refuse(r, SP_E_UNSUPPORTED,
+                         "an iteration of the Loop reads more than one step of one sequence");
+    }
+    if (algebra->steps > 0 && algebra->steps != (size_t)length.k) {
+        return sp_refuse(r, SP_E_UNSUPPORTED, "the Loop reads sequences of different lengths");
+    }
+    int64_t dim[SP_MAX_RANK];
+    for (size_t i = 0; i < flow->rank; i++) {
+        dim[i] = i == flow->outer ? 1 : flow->dim[i].k;
+    }
+    *row = (sp_tensor){.kind = SP_NUMBERS_FORM};
+    if (flow->head != SP_HEAD_NONE || flow->partial || flow->width > SP_MOST_UNITS ||
+        !sp_tensor_shape(row, dim, flow->rank) || row->count != flow->width) {
+        return sp_refuse(r, SP_E_UNSUPPORTED, "a Loop over %zu features", flow->width);
+    }
+    sp_form *form = sp_tensor_make(r, row);
+    if (!form) {
+        return sp_out_of_memory(r);
+    }
+    for (size_t j = 0; j < row->count; j++) {
+        SP_TRY(sp_form_symbol(r, &form[j], SP_SYMBOL_FEATURE + (sp_symbol)j));
+    }
+    algebra->reads = true;
+    algebra->source = *flow->block;
+    algebra->step = (size_t)step;
+    algebra->width = flow->width;
+    algebra->steps = (size_t)length.k;
+    return SP_OK;
+}
+
 /* ---- Gather ---- */
 
 /* One position of a flow: an index of rank 0 removes the axis, one of rank 1 leaves its length
@@ -50,9 +102,8 @@ static sp_status copy_gathered(sp_reader *r, sp_tensor *to, const sp_tensor *fro
         return SP_OK;
     }
     const int64_t length = from->dim[axis];
-    const size_t size = to->kind == SP_NUMBERS_REAL ? sizeof *to->real : sizeof *to->whole;
-    const char *source =
-        to->kind == SP_NUMBERS_REAL ? (const char *)from->real : (const char *)from->whole;
+    const size_t size = sp_number_size(to->kind);
+    const char *source = sp_tensor_data(from);
     size_t inner = 1, outer = 1;
     for (size_t i = 0; i < from->rank; i++) {
         *(i < axis ? &outer : &inner) *= i == axis ? 1 : (size_t)from->dim[i];
@@ -106,6 +157,16 @@ sp_status sp_op_gather(sp_reader *r) {
     }
     SP_TRY(sp_normalise_axis(r, &axis, given,
                              x->kind == SP_VALUE_FLOW ? x->flow.rank : x->tensor.rank));
+    if (is_steps_axis(r, x, axis) && index->count == 1) {
+        const sp_tensor first = {.kind = SP_NUMBERS_WHOLE,
+                                 .rank = index->rank,
+                                 .count = 1,
+                                 .dim = {1, 1, 1, 1, 1, 1, 1, 1},
+                                 .whole = &(sp_extent){0, 0}};
+        sp_tensor row;
+        SP_TRY(read_step(r, &row, &x->flow, index->whole[0]));
+        return gather_tensor(r, &row, axis, &first);
+    }
     return x->kind == SP_VALUE_FLOW ? gather_flow(r, x->flow, axis, index)
                                     : gather_tensor(r, &x->tensor, axis, index);
 }
@@ -215,10 +276,25 @@ static sp_status slice_tensor(sp_reader *r, const sp_tensor *x, const sp_ranges 
     return sp_return_tensor(r, 0, &tensor);
 }
 
+static bool is_one_step(const sp_range *range) {
+    return range->step == 1 && range->start.t == 0 && range->end.t == 0 &&
+           (range->start.k == -1
+                ? range->end.k >= INT32_MAX
+                : range->start.k < INT64_MAX && range->end.k == range->start.k + 1);
+}
+
 sp_status sp_op_slice(sp_reader *r) {
     const sp_value *x = sp_input(r, 0);
     sp_ranges ranges = {0};
     SP_TRY(read_ranges(r, &ranges, x->kind == SP_VALUE_FLOW ? x->flow.rank : x->tensor.rank));
+    const size_t outer = x->kind == SP_VALUE_FLOW ? x->flow.outer : SP_NO_AXIS;
+    if (outer != SP_NO_AXIS && is_steps_axis(r, x, outer) && ranges.given[outer] &&
+        is_one_step(&ranges.of[outer])) {
+        sp_tensor row;
+        SP_TRY(read_step(r, &row, &x->flow, ranges.of[outer].start));
+        ranges.given[outer] = false;
+        return slice_tensor(r, &row, &ranges);
+    }
     return x->kind == SP_VALUE_FLOW ? slice_flow(r, x->flow, &ranges)
                                     : slice_tensor(r, &x->tensor, &ranges);
 }

@@ -1,5 +1,6 @@
 /* Tensors of constants: reading them, shapes, and strided views that are copied out. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "onnx/impl.h"
@@ -34,12 +35,23 @@ void sp_tensor_strides(int64_t *stride, const sp_tensor *tensor) {
     }
 }
 
+size_t sp_number_size(sp_numbers kind) {
+    return kind == SP_NUMBERS_REAL    ? sizeof(double)
+           : kind == SP_NUMBERS_WHOLE ? sizeof(sp_extent)
+                                      : sizeof(sp_form);
+}
+
+const void *sp_tensor_data(const sp_tensor *tensor) {
+    return tensor->kind == SP_NUMBERS_REAL    ? (const void *)tensor->real
+           : tensor->kind == SP_NUMBERS_WHOLE ? (const void *)tensor->whole
+                                              : (const void *)tensor->form;
+}
+
 static void *take_numbers(sp_heap *heap, sp_tensor *tensor) {
-    void *data = tensor->kind == SP_NUMBERS_REAL
-                     ? sp_heap_take(heap, tensor->count + 1, sizeof *tensor->real)
-                     : sp_heap_take(heap, tensor->count + 1, sizeof *tensor->whole);
+    void *data = sp_heap_take(heap, tensor->count + 1, sp_number_size(tensor->kind));
     tensor->real = tensor->kind == SP_NUMBERS_REAL ? data : NULL;
-    tensor->whole = tensor->kind == SP_NUMBERS_REAL ? NULL : data;
+    tensor->whole = tensor->kind == SP_NUMBERS_WHOLE ? data : NULL;
+    tensor->form = tensor->kind == SP_NUMBERS_FORM ? data : NULL;
     return data;
 }
 
@@ -212,12 +224,10 @@ sp_status sp_tensor_view(sp_reader *r, sp_tensor *tensor, const sp_tensor *sourc
         return sp_out_of_memory(r);
     }
     int64_t index[SP_MAX_RANK] = {0}, at = first;
+    const size_t size = sp_number_size(tensor->kind);
+    const char *data = sp_tensor_data(source);
     for (size_t i = 0; i < tensor->count; i++) {
-        if (tensor->kind == SP_NUMBERS_REAL) {
-            ((double *)numbers)[i] = source->real[at];
-        } else {
-            ((sp_extent *)numbers)[i] = source->whole[at];
-        }
+        memcpy((char *)numbers + i * size, data + (size_t)at * size, size);
         for (size_t axis = tensor->rank; axis-- > 0;) {
             at += stride[axis];
             if (++index[axis] < tensor->dim[axis]) {
@@ -226,6 +236,38 @@ sp_status sp_tensor_view(sp_reader *r, sp_tensor *tensor, const sp_tensor *sourc
             at -= stride[axis] * tensor->dim[axis];
             index[axis] = 0;
         }
+    }
+    return SP_OK;
+}
+
+sp_status sp_tensor_copy(sp_reader *r, sp_tensor *copy, const sp_tensor *tensor) {
+    *copy = *tensor;
+    void *numbers = sp_tensor_make(r, copy);
+    if (!numbers) {
+        return sp_out_of_memory(r);
+    }
+    memcpy(numbers, sp_tensor_data(tensor), tensor->count * sp_number_size(tensor->kind));
+    return SP_OK;
+}
+
+sp_status sp_tensor_forms(sp_reader *r, sp_tensor *forms, const sp_tensor *tensor) {
+    *forms = *tensor;
+    if (tensor->kind == SP_NUMBERS_FORM) {
+        return SP_OK;
+    }
+    forms->kind = SP_NUMBERS_FORM;
+    sp_form *numbers = sp_tensor_make(r, forms);
+    if (!numbers) {
+        return sp_out_of_memory(r);
+    }
+    for (size_t i = 0; i < tensor->count; i++) {
+        if (!isfinite(tensor->real[i])) {
+            return sp_refuse(r, SP_E_NONFINITE,
+                             "a constant that it combines with the features is %g: weights must be "
+                             "finite numbers",
+                             tensor->real[i]);
+        }
+        numbers[i] = sp_form_constant(tensor->real[i]);
     }
     return SP_OK;
 }

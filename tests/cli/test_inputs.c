@@ -157,9 +157,6 @@ static void models(void **state) {
     bad = good;
     bad.features = 7;
     bad_model("widths.onnx", &bad, "10 features");
-    bad = good;
-    bad.classes = 1;
-    bad_model("one_class.onnx", &bad, "");
 }
 
 /* The good description with one piece of text put in another's place. */

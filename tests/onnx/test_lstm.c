@@ -296,7 +296,10 @@ static void test_refused_attributes(void **state) {
     om_refuse(m, SP_E_UNSUPPORTED, "input_forget = 1");
     m = single(&node, "T x 1 x 3", "");
     om_int(m, node, "layout", 1);
-    om_refuse(m, SP_E_UNSUPPORTED, "layout = 1");
+    om_refuse(m, SP_E_UNSUPPORTED, "batch x steps x features (layout 1)");
+    m = single(&node, "T x 1 x 3", "");
+    om_int(m, node, "layout", 2);
+    om_refuse(m, SP_E_UNSUPPORTED, "layout = 2");
     m = single(&node, "T x 1 x 3", "");
     om_int(m, node, "output_sequence", 1);
     om_refuse(m, SP_E_UNSUPPORTED, "'output_sequence' is not supported");

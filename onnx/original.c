@@ -1,0 +1,183 @@
+/* The file's own graph, evaluated operator by operator, and the comparison of the net with it. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "onnx/impl.h"
+
+static const double largest_difference = 1e-5; // relative to outputs above 1
+
+void sp_original_destroy(sp_original *original) {
+    if (original) {
+        sp_graph_clear(&original->graph);
+        if (original->proto) {
+            onnx__model_proto__free_unpacked(original->proto, NULL);
+        }
+        free(original);
+    }
+}
+
+static sp_status copy_result(sp_reader *r, double *numbers, size_t id, size_t classes) {
+    const sp_tensor *result = NULL;
+    SP_TRY(sp_evaluated(r, &result, id));
+    if (result->count != classes) {
+        return sp_fail(r->err, SP_E_MISMATCH,
+                       "the file's own graph gives %zu numbers, the network %zu", result->count,
+                       classes);
+    }
+    for (size_t k = 0; k < classes; k++) {
+        if (!isfinite(result->real[k])) {
+            return sp_fail(r->err, SP_E_NONFINITE, "output %zu of the file's own graph is %g", k,
+                           result->real[k]);
+        }
+        numbers[k] = result->real[k];
+    }
+    return SP_OK;
+}
+
+static sp_status evaluate(sp_reader *r, const sp_model *model, double *logits, double *output,
+                          const double *features, size_t steps) {
+    const size_t classes = model->net.classes;
+    r->steps_axis = model->original->steps_axis;
+    SP_TRY(sp_evaluate(r, features, steps));
+    SP_TRY(copy_result(r, logits, model->original->logits, classes));
+    return output ? copy_result(r, output, r->root->result[0], classes) : SP_OK;
+}
+
+sp_status sp_model_evaluate(sp_error *err, const sp_model *model, double *logits, double *output,
+                            const double *features, size_t steps) {
+    const sp_net *net = &model->net;
+    if (steps == 0 || (net->steps != 0 && steps != net->steps)) {
+        return sp_fail(err, SP_E_MISMATCH,
+                       "the file's own graph takes another number of steps of features than %zu",
+                       steps);
+    }
+    sp_reader r = {0};
+    const size_t numbers =
+        steps > SIZE_MAX / 64 / net->features ? SIZE_MAX / 64 : steps * net->features;
+    // Beside what the file may take: the features, in several arrangements.
+    sp_status status = sp_reader_init(&r, err, &model->original->graph, model->original->opset,
+                                      model->original->budget + 64 * numbers);
+    status = status == SP_OK ? evaluate(&r, model, logits, output, features, steps) : status;
+    sp_reader_clear(&r);
+    return status;
+}
+
+/* ---- the comparison ---- */
+
+/* What the file's head makes of the logits. */
+static void apply_head(const sp_net *net, double *values) {
+    double sum = 0.0, most = values[0];
+    for (size_t k = 0; k < net->classes; k++) {
+        most = fmax(most, values[k]);
+    }
+    for (size_t k = 0; k < net->classes; k++) {
+        values[k] = net->sigmoid   ? 1.0 / (1.0 + exp(-values[k]))
+                    : net->softmax ? exp(values[k] - most)
+                                   : values[k];
+        sum += values[k];
+    }
+    for (size_t k = 0; net->softmax && k < net->classes; k++) {
+        values[k] /= sum;
+    }
+}
+
+/* sp_probe - one input for the comparison: numbers uniform in -size .. size. */
+typedef struct sp_probe {
+    size_t steps;
+    double size;
+} sp_probe;
+
+static uint64_t next_random(uint64_t *state) { // xorshift64*, as fixed as the probes
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+static sp_status compare_numbers(sp_error *err, double *agreement, const char *what,
+                                 const double *ours, const double *theirs, size_t count) {
+    for (size_t k = 0; k < count; k++) {
+        const double difference = fabs(ours[k] - theirs[k]) / fmax(1.0, fabs(theirs[k]));
+        if (!(difference <= largest_difference)) {
+            return sp_fail(err, SP_E_UNSUPPORTED,
+                           "on a probe input the network that was read gives %.9g for %s %zu, the "
+                           "file's own graph %.9g: this graph cannot be read soundly",
+                           ours[k], what, k, theirs[k]);
+        }
+        *agreement = fmax(*agreement, difference);
+    }
+    return SP_OK;
+}
+
+/* Compares on one input; `scratch` [3 classes]. */
+static sp_status compare(sp_error *err, sp_model *model, double *scratch, const double *features,
+                         size_t steps, bool *compared) {
+    const sp_net *net = &model->net;
+    double *ours = scratch, *logits = ours + net->classes, *output = logits + net->classes;
+    sp_error why = {0};
+    const sp_status status = sp_net_run(&why, net, ours, features, steps);
+    *compared = status == SP_OK;
+    if (status == SP_E_NONFINITE) { // of no use for comparing
+        return SP_OK;
+    }
+    if (status != SP_OK) {
+        return sp_fail(err, status, "%s", why.text);
+    }
+    SP_TRY(sp_model_evaluate(err, model, logits, output, features, steps));
+    SP_TRY(compare_numbers(err, &model->agreement, "logit", ours, logits, net->classes));
+    apply_head(net, ours);
+    return compare_numbers(err, &model->agreement, "output", ours, output, net->classes);
+}
+
+/* Compares on all probes; each input is drawn anew. */
+static sp_status compare_all(sp_error *err, sp_model *model, double *features, double *scratch,
+                             const sp_probe *probe, size_t count) {
+    uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        bool compared = false;
+        for (size_t k = 0; k < probe[i].steps * model->net.features; k++) {
+            const double unit = (double)(next_random(&state) >> 11) * 0x1p-52 - 1.0;
+            features[k] = (double)(float)(unit * probe[i].size);
+        }
+        SP_TRY(compare(err, model, scratch, features, probe[i].steps, &compared));
+        any = any || compared;
+    }
+    return any ? SP_OK
+               : sp_fail(err, SP_E_NONFINITE,
+                         "the network overflows on every input on which it was tried");
+}
+
+sp_status sp_model_check(sp_error *err, sp_model *model) {
+    static const double sizes[] = {1.0, 10.0, 0.1, 30.0, 0.0, 3.0};
+    static const size_t lengths[] = {7, 1, 2, 13, 3, 5};
+    enum { PROBES = sizeof sizes / sizeof *sizes };
+    const sp_net *net = &model->net;
+    sp_probe probe[PROBES];
+    size_t longest = 0, count = PROBES;
+    for (size_t i = 0; i < count; i++) {
+        probe[i] = (sp_probe){net->steps > 0 ? net->steps : lengths[i], sizes[i]};
+        longest = probe[i].steps > longest ? probe[i].steps : longest;
+    }
+    if (longest > ((size_t)1 << 24) / (net->features + 1)) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "%zu steps of %zu features are too many to compare the network with the "
+                       "file's own graph",
+                       longest, net->features);
+    }
+    // A few seconds at most: each weight works once per step.
+    const double cost = (double)longest * (double)(model->parameters + 1);
+    while (count > 1 && cost * (double)count > 1e9) {
+        count--;
+    }
+    double *features = calloc(longest * net->features, sizeof *features);
+    double *scratch = calloc(3 * net->classes, sizeof *scratch);
+    const sp_status status =
+        features && scratch
+            ? compare_all(err, model, features, scratch, probe, count)
+            : sp_fail(err, SP_E_MEMORY, "no memory for comparing the network with its file");
+    free(features);
+    free(scratch);
+    return status;
+}

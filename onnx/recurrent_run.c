@@ -1,0 +1,96 @@
+/* LSTM, GRU and RNN on constants, by the formulas of the ONNX standard and its order of gates. */
+#include <math.h>
+#include <string.h>
+
+#include "onnx/impl.h"
+
+static double function(sp_activation f, double x) {
+    switch (f.kind) {
+    case SP_ACTIVATION_SIGMOID:
+        return 1.0 / (1.0 + exp(-x));
+    case SP_ACTIVATION_TANH:
+        return tanh(x);
+    case SP_ACTIVATION_HARD_SIGMOID:
+        return fmax(0.0, fmin(1.0, f.alpha * x + f.beta));
+    case SP_ACTIVATION_RELU:
+        return fmax(0.0, x);
+    case SP_ACTIVATION_AFFINE:
+        return f.alpha * x + f.beta;
+    }
+    return NAN;
+}
+
+/* Row `row` of W x + Wb, and of R h + Rb. */
+static double of_input(const sp_recurrence *c, size_t row, const double *x) {
+    double sum = c->bias ? c->bias[row] : 0.0;
+    for (size_t i = 0; i < c->width; i++) {
+        sum += c->weight[row * c->width + i] * x[i];
+    }
+    return sum;
+}
+
+static double of_state(const sp_recurrence *c, size_t row, const double *h) {
+    double sum = c->bias ? c->bias[c->gates * c->hidden + row] : 0.0;
+    for (size_t i = 0; i < c->hidden; i++) {
+        sum += c->recurrent[row * c->hidden + i] * h[i];
+    }
+    return sum;
+}
+
+static double gate(const sp_recurrence *c, size_t row, const double *x, const double *h) {
+    return of_input(c, row, x) + of_state(c, row, h);
+}
+
+/* `next` [hidden] from h and, for an LSTM, the cells c; `reset` [hidden] is scratch. */
+static void step(const sp_recurrence *cell, double *next, double *c, double *reset, const double *h,
+                 const double *x) {
+    const size_t H = cell->hidden;
+    const sp_activation f = cell->function[0], g = cell->function[1];
+    for (size_t j = 0; cell->kind == SP_LAYER_GRU && j < H; j++) {
+        reset[j] = function(f, gate(cell, H + j, x, h)) * (cell->reset_after ? 1.0 : h[j]);
+    }
+    for (size_t j = 0; j < H; j++) {
+        if (cell->kind == SP_LAYER_RNN) {
+            next[j] = function(g, gate(cell, j, x, h));
+        } else if (cell->kind == SP_LAYER_GRU) {
+            const double z = function(f, gate(cell, j, x, h));
+            const double inner = cell->reset_after ? reset[j] * of_state(cell, 2 * H + j, h)
+                                                   : of_state(cell, 2 * H + j, reset);
+            next[j] = (1.0 - z) * function(g, of_input(cell, 2 * H + j, x) + inner) + z * h[j];
+        } else {
+            const double i = function(f, gate(cell, j, x, h));
+            const double o = function(f, gate(cell, H + j, x, h));
+            const double forget = function(f, gate(cell, 2 * H + j, x, h));
+            c[j] = forget * c[j] + i * tanh(gate(cell, 3 * H + j, x, h));
+            next[j] = o * tanh(c[j]);
+        }
+    }
+}
+
+sp_status sp_recurrence_run(sp_reader *r, const sp_recurrence *cell, const sp_tensor *x) {
+    const size_t H = cell->hidden;
+    const int64_t steps = x->dim[cell->batch_first ? 1 : 0];
+    const int64_t whole[4] = {cell->batch_first ? 1 : steps, cell->batch_first ? steps : 1, 1,
+                              (int64_t)H};
+    sp_tensor y = {.kind = SP_NUMBERS_REAL}, last = {.kind = SP_NUMBERS_REAL}, cells;
+    if (!sp_tensor_shape(&y, whole, 4) ||
+        !sp_tensor_shape(&last, (const int64_t[]){1, 1, (int64_t)H}, 3)) {
+        return sp_out_of_memory(r);
+    }
+    cells = last;
+    double *sequence = sp_tensor_make(r, &y), *final = sp_tensor_make(r, &last);
+    double *c = sp_tensor_make(r, &cells);
+    double *zero = sp_heap_take(&r->heap, H, sizeof *zero);
+    double *reset = sp_heap_take(&r->heap, H, sizeof *reset);
+    if (!sequence || !final || !c || !zero || !reset) {
+        return sp_out_of_memory(r);
+    }
+    for (size_t t = 0; t < (size_t)steps; t++) {
+        step(cell, sequence + t * H, c, reset, t == 0 ? zero : sequence + (t - 1) * H,
+             x->real + t * cell->width);
+    }
+    memcpy(final, sequence + ((size_t)steps - 1) * H, H * sizeof *final);
+    SP_TRY(sp_return_tensor(r, 0, &y));
+    SP_TRY(sp_return_tensor(r, 1, &last));
+    return sp_return_tensor(r, 2, &cells);
+}
