@@ -1,15 +1,19 @@
-/* soundproof run: what the model hears in a clip, without any noise. */
+/* soundproof run: what the model hears in a clip, without any noise. A model with a fixed window
+ * hears every window of that many frames: one row per hop of the front end. */
 #include "cli/impl.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 
 typedef struct outcome {
     sp_status status;
     sp_error err;
-    double *logits; /* [classes] owned */
-    size_t frames, predicted;
+    size_t frames, hops; /* hops: 1 unless the model has a fixed window */
+    double *logits;      /* [hops, classes] owned */
+    size_t predicted;    /* the answer whose score is the largest at any hop */
 } outcome;
 
 typedef struct job {
@@ -20,22 +24,64 @@ typedef struct job {
     bool failed;
 } job;
 
+static bool has_window(const job *j) {
+    return j->source.model.net.steps > 0;
+}
+
+/* ---- the pipeline ---- */
+
+static sp_status count_hops(sp_error *err, const sp_net *net, outcome *out) {
+    if (net->steps == 0) {
+        out->hops = 1;
+        return SP_OK;
+    }
+    if (out->frames < net->steps) {
+        return sp_fail(err, SP_E_MISMATCH,
+                       "the clip has %zu frames, but the model hears windows of %zu: it needs a "
+                       "longer clip",
+                       out->frames, net->steps);
+    }
+    out->hops = out->frames - net->steps + 1;
+    return SP_OK;
+}
+
+/* The answer of one row; a net with one logit answers 1, it fires, from 0 on. */
+static size_t answer_of(const sp_net *net, const double *logits, double *score) {
+    bool tie = false;
+    const size_t best = sp_prediction(logits, net->classes, &tie);
+    *score = net->classes == 1 ? fmax(logits[0], 0.0) : logits[best];
+    return net->classes == 1 ? logits[0] >= 0.0 : best;
+}
+
+static void predict(const sp_net *net, outcome *out) {
+    double most = -INFINITY, score = 0.0;
+    for (size_t h = 0; h < out->hops; h++) {
+        const size_t answer = answer_of(net, out->logits + h * net->classes, &score);
+        if (score > most || (net->classes == 1 && answer == 1)) {
+            most = score;
+            out->predicted = answer;
+        }
+    }
+}
+
 static sp_status hear(sp_error *err, const job *j, outcome *out, const sp_clip *clip) {
     const sp_front *front = j->source.front;
     const sp_net *net = &j->source.model.net;
-    bool tie = false;
     out->frames = sp_front_frames(front, clip->n);
-    out->logits = calloc(net->classes, sizeof *out->logits);
+    SP_TRY(count_hops(err, net, out));
+    const size_t steps = net->steps > 0 ? net->steps : out->frames;
+    out->logits = calloc(out->hops, net->classes * sizeof *out->logits);
     double *features = calloc(out->frames ? out->frames : 1, net->features * sizeof *features);
     sp_status status = out->logits && features ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory");
     if (status == SP_OK) {
         status = sp_front_run(err, front, features, clip->samples, clip->n);
     }
-    if (status == SP_OK) {
-        status = sp_net_run(err, net, out->logits, features, out->frames);
+    for (size_t h = 0; h < out->hops && status == SP_OK; h++) {
+        status = sp_net_run(err, net, out->logits + h * net->classes, features + h * net->features,
+                            steps);
     }
     if (status == SP_OK) {
-        out->predicted = sp_prediction(out->logits, net->classes, &tie);
+        predict(net, out);
     }
     free(features);
     return status;
@@ -53,14 +99,92 @@ static void work(void *context, size_t index) {
     }
 }
 
-static void print_json(const char *clip, const outcome *out, size_t classes) {
+/* What the file's own head makes of the logits of one row. */
+static void to_probabilities(const sp_net *net, double *values) {
+    double most = values[0], sum = 0.0;
+    for (size_t k = 1; k < net->classes; k++) {
+        most = fmax(most, values[k]);
+    }
+    for (size_t k = 0; k < net->classes; k++) {
+        values[k] = net->sigmoid ? 1.0 / (1.0 + exp(-values[k])) : exp(values[k] - most);
+        sum += values[k];
+    }
+    for (size_t k = 0; net->softmax && k < net->classes; k++) {
+        values[k] /= sum;
+    }
+}
+
+/* [hops, classes], owned by the caller; NULL for a model without a head, or out of memory. */
+static double *probabilities(const sp_net *net, const outcome *out) {
+    const size_t count = out->hops * net->classes;
+    double *values = net->sigmoid || net->softmax ? malloc(count * sizeof *values) : NULL;
+    if (values) {
+        memcpy(values, out->logits, count * sizeof *values);
+    }
+    for (size_t h = 0; values && h < out->hops; h++) {
+        to_probabilities(net, values + h * net->classes);
+    }
+    return values;
+}
+
+/* ---- JSON ---- */
+
+static double seconds_per_hop(const job *j) {
+    const sp_front_layout *layout = sp_front_layout_of(j->source.front);
+    return (double)layout->step / layout->sample_rate;
+}
+
+static double window_seconds(const job *j) {
+    const sp_front_layout *layout = sp_front_layout_of(j->source.front);
+    const size_t frames = j->source.model.net.steps;
+    return (double)((frames - 1) * layout->step + layout->frame) / layout->sample_rate;
+}
+
+static void put_rows(const job *j, sp_json_line *line, const char *key, const double *values,
+                     size_t hops) {
+    const size_t classes = j->source.model.net.classes;
+    if (has_window(j)) {
+        sp_json_line_rows(line, key, values, hops, classes);
+    } else {
+        sp_json_line_numbers(line, key, values, classes);
+    }
+}
+
+static void put_answers(const job *j, sp_json_line *line, const outcome *out) {
+    const sp_net *net = &j->source.model.net;
+    double *answers = malloc(out->hops * sizeof *answers), score = 0.0;
+    for (size_t h = 0; answers && h < out->hops; h++) {
+        answers[h] = (double)answer_of(net, out->logits + h * net->classes, &score);
+    }
+    if (answers) {
+        sp_json_line_numbers(line, "answers", answers, out->hops);
+    }
+    free(answers);
+}
+
+static void put_result(const job *j, sp_json_line *line, const outcome *out) {
+    const sp_net *net = &j->source.model.net;
+    double *values = probabilities(net, out);
+    sp_json_line_number(line, "predicted", (double)out->predicted);
+    sp_json_line_number(line, "frames", (double)out->frames);
+    if (has_window(j)) {
+        sp_json_line_number(line, "hop_s", seconds_per_hop(j));
+        sp_json_line_number(line, "window_s", window_seconds(j));
+        put_answers(j, line, out);
+    }
+    put_rows(j, line, "logits", out->logits, out->hops);
+    if (values) {
+        put_rows(j, line, "probabilities", values, out->hops);
+    }
+    sp_json_line_null(line, "error");
+    free(values);
+}
+
+static void print_json(const job *j, const char *clip, const outcome *out) {
     sp_json_line *line = sp_json_line_create();
     sp_json_line_text(line, "clip", clip);
     if (out->status == SP_OK) {
-        sp_json_line_number(line, "predicted", (double)out->predicted);
-        sp_json_line_number(line, "frames", (double)out->frames);
-        sp_json_line_numbers(line, "logits", out->logits, classes);
-        sp_json_line_null(line, "error");
+        put_result(j, line, out);
     } else {
         sp_json_line_null(line, "predicted");
         sp_json_line_null(line, "frames");
@@ -70,17 +194,55 @@ static void print_json(const char *clip, const outcome *out, size_t classes) {
     cli_print(sp_json_line_finish(line));
 }
 
-static void print_row(const cli_names *names, size_t index, const outcome *out, size_t classes) {
+/* ---- the table ---- */
+
+static void print_name(const cli_names *names, size_t index) {
     const char *name = names->name[index];
-    const size_t width = sp_text_width(name);
-    printf("%s%*s", name, (int)(names->width - width), "");
+    printf("%s%*s", name, (int)(names->width - sp_text_width(name)), "");
+}
+
+static void print_hop(const job *j, size_t index, const outcome *out, size_t hop,
+                      const double *values) {
+    const sp_net *net = &j->source.model.net;
+    const double *logits = out->logits + hop * net->classes;
+    double score = 0.0;
+    print_name(&j->names, index);
+    printf("  %6zu", answer_of(net, logits, &score));
+    if (has_window(j)) {
+        printf("  %6.2f ", (double)hop * seconds_per_hop(j) + window_seconds(j));
+    } else {
+        printf("  %6zu ", out->frames);
+    }
+    for (size_t k = 0; k < net->classes; k++) {
+        printf(" %8.3f", logits[k]);
+    }
+    for (size_t k = 0; values && k < net->classes; k++) {
+        printf(" %8.4f", values[hop * net->classes + k]);
+    }
+    putchar('\n');
+}
+
+static void print_rows(const job *j, size_t index, const outcome *out) {
     if (out->status != SP_OK) {
+        print_name(&j->names, index);
         puts("       -       -  unusable");
         return;
     }
-    printf("  %6zu  %6zu ", out->predicted, out->frames);
-    for (size_t k = 0; k < classes; k++) {
-        printf(" %8.3f", out->logits[k]);
+    double *values = probabilities(&j->source.model.net, out);
+    for (size_t h = 0; h < out->hops; h++) {
+        print_hop(j, index, out, h, values);
+    }
+    free(values);
+}
+
+static void print_head(const job *j) {
+    const sp_net *net = &j->source.model.net;
+    printf("%-*s  answer  %s ", (int)j->names.width, "clip", has_window(j) ? " until" : "frames");
+    for (size_t k = 0; k < net->classes; k++) {
+        printf(net->classes == 1 ? "    logit" : " logit%3zu", k);
+    }
+    for (size_t k = 0; (net->sigmoid || net->softmax) && k < net->classes; k++) {
+        printf(net->classes == 1 ? "     prob" : "  prob%3zu", k);
     }
     putchar('\n');
 }
@@ -88,11 +250,10 @@ static void print_row(const cli_names *names, size_t index, const outcome *out, 
 static void emit(void *context, size_t index) {
     job *j = context;
     outcome *out = &j->outcome[index];
-    const size_t classes = j->source.model.net.classes;
     if (j->options->json) {
-        print_json(j->options->argument[index], out, classes);
+        print_json(j, j->options->argument[index], out);
     } else {
-        print_row(&j->names, index, out, classes);
+        print_rows(j, index, out);
     }
     if (out->status != SP_OK) {
         j->failed = true;
@@ -102,13 +263,7 @@ static void emit(void *context, size_t index) {
     out->logits = NULL;
 }
 
-static void print_head(const job *j) {
-    printf("%-*s  answer  frames ", (int)j->names.width, "clip");
-    for (size_t k = 0; k < j->source.model.net.classes; k++) {
-        printf(" logit%3zu", k);
-    }
-    putchar('\n');
-}
+/* ---- the command ---- */
 
 static sp_status check_widths(sp_error *err, const cli_source *source) {
     const size_t features = sp_front_layout_of(source->front)->features;
