@@ -10,7 +10,7 @@ VERSION := 0.1.0
 SOVERSION := 0
 
 # Rooms, in the order in which they may depend on each other; `make lint` checks it.
-ROOMS := base audio preprocess relax gpu lstm onnx certify cli
+ROOMS := base audio preprocess relax gpu lstm onnx certify train cli
 LIBRARY_ROOMS := $(filter-out cli,$(ROOMS))
 
 # Commands are shown by what they make; V=1 shows them whole.
@@ -35,11 +35,11 @@ endif
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null || echo $(3))
 GLPK_LIBS ?= -lglpk
 ARB_LIBS ?= $(if $(shell pkg-config --exists 'flint >= 3' 2>/dev/null && echo y),-lflint,-lflint-arb -lflint) -lmpfr -lgmp
-DEPENDENCIES := sndfile samplerate fftw3 openblas libprotobuf-c libcjson cairo popt
+DEPENDENCIES := sndfile samplerate fftw3 openblas libprotobuf-c libcjson nettle cairo popt
 DEP_CFLAGS := $(sort $(call pkg,--cflags,$(DEPENDENCIES),))
 LIBS := $(call pkg,--libs,sndfile,-lsndfile) $(call pkg,--libs,samplerate,-lsamplerate) \
   $(call pkg,--libs,fftw3,-lfftw3) $(GLPK_LIBS) $(call pkg,--libs,openblas,-lopenblas) \
-  $(call pkg,--libs,libprotobuf-c,-lprotobuf-c) $(call pkg,--libs,libcjson,-lcjson) \
+  $(call pkg,--libs,libprotobuf-c,-lprotobuf-c) $(call pkg,--libs,libcjson,-lcjson) $(call pkg,--libs,nettle,-lnettle) \
   $(call pkg,--libs,cairo,-lcairo) -lm -lpthread
 CLI_LIBS := $(call pkg,--libs,popt,-lpopt)
 CMOCKA_LIBS := $(call pkg,--libs,cmocka,-lcmocka)

@@ -26,6 +26,16 @@ const sp_json *sp_json_get(const sp_json *object, const char *key);
 bool sp_json_is_object(const sp_json *node);
 bool sp_json_is_string(const sp_json *node);
 bool sp_json_is_number(const sp_json *node);
+bool sp_json_is_array(const sp_json *node);
+/** sp_json_first / sp_json_next - the first entry of an array or member of an object, and the one
+ *  behind an entry; NULL: none. */
+const sp_json *sp_json_first(const sp_json *array);
+const sp_json *sp_json_next(const sp_json *entry);
+/** sp_json_name - of a member; "" for an entry of an array. sp_json_string / sp_json_value - of a
+ *  string, and of a number. */
+const char *sp_json_name(const sp_json *member);
+const char *sp_json_string(const sp_json *node);
+double sp_json_value(const sp_json *node);
 
 /** sp_json_number / sp_json_text - a required member: absent or of another type is SP_E_FORMAT with
  *  the key's name; a number must be finite. */

@@ -135,6 +135,31 @@ bool sp_json_is_object(const sp_json *node) {
     return node != NULL && cJSON_IsObject(raw(node));
 }
 
+bool sp_json_is_array(const sp_json *node) {
+    return node != NULL && cJSON_IsArray(raw(node));
+}
+
+const sp_json *sp_json_first(const sp_json *array) {
+    const bool holds = sp_json_is_array(array) || sp_json_is_object(array);
+    return holds ? (const sp_json *)(const void *)raw(array)->child : NULL;
+}
+
+const sp_json *sp_json_next(const sp_json *entry) {
+    return (const sp_json *)(const void *)raw(entry)->next;
+}
+
+const char *sp_json_name(const sp_json *member) {
+    return raw(member)->string != NULL ? raw(member)->string : "";
+}
+
+const char *sp_json_string(const sp_json *node) {
+    return sp_json_is_string(node) ? raw(node)->valuestring : "";
+}
+
+double sp_json_value(const sp_json *node) {
+    return sp_json_is_number(node) ? raw(node)->valuedouble : NAN;
+}
+
 bool sp_json_is_string(const sp_json *node) {
     return node != NULL && cJSON_IsString(raw(node));
 }

@@ -284,6 +284,30 @@ static void numbers_ignore_the_locale(void **state) {
     skip();
 }
 
+static void entries_are_walked(void **state) {
+    (void)state;
+    sp_json *root = parsed("{\"a\": [1, \"x\", []], \"b\": 2}");
+    const sp_json *a = sp_json_get(root, "a"), *at = sp_json_first(a);
+    assert_true(sp_json_is_array(a));
+    assert_false(sp_json_is_array(root));
+    assert_true(sp_json_value(at) == 1.0);
+    assert_string_equal(sp_json_string(at), "");
+    assert_string_equal(sp_json_name(at), "");
+    at = sp_json_next(at);
+    assert_string_equal(sp_json_string(at), "x");
+    assert_true(isnan(sp_json_value(at)));
+    at = sp_json_next(at);
+    assert_null(sp_json_first(at));
+    assert_null(sp_json_next(at));
+    at = sp_json_first(root);
+    assert_string_equal(sp_json_name(at), "a");
+    at = sp_json_next(at);
+    assert_string_equal(sp_json_name(at), "b");
+    assert_null(sp_json_first(at));
+    assert_null(sp_json_first(NULL));
+    sp_json_destroy(root);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_are_read),          cmocka_unit_test(wrong_members_are_named),
@@ -292,7 +316,8 @@ int main(void) {
         cmocka_unit_test(huge_numbers_are_refused),  cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(lines_are_written),         cmocka_unit_test(a_missing_line_is_accepted),
         cmocka_unit_test(stray_bytes_become_utf8),   cmocka_unit_test(any_text_survives),
-        cmocka_unit_test(numbers_read_back),         cmocka_unit_test(numbers_ignore_the_locale),
+        cmocka_unit_test(entries_are_walked),        cmocka_unit_test(numbers_read_back),
+        cmocka_unit_test(numbers_ignore_the_locale),
     };
     return cmocka_run_group_tests_name("base/json", tests, NULL, NULL);
 }
