@@ -12,6 +12,7 @@ static const size_t largest_file = (size_t)1 << 30;
 void sp_model_clear(sp_model *model) {
     sp_net_clear(&model->net);
     free(model->front);
+    free(model->training);
     free(model->producer);
     free(model->input_name);
     free(model->input_shape);
@@ -50,14 +51,16 @@ static sp_status read_opset(sp_error *err, long *opset, const Onnx__ModelProto *
                          "not an ONNX model, or a damaged one: no operator set is declared");
 }
 
-static sp_status read_front(sp_error *err, char **front, const Onnx__ModelProto *proto) {
+/* The metadata entry `key`; NULL when there is none. */
+static sp_status read_entry(sp_error *err, char **value, const char *key,
+                            const Onnx__ModelProto *proto) {
     for (size_t i = 0; i < proto->n_metadata_props; i++) {
         const Onnx__StringStringEntryProto *entry = proto->metadata_props[i];
-        if (entry->key && strcmp(entry->key, "soundproof.front") == 0) {
-            if (*front) {
-                return sp_fail(err, SP_E_FORMAT, "metadata 'soundproof.front' is given twice");
+        if (entry->key && strcmp(entry->key, key) == 0) {
+            if (*value) {
+                return sp_fail(err, SP_E_FORMAT, "metadata '%s' is given twice", key);
             }
-            SP_TRY(copy_text(err, front, entry->value));
+            SP_TRY(copy_text(err, value, entry->value));
         }
     }
     return SP_OK;
@@ -156,7 +159,8 @@ static sp_status read_model(sp_error *err, sp_model *model, sp_original *origina
     }
     SP_TRY(read_opset(err, &original->opset, proto));
     model->opset = original->opset;
-    SP_TRY(read_front(err, &model->front, proto));
+    SP_TRY(read_entry(err, &model->front, "soundproof.front", proto));
+    SP_TRY(read_entry(err, &model->training, "soundproof.training", proto));
     SP_TRY(read_producer(err, &model->producer, proto));
     SP_TRY(read_graph(err, model, original));
     return sp_model_check(err, model);

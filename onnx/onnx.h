@@ -15,6 +15,7 @@ extern "C" {
 typedef struct sp_model {
     sp_net net;
     char *front;    /* owned; metadata_props "soundproof.front" (a front-end description) or NULL */
+    char *training; /* owned; metadata_props "soundproof.training" (a JSON object) or NULL */
     char *producer; /* owned; "pytorch 2.1.0" or "" */
     char *input_name;  /* owned */
     char *input_shape; /* owned; "T x 1 x 10" as the file names it */
@@ -49,6 +50,20 @@ SP_NODISCARD sp_status sp_model_parse(sp_error *err, sp_model *model, const void
 SP_NODISCARD sp_status sp_model_evaluate(sp_error *err, const sp_model *model, double *logits,
                                          double *output, const double *features, size_t steps);
 void sp_model_clear(sp_model *model);
+
+/** sp_model_note - an entry of a file's metadata. */
+typedef struct sp_model_note {
+    const char *key, *value;
+} sp_model_note;
+
+/** sp_model_pack / sp_model_write - a network as an ONNX file: "features" [T, 1, D] to "logits"
+ *  [1, C], weights rounded to float, opset 14; in memory (free *data with free) or at `path`, which
+ *  is replaced whole. The last layer of every step must be recurrent; SP_E_UNSUPPORTED names a
+ *  layer that cannot be written. */
+SP_NODISCARD sp_status sp_model_pack(sp_error *err, void **data, size_t *size, const sp_net *net,
+                                     const sp_model_note *note, size_t notes);
+SP_NODISCARD sp_status sp_model_write(sp_error *err, const char *path, const sp_net *net,
+                                      const sp_model_note *note, size_t notes);
 
 #ifdef __cplusplus
 }

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "preprocess/preprocess.h"
 #include "tests/onnx/stack.h"
+#include "tests/onnx/written.h"
 #include "tests/support/process.h"
 
 enum { MOST_CLIPS = 300, BANDS = 10, DIGITS = 10 };
@@ -300,14 +301,29 @@ static om *random_model_make(sp_rng *rng, random_model *r) {
     return m;
 }
 
-static void random_model_write(sp_rng *rng, random_model *r, batch *b, size_t index) {
+static void name_files(random_model *r, const char *kind, size_t index) {
     char name[64];
-    snprintf(name, sizeof name, "test_onnxruntime-%zu.onnx", index);
+    snprintf(name, sizeof name, "test_onnxruntime-%s-%zu.onnx", kind, index);
     sp_test_scratch(name, r->model, sizeof r->model);
-    snprintf(name, sizeof name, "test_onnxruntime-%zu.features", index);
+    snprintf(name, sizeof name, "test_onnxruntime-%s-%zu.features", kind, index);
     sp_test_scratch(name, r->input, sizeof r->input);
-    snprintf(name, sizeof name, "test_onnxruntime-%zu.logits", index);
+    snprintf(name, sizeof name, "test_onnxruntime-%s-%zu.logits", kind, index);
     sp_test_scratch(name, r->logits, sizeof r->logits);
+}
+
+static void random_batch(sp_rng *rng, const random_model *r, batch *b) {
+    b->width = r->features;
+    for (size_t k = 0; k < 5; k++) {
+        double features[12 * 8];
+        const size_t steps = r->steps > 0 ? r->steps : 1 + sp_rng_below(rng, 12);
+        om_random(rng, features, steps * r->features);
+        batch_add(b, features, steps);
+    }
+    batch_write(b, r->input);
+}
+
+static void random_model_write(sp_rng *rng, random_model *r, batch *b, size_t index) {
+    name_files(r, "random", index);
     om *m = random_model_make(rng, r);
     size_t size;
     uint8_t *data = om_pack(m, &size);
@@ -317,14 +333,7 @@ static void random_model_write(sp_rng *rng, random_model *r, batch *b, size_t in
     assert_int_equal(fwrite(data, 1, size, file), size);
     assert_int_equal(fclose(file), 0);
     free(data);
-    b->width = r->features;
-    for (size_t k = 0; k < 5; k++) {
-        double features[12 * 8];
-        const size_t steps = r->steps > 0 ? r->steps : 1 + sp_rng_below(rng, 12);
-        om_random(rng, features, steps * r->features);
-        batch_add(b, features, steps);
-    }
-    batch_write(b, r->input);
+    random_batch(rng, r, b);
 }
 
 static void test_random_models(void **state) {
@@ -363,11 +372,46 @@ static void test_random_models(void **state) {
     print_message("%d models, largest difference from onnxruntime %.2g\n", MODELS, worst);
 }
 
+/* ---- models that soundproof writes ---- */
+
+static void test_written_models(void **state) {
+    (void)state;
+    const char *interpreter = python();
+    static random_model models[WRITTEN];
+    static batch batches[WRITTEN];
+    static sp_net nets[WRITTEN];
+    char jobs[512];
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed() + 1);
+    sp_test_scratch("test_onnxruntime-written.jobs", jobs, sizeof jobs);
+    FILE *file = fopen(jobs, "w");
+    assert_non_null(file);
+    for (size_t i = 0; i < WRITTEN; i++) {
+        written_net(&rng, &nets[i], written_stacks[i]);
+        models[i].features = nets[i].features;
+        name_files(&models[i], "written", i);
+        assert_int_equal(sp_model_write(NULL, models[i].model, &nets[i], NULL, 0), SP_OK);
+        random_batch(&rng, &models[i], &batches[i]);
+        fprintf(file, "%s\t%s\t%s\tT,1,%zu\n", models[i].model, models[i].input, models[i].logits,
+                nets[i].features);
+    }
+    assert_int_equal(fclose(file), 0);
+    run_jobs(interpreter, jobs);
+    double worst = 0.0;
+    for (size_t i = 0; i < WRITTEN; i++) {
+        worst = fmax(worst, compare(&nets[i], &batches[i], models[i].logits, 1e-4, 1e-5));
+        sp_net_clear(&nets[i]);
+        batch_clear(&batches[i]);
+    }
+    print_message("%d models, largest difference from onnxruntime %.2g\n", (int)WRITTEN, worst);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fsdd),
         cmocka_unit_test(test_fsdd_opset13),
         cmocka_unit_test(test_random_models),
+        cmocka_unit_test(test_written_models),
     };
     return cmocka_run_group_tests_name("onnx/onnxruntime", tests, NULL, NULL);
 }
