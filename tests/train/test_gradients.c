@@ -1,0 +1,233 @@
+/* Gradients of every layer type, of concrete values and of intervals, against finite differences;
+ * and both passes against the concrete forward pass of lstm/. */
+#include "tests/train/nets.h"
+
+enum { MOST_BLOCKS = 64 };
+static const double wanted = 1e-6; /* relative error, in the norm of one array */
+
+/* ---- a loss as a function of everything ---- */
+
+typedef struct problem {
+    sp_net net;
+    sp_pack pack;
+    double *rad;  /* [rows, FEATURES]; NULL: concrete values */
+    double scale; /* of the loss */
+} problem;
+
+static void problem_init(problem *p, sp_rng *rng, const char *stack, bool ball) {
+    *p = (problem){.scale = 0.7};
+    make_net(rng, &p->net, stack);
+    make_pack(rng, &p->pack);
+    if (ball) {
+        p->rad = random_numbers(rng, p->pack.rows * FEATURES, 0.2);
+        for (size_t k = 0; k < p->pack.rows * FEATURES; k++) {
+            p->rad[k] = fabs(p->rad[k]);
+        }
+    }
+}
+
+static void problem_clear(problem *p) {
+    sp_net_clear(&p->net);
+    sp_pack_clear(&p->pack);
+    free(p->rad);
+}
+
+/* The loss; gradient [P] and inputs [rows, FEATURES] (concrete values only) unless NULL. */
+static double loss(const problem *p, double *gradient, double *inputs) {
+    double slope[CLIPS * CLASSES], worst[CLIPS * CLASSES], sum = 0.0;
+    size_t right = 0;
+    if (p->rad) {
+        sp_ball_pass pass;
+        const sp_ball x = {p->pack.x, p->rad};
+        assert_int_equal(sp_ball_pass_create(NULL, &pass, &p->net, &p->pack), SP_OK);
+        sp_ball_pass_forward(&pass, x, worst);
+        sum = sp_cross_entropy(slope, worst, p->pack.label, CLIPS, CLASSES, p->scale, &right);
+        if (gradient) {
+            sp_ball_pass_backward(&pass, x, slope, gradient);
+        }
+        assert_true(sp_arena_ok(&pass.arena));
+        sp_ball_pass_clear(&pass);
+        return sum;
+    }
+    sp_pass pass;
+    assert_int_equal(sp_pass_create(NULL, &pass, &p->net, &p->pack), SP_OK);
+    const double *logits = sp_pass_forward(&pass, p->pack.x);
+    sum = sp_cross_entropy(slope, logits, p->pack.label, CLIPS, CLASSES, p->scale, &right);
+    if (gradient || inputs) {
+        sp_pass_backward(&pass, p->pack.x, slope, gradient, inputs != NULL);
+    }
+    if (inputs) {
+        memcpy(inputs, pass.input_slope, p->pack.rows * FEATURES * sizeof *inputs);
+    }
+    assert_true(sp_arena_ok(&pass.arena));
+    sp_pass_clear(&pass);
+    return sum;
+}
+
+/* The derivative by *value, by four points: the error is of the fourth order in the step. */
+static double difference(const problem *p, double *value, double step) {
+    const double x = *value;
+    double f[4];
+    for (int i = 0; i < 4; i++) {
+        static const double at[] = {-2.0, -1.0, 1.0, 2.0};
+        *value = x + at[i] * step;
+        f[i] = loss(p, NULL, NULL);
+    }
+    *value = x;
+    return (8.0 * (f[2] - f[1]) - (f[3] - f[0])) / (12.0 * step);
+}
+
+/* Losses have kinks, those of intervals many: where a step may have met one, smaller ones follow,
+ * down to where rounding errors still leave the wanted accuracy; the best of them counts. */
+static double derivative(const problem *p, double *value, double slope) {
+    double best = INFINITY;
+    for (double step = 2e-4; step > 1e-8 && !(fabs(best - slope) <= 1e-8); step *= 0.1) {
+        const double d = difference(p, value, step);
+        best = fabs(d - slope) < fabs(best - slope) ? d : best;
+    }
+    return best;
+}
+
+static void compare(const problem *p, double *value, const double *slope, size_t count,
+                    const char *stack, const char *what, size_t number) {
+    double error = 0.0, norm = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        const double d = derivative(p, value + i, slope[i]);
+        error += (d - slope[i]) * (d - slope[i]);
+        norm += d * d;
+    }
+    if (!(sqrt(error) <= wanted * sqrt(norm) + 1e-12)) {
+        fail_msg("%s, %s %zu: the gradient is off by %g of %g", stack, what, number, sqrt(error),
+                 sqrt(norm));
+    }
+}
+
+static void check(const char *stack, bool ball, uint64_t seed) {
+    sp_rng rng;
+    problem p;
+    sp_block block[MOST_BLOCKS];
+    sp_rng_init(&rng, seed);
+    problem_init(&p, &rng, stack, ball);
+    const size_t count = sp_parameters(&p.net), n = p.pack.rows * FEATURES;
+    double *gradient = calloc(count, sizeof *gradient), *inputs = calloc(n, sizeof *inputs);
+    assert_non_null(gradient);
+    assert_non_null(inputs);
+    loss(&p, gradient, ball ? NULL : inputs);
+    const size_t blocks = sp_blocks_of(block, &p.net);
+    assert_int_equal(block[blocks - 1].first + block[blocks - 1].count, count);
+    for (size_t b = 0; b < blocks; b++) {
+        compare(&p, block[b].value, gradient + block[b].first, block[b].count, stack,
+                ball ? "array of intervals" : "array", b);
+    }
+    if (!ball) {
+        compare(&p, p.pack.x, inputs, n, stack, "features", 0);
+    }
+    // once more on top: gradients are added up
+    double *twice = calloc(count, sizeof *twice);
+    assert_non_null(twice);
+    loss(&p, twice, NULL);
+    loss(&p, twice, NULL);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(fabs(twice[i] - 2.0 * gradient[i]) <= 1e-13 * (1.0 + fabs(gradient[i])));
+    }
+    free(twice);
+    free(gradient);
+    free(inputs);
+    problem_clear(&p);
+}
+
+static void concrete_gradients(void **state) {
+    (void)state;
+    for (size_t s = 0; s < STACKS; s++) {
+        check(stacks[s], false, sp_test_seed() + s);
+    }
+}
+
+static void interval_gradients(void **state) {
+    (void)state;
+    for (size_t s = 0; s < STACKS; s++) {
+        check(stacks[s], true, sp_test_seed() + 100 + s);
+    }
+}
+
+/* ---- values ---- */
+
+static void forward_is_that_of_lstm(void **state) {
+    (void)state;
+    for (size_t s = 0; s < STACKS; s++) {
+        sp_rng rng;
+        problem p;
+        sp_pass pass;
+        sp_rng_init(&rng, sp_test_seed() + 200 + s);
+        problem_init(&p, &rng, stacks[s], false);
+        assert_int_equal(sp_pass_create(NULL, &pass, &p.net, &p.pack), SP_OK);
+        const double *logits = sp_pass_forward(&pass, p.pack.x);
+        for (size_t i = 0; i < CLIPS; i++) {
+            double features[6 * FEATURES], expected[CLASSES];
+            const size_t steps = clip_features(&p.pack, i, p.pack.x, features);
+            assert_int_equal(sp_net_run(NULL, &p.net, expected, features, steps), SP_OK);
+            for (size_t k = 0; k < CLASSES; k++) {
+                assert_true(fabs(logits[i * CLASSES + k] - expected[k]) <= 1e-13);
+            }
+        }
+        sp_pass_clear(&pass);
+        problem_clear(&p);
+    }
+}
+
+/* The largest logit[k] - logit[label] that points of the box attain, corners among them; the bound
+ * of the intervals must not be below. `thin`: the box is one point and the two are equal. */
+static void check_containment(const char *stack, uint64_t seed, bool thin) {
+    sp_rng rng;
+    problem p;
+    sp_ball_pass pass;
+    double worst[CLIPS * CLASSES];
+    sp_rng_init(&rng, seed);
+    problem_init(&p, &rng, stack, true);
+    const size_t n = p.pack.rows * FEATURES;
+    for (size_t k = 0; thin && k < n; k++) {
+        p.rad[k] = 0.0;
+    }
+    double *x = malloc(n * sizeof *x);
+    assert_non_null(x);
+    assert_int_equal(sp_ball_pass_create(NULL, &pass, &p.net, &p.pack), SP_OK);
+    sp_ball_pass_forward(&pass, (sp_ball){p.pack.x, p.rad}, worst);
+    for (int sample = 0; sample < (thin ? 1 : 60); sample++) {
+        for (size_t k = 0; k < n; k++) {
+            const double u = sp_rng_uniform(&rng, -1.0, 1.0);
+            x[k] = p.pack.x[k] + p.rad[k] * (sample % 2 ? u : (u > 0.0 ? 1.0 : -1.0));
+        }
+        for (size_t i = 0; i < CLIPS; i++) {
+            double features[6 * FEATURES], logits[CLASSES];
+            const size_t steps = clip_features(&p.pack, i, x, features);
+            assert_int_equal(sp_net_run(NULL, &p.net, logits, features, steps), SP_OK);
+            for (size_t k = 0; k < CLASSES; k++) {
+                const double d = logits[k] - logits[p.pack.label[i]], w = worst[i * CLASSES + k];
+                if (!(d <= w + 1e-12) || (thin && !(fabs(d - w) <= 1e-12))) {
+                    fail_msg("%s: %a is attained, the bound is %a", stack, d, w);
+                }
+            }
+        }
+    }
+    free(x);
+    sp_ball_pass_clear(&pass);
+    problem_clear(&p);
+}
+
+static void intervals_contain(void **state) {
+    (void)state;
+    for (size_t s = 0; s < STACKS; s++) {
+        check_containment(stacks[s], sp_test_seed() + 300 + s, false);
+        check_containment(stacks[s], sp_test_seed() + 400 + s, true);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(concrete_gradients),
+        cmocka_unit_test(interval_gradients),
+        cmocka_unit_test(forward_is_that_of_lstm),
+        cmocka_unit_test(intervals_contain),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

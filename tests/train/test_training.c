@@ -1,0 +1,208 @@
+/* Whole trainings: they learn, and seed and data alone decide every bit of them. */
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/pool.h"
+#include "tests/train/small_data.h"
+
+enum { EPOCHS = 6 };
+static const sp_defence defences[] = {SP_DEFENCE_NONE, SP_DEFENCE_ADVERSARIAL,
+                                      SP_DEFENCE_CERTIFIED};
+
+static sp_training *trained(const setting *s, int threads) {
+    assert_int_equal(sp_pool_start(threads), SP_OK);
+    sp_training *training = begin_training(s);
+    run_epochs(training, EPOCHS);
+    sp_pool_stop();
+    return training;
+}
+
+static void threads_change_nothing(void **state) {
+    (void)state;
+    for (size_t d = 0; d < 3; d++) {
+        setting s;
+        setting_init(&s, defences[d], EPOCHS);
+        sp_training *one = trained(&s, 1), *three = trained(&s, 3);
+        expect_same(one, three);
+        sp_training_destroy(one);
+        sp_training_destroy(three);
+        setting_clear(&s);
+    }
+}
+
+static void the_seed_matters(void **state) {
+    (void)state;
+    setting s;
+    setting_init(&s, SP_DEFENCE_NONE, EPOCHS);
+    sp_training *a = trained(&s, 1);
+    s.recipe.seed = 2;
+    sp_training *b = trained(&s, 1);
+    assert_true(a->curve[0].loss != b->curve[0].loss);
+    assert_true(a->curve[EPOCHS - 1].loss != b->curve[EPOCHS - 1].loss);
+    sp_training_destroy(a);
+    sp_training_destroy(b);
+    setting_clear(&s);
+}
+
+/* Tones of three pitches are told apart after some epochs, by every kind of training; and then also
+ * by the net for the file, which reads other features and holds floats. */
+static void trainings_learn(void **state) {
+    (void)state;
+    for (size_t d = 0; d < 3; d++) {
+        setting s;
+        sp_net net;
+        double accuracy = 0.0;
+        setting_init(&s, defences[d], 40);
+        sp_training *training = begin_training(&s);
+        run_epochs(training, 40);
+        assert_true(sp_training_done(training));
+        assert_int_equal(sp_training_epoch(NULL, training), SP_E_ARGUMENT);
+        const sp_epoch *best = sp_training_best(training);
+        assert_non_null(best);
+        assert_true(training->curve[0].check_loss > 2.0 * best->check_loss);
+        assert_true(best->accuracy >= 0.95);
+        assert_true(d == 0 ? isnan(best->robust) : best->robust >= 0.8);
+        assert_int_equal(sp_training_net(NULL, training, &net), SP_OK);
+        assert_int_equal(
+            sp_dataset_accuracy(NULL, &accuracy, &s.data, SP_SPLIT_VALIDATION, &net, s.front),
+            SP_OK);
+        assert_true(fabs(accuracy - best->accuracy) <= 1e-12);
+        for (size_t l = 0; l < net.layers; l++) {
+            const sp_layer *layer = &net.layer[l];
+            for (size_t i = 0; layer->weight && i < layer->out * layer->in; i++) {
+                assert_true(layer->weight[i] == (double)(float)layer->weight[i]);
+            }
+        }
+        sp_net_clear(&net);
+        sp_training_destroy(training);
+        setting_clear(&s);
+    }
+}
+
+static void patience_ends(void **state) {
+    (void)state;
+    static const struct {
+        sp_defence defence;
+        size_t epochs, best, patience;
+        bool done;
+    } cases[] = {{SP_DEFENCE_NONE, 10, 7, 3, true},      {SP_DEFENCE_NONE, 10, 8, 3, false},
+                 {SP_DEFENCE_NONE, 59, 1, 0, false},     {SP_DEFENCE_NONE, 60, 60, 0, true},
+                 {SP_DEFENCE_CERTIFIED, 6, 1, 3, false}, // the full budget comes with epoch 4
+                 {SP_DEFENCE_CERTIFIED, 7, 1, 3, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        setting s;
+        setting_init(&s, cases[i].defence, 60);
+        s.recipe.patience = cases[i].patience;
+        sp_training *training = begin_training(&s);
+        training->epochs = cases[i].epochs;
+        training->best_epoch = cases[i].best;
+        assert_int_equal(sp_training_done(training), cases[i].done);
+        sp_training_destroy(training);
+        setting_clear(&s);
+    }
+}
+
+/* With a defence, no epoch before the full budget is kept once there is one at the full budget. */
+static void the_ramp_does_not_count(void **state) {
+    (void)state;
+    setting s;
+    setting_init(&s, SP_DEFENCE_CERTIFIED, 8);
+    sp_training *training = begin_training(&s);
+    run_epochs(training, 8);
+    assert_true(training->best_epoch > s.recipe.warm + s.recipe.ramp);
+    sp_training_destroy(training);
+    setting_clear(&s);
+}
+
+static void an_endless_loss_is_refused(void **state) {
+    (void)state;
+    setting s;
+    sp_error err = {0};
+    setting_init(&s, SP_DEFENCE_NONE, EPOCHS);
+    sp_training *training = begin_training(&s);
+    training->block[0].value[0] = NAN;
+    assert_int_equal(sp_training_epoch(&err, training), SP_E_NONFINITE);
+    assert_non_null(strstr(err.text, "epoch 1"));
+    sp_training_destroy(training);
+    setting_clear(&s);
+}
+
+/* ---- checkpoints ---- */
+
+static void checkpoints_resume(void **state) {
+    (void)state;
+    for (size_t d = 0; d < 3; d++) {
+        setting s;
+        char path[512];
+        setting_init(&s, defences[d], EPOCHS);
+        sp_test_scratch("train_training.checkpoint", path, sizeof path);
+        sp_training *whole = trained(&s, 1), *first = begin_training(&s);
+        run_epochs(first, 2);
+        assert_int_equal(sp_training_save(NULL, first, path), SP_OK);
+        run_epochs(first, 1); // what a kill would lose
+        sp_training_destroy(first);
+        sp_training *second = begin_training(&s);
+        assert_int_equal(sp_training_resume(NULL, second, path), SP_OK);
+        assert_int_equal(second->epochs, 2);
+        run_epochs(second, EPOCHS - 2);
+        expect_same(whole, second);
+        sp_training_destroy(whole);
+        sp_training_destroy(second);
+        setting_clear(&s);
+    }
+}
+
+static void expect_refusal(const setting *s, const char *path, sp_status status) {
+    sp_error err = {0};
+    sp_training *training = begin_training(s), *untouched = begin_training(s);
+    if (sp_training_resume(&err, training, path) != status) {
+        fail_msg("not status %d: %s", status, err.text);
+    }
+    assert_non_null(strstr(err.text, path));
+    expect_same(training, untouched);
+    sp_training_destroy(training);
+    sp_training_destroy(untouched);
+}
+
+static void other_checkpoints_are_refused(void **state) {
+    (void)state;
+    setting s;
+    char path[512], damaged[512], *data = NULL;
+    size_t size = 0;
+    setting_init(&s, SP_DEFENCE_CERTIFIED, EPOCHS);
+    sp_test_scratch("train_training.other", path, sizeof path);
+    sp_test_scratch("train_training.damaged", damaged, sizeof damaged);
+    sp_training *training = begin_training(&s);
+    run_epochs(training, 1);
+    assert_int_equal(sp_training_save(NULL, training, path), SP_OK);
+    sp_training_destroy(training);
+    s.recipe.box *= 0.5;
+    expect_refusal(&s, path, SP_E_MISMATCH);
+    s.recipe.box *= 2.0;
+    s.data.digest[0] = 'O';
+    expect_refusal(&s, path, SP_E_MISMATCH);
+    s.data.digest[0] = 'o';
+    assert_int_equal(sp_file_read(NULL, &data, &size, path, (size_t)1 << 24), SP_OK);
+    for (size_t at = size / 8; at < size; at += size / 4) {
+        data[at] ^= 1;
+        assert_int_equal(sp_file_replace(NULL, damaged, data, size), SP_OK);
+        expect_refusal(&s, damaged, SP_E_FORMAT);
+        data[at] ^= 1;
+    }
+    assert_int_equal(sp_file_replace(NULL, damaged, data, size - 8), SP_OK);
+    expect_refusal(&s, damaged, SP_E_FORMAT);
+    assert_int_equal(sp_file_replace(NULL, damaged, "something else", 14), SP_OK);
+    expect_refusal(&s, damaged, SP_E_FORMAT);
+    free(data);
+    setting_clear(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_change_nothing),  cmocka_unit_test(the_seed_matters),
+        cmocka_unit_test(trainings_learn),         cmocka_unit_test(patience_ends),
+        cmocka_unit_test(the_ramp_does_not_count), cmocka_unit_test(an_endless_loss_is_refused),
+        cmocka_unit_test(checkpoints_resume),      cmocka_unit_test(other_checkpoints_are_refused),
+    };
+    return cmocka_run_group_tests_name("train/training", tests, NULL, NULL);
+}

@@ -1,0 +1,288 @@
+/* Private to train/: batches of clips, passes through the layers and back, and what they share. */
+#ifndef SP_TRAIN_IMPL_H
+#define SP_TRAIN_IMPL_H
+
+#include "base/arena.h"
+#include "train/random.h"
+#include "train/train.h"
+
+/* ---- parameters ---- */
+
+/** sp_block - one array of a net, and where it stands in the vector of all parameters: layer by
+ *  layer weight, recurrent, bias, recurrent_bias. */
+typedef struct sp_block {
+    double *value; /* in the net */
+    size_t first, count;
+    bool bias;
+} sp_block;
+enum { SP_LAYER_BLOCKS = 4 };
+/** sp_blocks_of - O block [4 layers]; returns how many there are. */
+size_t sp_blocks_of(sp_block *block, const sp_net *net);
+/** sp_parameters - the number of all parameters. */
+size_t sp_parameters(const sp_net *net);
+
+/** sp_slopes - the places of one layer's arrays in a gradient; NULL where the layer has none. */
+typedef struct sp_slopes {
+    double *weight, *recurrent, *bias, *recurrent_bias;
+} sp_slopes;
+sp_slopes sp_slopes_of(const sp_net *net, size_t layer, double *gradient);
+
+/* ---- batches ---- */
+
+/** sp_pack - clips of different lengths, step by step: the rows of step t are those clips that have
+ *  one, longest first, so that clip i stands in row first[t] + i of every step. */
+typedef struct sp_pack {
+    size_t clips, steps, rows, width; /* width: of the features */
+    size_t *count;                    /* [steps] clips that have step t; never grows with t */
+    size_t *first;                    /* [steps] row of the first of them */
+    size_t *last;                     /* [clips] row of the clip's last step */
+    size_t *label;                    /* [clips] */
+    size_t *which;                    /* [clips] number of the clip as given to sp_pack_create */
+    double *x;                        /* [rows, width] features */
+} sp_pack;
+
+/** sp_pack_create - room for clips of these lengths (each >= 1) and labels; the features are to be
+ *  filled in, step t of clip i (in the order of the pack) at row first[t] + i. */
+SP_NODISCARD sp_status sp_pack_create(sp_error *err, sp_pack *pack, const size_t *steps,
+                                      const size_t *label, size_t clips, size_t width);
+void sp_pack_clear(sp_pack *pack);
+
+/* ---- values: one pass ---- */
+
+/** sp_trace - what a pass leaves at one layer. rows: of the pack, or its clips behind the
+ *  readout. */
+typedef struct sp_trace {
+    double *out;   /* [rows, out] */
+    double *gates; /* recurrent: [rows, G out] the gates' values; GRU: z, r, n */
+    double *cell;  /* LSTM: [2, rows, out] c and tanh(c) */
+    double *inner; /* GRU: [rows, out] what r multiplies */
+    double *slope; /* [rows, out] of the loss by out, on the way back */
+} sp_trace;
+
+/** sp_pass - buffers of one pass over one pack: concrete values and their gradients. */
+typedef struct sp_pass {
+    const sp_net *net;   /* borrowed */
+    const sp_pack *pack; /* borrowed */
+    sp_trace *trace;     /* [layers] */
+    double *last;        /* [clips, width at the readout] */
+    double *input_slope; /* [rows, features], if asked for */
+    sp_arena arena;      /* owned */
+} sp_pass;
+
+SP_NODISCARD sp_status sp_pass_create(sp_error *err, sp_pass *pass, const sp_net *net,
+                                      const sp_pack *pack);
+void sp_pass_clear(sp_pass *pass);
+/** sp_pass_forward - the logits [clips, classes] of features x [rows, features]; they point into
+ *  the pass. */
+const double *sp_pass_forward(sp_pass *pass, const double *x);
+/** sp_pass_backward - of the x of the last sp_pass_forward, once. I slope [clips, classes] of the
+ *  loss by the logits. Adds to gradient [P] unless it is NULL; leaves the slopes by x in
+ *  input_slope if `inputs`. */
+void sp_pass_backward(sp_pass *pass, const double *x, const double *slope, double *gradient,
+                      bool inputs);
+
+/** sp_cell - what a recurrent layer does over a whole pack: forward from its input x [rows, in],
+ *  and back from trace->slope, which then holds all of the loss's slope by out; dx [rows, in] or
+ *  NULL; slopes NULL: not wanted. `arena` has room for scratch, see sp_pass_create. */
+void sp_lstm_forward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x);
+void sp_lstm_backward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x,
+                      double *dx, const sp_slopes *slopes, sp_arena *arena);
+void sp_gru_forward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x);
+void sp_gru_backward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x,
+                     double *dx, const sp_slopes *slopes, sp_arena *arena);
+void sp_rnn_forward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x);
+void sp_rnn_backward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x,
+                     double *dx, const sp_slopes *slopes, sp_arena *arena);
+
+/** sp_recurrent_slopes - what the three share: dx, and the slopes by weight, bias and recurrent,
+ *  from those by the pre-activations in trace->gates; `product` [rows, G out]: those by the
+ *  products with h of the step before. */
+void sp_recurrent_slopes(const sp_layer *layer, const sp_pack *pack, const sp_trace *trace,
+                         const double *product, const double *x, double *dx,
+                         const sp_slopes *slopes, sp_arena *arena);
+
+/* ---- intervals: the same pass over boxes ---- */
+
+/** sp_ball - centre and half width of n numbers. */
+typedef struct sp_ball {
+    double *mid, *rad; /* rad >= 0 */
+} sp_ball;
+
+/** sp_ball_trace - what a pass of intervals leaves at one layer. */
+typedef struct sp_ball_trace {
+    sp_ball out; /* [rows, out] */
+    double
+        *gates;   /* ReLU: [2, rows, out] bounds; recurrent: [2, rows, G out] bounds of the gates */
+    double *cell; /* LSTM: [4, rows, out] bounds of c, then of tanh(c) */
+    double *inner; /* GRU: [2, rows, out] bounds of what r multiplies */
+    sp_ball slope; /* [rows, out] of the loss by out.mid and out.rad */
+} sp_ball_trace;
+
+typedef struct sp_ball_pass {
+    const sp_net *net;    /* borrowed */
+    const sp_pack *pack;  /* borrowed */
+    sp_ball_trace *trace; /* [layers] */
+    double **magnitude;   /* [layers] |weight| then |recurrent| */
+    sp_ball last;         /* [clips, width at the readout] */
+    sp_arena arena;       /* owned */
+} sp_ball_pass;
+
+SP_NODISCARD sp_status sp_ball_pass_create(sp_error *err, sp_ball_pass *pass, const sp_net *net,
+                                           const sp_pack *pack);
+void sp_ball_pass_clear(sp_ball_pass *pass);
+/** sp_ball_pass_forward - interval bounds of features x [rows, features] through all layers but the
+ *  last; O worst [clips, classes] upper bounds of logit[k] - logit[label]. */
+void sp_ball_pass_forward(sp_ball_pass *pass, sp_ball x, double *worst);
+/** sp_ball_pass_backward - I slope [clips, classes] of the loss by `worst`; adds to gradient [P].
+ *  */
+void sp_ball_pass_backward(sp_ball_pass *pass, sp_ball x, const double *slope, double *gradient);
+
+/** sp_ball_layer - a recurrent layer at work: what its functions read and write. */
+typedef struct sp_ball_layer {
+    const sp_layer *layer;
+    const sp_pack *pack;
+    sp_ball_trace *trace;
+    const double *magnitude; /* |weight| then |recurrent| */
+    sp_ball x;               /* [rows, in] */
+    sp_ball dx;              /* [rows, in]; mid NULL: not wanted */
+    const sp_slopes *slopes;
+    sp_arena *arena;
+} sp_ball_layer;
+void sp_lstm_box_forward(const sp_ball_layer *at);
+void sp_lstm_box_backward(const sp_ball_layer *at);
+void sp_gru_box_forward(const sp_ball_layer *at);
+void sp_gru_box_backward(const sp_ball_layer *at);
+void sp_rnn_box_forward(const sp_ball_layer *at);
+void sp_rnn_box_backward(const sp_ball_layer *at);
+
+/* ---- pieces of both ---- */
+
+/** sp_activation_slope - the derivative, from the function's value; 0 at a kink's left. */
+double sp_activation_slope(sp_activation activation, double value);
+
+/** sp_rows_affine - y [rows, ldy] = x [rows, in] weightT + bias (or + 0 for NULL), out columns. */
+void sp_rows_affine(double *y, size_t ldy, const double *x, size_t rows, size_t in,
+                    const double *weight, const double *bias, size_t out);
+/** sp_rows_outer - dw [out, in] += dyT x, through `scratch` [out, rows]. */
+void sp_rows_outer(double *dw, const double *dy, size_t lddy, const double *x, size_t rows,
+                   size_t out, size_t in, double *scratch);
+/** sp_rows_sum - db [out] += the sum of the rows of dy [rows, lddy]. */
+void sp_rows_sum(double *db, const double *dy, size_t lddy, size_t rows, size_t out);
+/** sp_pack_before - O before [rows - count[0], width]: to each row of steps >= 1 the row of the
+ *  same clip one step earlier in h [rows, width]. */
+void sp_pack_before(double *before, const sp_pack *pack, const double *h, size_t width);
+/** sp_pack_last - O last [clips, width]: the clips' last rows of h. sp_pack_spread - the way back:
+ *  O h [rows, width], zero elsewhere. */
+void sp_pack_last(double *last, const sp_pack *pack, const double *h, size_t width);
+void sp_pack_spread(double *h, const sp_pack *pack, const double *last, size_t width);
+
+/** sp_ball_* - the same for intervals; `magnitude` = |weight|. */
+void sp_ball_affine(sp_ball y, sp_ball x, size_t rows, size_t in, const double *weight,
+                    const double *magnitude, const double *bias, size_t out);
+void sp_ball_outer(double *dw, sp_ball dy, sp_ball x, size_t rows, size_t out, size_t in,
+                   const double *weight, double *scratch);
+/** sp_ball_outer_work - doubles of scratch for sp_ball_outer. */
+size_t sp_ball_outer_work(size_t rows, size_t out, size_t in);
+
+/* ---- losses ---- */
+
+/** sp_cross_entropy - the sum over clips of -log softmax(logits)[label], times scale; O slope
+ *  [clips, classes] of it (NULL: not wanted). *right += clips whose label leads strictly. */
+double sp_cross_entropy(double *slope, const double *logits, const size_t *label, size_t clips,
+                        size_t classes, double scale, size_t *right);
+
+/* ---- noise ---- */
+
+/** sp_reach - how far noise moves the features: band m of the front end is log(a^2 + floor) with an
+ *  amplitude a, and noise |d_i| <= eps moves a by at most eps reach[m]. */
+typedef struct sp_reach {
+    size_t bands;
+    double *reach, *floor; /* [bands] owned */
+} sp_reach;
+/** sp_reach_create - SP_E_UNSUPPORTED for front ends that do not end in the log of band energies.
+ *  */
+SP_NODISCARD sp_status sp_reach_create(sp_error *err, sp_reach *reach, const sp_front *front);
+void sp_reach_clear(sp_reach *reach);
+/** sp_reach_feature - the feature whose amplitude is moved by u eps reach. */
+double sp_reach_feature(double amplitude, double move, double floor);
+/** sp_reach_amplitude - a of a feature. */
+double sp_reach_amplitude(double feature, double floor);
+
+/* ---- variants of clips ---- */
+
+/** sp_variant - how a clip is changed before it is heard. */
+typedef struct sp_variant {
+    double gain;
+    long shift;   /* samples by which it begins earlier; negative: later */
+    double noise; /* largest added noise, in sample units */
+} sp_variant;
+/** sp_variant_draw - at least `least` samples remain. */
+sp_variant sp_variant_draw(const sp_recipe *recipe, const sp_clip *clip, size_t least,
+                           sp_random *random);
+size_t sp_variant_length(const sp_variant *variant, const sp_clip *clip);
+/** sp_variant_fill - O samples [sp_variant_length]; returns the largest of them. */
+double sp_variant_fill(double *samples, const sp_variant *variant, const sp_clip *clip,
+                       sp_random *random);
+
+/* ---- steps ---- */
+
+/** sp_adam - the state of the optimiser over P parameters. */
+typedef struct sp_adam {
+    uint64_t steps;
+    double *mean, *square; /* [P] borrowed */
+} sp_adam;
+/** sp_adam_step - one step along scale * gradient. */
+void sp_adam_step(sp_adam *adam, const sp_block *block, size_t blocks, const double *gradient,
+                  double scale, double rate, double decay);
+double sp_gradient_norm(const double *gradient, size_t count);
+
+/** sp_shard - a few clips of a mini-batch; all inputs are borrowed. */
+enum { SP_SHARD = 16 }; /* most clips in one */
+typedef struct sp_shard {
+    const sp_net *net; /* of normalised features */
+    const sp_front *front;
+    const sp_dataset *data;
+    const sp_recipe *recipe;
+    const sp_reach *reach;          /* read when weight is not 0 */
+    const double *mean, *deviation; /* [features] */
+    const size_t *clip;             /* [clips] of the data */
+    size_t clips;
+    size_t epoch;
+    bool augment;
+    double scale;  /* of the losses: 1 over the clips of the batch */
+    double weight; /* of the loss under noise */
+    double noise;  /* largest noise over the clip's peak */
+    /* out */
+    double *gradient; /* [P] added to, or NULL */
+    double loss;
+    size_t right, robust; /* clips answered rightly, without noise and under it */
+} sp_shard;
+SP_NODISCARD sp_status sp_shard_run(sp_error *err, sp_shard *shard);
+
+/* ---- the training itself ---- */
+
+struct sp_training {
+    sp_net net;             /* owned; reads normalised features */
+    const sp_front *front;  /* borrowed */
+    const sp_dataset *data; /* borrowed */
+    sp_recipe recipe;
+    sp_reach reach;  /* owned; empty without a defence */
+    sp_block *block; /* [blocks] owned */
+    size_t blocks, parameters;
+    double *memory;           /* owned: the arrays below */
+    double *mean, *deviation; /* [features] of the training clips' features */
+    double *best;             /* [P] weights of the best epoch */
+    double *gradients;        /* [shards of a batch, P] */
+    sp_adam adam;
+    size_t *train, *check; /* [of each] clips for training, in an order of their own per epoch, and
+                                for validation; owned by train */
+    sp_epoch *curve;       /* [recipe.epochs] owned */
+    size_t epochs;         /* that are over */
+    size_t best_epoch;     /* 0: none */
+};
+
+/** sp_training_fingerprint - O text [SP_DIGEST_TEXT]: data, net, features and recipe. */
+SP_NODISCARD sp_status sp_training_fingerprint(sp_error *err, const sp_training *training,
+                                               char *text);
+
+#endif

@@ -1,0 +1,136 @@
+/* Training networks on labelled clips: plain, adversarial and certified. */
+#ifndef SP_TRAIN_TRAIN_H
+#define SP_TRAIN_TRAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "audio/audio.h"
+#include "base/status.h"
+#include "certify/certify.h"
+#include "lstm/lstm.h"
+#include "preprocess/preprocess.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- architectures ---- */
+
+/** sp_arch_read / sp_arch_parse - a net with random weights from a description (JSON):
+ *    {"layers": [{"kind": "dense", "out": 40}, {"kind": "relu"}, {"kind": "lstm", "out": 32}, ...]}
+ *  Kinds: dense, relu, lstm, gru (reset after the product), rnn (with "activation": "tanh" or
+ *  "relu"). At least one layer is recurrent and the last one is dense; the layers behind the last
+ *  recurrent one run once, on the last step. Weights are uniform in +-1/sqrt(fan in), which is H
+ *  for recurrent layers, biases zero but for the LSTM's forget gate, 1. `name` is used in
+ *  messages. */
+SP_NODISCARD sp_status sp_arch_read(sp_error *err, sp_net *net, const char *path, size_t features,
+                                    uint64_t seed);
+SP_NODISCARD sp_status sp_arch_parse(sp_error *err, sp_net *net, const char *text, size_t size,
+                                     const char *name, size_t features, uint64_t seed);
+
+/* ---- data ---- */
+
+/** sp_dataset - the clips of a manifest in memory. */
+typedef struct sp_dataset_clip {
+    sp_clip clip; /* owned */
+    size_t label;
+    sp_split split; /* train, validation or test */
+} sp_dataset_clip;
+typedef struct sp_dataset {
+    sp_dataset_clip *clip;  /* [count] owned */
+    size_t count, split[4]; /* clips in each split */
+    size_t classes;         /* largest label + 1 */
+    bool drawn;             /* the manifest names no validation clips: some were drawn */
+    char digest[65]; /* SHA-256 of rate, full scale, labels, splits and samples, hexadecimal */
+} sp_dataset;
+
+/** sp_dataset_read - reads every clip of the manifest as the front end asks. A clip without a split
+ *  is for training. When no clip is for validation, one in ten of those for training, drawn by a
+ *  hash of their numbers, is. Errors name the clip. */
+SP_NODISCARD sp_status sp_dataset_read(sp_error *err, sp_dataset *data, const char *manifest,
+                                       const sp_front *front, const sp_clip_options *options);
+void sp_dataset_clear(sp_dataset *data);
+
+/* ---- recipes ---- */
+
+typedef enum { SP_DEFENCE_NONE, SP_DEFENCE_ADVERSARIAL, SP_DEFENCE_CERTIFIED } sp_defence;
+
+/** sp_recipe - how to train. Zeros are meant as zeros: begin with sp_recipe_standard. */
+typedef struct sp_recipe {
+    uint64_t seed;
+    size_t epochs, batch; /* most epochs; clips in a mini-batch */
+    size_t patience;      /* epochs without a better validation loss before it stops; 0: never */
+    double rate;          /* of Adam, after a cosine from this value to 1 % of it */
+    double decay;         /* weight decay, decoupled from the gradient (AdamW); not of biases */
+    double clip;          /* largest norm of a batch's gradient; 0: any */
+    double gain_db;       /* clips are played up to so much louder or softer */
+    double noise_db;      /* loudest added noise in dB re the clip's peak; NaN: none */
+    double noise_span_db; /* the quietest lies so much below; uniform in dB between the two */
+    size_t shift;         /* clips begin up to so many samples earlier or later */
+    /* against noise: (1 - weight) of the loss is that of the clip, weight that of the worst noise
+     * */
+    sp_defence defence;
+    double budget_db;    /* noise in dB re the clip's peak */
+    size_t attack_steps; /* of projected gradient ascent; 1: FGSM; 0: none (certified only) */
+    double box; /* certified: share of the budget that the bounds cover, around the attack */
+    double weight;
+    size_t warm, ramp; /* epochs without, and epochs in which weight and budget grow */
+} sp_recipe;
+void sp_recipe_standard(sp_recipe *recipe);
+/** sp_recipe_check - SP_E_ARGUMENT names the first value that makes no sense. */
+SP_NODISCARD sp_status sp_recipe_check(sp_error *err, const sp_recipe *recipe);
+
+/* ---- training ---- */
+
+/** sp_training - a net that is being trained. Everything is a function of the net, the data and the
+ *  recipe: neither the number of threads nor an interruption changes a bit. */
+typedef struct sp_training sp_training;
+
+/** sp_training_create - `net` (taken over), `front` and `data` (borrowed) must fit together. */
+SP_NODISCARD sp_status sp_training_create(sp_error *err, sp_training **training, sp_net *net,
+                                          const sp_front *front, const sp_dataset *data,
+                                          const sp_recipe *recipe);
+void sp_training_destroy(sp_training *training);
+
+/** sp_epoch - one point of the curves. Losses are means over clips, in nats. */
+typedef struct sp_epoch {
+    size_t number;     /* from 1 */
+    double loss;       /* that was descended, over the training clips as they came by */
+    double check_loss; /* the same on the validation clips, without augmentation, at full budget */
+    double accuracy;   /* share of the validation clips that are answered rightly */
+    double robust;     /* share answered rightly against the defence's noise; NaN without one */
+    bool best;         /* so far */
+} sp_epoch;
+
+/** sp_training_epoch - trains one epoch. SP_E_NONFINITE when the loss is no longer a number. */
+SP_NODISCARD sp_status sp_training_epoch(sp_error *err, sp_training *training);
+/** sp_training_done - all epochs are over, or patience is. */
+bool sp_training_done(const sp_training *training);
+/** sp_training_curve - the epochs so far. */
+const sp_epoch *sp_training_curve(const sp_training *training, size_t *count);
+/** sp_training_best - the epoch whose weights are kept; NULL before the first. */
+const sp_epoch *sp_training_best(const sp_training *training);
+
+/** sp_training_save - writes a checkpoint by way of a file beside it, so that a kill leaves the old
+ *  one or the new one. sp_training_resume - takes it up; SP_E_MISMATCH when it belongs to other
+ *  data, another net or another recipe. */
+SP_NODISCARD sp_status sp_training_save(sp_error *err, const sp_training *training,
+                                        const char *path);
+SP_NODISCARD sp_status sp_training_resume(sp_error *err, sp_training *training, const char *path);
+
+/** sp_training_net - the net of the best epoch as a model file holds it: it reads features as the
+ *  front end gives them, and every weight is a float. Clear it with sp_net_clear. */
+SP_NODISCARD sp_status sp_training_net(sp_error *err, const sp_training *training, sp_net *net);
+
+/** sp_dataset_accuracy - the share of a split that `net` answers rightly by the concrete path;
+ *  NaN for an empty split. */
+SP_NODISCARD sp_status sp_dataset_accuracy(sp_error *err, double *accuracy, const sp_dataset *data,
+                                           sp_split split, const sp_net *net,
+                                           const sp_front *front);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,325 @@
+/* Training: epochs of mini-batches, validation, and when to stop. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pool.h"
+#include "train/impl.h"
+
+#define PI 3.14159265358979323846
+static const double ramp_db = 30.0; /* so much quieter is the noise when the ramp begins */
+
+/* ---- shards of a list of clips ---- */
+
+typedef struct round_of_shards {
+    sp_shard *shard;   /* [shards] */
+    sp_error *err;     /* [shards] */
+    sp_status *status; /* [shards] */
+    size_t shards;
+} round_of_shards;
+
+static void run_shard(void *context, size_t i) {
+    const round_of_shards *r = context;
+    r->status[i] = sp_shard_run(&r->err[i], &r->shard[i]);
+}
+
+static size_t shards_of(size_t clips) {
+    return (clips + SP_SHARD - 1) / SP_SHARD;
+}
+
+/* Runs all shards of clip[count]; `common` is what they share; gradients [shards, P] or NULL. Adds
+ * up what they found into *sum. */
+static sp_status run_round(sp_error *err, const sp_training *t, const sp_shard *common,
+                           const size_t *clip, size_t count, double *gradients, sp_shard *sum) {
+    round_of_shards r = {.shards = shards_of(count)};
+    r.shard = calloc(r.shards, sizeof *r.shard);
+    r.err = calloc(r.shards, sizeof *r.err);
+    r.status = calloc(r.shards, sizeof *r.status);
+    sp_status status = SP_OK;
+    *sum = (sp_shard){0};
+    if (!r.shard || !r.err || !r.status) {
+        status = sp_fail(err, SP_E_MEMORY, "no memory for %zu clips", count);
+        r.shards = 0;
+    }
+    for (size_t i = 0; i < r.shards; i++) {
+        const size_t first = i * SP_SHARD;
+        r.shard[i] = *common;
+        r.shard[i].clip = clip + first;
+        r.shard[i].clips = count - first < SP_SHARD ? count - first : SP_SHARD;
+        r.shard[i].gradient = gradients ? gradients + i * t->parameters : NULL;
+    }
+    sp_pool_run(r.shards, 0, run_shard, &r);
+    for (size_t i = 0; i < r.shards && status == SP_OK; i++) {
+        sum->loss += r.shard[i].loss;
+        sum->right += r.shard[i].right;
+        sum->robust += r.shard[i].robust;
+        status = r.status[i] == SP_OK ? SP_OK : sp_fail(err, r.status[i], "%s", r.err[i].text);
+    }
+    free(r.shard);
+    free(r.err);
+    free(r.status);
+    return status;
+}
+
+static sp_shard common_of(const sp_training *t, size_t epoch) {
+    return (sp_shard){.net = &t->net,
+                      .front = t->front,
+                      .data = t->data,
+                      .recipe = &t->recipe,
+                      .reach = &t->reach,
+                      .mean = t->mean,
+                      .deviation = t->deviation,
+                      .epoch = epoch};
+}
+
+/* ---- the beginning ---- */
+
+/* Mean and deviation of every feature over the training clips as they are. */
+static sp_status measure_features(sp_error *err, sp_training *t) {
+    const size_t D = t->net.features;
+    double *sum = calloc(2 * D, sizeof *sum), count = 0.0;
+    sp_status status = sum ? SP_OK : sp_fail(err, SP_E_MEMORY, "no memory for the features");
+    for (size_t i = 0; i < t->data->split[SP_SPLIT_TRAIN] && status == SP_OK; i++) {
+        const sp_clip *clip = &t->data->clip[t->train[i]].clip;
+        const size_t frames = sp_front_frames(t->front, clip->n);
+        double *x = malloc((frames * D + 1) * sizeof *x);
+        status = x ? sp_front_run(err, t->front, x, clip->samples, clip->n)
+                   : sp_fail(err, SP_E_MEMORY, "no memory for the features");
+        for (size_t k = 0; status == SP_OK && k < frames * D; k++) {
+            sum[k % D] += x[k];
+            sum[D + k % D] += x[k] * x[k];
+        }
+        count += (double)frames;
+        free(x);
+    }
+    for (size_t m = 0; m < D && status == SP_OK; m++) {
+        const double mean = sum[m] / count, variance = sum[D + m] / count - mean * mean;
+        t->mean[m] = mean;
+        t->deviation[m] = variance > 1e-6 ? sqrt(variance) : 1e-3;
+    }
+    free(sum);
+    return status;
+}
+
+static sp_status take_memory(sp_error *err, sp_training *t) {
+    const size_t clips = t->data->count, P = t->parameters, D = t->net.features;
+    const size_t shards = shards_of(t->recipe.batch);
+    t->memory = calloc(2 * D + (3 + shards) * P, sizeof *t->memory);
+    t->train = calloc(clips, sizeof *t->train);
+    t->curve = calloc(t->recipe.epochs, sizeof *t->curve);
+    if (!t->memory || !t->train || !t->curve) {
+        return sp_fail(err, SP_E_MEMORY, "no memory for %zu parameters", P);
+    }
+    t->mean = t->memory;
+    t->deviation = t->mean + D;
+    t->best = t->deviation + D;
+    t->adam.mean = t->best + P;
+    t->adam.square = t->adam.mean + P;
+    t->gradients = t->adam.square + P;
+    t->check = t->train + t->data->split[SP_SPLIT_TRAIN];
+    size_t train = 0, check = 0;
+    for (size_t i = 0; i < clips; i++) {
+        if (t->data->clip[i].split == SP_SPLIT_TRAIN) {
+            t->train[train++] = i;
+        } else if (t->data->clip[i].split == SP_SPLIT_VALIDATION) {
+            t->check[check++] = i;
+        }
+    }
+    return SP_OK;
+}
+
+static sp_status check_fit(sp_error *err, const sp_training *t) {
+    if (t->net.classes != t->data->classes) {
+        return sp_fail(err, SP_E_MISMATCH,
+                       "the last layer has %zu outputs, the labels of the clips are 0 to %zu",
+                       t->net.classes, t->data->classes - 1);
+    }
+    if (t->net.features != sp_front_layout_of(t->front)->features) {
+        return sp_fail(err, SP_E_MISMATCH, "the net reads %zu features, the front end makes %zu",
+                       t->net.features, sp_front_layout_of(t->front)->features);
+    }
+    return sp_recipe_check(err, &t->recipe);
+}
+
+static sp_status begin(sp_error *err, sp_training *t) {
+    SP_TRY(check_fit(err, t));
+    if (t->recipe.defence != SP_DEFENCE_NONE) {
+        SP_TRY(sp_reach_create(err, &t->reach, t->front));
+    }
+    t->block = calloc(SP_LAYER_BLOCKS * t->net.layers, sizeof *t->block);
+    if (!t->block) {
+        return sp_fail(err, SP_E_MEMORY, "no memory for the parameters");
+    }
+    t->blocks = sp_blocks_of(t->block, &t->net);
+    t->parameters = sp_parameters(&t->net);
+    SP_TRY(take_memory(err, t));
+    return measure_features(err, t);
+}
+
+sp_status sp_training_create(sp_error *err, sp_training **training, sp_net *net,
+                             const sp_front *front, const sp_dataset *data,
+                             const sp_recipe *recipe) {
+    sp_training *t = calloc(1, sizeof *t);
+    *training = NULL;
+    if (!t) {
+        sp_net_clear(net);
+        return sp_fail(err, SP_E_MEMORY, "no memory for a training");
+    }
+    t->net = *net;
+    *net = (sp_net){0};
+    t->front = front;
+    t->data = data;
+    t->recipe = *recipe;
+    const sp_status status = begin(err, t);
+    if (status != SP_OK) {
+        sp_training_destroy(t);
+        return status;
+    }
+    *training = t;
+    return SP_OK;
+}
+
+void sp_training_destroy(sp_training *training) {
+    if (training) {
+        sp_net_clear(&training->net);
+        sp_reach_clear(&training->reach);
+        free(training->block);
+        free(training->memory);
+        free(training->train);
+        free(training->curve);
+        free(training);
+    }
+}
+
+/* ---- one epoch ---- */
+
+/* The order of the clips is a function of seed and epoch: Fisher and Yates from their numbers. */
+static void shuffle(sp_training *t, size_t epoch) {
+    const size_t n = t->data->split[SP_SPLIT_TRAIN];
+    sp_random random = sp_random_of(t->recipe.seed, SP_RANDOM_ORDER, epoch, 0);
+    size_t used = 0;
+    for (size_t i = 0; i < t->data->count; i++) {
+        if (t->data->clip[i].split == SP_SPLIT_TRAIN) {
+            t->train[used++] = i;
+        }
+    }
+    for (size_t i = n; i > 1; i--) {
+        const size_t j = (size_t)(sp_random_next(&random) % i), swap = t->train[i - 1];
+        t->train[i - 1] = t->train[j];
+        t->train[j] = swap;
+    }
+}
+
+/* How far the ramp has come, 0 to 1. */
+static double ramp_of(const sp_recipe *recipe, size_t epoch) {
+    if (recipe->defence == SP_DEFENCE_NONE || epoch <= recipe->warm) {
+        return 0.0;
+    }
+    const double done = (double)(epoch - recipe->warm) / (double)(recipe->ramp + 1);
+    return done < 1.0 ? done : 1.0;
+}
+
+static double rate_of(const sp_recipe *recipe, size_t epoch) {
+    const double done = (double)(epoch - 1) / (double)recipe->epochs;
+    return recipe->rate * (0.01 + 0.99 * 0.5 * (1.0 + cos(PI * done)));
+}
+
+static sp_status descend(sp_error *err, sp_training *t, sp_shard *common, const size_t *clip,
+                         size_t count, double rate, double *loss) {
+    const size_t P = t->parameters, shards = shards_of(count);
+    sp_shard sum;
+    memset(t->gradients, 0, shards * P * sizeof *t->gradients);
+    common->scale = 1.0 / (double)count;
+    SP_TRY(run_round(err, t, common, clip, count, t->gradients, &sum));
+    for (size_t s = 1; s < shards; s++) {
+        for (size_t i = 0; i < P; i++) {
+            t->gradients[i] += t->gradients[s * P + i];
+        }
+    }
+    const double norm = sp_gradient_norm(t->gradients, P), most = t->recipe.clip;
+    if (!isfinite(norm) || !isfinite(sum.loss)) {
+        return sp_fail(err, SP_E_NONFINITE,
+                       "epoch %zu: the loss or its gradient is no longer a number: lower the rate",
+                       common->epoch);
+    }
+    sp_adam_step(&t->adam, t->block, t->blocks, t->gradients,
+                 most > 0.0 && norm > most ? most / norm : 1.0, rate, t->recipe.decay);
+    *loss += sum.loss * (double)count;
+    return SP_OK;
+}
+
+static sp_status train_epoch(sp_error *err, sp_training *t, sp_epoch *point) {
+    const size_t n = t->data->split[SP_SPLIT_TRAIN], batch = t->recipe.batch;
+    const double ramp = ramp_of(&t->recipe, point->number);
+    sp_shard common = common_of(t, point->number);
+    common.augment = true;
+    common.weight = ramp * t->recipe.weight;
+    common.noise = pow(10.0, (t->recipe.budget_db - ramp_db * (1.0 - ramp)) / 20.0);
+    shuffle(t, point->number);
+    for (size_t first = 0; first < n; first += batch) {
+        SP_TRY(descend(err, t, &common, t->train + first, n - first < batch ? n - first : batch,
+                       rate_of(&t->recipe, point->number), &point->loss));
+    }
+    point->loss /= (double)n;
+    return SP_OK;
+}
+
+static sp_status validate(sp_error *err, sp_training *t, sp_epoch *point) {
+    const size_t n = t->data->split[SP_SPLIT_VALIDATION];
+    const bool defended = t->recipe.defence != SP_DEFENCE_NONE;
+    sp_shard common = common_of(t, 0), sum;
+    common.scale = 1.0 / (double)n;
+    common.weight = defended ? t->recipe.weight : 0.0;
+    common.noise = pow(10.0, t->recipe.budget_db / 20.0);
+    SP_TRY(run_round(err, t, &common, t->check, n, NULL, &sum));
+    point->check_loss = sum.loss;
+    point->accuracy = (double)sum.right / (double)n;
+    point->robust = defended ? (double)sum.robust / (double)n : NAN;
+    return SP_OK;
+}
+
+static void keep_best(sp_training *t, sp_epoch *point) {
+    const sp_epoch *best = sp_training_best(t);
+    const bool ramped = ramp_of(&t->recipe, point->number) == 1.0;
+    const bool early = best && ramp_of(&t->recipe, best->number) < 1.0;
+    point->best = !best || (t->recipe.defence != SP_DEFENCE_NONE && early && ramped) ||
+                  point->check_loss < best->check_loss;
+    if (point->best) {
+        t->best_epoch = point->number;
+        for (size_t b = 0; b < t->blocks; b++) {
+            memcpy(t->best + t->block[b].first, t->block[b].value,
+                   t->block[b].count * sizeof *t->best);
+        }
+    }
+}
+
+sp_status sp_training_epoch(sp_error *err, sp_training *training) {
+    if (sp_training_done(training)) {
+        return sp_fail(err, SP_E_ARGUMENT, "the training is over");
+    }
+    sp_epoch point = {.number = training->epochs + 1};
+    SP_TRY(train_epoch(err, training, &point));
+    SP_TRY(validate(err, training, &point));
+    keep_best(training, &point);
+    training->curve[training->epochs++] = point;
+    return SP_OK;
+}
+
+bool sp_training_done(const sp_training *training) {
+    const sp_recipe *recipe = &training->recipe;
+    size_t since = training->best_epoch;
+    if (recipe->defence != SP_DEFENCE_NONE && since < recipe->warm + recipe->ramp + 1) {
+        since = recipe->warm + recipe->ramp + 1;
+    }
+    return training->epochs >= recipe->epochs ||
+           (recipe->patience > 0 && training->epochs >= since + recipe->patience);
+}
+
+const sp_epoch *sp_training_curve(const sp_training *training, size_t *count) {
+    *count = training->epochs;
+    return training->curve;
+}
+
+const sp_epoch *sp_training_best(const sp_training *training) {
+    return training->best_epoch > 0 ? &training->curve[training->best_epoch - 1] : NULL;
+}
