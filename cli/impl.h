@@ -67,20 +67,29 @@ typedef struct cli_options {
     const sp_method **methods; /* [method_count] of --methods; only the array is owned */
     size_t method_count;
     long seed, steps, starts; /* of attacks; steps and starts 0: not given */
-    char **argument;          /* [arguments] what is not an option */
+    char **own;               /* [of the command] values of its own options; NULL: not given */
+    size_t owned;
+    char **argument; /* [arguments] what is not an option */
     size_t arguments;
 } cli_options;
+
+/** cli_own - an option that only one command has; it takes an argument. */
+typedef struct cli_own {
+    const char *name, *help, *argument;
+} cli_own;
 
 /** cli_command - one subcommand. */
 typedef struct cli_command {
     const char *name, *arguments, *summary;
     const char *examples; /* shown by --help; lines end in a newline */
     unsigned accepts;
+    const cli_own *own; /* [owned] */
+    size_t owned;
     int (*run)(const cli_options *options);
 } cli_command;
 
 extern const cli_command cli_certify, cli_radius, cli_attack, cli_compare, cli_report, cli_run,
-    cli_info, cli_methods, cli_bench;
+    cli_info, cli_methods, cli_train, cli_bench;
 
 /** cli_options_read - reads argv[1..] for a command (argv[0] is ignored).
  *  Returns -1 to go on, or the exit code: usage errors and --help have been printed. */

@@ -1,6 +1,10 @@
 /* soundproof info: what a model file holds. */
 #include "cli/impl.h"
 
+#include <string.h>
+
+#include "base/json.h"
+
 static const char *kind_text(sp_layer_kind kind) {
     switch (kind) {
     case SP_LAYER_AFFINE:
@@ -93,6 +97,32 @@ static void print_model(const char *path, const sp_model *model) {
     }
 }
 
+static void print_member(const char *name, const sp_json *value) {
+    const double number = sp_json_is_number(value) ? sp_json_value(value) : 0.0;
+    if (sp_json_is_string(value)) {
+        printf("  %-17s  %s\n", name, sp_json_string(value));
+    } else if (sp_json_is_number(value)) {
+        printf("  %-17s  %.10g\n", name, number);
+    }
+}
+
+/* The members of the description of the training, as they are. */
+static void print_training(const sp_model *model) {
+    sp_json *root = NULL;
+    if (!model->training) {
+        return;
+    }
+    if (sp_json_parse(NULL, &root, model->training, strlen(model->training)) != SP_OK) {
+        puts("\ntraining: described inside the file, but not as soundproof writes it");
+        return;
+    }
+    puts("\ntraining");
+    for (const sp_json *at = sp_json_first(root); at; at = sp_json_next(at)) {
+        print_member(sp_json_name(at), at);
+    }
+    sp_json_destroy(root);
+}
+
 static int run(const cli_options *options) {
     int code = CLI_OK;
     if (options->arguments == 0) {
@@ -110,6 +140,7 @@ static int run(const cli_options *options) {
             putchar('\n');
         }
         print_model(options->argument[i], &model);
+        print_training(&model);
         sp_model_clear(&model);
     }
     return code;

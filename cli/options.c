@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Options in the order in which --help shows them; `val` is the bit that a command accepts. */
-enum { HELP = 1 << 30 };
+enum { HELP = 1 << 30, OWN = HELP + 1 }; /* OWN + i: option i of the command's own */
 static const struct poptOption every_option[] = {
     {"model", 0, POPT_ARG_STRING, NULL, CLI_MODEL, "the network", "M.onnx"},
     {"front", 0, POPT_ARG_STRING, NULL, CLI_FRONT,
@@ -66,7 +66,7 @@ static const struct poptOption every_option[] = {
      "margins of all labels, error terms, times of the stages", NULL},
     {"help", 'h', POPT_ARG_NONE, NULL, HELP, "this text", NULL},
 };
-enum { EVERY_OPTION = sizeof every_option / sizeof every_option[0] };
+enum { EVERY_OPTION = sizeof every_option / sizeof every_option[0], MOST_OWN = 32 };
 
 bool cli_threads_parse(int *threads, const char *text) {
     long value = 0;
@@ -219,6 +219,11 @@ static int read_option(cli_options *options, const cli_command *command, poptCon
         if (!text) {
             return cli_usage(command, "an option lacks its argument");
         }
+        if (option >= OWN) {
+            free(options->own[option - OWN]);
+            options->own[option - OWN] = text;
+            return -1;
+        }
         return read_argument(options, command, option, text, relax_given);
     }
     }
@@ -266,8 +271,13 @@ static int read_all(cli_options *options, const cli_command *command, poptContex
 
 int cli_options_read(cli_options *options, const cli_command *command, int argc,
                      const char **argv) {
-    struct poptOption table[EVERY_OPTION + 1] = {POPT_TABLEEND};
+    struct poptOption table[EVERY_OPTION + MOST_OWN + 1] = {POPT_TABLEEND};
     size_t used = 0;
+    for (size_t i = 0; i < command->owned && i < MOST_OWN; i++) {
+        const cli_own *own = &command->own[i];
+        table[used++] = (struct poptOption){own->name,    0,         POPT_ARG_STRING, NULL,
+                                            OWN + (int)i, own->help, own->argument};
+    }
     for (size_t i = 0; i < EVERY_OPTION; i++) {
         if ((command->accepts | HELP) & (unsigned)every_option[i].val) {
             table[used++] = every_option[i];
@@ -278,7 +288,14 @@ int cli_options_read(cli_options *options, const cli_command *command, int argc,
                              .method = sp_method_find("exact"),
                              .tolerance = 0.5,
                              .frame = CLI_NO_FRAME,
-                             .seed = 1};
+                             .seed = 1,
+                             .own = calloc(MOST_OWN, sizeof *options->own),
+                             .owned = MOST_OWN};
+    if (!options->own) {
+        options->owned = 0;
+        cli_complain("out of memory");
+        return CLI_INPUT;
+    }
     char title[64];
     snprintf(title, sizeof title, "soundproof %s", command->name);
     argv[0] = title;
@@ -300,6 +317,10 @@ void cli_options_clear(cli_options *options) {
     for (size_t i = 0; i < options->arguments; i++) {
         free(options->argument[i]);
     }
+    for (size_t i = 0; i < options->owned; i++) {
+        free(options->own[i]);
+    }
+    free(options->own);
     free(options->budget_text);
     free(options->budget);
     free(options->argument);

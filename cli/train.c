@@ -1,0 +1,252 @@
+/* soundproof train: a network from labelled clips. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/pool.h"
+#include "cli/train.h"
+
+static const cli_own own_options[] = {CLI_TRAIN_OPTIONS(CLI_TRAIN_OPTION)};
+enum { FRONT_LIMIT = 1 << 20 };
+
+typedef struct job {
+    const cli_options *options;
+    sp_recipe recipe;
+    char *front_text; /* owned */
+    sp_front *front;
+    sp_dataset data;
+    sp_training *training;
+    double start;
+} job;
+
+/* ---- what is said ---- */
+
+static void say_data(const job *j) {
+    const size_t *split = j->data.split;
+    if (j->options->json) {
+        return;
+    }
+    printf("%zu clips: %zu for training, %zu for validation%s, %zu for testing; SHA-256 %s\n",
+           j->data.count, split[SP_SPLIT_TRAIN], split[SP_SPLIT_VALIDATION],
+           j->data.drawn ? " (drawn)" : "", split[SP_SPLIT_TEST], j->data.digest);
+    printf("epoch     loss  validation loss  accuracy  under noise   seconds\n");
+}
+
+static void say_epoch(const job *j, const sp_epoch *point) {
+    const double seconds = sp_clock_wall() - j->start;
+    if (j->options->json) {
+        sp_json_line *line = sp_json_line_create();
+        sp_json_line_number(line, "epoch", (double)point->number);
+        sp_json_line_number(line, "loss", point->loss);
+        sp_json_line_number(line, "validation_loss", point->check_loss);
+        sp_json_line_number(line, "accuracy", point->accuracy);
+        sp_json_line_number(line, "accuracy_under_noise", point->robust);
+        sp_json_line_bool(line, "best", point->best);
+        sp_json_line_number(line, "seconds", seconds);
+        cli_print(sp_json_line_finish(line));
+    } else {
+        char robust[32] = "-";
+        if (isfinite(point->robust)) {
+            snprintf(robust, sizeof robust, "%.2f %%", 100.0 * point->robust);
+        }
+        printf("%5zu %8.4f %16.4f %7.2f %% %12s %9.1f%s\n", point->number, point->loss,
+               point->check_loss, 100.0 * point->accuracy, robust, seconds,
+               point->best ? "  best" : "");
+    }
+    fflush(stdout);
+}
+
+/* ---- the model file ---- */
+
+static void note_recipe(sp_json_line *line, const sp_recipe *r) {
+    static const char *const defences[] = {"none", "adversarial", "certified"};
+    sp_json_line_number(line, "seed", (double)r->seed);
+    sp_json_line_number(line, "most_epochs", (double)r->epochs);
+    sp_json_line_number(line, "batch", (double)r->batch);
+    sp_json_line_number(line, "rate", r->rate);
+    sp_json_line_number(line, "decay", r->decay);
+    sp_json_line_number(line, "clip", r->clip);
+    sp_json_line_number(line, "gain_db", r->gain_db);
+    sp_json_line_number(line, "noise_db", r->noise_db);
+    sp_json_line_number(line, "noise_span_db", r->noise_span_db);
+    sp_json_line_number(line, "shift", (double)r->shift);
+    sp_json_line_text(line, "defence", defences[r->defence]);
+    if (r->defence != SP_DEFENCE_NONE) {
+        sp_json_line_number(line, "budget_db", r->budget_db);
+        sp_json_line_number(line, "attack_steps", (double)r->attack_steps);
+        sp_json_line_number(line, "weight", r->weight);
+        sp_json_line_number(line, "warm", (double)r->warm);
+        sp_json_line_number(line, "ramp", (double)r->ramp);
+    }
+    if (r->defence == SP_DEFENCE_CERTIFIED) {
+        sp_json_line_number(line, "box", r->box);
+    }
+}
+
+/* The description of the training for the file's metadata. */
+static char *describe(const job *j, const double accuracy[4]) {
+    size_t epochs = 0;
+    const sp_epoch *best = sp_training_best(j->training);
+    sp_json_line *line = sp_json_line_create();
+    (void)sp_training_curve(j->training, &epochs);
+    sp_json_line_text(line, "data_sha256", j->data.digest);
+    sp_json_line_number(line, "training_clips", (double)j->data.split[SP_SPLIT_TRAIN]);
+    sp_json_line_number(line, "validation_clips", (double)j->data.split[SP_SPLIT_VALIDATION]);
+    sp_json_line_number(line, "test_clips", (double)j->data.split[SP_SPLIT_TEST]);
+    sp_json_line_number(line, "training_accuracy", accuracy[SP_SPLIT_TRAIN]);
+    sp_json_line_number(line, "validation_accuracy", accuracy[SP_SPLIT_VALIDATION]);
+    sp_json_line_number(line, "test_accuracy", accuracy[SP_SPLIT_TEST]);
+    sp_json_line_number(line, "epochs", (double)epochs);
+    sp_json_line_number(line, "best_epoch", (double)best->number);
+    note_recipe(line, &j->recipe);
+    return sp_json_line_finish(line);
+}
+
+static sp_status measure(sp_error *err, const job *j, const sp_net *net, double accuracy[4]) {
+    for (int split = SP_SPLIT_TRAIN; split <= SP_SPLIT_TEST; split++) {
+        SP_TRY(
+            sp_dataset_accuracy(err, &accuracy[split], &j->data, (sp_split)split, net, j->front));
+    }
+    return SP_OK;
+}
+
+static void say_result(const job *j, const char *out, const char *about, const double accuracy[4]) {
+    const sp_epoch *best = sp_training_best(j->training);
+    if (j->options->json) {
+        puts(about);
+        return;
+    }
+    printf("\n%s: epoch %zu, accuracy %.2f %% on training, %.2f %% on validation", out,
+           best->number, 100.0 * accuracy[SP_SPLIT_TRAIN], 100.0 * accuracy[SP_SPLIT_VALIDATION]);
+    if (isfinite(accuracy[SP_SPLIT_TEST])) {
+        printf(", %.2f %% on test clips", 100.0 * accuracy[SP_SPLIT_TEST]);
+    }
+    printf(" without noise.\n%.1f s on %d thread%s.\n", sp_clock_wall() - j->start,
+           sp_pool_threads(), sp_pool_threads() == 1 ? "" : "s");
+}
+
+static sp_status write_model(sp_error *err, const job *j, const char *out) {
+    double accuracy[4] = {NAN, NAN, NAN, NAN};
+    sp_net net;
+    SP_TRY(sp_training_net(err, j->training, &net));
+    sp_status status = measure(err, j, &net, accuracy);
+    char *about = status == SP_OK ? describe(j, accuracy) : NULL;
+    if (about) {
+        const sp_model_note notes[] = {{"soundproof.front", j->front_text},
+                                       {"soundproof.training", about}};
+        status = sp_model_write(err, out, &net, notes, sizeof notes / sizeof notes[0]);
+    } else if (status == SP_OK) {
+        status = sp_fail(err, SP_E_MEMORY, "no memory for the description of the training");
+    }
+    if (status == SP_OK) {
+        say_result(j, out, about, accuracy);
+    }
+    free(about);
+    sp_net_clear(&net);
+    return status;
+}
+
+/* ---- the run ---- */
+
+static sp_status open_all(sp_error *err, job *j) {
+    const cli_options *options = j->options;
+    const sp_clip_options clips = {.channel = options->channel, .resample = options->resample};
+    sp_net net;
+    size_t size = 0;
+    SP_TRY(sp_file_read(err, &j->front_text, &size, options->front, FRONT_LIMIT));
+    SP_TRY(sp_front_parse(err, &j->front, j->front_text, size, options->front));
+    SP_TRY(sp_dataset_read(err, &j->data, options->own[CLI_TRAIN_data], j->front, &clips));
+    SP_TRY(sp_arch_read(err, &net, options->own[CLI_TRAIN_arch],
+                        sp_front_layout_of(j->front)->features, j->recipe.seed));
+    return sp_training_create(err, &j->training, &net, j->front, &j->data, &j->recipe);
+}
+
+/* Takes up the checkpoint if there is one. */
+static sp_status resume(sp_error *err, job *j, const char *checkpoint) {
+    size_t epochs = 0;
+    if (!checkpoint || access(checkpoint, F_OK) != 0) {
+        return SP_OK;
+    }
+    SP_TRY(sp_training_resume(err, j->training, checkpoint));
+    (void)sp_training_curve(j->training, &epochs);
+    if (!j->options->json) {
+        printf("%s: goes on behind epoch %zu\n", checkpoint, epochs);
+    }
+    return SP_OK;
+}
+
+static sp_status train(sp_error *err, job *j) {
+    const char *checkpoint = j->options->own[CLI_TRAIN_checkpoint];
+    SP_TRY(open_all(err, j));
+    SP_TRY(resume(err, j, checkpoint));
+    say_data(j);
+    while (!sp_training_done(j->training)) {
+        size_t epochs = 0;
+        SP_TRY(sp_training_epoch(err, j->training));
+        const sp_epoch *curve = sp_training_curve(j->training, &epochs);
+        if (checkpoint) {
+            SP_TRY(sp_training_save(err, j->training, checkpoint));
+        }
+        say_epoch(j, &curve[epochs - 1]);
+    }
+    return write_model(err, j, j->options->own[CLI_TRAIN_out]);
+}
+
+static int check_usage(const cli_options *options) {
+    if (options->arguments > 0) {
+        return cli_usage(&cli_train, "'%s': clips are named in the manifest of --data",
+                         options->argument[0]);
+    }
+    if (!options->front) {
+        return cli_usage(&cli_train, "--front is missing: which front end?");
+    }
+    if (!options->own[CLI_TRAIN_arch]) {
+        return cli_usage(&cli_train, "--arch is missing: which layers?");
+    }
+    if (!options->own[CLI_TRAIN_data]) {
+        return cli_usage(&cli_train, "--data is missing: which manifest of clips?");
+    }
+    if (!options->own[CLI_TRAIN_out]) {
+        return cli_usage(&cli_train, "--out is missing: where does the model go?");
+    }
+    return -1;
+}
+
+static int run(const cli_options *options) {
+    job j = {.options = options, .start = sp_clock_wall()};
+    sp_error err = {0};
+    int code = check_usage(options);
+    if (code < 0) {
+        code = cli_train_recipe(&j.recipe, options);
+    }
+    if (code >= 0) {
+        return code;
+    }
+    code = CLI_OK;
+    if (train(&err, &j) != SP_OK) {
+        cli_complain("%s", err.text);
+        code = CLI_INPUT;
+    }
+    sp_training_destroy(j.training);
+    sp_dataset_clear(&j.data);
+    sp_front_destroy(j.front);
+    free(j.front_text);
+    return code;
+}
+
+const cli_command cli_train = {
+    .name = "train",
+    .arguments = "[OPTION...]",
+    .summary = "train a network, against noise if need be, and write it as ONNX",
+    .examples = "  soundproof train --front F.json --arch A.json --data clips.tsv --out M.onnx\n"
+                "  soundproof train --front F.json --arch A.json --data clips.tsv --certify -60dB "
+                "--checkpoint M.part --out M.onnx\n",
+    .accepts = CLI_FRONT | CLI_AUDIO | CLI_THREADS | CLI_JSON,
+    .own = own_options,
+    .owned = sizeof own_options / sizeof own_options[0],
+    .run = run,
+};

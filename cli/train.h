@@ -1,0 +1,50 @@
+/* The options of soundproof train. Private to this folder. */
+#ifndef SP_CLI_TRAIN_H
+#define SP_CLI_TRAIN_H
+
+#include "cli/impl.h"
+#include "train/train.h"
+
+/* name in C, name, argument, help */
+#define CLI_TRAIN_OPTIONS(X)                                                                       \
+    X(arch, "arch", "A.json", "the layers, see examples/archs/")                                   \
+    X(data, "data", "TSV",                                                                         \
+      "the clips: lines with path, tab, label, and after more tabs train, validation or test, "    \
+      "and "                                                                                       \
+      "a speaker; validation clips are drawn when none is named")                                  \
+    X(out, "out", "M.onnx", "where the model goes")                                                \
+    X(checkpoint, "checkpoint", "FILE",                                                            \
+      "saved after every epoch; a run that finds it goes on from there")                           \
+    X(seed, "seed", "N", "of weights, order, variants and attacks; 1")                             \
+    X(epochs, "epochs", "N", "most epochs, over which the rate falls along a cosine; 150")         \
+    X(batch, "batch", "N", "clips in a mini-batch; 32")                                            \
+    X(patience, "patience", "N",                                                                   \
+      "stop after so many epochs without a better validation loss; 30; 0: never")                  \
+    X(rate, "rate", "R", "of Adam; 0.002")                                                         \
+    X(decay, "decay", "W", "weight decay; 0.0001")                                                 \
+    X(clip, "clip", "G", "largest norm of a gradient; 1; 0: any")                                  \
+    X(gain, "gain", "DB", "clips are played up to so much louder or softer; 6")                    \
+    X(noise, "noise", "DB", "loudest added white noise relative to the clip's peak, or none; -40") \
+    X(noise_span, "noise-span", "DB", "the quietest lies so much below; 40")                       \
+    X(shift, "shift", "N", "clips begin up to so many samples earlier or later; 200")              \
+    X(certify, "certify", "B",                                                                     \
+      "certified training: also learn the worst logits that intervals leave possible under noise " \
+      "of this budget, e.g. -60dB")                                                                \
+    X(adversarial, "adversarial", "B",                                                             \
+      "adversarial training: also learn the worst noise of this budget that an attack finds")      \
+    X(attack_steps, "attack-steps", "N", "steps of that attack; 4; 1 is FGSM")                     \
+    X(box, "box", "S",                                                                             \
+      "--certify: share of the budget that the intervals cover, around the attack; 0.3")           \
+    X(weight, "weight", "S", "share of the loss under noise; 0.5")                                 \
+    X(warm, "warm", "N", "epochs before any noise of --certify or --adversarial; 10")              \
+    X(ramp, "ramp", "N", "epochs in which it grows to its weight and budget; 50")
+
+#define CLI_TRAIN_INDEX(id, name, argument, help) CLI_TRAIN_##id,
+enum { CLI_TRAIN_OPTIONS(CLI_TRAIN_INDEX) };
+#undef CLI_TRAIN_INDEX
+#define CLI_TRAIN_OPTION(id, name, argument, help) {name, help, argument},
+
+/** cli_train_recipe - -1, or the exit code after a message. */
+int cli_train_recipe(sp_recipe *recipe, const cli_options *options);
+
+#endif
