@@ -82,16 +82,15 @@ sp_status bench_pass_run(sp_error *err, bench_pass *pass, const bench_case *c,
 }
 
 /* Operations of the walk of one row that starts on the pre-activations of layer l (or, for l =
- * layers, on its logits) at step t: at every step on the way down each LSTM layer costs 2 x 4H x
- * (D + H) (D alone
- * at step 0), each dense layer 2 D H, the front end 2 M frame. `top` is the first layer met at
- * step t. */
+ * layers, on its logits) at step t: at every step on the way down each recurrent layer with G gates
+ * costs 2 x G H x (D + H) (D alone at step 0), each dense layer 2 D H, the front end 2 M frame.
+ * `top` is the first layer met at step t. */
 static double walk_flops(const sp_net *net, const sp_front_layout *layout, size_t t, size_t top) {
     double flops = 0.0;
     size_t highest = 0;
     bool recurrent = false;
     for (size_t l = 0; l < top; l++) {
-        if (net->layer[l].kind == SP_LAYER_LSTM) {
+        if (sp_layer_is_recurrent(&net->layer[l])) {
             highest = l;
             recurrent = true;
         }
@@ -101,8 +100,8 @@ static double walk_flops(const sp_net *net, const sp_front_layout *layout, size_
         for (size_t l = 0; l < end; l++) {
             const sp_layer *layer = &net->layer[l];
             const double width = (double)(layer->in + (step > 0 ? layer->out : 0));
-            if (layer->kind == SP_LAYER_LSTM) {
-                flops += 8.0 * (double)layer->out * width;
+            if (sp_layer_is_recurrent(layer)) {
+                flops += 2.0 * (double)(sp_layer_gates(layer) * layer->out) * width;
             } else if (layer->kind == SP_LAYER_AFFINE) {
                 flops += 2.0 * (double)layer->in * (double)layer->out;
             }
@@ -115,16 +114,27 @@ static double walk_flops(const sp_net *net, const sp_front_layout *layout, size_
     return flops;
 }
 
-/* Every gate and cell of every LSTM layer and step has two rows (10 H of them), every input of a
- * ReLU two, and the margins have classes - 1. */
+/* Variables per unit whose boxes are found by rows: LSTM four gates and the cell; GRU two gates,
+ * h - n and h, with reset_after R_n h, with a curve for a candidate its argument. */
+static size_t boxes_of(const sp_layer *layer) {
+    if (layer->kind == SP_LAYER_GRU) {
+        return 4 + (layer->reset_after ? 1 : 0) +
+               (layer->candidate.kind != SP_ACTIVATION_AFFINE ? 1 : 0);
+    }
+    return layer->kind == SP_LAYER_LSTM ? 5 : layer->kind == SP_LAYER_RNN ? 1 : 0;
+}
+
+/* Every box of every recurrent layer and step has two rows per unit, every input of a ReLU two, and
+ * the margins have classes - 1. */
 double bench_pass_flops(const sp_net *net, const sp_front_layout *layout, size_t frames) {
     double flops = (double)(net->classes - 1) * walk_flops(net, layout, frames - 1, net->layers);
     for (size_t t = 0; t < frames; t++) {
         const size_t layers = t + 1 == frames ? net->layers : net->readout;
         for (size_t l = 0; l < layers; l++) {
             const double out = (double)net->layer[l].out;
-            if (net->layer[l].kind == SP_LAYER_LSTM) {
-                flops += 10.0 * out * walk_flops(net, layout, t, l + 1);
+            if (sp_layer_is_recurrent(&net->layer[l])) {
+                flops += 2.0 * (double)boxes_of(&net->layer[l]) * out *
+                         walk_flops(net, layout, t, l + 1);
             } else if (net->layer[l].kind == SP_LAYER_RELU) {
                 flops += 2.0 * out * walk_flops(net, layout, t, l);
             }

@@ -102,6 +102,7 @@ static void fill_lines(sp_bounds *bounds) {
  * few more roundings on its way. Doubled: the masses are themselves computed. */
 static double chain_of(const sp_bounds *bounds) {
     const sp_net *net = bounds->net;
+    double kernels = 2.0;
     size_t width =
         bounds->front->forms + bounds->front->bands + bounds->front->bins + bounds->front->features;
     for (size_t l = 0; l < net->layers; l++) {
@@ -110,8 +111,9 @@ static double chain_of(const sp_bounds *bounds) {
         const size_t inner = (blocks > 0 ? blocks : 1) * layer->out;
         const size_t widest = inner > layer->in ? inner : layer->in;
         width = widest > width ? widest : width;
+        kernels += layer->kind == SP_LAYER_GRU ? 7.0 : 4.0;
     }
-    const double kernels = (double)bounds->front->frames * (4.0 * (double)net->layers + 2.0);
+    kernels *= (double)bounds->front->frames;
     return 2.0 * ((double)width + kernels + (double)bounds->front->padded + 64.0);
 }
 
@@ -129,11 +131,6 @@ static sp_status check(sp_error *err, const sp_net *net, const sp_front_bound *f
     for (size_t l = 0; l < net->layers; l++) {
         if (net->layer[l].out > SP_MAX_WIDTH || net->layer[l].in > SP_MAX_WIDTH) {
             return sp_fail(err, SP_E_UNSUPPORTED, "layer %zu is wider than %d", l, SP_MAX_WIDTH);
-        }
-        if (net->layer[l].kind == SP_LAYER_GRU || net->layer[l].kind == SP_LAYER_RNN) {
-            return sp_fail(err, SP_E_UNSUPPORTED,
-                           "layer %zu is a %s: bounds are known of LSTM layers only", l,
-                           net->layer[l].kind == SP_LAYER_GRU ? "GRU" : "vanilla RNN");
         }
     }
     return SP_OK;

@@ -35,7 +35,8 @@ typedef struct sp_lstm_step {
 
 static sp_status relax(const sp_lstm_step *step, size_t k, size_t j, sp_product f, sp_box box) {
     const sp_cut *cut = step->state->cut[k];
-    return sp_relax_product(step->bounds, &step->state->menu[k], j, f, box,
+    const sp_gate_map map = sp_gate_identity(f);
+    return sp_relax_product(step->bounds, &step->state->menu[k], j, &map, box,
                             cut != NULL ? cut + j : NULL);
 }
 
@@ -94,30 +95,18 @@ static void gate_intervals(const sp_bounds *bounds, const sp_lstm_step *step, si
         step->state->in_lo, step->state->in_hi, step->state->omega);
 }
 
-/* The boxes of n variables and, if wanted, the cuts of products [first, end). */
-static void bound_boxes(sp_bounds *bounds, const sp_start *at, sp_box_kind kind, size_t n,
-                        double *lo, double *hi, size_t first, size_t end) {
-    if (sp_rule_is_linear(bounds->options.planes)) {
-        sp_box_rows(bounds, kind, at, 0, n, lo, hi, lo, hi);
-        if (bounds->options.octagons) {
-            sp_cut_rows(bounds, at, first, end);
-        }
-    } else if (bounds->options.planes == SP_PLANES_TANGENT) {
-        sp_collapse(n, lo, hi);
-    }
-}
-
 static sp_status bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer) {
     const size_t H = bounds->net->layer[layer].out;
     sp_state *state = sp_state_at(bounds, t, layer);
     sp_lstm_step step = {bounds, state, t > 0 ? sp_state_at(bounds, t - 1, layer) : NULL, H};
     const sp_start gates = {.t = t, .layer = layer}, cell = {.t = t, .layer = layer, .stage = 1};
     gate_intervals(bounds, &step, t, layer);
-    bound_boxes(bounds, &gates, SP_BOX_GATES, 4 * H, state->in_lo, state->in_hi, IG,
-                t > 0 ? OC : FC);
+    sp_bound_boxes(bounds, SP_BOX_GATES, &gates, 0, 4 * H, state->in_lo, state->in_hi);
+    sp_bound_cuts(bounds, &gates, IG, t > 0 ? OC : FC);
     SP_TRY(sp_relax_units(err, bounds, t, layer, relax_cell, &step));
     cell_interval(state, step.before, H);
-    bound_boxes(bounds, &cell, SP_BOX_CELL, H, state->cell_lo, state->cell_hi, OC, OC + 1);
+    sp_bound_boxes(bounds, SP_BOX_CELL, &cell, 0, H, state->cell_lo, state->cell_hi);
+    sp_bound_cuts(bounds, &cell, OC, OC + 1);
     SP_TRY(sp_relax_units(err, bounds, t, layer, relax_output, &step));
     output_interval(state, H);
     if (bounds->options.planes == SP_PLANES_TANGENT) {

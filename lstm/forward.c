@@ -106,10 +106,10 @@ static void candidate_gate(const sp_layer *layer, sp_pass *pass, const double *h
     }
     for (size_t j = 0; j < H; j++) {
         const size_t k = 2 * H + j;
-        const double *row = layer->recurrent + k * H, *own = layer->recurrent_bias;
+        const double *row = layer->recurrent + k * H;
         if (layer->reset_after) {
             n[j] = dot(layer->weight + k * layer->in, pass->x, layer->in) + layer->bias[k] +
-                   r[j] * (dot(row, h, H) + (own != NULL ? own[j] : 0.0));
+                   r[j] * (dot(row, h, H) + layer->recurrent_bias[j]);
         } else {
             n[j] = preactivation(layer, pass, pass->reset, k);
         }

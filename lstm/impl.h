@@ -12,12 +12,13 @@
 /* Rows are handled in tiles of a fixed height, so that neither threads nor batches change a bit. */
 enum { SP_TILE = 64, SP_MAX_WIDTH = 1 << 16 };
 /* Relaxations that rows may choose from: five anchors and the static one (math/planes.md 4). */
-enum { SP_MENU_ANCHORS = 5, SP_MENU_PLANES = SP_MENU_ANCHORS + 1 };
+enum { SP_MENU_ANCHORS = 5, SP_MENU_PLANES = SP_MENU_ANCHORS + 1, SP_CURVE_LINES = 3 };
 /* "The layer below layer 0": the features. */
 #define SP_NO_LAYER ((size_t)-1)
 
-/** sp_menu_kind - what the rows meet in a layer: lines of one variable or planes of a product. */
-typedef enum { SP_MENU_NONE, SP_MENU_LINES, SP_MENU_PRODUCT } sp_menu_kind;
+/** sp_menu_kind - what the rows meet in a layer: lines of the ReLU (two below and one above where
+ *  rows choose), lines of another curve, planes of a product. */
+typedef enum { SP_MENU_NONE, SP_MENU_LINES, SP_MENU_CURVE, SP_MENU_PRODUCT } sp_menu_kind;
 enum { SP_MENUS = 3 };
 
 /** sp_shape - the arrays of a kind of layer, in blocks of its width. */
@@ -32,7 +33,7 @@ typedef struct sp_shape {
 typedef struct sp_state {
     double *in_lo, *in_hi;     /* [inputs out] pre-activations; ReLU: its input */
     double *out_lo, *out_hi;   /* [out] */
-    double *cell_lo, *cell_hi; /* [out] LSTM: c_t */
+    double *cell_lo, *cell_hi; /* [out] LSTM: c_t; GRU: h_{t-1} - n */
     /* [omegas out] |W| |x| + |R| |h| + |b|, rounded up: the scale of the rounding errors of a
      * product with these weights (math/rounding.md) */
     double *omega;
@@ -259,10 +260,12 @@ void sp_menu_plane(sp_gpu_menu *menu, size_t e, size_t j, sp_plane plane, double
  *  is not SP_OK is named with the layer and the step. */
 sp_status sp_relax_units(sp_error *err, sp_bounds *bounds, size_t t, size_t layer,
                          sp_status (*relax)(void *context, size_t j), void *context);
-/** sp_relax_product - the planes of a product of unit j by the rule of the bounds. cut: of this
- *  unit, or NULL. */
-sp_status sp_relax_product(const sp_bounds *bounds, sp_gpu_menu *menu, size_t j, sp_product f,
-                           sp_box box, const sp_cut *cut);
+/** sp_relax_product - the planes of a product of unit j by the rule of the bounds, over the box of
+ *  its arguments. cut: of this unit, or NULL. */
+sp_status sp_relax_product(const sp_bounds *bounds, sp_gpu_menu *menu, size_t j,
+                           const sp_gate_map *map, sp_box box, const sp_cut *cut);
+/** sp_relax_lines - the lines of a curve of unit j over the interval of its argument. */
+void sp_relax_lines(const sp_bounds *bounds, sp_gpu_menu *menu, size_t j, sp_activation f, sp_iv x);
 
 /** sp_collapse - intervals to their middles: tangents follow one point, not its rounding. */
 void sp_collapse(size_t n, double *lo, double *hi);

@@ -10,8 +10,9 @@ const sp_layer_ops *sp_layer_ops_of(const sp_layer *layer) {
     case SP_LAYER_LSTM:
         return &sp_lstm_ops;
     case SP_LAYER_GRU:
+        return &sp_gru_ops;
     case SP_LAYER_RNN:
-        break;
+        return &sp_rnn_ops;
     }
     return NULL;
 }
@@ -40,5 +41,20 @@ void sp_input_box(const sp_bounds *bounds, size_t t, size_t layer, const double 
 void sp_collapse(size_t n, double *lo, double *hi) {
     for (size_t j = 0; j < n; j++) {
         lo[j] = hi[j] = 0.5 * (lo[j] + hi[j]);
+    }
+}
+
+void sp_bound_boxes(sp_bounds *bounds, sp_box_kind kind, const sp_start *at, size_t first, size_t n,
+                    double *lo, double *hi) {
+    if (sp_rule_is_linear(bounds->options.planes)) {
+        sp_box_rows(bounds, kind, at, first, n, lo, hi, lo, hi);
+    } else if (bounds->options.planes == SP_PLANES_TANGENT) {
+        sp_collapse(n, lo, hi);
+    }
+}
+
+void sp_bound_cuts(sp_bounds *bounds, const sp_start *at, size_t first, size_t end) {
+    if (bounds->options.octagons && sp_rule_is_linear(bounds->options.planes)) {
+        sp_cut_rows(bounds, at, first, end);
     }
 }

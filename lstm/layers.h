@@ -22,8 +22,14 @@ typedef struct sp_layer_ops {
     sp_arguments (*arguments)(const sp_bounds *bounds, size_t t, size_t layer, size_t k, size_t j);
 } sp_layer_ops;
 
-extern const sp_layer_ops sp_affine_ops, sp_relu_ops, sp_lstm_ops;
+extern const sp_layer_ops sp_affine_ops, sp_relu_ops, sp_lstm_ops, sp_gru_ops, sp_rnn_ops;
 const sp_layer_ops *sp_layer_ops_of(const sp_layer *layer);
+
+/** sp_bound_boxes - intervals [n] of variables, met with their bounds by back-substitution where
+ *  the rule has them; collapsed for tangents. sp_bound_cuts - sp_cut_rows where boxes are cut. */
+void sp_bound_boxes(sp_bounds *bounds, sp_box_kind kind, const sp_start *at, size_t first, size_t n,
+                    double *lo, double *hi);
+void sp_bound_cuts(sp_bounds *bounds, const sp_start *at, size_t first, size_t end);
 
 /* ---- walking back ---- */
 

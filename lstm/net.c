@@ -141,6 +141,9 @@ static sp_status add_recurrent(sp_error *err, sp_net *net, sp_layer layer, const
     if (status == SP_OK && recurrent_bias != NULL) {
         status = copy_finite(err, &layer.recurrent_bias, l, "recurrent_bias", recurrent_bias,
                              layer.out, 1);
+    } else if (status == SP_OK && layer.reset_after) {
+        layer.recurrent_bias = calloc(layer.out, sizeof(double));
+        status = layer.recurrent_bias == NULL ? sp_fail(err, SP_E_MEMORY, "out of memory") : SP_OK;
     }
     if (status != SP_OK) {
         layer_clear(&layer);

@@ -59,6 +59,9 @@ static void carve_state(sp_carver *carver, sp_state *state, const sp_layer *laye
     for (size_t k = 0; k < SP_MENUS; k++) {
         if (shape.menu[k] == SP_MENU_LINES) {
             carve_menu(carver, &state->menu[k], n, choosing ? 2 : 1, 1, false);
+        } else if (shape.menu[k] == SP_MENU_CURVE) {
+            const size_t lines = choosing ? SP_CURVE_LINES : 1;
+            carve_menu(carver, &state->menu[k], n, lines, lines, false);
         } else if (shape.menu[k] == SP_MENU_PRODUCT) {
             carve_menu(carver, &state->menu[k], n, planes, planes, true);
             state->cut[k] = options->octagons ? carve(carver, n, sizeof **state->cut) : NULL;

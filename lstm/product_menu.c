@@ -1,4 +1,5 @@
-// The relaxations of products, by the rule of the bounds, for the units of a layer in parallel.
+// The relaxations of products and curves, by the rule of the bounds, for the units of a layer in
+// parallel.
 #include <math.h>
 
 #include "base/pool.h"
@@ -11,60 +12,99 @@ enum { UNITS_PER_TASK = 8 };
  * */
 #define R2_SEED 5
 
+/* One product: over x and y as the layer has them, and over the variables of map->product. */
+typedef struct sp_relaxed {
+    const sp_gate_map *map;
+    sp_box box, inner;
+    double x, y; /* magnitudes over box */
+} sp_relaxed;
+
+static void store(sp_gpu_menu *menu, size_t e, size_t j, const sp_relaxed *at, sp_plane plane) {
+    const bool upper = e >= menu->lower;
+    sp_menu_plane(menu, e, j, sp_gate_plane(at->map, at->box, plane, upper), at->x, at->y);
+}
+
 /* Exact planes at the static anchors and, for rows that choose, at 3 x 3 anchors spread over the
  * box. */
-static void fill_menu(sp_gpu_menu *menu, size_t j, sp_product f, sp_box box, const sp_cut *cut) {
+static void fill_menu(sp_gpu_menu *menu, size_t j, const sp_relaxed *at, const sp_cut *cut) {
     sp_anchor lower_at[SP_MENU_PLANES], upper_at[SP_MENU_PLANES];
     sp_plane lower[SP_MENU_PLANES], upper[SP_MENU_PLANES];
+    const sp_box box = at->inner;
     const double xc = 0.5 * (box.x.lo + box.x.hi), xh = (box.x.hi - box.x.lo) / 3.0;
     const double yc = 0.5 * (box.y.lo + box.y.hi), yh = (box.y.hi - box.y.lo) / 3.0;
+    sp_cut inner_cut;
+    if (cut != NULL) {
+        inner_cut = sp_gate_cut(at->map, at->box, cut);
+    }
     sp_static_anchors(box, &lower_at[0], &upper_at[0]);
     for (size_t k = 0; k + 1 < menu->lower; k++) {
-        const sp_anchor at = {xc + xh * ((double)(k / 3) - 1.0), yc + yh * ((double)(k % 3) - 1.0)};
-        lower_at[1 + k] = upper_at[1 + k] = at;
+        const sp_anchor spread = {xc + xh * ((double)(k / 3) - 1.0),
+                                  yc + yh * ((double)(k % 3) - 1.0)};
+        lower_at[1 + k] = upper_at[1 + k] = spread;
     }
-    sp_octagon_planes(f, box, cut, menu->lower, lower_at, upper_at, PLANE_TOLERANCE, lower, upper);
+    sp_octagon_planes(at->map->product, box, cut != NULL ? &inner_cut : NULL, menu->lower, lower_at,
+                      upper_at, PLANE_TOLERANCE, lower, upper);
     for (size_t k = 0; k < menu->lower; k++) {
-        sp_menu_plane(menu, k, j, lower[k], sp_iv_mag(box.x), sp_iv_mag(box.y));
+        store(menu, k, j, at, lower[k]);
     }
     for (size_t k = 0; k < menu->lower; k++) {
-        sp_menu_plane(menu, menu->lower + k, j, upper[k], sp_iv_mag(box.x), sp_iv_mag(box.y));
+        store(menu, menu->lower + k, j, at, upper[k]);
     }
 }
 
 /* R2's candidates: the standard entries are the planes of its LP. */
-static sp_status fill_candidates(sp_gpu_menu *menu, size_t j, sp_product f, sp_box box) {
+static sp_status fill_candidates(sp_gpu_menu *menu, size_t j, const sp_relaxed *at) {
     sp_plane_pair planes[SP_R2_CANDIDATES];
-    const double x = sp_iv_mag(box.x), y = sp_iv_mag(box.y);
-    SP_TRY(sp_plane_r2_candidates(NULL, planes, f, box, R2_SEED));
+    SP_TRY(sp_plane_r2_candidates(NULL, planes, at->map->product, at->inner, R2_SEED));
     for (size_t k = 0; k < SP_R2_CANDIDATES; k++) {
-        sp_menu_plane(menu, k, j, planes[k].lower, x, y);
+        store(menu, k, j, at, planes[k].lower);
     }
     for (size_t k = 0; k < SP_R2_CANDIDATES; k++) {
-        sp_menu_plane(menu, menu->lower + k, j, planes[k].upper, x, y);
+        store(menu, menu->lower + k, j, at, planes[k].upper);
     }
     return SP_OK;
 }
 
-sp_status sp_relax_product(const sp_bounds *bounds, sp_gpu_menu *menu, size_t j, sp_product f,
-                           sp_box box, const sp_cut *cut) {
+sp_status sp_relax_product(const sp_bounds *bounds, sp_gpu_menu *menu, size_t j,
+                           const sp_gate_map *map, sp_box box, const sp_cut *cut) {
+    const sp_relaxed at = {map, box, sp_gate_box(map, box), sp_iv_mag(box.x), sp_iv_mag(box.y)};
     sp_plane_pair pair;
     sp_status status = SP_OK;
     if (bounds->options.planes == SP_PLANES_STATIC) {
-        fill_menu(menu, j, f, box, cut);
+        fill_menu(menu, j, &at, cut);
         return SP_OK;
     }
     if (bounds->options.planes == SP_PLANES_R2_OPT) {
-        return fill_candidates(menu, j, f, box);
+        return fill_candidates(menu, j, &at);
     }
     if (bounds->options.planes == SP_PLANES_R2_LP) {
-        status = sp_plane_r2_lp(NULL, &pair, f, box, R2_SEED);
+        status = sp_plane_r2_lp(NULL, &pair, map->product, at.inner, R2_SEED);
     } else {
-        pair.lower = pair.upper = sp_plane_tangent(f, box.x.lo, box.y.lo);
+        const double x = 0.5 * at.inner.x.lo + 0.5 * at.inner.x.hi;
+        pair.lower = pair.upper = sp_plane_tangent(map->product, x, box.y.lo);
     }
-    sp_menu_plane(menu, 0, j, pair.lower, sp_iv_mag(box.x), sp_iv_mag(box.y));
-    sp_menu_plane(menu, menu->lower, j, pair.upper, sp_iv_mag(box.x), sp_iv_mag(box.y));
+    store(menu, 0, j, &at, pair.lower);
+    store(menu, menu->lower, j, &at, pair.upper);
     return status;
+}
+
+/* Standard lines at the middle (of the ReLU: DeepPoly's), and others towards both ends. */
+void sp_relax_lines(const sp_bounds *bounds, sp_gpu_menu *menu, size_t j, sp_activation f,
+                    sp_iv x) {
+    if (bounds->options.planes == SP_PLANES_TANGENT) {
+        const sp_line line = sp_activation_tangent(f, x.lo);
+        sp_menu_line(menu, 0, j, line, sp_iv_mag(x));
+        sp_menu_line(menu, menu->lower, j, line, sp_iv_mag(x));
+        return;
+    }
+    const double middle = 0.5 * x.lo + 0.5 * x.hi, reach = (x.hi - x.lo) / 3.0;
+    for (size_t e = 0; e < menu->entries; e++) {
+        const size_t k = e % menu->lower;
+        const double m = k == 0 ? middle : k % 2 == 1 ? middle - reach : middle + reach;
+        const bool relu = k == 0 && f.kind == SP_ACTIVATION_RELU;
+        const sp_line_pair pair = relu ? sp_relu_lines(x) : sp_activation_lines(f, x, m);
+        sp_menu_line(menu, e, j, e < menu->lower ? pair.lower : pair.upper, sp_iv_mag(x));
+    }
 }
 
 typedef struct sp_relaxing {

@@ -3,18 +3,32 @@
  * where PROVER's fail. */
 #include "tests/lstm/toy.h"
 
-#include "lstm/impl.h"
+#include "lstm/layers.h"
 
 static double row_bound(sp_walk *walk, size_t r) {
     sp_walk_back(walk);
     return walk->ws->bias[r] - walk->ws->support[r];
 }
 
+/* Whether rows meet this product of the layer at step t. */
+static bool is_mixed(const sp_layer *layer, size_t t, size_t product) {
+    const sp_shape shape = sp_layer_ops_of(layer)->shape(layer);
+    if (shape.menu[product] != SP_MENU_PRODUCT) {
+        return false;
+    }
+    if (layer->kind == SP_LAYER_LSTM) {
+        return t > 0 || product != 1;
+    }
+    const bool paired = shape.menu[1] == SP_MENU_PRODUCT;
+    return t > 0 || (product == 0 ? layer->reset_after : product == 1 || !paired);
+}
+
 static void gradient_matches_finite_differences(void **state) {
     (void)state;
     sp_rng rng;
     sp_rng_init(&rng, sp_test_seed());
-    for (size_t i = 0; i < 6; i++) {
+    size_t all_checked = 0;
+    for (size_t i = 0; i < 18; i++) {
         const sp_toy_shape shape = {.frames = 3,
                                     .bands = 3,
                                     .frame = 5,
@@ -22,12 +36,13 @@ static void gradient_matches_finite_differences(void **state) {
                                     .dense = i % 2 * 5,
                                     .lstms = 1 + i % 3,
                                     .hidden = 4,
+                                    .cells = i >= 6,
                                     .head = i % 2 * 3,
                                     .classes = 3,
                                     .joint = i % 2 > 0,
                                     .split = i % 3 > 0,
                                     .eps = 0.1,
-                                    .scale = 0.8};
+                                    .scale = i < 6 ? 0.8 : 0.5};
         const sp_bounds_options options = {.planes = SP_PLANES_R2_OPT, .mix_epochs = 1};
         const double weight[6] = {1.0, -1.0, 0.0, 1.0, 0.0, -1.0};
         sp_toy toy;
@@ -47,7 +62,7 @@ static void gradient_matches_finite_differences(void **state) {
             const size_t t = sp_rng_below(&rng, shape.frames),
                          l = sp_rng_below(&rng, toy.net.layers);
             const size_t product = sp_rng_below(&rng, 3);
-            if (toy.net.layer[l].kind != SP_LAYER_LSTM || (t == 0 && product == 1)) {
+            if (!is_mixed(&toy.net.layer[l], t, product)) {
                 continue;
             }
             sp_mixed *m = sp_mixed_at(&walk, l, t, product);
@@ -67,11 +82,13 @@ static void gradient_matches_finite_differences(void **state) {
             }
             checked += gradient != 0.0;
         }
-        assert_true(checked > 20);
+        assert_true(shape.cells || checked > 20);
+        all_checked += checked;
         sp_mixture_clear(&mix);
         sp_bounds_destroy(bounds);
         toy_clear(&toy);
     }
+    assert_true(all_checked > 500);
 }
 
 /* Least value of the row over samples of the set. */

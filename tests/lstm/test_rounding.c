@@ -123,6 +123,98 @@ static void line(sp_form *f, size_t n, const sp_gpu_menu *lines, size_t *chosen)
     }
 }
 
+/* w * curve -> its argument and the bias. */
+static void curve(sp_form *f, const arb_t w, const sp_gpu_menu *lines, size_t j, arb_t x) {
+    const size_t at = (arb_is_negative(w) ? lines->lower * lines->n : 0) + j;
+    arb_zero(x);
+    add_scaled(x, w, lines->a[at]);
+    add_scaled(f->bias, w, lines->c[at]);
+}
+
+/* From coefficients on h_t to those on a_z, a_n (in f->gate) and, in f->h, on h_{t-1}. */
+static void gru_output(sp_form *f, const sp_layer *layer, const sp_state *state, size_t slot,
+                       size_t t) {
+    const size_t H = layer->out;
+    const bool paired =
+        layer->gate.kind == SP_ACTIVATION_SIGMOID && layer->candidate.kind == SP_ACTIVATION_TANH;
+    arb_t w, z, y;
+    arb_init(w);
+    arb_init(z);
+    arb_init(y);
+    for (size_t j = 0; j < H; j++) {
+        arb_add(w, f->x + j, &f->h[slot][j], PRECISION);
+        arb_zero(y);
+        arb_zero(z);
+        if (!paired || t > 0) {
+            product(f, w, &state->menu[2], j, z, y);
+        }
+        arb_set(&f->h[slot][j], y);
+        if (paired) {
+            arb_zero(f->gate + 2 * H + j);
+            product(f, w, &state->menu[1], j, f->gate + j, f->gate + 2 * H + j);
+            arb_add(f->gate + j, f->gate + j, z, PRECISION);
+        } else {
+            arb_set(f->gate + j, z);
+            arb_sub(w, w, y, PRECISION);
+            curve(f, w, &state->menu[1], j, f->gate + 2 * H + j);
+        }
+    }
+    arb_clear(w);
+    arb_clear(z);
+    arb_clear(y);
+}
+
+static void gru_layer(sp_form *f, const sp_layer *layer, const sp_state *state, size_t slot,
+                      size_t t) {
+    const size_t H = layer->out;
+    arb_struct *p = _arb_vec_init((slong)H), *h = _arb_vec_init((slong)H);
+    gru_output(f, layer, state, slot, t);
+    _arb_vec_zero(f->gate + H, (slong)H);
+    if (layer->reset_after) {
+        for (size_t j = 0; j < H; j++) {
+            product(f, f->gate + 2 * H + j, &state->menu[0], j, f->gate + H + j, p + j);
+            add_scaled(f->bias, p + j, layer->recurrent_bias[j]);
+        }
+        matrix(h, p, H, H, layer->recurrent + 2 * H * H);
+    } else if (t > 0) {
+        matrix(p, f->gate + 2 * H, H, H, layer->recurrent + 2 * H * H);
+        for (size_t j = 0; j < H; j++) {
+            product(f, p + j, &state->menu[0], j, f->gate + H + j, h + j);
+        }
+    }
+    for (size_t k = 0; k < 3 * H; k++) {
+        add_scaled(f->bias, f->gate + k, layer->bias[k]);
+    }
+    _arb_vec_add(&f->h[slot][0], &f->h[slot][0], h, (slong)H, PRECISION);
+    matrix(h, f->gate, 2 * H, H, layer->recurrent);
+    _arb_vec_add(&f->h[slot][0], &f->h[slot][0], h, (slong)H, PRECISION);
+    matrix(f->x, f->gate, 3 * H, layer->in, layer->weight);
+    _arb_vec_clear(p, (slong)H);
+    _arb_vec_clear(h, (slong)H);
+}
+
+static void rnn_layer(sp_form *f, const sp_layer *layer, const sp_state *state, size_t slot) {
+    const size_t H = layer->out;
+    for (size_t j = 0; j < H; j++) {
+        arb_add(f->x + j, f->x + j, &f->h[slot][j], PRECISION);
+        curve(f, f->x + j, &state->menu[0], j, f->gate + j);
+        add_scaled(f->bias, f->gate + j, layer->bias[j]);
+    }
+    matrix(&f->h[slot][0], f->gate, H, H, layer->recurrent);
+    matrix(f->x, f->gate, H, layer->in, layer->weight);
+}
+
+static void recurrent_layer(sp_form *f, const sp_layer *layer, const sp_state *state, size_t slot,
+                            size_t t) {
+    if (layer->kind == SP_LAYER_LSTM) {
+        lstm_layer(f, layer, state, slot, t);
+    } else if (layer->kind == SP_LAYER_GRU) {
+        gru_layer(f, layer, state, slot, t);
+    } else {
+        rnn_layer(f, layer, state, slot);
+    }
+}
+
 static void features(sp_form *f, const sp_bounds *bounds, size_t t, arb_t support) {
     const sp_front_bound *front = bounds->front;
     size_t upper[WIDEST];
@@ -165,7 +257,7 @@ static void bound_in_arb(arb_t result, const sp_bounds *bounds, const double *ro
     for (size_t t = bounds->front->frames; t-- > 0;) {
         size_t slot = 0, slots = 0;
         for (size_t l = 0; l < net->layers; l++) {
-            slots += net->layer[l].kind == SP_LAYER_LSTM;
+            slots += sp_layer_is_recurrent(&net->layer[l]);
         }
         slot = slots;
         bool live = t + 1 == bounds->front->frames;
@@ -173,12 +265,12 @@ static void bound_in_arb(arb_t result, const sp_bounds *bounds, const double *ro
             const sp_layer *layer = &net->layer[l];
             const sp_state *state = sp_state_at(bounds, t, l);
             size_t upper[WIDEST];
-            if (layer->kind == SP_LAYER_LSTM) {
+            if (sp_layer_is_recurrent(layer)) {
                 if (!live) {
                     _arb_vec_zero(f->x, WIDEST);
                 }
                 live = true;
-                lstm_layer(f, layer, state, --slot, t);
+                recurrent_layer(f, layer, state, --slot, t);
             } else if (live && layer->kind == SP_LAYER_RELU) {
                 line(f, layer->out, &state->menu[0], upper);
             } else if (live) {
@@ -201,8 +293,11 @@ static void error_term_covers_rounding(void **state) {
     sp_rng rng;
     sp_rng_init(&rng, sp_test_seed());
     double worst = 0.0;
-    for (size_t i = 0; i < (sp_test_long() ? 200 : 20); i++) {
+    size_t unknown = 0;
+    for (size_t i = 0; i < (sp_test_long() ? 400 : 60); i++) {
         sp_toy_shape shape = toy_shape(&rng);
+        shape.cells = i % 3 > 0;
+        shape.scale *= shape.cells ? 0.6 : 1.0;
         shape.hidden = 1 + shape.hidden % 8;
         const double row[8] = {1.0, -1.0, 0.3};
         const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
@@ -215,6 +310,12 @@ static void error_term_covers_rounding(void **state) {
         const sp_start start = {
             .t = shape.frames - 1, .layer = toy.net.layers - 1, .output = {row, shape.classes}};
         sp_lower_rows(bounds, &lower, &error, &start, 1, 0, false);
+        if (lower == -INFINITY) { // unbounded gates may overflow: no information
+            unknown++;
+            sp_bounds_destroy(bounds);
+            toy_clear(&toy);
+            continue;
+        }
         arb_init(exact);
         arb_init(low);
         bound_in_arb(exact, bounds, row);
@@ -233,6 +334,7 @@ static void error_term_covers_rounding(void **state) {
         sp_bounds_destroy(bounds);
         toy_clear(&toy);
     }
+    assert_true(unknown < 6);
     print_message("largest error term relative to the bound: %.2g\n", worst);
 }
 

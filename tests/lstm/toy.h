@@ -27,9 +27,10 @@ typedef struct sp_toy {
 
 typedef struct sp_toy_shape {
     size_t frames, bands, frame, step;
-    size_t dense; /* width of a dense-ReLU layer before the LSTMs; 0: none */
-    size_t lstms, hidden;
-    size_t head; /* width of a dense-ReLU layer behind the readout; 0: none */
+    size_t dense;         /* width of a dense-ReLU layer before the LSTMs; 0: none */
+    size_t lstms, hidden; /* recurrent layers */
+    bool cells;           /* they are GRUs and RNNs of every kind, not LSTMs */
+    size_t head;          /* width of a dense-ReLU layer behind the readout; 0: none */
     size_t classes;
     size_t mapped; /* features F that are a linear map of the bands; 0: they are the bands */
     bool joint, split;
@@ -52,6 +53,42 @@ static inline void toy_affine(sp_rng *rng, sp_net *net, size_t in, size_t out, d
     free(b);
 }
 
+/* Unbounded gates multiply states with states: they are drawn less often. */
+static inline sp_activation toy_activation(sp_rng *rng, bool gate) {
+    static const sp_activation_kind gates[8] = {
+        SP_ACTIVATION_SIGMOID,      SP_ACTIVATION_SIGMOID,      SP_ACTIVATION_SIGMOID,
+        SP_ACTIVATION_HARD_SIGMOID, SP_ACTIVATION_HARD_SIGMOID, SP_ACTIVATION_TANH,
+        SP_ACTIVATION_RELU,         SP_ACTIVATION_AFFINE};
+    const size_t kind = sp_rng_below(rng, gate ? 8 : 5);
+    const sp_activation f = {gate ? gates[kind] : (sp_activation_kind)kind,
+                             sp_rng_uniform(rng, 0.2, 1.0) * (sp_rng_below(rng, 4) ? 1.0 : -1.0),
+                             sp_rng_uniform(rng, -0.3, 0.7)};
+    return f;
+}
+
+static inline void toy_cell(sp_rng *rng, sp_net *net, size_t in, size_t H, double scale) {
+    double *w = toy_random(rng, 3 * H * in, scale), *r = toy_random(rng, 3 * H * H, scale);
+    double *b = toy_random(rng, 3 * H, 1.0), *own = toy_random(rng, H, 1.0);
+    const sp_activation tanh_of = {SP_ACTIVATION_TANH, 0.0, 0.0};
+    const sp_activation gate = toy_activation(rng, true);
+    sp_activation candidate = toy_activation(rng, false);
+    const bool after = sp_rng_below(rng, 2) > 0;
+    if (sp_rng_below(rng, 3) == 0) {
+        candidate = tanh_of; // the usual one; with sigmoid gates it has products of its own
+    }
+    if (sp_rng_below(rng, 4) == 0) {
+        assert_int_equal(sp_net_add_rnn(NULL, net, H, candidate, w, r, b), SP_OK);
+    } else {
+        assert_int_equal(
+            sp_net_add_gru(NULL, net, H, gate, candidate, after, w, r, b, after ? own : NULL),
+            SP_OK);
+    }
+    free(w);
+    free(r);
+    free(b);
+    free(own);
+}
+
 static inline void toy_net(sp_rng *rng, sp_net *net, const sp_toy_shape *s) {
     size_t width = s->mapped > 0 ? s->mapped : s->bands;
     sp_net_init(net, width);
@@ -62,6 +99,11 @@ static inline void toy_net(sp_rng *rng, sp_net *net, const sp_toy_shape *s) {
     }
     for (size_t l = 0; l < s->lstms; l++) {
         const size_t H = s->hidden;
+        if (s->cells) {
+            toy_cell(rng, net, width, H, s->scale);
+            width = H;
+            continue;
+        }
         double *w = toy_random(rng, 4 * H * width, s->scale);
         double *r = toy_random(rng, 4 * H * H, s->scale), *b = toy_random(rng, 4 * H, 1.0);
         assert_int_equal(sp_net_add_lstm(NULL, net, H, w, r, b), SP_OK);

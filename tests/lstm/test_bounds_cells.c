@@ -1,0 +1,282 @@
+/* Bounds of random networks of GRU and RNN layers against attained values, with every method; their
+ * gradients; and front ends whose frames all hear one number. */
+#include "tests/lstm/attained.h"
+
+#include <stdio.h>
+
+#include "base/pool.h"
+
+static void random_cells(const sp_bounds_options *options, size_t count) {
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed() + 1);
+    for (size_t i = 0; i < count; i++) {
+        sp_toy_shape shape = toy_shape(&rng);
+        double least;
+        shape.cells = true;
+        shape.scale *= 0.7;
+        bound_toy(sp_test_seed() + 100 + i, &shape, options, &least);
+    }
+}
+
+static void exact_planes_contain_attained_values(void **state) {
+    (void)state;
+    const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
+    random_cells(&options, sp_test_sanitized() ? 20 : sp_test_long() ? 600 : 50);
+}
+
+static void chosen_planes_and_octagons_contain_attained_values(void **state) {
+    (void)state;
+    sp_bounds_options options = {
+        .planes = SP_PLANES_STATIC, .box_iterations = 1, .row_iterations = 4};
+    random_cells(&options, sp_test_sanitized() ? 8 : sp_test_long() ? 200 : 20);
+    options.octagons = true;
+    random_cells(&options, sp_test_sanitized() ? 8 : sp_test_long() ? 200 : 20);
+}
+
+static void intervals_contain_attained_values(void **state) {
+    (void)state;
+    const sp_bounds_options options = {.planes = SP_PLANES_INTERVAL};
+    random_cells(&options, sp_test_sanitized() ? 15 : 40);
+}
+
+static void sampled_planes_contain_attained_values(void **state) {
+    (void)state;
+    sp_bounds_options options = {.planes = SP_PLANES_R2_LP};
+    random_cells(&options, sp_test_long() ? 40 : 5);
+    options.planes = SP_PLANES_R2_OPT;
+    options.mix_epochs = 5;
+    random_cells(&options, sp_test_long() ? 20 : 3);
+}
+
+/* One layer of the kind in the middle of a small net: `gate` and `candidate` by their kinds. */
+typedef struct one_cell {
+    bool rnn, after;
+    sp_activation gate, candidate;
+} one_cell;
+
+static one_cell cell_number(size_t i) {
+    const one_cell cell = {i / 50 == 1,
+                           i / 25 % 2 == 1,
+                           {(sp_activation_kind)(i % 5), 0.3, 0.4},
+                           {(sp_activation_kind)(i / 5 % 5), 0.6, -0.1}};
+    return cell;
+}
+
+static void cell_net(sp_rng *rng, sp_net *net, const one_cell *cell, size_t in, size_t H) {
+    double *w = toy_random(rng, 3 * H * in, 0.6), *r = toy_random(rng, 3 * H * H, 0.5);
+    double *b = toy_random(rng, 3 * H, 0.5), *own = toy_random(rng, H, 0.5);
+    sp_net_clear(net);
+    sp_net_init(net, in);
+    if (cell->rnn) {
+        assert_int_equal(sp_net_add_rnn(NULL, net, H, cell->candidate, w, r, b), SP_OK);
+    } else {
+        assert_int_equal(sp_net_add_gru(NULL, net, H, cell->gate, cell->candidate, cell->after, w,
+                                        r, b, cell->after ? own : NULL),
+                         SP_OK);
+    }
+    sp_net_set_readout(net);
+    toy_affine(rng, net, H, 2, 1.0);
+    free(w);
+    free(r);
+    free(b);
+    free(own);
+}
+
+static const sp_toy_shape small = {.frames = 5,
+                                   .bands = 3,
+                                   .frame = 4,
+                                   .step = 3,
+                                   .lstms = 0,
+                                   .hidden = 3,
+                                   .classes = 2,
+                                   .joint = true,
+                                   .scale = 0.5};
+enum { CELLS = 55 }; /* 50 GRUs and 5 RNNs */
+
+/* Every kind of cell: contained, and to first order exact: the width of the bounds shrinks with the
+ * square of the noise towards that of the tangents, unless a kink is inside. */
+static void every_cell_is_exact_to_first_order(void **state) {
+    (void)state;
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed() + 2);
+    for (size_t i = 0; i < CELLS; i++) {
+        const one_cell cell = cell_number(i);
+        sp_toy_shape shape = small;
+        const double row[2] = {1.0, -0.7};
+        const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
+        double lower, least;
+        sp_toy toy;
+        sp_bounds *bounds;
+        shape.eps = 1e-5;
+        toy_init(&toy, 300 + i, &shape);
+        cell_net(&rng, &toy.net, &cell, 3, 4);
+        assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
+        assert_int_equal(sp_bounds_rows(NULL, bounds, &lower, NULL, row, 1), SP_OK);
+        least = check_toy(&toy, bounds, row, 1, &lower, i);
+        if (!(least - lower <= 2e-6)) { // flips find the vertex of what is nearly linear
+            fail_msg("cell %zu: bound %.12g, attained %.12g", i, lower, least);
+        }
+        sp_bounds_destroy(bounds);
+        toy_clear(&toy);
+    }
+}
+
+static double logit_row(const sp_toy *toy, const double *row, const double *d) {
+    double features[64], logits[2];
+    toy_features(toy, d, features);
+    assert_int_equal(sp_net_run(NULL, &toy->net, logits, features, toy->front.frames), SP_OK);
+    return row[0] * logits[0] + row[1] * logits[1];
+}
+
+/* Tangents: the front end is the linear part of the toy's. */
+static void gradients_match_finite_differences(void **state) {
+    (void)state;
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed() + 3);
+    for (size_t i = 0; i < CELLS; i++) {
+        const one_cell cell = cell_number(i);
+        const double row[2] = {1.0, -0.7}, h = 1e-6;
+        const sp_bounds_options options = {.planes = SP_PLANES_TANGENT};
+        double d[64] = {0.0}, gradient[64];
+        sp_toy_shape shape = small;
+        sp_toy toy;
+        sp_bounds *bounds;
+        toy_init(&toy, 400 + i, &shape);
+        cell_net(&rng, &toy.net, &cell, 3, 4);
+        assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
+        assert_int_equal(sp_bounds_gradient(NULL, bounds, gradient, row, 1), SP_OK);
+        for (size_t k = 0; k < toy.front.padded; k++) {
+            d[k] = h;
+            const double up = logit_row(&toy, row, d);
+            d[k] = -h;
+            const double down = logit_row(&toy, row, d);
+            d[k] = 0.0;
+            const double slope = (up - down) / (2.0 * h);
+            if (!(fabs(gradient[k] - slope) <= 1e-6 * (1.0 + fabs(slope)))) {
+                fail_msg("cell %zu, sample %zu: gradient %.9g, difference %.9g", i, k, gradient[k],
+                         slope);
+            }
+        }
+        sp_bounds_destroy(bounds);
+        toy_clear(&toy);
+    }
+}
+
+/* All frames hear the same single number (frame = 1, step = 0): coefficients of all steps meet in
+ * it, and bounds are those of a function of one variable. */
+static void one_shared_number(void **state) {
+    (void)state;
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed() + 4);
+    for (size_t i = 0; i < 40; i++) {
+        sp_toy_shape shape = toy_shape(&rng);
+        const sp_bounds_options options = {.planes = SP_PLANES_STATIC,
+                                           .box_iterations = i % 2,
+                                           .row_iterations = i % 2 * 3,
+                                           .octagons = i % 4 == 1};
+        sp_toy toy;
+        sp_bounds *bounds;
+        double rows[16 * 16], lower[16];
+        shape.cells = i % 3 > 0;
+        shape.frame = 1;
+        shape.step = 0;
+        shape.joint = true;
+        toy_init(&toy, 500 + i, &shape);
+        assert_int_equal(toy.front.padded, 1);
+        assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
+        margin_rows(rows, shape.classes);
+        assert_int_equal(sp_bounds_rows(NULL, bounds, lower, NULL, rows, shape.classes), SP_OK);
+        const double least = check_toy(&toy, bounds, rows, shape.classes, lower, i);
+        if (shape.eps < 1e-3 && shape.wiggle == 0.0 && !shape.split) {
+            // no slack from frames that would move apart
+            assert_true(least - lower[0] < 0.1 * shape.eps * 1e3);
+        }
+        sp_bounds_destroy(bounds);
+        toy_clear(&toy);
+    }
+}
+
+/* Frames that move together cancel: the state's changes of one step undo those of another. */
+static void a_shared_number_cancels(void **state) {
+    (void)state;
+    const sp_activation identity = {SP_ACTIVATION_AFFINE, 1.0, 0.0};
+    const double weight = 1.0, recurrent = -1.0, bias = 0.0;
+    const double row[1] = {1.0};
+    const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
+    sp_toy_shape shape = small;
+    sp_toy toy;
+    sp_bounds *bounds;
+    double lower;
+    shape.bands = 1;
+    shape.frames = 4; // h = x - x + x - x = 0 when all features move by the same
+    shape.frame = 1;
+    shape.step = 0;
+    shape.eps = 0.5;
+    toy_init(&toy, 600, &shape);
+    sp_net_clear(&toy.net);
+    sp_net_init(&toy.net, 1);
+    assert_int_equal(sp_net_add_rnn(NULL, &toy.net, 1, identity, &weight, &recurrent, &bias),
+                     SP_OK);
+    sp_net_set_readout(&toy.net);
+    double value = 0.0;
+    for (size_t t = 0; t < 4; t++) {
+        toy.front.form[t] = 1.0;
+        toy.front.form_max[t] = 0.5;
+        toy.front.lo[t] = toy.base[t] - 0.5;
+        toy.front.hi[t] = toy.base[t] + 0.5;
+        value = toy.base[t] - value;
+    }
+    assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
+    assert_int_equal(sp_bounds_rows(NULL, bounds, &lower, NULL, row, 1), SP_OK);
+    assert_true(lower <= value + 1e-13 && lower >= value - 1e-10);
+    sp_bounds_destroy(bounds);
+    toy_clear(&toy);
+}
+
+static void threads_do_not_change_a_bit(void **state) {
+    (void)state;
+    const sp_toy_shape shape = {.frames = 5,
+                                .bands = 3,
+                                .frame = 5,
+                                .step = 3,
+                                .dense = 7,
+                                .lstms = 2,
+                                .cells = true,
+                                .hidden = 40,
+                                .classes = 4,
+                                .joint = true,
+                                .eps = 0.01,
+                                .scale = 0.2};
+    const sp_bounds_options options = {
+        .planes = SP_PLANES_STATIC, .octagons = true, .box_iterations = 1, .row_iterations = 2};
+    double lower[2][16], rows[16 * 16];
+    margin_rows(rows, shape.classes);
+    for (int run = 0; run < 2; run++) {
+        sp_toy toy;
+        sp_bounds *bounds;
+        assert_int_equal(sp_pool_start(run == 0 ? 1 : 3), SP_OK);
+        toy_init(&toy, 78, &shape);
+        assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
+        assert_int_equal(sp_bounds_rows(NULL, bounds, lower[run], NULL, rows, shape.classes),
+                         SP_OK);
+        sp_bounds_destroy(bounds);
+        toy_clear(&toy);
+        sp_pool_stop();
+    }
+    assert_memory_equal(lower[0], lower[1], shape.classes * sizeof(double));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(exact_planes_contain_attained_values),
+        cmocka_unit_test(chosen_planes_and_octagons_contain_attained_values),
+        cmocka_unit_test(intervals_contain_attained_values),
+        cmocka_unit_test(sampled_planes_contain_attained_values),
+        cmocka_unit_test(every_cell_is_exact_to_first_order),
+        cmocka_unit_test(gradients_match_finite_differences),
+        cmocka_unit_test(one_shared_number),
+        cmocka_unit_test(a_shared_number_cancels),
+        cmocka_unit_test(threads_do_not_change_a_bit),
+    };
+    return cmocka_run_group_tests_name("lstm/bounds_cells", tests, NULL, NULL);
+}
