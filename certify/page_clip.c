@@ -51,6 +51,9 @@ static void put_certified(FILE *out, const sp_study *study) {
         fputs("\xC2\xA0"
               "dB at worst",
               out);
+        if (radius->verdict.scale.vacuous) {
+            fputs("; less than half a step: no other clip of this format is so close", out);
+        }
     } else {
         fputs("no budget that was tried", out);
     }
@@ -152,11 +155,11 @@ static void put_sounds(FILE *out, const sp_page *page, size_t index) {
 static size_t shown_budget(const sp_study *study) {
     size_t best = study->budgets;
     for (size_t b = 0; b < study->budgets; b++) {
-        const sp_verdict *v = &study->verdict[b],
-                         *w = best < study->budgets ? &study->verdict[best] : NULL;
+        const sp_verdict *v = &study->verdict[b];
+        const sp_verdict *w = best < study->budgets ? &study->verdict[best] : NULL;
         const bool certified = v->kind == SP_VERDICT_CERTIFIED;
         const bool had = w && w->kind == SP_VERDICT_CERTIFIED;
-        if (!v->logits || !v->margins || !(v->eps > 0.0)) {
+        if (!v->logits || !v->margins || !(v->eps > 0.0) || v->label >= v->classes) {
             continue;
         }
         if (!w || (certified && !had) || (certified && v->eps > w->eps) ||
@@ -167,8 +170,9 @@ static size_t shown_budget(const sp_study *study) {
     return best;
 }
 
-static void put_table(FILE *out, const sp_page *page, const sp_study *study) {
-    const sp_verdict *first = &study->verdict[0];
+/* I heard  a verdict that has the logits of the clip */
+static void put_table(FILE *out, const sp_page *page, const sp_study *study,
+                      const sp_verdict *heard) {
     fputs("<details><summary>All budgets and labels</summary>\n<div class=\"wide\" tabindex=\"0\">"
           "<table><thead><tr><th scope=\"col\">lead over</th><th scope=\"col\">no noise</th>",
           out);
@@ -184,12 +188,12 @@ static void put_table(FILE *out, const sp_page *page, const sp_study *study) {
         fputs("</td>", out);
     }
     fputs("</tr>\n", out);
-    for (size_t k = 0; k < first->classes; k++) {
-        if (k == first->label) {
+    for (size_t k = 0; k < heard->classes; k++) {
+        if (k == heard->label) {
             continue;
         }
         fprintf(out, "<tr><th scope=\"row\">%zu</th><td>", k);
-        sp_page_margin(out, first->logits[first->label] - first->logits[k], false);
+        sp_page_margin(out, heard->logits[heard->label] - heard->logits[k], false);
         fputs("</td>", out);
         for (size_t b = 0; b < page->budgets; b++) {
             const sp_verdict *verdict = &study->verdict[b];
@@ -216,7 +220,7 @@ static void put_margins(FILE *out, const sp_page *page, const sp_study *study) {
     fputs(" (square)</figcaption>\n", out);
     sp_page_margins(out, study, shown);
     fputs("</figure>\n", out);
-    put_table(out, page, study);
+    put_table(out, page, study, verdict);
 }
 
 void sp_page_clip(FILE *out, const sp_page *page, const sp_page_axis *axis, size_t index) {

@@ -54,6 +54,7 @@ const char *const sp_page_style =
     ".margins text{fill:var(--text)}\n"
     "figure{margin:.8rem 0}\n"
     "figcaption{margin-bottom:.3rem}\n"
+    ".columns figure{margin-top:0}\n"
     ".clip{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:1rem;"
     "margin:0 0 1rem}\n"
     ".columns{display:grid;grid-template-columns:minmax(0,1.25fr) minmax(0,1fr);gap:0 2rem}\n"

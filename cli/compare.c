@@ -1,6 +1,7 @@
 /* soundproof compare: several methods and an attack on the same clips, as tables and as a chart. */
 #include "cli/impl.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -271,6 +272,10 @@ static int run(const cli_options *options) {
         return code;
     }
     code = open_contest(&j);
+    if (code < 0 && options->plot && !cli_place_writable(options->plot)) {
+        cli_complain("%s: the chart cannot be written: %s", options->plot, strerror(errno));
+        code = CLI_INPUT;
+    }
     if (code < 0) {
         code = compare_all(&j);
     }

@@ -179,10 +179,12 @@ sp_attack_options cli_attack_options(const cli_options *options, const char *sou
 /** cli_budget_check - -1, or the exit code when there is no --budget. */
 int cli_budget_check(const cli_command *command, const cli_options *options);
 
-/** cli_folder_make - makes the folder and those above it; false: it is none. cli_place_beside -
+/** cli_folder_make - makes the folder and those above it; false: it is none. cli_place_writable -
+ *  whether a file of this name can be written or made, else errno says why. cli_place_beside -
  *  FOLDER/NAME_TEXT with NAME's ending behind the text, the slashes of the name replaced; owned by
  *  the caller, NULL: no memory. */
 bool cli_folder_make(const char *path);
+bool cli_place_writable(const char *path);
 char *cli_place_beside(const char *folder, const char *name, const char *text);
 
 /** cli_batch_run - runs work(context, 0..count-1) in the pool and emit(context, i) in the order of

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/impl.h"
 
@@ -21,6 +22,25 @@ bool cli_folder_make(const char *path) {
     made = made && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
     free(copy);
     return made;
+}
+
+bool cli_place_writable(const char *path) {
+    struct stat info;
+    const char *slash = strrchr(path, '/');
+    if (stat(path, &info) == 0) {
+        if (S_ISDIR(info.st_mode)) {
+            errno = EISDIR;
+            return false;
+        }
+        return access(path, W_OK) == 0;
+    }
+    if (!slash) {
+        return access(".", W_OK) == 0;
+    }
+    char *folder = strndup(path, (size_t)(slash - path) + 1);
+    const bool writable = folder && access(folder, W_OK) == 0;
+    free(folder);
+    return writable;
 }
 
 char *cli_place_beside(const char *folder, const char *name, const char *text) {

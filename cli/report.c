@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -82,19 +81,14 @@ static void emit(void *context, size_t index) {
 
 /* Written beside the old report, which stays until the new one is whole. */
 static int open_html(job *j) {
-    struct stat info;
     const size_t size = strlen(j->html) + sizeof ".part";
     j->part = malloc(size);
     if (!j->part) {
         cli_complain("out of memory");
         return CLI_INPUT;
     }
-    if (stat(j->html, &info) == 0 && S_ISDIR(info.st_mode)) {
-        cli_complain("%s: is a folder; --html names a file", j->html);
-        return CLI_INPUT;
-    }
     snprintf(j->part, size, "%s.part", j->html);
-    j->out = fopen(j->part, "w");
+    j->out = cli_place_writable(j->html) ? fopen(j->part, "w") : NULL;
     if (!j->out) {
         cli_complain("%s: cannot be written: %s", j->html, strerror(errno));
         return CLI_INPUT;

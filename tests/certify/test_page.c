@@ -116,6 +116,17 @@ static void check_shares(const attacked *a, const sp_study *study) {
     free(sum);
 }
 
+/* To whole steps: then nothing is padded, and the last step of a frame is not the clip's end. */
+static void shorten(attacked *a) {
+    sp_clip whole = a->clip;
+    bool tie = false;
+    whole.n -= whole.n % sp_front_layout_of(a->front)->step;
+    copy_clip(&a->clip, &whole);
+    sp_clip_clear(&whole);
+    attacked_run(a, a->logits, a->clip.samples);
+    a->label = sp_prediction(a->logits, C, &tie);
+}
+
 static void studies_say_what_holds(void **state) {
     (void)state;
     size_t files = 0, spread = 0;
@@ -123,6 +134,9 @@ static void studies_say_what_holds(void **state) {
         attacked a;
         sp_study study;
         attacked_init(&a, sp_test_seed() + seed, 3000.0, "exact");
+        if (seed == 1) {
+            shorten(&a);
+        }
         study_of(&study, &a, (long)a.label);
         assert_int_equal(study.radius.verdict.kind, SP_VERDICT_CERTIFIED);
         assert_int_equal(study.sound_size, 44 + 2 * SMALL_SAMPLES);

@@ -137,7 +137,7 @@ static void places_that_cannot_be_written(void **state) {
     mkdir(folder, 0755);
     sp_process process = RUN("report", MODEL, "--html", folder, t.clip[0]);
     expect_code(&process, 2);
-    expect_complaint(&process, 1, "is a folder");
+    expect_complaint(&process, 1, "folder.html: cannot be written: Is a directory");
     assert_string_equal(process.out, "");
     sp_process_clear(&process);
     process = RUN("report", MODEL, "--html", "/nonexistent/page.html", t.clip[0]);

@@ -294,8 +294,8 @@ static void compare_refuses(void **state) {
         RUN("compare", MODEL, "--methods", "ibp", "--budget", "-60dB", "--budget", "-70dB",
             "--no-attack", "--plot", "/nonexistent/folder/x.svg", t.front, t.clip[0]);
     expect_code(&process, 2);
-    expect_complaint(&process, 2, "/nonexistent/folder/x.svg");
-    assert_non_null(strstr(process.out, "1 of 1 clips"));
+    expect_complaint(&process, 1, "/nonexistent/folder/x.svg");
+    assert_string_equal(process.out, ""); // before hours are spent on it
     sp_process_clear(&process);
 }
 
