@@ -42,7 +42,6 @@ enum {
     CLI_STARTS = 1 << 23,
     CLI_ATTACK = 1 << 24,
     CLI_NO_ATTACK = 1 << 25,
-    CLI_HTML = 1 << 26,
     CLI_AUDIO = CLI_CHANNEL | CLI_RESAMPLE,
     CLI_EFFORT = CLI_SEED | CLI_STEPS | CLI_STARTS
 };
@@ -51,7 +50,7 @@ enum { CLI_NO_FRAME = -2, CLI_ALL_FRAMES = -1 };
 
 /** cli_options - the command line, checked; strings are owned unless said. */
 typedef struct cli_options {
-    char *model, *front, *manifest, *data, *out, *plot, *html;
+    char *model, *front, *manifest, *data, *out, *plot;
     const sp_method *method;
     sp_front_rule front_rule; /* the method's, or --front-relax */
     char **budget_text;       /* [budgets] */

@@ -47,8 +47,6 @@ static const struct poptOption every_option[] = {
      "folder for the breaking clips and what is known of them; made if need be, and unless given "
      "nothing is kept",
      "DIR"},
-    {"html", 0, POPT_ARG_STRING, NULL, CLI_HTML, "the report; soundproof.html unless given",
-     "FILE"},
     {"steps", 0, POPT_ARG_STRING, NULL, CLI_STEPS, "gradient steps of each start of an attack; 40",
      "N"},
     {"starts", 0, POPT_ARG_STRING, NULL, CLI_STARTS, "starts of each attack; 6", "N"},
@@ -146,8 +144,6 @@ static char **path_of(cli_options *options, int option) {
         return &options->out;
     case CLI_PLOT:
         return &options->plot;
-    case CLI_HTML:
-        return &options->html;
     default:
         return &options->data;
     }
@@ -167,7 +163,6 @@ static int read_argument(cli_options *options, const cli_command *command, int o
     case CLI_DATA:
     case CLI_OUT:
     case CLI_PLOT:
-    case CLI_HTML:
         free(*path_of(options, option));
         *path_of(options, option) = text;
         return -1;
@@ -330,7 +325,6 @@ void cli_options_clear(cli_options *options) {
     free(options->data);
     free(options->out);
     free(options->plot);
-    free(options->html);
     free(options->methods);
     *options = (cli_options){0};
 }

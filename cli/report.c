@@ -10,6 +10,11 @@
 
 enum { STARTS = 3 }; /* of the attacks; they start from each other's noise */
 
+enum { HTML };
+static const char usual_html[] = "soundproof.html";
+static const cli_own own_options[] = {
+    [HTML] = {"html", "the report; soundproof.html unless given", "FILE"}};
+
 static char *const usual_budgets[] = {"-80dB", "-70dB", "-60dB", "-50dB"};
 enum { USUAL_BUDGETS = sizeof usual_budgets / sizeof usual_budgets[0] };
 
@@ -224,7 +229,7 @@ static void clear_job(job *j) {
 }
 
 static int run(const cli_options *options) {
-    job j = {.options = options, .html = options->html ? options->html : "soundproof.html"};
+    job j = {.options = options, .html = options->own[HTML] ? options->own[HTML] : usual_html};
     int code = cli_session_open(&j.session, &cli_report, options);
     if (code >= 0) {
         return code;
@@ -245,7 +250,9 @@ const cli_command cli_report = {
         "  soundproof report --model M.onnx --html report.html 8_theo_3.wav 2_theo_3.wav\n"
         "  soundproof report --model M.onnx --budget -70dB --budget -60dB --out attacks *.wav\n",
     .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_METHOD | CLI_FRONT_RELAX | CLI_LABEL |
-               CLI_MANIFEST | CLI_AUDIO | CLI_TOL | CLI_OUT | CLI_HTML | CLI_EFFORT | CLI_TIMEOUT |
+               CLI_MANIFEST | CLI_AUDIO | CLI_TOL | CLI_OUT | CLI_EFFORT | CLI_TIMEOUT |
                CLI_THREADS | CLI_JSON,
+    .own = own_options,
+    .owned = sizeof own_options / sizeof own_options[0],
     .run = run,
 };
