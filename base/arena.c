@@ -25,7 +25,7 @@ size_t sp_arena_need(size_t count, size_t size) {
 }
 
 sp_status sp_arena_init(sp_arena *arena, size_t bytes) {
-    const sp_arena empty = {NULL, 0, 0, 0, false};
+    const sp_arena empty = {NULL, 0, 0, 0, false, false};
     *arena = empty;
     const size_t size = sp_arena_need(bytes > 0 ? bytes : 1, 1);
     if (size > (size_t)PTRDIFF_MAX) {
@@ -40,12 +40,17 @@ sp_status sp_arena_init(sp_arena *arena, size_t bytes) {
     return SP_OK;
 }
 
+void sp_arena_over(sp_arena *arena, void *block, size_t bytes) {
+    const sp_arena over = {block, bytes, 0, 0, false, true};
+    *arena = over;
+}
+
 void sp_arena_clear(sp_arena *arena) {
-    const sp_arena empty = {NULL, 0, 0, 0, false};
-    if (arena->block != NULL) {
+    const sp_arena empty = {NULL, 0, 0, 0, false, false};
+    if (arena->block != NULL && !arena->borrowed) {
         UNPOISON(arena->block, arena->size);
+        free(arena->block);
     }
-    free(arena->block);
     *arena = empty;
 }
 
@@ -60,13 +65,17 @@ void *sp_arena_raw(sp_arena *arena, size_t count, size_t size) {
     if (arena->used > arena->peak) {
         arena->peak = arena->used;
     }
-    UNPOISON(at, count * size);
+    if (!arena->borrowed) {
+        UNPOISON(at, count * size);
+    }
     return at;
 }
 
 void sp_arena_release(sp_arena *arena, size_t mark) {
     if (mark < arena->used) {
-        POISON(arena->block + mark, arena->used - mark);
+        if (!arena->borrowed) {
+            POISON(arena->block + mark, arena->used - mark);
+        }
         arena->used = mark;
     }
 }

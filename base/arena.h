@@ -13,13 +13,16 @@ extern "C" {
 #endif
 
 typedef struct sp_arena {
-    char *block; /* owned */
+    char *block; /* owned, unless borrowed */
     size_t size, used, peak;
-    bool failed;
+    bool failed, borrowed;
 } sp_arena;
 
 /** sp_arena_init - takes `bytes` from the system. SP_E_MEMORY leaves an empty arena. */
 SP_NODISCARD sp_status sp_arena_init(sp_arena *arena, size_t bytes);
+/** sp_arena_over - hands out a block of `bytes` that somebody else owns and that need not be memory
+ *  of this program: it is never touched. The block is 64-byte aligned. */
+void sp_arena_over(sp_arena *arena, void *block, size_t bytes);
 void sp_arena_clear(sp_arena *arena);
 
 /** sp_arena_raw - `count` objects of `size` bytes, 64-byte aligned, not initialised; NULL (and the

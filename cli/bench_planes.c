@@ -19,7 +19,7 @@ static void add_box(boxes *all, sp_product f, double x_lo, double x_hi, double y
 }
 
 /* The products of one LSTM layer at one step: i with g, o with c_t, f with c_{t-1}. */
-static void collect_step(boxes *all, const sp_bounds *bounds, size_t t, size_t layer, size_t H) {
+static void collect_step(boxes *all, sp_bounds *bounds, size_t t, size_t layer, size_t H) {
     const double *lo, *hi, *c_lo, *c_hi;
     sp_bounds_layer_box(bounds, t, layer, &lo, &hi);
     sp_bounds_cell_box(bounds, t, layer, &c_lo, &c_hi);
@@ -36,7 +36,7 @@ static void collect_step(boxes *all, const sp_bounds *bounds, size_t t, size_t l
     }
 }
 
-static void collect_net(boxes *all, const sp_bounds *bounds, const sp_net *net, size_t frames) {
+static void collect_net(boxes *all, sp_bounds *bounds, const sp_net *net, size_t frames) {
     for (size_t t = 0; t < frames; t++) {
         for (size_t l = 0; l < net->readout; l++) {
             if (net->layer[l].kind == SP_LAYER_LSTM) {

@@ -45,7 +45,8 @@ void sp_gpu_close(sp_gpu *gpu);
 /** sp_gpu_is_host - whether its memory is the program's own. */
 bool sp_gpu_is_host(const sp_gpu *gpu);
 
-/** sp_gpu_take - memory of the backend, 256-byte aligned, not initialised; NULL: does not fit. */
+/** sp_gpu_take - memory of the backend, 256-byte aligned, not initialised; waits until other queues
+ *  have released enough of theirs: whoever waits must hold none. NULL: does not fit at all. */
 void *sp_gpu_take(sp_gpu *gpu, size_t bytes);
 void sp_gpu_release(sp_gpu *gpu, void *block);
 /** sp_gpu_write - to the backend; sp_gpu_read - from it, after all operations before. */

@@ -72,7 +72,8 @@ const char *sp_gpu_cpu_name(void);
 /** sp_device_blocks - the number of blocks of an operation; 0: nothing to do. */
 size_t sp_device_blocks(sp_gpu_op op, const void *args);
 
-/** sp_gpu_space - a block of memory that is handed out in pieces (first fit), thread-safe. */
+/** sp_gpu_space - a block of memory that is handed out in pieces (first fit), thread-safe. Taking
+ *  waits for others to release theirs; NULL: larger than the block. */
 typedef struct sp_gpu_space sp_gpu_space;
 sp_gpu_space *sp_gpu_space_create(void *arena, size_t bytes);
 void sp_gpu_space_destroy(sp_gpu_space *space);

@@ -61,8 +61,9 @@ SP_HD size_t sp_count_meet(const sp_gpu_meet_args *p) {
 }
 
 SP_HD void sp_unit_meet(const sp_gpu_meet_args *p, size_t i) {
-    const size_t at = i / p->n * p->at.stride + i % p->n;
-    const sp_iv linear = {p->lower[2 * i], -p->lower[2 * i + 1]};
+    const size_t clip = i / p->n, j = i % p->n, at = clip * p->at.stride + j;
+    const double *lower = p->lower + clip * p->apart + 2 * j;
+    const sp_iv linear = {lower[0], -lower[1]};
     const sp_iv interval = {p->box.lo[at], p->box.hi[at]};
     const sp_iv met = sp_iv_meet(linear, interval);
     p->lo[at] = met.lo;

@@ -42,11 +42,12 @@ SP_HD size_t sp_count_keep(const sp_gpu_keep_args *p) {
 SP_HD void sp_unit_keep(const sp_gpu_keep_args *p, size_t r) {
     const double error = sp_above(p->gamma * sp_above(p->mass[r] + p->support[r]));
     const double bound = sp_below(sp_below(p->bias[r] - p->support[r]) - error);
-    const double before = p->fresh ? -INFINITY : p->lower[r];
+    const size_t at = r / p->span * p->apart + r % p->span;
+    const double before = p->fresh ? -INFINITY : p->lower[at];
     const bool better = bound > before && bound < INFINITY; // NaN fails
-    p->lower[r] = better ? bound : before;
+    p->lower[at] = better ? bound : before;
     if (p->error != NULL && (better || p->fresh)) {
-        p->error[r] = better ? error : 0.0;
+        p->error[at] = better ? error : 0.0;
     }
 }
 

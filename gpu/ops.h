@@ -133,13 +133,14 @@ typedef struct sp_gpu_shift_args {
 } sp_gpu_shift_args;
 
 /** keep - raises lower (and sets error, or NULL) to bias - support - gamma (mass + support),
- *  rounded down, where that is more; `fresh`: lower starts at -inf. */
+ *  rounded down, where that is more; `fresh`: lower starts at -inf. Row r stands at lower[r / span *
+ *  apart + r mod span]. */
 typedef struct sp_gpu_keep_args {
-    size_t rows;
+    size_t rows, span, apart;
     double gamma;
     bool fresh;
     const double *bias, *mass, *support; /* [rows] */
-    double *lower, *error;               /* [rows] */
+    double *lower, *error;
 } sp_gpu_keep_args;
 
 /** interval - the interval image lo, hi of W x + R h + b, rounded outward, and omega = |W| |x| +
@@ -153,11 +154,11 @@ typedef struct sp_gpu_interval_args {
 } sp_gpu_interval_args;
 
 /** meet - boxes from the lower bounds of rows e_0, -e_0, e_1, -e_1, ..., met with intervals; the
- *  result may overwrite them. */
+ *  result may overwrite them. The bounds of two clips stand `apart` doubles apart. */
 typedef struct sp_gpu_meet_args {
     sp_gpu_clips at;
-    size_t n;
-    const double *lower; /* [clips, 2 n] */
+    size_t n, apart;
+    const double *lower; /* [2 n] of the first clip */
     sp_gpu_range box;    /* [n] clip */
     double *lo, *hi;     /* [n] clip */
 } sp_gpu_meet_args;

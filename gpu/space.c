@@ -16,6 +16,7 @@ struct sp_gpu_space {
     piece *piece; /* [pieces] owned; in ascending order */
     size_t pieces, room;
     pthread_mutex_t lock;
+    pthread_cond_t released;
 };
 
 sp_gpu_space *sp_gpu_space_create(void *arena, size_t bytes) {
@@ -24,12 +25,14 @@ sp_gpu_space *sp_gpu_space_create(void *arena, size_t bytes) {
         space->arena = arena;
         space->size = bytes / ALIGNMENT * ALIGNMENT;
         pthread_mutex_init(&space->lock, NULL);
+        pthread_cond_init(&space->released, NULL);
     }
     return space;
 }
 
 void sp_gpu_space_destroy(sp_gpu_space *space) {
     if (space != NULL) {
+        pthread_cond_destroy(&space->released);
         pthread_mutex_destroy(&space->lock);
         free(space->piece);
         free(space);
@@ -75,6 +78,10 @@ void *sp_gpu_space_take(sp_gpu_space *space, size_t bytes) {
     const size_t whole = (bytes > 0 ? bytes + ALIGNMENT - 1 : ALIGNMENT) / ALIGNMENT * ALIGNMENT;
     pthread_mutex_lock(&space->lock);
     void *block = take(space, whole);
+    while (block == NULL && space->pieces > 0) {
+        pthread_cond_wait(&space->released, &space->lock);
+        block = take(space, whole);
+    }
     pthread_mutex_unlock(&space->lock);
     return block;
 }
@@ -88,5 +95,6 @@ void sp_gpu_space_release(sp_gpu_space *space, void *block) {
             }
         }
     }
+    pthread_cond_broadcast(&space->released);
     pthread_mutex_unlock(&space->lock);
 }

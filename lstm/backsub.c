@@ -15,8 +15,13 @@
 static void concretise(sp_walk *walk, size_t t, size_t first, size_t end) {
     const sp_front_bound *front = walk->bounds->front;
     sp_workspace *ws = walk->ws;
-    sp_gpu_box_support(walk->rows, end - first, ws->sample + first, front->frame,
-                       front->radius + t * front->step + first, ws->support);
+    sp_gpu_support(walk->bounds->gpu,
+                   &(sp_gpu_support_args){.at = sp_walk_at(walk),
+                                          .n = end - first,
+                                          .c = ws->sample + first,
+                                          .ldc = front->frame,
+                                          .radius = front->radius + t * front->step + first,
+                                          .out = ws->support});
     for (size_t r = 0; walk->gradient != NULL && r < walk->rows; r++) {
         memcpy(walk->gradient + r * front->padded + t * front->step + first,
                ws->sample + r * front->frame + first, (end - first) * sizeof(double));
@@ -31,12 +36,15 @@ static void concretise(sp_walk *walk, size_t t, size_t first, size_t end) {
 
 /* Moves the window of coefficients on samples from frame t+1 to frame t. */
 static void shift_window(sp_walk *walk, size_t keep) {
-    const size_t frame = walk->bounds->front->frame;
-    for (size_t r = 0; r < walk->rows; r++) {
-        double *row = walk->ws->sample + r * frame; /* sample[r,:] */
-        memmove(row + (frame - keep), row, keep * sizeof(double));
-        memset(row, 0, (frame - keep) * sizeof(double));
-    }
+    sp_workspace *ws = walk->ws;
+    double *moved = ws->moved;
+    sp_gpu_shift(walk->bounds->gpu, &(sp_gpu_shift_args){.rows = walk->rows,
+                                                         .n = walk->bounds->front->frame,
+                                                         .keep = keep,
+                                                         .from = ws->sample,
+                                                         .to = moved});
+    ws->moved = ws->sample;
+    ws->sample = moved;
 }
 
 /* Coefficients on the features of step t to those on its bands. */
@@ -46,8 +54,8 @@ static sp_rows bands_back(sp_walk *walk, size_t t, sp_rows in) {
     if (front->matrix == NULL) {
         return in;
     }
-    sp_gpu_affine_bias(walk->rows, front->features, in.w, in.ld, front->matrix_bias,
-                       walk->bounds->feature_omega + t * front->features, ws->bias, ws->mass);
+    sp_walk_affine(walk, front->features, in, front->matrix_bias,
+                   walk->bounds->feature_omega + t * front->features);
     sp_walk_multiply(walk, front->bands, front->features, in, front->matrix, front->bands, 0.0,
                      ws->band, front->bands);
     return (sp_rows){ws->band, front->bands};
@@ -65,23 +73,45 @@ static size_t forms_back(sp_walk *walk, size_t t, sp_rows in) {
         }
     }
     if (front->bins == 0) {
-        sp_gpu_line_back(walk->rows, in.w, in.ld, line, front->lo_form != front->up_form, ws->form,
-                         front->forms > 0 ? front->forms : front->bands, ws->bias, ws->mass);
+        sp_walk_scalars(walk, in, line, front->lo_form != front->up_form, ws->form,
+                        front->forms > 0 ? front->forms : front->bands);
         return front->forms;
     }
     double *squares = ws->form;
-    sp_gpu_line_back(walk->rows, in.w, in.ld, line, false, ws->energy, front->bands, ws->bias,
-                     ws->mass);
-    sp_gpu_affine_bias(walk->rows, front->bands, ws->energy, front->bands, front->mel_bias,
-                       walk->bounds->energy_omega + t * front->bands, ws->bias, ws->mass);
+    sp_walk_scalars(walk, in, line, false, ws->energy, front->bands);
+    sp_walk_affine(walk, front->bands, (sp_rows){ws->energy, front->bands}, front->mel_bias,
+                   walk->bounds->energy_omega + t * front->bands);
     sp_walk_multiply(walk, front->bins, front->bands, (sp_rows){ws->energy, front->bands},
                      front->mel, front->bins, 0.0, squares, front->bins);
     for (size_t i = 0; walk->choosing && i < walk->rows * front->bins; i++) {
         ws->bin[t][i] = squares[i] >= 0.0 ? 0 : 1;
     }
-    sp_gpu_line_back(walk->rows, squares, front->bins, &walk->bounds->square[t], false, squares,
-                     front->bins, ws->bias, ws->mass);
+    sp_walk_scalars(walk, (sp_rows){squares, front->bins}, &walk->bounds->square[t], false, squares,
+                    front->bins);
     return front->bins;
+}
+
+/* Coefficients on the forms of a frame to those on its samples, added to them for beta = 1. Each
+ * clip has forms of its own, `step` doubles apart. */
+static void multiply_forms(sp_walk *walk, size_t forms, const double *matrix, size_t step,
+                           double beta) {
+    const size_t frame = walk->bounds->front->frame, clips = walk->rows / walk->span;
+    sp_workspace *ws = walk->ws;
+    sp_gpu_multiply(walk->bounds->gpu, &(sp_gpu_multiply_args){.m = walk->span,
+                                                               .n = frame,
+                                                               .k = forms,
+                                                               .a = ws->form,
+                                                               .lda = forms,
+                                                               .b = matrix,
+                                                               .ldb = frame,
+                                                               .beta = beta,
+                                                               .c = ws->sample,
+                                                               .ldc = frame,
+                                                               .count = clips,
+                                                               .a_step = walk->span * forms,
+                                                               .b_step = step,
+                                                               .c_step = walk->span * frame});
+    ws->flops += 2.0 * (double)walk->rows * (double)frame * (double)forms;
 }
 
 /* Coefficients on the features of step t: through the front end to the samples of frame t.
@@ -99,8 +129,8 @@ static void features_back(sp_walk *walk, size_t t, sp_rows in, bool last) {
     if (carried) {
         shift_window(walk, keep);
     }
-    sp_walk_multiply(walk, front->frame, forms, (sp_rows){walk->ws->form, forms}, matrix,
-                     front->frame, carried ? 1.0 : 0.0, walk->ws->sample, front->frame);
+    multiply_forms(walk, forms, matrix, front->bins > 0 ? 0 : walk->bounds->stride,
+                   carried ? 1.0 : 0.0);
     concretise(walk, t, last ? 0 : keep, front->frame);
 }
 
@@ -109,9 +139,11 @@ void sp_walk_back(sp_walk *walk) {
     const sp_start *start = walk->start;
     const size_t end = start->layer == SP_NO_LAYER ? 0 : start->layer + 1;
     const size_t highest = sp_highest_recurrent(net, end);
-    memset(walk->ws->bias, 0, SP_TILE * sizeof(double));
-    memset(walk->ws->mass, 0, SP_TILE * sizeof(double));
-    memset(walk->ws->support, 0, SP_TILE * sizeof(double));
+    double *const sums[] = {walk->ws->bias, walk->ws->mass, walk->ws->support};
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++) {
+        sp_gpu_copy(walk->bounds->gpu,
+                    &(sp_gpu_copy_args){.rows = 1, .n = walk->rows, .period = 1, .to = sums[i]});
+    }
     for (size_t t = start->t;; t--) {
         const bool first = t == start->t;
         const bool last = t == 0 || highest == SP_NO_LAYER;

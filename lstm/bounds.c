@@ -9,25 +9,55 @@
 
 /* ---- constants of a run ---- */
 
-static void fill_unit(sp_bounds *bounds) {
-    const size_t n = bounds->unit_width;
-    memset(bounds->unit, 0, 2 * n * n * sizeof(double));
+/* Rows e_0, -e_0, e_1, -e_1, ... */
+static void fill_unit(double *unit, size_t n) {
+    memset(unit, 0, 2 * n * n * sizeof *unit);
     for (size_t j = 0; j < n; j++) {
-        bounds->unit[2 * j * n + j] = 1.0;
-        bounds->unit[(2 * j + 1) * n + j] = -1.0;
+        unit[2 * j * n + j] = 1.0;
+        unit[(2 * j + 1) * n + j] = -1.0;
     }
 }
 
-static void fill_weights(sp_bounds *bounds) {
-    for (size_t l = 0; l < bounds->net->layers; l++) {
-        const sp_layer *layer = &bounds->net->layer[l];
-        const size_t D = layer->in, H = layer->out;
-        for (size_t k = 0; layer->kind == SP_LAYER_LSTM && k < 4 * H; k++) {
-            double *row = bounds->weights[l] + k * (D + H);
-            memcpy(row, layer->weight + k * D, D * sizeof(double));
-            memcpy(row + D, layer->recurrent + k * H, H * sizeof(double));
+/* [W | R] */
+static void fill_joined(double *joined, const sp_layer *layer) {
+    const size_t D = layer->in, H = layer->out;
+    for (size_t k = 0; k < 4 * H; k++) {
+        double *row = joined + k * (D + H); /* joined[k,:] */
+        memcpy(row, layer->weight + k * D, D * sizeof(double));
+        memcpy(row + D, layer->recurrent + k * H, H * sizeof(double));
+    }
+}
+
+static size_t joined_size(const sp_layer *layer) {
+    return layer->kind == SP_LAYER_LSTM ? 4 * layer->out * (layer->in + layer->out) : 0;
+}
+
+/* The constants of all clips; by way of a buffer where the program cannot write them in place. */
+static sp_status fill_constants(sp_error *err, sp_bounds *bounds) {
+    const sp_net *net = bounds->net;
+    const size_t unit_size = 2 * bounds->unit_width * bounds->unit_width;
+    size_t most = unit_size;
+    for (size_t l = 0; l < net->layers; l++) {
+        most = joined_size(&net->layer[l]) > most ? joined_size(&net->layer[l]) : most;
+    }
+    double *buffer = malloc(most * sizeof *buffer);
+    if (buffer == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for the weights");
+    }
+    fill_unit(buffer, bounds->unit_width);
+    sp_gpu_write(bounds->gpu, bounds->unit, buffer, unit_size * sizeof *buffer);
+    for (size_t l = 0; l < net->layers; l++) {
+        if (joined_size(&net->layer[l]) > 0) {
+            fill_joined(buffer, &net->layer[l]);
+            sp_gpu_write(bounds->gpu, bounds->weights[l], buffer,
+                         joined_size(&net->layer[l]) * sizeof *buffer);
         }
     }
+    free(buffer);
+    if (bounds->far) {
+        sp_bounds_upload_weights(bounds);
+    }
+    return SP_OK;
 }
 
 /* Lines of the features over the linear forms of a frame. */
@@ -148,38 +178,58 @@ static sp_status bound_cells(sp_error *err, sp_bounds *bounds) {
             }
             SP_TRY(sp_layer_ops_of(&net->layer[l])->bound(err, bounds, t, l));
         }
+        if (bounds->options.deadline > 0.0) {
+            SP_TRY(sp_gpu_sync(err, bounds->gpu)); // the clock tells of work that is done
+        }
     }
     return SP_OK;
 }
 
 sp_status sp_bounds_create(sp_error *err, sp_bounds **out, const sp_net *net,
                            const sp_front_bound *front, const sp_bounds_options *options) {
+    return sp_bounds_create_batch(err, out, net, &front, 1, options);
+}
+
+static sp_status build(sp_error *err, sp_bounds *bounds) {
+    SP_TRY(sp_bounds_memory(err, bounds));
+    sp_gpu_init();
+    bounds->chain = chain_of(bounds);
+    SP_TRY(fill_constants(err, bounds));
+    SP_TRY(sp_bounds_inputs(err, bounds, fill_lines));
+    SP_TRY(bound_cells(err, bounds));
+    return sp_gpu_sync(err, bounds->gpu);
+}
+
+sp_status sp_bounds_create_batch(sp_error *err, sp_bounds **out, const sp_net *net,
+                                 const sp_front_bound *const *fronts, size_t clips,
+                                 const sp_bounds_options *options) {
     *out = NULL;
-    SP_TRY(check(err, net, front));
+    for (size_t i = 0; i < clips; i++) {
+        SP_TRY(check(err, net, fronts[i]));
+        if (fronts[i]->frames != fronts[0]->frames || fronts[i]->padded != fronts[0]->padded ||
+            fronts[i]->forms != fronts[0]->forms || fronts[i]->matrix != fronts[0]->matrix) {
+            return sp_fail(err, SP_E_MISMATCH,
+                           "the clips of a batch have %zu and %zu frames, or another front end",
+                           fronts[0]->frames, fronts[i]->frames);
+        }
+    }
+    if (clips == 0 || (clips > 1 && sp_bounds_room(net, fronts[0], options) < clips)) {
+        return sp_fail(err, SP_E_ARGUMENT, "no backend bounds %zu clips like these at once", clips);
+    }
     sp_bounds *bounds = calloc(1, sizeof *bounds);
-    if (bounds == NULL) {
+    const sp_front_bound **list = calloc(clips, sizeof *list);
+    if (bounds == NULL || list == NULL) {
+        free(bounds);
+        free(list);
         return sp_fail(err, SP_E_MEMORY, "out of memory for bounds");
     }
+    memcpy(list, fronts, clips * sizeof *list);
     bounds->net = net;
-    bounds->front = front;
+    bounds->front = fronts[0];
+    bounds->fronts = list;
+    bounds->clips = clips;
     bounds->options = *options;
-    bounds->slots = (size_t)sp_pool_threads();
-    const size_t need = sp_bounds_plan(bounds, true);
-    sp_status status = sp_arena_init(&bounds->arena, need);
-    if (status == SP_OK) {
-        (void)sp_bounds_plan(bounds, false);
-    }
-    if (status != SP_OK || !sp_arena_ok(&bounds->arena)) {
-        status = sp_fail(err, SP_E_MEMORY, "out of memory: the bounds of %zu frames need %.0f MB",
-                         front->frames, (double)need / 1e6);
-    } else {
-        sp_gpu_init();
-        fill_unit(bounds);
-        fill_weights(bounds);
-        fill_lines(bounds);
-        bounds->chain = chain_of(bounds);
-        status = bound_cells(err, bounds);
-    }
+    const sp_status status = build(err, bounds);
     if (status != SP_OK) {
         sp_bounds_destroy(bounds);
         return status;
@@ -190,56 +240,141 @@ sp_status sp_bounds_create(sp_error *err, sp_bounds **out, const sp_net *net,
 
 void sp_bounds_destroy(sp_bounds *bounds) {
     if (bounds != NULL) {
+        if (bounds->block != NULL) {
+            const sp_status waited = sp_gpu_sync(NULL, bounds->gpu); // nothing may run on it now
+            (void)waited;
+            sp_gpu_release(bounds->gpu, bounds->block);
+        }
+        sp_gpu_close(bounds->gpu);
+        sp_arena_clear(&bounds->numbers);
         sp_arena_clear(&bounds->arena);
+        free(bounds->fronts);
+        free(bounds->mirror);
         free(bounds);
     }
 }
 
-/* Lower bounds of the rows from the box of the logits alone. */
-static double interval_row(const sp_bounds *bounds, const double *weight) {
-    const sp_net *net = bounds->net;
-    const sp_state *top = sp_state_at(bounds, bounds->front->frames - 1, net->layers - 1);
-    const double zero = 0.0;
-    double lo, hi, omega;
-    sp_affine_interval(1, net->classes, weight, top->out_lo, top->out_hi, 0, NULL, NULL, NULL,
-                       &zero, &lo, &hi, &omega);
-    return lo;
+size_t sp_bounds_moved(const sp_bounds *bounds) {
+    const sp_gpu_counts counts = sp_gpu_counted(bounds->gpu);
+    return bounds->far ? counts.written + counts.read : 0;
 }
 
-sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
-                         const double *weight, size_t rows) {
+/* The lower bound of a row from the box of the logits alone. */
+static double interval_row(size_t classes, const double *weight, const double *lo,
+                           const double *hi) {
+    const double zero = 0.0;
+    double row_lo, row_hi, omega;
+    sp_affine_interval(1, classes, weight, lo, hi, 0, NULL, NULL, NULL, &zero, &row_lo, &row_hi,
+                       &omega);
+    return row_lo;
+}
+
+static void raise_by_intervals(const sp_bounds *bounds, double *lower, const double *weight,
+                               size_t rows, const double *lo, const double *hi) {
     const size_t classes = bounds->net->classes;
-    if (bounds->options.planes == SP_PLANES_TANGENT) {
-        return sp_fail(err, SP_E_ARGUMENT, "tangents bound nothing");
-    }
-    for (size_t i = 0; i < rows * classes; i++) {
-        if (!isfinite(weight[i])) {
-            return sp_fail(err, SP_E_NONFINITE, "entry %zu of the objectives is not finite", i);
+    for (size_t r = 0; r < rows; r++) {
+        const double interval = interval_row(classes, weight + r * classes, lo, hi);
+        if (interval > lower[r]) {
+            lower[r] = interval;
         }
     }
+}
+
+static sp_start final_start(const sp_bounds *bounds, const double *weight) {
+    return (sp_start){.t = bounds->front->frames - 1,
+                      .layer = bounds->net->layers - 1,
+                      .output = {weight, bounds->net->classes}};
+}
+
+static sp_status near_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
+                           const double *weight, size_t rows) {
+    const sp_state *top = sp_state_at(bounds, bounds->front->frames - 1, bounds->net->layers - 1);
+    if (sp_rule_is_linear(bounds->options.planes)) {
+        const sp_start start = final_start(bounds, weight);
+        sp_lower_rows(bounds, lower, error, 0, &start, rows, bounds->options.row_iterations,
+                      bounds->options.stop_positive);
+        if (bounds->options.mix_epochs > 0) {
+            SP_TRY(sp_mix_rows(err, bounds, lower, error, &start, rows));
+        }
+    }
+    raise_by_intervals(bounds, lower, weight, rows, top->out_lo, top->out_hi);
+    return SP_OK;
+}
+
+/* Rows [first, first + count) of every clip, by way of the backend's memory. buffer: [clips, count,
+ * classes]. */
+static void far_some(sp_bounds *bounds, double *lower, double *error, const double *weight,
+                     size_t rows, size_t first, size_t count, double *buffer) {
+    const size_t classes = bounds->net->classes, apart = 2 * bounds->unit_width;
+    for (size_t clip = 0; clip < bounds->clips; clip++) {
+        memcpy(buffer + clip * count * classes, weight + (clip * rows + first) * classes,
+               count * classes * sizeof *buffer);
+    }
+    sp_gpu_write(bounds->gpu, bounds->objective, buffer,
+                 bounds->clips * count * classes * sizeof *buffer);
+    const sp_start start = final_start(bounds, bounds->objective);
+    sp_lower_rows(bounds, bounds->box_lower, bounds->row_error, apart, &start, count, 0, false);
+    for (size_t clip = 0; clip < bounds->clips; clip++) {
+        sp_gpu_read(bounds->gpu, lower + clip * rows + first, bounds->box_lower + clip * apart,
+                    count * sizeof *lower);
+        if (error != NULL) {
+            sp_gpu_read(bounds->gpu, error + clip * rows + first, bounds->row_error + clip * apart,
+                        count * sizeof *error);
+        }
+    }
+}
+
+static sp_status far_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
+                          const double *weight, size_t rows) {
+    const size_t classes = bounds->net->classes;
+    const size_t most = rows < bounds->tile ? rows : bounds->tile;
+    const sp_state *top = sp_state_at(bounds, bounds->front->frames - 1, bounds->net->layers - 1);
+    double *buffer = malloc((bounds->clips * most + 2) * classes * sizeof *buffer);
+    if (buffer == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu rows", rows);
+    }
+    for (size_t first = 0; first < rows; first += most) {
+        far_some(bounds, lower, error, weight, rows, first,
+                 rows - first < most ? rows - first : most, buffer);
+    }
+    for (size_t clip = 0; clip < bounds->clips; clip++) {
+        double *lo = buffer, *hi = buffer + classes;
+        sp_gpu_read(bounds->gpu, lo, top->out_lo + clip * bounds->stride, classes * sizeof *lo);
+        sp_gpu_read(bounds->gpu, hi, top->out_hi + clip * bounds->stride, classes * sizeof *hi);
+        raise_by_intervals(bounds, lower + clip * rows, weight + clip * rows * classes, rows, lo,
+                           hi);
+    }
+    free(buffer);
+    return sp_gpu_sync(err, bounds->gpu);
+}
+
+static void know_nothing(double *lower, double *error, size_t rows) {
     for (size_t r = 0; r < rows; r++) {
         lower[r] = -INFINITY;
         if (error != NULL) {
             error[r] = 0.0;
         }
     }
-    if (sp_rule_is_linear(bounds->options.planes)) {
-        const sp_start start = {.t = bounds->front->frames - 1,
-                                .layer = bounds->net->layers - 1,
-                                .output = {weight, classes}};
-        sp_lower_rows(bounds, lower, error, &start, rows, bounds->options.row_iterations,
-                      bounds->options.stop_positive);
-        if (bounds->options.mix_epochs > 0) {
-            SP_TRY(sp_mix_rows(err, bounds, lower, error, &start, rows));
+}
+
+sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
+                         const double *weight, size_t rows) {
+    const size_t classes = bounds->net->classes, all = bounds->clips * rows;
+    if (bounds->options.planes == SP_PLANES_TANGENT) {
+        return sp_fail(err, SP_E_ARGUMENT, "tangents bound nothing");
+    }
+    for (size_t i = 0; i < all * classes; i++) {
+        if (!isfinite(weight[i])) {
+            return sp_fail(err, SP_E_NONFINITE, "entry %zu of the objectives is not finite", i);
         }
     }
-    for (size_t r = 0; r < rows; r++) {
-        const double interval = interval_row(bounds, weight + r * classes);
-        if (interval > lower[r]) {
-            lower[r] = interval;
-        }
+    know_nothing(lower, error, all);
+    const sp_status status = bounds->far ? far_rows(err, bounds, lower, error, weight, rows)
+                                         : near_rows(err, bounds, lower, error, weight, rows);
+    if (status != SP_OK) {
+        know_nothing(lower, error, all);
     }
-    return SP_OK;
+    return status;
 }
 
 sp_status sp_bounds_gradient(sp_error *err, sp_bounds *bounds, double *gradient,
@@ -255,25 +390,29 @@ sp_status sp_bounds_gradient(sp_error *err, sp_bounds *bounds, double *gradient,
                                 .layer = bounds->net->layers - 1,
                                 .output = {weight + row * classes, classes}};
         const size_t count = rows - row < SP_TILE ? rows - row : SP_TILE;
-        sp_walk walk = {bounds, bounds->work, &start, count,
-                        false,  NULL,         0,      gradient + row * front->padded};
+        sp_walk walk = {.bounds = bounds,
+                        .ws = bounds->work,
+                        .start = &start,
+                        .rows = count,
+                        .span = count,
+                        .gradient = gradient + row * front->padded};
         sp_walk_back(&walk);
     }
     return SP_OK;
 }
 
-void sp_bounds_layer_box(const sp_bounds *bounds, size_t t, size_t layer, const double **lo,
+void sp_bounds_layer_box(sp_bounds *bounds, size_t t, size_t layer, const double **lo,
                          const double **hi) {
     const sp_state *state = sp_state_at(bounds, t, layer);
-    *lo = state->in_lo;
-    *hi = state->in_hi;
+    *lo = sp_bounds_near(bounds, state->in_lo);
+    *hi = sp_bounds_near(bounds, state->in_hi);
 }
 
-void sp_bounds_cell_box(const sp_bounds *bounds, size_t t, size_t layer, const double **lo,
+void sp_bounds_cell_box(sp_bounds *bounds, size_t t, size_t layer, const double **lo,
                         const double **hi) {
     const sp_state *state = sp_state_at(bounds, t, layer);
-    *lo = state->cell_lo;
-    *hi = state->cell_hi;
+    *lo = sp_bounds_near(bounds, state->cell_lo);
+    *hi = sp_bounds_near(bounds, state->cell_hi);
 }
 
 double sp_bounds_flops(const sp_bounds *bounds) {

@@ -3,9 +3,6 @@
 //
 // Rows inside the layer (sp_start): stage 0 on the pre-activations and, as `before`, on c_{t-1};
 // stage 1 on c_t, as `cell`, and the pre-activations of o.
-#include <math.h>
-#include <string.h>
-
 #include "lstm/layers.h"
 
 enum { IG, FC, OC }; /* the menus */
@@ -20,95 +17,49 @@ static sp_shape shape(const sp_layer *layer) {
 
 /* ---- boxes and planes ---- */
 
-static sp_box gate_box(const sp_state *state, size_t gate, size_t H, size_t j, sp_iv y) {
-    return (sp_box){{state->in_lo[gate * H + j], state->in_hi[gate * H + j]}, y};
+static sp_gpu_range gate_range(const sp_state *state, size_t gate, size_t H) {
+    return (sp_gpu_range){state->in_lo + gate * H, state->in_hi + gate * H};
 }
 
-/* The products that one set of tasks relaxes: sigma(i) tanh(g) and sigma(f) c_{t-1}, or sigma(o)
- * tanh(c). */
-typedef struct sp_lstm_step {
-    const sp_bounds *bounds;
-    sp_state *state;
-    const sp_state *before; /* the layer at t-1; NULL at t = 0 */
-    size_t H;
-} sp_lstm_step;
-
-static sp_status relax(const sp_lstm_step *step, size_t k, size_t j, sp_product f, sp_box box) {
-    const sp_cut *cut = step->state->cut[k];
-    const sp_gate_map map = sp_gate_identity(f);
-    return sp_relax_product(step->bounds, &step->state->menu[k], j, &map, box,
-                            cut != NULL ? cut + j : NULL);
+static sp_gpu_range cell_range(const sp_state *state) {
+    return (sp_gpu_range){state->cell_lo, state->cell_hi};
 }
 
-static sp_status relax_cell(void *context, size_t j) {
-    const sp_lstm_step *step = context;
-    const sp_state *state = step->state;
-    const size_t H = step->H;
-    const sp_iv g = {state->in_lo[2 * H + j], state->in_hi[2 * H + j]};
-    SP_TRY(relax(step, IG, j, SP_PRODUCT_SIGMOID_TANH, gate_box(state, 0, H, j, g)));
-    if (step->before == NULL) {
-        return SP_OK;
-    }
-    const sp_iv c = {step->before->cell_lo[j], step->before->cell_hi[j]};
-    return relax(step, FC, j, SP_PRODUCT_SIGMOID_ID, gate_box(state, 1, H, j, c));
+/* The products of a step; `before` is the layer at t-1. */
+static sp_gpu_factor factor_ig(const sp_state *state, size_t H) {
+    return (sp_gpu_factor){SP_PRODUCT_SIGMOID_TANH, gate_range(state, 0, H),
+                           gate_range(state, 2, H)};
 }
 
-static sp_status relax_output(void *context, size_t j) {
-    const sp_lstm_step *step = context;
-    const sp_iv c = {step->state->cell_lo[j], step->state->cell_hi[j]};
-    return relax(step, OC, j, SP_PRODUCT_SIGMOID_TANH, gate_box(step->state, 3, step->H, j, c));
+static sp_gpu_factor factor_fc(const sp_state *state, const sp_state *before, size_t H) {
+    return (sp_gpu_factor){SP_PRODUCT_SIGMOID_ID, gate_range(state, 1, H), cell_range(before)};
 }
 
-/* c_t = sigma(i) tanh(g) + sigma(f) c_{t-1} and h_t = sigma(o) tanh(c_t) by intervals. */
-static void cell_interval(sp_state *state, const sp_state *before, size_t H) {
-    for (size_t j = 0; j < H; j++) {
-        const sp_iv g = {state->in_lo[2 * H + j], state->in_hi[2 * H + j]};
-        sp_iv c = sp_product_range(SP_PRODUCT_SIGMOID_TANH, gate_box(state, 0, H, j, g));
-        if (before != NULL) {
-            const sp_iv previous = {before->cell_lo[j], before->cell_hi[j]};
-            const sp_box box = gate_box(state, 1, H, j, previous);
-            c = sp_iv_add(c, sp_product_range(SP_PRODUCT_SIGMOID_ID, box));
-        }
-        state->cell_lo[j] = c.lo;
-        state->cell_hi[j] = c.hi;
-    }
-}
-
-static void output_interval(sp_state *state, size_t H) {
-    for (size_t j = 0; j < H; j++) {
-        const sp_iv c = {state->cell_lo[j], state->cell_hi[j]};
-        const sp_iv h = sp_product_range(SP_PRODUCT_SIGMOID_TANH, gate_box(state, 3, H, j, c));
-        state->out_lo[j] = h.lo;
-        state->out_hi[j] = h.hi;
-    }
-}
-
-static void gate_intervals(const sp_bounds *bounds, const sp_lstm_step *step, size_t t,
-                           size_t layer) {
-    const sp_layer *at = &bounds->net->layer[layer];
-    const sp_state *before = step->before;
-    const double *x_lo, *x_hi;
-    sp_input_box(bounds, t, layer, &x_lo, &x_hi);
-    sp_affine_interval(
-        4 * step->H, at->in, at->weight, x_lo, x_hi, step->H, before != NULL ? at->recurrent : NULL,
-        before != NULL ? before->out_lo : NULL, before != NULL ? before->out_hi : NULL, at->bias,
-        step->state->in_lo, step->state->in_hi, step->state->omega);
+static sp_gpu_factor factor_oc(const sp_state *state, size_t H) {
+    return (sp_gpu_factor){SP_PRODUCT_SIGMOID_TANH, gate_range(state, 3, H), cell_range(state)};
 }
 
 static sp_status bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer) {
     const size_t H = bounds->net->layer[layer].out;
     sp_state *state = sp_state_at(bounds, t, layer);
-    sp_lstm_step step = {bounds, state, t > 0 ? sp_state_at(bounds, t - 1, layer) : NULL, H};
     const sp_start gates = {.t = t, .layer = layer}, cell = {.t = t, .layer = layer, .stage = 1};
-    gate_intervals(bounds, &step, t, layer);
+    const sp_gpu_factor ig = factor_ig(state, H), oc = factor_oc(state, H);
+    sp_gpu_factor fc = {SP_PRODUCT_SIGMOID_ID, {NULL, NULL}, {NULL, NULL}};
+    if (t > 0) {
+        fc = factor_fc(state, sp_state_at(bounds, t - 1, layer), H);
+    }
+    sp_bound_affine(bounds, t, layer, state->in_lo, state->in_hi);
     sp_bound_boxes(bounds, SP_BOX_GATES, &gates, 0, 4 * H, state->in_lo, state->in_hi);
     sp_bound_cuts(bounds, &gates, IG, t > 0 ? OC : FC);
-    SP_TRY(sp_relax_units(err, bounds, t, layer, relax_cell, &step));
-    cell_interval(state, step.before, H);
+    SP_TRY(sp_bound_planes(err, bounds, t, layer, IG, &ig));
+    if (t > 0) {
+        SP_TRY(sp_bound_planes(err, bounds, t, layer, FC, &fc));
+    }
+    sp_bound_ranges(bounds, H, &ig, &fc, state->cell_lo, state->cell_hi);
     sp_bound_boxes(bounds, SP_BOX_CELL, &cell, 0, H, state->cell_lo, state->cell_hi);
     sp_bound_cuts(bounds, &cell, OC, OC + 1);
-    SP_TRY(sp_relax_units(err, bounds, t, layer, relax_output, &step));
-    output_interval(state, H);
+    SP_TRY(sp_bound_planes(err, bounds, t, layer, OC, &oc));
+    sp_bound_ranges(bounds, H, &oc, NULL, state->out_lo, state->out_hi);
     if (bounds->options.planes == SP_PLANES_TANGENT) {
         sp_collapse(H, state->out_lo, state->out_hi);
     }
@@ -152,8 +103,7 @@ static sp_rows gates_back(sp_walk *walk, size_t l, size_t t, sp_rows gates) {
     sp_workspace *ws = walk->ws;
     const sp_layer *layer = &walk->bounds->net->layer[l];
     const size_t K = 4 * layer->out, width = layer->in + layer->out;
-    sp_gpu_affine_bias(walk->rows, K, gates.w, gates.ld, layer->bias,
-                       sp_state_at(walk->bounds, t, l)->omega, ws->bias, ws->mass);
+    sp_walk_affine(walk, K, gates, layer->bias, sp_state_at(walk->bounds, t, l)->omega);
     sp_walk_multiply(walk, t > 0 ? width : layer->in, K, gates, walk->bounds->weights[l], width,
                      0.0, ws->pending[l], width);
     return (sp_rows){ws->pending[l], width};
@@ -179,7 +129,7 @@ static sp_rows back(sp_walk *walk, size_t l, size_t t, sp_rows above) {
     const bool later = t != walk->start->t;
     const sp_rows hidden = sp_walk_hidden(walk, l, t, above);
     if (later) {
-        memcpy(ws->c, ws->pending_c[l], walk->rows * H * sizeof(double));
+        sp_walk_set(walk, ws->c, H, H, (sp_rows){ws->pending_c[l], H});
     }
     sp_walk_product(walk, l, t, OC, hidden, ws->gates + 3 * H, 4 * H, ws->c, H, later);
     cell_back(walk, l, t, (sp_rows){ws->c, H});
@@ -218,7 +168,7 @@ static sp_rows value(sp_walk *walk, size_t l, size_t t, sp_rows in, size_t itera
         sp_walk_product_value(walk, l, t, FC, gate_value(walk, state, H, 1), old, true, new_c,
                               iteration);
     }
-    memcpy(c, new_c, walk->rows * H * sizeof(double));
+    sp_walk_set(walk, c, H, H, (sp_rows){new_c, H});
     if (inside) {
         return cell.value;
     }

@@ -57,7 +57,7 @@ void sp_cut_rows(sp_bounds *bounds, const sp_start *where, size_t first, size_t 
             *(at.y_block == SP_ON_CELL ? &start.cell : &start.before) = cells;
         }
     }
-    sp_lower_rows(bounds, bounds->cut_lower, NULL, &start, units * ROWS_PER_CUT,
+    sp_lower_rows(bounds, bounds->cut_lower, NULL, 0, &start, units * ROWS_PER_CUT,
                   bounds->options.box_iterations, false);
     for (size_t i = 0; i < units; i++) {
         const size_t k = first + i / H, j = i % H;

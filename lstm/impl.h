@@ -9,8 +9,9 @@
 #include "gpu/backend.h"
 #include "lstm/lstm.h"
 
-/* Rows are handled in tiles of a fixed height, so that neither threads nor batches change a bit. */
-enum { SP_TILE = 64, SP_MAX_WIDTH = 1 << 16 };
+/* Rows of one clip are handled in tiles; on the CPU of this fixed height, so that neither threads nor
+ * batches change a bit. */
+enum { SP_TILE = 64, SP_MAX_WIDTH = 1 << 16, SP_MAX_CLIPS = 1 << 12 };
 /* Relaxations that rows may choose from: five anchors and the static one (math/planes.md 4). */
 enum { SP_MENU_ANCHORS = 5, SP_MENU_PLANES = SP_MENU_ANCHORS + 1, SP_CURVE_LINES = 3 };
 /* "The layer below layer 0": the features. */
@@ -29,7 +30,7 @@ typedef struct sp_shape {
     sp_menu_kind menu[SP_MENUS];
 } sp_shape;
 
-/** sp_state - bounds of one layer at one step. Arrays live in the arena of the bounds. */
+/** sp_state - bounds of one layer at one step. Arrays are the backend's. */
 typedef struct sp_state {
     double *in_lo, *in_hi;     /* [inputs out] pre-activations; ReLU: its input */
     double *out_lo, *out_hi;   /* [out] */
@@ -47,7 +48,8 @@ typedef struct sp_choices {
     float *anchor[SP_MENUS]; /* lines [TILE, out]; products [2, TILE, out] */
 } sp_choices;
 
-/** sp_workspace - the buffers of one tile of rows; nothing is allocated while walking. */
+/** sp_workspace - the buffers of one tile of rows of each clip; nothing is allocated while walking.
+ *  TILE is the height of all that, and numbers are the backend's. */
 typedef struct sp_workspace {
     double *gates;    /* [TILE, 4 Hmax] coefficients on pre-activations, or their values */
     double *h;        /* [TILE, Hmax] coefficients on h_t */
@@ -60,6 +62,7 @@ typedef struct sp_workspace {
     double *energy;     /* [TILE, bands] coefficients on the energies, with bins */
     double *form;   /* [TILE, forms] coefficients on the linear forms of a frame, or their values */
     double *sample; /* [TILE, frame] coefficients on the samples of the frame at hand, or samples */
+    double *moved;  /* [TILE, frame] the same for the next frame; the two change places */
     double *bias, *mass, *support; /* [TILE] */
     double flops;                  /* of the matrix products done here */
     // only where rows choose their relaxations:
@@ -69,11 +72,27 @@ typedef struct sp_workspace {
     unsigned char *sign; /* [TILE, sp_sign_width]: whether the coefficient on a sample is >= 0 */
 } sp_workspace;
 
+/* On a backend with memory of its own the bounds hold several clips of equally many frames. Every
+ * array below that differs from clip to clip stands `stride` doubles after that of the clip before;
+ * pointers are those of the first clip. Weights and the front end's arrays are copied there: net and
+ * front are views with the backend's pointers. */
 struct sp_bounds {
-    const sp_net *net;           /* borrowed */
-    const sp_front_bound *front; /* borrowed */
+    sp_gpu *gpu;                   /* owned */
+    const sp_net *net;             /* borrowed, or `near_net` */
+    const sp_front_bound *front;   /* borrowed, or `near_front` */
+    const sp_front_bound **fronts; /* [clips] owned; what they point to is borrowed */
+    sp_net near_net;
+    sp_front_bound near_front;
+    size_t clips, stride; /* stride 0: one clip */
+    size_t tile;          /* rows of each clip that are walked at once */
     sp_bounds_options options;
-    sp_arena arena;   /* owned: all arrays below */
+    sp_arena arena;   /* owned: what the program alone reads */
+    sp_arena numbers; /* owned: all arrays of numbers below */
+    bool far;         /* the backend's memory is not the program's */
+    void *block;      /* owned: memory of the backend under `numbers`, if far */
+    /* In it, from clip_at on: what belongs to the first clip, its inputs first. */
+    size_t clip_at, input_bytes, clip_bytes;
+    double *mirror;   /* owned: what was read back of the first clip, or NULL */
     double **weights; /* [layers] LSTM: [4 out, in + out] = [W | R]; else NULL */
     /* [T] of the features: over linear forms, or over energies where there are bins */
     sp_gpu_menu *line;
@@ -85,7 +104,9 @@ struct sp_bounds {
     size_t slots;
     double *unit; /* [2 n, n], n = widest box: rows e_0, -e_0, e_1, -e_1, ...: the rows of a box */
     size_t unit_width; /* n */
-    double *box_lower; /* [2 n] their lower bounds */
+    double *box_lower; /* [clips, 2 n] their lower bounds */
+    double *row_error; /* [clips, 2 n] error terms of final rows */
+    double *objective; /* [clips, 2 n, classes] final rows, where the backend needs a copy */
     double *cut_gates,
         *cut_cell; /* [8 H, 4 H], [8 H, H], H = widest LSTM: rows of the cuts, if boxes are cut */
     double *cut_lower;      /* [8 H] their lower bounds */
@@ -120,9 +141,27 @@ static inline bool sp_rows_choose(const sp_bounds_options *options) {
  */
 size_t sp_highest_recurrent(const sp_net *net, size_t end);
 
-/** sp_bounds_plan - lays out every array of the bounds; two calls: the first with an empty arena
- *  only counts and returns the bytes. */
-size_t sp_bounds_plan(sp_bounds *bounds, bool counting);
+/** sp_plan - bytes: of the program; of the backend for all clips together; for each clip. */
+typedef struct sp_plan {
+    size_t host, shared, clip;
+} sp_plan;
+/** sp_bounds_plan - lays out every array of the bounds; two calls: the first with empty arenas only
+ *  counts. */
+sp_plan sp_bounds_plan(sp_bounds *bounds, bool counting);
+/** sp_plan_numbers - shared + clips clip; SIZE_MAX on overflow. */
+size_t sp_plan_numbers(sp_plan plan, size_t clips);
+
+/** sp_bounds_memory - opens the queue and takes the memory of `bounds`, whose net, front, fronts,
+ *  clips and options are set (memory.c). */
+SP_NODISCARD sp_status sp_bounds_memory(sp_error *err, sp_bounds *bounds);
+/** sp_bounds_upload_weights - copies the weights to where the backend reads them, if it is far.
+ *  sp_bounds_inputs - runs fill(bounds), which sets the lines of the front end, for each clip, and
+ *  sends them with copies of what walks read of the front end. net and front become the views. */
+void sp_bounds_upload_weights(sp_bounds *bounds);
+SP_NODISCARD sp_status sp_bounds_inputs(sp_error *err, sp_bounds *bounds,
+                                        void (*fill)(sp_bounds *bounds));
+/** sp_bounds_near - a number of the first clip, or an array of them, for the program to read. */
+const double *sp_bounds_near(sp_bounds *bounds, const double *array);
 
 /* ---- rows ---- */
 
@@ -135,6 +174,7 @@ typedef struct sp_rows {
 /** sp_start - the variables that rows of objectives stand on, at step t. */
 typedef struct sp_start {
     size_t t, layer;
+    bool common; /* every clip has the same rows; otherwise those of each clip follow each other */
     sp_rows output; /* on the output of `layer` [., out]; SP_NO_LAYER: on the features */
     /* Otherwise on variables inside the recurrent `layer`, see its file: */
     size_t stage;   /* how many of its products and curves may be met at step t */
@@ -149,8 +189,8 @@ typedef struct sp_walk {
     sp_bounds *bounds;
     sp_workspace *ws;
     const sp_start *start; /* already moved to the first row of the tile */
-    size_t rows;
-    bool choosing;   /* rows use and record the entries in ws->choices */
+    size_t rows, span;     /* of all clips, and of each */
+    bool choosing;         /* rows use and record the entries in ws->choices */
     sp_mixture *mix; /* NULL, or: products take these mixtures, the rest only records its entries */
     int turn;        /* which cross buffer is written next */
     double *gradient; /* NULL, or [rows, padded]: receives the coefficients on the samples */
@@ -170,16 +210,17 @@ void sp_walk_back(sp_walk *walk);
 void sp_walk_worst(sp_walk *walk, size_t iteration);
 
 /** sp_keep_bounds - raises lower [count] (and sets error, or NULL) where the last walk proved more;
- *  returns whether all are positive. */
+ *  returns whether all are positive. Only where numbers are the program's. */
 bool sp_keep_bounds(const sp_bounds *bounds, const sp_workspace *ws, double *lower, double *error,
                     size_t count);
 
 /** sp_lower_rows - lower bounds of rows of linear objectives by back-substitution to the samples.
- *  O lower [rows]; error [rows] or NULL: the rounding term subtracted in it
+ *  O lower [clips, rows], clips `apart` doubles apart; error the same or NULL: the rounding term
+ *  subtracted in it; both the backend's
  *  iterations > 0: every row chooses its relaxations, best bound kept. stop_positive: a tile ends
  *  when all its bounds are positive. Deterministic for any number of threads. */
-void sp_lower_rows(sp_bounds *bounds, double *lower, double *error, const sp_start *start,
-                   size_t rows, size_t iterations, bool stop_positive);
+void sp_lower_rows(sp_bounds *bounds, double *lower, double *error, size_t apart,
+                   const sp_start *start, size_t rows, size_t iterations, bool stop_positive);
 
 /* ---- R2's OPT: each row mixes the planes of a menu (mixture.c) ---- */
 

@@ -25,6 +25,18 @@ typedef struct sp_layer_ops {
 extern const sp_layer_ops sp_affine_ops, sp_relu_ops, sp_lstm_ops, sp_gru_ops, sp_rnn_ops;
 const sp_layer_ops *sp_layer_ops_of(const sp_layer *layer);
 
+/* ---- boxes and relaxations, for all clips ---- */
+
+/** sp_bound_affine - the interval image of the layer's input and, behind a first step, of its state
+ *  at t-1 by its weights, and the state's omega. */
+void sp_bound_affine(sp_bounds *bounds, size_t t, size_t layer, double *lo, double *hi);
+/** sp_bound_planes - menu k of the layer at step t by the rule of the bounds. */
+sp_status sp_bound_planes(sp_error *err, sp_bounds *bounds, size_t t, size_t layer, size_t k,
+                          const sp_gpu_factor *of);
+/** sp_bound_ranges - lo, hi [n]: the ranges of one or two products, added up; second may be NULL or
+ *  hold no boxes. */
+void sp_bound_ranges(sp_bounds *bounds, size_t n, const sp_gpu_factor *first,
+                     const sp_gpu_factor *second, double *lo, double *hi);
 /** sp_bound_boxes - intervals [n] of variables, met with their bounds by back-substitution where
  *  the rule has them; collapsed for tangents. sp_bound_cuts - sp_cut_rows where boxes are cut. */
 void sp_bound_boxes(sp_bounds *bounds, sp_box_kind kind, const sp_start *at, size_t first, size_t n,
@@ -40,6 +52,13 @@ double *sp_walk_cross(sp_walk *walk);
 /** sp_walk_multiply - c [rows, n] = a [rows, k] b [k, n] + beta c. */
 void sp_walk_multiply(sp_walk *walk, size_t n, size_t k, sp_rows a, const double *b, size_t ldb,
                       double beta, double *c, size_t ldc);
+/** sp_walk_at - the clips that the rows belong to. */
+sp_gpu_rows sp_walk_at(const sp_walk *walk);
+/** sp_walk_affine - rows that pass n affine outputs: bias += a . b, mass += |a| . omega. */
+void sp_walk_affine(sp_walk *walk, size_t n, sp_rows a, const double *b, const double *omega);
+/** sp_walk_scalars - coefficients on n scalars to those on the arguments of their lines. */
+void sp_walk_scalars(sp_walk *walk, sp_rows in, const sp_gpu_menu *lines, bool split, double *x,
+                     size_t ldx);
 /** sp_walk_product - from coefficients on product k of layer l at step t to those on its
  *  arguments. */
 void sp_walk_product(sp_walk *walk, size_t l, size_t t, size_t k, sp_rows in, double *x, size_t ldx,

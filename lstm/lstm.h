@@ -120,11 +120,28 @@ SP_NODISCARD sp_status sp_bounds_create(sp_error *err, sp_bounds **bounds, const
                                         const sp_bounds_options *options);
 void sp_bounds_destroy(sp_bounds *bounds);
 
+/** sp_bounds_create_batch - the same for several clips of equally many frames at once, on a backend
+ *  that has room for them (sp_bounds_room). Row and box functions then speak of all clips, one after
+ *  the other, and of the first. What a backend's memory cannot hold, or its kernels do not know,
+ *  runs on the CPU, one clip at a time. */
+SP_NODISCARD sp_status sp_bounds_create_batch(sp_error *err, sp_bounds **bounds, const sp_net *net,
+                                              const sp_front_bound *const *fronts, size_t clips,
+                                              const sp_bounds_options *options);
+/** sp_bounds_room - how many clips like this one the selected backend bounds at once: 1 on the CPU. */
+size_t sp_bounds_room(const sp_net *net, const sp_front_bound *front,
+                      const sp_bounds_options *options);
+/** sp_bounds_need - bytes of memory that the bounds of so many clips take on a backend with memory
+ *  of its own (far) or in the program. */
+size_t sp_bounds_need(const sp_net *net, const sp_front_bound *front,
+                      const sp_bounds_options *options, size_t clips, bool far);
+/** sp_bounds_moved - bytes written to and read from the backend's memory; 0 on the CPU. */
+size_t sp_bounds_moved(const sp_bounds *bounds);
+
 /** sp_bounds_rows - certified lower bounds of linear objectives of the logits.
- *  O lower [rows]  lower[r] <= sum_k weight[r,k] logit[k](s + d) for every d of the set, in real
- *  arithmetic
- *  O error [rows]  the running error term already subtracted from lower; may be NULL
- *  I weight [rows, classes]
+ *  O lower [clips, rows]  lower[r] <= sum_k weight[r,k] logit[k](s + d) for every d of the set, in
+ *  real arithmetic
+ *  O error [clips, rows]  the running error term already subtracted from lower; may be NULL
+ *  I weight [clips, rows, classes]
  *  A bound that is not a number is returned as -inf. */
 SP_NODISCARD sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower,
                                       double *error, const double *weight, size_t rows);
@@ -145,10 +162,10 @@ double sp_bounds_flops(const sp_bounds *bounds);
  * at and behind the readout t must be T-1). */
 /** sp_bounds_layer_box - ReLU: boxes of its input [out]; LSTM: of the gate pre-activations [4 out];
  *  affine: NULL. lo and hi point into the bounds. */
-void sp_bounds_layer_box(const sp_bounds *bounds, size_t t, size_t layer, const double **lo,
+void sp_bounds_layer_box(sp_bounds *bounds, size_t t, size_t layer, const double **lo,
                          const double **hi);
 /** sp_bounds_cell_box - LSTM only: the boxes of c_t [out]. */
-void sp_bounds_cell_box(const sp_bounds *bounds, size_t t, size_t layer, const double **lo,
+void sp_bounds_cell_box(sp_bounds *bounds, size_t t, size_t layer, const double **lo,
                         const double **hi);
 
 #ifdef __cplusplus

@@ -34,7 +34,13 @@ static sp_status mix_tile(sp_mixing *work, sp_workspace *ws, size_t row) {
     sp_mixture mix;
     start.output.w += row * start.output.ld;
     SP_TRY(sp_mixture_init(NULL, &mix, bounds, count, row));
-    sp_walk walk = {bounds, ws, &start, count, true, &mix, 0, NULL};
+    sp_walk walk = {.bounds = bounds,
+                    .ws = ws,
+                    .start = &start,
+                    .rows = count,
+                    .span = count,
+                    .choosing = true,
+                    .mix = &mix};
     sp_reset_choices(bounds, ws);
     for (size_t e = 0; e < bounds->options.mix_epochs && !all_positive(lower, count); e++) {
         sp_walk_back(&walk);

@@ -4,21 +4,31 @@
 #include "lstm/layers.h"
 
 typedef struct sp_carver {
-    sp_arena *arena; /* NULL while counting */
-    size_t need;
+    sp_arena *host, *numbers; /* NULL while counting */
+    size_t host_need, need;
 } sp_carver;
 
+static size_t add(size_t a, size_t b) {
+    return b > SIZE_MAX - a ? SIZE_MAX : a + b;
+}
+
+/* What the program alone reads. */
 static void *carve(sp_carver *carver, size_t count, size_t size) {
-    if (carver->arena != NULL) {
-        return sp_arena_raw(carver->arena, count, size);
+    if (carver->host != NULL) {
+        return sp_arena_raw(carver->host, count, size);
     }
-    const size_t bytes = sp_arena_need(count, size);
-    carver->need = bytes > SIZE_MAX - carver->need ? SIZE_MAX : carver->need + bytes;
+    carver->host_need = add(carver->host_need, sp_arena_need(count, size));
     return NULL;
 }
 
+/* What the backend reads. */
+static void *carve_numbers(sp_carver *carver, size_t count, size_t size) {
+    carver->need = add(carver->need, sp_arena_need(count, size));
+    return carver->numbers != NULL ? sp_arena_raw(carver->numbers, count, size) : NULL;
+}
+
 static double *carve_doubles(sp_carver *carver, size_t count) {
-    return carve(carver, count, sizeof(double));
+    return carve_numbers(carver, count, sizeof(double));
 }
 
 static void carve_menu(sp_carver *carver, sp_gpu_menu *menu, size_t n, size_t lower, size_t upper,
@@ -30,7 +40,7 @@ static void carve_menu(sp_carver *carver, sp_gpu_menu *menu, size_t n, size_t lo
     menu->a = carve_doubles(carver, entries * n);
     menu->b = planes ? carve_doubles(carver, entries * n) : NULL;
     menu->c = carve_doubles(carver, entries * n);
-    menu->rough = lower > 1 ? carve(carver, entries * 3 * n, sizeof(float)) : NULL;
+    menu->rough = lower > 1 ? carve_numbers(carver, entries * 3 * n, sizeof(float)) : NULL;
     menu->mass = carve_doubles(carver, n);
 }
 
@@ -64,7 +74,8 @@ static void carve_state(sp_carver *carver, sp_state *state, const sp_layer *laye
             carve_menu(carver, &state->menu[k], n, lines, lines, false);
         } else if (shape.menu[k] == SP_MENU_PRODUCT) {
             carve_menu(carver, &state->menu[k], n, planes, planes, true);
-            state->cut[k] = options->octagons ? carve(carver, n, sizeof **state->cut) : NULL;
+            state->cut[k] =
+                options->octagons ? carve_numbers(carver, n, sizeof **state->cut) : NULL;
         }
     }
 }
@@ -102,8 +113,8 @@ static void carve_choices(sp_carver *carver, sp_workspace *ws, const sp_bounds *
     ws->sign = carve(carver, SP_TILE * sp_sign_width(front), 1);
     const bool counting = ws->choices == NULL || ws->feature == NULL || ws->bin == NULL;
     for (size_t t = 0; t < front->frames; t++) {
-        int *feature = carve(carver, SP_TILE * front->bands, sizeof(int));
-        int *bin = carve(carver, SP_TILE * front->bins, sizeof(int));
+        int *feature = carve_numbers(carver, SP_TILE * front->bands, sizeof(int));
+        int *bin = carve_numbers(carver, SP_TILE * front->bins, sizeof(int));
         if (!counting) {
             ws->feature[t] = feature;
             ws->bin[t] = bin;
@@ -115,8 +126,9 @@ static void carve_choices(sp_carver *carver, sp_workspace *ws, const sp_bounds *
             for (size_t k = 0; k < SP_MENUS; k++) {
                 if (shape.menu[k] != SP_MENU_NONE) {
                     const size_t axes = shape.menu[k] == SP_MENU_PRODUCT ? 2 : 1;
-                    choices.entry[k] = carve(carver, SP_TILE * layer->out, sizeof(int));
-                    choices.anchor[k] = carve(carver, axes * SP_TILE * layer->out, sizeof(float));
+                    choices.entry[k] = carve_numbers(carver, SP_TILE * layer->out, sizeof(int));
+                    choices.anchor[k] =
+                        carve_numbers(carver, axes * SP_TILE * layer->out, sizeof(float));
                 }
             }
             if (!counting) {
@@ -130,29 +142,31 @@ static void carve_workspace(sp_carver *carver, sp_workspace *ws, const sp_bounds
                             sp_widths w) {
     const sp_net *net = bounds->net;
     const sp_front_bound *front = bounds->front;
+    const size_t rows = bounds->clips * bounds->tile;
     memset(ws, 0, sizeof *ws);
-    ws->gates = carve_doubles(carver, SP_TILE * 4 * w.hidden);
-    ws->h = carve_doubles(carver, SP_TILE * w.hidden);
-    ws->c = carve_doubles(carver, SP_TILE * w.hidden);
-    ws->cross[0] = carve_doubles(carver, SP_TILE * w.layer);
-    ws->cross[1] = carve_doubles(carver, SP_TILE * w.layer);
+    ws->gates = carve_doubles(carver, rows * 4 * w.hidden);
+    ws->h = carve_doubles(carver, rows * w.hidden);
+    ws->c = carve_doubles(carver, rows * w.hidden);
+    ws->cross[0] = carve_doubles(carver, rows * w.layer);
+    ws->cross[1] = carve_doubles(carver, rows * w.layer);
     ws->form =
-        carve_doubles(carver, SP_TILE * larger(larger(front->forms, front->bands), front->bins));
-    ws->band = carve_doubles(carver, front->matrix != NULL ? SP_TILE * front->bands : 0);
-    ws->energy = carve_doubles(carver, SP_TILE * front->bands);
-    ws->sample = carve_doubles(carver, SP_TILE * front->frame);
-    ws->bias = carve_doubles(carver, SP_TILE);
-    ws->mass = carve_doubles(carver, SP_TILE);
-    ws->support = carve_doubles(carver, SP_TILE);
+        carve_doubles(carver, rows * larger(larger(front->forms, front->bands), front->bins));
+    ws->band = carve_doubles(carver, front->matrix != NULL ? rows * front->bands : 0);
+    ws->energy = carve_doubles(carver, rows * front->bands);
+    ws->sample = carve_doubles(carver, rows * front->frame);
+    ws->moved = carve_doubles(carver, rows * front->frame);
+    ws->bias = carve_doubles(carver, rows);
+    ws->mass = carve_doubles(carver, rows);
+    ws->support = carve_doubles(carver, rows);
     double **pending = carve(carver, net->layers, sizeof *pending);
     double **pending_c = carve(carver, net->layers, sizeof *pending_c);
     for (size_t l = 0; l < net->layers; l++) {
         const sp_layer *layer = &net->layer[l];
         if (sp_layer_is_recurrent(layer)) {
-            double *rows = carve_doubles(carver, SP_TILE * (layer->in + layer->out));
-            double *cells = carve_doubles(carver, SP_TILE * layer->out);
-            if (carver->arena != NULL && pending != NULL && pending_c != NULL) {
-                pending[l] = rows;
+            double *joined = carve_doubles(carver, rows * (layer->in + layer->out));
+            double *cells = carve_doubles(carver, rows * layer->out);
+            if (carver->host != NULL && pending != NULL && pending_c != NULL) {
+                pending[l] = joined;
                 pending_c[l] = cells;
             }
         }
@@ -164,60 +178,123 @@ static void carve_workspace(sp_carver *carver, sp_workspace *ws, const sp_bounds
     }
 }
 
+/* The lines of the front end and, where the backend needs copies, what walks read of it. */
+static void carve_inputs(sp_carver *carver, sp_bounds *bounds, bool counting) {
+    const sp_front_bound *front = bounds->fronts[0];
+    const size_t steps = front->frames;
+    sp_gpu_menu spare;
+    for (size_t t = 0; t < steps; t++) {
+        carve_menu(carver, counting ? &spare : bounds->line + t, front->bands, 1, 1, false);
+        if (front->bins > 0) {
+            carve_menu(carver, counting ? &spare : bounds->square + t, front->bins, 1, 1, false);
+        }
+    }
+    bounds->energy_omega = carve_doubles(carver, steps * front->bands);
+    bounds->feature_omega = carve_doubles(carver, steps * front->features);
+    if (bounds->far) {
+        sp_front_bound *near = &bounds->near_front;
+        near->form = carve_doubles(carver, steps * front->forms * front->frame);
+        near->radius = carve_doubles(carver, front->padded);
+        near->feature_lo = carve_doubles(carver, steps * front->features);
+        near->feature_hi = carve_doubles(carver, steps * front->features);
+    }
+}
+
 static void carve_steps(sp_carver *carver, sp_bounds *bounds, bool counting) {
     const sp_net *net = bounds->net;
-    sp_state spare_state;
-    sp_gpu_menu spare_menu;
+    sp_state spare;
     for (size_t t = 0; t < bounds->front->frames; t++) {
-        carve_menu(carver, counting ? &spare_menu : bounds->line + t, bounds->front->bands, 1, 1,
-                   false);
-        if (bounds->front->bins > 0) {
-            carve_menu(carver, counting ? &spare_menu : bounds->square + t, bounds->front->bins, 1,
-                       1, false);
-        }
-        for (size_t l = 0; l < net->layers; l++) {
-            carve_state(carver, counting ? &spare_state : sp_state_at(bounds, t, l), &net->layer[l],
+        const size_t layers = t + 1 == bounds->front->frames ? net->layers : net->readout;
+        for (size_t l = 0; l < layers; l++) {
+            carve_state(carver, counting ? &spare : sp_state_at(bounds, t, l), &net->layer[l],
                         &bounds->options);
         }
     }
 }
 
-size_t sp_bounds_plan(sp_bounds *bounds, bool counting) {
-    const sp_net *net = bounds->net;
-    const size_t steps = bounds->front->frames;
-    const sp_widths w = widths_of(net, bounds->front);
-    sp_carver carver = {counting ? NULL : &bounds->arena, 0};
-    sp_workspace spare_workspace;
-    bounds->unit_width = w.box;
-    bounds->unit = carve_doubles(&carver, 2 * w.box * w.box);
-    bounds->box_lower = carve_doubles(&carver, 2 * w.box);
-    if (bounds->options.octagons) {
-        bounds->cut_gates = carve_doubles(&carver, 8 * w.hidden * 4 * w.hidden);
-        bounds->cut_cell = carve_doubles(&carver, 8 * w.hidden * w.hidden);
-        bounds->cut_lower = carve_doubles(&carver, 8 * w.hidden);
+/* Copies of the weights, where the backend needs them: the view's layers point there. */
+static void carve_weights(sp_carver *carver, sp_bounds *bounds, sp_layer *layers) {
+    for (size_t l = 0; l < bounds->net->layers; l++) {
+        sp_layer layer = bounds->net->layer[l];
+        const size_t gates = sp_layer_gates(&layer) * layer.out;
+        layer.weight = carve_doubles(carver, gates * layer.in);
+        layer.recurrent =
+            carve_doubles(carver, sp_layer_is_recurrent(&layer) ? gates * layer.out : 0);
+        layer.bias = carve_doubles(carver, gates);
+        if (layers != NULL) {
+            layers[l] = layer;
+        }
     }
-    bounds->task_status = carve(&carver, w.box, sizeof *bounds->task_status);
-    bounds->weights = carve(&carver, net->layers, sizeof *bounds->weights);
-    bounds->line = carve(&carver, steps, sizeof *bounds->line);
-    bounds->square = carve(&carver, steps, sizeof *bounds->square);
-    bounds->energy_omega = carve_doubles(&carver, steps * bounds->front->bands);
-    bounds->feature_omega = carve_doubles(&carver, steps * bounds->front->features);
-    bounds->state = carve(&carver, steps * net->layers, sizeof *bounds->state);
-    bounds->work = carve(&carver, bounds->slots, sizeof *bounds->work);
-    counting = counting || !sp_arena_ok(&bounds->arena);
+}
+
+/* The front end as the backend reads it; its arrays come with the clip, but for the last map. */
+static void carve_matrix(sp_carver *carver, sp_bounds *bounds) {
+    sp_front_bound *near = &bounds->near_front;
+    *near = *bounds->fronts[0];
+    if (near->matrix != NULL) {
+        near->matrix = carve_doubles(carver, near->features * near->bands);
+        near->matrix_bias = carve_doubles(carver, near->features);
+    }
+}
+
+static void carve_shared(sp_carver *carver, sp_bounds *bounds, sp_widths w, bool *counting) {
+    const sp_net *net = bounds->net;
+    const size_t rows = bounds->clips * 2 * w.box, steps = bounds->front->frames;
+    sp_workspace spare;
+    bounds->unit_width = w.box;
+    bounds->unit = carve_doubles(carver, 2 * w.box * w.box);
+    bounds->box_lower = carve_doubles(carver, rows);
+    bounds->row_error = carve_doubles(carver, bounds->far ? rows : 0);
+    bounds->objective = carve_doubles(carver, bounds->far ? rows * net->classes : 0);
+    if (bounds->options.octagons) {
+        bounds->cut_gates = carve_doubles(carver, 8 * w.hidden * 4 * w.hidden);
+        bounds->cut_cell = carve_doubles(carver, 8 * w.hidden * w.hidden);
+        bounds->cut_lower = carve_doubles(carver, 8 * w.hidden);
+    }
+    bounds->task_status = carve(carver, w.box, sizeof *bounds->task_status);
+    bounds->weights = carve(carver, net->layers, sizeof *bounds->weights);
+    bounds->line = carve(carver, steps, sizeof *bounds->line);
+    bounds->square = carve(carver, steps, sizeof *bounds->square);
+    bounds->state = carve(carver, steps * net->layers, sizeof *bounds->state);
+    bounds->work = carve(carver, bounds->slots, sizeof *bounds->work);
+    sp_layer *layers = carve(carver, net->layers, sizeof *layers);
+    *counting = *counting || !sp_arena_ok(&bounds->arena);
     for (size_t l = 0; l < net->layers; l++) {
         const sp_layer *layer = &net->layer[l];
         double *joined = NULL;
         if (layer->kind == SP_LAYER_LSTM) {
-            joined = carve_doubles(&carver, 4 * layer->out * (layer->in + layer->out));
+            joined = carve_doubles(carver, 4 * layer->out * (layer->in + layer->out));
         }
-        if (!counting) {
+        if (!*counting) {
             bounds->weights[l] = joined;
         }
     }
-    carve_steps(&carver, bounds, counting);
-    for (size_t i = 0; i < bounds->slots; i++) {
-        carve_workspace(&carver, counting ? &spare_workspace : bounds->work + i, bounds, w);
+    if (bounds->far) {
+        carve_weights(carver, bounds, *counting ? NULL : layers);
+        bounds->near_net = *net;
+        bounds->near_net.layer = layers;
+        carve_matrix(carver, bounds);
     }
-    return carver.need;
+    for (size_t i = 0; i < bounds->slots; i++) {
+        carve_workspace(carver, *counting ? &spare : bounds->work + i, bounds, w);
+    }
+}
+
+sp_plan sp_bounds_plan(sp_bounds *bounds, bool counting) {
+    const sp_widths w = widths_of(bounds->net, bounds->front);
+    sp_carver carver = {counting ? NULL : &bounds->arena, counting ? NULL : &bounds->numbers, 0, 0};
+    carve_shared(&carver, bounds, w, &counting);
+    bounds->clip_at = carver.need;
+    carve_inputs(&carver, bounds, counting);
+    bounds->input_bytes = carver.need - bounds->clip_at;
+    carve_steps(&carver, bounds, counting);
+    bounds->clip_bytes = carver.need - bounds->clip_at;
+    bounds->stride = bounds->far ? bounds->clip_bytes / sizeof(double) : 0;
+    return (sp_plan){carver.host_need, bounds->clip_at, bounds->clip_bytes};
+}
+
+size_t sp_plan_numbers(sp_plan plan, size_t clips) {
+    return plan.clip != 0 && clips > (SIZE_MAX - plan.shared) / plan.clip
+               ? SIZE_MAX
+               : plan.shared + clips * plan.clip;
 }

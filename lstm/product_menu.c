@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "base/pool.h"
-#include "lstm/impl.h"
+#include "lstm/layers.h"
 
 enum { UNITS_PER_TASK = 8 };
 #define PLANE_TOLERANCE 1e-3
@@ -141,5 +141,39 @@ sp_status sp_relax_units(sp_error *err, sp_bounds *bounds, size_t t, size_t laye
                            layer, t, sp_status_text(status));
         }
     }
+    return SP_OK;
+}
+
+/* One product of all units of a layer, where the rule needs the program's own code. */
+typedef struct sp_unit_factor {
+    const sp_bounds *bounds;
+    sp_gpu_menu *menu;
+    const sp_cut *cut; /* [n] or NULL */
+    const sp_gpu_factor *of;
+} sp_unit_factor;
+
+static sp_status relax_factor(void *context, size_t j) {
+    const sp_unit_factor *work = context;
+    const sp_gpu_factor *of = work->of;
+    const sp_box box = {{of->x.lo[j], of->x.hi[j]}, {of->y.lo[j], of->y.hi[j]}};
+    const sp_gate_map map = sp_gate_identity(of->f);
+    return sp_relax_product(work->bounds, work->menu, j, &map, box,
+                            work->cut != NULL ? work->cut + j : NULL);
+}
+
+sp_status sp_bound_planes(sp_error *err, sp_bounds *bounds, size_t t, size_t layer, size_t k,
+                          const sp_gpu_factor *of) {
+    sp_state *state = sp_state_at(bounds, t, layer);
+    const sp_gpu_clips at = {bounds->clips, bounds->stride};
+    if (bounds->options.planes != SP_PLANES_STATIC || !bounds->far) {
+        sp_unit_factor work = {bounds, &state->menu[k], state->cut[k], of};
+        return sp_relax_units(err, bounds, t, layer, relax_factor, &work);
+    }
+    sp_gpu_planes(bounds->gpu, &(sp_gpu_planes_args){.at = at,
+                                                     .of = *of,
+                                                     .cut = state->cut[k],
+                                                     .tolerance = PLANE_TOLERANCE,
+                                                     .menu = state->menu[k]});
+    sp_gpu_masses(bounds->gpu, &(sp_gpu_masses_args){.at = at, .of = *of, .menu = state->menu[k]});
     return SP_OK;
 }

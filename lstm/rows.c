@@ -20,19 +20,26 @@ static sp_rows rows_from(sp_rows rows, size_t row) {
     return rows.w == NULL ? rows : (sp_rows){rows.w + row * rows.ld, rows.ld};
 }
 
+/* The lower bounds of a tile, from what its walk left in the workspace. */
+static void keep(const sp_bounds *bounds, const sp_workspace *ws, double *lower, double *error,
+                 size_t rows, size_t span, size_t apart, bool fresh) {
+    sp_gpu_keep(bounds->gpu, &(sp_gpu_keep_args){.rows = rows,
+                                                 .span = span,
+                                                 .apart = apart,
+                                                 .gamma = sp_gamma(bounds->chain),
+                                                 .fresh = fresh,
+                                                 .bias = ws->bias,
+                                                 .mass = ws->mass,
+                                                 .support = ws->support,
+                                                 .lower = lower,
+                                                 .error = error});
+}
+
 bool sp_keep_bounds(const sp_bounds *bounds, const sp_workspace *ws, double *lower, double *error,
                     size_t count) {
-    const double gamma = sp_gamma(bounds->chain);
     bool positive = true;
+    keep(bounds, ws, lower, error, count, count, 0, false);
     for (size_t r = 0; r < count; r++) {
-        const double err = sp_above(gamma * sp_above(ws->mass[r] + ws->support[r]));
-        const double bound = sp_below(sp_below(ws->bias[r] - ws->support[r]) - err);
-        if (bound > lower[r] && bound < INFINITY) { // NaN fails
-            lower[r] = bound;
-            if (error != NULL) {
-                error[r] = err;
-            }
-        }
         positive = positive && lower[r] > 0.0;
     }
     return positive;
@@ -50,15 +57,25 @@ void sp_reset_choices(const sp_bounds *bounds, sp_workspace *ws) {
     }
 }
 
-static void bound_tile(sp_tiles *tiles, sp_workspace *ws, size_t row) {
-    const size_t count = tiles->rows - row < SP_TILE ? tiles->rows - row : SP_TILE;
-    double *lower = tiles->lower + row, *error = tiles->error != NULL ? tiles->error + row : NULL;
-    sp_start start = *tiles->start;
+static sp_start start_from(const sp_start *from, size_t row) {
+    sp_start start = *from;
     start.output = rows_from(start.output, row);
     start.gates = rows_from(start.gates, row);
     start.cell = rows_from(start.cell, row);
     start.before = rows_from(start.before, row);
-    sp_walk walk = {tiles->bounds, ws, &start, count, tiles->iterations > 0, NULL, 0, NULL};
+    return start;
+}
+
+static void bound_tile(sp_tiles *tiles, sp_workspace *ws, size_t row) {
+    const size_t count = tiles->rows - row < SP_TILE ? tiles->rows - row : SP_TILE;
+    double *lower = tiles->lower + row, *error = tiles->error != NULL ? tiles->error + row : NULL;
+    const sp_start start = start_from(tiles->start, row);
+    sp_walk walk = {.bounds = tiles->bounds,
+                    .ws = ws,
+                    .start = &start,
+                    .rows = count,
+                    .span = count,
+                    .choosing = tiles->iterations > 0};
     for (size_t r = 0; r < count; r++) {
         lower[r] = -INFINITY;
     }
@@ -85,8 +102,59 @@ static void run_slot(void *context, size_t slot) {
     }
 }
 
-void sp_lower_rows(sp_bounds *bounds, double *lower, double *error, const sp_start *start,
-                   size_t rows, size_t iterations, bool stop_positive) {
+/* ---- rows of all clips at once, where the backend has memory of its own ---- */
+
+/* Rows that all clips have in common are written out once per clip, where the walk reads them. */
+static sp_rows spread(const sp_walk *walk, sp_rows rows, size_t columns, double *to) {
+    if (rows.w == NULL) {
+        return rows;
+    }
+    sp_gpu_copy(walk->bounds->gpu, &(sp_gpu_copy_args){.rows = walk->rows,
+                                                       .n = columns,
+                                                       .from = rows.w,
+                                                       .ldf = rows.ld,
+                                                       .period = walk->span,
+                                                       .to = to,
+                                                       .ldt = columns});
+    return (sp_rows){to, columns};
+}
+
+/* The buffers hold nothing yet; the first layer without state writes the other cross buffer. */
+static void spread_start(sp_walk *walk, sp_start *start) {
+    const sp_net *net = walk->bounds->net;
+    const bool features = start->layer == SP_NO_LAYER;
+    const size_t out = features ? net->features : net->layer[start->layer].out;
+    const size_t gates = features ? 0 : sp_layer_gates(&net->layer[start->layer]) * out;
+    start->output = spread(walk, start->output, out, walk->ws->cross[0]);
+    start->gates = spread(walk, start->gates, gates, walk->ws->gates);
+    start->cell = spread(walk, start->cell, out, walk->ws->c);
+}
+
+static void lower_all(sp_bounds *bounds, double *lower, double *error, size_t apart,
+                      const sp_start *from, size_t rows) {
+    for (size_t row = 0; row < rows; row += bounds->tile) {
+        const size_t count = rows - row < bounds->tile ? rows - row : bounds->tile;
+        sp_start start = start_from(from, row);
+        sp_walk walk = {.bounds = bounds,
+                        .ws = bounds->work,
+                        .start = &start,
+                        .rows = bounds->clips * count,
+                        .span = count};
+        if (from->common) {
+            spread_start(&walk, &start);
+        }
+        sp_walk_back(&walk);
+        keep(bounds, bounds->work, lower + row, error != NULL ? error + row : NULL, walk.rows,
+             count, apart, true);
+    }
+}
+
+void sp_lower_rows(sp_bounds *bounds, double *lower, double *error, size_t apart,
+                   const sp_start *start, size_t rows, size_t iterations, bool stop_positive) {
+    if (bounds->far) {
+        lower_all(bounds, lower, error, apart, start, rows);
+        return;
+    }
     sp_tiles tiles = {bounds, lower, error, start, rows, iterations, stop_positive, 0};
     const size_t count = (rows + SP_TILE - 1) / SP_TILE;
     sp_pool_run(count < bounds->slots ? count : bounds->slots, 0, run_slot, &tiles);
@@ -94,20 +162,20 @@ void sp_lower_rows(sp_bounds *bounds, double *lower, double *error, const sp_sta
 
 void sp_box_rows(sp_bounds *bounds, sp_box_kind kind, const sp_start *at, size_t first, size_t n,
                  const double *lo, const double *hi, double *box_lo, double *box_hi) {
-    const size_t width = bounds->unit_width;
+    const size_t width = bounds->unit_width, apart = 2 * width;
     const sp_rows unit = {bounds->unit + 2 * first * width, width};
     sp_start start = *at;
+    start.common = true;
     *(kind == SP_BOX_OUTPUT  ? &start.output
       : kind == SP_BOX_GATES ? &start.gates
                              : &start.cell) = unit;
-    const double *lower = bounds->box_lower;
-    sp_lower_rows(bounds, bounds->box_lower, NULL, &start, 2 * n, bounds->options.box_iterations,
-                  false);
-    for (size_t j = 0; j < n; j++) {
-        const sp_iv linear = {lower[2 * j], -lower[2 * j + 1]};
-        const sp_iv interval = {lo[j], hi[j]};
-        const sp_iv met = sp_iv_meet(linear, interval);
-        box_lo[j] = met.lo;
-        box_hi[j] = met.hi;
-    }
+    sp_lower_rows(bounds, bounds->box_lower, NULL, apart, &start, 2 * n,
+                  bounds->options.box_iterations, false);
+    sp_gpu_meet(bounds->gpu, &(sp_gpu_meet_args){.at = {bounds->clips, bounds->stride},
+                                                 .n = n,
+                                                 .apart = apart,
+                                                 .lower = bounds->box_lower,
+                                                 .box = {lo, hi},
+                                                 .lo = box_lo,
+                                                 .hi = box_hi});
 }

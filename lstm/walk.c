@@ -1,6 +1,4 @@
 // What the layers' walks back and forward share (layers.h).
-#include <string.h>
-
 #include "lstm/layers.h"
 
 double *sp_walk_cross(sp_walk *walk) {
@@ -16,8 +14,63 @@ static sp_choices *choices_at(const sp_walk *walk, size_t l, size_t t) {
 
 void sp_walk_multiply(sp_walk *walk, size_t n, size_t k, sp_rows a, const double *b, size_t ldb,
                       double beta, double *c, size_t ldc) {
-    sp_gpu_gemm(walk->rows, n, k, a.w, a.ld, b, ldb, false, beta, c, ldc);
+    sp_gpu_multiply(walk->bounds->gpu, &(sp_gpu_multiply_args){.m = walk->rows,
+                                                               .n = n,
+                                                               .k = k,
+                                                               .a = a.w,
+                                                               .lda = a.ld,
+                                                               .b = b,
+                                                               .ldb = ldb,
+                                                               .beta = beta,
+                                                               .c = c,
+                                                               .ldc = ldc,
+                                                               .count = 1});
     walk->ws->flops += 2.0 * (double)walk->rows * (double)n * (double)k;
+}
+
+sp_gpu_rows sp_walk_at(const sp_walk *walk) {
+    return (sp_gpu_rows){walk->rows, walk->span, walk->bounds->stride};
+}
+
+void sp_walk_affine(sp_walk *walk, size_t n, sp_rows a, const double *b, const double *omega) {
+    sp_gpu_affine(walk->bounds->gpu, &(sp_gpu_affine_args){.at = sp_walk_at(walk),
+                                                           .n = n,
+                                                           .a = a.w,
+                                                           .lda = a.ld,
+                                                           .b = b,
+                                                           .omega = omega,
+                                                           .bias = walk->ws->bias,
+                                                           .mass = walk->ws->mass});
+}
+
+void sp_walk_scalars(sp_walk *walk, sp_rows in, const sp_gpu_menu *lines, bool split, double *x,
+                     size_t ldx) {
+    sp_gpu_line(walk->bounds->gpu, &(sp_gpu_line_args){.at = sp_walk_at(walk),
+                                                       .w = in.w,
+                                                       .ldw = in.ld,
+                                                       .lines = *lines,
+                                                       .split = split,
+                                                       .x = x,
+                                                       .ldx = ldx,
+                                                       .bias = walk->ws->bias,
+                                                       .mass = walk->ws->mass});
+}
+
+/* Each coefficient takes the entry that its row chose. */
+static void pick(sp_walk *walk, sp_rows in, const sp_gpu_menu *menu, int *choice, double *x,
+                 size_t ldx, double *y, size_t ldy, bool add) {
+    sp_gpu_pick(walk->bounds->gpu, &(sp_gpu_pick_args){.at = sp_walk_at(walk),
+                                                       .w = in.w,
+                                                       .ldw = in.ld,
+                                                       .planes = *menu,
+                                                       .choice = choice,
+                                                       .x = x,
+                                                       .ldx = ldx,
+                                                       .y = y,
+                                                       .ldy = ldy,
+                                                       .add = add,
+                                                       .bias = walk->ws->bias,
+                                                       .mass = walk->ws->mass});
 }
 
 void sp_walk_product(sp_walk *walk, size_t l, size_t t, size_t k, sp_rows in, double *x, size_t ldx,
@@ -27,33 +80,39 @@ void sp_walk_product(sp_walk *walk, size_t l, size_t t, size_t k, sp_rows in, do
     if (walk->mix != NULL) {
         sp_mixture_back(walk, planes, sp_mixed_at(walk, l, t, k), in, x, ldx, y, ldy, add);
     } else if (walk->choosing) {
-        sp_gpu_menu_back(walk->rows, in.w, in.ld, planes, choices_at(walk, l, t)->entry[k], x, ldx,
-                         y, ldy, add, ws->bias, ws->mass);
+        pick(walk, in, planes, choices_at(walk, l, t)->entry[k], x, ldx, y, ldy, add);
     } else {
-        sp_gpu_product_back(walk->rows, in.w, in.ld, planes, x, ldx, y, ldy, add, ws->bias,
-                            ws->mass);
+        sp_gpu_product(walk->bounds->gpu, &(sp_gpu_product_args){.at = sp_walk_at(walk),
+                                                                 .w = in.w,
+                                                                 .ldw = in.ld,
+                                                                 .planes = *planes,
+                                                                 .x = x,
+                                                                 .ldx = ldx,
+                                                                 .y = y,
+                                                                 .ldy = ldy,
+                                                                 .add = add,
+                                                                 .bias = ws->bias,
+                                                                 .mass = ws->mass});
     }
 }
 
 void sp_walk_lines(sp_walk *walk, size_t l, size_t t, size_t k, sp_rows in, double *x, size_t ldx) {
-    sp_workspace *ws = walk->ws;
     const sp_gpu_menu *lines = &sp_state_at(walk->bounds, t, l)->menu[k];
     if (walk->choosing) {
-        sp_gpu_menu_back(walk->rows, in.w, in.ld, lines, choices_at(walk, l, t)->entry[k], x, ldx,
-                         NULL, 0, false, ws->bias, ws->mass);
+        pick(walk, in, lines, choices_at(walk, l, t)->entry[k], x, ldx, NULL, 0, false);
     } else {
-        sp_gpu_line_back(walk->rows, in.w, in.ld, lines, false, x, ldx, ws->bias, ws->mass);
+        sp_walk_scalars(walk, in, lines, false, x, ldx);
     }
 }
 
 void sp_walk_set(sp_walk *walk, double *a, size_t columns, size_t ld, sp_rows from) {
-    for (size_t r = 0; r < walk->rows; r++) {
-        if (from.w != NULL) {
-            memcpy(a + r * ld, from.w + r * from.ld, columns * sizeof(double));
-        } else {
-            memset(a + r * ld, 0, columns * sizeof(double));
-        }
-    }
+    sp_gpu_copy(walk->bounds->gpu, &(sp_gpu_copy_args){.rows = walk->rows,
+                                                       .n = columns,
+                                                       .from = from.w,
+                                                       .ldf = from.ld,
+                                                       .period = walk->rows,
+                                                       .to = a,
+                                                       .ldt = ld});
 }
 
 sp_rows sp_walk_hidden(sp_walk *walk, size_t l, size_t t, sp_rows above) {
@@ -67,11 +126,14 @@ sp_rows sp_walk_hidden(sp_walk *walk, size_t l, size_t t, sp_rows above) {
         return kept;
     }
     double *sum = walk->ws->h;
-    for (size_t r = 0; r < walk->rows; r++) {
-        for (size_t j = 0; j < H; j++) {
-            sum[r * H + j] = above.w[r * above.ld + j] + kept.w[r * kept.ld + j];
-        }
-    }
+    sp_gpu_add(walk->bounds->gpu, &(sp_gpu_add_args){.rows = walk->rows,
+                                                     .n = H,
+                                                     .a = above.w,
+                                                     .lda = above.ld,
+                                                     .b = kept.w,
+                                                     .ldb = kept.ld,
+                                                     .to = sum,
+                                                     .ldt = H});
     return (sp_rows){sum, H};
 }
 
@@ -79,10 +141,21 @@ sp_rows sp_walk_hidden(sp_walk *walk, size_t l, size_t t, sp_rows above) {
 
 void sp_walk_affine_value(sp_walk *walk, size_t n, size_t k, sp_rows in, const double *weight,
                           size_t ldw, const double *bias, double *out) {
-    for (size_t r = 0; r < walk->rows; r++) {
-        memcpy(out + r * n, bias, n * sizeof(double));
-    }
-    sp_gpu_gemm(walk->rows, n, k, in.w, in.ld, weight, ldw, true, 1.0, out, n);
+    sp_gpu_copy(walk->bounds->gpu,
+                &(sp_gpu_copy_args){
+                    .rows = walk->rows, .n = n, .from = bias, .period = 1, .to = out, .ldt = n});
+    sp_gpu_multiply(walk->bounds->gpu, &(sp_gpu_multiply_args){.m = walk->rows,
+                                                               .n = n,
+                                                               .k = k,
+                                                               .a = in.w,
+                                                               .lda = in.ld,
+                                                               .b = weight,
+                                                               .ldb = ldw,
+                                                               .transposed = true,
+                                                               .beta = 1.0,
+                                                               .c = out,
+                                                               .ldc = n,
+                                                               .count = 1});
     walk->ws->flops += 2.0 * (double)walk->rows * (double)n * (double)k;
 }
 
@@ -90,22 +163,49 @@ static double damping(size_t iteration) {
     return iteration == 0 ? 0.75 : 2.0 / ((double)iteration + 3.0);
 }
 
+/* The values of the chosen entries, and unless rows are mixed, the entries chosen anew. */
+static void value(sp_walk *walk, const sp_gpu_menu *menu, const int *choice, sp_rows x, sp_rows y,
+                  double *out, size_t ldo) {
+    sp_gpu_value(walk->bounds->gpu, &(sp_gpu_value_args){.at = sp_walk_at(walk),
+                                                         .planes = *menu,
+                                                         .choice = choice,
+                                                         .x = x.w,
+                                                         .ldx = x.ld,
+                                                         .y = y.w,
+                                                         .ldy = y.ld,
+                                                         .out = out,
+                                                         .ldo = ldo});
+}
+
+static void choose(sp_walk *walk, const sp_gpu_menu *menu, sp_argument_value x, sp_argument_value y,
+                   size_t iteration, float *anchor, int *choice) {
+    sp_gpu_choose(walk->bounds->gpu, &(sp_gpu_choose_args){.at = sp_walk_at(walk),
+                                                           .planes = *menu,
+                                                           .x = x.value.w,
+                                                           .ldx = x.value.ld,
+                                                           .y = y.value.w,
+                                                           .ldy = y.value.ld,
+                                                           .x_box = x.box,
+                                                           .y_box = y.box,
+                                                           .first = iteration == 0,
+                                                           .step = damping(iteration),
+                                                           .anchor = anchor,
+                                                           .choice = choice});
+}
+
 void sp_walk_product_value(sp_walk *walk, size_t l, size_t t, size_t k, sp_argument_value x,
                            sp_argument_value y, bool add, double *out, size_t iteration) {
     const sp_choices *choices = choices_at(walk, l, t);
     const sp_gpu_menu *planes = &sp_state_at(walk->bounds, t, l)->menu[k];
-    double *value = walk->ws->h; // out may be y
+    double *values = walk->ws->h; // out may be y
     if (walk->mix != NULL) {
-        sp_mixture_value(walk, planes, sp_mixed_at(walk, l, t, k), x.value, y.value, value);
+        sp_mixture_value(walk, planes, sp_mixed_at(walk, l, t, k), x.value, y.value, values);
     } else {
-        sp_gpu_menu_value(walk->rows, planes, choices->entry[k], x.value.w, x.value.ld, y.value.w,
-                          y.value.ld, false, value, planes->n);
-        sp_gpu_menu_choose(walk->rows, planes, x.value.w, x.value.ld, x.box, y.value.w, y.value.ld,
-                           y.box, iteration == 0, damping(iteration), choices->anchor[k],
-                           choices->entry[k]);
+        value(walk, planes, choices->entry[k], x.value, y.value, values, planes->n);
+        choose(walk, planes, x, y, iteration, choices->anchor[k], choices->entry[k]);
     }
     for (size_t i = 0; i < walk->rows * planes->n; i++) {
-        out[i] = add ? out[i] + value[i] : value[i];
+        out[i] = add ? out[i] + values[i] : values[i];
     }
 }
 
@@ -113,12 +213,9 @@ void sp_walk_lines_value(sp_walk *walk, size_t l, size_t t, size_t k, sp_argumen
                          double *out, size_t ldo, size_t iteration) {
     const sp_choices *choices = choices_at(walk, l, t);
     const sp_gpu_menu *lines = &sp_state_at(walk->bounds, t, l)->menu[k];
-    const sp_gpu_range no_box = {NULL, NULL};
-    sp_gpu_menu_value(walk->rows, lines, choices->entry[k], x.value.w, x.value.ld, NULL, 0, false,
-                      out, ldo);
+    const sp_argument_value none = {sp_no_rows, {NULL, NULL}};
+    value(walk, lines, choices->entry[k], x.value, none.value, out, ldo);
     if (walk->mix == NULL) {
-        sp_gpu_menu_choose(walk->rows, lines, x.value.w, x.value.ld, x.box, NULL, 0, no_box,
-                           iteration == 0, damping(iteration), choices->anchor[k],
-                           choices->entry[k]);
+        choose(walk, lines, x, none, iteration, choices->anchor[k], choices->entry[k]);
     }
 }

@@ -223,13 +223,17 @@ static inline void row_arrays(gpu_case *c, sp_gpu_op op, double *base, const cli
         a->shift.to = base + case_take(c, rows * n);
         return;
     case SP_GPU_OP_keep:
-        a->keep = (sp_gpu_keep_args){.rows = rows, .gamma = 1e-3, .fresh = coin(c)};
+        a->keep = (sp_gpu_keep_args){.rows = rows,
+                                     .span = c->span,
+                                     .apart = c->span + below(c, 3),
+                                     .gamma = 1e-3,
+                                     .fresh = coin(c)};
         a->keep.bias = base + case_take(c, rows);
         c->data[a->keep.bias - base] = coin(c) ? NAN : INFINITY;
         a->keep.mass = base + case_positive(c, rows);
         a->keep.support = base + case_positive(c, rows);
-        a->keep.lower = base + case_take(c, rows);
-        a->keep.error = coin(c) ? base + case_take(c, rows) : NULL;
+        a->keep.lower = base + case_take(c, c->clips * a->keep.apart);
+        a->keep.error = coin(c) ? base + case_take(c, c->clips * a->keep.apart) : NULL;
         return;
     default:
         return;
@@ -253,7 +257,8 @@ static inline void clip_numbers(gpu_case *c, sp_gpu_op op, double *base, const c
     case SP_GPU_OP_meet:
         a->meet.at = at;
         a->meet.n = c->n;
-        a->meet.lower = base + case_take(c, c->clips * 2 * c->n);
+        a->meet.apart = 2 * c->n + below(c, 5);
+        a->meet.lower = base + case_take(c, c->clips * a->meet.apart);
         return;
     case SP_GPU_OP_planes:
         a->planes.at = at;

@@ -207,7 +207,7 @@ static inline void check_cuts(const sp_toy *toy, const sp_bounds *bounds, const 
     }
 }
 
-static inline void check_boxes(const sp_toy *toy, const sp_bounds *bounds, const sp_trace *trace,
+static inline void check_boxes(const sp_toy *toy, sp_bounds *bounds, const sp_trace *trace,
                                uint64_t seed) {
     for (size_t t = 0; t < toy->front.frames; t++) {
         const size_t layers = t + 1 == toy->front.frames ? toy->net.layers : toy->net.readout;

@@ -230,5 +230,5 @@ int main(void) {
         cmocka_unit_test(worked_example_of_the_r2_paper),
         cmocka_unit_test(bad_arguments_are_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, toy_backend, NULL);
 }

@@ -53,7 +53,13 @@ static void gradient_matches_finite_differences(void **state) {
         assert_int_equal(sp_mixture_init(NULL, &mix, bounds, 2, 9 + i), SP_OK);
         const sp_start start = {
             .t = shape.frames - 1, .layer = toy.net.layers - 1, .output = {weight, 3}};
-        sp_walk walk = {bounds, bounds->work, &start, 2, true, &mix, 0, NULL};
+        sp_walk walk = {.bounds = bounds,
+                        .ws = bounds->work,
+                        .start = &start,
+                        .rows = 2,
+                        .span = 2,
+                        .choosing = true,
+                        .mix = &mix};
         sp_reset_choices(bounds, bounds->work);
         const double base = row_bound(&walk, 1);
         sp_walk_worst(&walk, 0);

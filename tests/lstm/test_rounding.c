@@ -309,7 +309,7 @@ static void error_term_covers_rounding(void **state) {
         assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
         const sp_start start = {
             .t = shape.frames - 1, .layer = toy.net.layers - 1, .output = {row, shape.classes}};
-        sp_lower_rows(bounds, &lower, &error, &start, 1, 0, false);
+        sp_lower_rows(bounds, &lower, &error, 0, &start, 1, 0, false);
         if (lower == -INFINITY) { // unbounded gates may overflow: no information
             unknown++;
             sp_bounds_destroy(bounds);

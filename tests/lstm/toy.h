@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "gpu/backend.h"
 #include "lstm/lstm.h"
 #include "tests/support/support.h"
 
@@ -36,6 +37,18 @@ typedef struct sp_toy_shape {
     bool joint, split;
     double eps, wiggle, scale; /* radius, nonlinearity of the features, size of the weights */
 } sp_toy_shape;
+
+/* SOUNDPROOF_BACKEND: the backend of the tests of a program; cmocka's group setup. */
+static inline int toy_backend(void **state) {
+    const char *id = getenv("SOUNDPROOF_BACKEND");
+    sp_error err;
+    (void)state;
+    if (id != NULL && sp_gpu_select(&err, id, 0) != SP_OK) {
+        print_message("backend %s: %s\n", id, err.text);
+        return 1;
+    }
+    return 0;
+}
 
 static inline double *toy_random(sp_rng *rng, size_t n, double scale) {
     double *a = malloc((n > 0 ? n : 1) * sizeof *a);
