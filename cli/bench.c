@@ -236,6 +236,6 @@ const cli_command cli_bench = {
     .examples = "  soundproof bench --data ../shared/data\n"
                 "  soundproof bench --quick --threads 1\n"
                 "  soundproof bench --model M.onnx --front F.json --data DIR --json\n",
-    .accepts = CLI_DATA | CLI_MODEL | CLI_FRONT | CLI_QUICK | CLI_THREADS | CLI_JSON,
+    .accepts = CLI_DATA | CLI_MODEL | CLI_FRONT | CLI_QUICK | CLI_DEVICE | CLI_THREADS | CLI_JSON,
     .run = run,
 };

@@ -295,7 +295,7 @@ const cli_command cli_compare = {
         "  soundproof compare --model M.onnx --front F.json --methods exact,opt --budget -60dB "
         "--no-attack --json *.wav\n",
     .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_METHODS | CLI_LABEL | CLI_MANIFEST |
-               CLI_AUDIO | CLI_NO_ATTACK | CLI_EFFORT | CLI_PLOT | CLI_TIMEOUT | CLI_THREADS |
-               CLI_JSON,
+               CLI_AUDIO | CLI_NO_ATTACK | CLI_EFFORT | CLI_PLOT | CLI_TIMEOUT | CLI_DEVICE |
+               CLI_THREADS | CLI_JSON,
     .run = run,
 };

@@ -42,8 +42,11 @@ enum {
     CLI_STARTS = 1 << 23,
     CLI_ATTACK = 1 << 24,
     CLI_NO_ATTACK = 1 << 25,
+    CLI_BACKEND = 1 << 26,
+    CLI_MEMORY = 1 << 27,
     CLI_AUDIO = CLI_CHANNEL | CLI_RESAMPLE,
-    CLI_EFFORT = CLI_SEED | CLI_STEPS | CLI_STARTS
+    CLI_EFFORT = CLI_SEED | CLI_STEPS | CLI_STARTS,
+    CLI_DEVICE = CLI_BACKEND | CLI_MEMORY
 };
 /* --frame that is not given, and --frame all. */
 enum { CLI_NO_FRAME = -2, CLI_ALL_FRAMES = -1 };
@@ -66,6 +69,8 @@ typedef struct cli_options {
     const sp_method **methods; /* [method_count] of --methods; only the array is owned */
     size_t method_count;
     long seed, steps, starts; /* of attacks; steps and starts 0: not given */
+    char *backend;            /* NULL: cpu */
+    size_t memory;            /* of the device, in bytes; 0: what is free */
     char **own;               /* [of the command] values of its own options; NULL: not given */
     size_t owned;
     char **argument; /* [arguments] what is not an option */
@@ -102,6 +107,12 @@ int cli_option_value(cli_options *options, const cli_command *command, int optio
 bool cli_whole_parse(long *value, const char *text, long least, long most);
 /** cli_method_parse - a row of the table of methods: -1, or the exit code after a message. */
 int cli_method_parse(const sp_method **method, const cli_command *command, const char *name);
+/** cli_backend_select - makes --backend the one that computes: -1, or the exit code after a
+ *  message.
+ */
+int cli_backend_select(const cli_command *command, const cli_options *options);
+/** cli_memory_parse - a size like 16GB or 500MB in bytes; false: not one. */
+bool cli_memory_parse(size_t *bytes, const char *text);
 /** cli_threads_parse - a number of threads of 1 to 1024; false: not one. */
 bool cli_threads_parse(int *threads, const char *text);
 

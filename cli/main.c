@@ -54,7 +54,8 @@ static int run_command(const cli_command *command, int threads, int argc, const 
     if (code < 0) {
         sp_gpu_init();
         if (sp_pool_start(options.threads ? options.threads : threads) == SP_OK) {
-            code = command->run(&options);
+            code = cli_backend_select(command, &options);
+            code = code < 0 ? command->run(&options) : code;
             sp_pool_stop();
         } else {
             cli_complain("cannot start the threads: try a smaller --threads");

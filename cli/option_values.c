@@ -112,6 +112,11 @@ int cli_option_value(cli_options *options, const cli_command *command, int optio
         return read_whole(&options->steps, command, "steps", text, 1, 100000);
     case CLI_STARTS:
         return read_whole(&options->starts, command, "starts", text, 1, 100000);
+    case CLI_MEMORY:
+        return cli_memory_parse(&options->memory, text)
+                   ? -1
+                   : cli_usage(command, "--device-memory needs a size like 16GB or 500MB, not '%s'",
+                               text);
     case CLI_SEED:
         return read_whole(&options->seed, command, "seed", text, 0, 999999999);
     default:

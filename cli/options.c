@@ -57,6 +57,10 @@ static const struct poptOption every_option[] = {
     {"data", 0, POPT_ARG_STRING, NULL, CLI_DATA, "folder with models/ and fsdd/ to measure on",
      "DIR"},
     {"quick", 0, POPT_ARG_NONE, NULL, CLI_QUICK, "fewer repetitions, shorter clips", NULL},
+    {"backend", 0, POPT_ARG_STRING, NULL, CLI_BACKEND,
+     "what computes: cpu, cuda, or emulator (the CUDA kernels on the CPU); cpu unless given", "X"},
+    {"device-memory", 0, POPT_ARG_STRING, NULL, CLI_MEMORY,
+     "memory of the device that may be used, as 16GB or 500MB; what is free unless given", "SIZE"},
     {"threads", 0, POPT_ARG_STRING, NULL, CLI_THREADS,
      "number of threads; one per processor unless given", "N"},
     {"json", 0, POPT_ARG_NONE, NULL, CLI_JSON, "one JSON object per line instead of a table", NULL},
@@ -144,6 +148,8 @@ static char **path_of(cli_options *options, int option) {
         return &options->out;
     case CLI_PLOT:
         return &options->plot;
+    case CLI_BACKEND:
+        return &options->backend;
     default:
         return &options->data;
     }
@@ -163,6 +169,7 @@ static int read_argument(cli_options *options, const cli_command *command, int o
     case CLI_DATA:
     case CLI_OUT:
     case CLI_PLOT:
+    case CLI_BACKEND:
         free(*path_of(options, option));
         *path_of(options, option) = text;
         return -1;
@@ -325,6 +332,7 @@ void cli_options_clear(cli_options *options) {
     free(options->data);
     free(options->out);
     free(options->plot);
+    free(options->backend);
     free(options->methods);
     *options = (cli_options){0};
 }

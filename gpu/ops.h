@@ -133,8 +133,8 @@ typedef struct sp_gpu_shift_args {
 } sp_gpu_shift_args;
 
 /** keep - raises lower (and sets error, or NULL) to bias - support - gamma (mass + support),
- *  rounded down, where that is more; `fresh`: lower starts at -inf. Row r stands at lower[r / span *
- *  apart + r mod span]. */
+ *  rounded down, where that is more; `fresh`: lower starts at -inf. Row r stands at lower[r / span
+ *  * apart + r mod span]. */
 typedef struct sp_gpu_keep_args {
     size_t rows, span, apart;
     double gamma;

@@ -9,8 +9,8 @@
 #include "gpu/backend.h"
 #include "lstm/lstm.h"
 
-/* Rows of one clip are handled in tiles; on the CPU of this fixed height, so that neither threads nor
- * batches change a bit. */
+/* Rows of one clip are handled in tiles; on the CPU of this fixed height, so that neither threads
+ * nor batches change a bit. */
 enum { SP_TILE = 64, SP_MAX_WIDTH = 1 << 16, SP_MAX_CLIPS = 1 << 12 };
 /* Relaxations that rows may choose from: five anchors and the static one (math/planes.md 4). */
 enum { SP_MENU_ANCHORS = 5, SP_MENU_PLANES = SP_MENU_ANCHORS + 1, SP_CURVE_LINES = 3 };
@@ -74,8 +74,8 @@ typedef struct sp_workspace {
 
 /* On a backend with memory of its own the bounds hold several clips of equally many frames. Every
  * array below that differs from clip to clip stands `stride` doubles after that of the clip before;
- * pointers are those of the first clip. Weights and the front end's arrays are copied there: net and
- * front are views with the backend's pointers. */
+ * pointers are those of the first clip. Weights and the front end's arrays are copied there: net
+ * and front are views with the backend's pointers. */
 struct sp_bounds {
     sp_gpu *gpu;                   /* owned */
     const sp_net *net;             /* borrowed, or `near_net` */

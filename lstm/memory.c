@@ -6,7 +6,8 @@
 #include "base/pool.h"
 #include "lstm/layers.h"
 
-/* What the kernels know: planes at static anchors, rows that choose nothing, the joint front end. */
+/* What the kernels know: planes at static anchors, rows that choose nothing, the joint front
+ * end. */
 static bool kernels_know(const sp_net *net, const sp_front_bound *front,
                          const sp_bounds_options *options) {
     if (options->planes != SP_PLANES_STATIC || options->octagons || sp_rows_choose(options) ||
