@@ -115,6 +115,10 @@ void sp_gpu_line_back(size_t rows, const double *w, size_t ldw, const sp_gpu_men
 void sp_gpu_affine_bias(size_t rows, size_t k, const double *a, size_t lda, const double *b,
                         const double *omega, double *bias, double *mass);
 
+/** sp_gpu_joint_squares - the operation `squares` on rows row .. row + rows - 1, all of one clip
+ *  whose arrays stand `offset` doubles further. */
+void sp_gpu_joint_squares(const sp_gpu_squares_args *args, size_t row, size_t rows, size_t offset);
+
 /** sp_gpu_box_support - out[r] += sum_i |c[r,i]| radius[i], i < n, in a fixed order. */
 void sp_gpu_box_support(size_t rows, size_t n, const double *c, size_t ldc, const double *radius,
                         double *out);

@@ -144,3 +144,65 @@ void sp_gpu_box_support(size_t rows, size_t n, const double *c, size_t ldc, cons
         out[r] += sum;
     }
 }
+
+enum { PEAK_BLOCK = 64 };
+
+/* sum_m a_m peak[m, first + j] for j < count, a_m = max(0, -x[m]); returns the largest. */
+static inline double peak_block(size_t bands, const double *x, size_t peaks, const double *peak,
+                                size_t count, double *SP_RESTRICT sum) {
+    double highest = 0.0;
+    for (size_t j = 0; j < PEAK_BLOCK; j++) {
+        sum[j] = 0.0;
+    }
+    for (size_t m = 0; m < bands; m++) {
+        if (x[m] < 0.0) {
+            const double *SP_RESTRICT row = peak + m * peaks; /* peak[m, first:] */
+#pragma omp simd
+            for (size_t j = 0; j < count; j++) {
+                sum[j] -= x[m] * row[j];
+            }
+        }
+    }
+#pragma omp simd reduction(max : highest)
+    for (size_t j = 0; j < count; j++) {
+        highest = sum[j] > highest ? sum[j] : highest;
+    }
+    return highest;
+}
+
+static double highest_peak(size_t bands, const double *x, size_t peaks, const double *peak,
+                           int *at) {
+    double highest = 0.0, sum[PEAK_BLOCK];
+    *at = -1;
+    for (size_t first = 0; first < peaks; first += PEAK_BLOCK) {
+        const size_t count = peaks - first < PEAK_BLOCK ? peaks - first : PEAK_BLOCK;
+        const double most = peak_block(bands, x, peaks, peak + first, count, sum);
+        for (size_t j = 0; most > highest && j < count; j++) {
+            if (sum[j] == most) {
+                highest = most;
+                *at = (int)(first + j);
+            }
+        }
+    }
+    return highest;
+}
+
+void sp_gpu_joint_squares(const sp_gpu_squares_args *p, size_t row, size_t rows, size_t offset) {
+    const double *square = p->square + offset, energy = p->energy[offset];
+    for (size_t r = row; r < row + rows; r++) {
+        const double *x = p->x + r * p->ldx; /* x[r,:] */
+        double single = 0.0, saved = 0.0;
+        int highest = -1;
+        for (size_t m = 0; m < p->bands; m++) {
+            single -= x[m] < 0.0 ? x[m] * square[m] : 0.0;
+        }
+        if (single > 0.0) {
+            saved = single - energy * highest_peak(p->bands, x, p->peaks, p->peak, &highest);
+            p->bias[r] += saved > 0.0 ? saved : 0.0;
+            p->mass[r] += 2.0 * single;
+        }
+        if (p->highest != NULL) {
+            p->highest[r] = saved > 0.0 ? highest : -1;
+        }
+    }
+}

@@ -94,6 +94,13 @@ static void run_choose(const sp_gpu_choose_args *p) {
     }
 }
 
+static void run_squares(const sp_gpu_squares_args *p) {
+    for (size_t k = 0; k < parts(p->at); k++) {
+        const sp_part c = part(p->at, k);
+        sp_gpu_joint_squares(p, c.row, c.rows, c.offset);
+    }
+}
+
 /* ---- rows of numbers ---- */
 
 static void run_copy(const sp_gpu_copy_args *p) {

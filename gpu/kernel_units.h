@@ -75,6 +75,36 @@ SP_HD float sp_anchor_move(float *anchor, double x, double lo, double hi, bool f
     return (float)(raised < hi ? raised : hi);
 }
 
+SP_HD size_t sp_count_squares(const sp_gpu_squares_args *p) {
+    return p->at.rows;
+}
+
+SP_HD void sp_unit_squares(const sp_gpu_squares_args *p, size_t r) {
+    const size_t clip = sp_clip_offset(p->at, r);
+    const double *x = p->x + r * p->ldx; /* x[r,:] */
+    double single = 0.0, most = 0.0;
+    int highest = -1;
+    for (size_t m = 0; m < p->bands; m++) {
+        single -= x[m] < 0.0 ? x[m] * p->square[clip + m] : 0.0;
+    }
+    for (size_t j = 0; single > 0.0 && j < p->peaks; j++) {
+        double sum = 0.0;
+        for (size_t m = 0; m < p->bands; m++) {
+            sum -= x[m] < 0.0 ? x[m] * p->peak[m * p->peaks + j] : 0.0;
+        }
+        highest = sum > most ? (int)j : highest;
+        most = sum > most ? sum : most;
+    }
+    const double saved = single - p->energy[clip] * most;
+    if (saved > 0.0) {
+        p->bias[r] += saved;
+    }
+    p->mass[r] += 2.0 * single;
+    if (p->highest != NULL) {
+        p->highest[r] = saved > 0.0 ? highest : -1;
+    }
+}
+
 SP_HD size_t sp_count_choose(const sp_gpu_choose_args *p) {
     return p->at.rows * p->planes.n;
 }

@@ -229,12 +229,27 @@ typedef struct sp_gpu_choose_args {
     int *choice;   /* [rows, n] */
 } sp_gpu_choose_args;
 
+/** squares - takes back from the bias what the squares of the bands cost too much one by one: with
+ *  a_m = max(0, -x[r,m]) and single = sum_m a_m square[m],
+ *  bias[r] += max(0, single - energy max_j sum_m a_m peak[m,j]), mass[r] += 2 single. */
+typedef struct sp_gpu_squares_args {
+    sp_gpu_rows at;
+    size_t bands, peaks;
+    const double *x;
+    size_t ldx;
+    const double *square, *energy; /* [bands], [1] >= 0; clip */
+    const double *peak;            /* [bands, peaks] >= 0, of all clips */
+    int *highest; /* NULL, or [rows]: the first j that attains the maximum, -1: nothing was taken */
+    double *bias, *mass; /* [rows] */
+} sp_gpu_squares_args;
+
 /* The operations; those of the first list reduce rows. */
 #define SP_GPU_ROW_OPS(X) X(product) X(line) X(affine) X(support) X(pick)
 #define SP_GPU_UNIT_OPS(X)                                                                         \
     X(copy)                                                                                        \
     X(add)                                                                                         \
-    X(shift) X(keep) X(interval) X(meet) X(planes) X(masses) X(ranges) X(relu) X(value) X(choose)
+    X(shift)                                                                                       \
+    X(keep) X(interval) X(meet) X(planes) X(masses) X(ranges) X(relu) X(value) X(choose) X(squares)
 #define SP_GPU_OPS(X) SP_GPU_ROW_OPS(X) SP_GPU_UNIT_OPS(X)
 
 typedef enum {

@@ -61,12 +61,48 @@ static sp_rows bands_back(sp_walk *walk, size_t t, sp_rows in) {
     return (sp_rows){ws->band, front->bands};
 }
 
+/* The same for the joint front end: the squares of the noise in all bands are bounded together. */
+static void joint_back(sp_walk *walk, size_t t, sp_rows in) {
+    const sp_front_bound *front = walk->bounds->front;
+    sp_workspace *ws = walk->ws;
+    const sp_gpu_menu *line = &walk->bounds->line[t];
+    if (walk->choosing) {
+        sp_gpu_pick(walk->bounds->gpu, &(sp_gpu_pick_args){.at = sp_walk_at(walk),
+                                                           .w = in.w,
+                                                           .ldw = in.ld,
+                                                           .planes = *line,
+                                                           .choice = ws->feature[t],
+                                                           .x = ws->form,
+                                                           .ldx = front->forms,
+                                                           .bias = ws->bias,
+                                                           .mass = ws->mass});
+    } else {
+        sp_walk_scalars(walk, in, line, false, ws->form, front->forms);
+    }
+    sp_gpu_squares(walk->bounds->gpu,
+                   &(sp_gpu_squares_args){.at = sp_walk_at(walk),
+                                          .bands = front->bands,
+                                          .peaks = front->peaks,
+                                          .x = ws->form,
+                                          .ldx = front->forms,
+                                          .square = front->square + t * front->bands,
+                                          .energy = front->energy + t,
+                                          .peak = front->peak,
+                                          .highest = walk->choosing ? ws->peak[t] : NULL,
+                                          .bias = ws->bias,
+                                          .mass = ws->mass});
+}
+
 /* Coefficients on the bands of step t to those on its linear forms; returns how many there are.
  * */
 static size_t forms_back(sp_walk *walk, size_t t, sp_rows in) {
     const sp_front_bound *front = walk->bounds->front;
     sp_workspace *ws = walk->ws;
     const sp_gpu_menu *line = &walk->bounds->line[t];
+    if (front->tangents > 0) {
+        joint_back(walk, t, in);
+        return front->forms;
+    }
     for (size_t r = 0; walk->choosing && r < walk->rows; r++) {
         for (size_t m = 0; m < front->bands; m++) {
             ws->feature[t][r * front->bands + m] = in.w[r * in.ld + m] >= 0.0 ? 0 : 1;

@@ -60,17 +60,47 @@ static sp_status fill_constants(sp_error *err, sp_bounds *bounds) {
     return SP_OK;
 }
 
+/* To choose by, the lines hold half of the squares: bands together have about that. */
+static void soften(sp_gpu_menu *menu, size_t e, size_t m, double square) {
+    menu->rough[(3 * e + 2) * menu->n + m] -=
+        0.5F * menu->rough[3 * e * menu->n + m] * (float)square;
+}
+
+/* More lines of feature m at step t, for rows that choose: its least value, and tangents. */
+static void fill_choices(sp_bounds *bounds, size_t t, size_t m) {
+    const sp_front_bound *front = bounds->front;
+    sp_gpu_menu *menu = &bounds->line[t];
+    const size_t i = t * front->bands + m;
+    const double reach = front->form_max[i] + front->square[i];
+    sp_menu_line(menu, 1, m, (sp_line){0.0, front->lo[i]}, reach);
+    for (size_t k = 0; k < front->tangents; k++) {
+        const size_t at = (t * front->tangents + k) * front->bands + m;
+        sp_menu_line(menu, menu->lower + 1 + k, m,
+                     (sp_line){front->tangent_w[at], front->tangent_c[at]}, reach);
+    }
+    for (size_t e = menu->lower; e < menu->entries; e++) {
+        soften(menu, e, m, front->square[i]);
+    }
+}
+
 /* Lines of the features over the linear forms of a frame. */
 static void fill_form_lines(sp_bounds *bounds, size_t t) {
     const sp_front_bound *front = bounds->front;
     for (size_t m = 0; m < front->bands; m++) {
         const size_t i = t * front->bands + m;
         const double *largest = front->form_max + t * front->forms;
-        const bool linear = front->forms > 0;
+        const bool linear = front->forms > 0, joint = front->tangents > 0;
         sp_menu_line(&bounds->line[t], 0, m, (sp_line){front->lo_w[i], front->lo_c[i]},
                      linear ? largest[front->lo_form + m] : 0.0);
-        sp_menu_line(&bounds->line[t], 1, m, (sp_line){front->up_w[i], front->up_c[i]},
-                     linear ? largest[front->up_form + m] : 0.0);
+        sp_menu_line(
+            &bounds->line[t], bounds->line[t].lower, m, (sp_line){front->up_w[i], front->up_c[i]},
+            (linear ? largest[front->up_form + m] : 0.0) + (joint ? front->square[i] : 0.0));
+        if (sp_features_choose(bounds)) {
+            fill_choices(bounds, t, m);
+        }
+    }
+    for (size_t j = t * front->forms; j < (t + 1) * front->forms; j++) {
+        bounds->form_min[j] = -front->form_max[j];
     }
 }
 

@@ -66,10 +66,12 @@ typedef struct sp_workspace {
     double *bias, *mass, *support; /* [TILE] */
     double flops;                  /* of the matrix products done here */
     // only where rows choose their relaxations:
-    sp_choices *choices; /* [T, layers] */
-    int **bin;           /* [T] [TILE, bins]: entry of each bin's square, with bins */
-    int **feature;       /* [T] [TILE, bands]: entry of each feature's line */
-    unsigned char *sign; /* [TILE, sp_sign_width]: whether the coefficient on a sample is >= 0 */
+    sp_choices *choices;    /* [T, layers] */
+    int **bin;              /* [T] [TILE, bins]: entry of each bin's square, with bins */
+    int **feature;          /* [T] [TILE, bands]: entry of each feature's line */
+    float **feature_anchor; /* [T] [TILE, bands] */
+    int **peak;             /* [T] [TILE]: which peak bounds the squares, see backend.h */
+    unsigned char *sign;    /* [TILE, sp_sign_width]: whether the coefficient on a sample is >= 0 */
 } sp_workspace;
 
 /* On a backend with memory of its own the bounds hold several clips of equally many frames. Every
@@ -99,6 +101,7 @@ struct sp_bounds {
     sp_gpu_menu *square;   /* [T] of the bins' squares; NULL without bins */
     double *energy_omega;  /* [T, M] |mel| squares + floor */
     double *feature_omega; /* [T, features] |matrix| |bands| + |bias|, if the front end has one */
+    double *form_min;      /* [T, forms] least values of the linear forms */
     sp_state *state;       /* [T, layers]; layers behind the readout at t = T-1 only */
     sp_workspace *work;    /* [slots] */
     size_t slots;
@@ -135,6 +138,12 @@ static inline bool sp_rule_is_linear(sp_plane_rule rule) {
 /** sp_rows_choose - whether rows record the relaxations that they use. */
 static inline bool sp_rows_choose(const sp_bounds_options *options) {
     return options->box_iterations + options->row_iterations + options->mix_epochs > 0;
+}
+
+/** sp_features_choose - whether rows may choose the lines of the features: the joint front end has
+ *  several for each. */
+static inline bool sp_features_choose(const sp_bounds *bounds) {
+    return sp_rows_choose(&bounds->options) && bounds->front->tangents > 0;
 }
 
 /** sp_highest_recurrent - the highest recurrent layer below `end`; SP_NO_LAYER when there is none.
@@ -202,6 +211,9 @@ void sp_reset_choices(const sp_bounds *bounds, sp_workspace *ws);
 
 /** sp_walk_back - fills ws->bias, mass and support of the tile (backsub.c). */
 void sp_walk_back(sp_walk *walk);
+
+/** sp_damping - how far anchors move to the worst case in an iteration. */
+double sp_damping(size_t iteration);
 
 /** sp_walk_worst - after a walk back with `choosing`: runs the perturbation that attains each row's
  *  bound forward through the chosen relaxations and chooses the entries anew at the damped values

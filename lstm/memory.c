@@ -138,6 +138,7 @@ void sp_bounds_upload_weights(sp_bounds *bounds) {
                     front->features * front->bands);
         write_array(bounds, bounds->near_front.matrix_bias, front->matrix_bias, front->features);
     }
+    write_array(bounds, bounds->near_front.peak, front->peak, front->bands * front->peaks);
     bounds->net = &bounds->near_net;
 }
 
@@ -163,12 +164,15 @@ static void move_inputs(sp_bounds *bounds, ptrdiff_t by) {
     }
     bounds->energy_omega = moved(bounds->energy_omega, by);
     bounds->feature_omega = moved(bounds->feature_omega, by);
+    bounds->form_min = moved(bounds->form_min, by);
     if (bounds->far) {
         sp_front_bound *near = &bounds->near_front;
         near->form = moved(near->form, by);
         near->radius = moved(near->radius, by);
         near->feature_lo = moved(near->feature_lo, by);
         near->feature_hi = moved(near->feature_hi, by);
+        near->square = moved(near->square, by);
+        near->energy = moved(near->energy, by);
     }
 }
 
@@ -179,6 +183,10 @@ static void copy_inputs(sp_bounds *bounds) {
     memcpy(to->radius, from->radius, from->padded * sizeof(double));
     memcpy(to->feature_lo, from->feature_lo, T * from->features * sizeof(double));
     memcpy(to->feature_hi, from->feature_hi, T * from->features * sizeof(double));
+    if (from->tangents > 0) {
+        memcpy(to->square, from->square, T * from->bands * sizeof(double));
+        memcpy(to->energy, from->energy, T * sizeof(double));
+    }
 }
 
 sp_status sp_bounds_inputs(sp_error *err, sp_bounds *bounds, void (*fill)(sp_bounds *bounds)) {

@@ -109,14 +109,21 @@ static void carve_choices(sp_carver *carver, sp_workspace *ws, const sp_bounds *
     const sp_front_bound *front = bounds->front;
     ws->choices = carve(carver, front->frames * net->layers, sizeof *ws->choices);
     ws->feature = carve(carver, front->frames, sizeof *ws->feature);
+    ws->feature_anchor = carve(carver, front->frames, sizeof *ws->feature_anchor);
+    ws->peak = carve(carver, front->frames, sizeof *ws->peak);
     ws->bin = carve(carver, front->frames, sizeof *ws->bin);
     ws->sign = carve(carver, SP_TILE * sp_sign_width(front), 1);
-    const bool counting = ws->choices == NULL || ws->feature == NULL || ws->bin == NULL;
+    const bool counting = ws->choices == NULL || ws->feature == NULL ||
+                          ws->feature_anchor == NULL || ws->peak == NULL || ws->bin == NULL;
     for (size_t t = 0; t < front->frames; t++) {
         int *feature = carve_numbers(carver, SP_TILE * front->bands, sizeof(int));
+        float *anchor = carve_numbers(carver, SP_TILE * front->bands, sizeof(float));
+        int *peak = carve_numbers(carver, SP_TILE, sizeof(int));
         int *bin = carve_numbers(carver, SP_TILE * front->bins, sizeof(int));
         if (!counting) {
             ws->feature[t] = feature;
+            ws->feature_anchor[t] = anchor;
+            ws->peak[t] = peak;
             ws->bin[t] = bin;
         }
         for (size_t l = 0; l < net->layers; l++) {
@@ -182,21 +189,26 @@ static void carve_workspace(sp_carver *carver, sp_workspace *ws, const sp_bounds
 static void carve_inputs(sp_carver *carver, sp_bounds *bounds, bool counting) {
     const sp_front_bound *front = bounds->fronts[0];
     const size_t steps = front->frames;
+    const bool choose = sp_features_choose(bounds);
     sp_gpu_menu spare;
     for (size_t t = 0; t < steps; t++) {
-        carve_menu(carver, counting ? &spare : bounds->line + t, front->bands, 1, 1, false);
+        carve_menu(carver, counting ? &spare : bounds->line + t, front->bands, choose ? 2 : 1,
+                   choose ? 1 + front->tangents : 1, false);
         if (front->bins > 0) {
             carve_menu(carver, counting ? &spare : bounds->square + t, front->bins, 1, 1, false);
         }
     }
     bounds->energy_omega = carve_doubles(carver, steps * front->bands);
     bounds->feature_omega = carve_doubles(carver, steps * front->features);
+    bounds->form_min = carve_doubles(carver, steps * front->forms);
     if (bounds->far) {
         sp_front_bound *near = &bounds->near_front;
         near->form = carve_doubles(carver, steps * front->forms * front->frame);
         near->radius = carve_doubles(carver, front->padded);
         near->feature_lo = carve_doubles(carver, steps * front->features);
         near->feature_hi = carve_doubles(carver, steps * front->features);
+        near->square = carve_doubles(carver, front->tangents > 0 ? steps * front->bands : 0);
+        near->energy = carve_doubles(carver, front->tangents > 0 ? steps : 0);
     }
 }
 
@@ -227,7 +239,8 @@ static void carve_weights(sp_carver *carver, sp_bounds *bounds, sp_layer *layers
     }
 }
 
-/* The front end as the backend reads it; its arrays come with the clip, but for the last map. */
+/* The front end as the backend reads it; its arrays come with the clip, but for the last map and
+ * the peaks. */
 static void carve_matrix(sp_carver *carver, sp_bounds *bounds) {
     sp_front_bound *near = &bounds->near_front;
     *near = *bounds->fronts[0];
@@ -235,6 +248,7 @@ static void carve_matrix(sp_carver *carver, sp_bounds *bounds) {
         near->matrix = carve_doubles(carver, near->features * near->bands);
         near->matrix_bias = carve_doubles(carver, near->features);
     }
+    near->peak = carve_doubles(carver, near->bands * near->peaks);
 }
 
 static void carve_shared(sp_carver *carver, sp_bounds *bounds, sp_widths w, bool *counting) {

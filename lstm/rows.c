@@ -55,6 +55,9 @@ void sp_reset_choices(const sp_bounds *bounds, sp_workspace *ws) {
             }
         }
     }
+    for (size_t t = 0; t < bounds->front->frames; t++) {
+        memset(ws->feature[t], 0, SP_TILE * bounds->front->bands * sizeof(int));
+    }
 }
 
 static sp_start start_from(const sp_start *from, size_t row) {

@@ -159,7 +159,7 @@ void sp_walk_affine_value(sp_walk *walk, size_t n, size_t k, sp_rows in, const d
     walk->ws->flops += 2.0 * (double)walk->rows * (double)n * (double)k;
 }
 
-static double damping(size_t iteration) {
+double sp_damping(size_t iteration) {
     return iteration == 0 ? 0.75 : 2.0 / ((double)iteration + 3.0);
 }
 
@@ -188,7 +188,7 @@ static void choose(sp_walk *walk, const sp_gpu_menu *menu, sp_argument_value x, 
                                                            .x_box = x.box,
                                                            .y_box = y.box,
                                                            .first = iteration == 0,
-                                                           .step = damping(iteration),
+                                                           .step = sp_damping(iteration),
                                                            .anchor = anchor,
                                                            .choice = choice});
 }

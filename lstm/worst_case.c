@@ -43,20 +43,39 @@ static void energy_value(sp_walk *walk, size_t t, double *energy) {
 static void form_value(sp_walk *walk, size_t t, double *x) {
     const sp_front_bound *front = walk->bounds->front;
     sp_workspace *ws = walk->ws;
-    const size_t bands = front->bands;
+    const size_t bands = front->bands, lower = walk->bounds->line[t].lower;
     forms_value(walk, front->forms, front->form + t * front->forms * front->frame, ws->form);
     for (size_t r = 0; r < walk->rows; r++) {
         for (size_t m = 0; m < bands; m++) {
-            const bool upper = ws->feature[t][r * bands + m] != 0;
+            const bool upper = (size_t)ws->feature[t][r * bands + m] >= lower;
             const size_t form = (upper ? front->up_form : front->lo_form) + m;
             x[r * bands + m] = ws->form[r * front->forms + form];
         }
     }
 }
 
-/* The features of step t through the chosen lines. */
-static sp_rows feature_value(sp_walk *walk, size_t t) {
+/* Takes from features on upper lines what their squares have less together than one by one. */
+static void take_squares(sp_walk *walk, size_t t, double *feature) {
     const sp_front_bound *front = walk->bounds->front;
+    const sp_gpu_menu *line = &walk->bounds->line[t];
+    const double *square = front->square + t * front->bands;
+    for (size_t r = 0; r < walk->rows; r++) {
+        const int at = walk->ws->peak[t][r];
+        const int *entry = walk->ws->feature[t] + r * front->bands; /* feature[t][r,:] */
+        for (size_t m = 0; at >= 0 && m < front->bands; m++) {
+            if ((size_t)entry[m] >= line->lower) {
+                const double joint = front->energy[t] * front->peak[m * front->peaks + (size_t)at];
+                feature[r * front->bands + m] -=
+                    line->a[(size_t)entry[m] * line->n + m] * (square[m] - joint);
+            }
+        }
+    }
+}
+
+/* The features of step t through the chosen lines. */
+static sp_rows feature_value(sp_walk *walk, size_t t, size_t iteration) {
+    const sp_front_bound *front = walk->bounds->front;
+    const sp_gpu_menu *line = &walk->bounds->line[t];
     double *x = sp_walk_cross(walk), *out = sp_walk_cross(walk);
     memset(x, 0, walk->rows * front->bands * sizeof(double));
     if (front->forms > 0) {
@@ -67,8 +86,19 @@ static sp_rows feature_value(sp_walk *walk, size_t t) {
     } else if (front->forms > 0) {
         form_value(walk, t, x);
     }
-    sp_gpu_menu_value(walk->rows, &walk->bounds->line[t], walk->ws->feature[t], x, front->bands,
-                      NULL, 0, false, out, front->bands);
+    sp_gpu_menu_value(walk->rows, line, walk->ws->feature[t], x, front->bands, NULL, 0, false, out,
+                      front->bands);
+    if (front->tangents > 0) {
+        take_squares(walk, t, out);
+    }
+    if (sp_features_choose(walk->bounds) && walk->mix == NULL) {
+        const double *lo = walk->bounds->form_min + t * front->forms;
+        const double *hi = front->form_max + t * front->forms;
+        const sp_gpu_range range = {lo, hi}, none = {NULL, NULL};
+        sp_gpu_menu_choose(walk->rows, line, x, front->bands, range, NULL, 0, none, iteration == 0,
+                           sp_damping(iteration), walk->ws->feature_anchor[t],
+                           walk->ws->feature[t]);
+    }
     if (front->matrix == NULL) {
         return (sp_rows){out, front->bands};
     }
@@ -83,7 +113,7 @@ void sp_walk_worst(sp_walk *walk, size_t iteration) {
     const size_t end = start->layer == SP_NO_LAYER ? 0 : start->layer + 1;
     const size_t highest = sp_highest_recurrent(net, end);
     for (size_t t = highest == SP_NO_LAYER ? start->t : 0; t <= start->t; t++) {
-        sp_rows rows = feature_value(walk, t);
+        sp_rows rows = feature_value(walk, t, iteration);
         for (size_t l = 0; l < (t == start->t ? end : highest + 1); l++) {
             rows = sp_layer_ops_of(&net->layer[l])->value(walk, l, t, rows, iteration);
         }

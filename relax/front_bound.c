@@ -35,12 +35,17 @@ typedef struct frame_array {
     double **at;
     size_t width;
 } frame_array;
-enum { ARRAYS = 22 };
+enum { ARRAYS = 26 };
 
 static void list_arrays(sp_front_bound *b, frame_array list[ARRAYS]) {
     const size_t M = b->bands, K = b->bins, energies = K > 0 ? M : 0;
     const size_t features = b->matrix != NULL ? b->features : 0;
-    const frame_array all[ARRAYS] = {{&b->form, b->forms * b->frame},
+    const size_t squares = b->tangents > 0 ? M : 0, frames = b->tangents > 0 ? 1 : 0;
+    const frame_array all[ARRAYS] = {{&b->square, squares},
+                                     {&b->energy, frames},
+                                     {&b->tangent_w, b->tangents * M},
+                                     {&b->tangent_c, b->tangents * M},
+                                     {&b->form, b->forms * b->frame},
                                      {&b->form_max, b->forms},
                                      {&b->lo_w, M},
                                      {&b->lo_c, M},
@@ -120,6 +125,11 @@ static bool frame_is_sound(const sp_front_bound *b, size_t t) {
             all_finite(b->lo + at, M) && all_finite(b->hi + at, M) &&
             all_finite(b->form + row * b->frame, b->forms * b->frame) &&
             all_finite(b->form_max + row, b->forms);
+    if (sound && b->tangents > 0) {
+        sound = all_finite(b->square + at, M) && isfinite(b->energy[t]) &&
+                all_finite(b->tangent_w + b->tangents * at, b->tangents * M) &&
+                all_finite(b->tangent_c + b->tangents * at, b->tangents * M);
+    }
     if (sound && K > 0) {
         sound = all_finite(b->bin_max + bin, K) && all_finite(b->square_lo_w + bin, K) &&
                 all_finite(b->square_lo_c + bin, K) && all_finite(b->square_up_w + bin, K) &&
@@ -212,6 +222,11 @@ sp_status sp_front_bound_create(sp_error *err, sp_front_bound *bound, const sp_f
         bound->spectrum = forms->spectrum->matrix;
         bound->mel = forms->mel->matrix;
         bound->mel_bias = forms->mel->bias;
+    }
+    if (forms->rule == SP_FRONT_JOINT) {
+        bound->tangents = SP_FRONT_TANGENTS;
+        bound->peaks = forms->peaks;
+        bound->peak = forms->peak;
     }
     bound->noise = noise;
     SP_TRY(sp_front_bound_memory(err, bound));

@@ -32,6 +32,14 @@ void sp_front_silence(sp_front_bound *bound, const sp_frame *frame) {
         bound->lo_w[at] = bound->up_w[at] = 0.0;
         bound->lo[at] = bound->lo_c[at] = log.lo;
         bound->hi[at] = bound->up_c[at] = log.hi;
+        for (size_t k = 0; k < bound->tangents; k++) {
+            const size_t i = (t * bound->tangents + k) * bound->bands + m;
+            bound->tangent_w[i] = 0.0;
+            bound->tangent_c[i] = log.hi;
+        }
+        if (bound->tangents > 0) {
+            bound->square[at] = bound->energy[t] = 0.0;
+        }
         if (bins > 0) {
             bound->log_lo_w[at] = bound->log_up_w[at] = 0.0;
             bound->log_lo_c[at] = log.lo;

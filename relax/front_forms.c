@@ -153,10 +153,13 @@ static sp_status fill(sp_error *err, sp_front_forms *forms) {
         zero[k] = row_is_zero(forms->spectrum, k);
     }
     sp_status status = take_bands(err, forms, zero);
-    free(zero);
     if (status == SP_OK && forms->rule == SP_FRONT_JOINT) {
         status = take_diagonals(err, forms);
     }
+    if (status == SP_OK && forms->rule == SP_FRONT_JOINT) {
+        status = sp_front_energy(err, forms, zero);
+    }
+    free(zero);
     return status;
 }
 
@@ -184,6 +187,8 @@ void sp_front_forms_destroy(sp_front_forms *forms) {
         free(forms->band);
         free(forms->rows);
         free(forms->memory);
+        free(forms->energy_rows);
+        free(forms->energy_memory);
         free(forms);
     }
 }

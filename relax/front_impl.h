@@ -51,7 +51,18 @@ struct sp_front_forms {
     size_t *rows;          /* owned: all row indices */
     double *memory;        /* owned: what is per band */
     size_t most_rows;      /* largest R */
+    /* Joint rule only, front_energy.c: sum_m a_m Q_m <= max_j (sum_m a_m peak[m,j]) energy.diagonal
+     * for a >= 0. */
+    sp_band energy;
+    size_t peaks;
+    double *peak;          /* [bands, peaks] */
+    size_t *energy_rows;   /* owned */
+    double *energy_memory; /* owned */
 };
+
+/** sp_front_energy - the bound of all bands together; zero [rows of the spectrum] marks those that
+ *  are left out. */
+SP_NODISCARD sp_status sp_front_energy(sp_error *err, sp_front_forms *forms, const bool *zero);
 
 /** sp_row_dot - a . x; sp_row_size - |a| . |x|. Any order of summation. */
 double sp_row_dot(const double *a, const double *x, size_t n);

@@ -8,6 +8,12 @@
 
 #include "relax/front_impl.h"
 
+/* Upper lines are tangents of log at E(0), this share of the squares, and a part of the reach. */
+#define SQUARE_SHARE 0.5
+#define STANDARD_PART 0.25
+#define LEAST_TANGENT 0.1
+static const double tangent_part[SP_FRONT_TANGENTS] = {-0.4, 0.0, 0.5, 0.9};
+
 typedef struct energy {
     sp_iv clean;   /* E(0) */
     double slack;  /* >= |(g - form) . d| over the set, form being the gradient as computed */
@@ -48,19 +54,24 @@ static double take_gradient(double *form, const sp_frame *frame, const sp_band *
     return sp_front_up(slack, (double)band->rows + 5.0);
 }
 
+// sum_i D_i r_i^2, rounded up.
+static double diagonal_square(const sp_frame *frame, const sp_band *band) {
+    const size_t n = frame->forms->layout->used;
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        sum += band->diagonal[i] * (frame->r[i] * frame->r[i]);
+    }
+    return sp_front_up(sum, (double)n + 2.0);
+}
+
 // d' Q d <= sum_i D_i r_i^2, and also <= sum_k weight_k radius_k^2.
 static double largest_square(const sp_frame *frame, const sp_band *band) {
-    const size_t n = frame->forms->layout->used;
-    double diagonal = 0.0, rows = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        diagonal += band->diagonal[i] * (frame->r[i] * frame->r[i]);
-    }
+    double rows = 0.0;
     for (size_t k = 0; k < band->rows; k++) {
         const double radius = frame->bins.radius[band->row[k]];
         rows += band->weight[k] * (radius * radius);
     }
-    return fmin(sp_front_up(diagonal, (double)n + 2.0),
-                sp_front_up(rows, (double)band->rows + 2.0));
+    return fmin(diagonal_square(frame, band), sp_front_up(rows, (double)band->rows + 2.0));
 }
 
 static energy take_energy(double *form, const sp_frame *frame, const sp_band *band) {
@@ -79,19 +90,22 @@ static sp_iv log_of(double x) {
     return sp_log_range(point);
 }
 
-/* log z <= w z - 1 - log w for every w > 0, at z = E <= form . d + top. Where E may fall below its
- * `least` the line must stay above log least too, down to form . d = -reach. */
-static sp_line upper_line(const energy *e, const sp_band *band, double minimum) {
+/* log z <= w z - 1 - log w for every w > 0, at z = E <= form . d + q + top; w puts the tangent
+ * at `part` of the reach above the middle. Where E may fall below its `least` the line must stay
+ * above log least too, down to form . d = -reach and q = 0. The largest q is added at the end. */
+static sp_line upper_line(const energy *e, const sp_band *band, double minimum, double part) {
     if (e->most <= band->least) {
         const sp_line flat = {0.0, log_of(band->least).hi};
         return flat;
     }
-    const double top = sp_above(sp_above(e->clean.hi + e->slack) + e->square);
-    const double w = 1.0 / (top + 0.25 * e->reach);
+    const double top = sp_above(e->clean.hi + e->slack);
+    const double middle = e->clean.hi + SQUARE_SHARE * e->square;
+    const double w = 1.0 / fmax(middle + part * e->reach, LEAST_TANGENT * middle);
     sp_line line = {w, sp_above(sp_above(sp_above(w * top) - 1.0) - log_of(w).lo)};
     if (sp_below(minimum * minimum) <= band->least && band->least > 0.0) {
         line.c = fmax(line.c, sp_above(log_of(band->least).hi + sp_above(w * e->reach)));
     }
+    line.c = sp_above(line.c + sp_above(w * e->square));
     return line;
 }
 
@@ -126,7 +140,7 @@ void sp_front_joint(sp_front_bound *bound, const sp_frame *frame) {
         const bool flat = e.clean.lo <= band->least;
         const sp_line floor = {0.0, flat && band->least > 0.0 ? log_of(band->least).lo : -INFINITY};
         const sp_line lower = flat ? floor : lower_line(&e, least);
-        const sp_line upper = upper_line(&e, band, least);
+        const sp_line upper = upper_line(&e, band, least, STANDARD_PART);
         bound->form_max[at] = e.reach;
         bound->lo_w[at] = lower.w;
         bound->lo_c[at] = lower.c;
@@ -134,5 +148,13 @@ void sp_front_joint(sp_front_bound *bound, const sp_frame *frame) {
         bound->up_c[at] = upper.c;
         bound->lo[at] = least > 0.0 ? 2.0 * log_of(least).lo : -INFINITY;
         bound->hi[at] = log_of(fmax(e.most, band->least)).hi;
+        bound->square[at] = e.square;
+        for (size_t k = 0; k < SP_FRONT_TANGENTS; k++) {
+            const size_t i = (frame->t * SP_FRONT_TANGENTS + k) * bound->bands + m;
+            const sp_line tangent = upper_line(&e, band, least, tangent_part[k]);
+            bound->tangent_w[i] = tangent.w;
+            bound->tangent_c[i] = tangent.c;
+        }
     }
+    bound->energy[frame->t] = diagonal_square(frame, &frame->forms->energy);
 }

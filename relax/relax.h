@@ -193,6 +193,7 @@ SP_NODISCARD sp_status sp_front_forms_create(sp_error *err, sp_front_forms **for
                                              const sp_front *front, sp_front_rule rule);
 void sp_front_forms_destroy(sp_front_forms *forms);
 
+enum { SP_FRONT_TANGENTS = 4 };
 /** sp_front_bound - lines that bound the logarithm of every band by linear forms of the
  *  perturbation d. For every d of the noise set, in real arithmetic, with
  *  d_t = d[t step .. t step + frame):
@@ -215,7 +216,17 @@ typedef struct sp_front_bound {
     const double *matrix;              /* [features, M] borrowed from the front end, or NULL */
     const double *matrix_bias;         /* [features] */
     double *feature_lo, *feature_hi;   /* [T, features] boxes; lo and hi when there is no matrix */
-    double *radius;                    /* [padded] the set's box; 0 on padding */
+    /* Joint only. What up_c holds for the squares of the noise, up_w square[t,m], is too much for
+     * several bands at once: up_w (form . d_t + q_m) + up_c - up_w square[t,m] bounds the feature
+     * too, q_m = d_t' Q_m d_t <= square[t,m], and for all a >= 0
+     *   sum_m a_m q_m <= energy[t] max_j sum_m a_m peak[m,j].
+     * More upper lines of the same kind, tangents at other points: tangent_w, tangent_c. */
+    size_t tangents, peaks;        /* SP_FRONT_TANGENTS, number of j; 0 for the other rules */
+    double *square;                /* [T, M] */
+    double *energy;                /* [T] */
+    const double *peak;            /* [M, peaks] borrowed from the forms */
+    double *tangent_w, *tangent_c; /* [T, tangents, M] */
+    double *radius;                /* [padded] the set's box; 0 on padding */
     /* R2 only: the same bounds bin by bin, for coefficients of several bands that are added up
      * before the line of a bin's square is chosen (as PROVER does). With v_k = spectrum[k,:] . d_t:
      * square_lo_w[t,k] v_k + square_lo_c <= (bin k of s + d)^2 <= square_up_w[t,k] v_k +

@@ -56,6 +56,10 @@ static inline void clip_arrays(gpu_case *c, sp_gpu_op op, double *base, const cl
     case SP_GPU_OP_line:
         args->line.lines = case_menu(c, base, n, s->lower, s->upper, false, s->rough);
         return;
+    case SP_GPU_OP_squares:
+        args->squares.square = base + case_positive(c, n);
+        args->squares.energy = base + case_positive(c, 1);
+        return;
     case SP_GPU_OP_affine:
         args->affine.omega = base + case_positive(c, n);
         return;
@@ -157,6 +161,17 @@ static inline void row_arrays(gpu_case *c, sp_gpu_op op, double *base, const cli
         a->affine.b = base + case_take(c, n);
         a->affine.bias = base + case_sum(c, rows);
         a->affine.mass = base + case_sum(c, rows);
+        return;
+    case SP_GPU_OP_squares:
+        a->squares.at = at;
+        a->squares.bands = n;
+        a->squares.peaks = below(c, 150);
+        a->squares.ldx = n + extra;
+        a->squares.x = base + case_coefficients(c, rows * (n + extra));
+        a->squares.peak = base + case_positive(c, n * a->squares.peaks);
+        a->squares.highest = coin(c) ? (int *)(base + case_take(c, rows)) : NULL;
+        a->squares.bias = base + case_sum(c, rows);
+        a->squares.mass = base + case_sum(c, rows);
         return;
     case SP_GPU_OP_support:
         a->support.at = at;

@@ -215,6 +215,37 @@ static void recurrent_layer(sp_form *f, const sp_layer *layer, const sp_state *s
     }
 }
 
+/* The squares of all bands together. */
+static void joint_squares(sp_form *f, const sp_front_bound *front, size_t t) {
+    arb_t single, joint, highest, a;
+    arb_init(single);
+    arb_init(joint);
+    arb_init(highest);
+    arb_init(a);
+    for (size_t j = 0; j < front->peaks; j++) {
+        arb_zero(single);
+        arb_zero(joint);
+        for (size_t m = 0; m < front->bands; m++) {
+            if (arb_is_negative(f->x + m)) {
+                arb_neg(a, f->x + m);
+                add_scaled(single, a, front->square[t * front->bands + m]);
+                add_scaled(joint, a, front->peak[m * front->peaks + j]);
+            }
+        }
+        arb_max(highest, highest, joint, PRECISION);
+    }
+    arb_zero(joint);
+    add_scaled(joint, highest, front->energy[t]);
+    arb_sub(single, single, joint, PRECISION);
+    if (arb_is_positive(single)) {
+        arb_add(f->bias, f->bias, single, PRECISION);
+    }
+    arb_clear(single);
+    arb_clear(joint);
+    arb_clear(highest);
+    arb_clear(a);
+}
+
 static void features(sp_form *f, const sp_bounds *bounds, size_t t, arb_t support) {
     const sp_front_bound *front = bounds->front;
     size_t upper[WIDEST];
@@ -225,6 +256,9 @@ static void features(sp_form *f, const sp_bounds *bounds, size_t t, arb_t suppor
         matrix(f->x, f->x, front->features, front->bands, front->matrix);
     }
     line(f, front->bands, &bounds->line[t], upper);
+    if (front->tangents > 0) {
+        joint_squares(f, front, t);
+    }
     for (size_t i = 0; i < front->frame; i++) {
         arb_struct *sample = f->sample + t * (front->joint ? front->step : front->frame) + i;
         for (size_t m = 0; m < front->bands; m++) {

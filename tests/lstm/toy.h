@@ -1,6 +1,8 @@
 /* Random networks behind a toy front end whose features are known exactly, for the tests of lstm/.
- * feature[t,m](d) = base + form . d_t + wiggle sin(5 form . d_t + phase), bounded by the lines
- * that a front end would hand over. */
+ * band[t,m](d) = base + z + wiggle sin(5 form . d_t + phase), bounded by the lines that a front end
+ * would hand over, and the features are the bands or a random map of them. z = form . d_t, plus a
+ * square q_m = (m + 1) (u_m . d_t)^2 where the front end is joint and not split: the u_m are
+ * orthonormal (a cosine transform), so that the bands together have less than one by one. */
 #ifndef SP_TESTS_LSTM_TOY_H
 #define SP_TESTS_LSTM_TOY_H
 
@@ -17,6 +19,8 @@
 #include "gpu/backend.h"
 #include "lstm/lstm.h"
 #include "tests/support/support.h"
+
+#define TOY_PI 3.14159265358979323846
 
 typedef struct sp_toy {
     sp_net net;
@@ -134,6 +138,40 @@ static inline void toy_net(sp_rng *rng, sp_net *net, const sp_toy_shape *s) {
     toy_affine(rng, net, width, s->classes, 1.0);
 }
 
+static inline bool toy_has_squares(const sp_front_bound *f) {
+    return f->tangents > 0;
+}
+
+/* u_m . d; 0 for bands beyond the length of the frame. */
+static inline double toy_cosine(size_t m, size_t L, const double *d) {
+    double sum = 0.0;
+    for (size_t k = 0; m < L && k < L; k++) {
+        sum += d[k] * cos(TOY_PI * (double)m * ((double)k + 0.5) / (double)L);
+    }
+    return sum * sqrt((m > 0 ? 2.0 : 1.0) / (double)L);
+}
+
+/* Squares and tangents of slopes 2 and 1/2 for feature i, whose upper line is z + c, |form . d| <=
+ * reach. */
+static inline void toy_squares(sp_front_bound *f, size_t i, double reach) {
+    const size_t M = f->bands, L = f->frame, t = i / M, m = i % M;
+    const double eps = f->radius[0], c = f->up_c[i];
+    double sum = 0.0;
+    for (size_t k = 0; m < L && k < L; k++) {
+        sum += fabs(cos(TOY_PI * (double)m * ((double)k + 0.5) / (double)L)) * eps;
+    }
+    sum *= sqrt((m > 0 ? 2.0 : 1.0) / (double)L);
+    f->square[i] = ((double)m + 1.0) * sum * sum * (1.0 + 1e-13);
+    f->energy[t] = (double)L * eps * eps * (1.0 + 1e-13);
+    f->up_c[i] = c + f->square[i] + 1e-14;
+    f->hi[i] += f->square[i] + 1e-14;
+    const double most = reach + f->square[i];
+    f->tangent_w[2 * t * M + m] = 2.0;
+    f->tangent_c[2 * t * M + m] = c + reach + 2.0 * f->square[i] + 1e-13;
+    f->tangent_w[(2 * t + 1) * M + m] = 0.5;
+    f->tangent_c[(2 * t + 1) * M + m] = c + 0.5 * most + 0.5 * f->square[i] + 1e-13;
+}
+
 static inline void toy_front(sp_rng *rng, sp_toy *toy, const sp_toy_shape *s) {
     const size_t T = s->frames, M = s->bands, L = s->frame, forms = s->split ? 2 * M : M;
     const size_t F = s->mapped > 0 ? s->mapped : M;
@@ -155,7 +193,10 @@ static inline void toy_front(sp_rng *rng, sp_toy *toy, const sp_toy_shape *s) {
                           .lo_form = 0,
                           .up_form = s->split ? M : 0,
                           .noise = &toy->noise};
-    const size_t total = T * forms * L + T * forms + 6 * T * M + 2 * T * F + padded;
+    const bool squares = s->joint && !s->split;
+    f->tangents = squares ? 2 : 0;
+    f->peaks = squares ? M : 0;
+    const size_t total = T * forms * L + T * forms + 11 * T * M + 2 * T * F + padded + T + M * M;
     double *p = f->memory = calloc(total, sizeof *p);
     assert_non_null(p);
     f->form = p, p += T * forms * L;
@@ -168,6 +209,15 @@ static inline void toy_front(sp_rng *rng, sp_toy *toy, const sp_toy_shape *s) {
     f->hi = p, p += T * M;
     f->feature_lo = p, p += T * F;
     f->feature_hi = p, p += T * F;
+    f->square = p, p += T * M;
+    f->tangent_w = p, p += 2 * T * M;
+    f->tangent_c = p, p += 2 * T * M;
+    f->energy = p, p += T;
+    f->peak = p;
+    for (size_t m = 0; m < f->peaks; m++) {
+        p[m * M + m] = (double)m + 1.0;
+    }
+    p += M * M;
     f->radius = p;
     for (size_t i = 0; i < padded; i++) {
         f->radius[i] = s->eps;
@@ -197,6 +247,9 @@ static inline void toy_front(sp_rng *rng, sp_toy *toy, const sp_toy_shape *s) {
         f->up_c[i] = toy->base[i] + toy->wiggle[i] + extra * (1.0 + 1e-13) + 1e-14;
         f->lo[i] = f->lo_c[i] - sum * (1.0 + 1e-13);
         f->hi[i] = toy->base[i] + toy->wiggle[i] + sum * (1.0 + 1e-13) + 1e-13;
+        if (squares) {
+            toy_squares(f, i, sum * (1.0 + 1e-13));
+        }
     }
     if (s->mapped == 0) {
         f->feature_lo = f->lo;
@@ -253,7 +306,9 @@ static inline void toy_features(const sp_toy *toy, const double *d, double *feat
         for (size_t k = 0; k < f->frame; k++) {
             x += form[k] * dt[k];
         }
-        bands[i] = toy->base[i] + x + toy->wiggle[i] * sin(5.0 * x + toy->phase[i]);
+        const double u = toy_has_squares(f) ? toy_cosine(m, f->frame, dt) : 0.0;
+        bands[i] = toy->base[i] + x + ((double)m + 1.0) * u * u +
+                   toy->wiggle[i] * sin(5.0 * x + toy->phase[i]);
     }
     for (size_t i = 0; toy->map && i < f->frames * f->features; i++) {
         const size_t t = i / f->features, k = i % f->features;

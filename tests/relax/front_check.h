@@ -255,6 +255,68 @@ static inline long double front_feature_slack(const sp_front_bound *b, const fro
     return least;
 }
 
+/** front_square - d' Q_m d, and a bound of its error. */
+static inline long double front_square(const front_exact *exact, const sp_front *front, size_t m,
+                                       long double *error) {
+    size_t count = 0;
+    const sp_stage *s = sp_front_stages(front, &count);
+    long double sum = 0.0L;
+    *error = 0.0L;
+    for (size_t k = 0; k < s[2].in; k++) {
+        const long double weight = s[2].matrix[m * s[2].in + k];
+        const long double v = exact->moved[k], e = exact->moved_error[k];
+        sum += weight * (v * v);
+        *error += weight * e * (2.0L * fabsl(v) + e);
+    }
+    *error += (long double)(s[2].in + 4) * LONG_UNIT * sum;
+    return sum;
+}
+
+/** front_joint_slack - the same for the squares of the noise, band by band and together, and for
+ *  the tangents over form and square. */
+static inline long double front_joint_slack(const sp_front_bound *b, const sp_front *front,
+                                            const front_exact *exact, const double *d, size_t n,
+                                            size_t t) {
+    long double least = INFINITY, square[64], error[64];
+    for (size_t m = 0; m < b->bands; m++) {
+        const size_t at = t * b->bands + m;
+        long double form_error = 0.0L;
+        const long double form = front_form(b, t, b->up_form + m, d, n, &form_error);
+        square[m] = front_square(exact, front, m, &error[m]);
+        least = fminl(least, b->square[at] - square[m] + error[m]);
+        for (size_t k = 0; k <= b->tangents; k++) {
+            const size_t i = (t * b->tangents + k - 1) * b->bands + m;
+            const double w = k == 0 ? b->up_w[at] : b->tangent_w[i];
+            const double c = k == 0 ? b->up_c[at] : b->tangent_c[i];
+            const long double upper = w * (form + (square[m] - b->square[at])) + c;
+            const long double slack = exact->feature_error[m] + w * (form_error + error[m]) +
+                                      8.0L * LONG_UNIT * (fabsl(upper) + w * b->square[at] + 1.0L);
+            least = fminl(least, upper - exact->feature[m] + slack);
+        }
+    }
+    for (size_t k = 0; k < 3 * b->bands; k++) { // one band, two neighbours, all by their size
+        long double sum = 0.0L, sum_error = 0.0L, highest = 0.0L;
+        for (size_t j = 0; j < b->peaks; j++) {
+            long double peak = 0.0L;
+            sum = sum_error = 0.0L;
+            for (size_t m = 0; m < b->bands; m++) {
+                const size_t apart = m > k % b->bands ? m - k % b->bands : k % b->bands - m;
+                const long double one = 1.0L / (1e-300L + b->square[t * b->bands + m]);
+                const long double a = k < b->bands       ? (apart == 0 ? one : 0.0L)
+                                      : k < 2 * b->bands ? (apart < 2 ? one : 0.0L)
+                                                         : one / (1.0L + (long double)apart);
+                peak += a * b->peak[m * b->peaks + j];
+                sum += a * square[m];
+                sum_error += a * error[m];
+            }
+            highest = fmaxl(highest, peak);
+        }
+        const long double bound = b->energy[t] * highest;
+        least = fminl(least, bound - sum + sum_error + 256.0L * LONG_UNIT * bound);
+    }
+    return least;
+}
+
 /** front_slack - the least distance of the bounds of frame t from the features of samples + d,
  *  less the error of this evaluation; negative: a bound does not hold. */
 static inline long double front_slack(const sp_front_bound *b, const sp_front *front,
@@ -264,6 +326,9 @@ static inline long double front_slack(const sp_front_bound *b, const sp_front *f
     front_evaluate(&exact, front, samples, d, n, t * b->step);
     long double least = front_bin_slack(b, sp_front_stages(front, &count), &exact, t);
     least = fminl(least, front_feature_slack(b, &exact, t));
+    if (b->tangents > 0) {
+        least = fminl(least, front_joint_slack(b, front, &exact, d, n, t));
+    }
     for (size_t m = 0; m < b->bands; m++) {
         const size_t at = t * b->bands + m;
         long double low = 0.0L, high = 0.0L, low_error = 0.0L, high_error = 0.0L;

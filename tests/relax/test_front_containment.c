@@ -71,6 +71,28 @@ static void worst(double *part, const subject *s, size_t t, size_t m, int side) 
     (void)front_search(part, &target, sp_test_sanitized() ? 3 : 5);
 }
 
+/* Noise that puts most of its energy into band m of frame t: signs of Q_m d, again and again. */
+static void loud(double *part, const subject *s, size_t t, size_t m) {
+    const sp_stage *spectrum = s->forms->spectrum;
+    const sp_band *band = &s->forms->band[m];
+    double y[512], g[512];
+    for (size_t i = 0; i < s->bound->frame; i++) {
+        part[i] = sp_rng_uniform(&rng, -1.0, 1.0);
+    }
+    for (int round = 0; round < 20; round++) {
+        sp_rows_times(y, spectrum->matrix, spectrum->in, band->row, band->rows, part);
+        for (size_t k = 0; k < band->rows; k++) {
+            y[k] *= band->weight[k];
+        }
+        sp_rows_combine(g, spectrum->matrix, spectrum->in, band->row, band->rows, y);
+        for (size_t i = 0; i < s->bound->frame; i++) {
+            const size_t at = t * s->bound->step + i;
+            const double r = at < s->clip->n ? s->noise->radius[at] : 0.0;
+            part[i] = g[i] < 0.0 ? -r : r;
+        }
+    }
+}
+
 static void check_bound(const subject *s) {
     double *d = calloc(s->clip->n, sizeof *d), part[512];
     assert_non_null(d);
@@ -83,6 +105,9 @@ static void check_bound(const subject *s) {
         }
         for (int k = 0; k < scaled(2); k++) {
             const size_t m = sp_rng_below(&rng, s->bound->bands);
+            loud(part, s, t, m);
+            place(d, s, t, part);
+            expect(s, d, t, "loud");
             for (int side = 0; side < 4; side++) {
                 worst(part, s, t, m, side);
                 place(d, s, t, part);
@@ -260,6 +285,9 @@ typedef enum {
     WRONG_FORM_MAX,
     WRONG_SQUARE_SIGN, /* R2 only, and the next */
     WRONG_LOG_CONSTANT,
+    WRONG_ENERGY, /* joint only, and the next */
+    WRONG_PEAK,
+    WRONG_TANGENT,
     WRONG_KINDS
 } wrong_kind;
 
@@ -276,6 +304,15 @@ static void spoil(sp_front_bound *b, wrong_kind kind) {
     }
     for (size_t i = 0; i < b->frames * b->bands && b->bins > 0; i++) {
         b->log_up_c[i] -= kind == WRONG_LOG_CONSTANT ? 1.0 : 0.0;
+    }
+    for (size_t t = 0; t < b->frames && b->tangents > 0 && kind == WRONG_ENERGY; t++) {
+        b->energy[t] *= 0.6;
+    }
+    if (b->tangents > 0 && kind == WRONG_PEAK) {
+        b->peak += b->peaks; // the peaks of the band above
+    }
+    for (size_t i = 0; i < b->frames * b->tangents * b->bands && kind == WRONG_TANGENT; i++) {
+        b->tangent_c[i] -= 0.3 * b->tangent_w[i] * b->square[i % b->bands];
     }
     for (size_t i = 0; i < b->frames * b->bands; i++) {
         const double line = b->up_c[i] - b->lo_c[i], range = b->hi[i] - b->lo[i];
@@ -296,6 +333,9 @@ static long double least_slack(const subject *s) {
         least = fminl(least, front_slack(s->bound, s->front, s->clip->samples, d, s->clip->n, 0));
     }
     for (size_t m = 0; m < s->bound->bands; m++) {
+        loud(part, s, 0, m);
+        place(d, s, 0, part);
+        least = fminl(least, front_slack(s->bound, s->front, s->clip->samples, d, s->clip->n, 0));
         for (int side = 0; side < 4; side++) {
             worst(part, s, 0, m, side);
             place(d, s, 0, part);
@@ -332,7 +372,9 @@ static void test_wrong_bounds_are_seen(void **state) {
                 sp_front_bound_create(&err, &bound, forms, clip.samples, clip.n, &noise), SP_OK);
             // R2's boxes are loose: a tenth of one does not show in the values that are attained
             const bool sound =
-                kind == WRONG_NOTHING || (rule == SP_FRONT_JOINT && kind >= WRONG_SQUARE_SIGN);
+                kind == WRONG_NOTHING ||
+                (rule == SP_FRONT_JOINT && kind >= WRONG_SQUARE_SIGN && kind < WRONG_ENERGY) ||
+                (rule == SP_FRONT_R2 && kind >= WRONG_ENERGY);
             const bool telling = rule == SP_FRONT_JOINT || sound || kind == WRONG_FORM_SIGN ||
                                  kind >= WRONG_FORM_MAX;
             spoil(&bound, kind);

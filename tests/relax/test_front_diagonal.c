@@ -134,6 +134,7 @@ static void test_diagonals(void **state) {
                 fail_msg("front %zu band %zu: trace %g, signs %g", which, m, trace, signs);
             }
         }
+        check_band(forms->spectrum, &forms->energy);
         print_message("front %zu: sum of traces %.4f\n", which, total);
         assert_true(which != 0 || fabs(total - 592.0) < 1.0); // math/frontend.md
         sp_front_forms_destroy(forms);
