@@ -6,13 +6,34 @@
 
 /* ---- constants ---- */
 
-static sp_status joined_shape(sp_reader *r, sp_tensor *to, size_t *axis, int64_t given) {
-    const sp_tensor *first = &sp_input(r, 0)->tensor;
+/* The inputs; when any of them holds forms, all do. */
+static sp_status read_tensors(sp_reader *r, sp_tensor **input) {
+    bool forms = false;
+    *input = sp_heap_take(&r->heap, sp_inputs(r), sizeof **input);
+    if (!*input) {
+        return sp_out_of_memory(r);
+    }
+    for (size_t i = 0; i < sp_inputs(r); i++) {
+        (*input)[i] = sp_input(r, i)->tensor;
+        forms = forms || (*input)[i].kind == SP_NUMBERS_FORM;
+    }
+    for (size_t i = 0; forms && i < sp_inputs(r); i++) {
+        const sp_tensor tensor = (*input)[i];
+        if (tensor.kind != SP_NUMBERS_WHOLE) {
+            SP_TRY(sp_tensor_forms(r, &(*input)[i], &tensor));
+        }
+    }
+    return SP_OK;
+}
+
+static sp_status joined_shape(sp_reader *r, sp_tensor *to, size_t *axis, const sp_tensor *input,
+                              int64_t given) {
+    const sp_tensor *first = &input[0];
     SP_TRY(sp_normalise_axis(r, axis, given, first->rank));
     int64_t dim[SP_MAX_RANK];
     memcpy(dim, first->dim, sizeof dim);
     for (size_t i = 1; i < sp_inputs(r); i++) {
-        const sp_tensor *x = &sp_input(r, i)->tensor;
+        const sp_tensor *x = &input[i];
         bool fits = x->rank == first->rank && x->kind == first->kind;
         for (size_t k = 0; k < first->rank; k++) {
             fits = fits && (k == *axis || x->dim[k] == dim[k]);
@@ -31,9 +52,10 @@ static sp_status joined_shape(sp_reader *r, sp_tensor *to, size_t *axis, int64_t
 }
 
 static sp_status concat_tensors(sp_reader *r, int64_t given) {
-    sp_tensor to = {0};
+    sp_tensor to = {0}, *input = NULL;
     size_t axis = 0, outer = 1, inner = 1, done = 0;
-    SP_TRY(joined_shape(r, &to, &axis, given));
+    SP_TRY(read_tensors(r, &input));
+    SP_TRY(joined_shape(r, &to, &axis, input, given));
     char *numbers = sp_tensor_make(r, &to);
     if (!numbers) {
         return sp_out_of_memory(r);
@@ -44,7 +66,7 @@ static sp_status concat_tensors(sp_reader *r, int64_t given) {
     const size_t size = sp_number_size(to.kind);
     const size_t row = inner * (size_t)to.dim[axis] * size;
     for (size_t i = 0; i < sp_inputs(r) && to.count > 0; i++) {
-        const sp_tensor *x = &sp_input(r, i)->tensor;
+        const sp_tensor *x = &input[i];
         const char *source = sp_tensor_data(x);
         const size_t piece = inner * (size_t)x->dim[axis] * size;
         for (size_t o = 0; o < outer; o++) {

@@ -182,11 +182,12 @@ sp_status sp_op_cast(sp_reader *r) {
                        type == ONNX__TENSOR_PROTO__DATA_TYPE__INT64 ||
                        type == ONNX__TENSOR_PROTO__DATA_TYPE__BOOL;
     const sp_value *x = sp_input(r, 0);
-    if ((!real && !whole) || (x->kind == SP_VALUE_FLOW && !real)) {
+    const bool features = x->kind == SP_VALUE_FLOW || x->tensor.kind == SP_NUMBERS_FORM;
+    if ((!real && !whole) || (features && !real)) {
         return sp_refuse(r, SP_E_UNSUPPORTED,
                          "to = %" PRId64 " is not supported here: FLOAT (1) and "
                          "DOUBLE (11) keep the features",
                          type);
     }
-    return x->kind == SP_VALUE_FLOW ? return_input(r) : cast_tensor(r, &x->tensor, type, real);
+    return features ? return_input(r) : cast_tensor(r, &x->tensor, type, real);
 }

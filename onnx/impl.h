@@ -235,7 +235,8 @@ typedef struct sp_reader {
     sp_value **root_value; /* [root->definitions] owned; entries in the heap */
     sp_block *block;       /* [blocks] owned */
     size_t blocks, block_room;
-    size_t furthest; /* node of the outermost graph that the walk has reached */
+    size_t furthest;   /* node of the outermost graph that the walk has reached */
+    bool wants_length; /* it failed for want of a fixed number of steps */
     /* the graph at hand: the outermost one or the body of a Loop */
     const sp_graph *graph;
     sp_value **value;            /* [graph->definitions] */

@@ -36,7 +36,7 @@ static const sp_operator operators[] = {
     {"LSTM", sp_op_recurrent, 3, 8, RECURRENT " input_forget"},
     {"Less", sp_op_compare, 2, 2, ""},
     {"LessOrEqual", sp_op_compare, 2, 2, ""},
-    {"Loop", sp_op_loop, 2, SIZE_MAX, "body"},
+    {"Loop", sp_op_loop, 0, SIZE_MAX, "body"},
     {"MatMul", sp_op_matmul, 2, 2, ""},
     {"Max", sp_op_limit, 1, SIZE_MAX, ""},
     {"Min", sp_op_limit, 1, SIZE_MAX, ""},
@@ -283,6 +283,7 @@ static void restart(sp_reader *r) {
     r->work = SP_MOST_WORK;
     r->depth = r->blocks = r->furthest = 0;
     r->algebra = NULL;
+    r->wants_length = false;
 }
 
 sp_status sp_interpret(sp_reader *r, const sp_flow **result) {

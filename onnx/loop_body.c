@@ -30,6 +30,7 @@ static sp_status read_trips(sp_reader *r, sp_loop *loop) {
             return sp_refuse(r, SP_E_FORMAT, "M has %zu numbers", n);
         }
         if (count[0].t != 0) {
+            r->wants_length = true;
             return sp_refuse(r, SP_E_UNSUPPORTED,
                              "its trip count depends on the number of steps: export the model with "
                              "a fixed number of steps");
@@ -46,6 +47,9 @@ static sp_status check_body(sp_reader *r, sp_loop *loop) {
         return sp_refuse(r, SP_E_FORMAT, "it has no body");
     }
     const Onnx__GraphProto *proto = loop->body->proto;
+    if (sp_inputs(r) < 2) {
+        return sp_refuse(r, SP_E_FORMAT, "it has %zu inputs", sp_inputs(r));
+    }
     loop->carried = sp_inputs(r) - 2;
     if (proto->n_input != loop->carried + 2 || proto->n_output < loop->carried + 1 ||
         r->node->n_output > proto->n_output - 1) {

@@ -108,7 +108,7 @@ static sp_status read_net(sp_reader *r, sp_net *net, size_t *logits) {
             *logits = result->head == SP_HEAD_NONE ? r->root->result[0] : result->logits;
             return SP_OK;
         }
-        if (i == 0 || r->furthest > furthest) {
+        if (i == 0 || r->furthest > furthest || (r->furthest == furthest && r->wants_length)) {
             furthest = r->furthest;
             best = why;
         }

@@ -16,6 +16,7 @@ static sp_status read_step(sp_reader *r, sp_tensor *row, const sp_flow *flow, sp
     sp_algebra *algebra = r->algebra;
     const sp_extent length = flow->dim[flow->outer];
     if (length.t != 0 || at.t != 0) {
+        r->wants_length = true;
         return sp_refuse(r, SP_E_UNSUPPORTED,
                          "a Loop over an unknown number of steps: export the model with a fixed "
                          "number of steps");

@@ -119,11 +119,11 @@ static inline Onnx__ValueInfoProto *om_value(om *m, const char *name, int type, 
 }
 
 static inline void om_input(om *m, const char *name, const char *shape) {
-    m->input[m->graph.n_input++] = om_value(m, name, 1, shape);
+    m->graph.input[m->graph.n_input++] = om_value(m, name, 1, shape);
 }
 
 static inline void om_output(om *m, const char *name) {
-    m->output[m->graph.n_output++] = om_value(m, name, 1, NULL);
+    m->graph.output[m->graph.n_output++] = om_value(m, name, 1, NULL);
 }
 
 static inline char **om_names(om *m, const char *list, size_t *count) {
@@ -149,7 +149,7 @@ static inline Onnx__NodeProto *om_node(om *m, const char *op, const char *inputs
     node->output = om_names(m, outputs, &node->n_output);
     node->attribute = om_take(m, 40, sizeof *node->attribute);
     assert_true(m->graph.n_node < OM_MOST);
-    m->node[m->graph.n_node++] = node;
+    m->graph.node[m->graph.n_node++] = node;
     return node;
 }
 
@@ -226,6 +226,33 @@ static inline void om_tensor(om *m, Onnx__NodeProto *node, const char *name,
     om_attribute(m, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR)->t = tensor;
 }
 
+/* ---- graphs inside of nodes ---- */
+
+/* Until om_body_end, nodes, initialisers, inputs and outputs go into a graph of their own. */
+static inline Onnx__GraphProto om_body_begin(om *m) {
+    const Onnx__GraphProto around = m->graph;
+    onnx__graph_proto__init(&m->graph);
+    m->graph.name = om_text(m, "body");
+    m->graph.node = om_take(m, OM_MOST, sizeof *m->graph.node);
+    m->graph.initializer = om_take(m, OM_MOST, sizeof *m->graph.initializer);
+    m->graph.input = om_take(m, OM_MOST, sizeof *m->graph.input);
+    m->graph.output = om_take(m, OM_MOST, sizeof *m->graph.output);
+    return around;
+}
+
+/* The graph that was made; goes back to the one around it. */
+static inline Onnx__GraphProto *om_body_end(om *m, const Onnx__GraphProto *around) {
+    Onnx__GraphProto *body = om_take(m, 1, sizeof *body);
+    *body = m->graph;
+    m->graph = *around;
+    return body;
+}
+
+static inline void om_graph(om *m, Onnx__NodeProto *node, const char *name,
+                            Onnx__GraphProto *graph) {
+    om_attribute(m, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH)->g = graph;
+}
+
 /* ---- tensors; "2x3" is a shape, "" that of a single number ---- */
 
 static inline Onnx__TensorProto *om_bare(om *m, const char *name, const char *shape,
@@ -259,9 +286,9 @@ static inline Onnx__TensorProto *om_real_tensor(om *m, const char *name, const c
     Onnx__TensorProto *t = om_bare(m, name, shape, &count);
     float *single = om_take(m, count, sizeof *single);
     double *copy = om_take(m, count, sizeof *copy);
+    memcpy(copy, values, count * sizeof *copy);
     for (size_t i = 0; i < count; i++) {
-        copy[i] = values[i];
-        single[i] = (float)values[i];
+        single[i] = (float)copy[i];
     }
     t->data_type = storage == OM_RAW || storage == OM_LISTED
                        ? ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT
@@ -296,7 +323,7 @@ static inline Onnx__TensorProto *om_whole_tensor(om *m, const char *name, const 
 
 static inline Onnx__TensorProto *om_initialiser(om *m, Onnx__TensorProto *tensor) {
     assert_true(m->graph.n_initializer < OM_MOST);
-    return m->initialiser[m->graph.n_initializer++] = tensor;
+    return m->graph.initializer[m->graph.n_initializer++] = tensor;
 }
 
 static inline Onnx__TensorProto *om_reals(om *m, const char *name, const char *shape,
@@ -382,6 +409,38 @@ static inline void om_expect_equal(const char *what, const double *a, const doub
     }
 }
 
+static inline void om_expect_activation(sp_activation a, sp_activation b) {
+    assert_int_equal(a.kind, b.kind);
+    if (b.kind == SP_ACTIVATION_HARD_SIGMOID || b.kind == SP_ACTIVATION_AFFINE) {
+        om_expect_equal("alpha", &a.alpha, &b.alpha, 1);
+        om_expect_equal("beta", &a.beta, &b.beta, 1);
+    }
+}
+
+static inline void om_expect_layer(const sp_layer *a, const sp_layer *b) {
+    assert_int_equal(a->kind, b->kind);
+    assert_int_equal(a->in, b->in);
+    assert_int_equal(a->out, b->out);
+    const size_t rows = sp_layer_gates(b) * b->out;
+    if (b->kind != SP_LAYER_RELU) {
+        om_expect_equal("weight", a->weight, b->weight, rows * b->in);
+        om_expect_equal("bias", a->bias, b->bias, rows);
+    }
+    if (sp_layer_is_recurrent(b)) {
+        om_expect_equal("recurrent", a->recurrent, b->recurrent, rows * b->out);
+        om_expect_activation(a->candidate, b->candidate);
+    }
+    if (b->kind == SP_LAYER_GRU) {
+        assert_int_equal(a->reset_after, b->reset_after);
+        om_expect_activation(a->gate, b->gate);
+    }
+    for (size_t j = 0; b->kind == SP_LAYER_GRU && b->reset_after && j < b->out; j++) {
+        const double x = a->recurrent_bias ? a->recurrent_bias[j] : 0.0;
+        const double y = b->recurrent_bias ? b->recurrent_bias[j] : 0.0;
+        om_expect_equal("recurrent_bias", &x, &y, 1);
+    }
+}
+
 /* The net that was read must equal `want` in every layer and weight; clears both. */
 static inline void om_expect_net(sp_model *model, sp_net *want) {
     const sp_net *got = &model->net;
@@ -390,19 +449,10 @@ static inline void om_expect_net(sp_model *model, sp_net *want) {
     assert_int_equal(got->features, want->features);
     assert_int_equal(got->classes, want->classes);
     assert_int_equal(got->steps, want->steps);
+    assert_int_equal(got->sigmoid, want->sigmoid);
+    assert_int_equal(got->softmax, want->softmax);
     for (size_t l = 0; l < want->layers; l++) {
-        const sp_layer *a = &got->layer[l], *b = &want->layer[l];
-        assert_int_equal(a->kind, b->kind);
-        assert_int_equal(a->in, b->in);
-        assert_int_equal(a->out, b->out);
-        const size_t rows = b->kind == SP_LAYER_LSTM ? 4 * b->out : b->out;
-        if (b->kind != SP_LAYER_RELU) {
-            om_expect_equal("weight", a->weight, b->weight, rows * b->in);
-            om_expect_equal("bias", a->bias, b->bias, rows);
-        }
-        if (b->kind == SP_LAYER_LSTM) {
-            om_expect_equal("recurrent", a->recurrent, b->recurrent, rows * b->out);
-        }
+        om_expect_layer(&got->layer[l], &want->layer[l]);
     }
     sp_model_clear(model);
     sp_net_clear(want);
