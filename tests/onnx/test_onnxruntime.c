@@ -1,118 +1,13 @@
 /* The networks that the reader makes against onnxruntime running the files themselves: FSDD on
  * every test clip, and random stacks in every way of writing them. tests/onnx/onnxruntime_env.sh
  * makes the Python environment; without it the tests are skipped. */
-#include <math.h>
-#include <unistd.h>
-
 #include "audio/audio.h"
-#include "base/file.h"
 #include "preprocess/preprocess.h"
+#include "tests/onnx/onnxruntime.h"
 #include "tests/onnx/stack.h"
 #include "tests/onnx/written.h"
-#include "tests/support/process.h"
 
-enum { MOST_CLIPS = 300, BANDS = 10, DIGITS = 10 };
-
-/* The environment's Python; the test ends as skipped when it is absent. */
-static const char *python(void) {
-    const char *path = getenv("SOUNDPROOF_ONNXRUNTIME_PYTHON");
-    path = path ? path : "build/onnxruntime-env/bin/python";
-    if (access(path, X_OK) != 0) {
-        print_message(
-            "onnxruntime is absent: tests/onnx/onnxruntime_env.sh installs it from PyPI\n");
-        skip();
-    }
-    return path;
-}
-
-static void run_jobs(const char *interpreter, const char *jobs) {
-    const char *arguments[] = {interpreter, "tests/onnx/onnxruntime_logits.py", jobs, NULL};
-    sp_process process = sp_process_run("test_onnxruntime", arguments);
-    if (process.code != 0) {
-        fail_msg("onnxruntime ended with %d: %s", process.code, process.err);
-    }
-    sp_process_clear(&process);
-}
-
-/* ---- features ---- */
-
-/* Clips one after another, as onnxruntime_logits.py reads them; numbers that a float holds. */
-typedef struct batch {
-    size_t width, clips, steps[MOST_CLIPS];
-    float *features[MOST_CLIPS]; /* [steps, width] owned */
-} batch;
-
-static void batch_add(batch *b, const double *features, size_t steps) {
-    float *copy = malloc(steps * b->width * sizeof *copy);
-    assert_non_null(copy);
-    assert_true(b->clips < MOST_CLIPS);
-    for (size_t i = 0; i < steps * b->width; i++) {
-        copy[i] = (float)features[i];
-    }
-    b->steps[b->clips] = steps;
-    b->features[b->clips++] = copy;
-}
-
-static void batch_write(const batch *b, const char *path) {
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    const int32_t clips = (int32_t)b->clips;
-    assert_int_equal(fwrite(&clips, sizeof clips, 1, file), 1);
-    for (size_t k = 0; k < b->clips; k++) {
-        const int32_t steps = (int32_t)b->steps[k];
-        const size_t count = b->steps[k] * b->width;
-        assert_int_equal(fwrite(&steps, sizeof steps, 1, file), 1);
-        assert_int_equal(fwrite(b->features[k], sizeof(float), count, file), count);
-    }
-    assert_int_equal(fclose(file), 0);
-}
-
-static void batch_clear(batch *b) {
-    for (size_t k = 0; k < b->clips; k++) {
-        free(b->features[k]);
-    }
-    memset(b, 0, sizeof *b);
-}
-
-static void run_net(const sp_net *net, const batch *b, size_t clip, double *logits) {
-    double *features = malloc(b->steps[clip] * b->width * sizeof *features);
-    sp_error err = {0};
-    assert_non_null(features);
-    for (size_t i = 0; i < b->steps[clip] * b->width; i++) {
-        features[i] = b->features[clip][i];
-    }
-    if (sp_net_run(&err, net, logits, features, b->steps[clip]) != SP_OK) {
-        fail_msg("%s", err.text);
-    }
-    free(features);
-}
-
-/* Compares all logits with those in the file; returns the largest difference. */
-static double compare(const sp_net *net, const batch *b, const char *path, double tolerance,
-                      double relative) {
-    char *data = NULL;
-    size_t size = 0;
-    double *logits = malloc(net->classes * sizeof *logits), worst = 0.0;
-    assert_non_null(logits);
-    assert_int_equal(sp_file_read(NULL, &data, &size, path, (size_t)1 << 28), SP_OK);
-    assert_int_equal(size, b->clips * net->classes * sizeof(float));
-    for (size_t k = 0; k < b->clips; k++) {
-        run_net(net, b, k, logits);
-        for (size_t j = 0; j < net->classes; j++) {
-            float theirs;
-            memcpy(&theirs, data + (k * net->classes + j) * sizeof theirs, sizeof theirs);
-            const double difference = fabs(logits[j] - theirs);
-            if (!(difference <= tolerance + relative * fabs(logits[j]))) {
-                fail_msg("%s: clip %zu, logit %zu: %.9g, onnxruntime %.9g", path, k, j, logits[j],
-                         (double)theirs);
-            }
-            worst = fmax(worst, difference);
-        }
-    }
-    free(logits);
-    free(data);
-    return worst;
-}
+enum { BANDS = 10, DIGITS = 10 };
 
 /* ---- FSDD ---- */
 
