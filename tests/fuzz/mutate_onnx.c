@@ -21,7 +21,11 @@ static const char *const known[] = {
     "Transpose", "Unsqueeze", "perm",     "transA",   "transB",
     "value",     "starts",    "ends",     "to",       "start",
     "end",       "layout",    "alpha",    "beta",     "value_ints",
-    "clip",      "direction", "ai.onnx",  "",         "value_float"};
+    "clip",      "direction", "ai.onnx",  "",         "value_float",
+    "And",       "Clip",      "GRU",      "Less",     "HardSigmoid",
+    "Loop",      "Max",       "Min",      "RNN",      "ReduceSum",
+    "Sigmoid",   "Softmax",   "Tanh",     "Tile",     "linear_before_reset",
+    "body",      "Affine",    "Neg",      "keepdims", "noop_with_empty_axes"};
 
 typedef struct sp_mutation {
     uint64_t state;

@@ -1,6 +1,7 @@
-/* Writes seeds of the ONNX fuzzer: small LSTM stacks in every way of reading them out, and every
- * operator that moves values. */
+/* Writes seeds of the ONNX fuzzer: small LSTM stacks in every way of reading them out, every
+ * operator that moves values, Loops, and GRU and RNN nodes. */
 #include "tests/onnx/stack.h"
+#include "tests/onnx/wake.h"
 
 static void write_model(const om *m, const char *folder, size_t index) {
     char path[512];
@@ -78,6 +79,44 @@ static om *plumbing(void) {
     return m;
 }
 
+/* Loops in their seven shapes, and in other algebra. */
+static om *loop(sp_rng *rng, size_t i) {
+    om *m = om_new(18);
+    wake_shape s = wake_shapes[i % 7];
+    s.update = i % UPDATES;
+    s.gate = i % GATES;
+    s.candidate = i % CANDIDATES;
+    s.reset_after = i % 2 > 0;
+    s.joined = i % 4 > 1;
+    const wake_weights w = wake_weights_random(m, rng, 2, 2, 3);
+    wake_model(m, &w, &s);
+    return m;
+}
+
+/* GRU and RNN nodes, one behind the other. */
+static om *cells(sp_rng *rng) {
+    static const float alpha[2] = {0.2f, 1.0f}, beta[2] = {0.5f, 0.0f};
+    om *m = om_new(18);
+    om_input(m, "x", "T x 1 x 2");
+    om_reals(m, "W", "1x6x2", wake_numbers(m, rng, 12, 0.5));
+    om_reals(m, "R", "1x6x2", wake_numbers(m, rng, 12, 0.5));
+    om_reals(m, "B", "1x12", wake_numbers(m, rng, 12, 0.5));
+    om_reals(m, "W2", "1x2x2", wake_numbers(m, rng, 4, 0.5));
+    om_reals(m, "R2", "1x2x2", wake_numbers(m, rng, 4, 0.5));
+    om_list(m, "[1]", 1, (const int64_t[]){1});
+    Onnx__NodeProto *gru = om_node(m, "GRU", "x,W,R,B", "Y,");
+    om_int(m, gru, "linear_before_reset", 1);
+    om_strings(m, gru, "activations", "HardSigmoid,Affine");
+    om_float_list(m, gru, "activation_alpha", 2, alpha);
+    om_float_list(m, gru, "activation_beta", 2, beta);
+    om_node(m, "Squeeze", "Y,[1]", "s");
+    om_node(m, "RNN", "s,W2,R2", ",h");
+    om_node(m, "Squeeze", "h,[1]", "logits");
+    om_node(m, "Softmax", "logits", "y");
+    om_output(m, "y");
+    return m;
+}
+
 int main(int count, char **arguments) {
     sp_rng rng;
     sp_rng_init(&rng, 1);
@@ -99,5 +138,13 @@ int main(int count, char **arguments) {
             om_free(m);
         }
     }
+    for (size_t i = 0; i < 28; i++) {
+        om *m = loop(&rng, i);
+        write_model(m, arguments[1], index++);
+        om_free(m);
+    }
+    om *recurrent = cells(&rng);
+    write_model(recurrent, arguments[1], index++);
+    om_free(recurrent);
     return 0;
 }

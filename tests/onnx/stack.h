@@ -3,7 +3,7 @@
 #ifndef SP_TESTS_ONNX_STACK_H
 #define SP_TESTS_ONNX_STACK_H
 
-#include "tests/onnx/build.h"
+#include "tests/onnx/lstm.h"
 
 /* The zero states of a stack as PyTorch makes them: torch.zeros(layers, batch, hidden), sliced. */
 static inline void torch_states(om *m, const char *x, size_t layers, size_t hidden) {

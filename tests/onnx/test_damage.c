@@ -1,7 +1,8 @@
 /* Damaged files never crash the reader: every truncation, random flips of bytes and bits, random
  * pieces moved about. What is accepted must run or say why not. Meant to run under sanitizers. */
 #include "base/file.h"
-#include "tests/onnx/build.h"
+#include "tests/onnx/lstm.h"
+#include "tests/onnx/wake.h"
 
 static sp_rng rng;
 
@@ -36,6 +37,16 @@ static uint8_t *small_model(size_t *size) {
     om_ints(m, om_node(m, "Transpose", "c", "d"), "perm", 3, (const int64_t[]){1, 0, 2});
     om_node(m, "Reshape", "d,minus", "y");
     om_output(m, "y");
+    uint8_t *data = om_pack(m, size);
+    om_free(m);
+    return data;
+}
+
+/* A small model with a Loop. */
+static uint8_t *loop_model(size_t *size, size_t shape) {
+    om *m = om_new(18);
+    const wake_weights w = wake_weights_random(m, &rng, 1, 1, 2);
+    wake_model(m, &w, &wake_shapes[shape]);
     uint8_t *data = om_pack(m, size);
     om_free(m);
     return data;
@@ -135,6 +146,25 @@ static void damage_many(const uint8_t *data, size_t size, int count) {
     free(copy);
 }
 
+/* Every truncation of a model with a Loop, a random change of every byte, and random damage. */
+static void test_loops(void **state) {
+    (void)state;
+    for (size_t shape = 0; shape < 7; shape += sp_test_long() ? 1 : 3) {
+        size_t size;
+        uint8_t *data = loop_model(&size, shape);
+        assert_true(try_bytes(data, size));
+        for (size_t n = 0; n < size; n++) {
+            const uint8_t keep = data[n];
+            assert_false(try_bytes(data, n));
+            data[n] = (uint8_t)sp_rng_below(&rng, 256);
+            try_bytes(data, size);
+            data[n] = keep;
+        }
+        damage_many(data, size, sp_test_long() ? 100000 : sp_test_sanitized() ? 500 : 2000);
+        free(data);
+    }
+}
+
 static void test_random_damage(void **state) {
     (void)state;
     size_t size;
@@ -178,7 +208,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_truncations),   cmocka_unit_test(test_every_byte),
         cmocka_unit_test(test_random_damage), cmocka_unit_test(test_damaged_fsdd),
-        cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_random_bytes),  cmocka_unit_test(test_loops),
     };
     return cmocka_run_group_tests_name("onnx/damage", tests, setup, NULL);
 }

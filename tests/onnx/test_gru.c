@@ -1,5 +1,4 @@
-/* GRU and RNN nodes: both resets, activations with their numbers, layouts, lengths, heads, and what
- * is refused. */
+/* GRU and RNN nodes: both resets, activations with their numbers, layouts, lengths, refusals. */
 #include <math.h>
 
 #include "tests/onnx/build.h"
@@ -358,112 +357,7 @@ static void test_refused_inputs(void **state) {
     om_refuse(m, SP_E_UNSUPPORTED, "'y' is not a function of the input");
 }
 
-/* ---- heads ---- */
-
-/* x [3 numbers] -> dense -> "logits" of this width. */
-static om *dense(size_t classes, int64_t opset) {
-    char shape[16];
-    const double weight[6] = {0.5, -1, 2, 1, 0.25, -0.5};
-    om *m = om_new(opset);
-    om_input(m, "x", "N x 3");
-    snprintf(shape, sizeof shape, "%zux3", classes);
-    om_reals(m, "W", shape, weight);
-    om_int(m, om_node(m, "Gemm", "x,W", "logits"), "transB", 1);
-    return m;
-}
-
-static void accept_head(om *m, size_t classes, bool is_sigmoid) {
-    const double weight[6] = {0.5, -1, 2, 1, 0.25, -0.5}, zero[2] = {0};
-    const double features[3] = {1.0, 0.5, -0.25};
-    double logits[2], direct[2], output[2];
-    sp_model model;
-    sp_net net;
-    om_accept(m, &model);
-    sp_net_init(&net, D);
-    sp_net_set_readout(&net);
-    assert_int_equal(sp_net_add_affine(NULL, &net, classes, weight, zero), SP_OK);
-    net.steps = 1;
-    net.sigmoid = is_sigmoid;
-    net.softmax = !is_sigmoid;
-    assert_int_equal(sp_net_run(NULL, &net, logits, features, 1), SP_OK);
-    assert_int_equal(sp_model_evaluate(NULL, &model, direct, output, features, 1), SP_OK);
-    const double sum = exp(logits[0]) + (classes == 2 ? exp(logits[1]) : 1.0);
-    for (size_t k = 0; k < classes; k++) {
-        assert_true(fabs(direct[k] - logits[k]) < 1e-14);
-        assert_true(fabs(output[k] - exp(logits[k]) / sum) < 1e-14);
-    }
-    om_expect_net(&model, &net);
-}
-
-static void test_heads(void **state) {
-    (void)state;
-    om *m = dense(1, 18);
-    om_node(m, "Sigmoid", "logits", "y");
-    om_output(m, "y");
-    accept_head(m, 1, true);
-    m = dense(2, 12); // the axis 1 of old operator sets
-    om_node(m, "Softmax", "logits", "y");
-    om_output(m, "y");
-    accept_head(m, 2, false);
-    m = dense(2, 18); // plumbing behind the head
-    om_list(m, "[0]", 1, (const int64_t[]){0});
-    om_node(m, "Softmax", "logits", "p");
-    om_node(m, "Unsqueeze", "p,[0]", "q");
-    om_node(m, "Identity", "q", "y");
-    om_output(m, "y");
-    accept_head(m, 2, false);
-    // the same logits twice, with and without the head; the first output counts
-    m = dense(1, 18);
-    om_node(m, "Sigmoid", "logits", "y");
-    om_output(m, "y");
-    om_output(m, "logits");
-    accept_head(m, 1, true);
-    sp_model model;
-    m = dense(1, 18);
-    om_node(m, "Sigmoid", "logits", "y");
-    om_output(m, "logits");
-    om_output(m, "y");
-    om_accept(m, &model);
-    assert_false(model.net.sigmoid);
-    sp_model_clear(&model);
-}
-
-static void test_refused_heads(void **state) {
-    (void)state;
-    om *m = dense(1, 18);
-    om_node(m, "Sigmoid", "logits", "p");
-    om_node(m, "Add", "p,p2", "y");
-    om_reals(m, "p2", "1", (const double[]){1});
-    om_output(m, "y");
-    om_refuse(m, SP_E_UNSUPPORTED, "'y' (Add)|works on what a Sigmoid gives");
-    m = dense(1, 18);
-    om_node(m, "Sigmoid", "logits", "p");
-    om_node(m, "Sigmoid", "p", "y");
-    om_output(m, "y");
-    om_refuse(m, SP_E_UNSUPPORTED, "'y' (Sigmoid)|last layer");
-    m = dense(2, 18);
-    om_node(m, "Sigmoid", "logits", "y");
-    om_output(m, "y");
-    om_refuse(m, SP_E_UNSUPPORTED, "'y' (Sigmoid)|2 outputs");
-    m = dense(2, 18);
-    om_int(m, om_node(m, "Softmax", "logits", "y"), "axis", 0);
-    om_output(m, "y");
-    om_refuse(m, SP_E_UNSUPPORTED, "'y' (Softmax)|axis 0");
-    m = dense(1, 18);
-    om_node(m, "Softmax", "logits", "y");
-    om_output(m, "y");
-    om_refuse(m, SP_E_UNSUPPORTED, "'y' (Softmax)|not taken over the classes");
-    m = dense(2, 18);
-    om_node(m, "Softmax", "logits", "p");
-    om_node(m, "Relu", "p", "y");
-    om_output(m, "y");
-    om_refuse(m, SP_E_UNSUPPORTED, "'y' (Relu)|what a Softmax gives");
-    m = dense(2, 18); // another output
-    om_node(m, "Relu", "logits", "y");
-    om_output(m, "logits");
-    om_output(m, "y");
-    om_refuse(m, SP_E_UNSUPPORTED, "2 outputs|not the same logits");
-}
+/* ---- the graph itself ---- */
 
 /* The comparison is one of two programs: a net that was tampered with no longer agrees. */
 static void test_evaluation(void **state) {
@@ -500,8 +394,6 @@ int main(void) {
         cmocka_unit_test(test_stack),
         cmocka_unit_test(test_refused_attributes),
         cmocka_unit_test(test_refused_inputs),
-        cmocka_unit_test(test_heads),
-        cmocka_unit_test(test_refused_heads),
         cmocka_unit_test(test_evaluation),
     };
     return cmocka_run_group_tests_name("onnx/gru", tests, setup, NULL);

@@ -200,12 +200,14 @@ static void scratch(char *path, size_t size, const char *what, size_t i) {
     sp_test_scratch(name, path, size);
 }
 
-static void run_wake_jobs(wake_job *jobs, const batch *b) {
-    char features[512], list[512];
+static void run_wake_jobs(wake_job *jobs, const batch *b, const batch *fewer) {
+    char features[512], less[512], list[512];
     const char *interpreter = python();
     sp_test_scratch("test_onnxruntime-wake.features", features, sizeof features);
     sp_test_scratch("test_onnxruntime-wake.jobs", list, sizeof list);
+    sp_test_scratch("test_onnxruntime-wake.fewer", less, sizeof less);
     batch_write(b, features);
+    batch_write(fewer, less);
     FILE *file = fopen(list, "w");
     assert_non_null(file);
     for (size_t i = 0; i < WAKE_MODELS; i++) {
@@ -216,8 +218,7 @@ static void run_wake_jobs(wake_job *jobs, const batch *b) {
         fprintf(file, "%s\t%s\t%s\t1,T,%d\n", job->model, features, job->output, WAKE_WIDTH);
         job->has_wide = widen(job->wide, job->model);
         if (job->has_wide) {
-            fprintf(file, "%s\t%s\t%s\t1,T,%d\n", job->wide, features, job->wide_output,
-                    WAKE_WIDTH);
+            fprintf(file, "%s\t%s\t%s\t1,T,%d\n", job->wide, less, job->wide_output, WAKE_WIDTH);
         }
     }
     assert_int_equal(fclose(file), 0);
@@ -226,7 +227,8 @@ static void run_wake_jobs(wake_job *jobs, const batch *b) {
 
 /* float32 itself is up to 2e-6 away on these features, so the narrow bound is against
  * the same graph in doubles. */
-static void check_wake_model(const wake_job *job, const char *name, const batch *b) {
+static void check_wake_model(const wake_job *job, const char *name, const batch *b,
+                             const batch *fewer) {
     sp_error err = {0};
     sp_model model;
     if (sp_model_read(&err, &model, job->model) != SP_OK) {
@@ -238,8 +240,8 @@ static void check_wake_model(const wake_job *job, const char *name, const batch 
     const double single = compare(&model.net, b, job->output, 5e-6, 0.0);
     double wide = 0.0, graph = 0.0;
     if (job->has_wide) {
-        wide = compare(&model.net, b, job->wide_output, 1e-9, 0.0);
-        graph = compare_graph(&model, b, job->wide_output);
+        wide = compare(&model.net, fewer, job->wide_output, 1e-9, 0.0);
+        graph = compare_graph(&model, fewer, job->wide_output);
         assert_true(graph <= 1e-9);
     }
     print_message("%s: %zu blocks, largest difference from onnxruntime %.2g, from the same graph "
@@ -260,13 +262,20 @@ static void test_wake_models(void **state) {
             skip();
         }
     }
-    batch *b = wake_batch();
-    run_wake_jobs(jobs, b);
+    batch *b = wake_batch(), *fewer = calloc(1, sizeof *fewer);
+    assert_non_null(fewer);
+    fewer->width = WAKE_WIDTH;
+    for (size_t k = 0; k < b->clips; k += 9) { // borrowed from b
+        fewer->features[fewer->clips] = b->features[k];
+        fewer->steps[fewer->clips++] = b->steps[k];
+    }
+    run_wake_jobs(jobs, b, fewer);
     for (size_t i = 0; i < WAKE_MODELS; i++) {
-        check_wake_model(&jobs[i], wake_names_of_models[i], b);
+        check_wake_model(&jobs[i], wake_names_of_models[i], b, fewer);
     }
     batch_clear(b);
     free(b);
+    free(fewer);
 }
 
 /* ---- random models ---- */
