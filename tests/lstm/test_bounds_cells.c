@@ -212,6 +212,7 @@ static void a_shared_number_cancels(void **state) {
     shape.frame = 1;
     shape.step = 0;
     shape.eps = 0.5;
+    shape.plain = true;
     toy_init(&toy, 600, &shape);
     sp_net_clear(&toy.net);
     sp_net_init(&toy.net, 1);

@@ -38,7 +38,7 @@ typedef struct sp_toy_shape {
     size_t head;          /* width of a dense-ReLU layer behind the readout; 0: none */
     size_t classes;
     size_t mapped; /* features F that are a linear map of the bands; 0: they are the bands */
-    bool joint, split;
+    bool joint, split, plain;  /* plain: no squares */
     double eps, wiggle, scale; /* radius, nonlinearity of the features, size of the weights */
 } sp_toy_shape;
 
@@ -193,7 +193,7 @@ static inline void toy_front(sp_rng *rng, sp_toy *toy, const sp_toy_shape *s) {
                           .lo_form = 0,
                           .up_form = s->split ? M : 0,
                           .noise = &toy->noise};
-    const bool squares = s->joint && !s->split;
+    const bool squares = s->joint && !s->split && !s->plain;
     f->tangents = squares ? 2 : 0;
     f->peaks = squares ? M : 0;
     const size_t total = T * forms * L + T * forms + 11 * T * M + 2 * T * F + padded + T + M * M;
