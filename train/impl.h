@@ -194,7 +194,10 @@ double sp_cross_entropy(double *slope, const double *logits, const size_t *label
 /* ---- noise ---- */
 
 /** sp_reach - how far noise moves the features: band m of the front end is log(a^2 + floor) with an
- *  amplitude a, and noise |d_i| <= eps moves a by at most eps reach[m]. */
+ *  amplitude a, and noise |d_i| <= eps moves a by at most eps reach[m] (to the three digits of an
+ *  eigenvalue). What noise there is in a frame is shared by its bands: all of it in one of them
+ *  reaches that far, and of what is spread over several the squares of the shares add up to about
+ *  one at most. */
 typedef struct sp_reach {
     size_t bands;
     double *reach, *floor; /* [bands] owned */
@@ -203,7 +206,9 @@ typedef struct sp_reach {
  *  */
 SP_NODISCARD sp_status sp_reach_create(sp_error *err, sp_reach *reach, const sp_front *front);
 void sp_reach_clear(sp_reach *reach);
-/** sp_reach_feature - the feature whose amplitude is moved by u eps reach. */
+/** sp_reach_feature - the feature whose amplitude is moved; sp_reach_slope - its derivative by the
+ *  move. */
+double sp_reach_slope(double amplitude, double move, double floor);
 double sp_reach_feature(double amplitude, double move, double floor);
 /** sp_reach_amplitude - a of a feature. */
 double sp_reach_amplitude(double feature, double floor);

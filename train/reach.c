@@ -1,6 +1,6 @@
-/* How far noise moves the features. Band m has the energy sum_k w_k |X_k|^2 with X linear in the
- * samples, so its root is a norm of X: a(x + d) <= a(x) + a(d) and >= a(x) - a(d), and |d_i| <= eps
- * gives |D_k| parts of at most eps times the sums of absolute entries of their rows. */
+/* How far noise moves the features. Band m has the energy sum_k w_k |X_k|^2 = d^T Q d with Q = X^T
+ * diag(w) X, so its root a is a norm of the samples: a(x + d) is within a(d) of a(x), and a(d)^2 is
+ * at most the largest eigenvalue of Q times the sum of the d_i^2, which is below n eps^2. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +18,49 @@ static bool ends_in_log_energies(const sp_stage *stage, size_t count) {
     return fits;
 }
 
+/* out [in] = Q x. I weight [out of the stage]; spectrum [the same]. */
+static void apply(double *out, const sp_stage *stage, const double *weight, const double *x,
+                  double *spectrum) {
+    memset(out, 0, stage->in * sizeof *out);
+    for (size_t k = 0; k < stage->out; k++) {
+        const double *row = stage->matrix + k * stage->in; /* X[k,:] */
+        double sum = 0.0;
+        for (size_t j = 0; weight[k] != 0.0 && j < stage->in; j++) {
+            sum += row[j] * x[j];
+        }
+        spectrum[k] = weight[k] * sum;
+        for (size_t j = 0; spectrum[k] != 0.0 && j < stage->in; j++) {
+            out[j] += row[j] * spectrum[k];
+        }
+    }
+}
+
+/* The largest eigenvalue of Q by power iteration, from below; a little more than enough rounds for
+ * three digits. work [2 in + out]. */
+static double largest_eigenvalue(const sp_stage *stage, const double *weight, double *work) {
+    enum { ROUNDS = 60 };
+    double *x = work, *y = work + stage->in, *spectrum = y + stage->in, value = 0.0;
+    sp_random random = {1};
+    for (size_t j = 0; j < stage->in; j++) {
+        x[j] = sp_random_sign(&random);
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        double norm = 0.0;
+        for (size_t j = 0; j < stage->in; j++) {
+            norm += x[j] * x[j];
+        }
+        apply(y, stage, weight, x, spectrum);
+        value = 0.0;
+        for (size_t j = 0; j < stage->in; j++) {
+            value += x[j] * y[j] / norm;
+        }
+        for (size_t j = 0; j < stage->in; j++) {
+            x[j] = y[j] / sqrt(norm);
+        }
+    }
+    return value;
+}
+
 sp_status sp_reach_create(sp_error *err, sp_reach *reach, const sp_front *front) {
     size_t count = 0;
     const sp_stage *stage = sp_front_stages(front, &count);
@@ -28,31 +71,21 @@ sp_status sp_reach_create(sp_error *err, sp_reach *reach, const sp_front *front)
                        "of band energies");
     }
     const sp_stage *spectrum = &stage[0], *mel = &stage[2];
-    double *square = calloc(spectrum->out, sizeof *square);
     reach->bands = mel->out;
     reach->reach = calloc(2 * mel->out, sizeof *reach->reach);
-    if (!square || !reach->reach) {
-        free(square);
+    double *work = calloc(2 * spectrum->in + spectrum->out, sizeof *work);
+    if (!work || !reach->reach) {
+        free(work);
         sp_reach_clear(reach);
         return sp_fail(err, SP_E_MEMORY, "no memory for the front end's bounds");
     }
     reach->floor = reach->reach + mel->out;
     memcpy(reach->floor, mel->bias, mel->out * sizeof *reach->floor);
-    for (size_t k = 0; k < spectrum->out; k++) {
-        double sum = 0.0;
-        for (size_t j = 0; j < spectrum->in; j++) {
-            sum += fabs(spectrum->matrix[k * spectrum->in + j]);
-        }
-        square[k] = sum * sum;
-    }
     for (size_t m = 0; m < mel->out; m++) {
-        double energy = 0.0;
-        for (size_t k = 0; k < mel->in; k++) {
-            energy += mel->matrix[m * mel->in + k] * square[k];
-        }
-        reach->reach[m] = sqrt(energy);
+        const double largest = largest_eigenvalue(spectrum, mel->matrix + m * mel->in, work);
+        reach->reach[m] = sqrt((double)spectrum->in * largest);
     }
-    free(square);
+    free(work);
     return SP_OK;
 }
 
@@ -64,6 +97,11 @@ void sp_reach_clear(sp_reach *reach) {
 double sp_reach_amplitude(double feature, double floor) {
     const double energy = exp(feature) - floor;
     return energy > 0.0 ? sqrt(energy) : 0.0;
+}
+
+double sp_reach_slope(double amplitude, double move, double floor) {
+    const double a = amplitude + move;
+    return a > 0.0 ? 2.0 * a / (a * a + floor) : 0.0;
 }
 
 double sp_reach_feature(double amplitude, double move, double floor) {

@@ -109,16 +109,44 @@ static void move_all(work *w) {
     }
 }
 
-/* Projected gradient ascent of the loss over u in [-most, most], from a random point unless it is a
- * single step. Every feature grows with its u, so the signs of the slopes are those by u. */
+/* The slope of the loss by u, from that by the feature. */
+static double slope_by_u(const work *w, size_t k, double slope) {
+    const sp_shard *s = w->shard;
+    const size_t m = k % s->net->features;
+    return slope * w->radius[k] / s->deviation[m] *
+           sp_reach_slope(w->amplitude[k], w->u[k] * w->radius[k], s->reach->floor[m]);
+}
+
+static double length(const double *a, size_t n) {
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        sum += a[i] * a[i];
+    }
+    return sqrt(sum);
+}
+
+/* One step of length `stride` along the slopes of one frame, then back into the ball. */
+static void climb(double *u, double *slope, size_t n, double stride, double most) {
+    const double steep = length(slope, n);
+    for (size_t m = 0; steep > 0.0 && m < n; m++) {
+        u[m] += stride * slope[m] / steep;
+    }
+    const double far = length(u, n);
+    for (size_t m = 0; far > most && m < n; m++) {
+        u[m] *= most / far;
+    }
+}
+
+/* Projected gradient ascent of the loss: in every frame the squares of the u add up to most^2 at
+ * most. It begins at a random point unless it is a single step. */
 static void attack(work *w, sp_pass *pass, double most) {
     const sp_shard *s = w->shard;
-    const size_t n = w->pack.rows * w->pack.width, steps = s->recipe->attack_steps;
+    const size_t D = w->pack.width, n = w->pack.rows * D, steps = s->recipe->attack_steps;
     const double stride = steps > 1 ? 2.0 * most / (double)steps : most;
     size_t right = 0;
     sp_random random = sp_random_of(s->recipe->seed, SP_RANDOM_ATTACK, s->epoch, s->clip[0]);
     for (size_t k = 0; k < n; k++) {
-        w->u[k] = steps > 1 ? most * sp_random_sign(&random) : 0.0;
+        w->u[k] = steps > 1 ? most * sp_random_sign(&random) / sqrt((double)D) : 0.0;
     }
     for (size_t step = 0; step < steps; step++) {
         move_all(w);
@@ -127,9 +155,10 @@ static void attack(work *w, sp_pass *pass, double most) {
                          &right);
         sp_pass_backward(pass, w->x, w->slope, NULL, true);
         for (size_t k = 0; k < n; k++) {
-            const double g = pass->input_slope[k];
-            const double u = w->u[k] + (g > 0.0 ? stride : (g < 0.0 ? -stride : 0.0));
-            w->u[k] = u > most ? most : (u < -most ? -most : u);
+            pass->input_slope[k] = slope_by_u(w, k, pass->input_slope[k]);
+        }
+        for (size_t row = 0; row < n; row += D) {
+            climb(w->u + row, pass->input_slope + row, D, stride, most);
         }
     }
 }
