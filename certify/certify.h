@@ -417,10 +417,17 @@ char *sp_comparison_row(const char *clip, size_t clip_width, const sp_comparison
 char *sp_standing_json(const sp_standings *standings, const sp_contest *contest, size_t budget,
                        size_t method);
 char *sp_standings_table(const sp_standings *standings, const sp_contest *contest);
-/** sp_standings_chart - the certified shares against the budget, under the attack's ceiling.
+/** sp_field - what one model achieved. Everything is borrowed. */
+typedef struct sp_field {
+    const char *model; /* its name; not read when it is the only one */
+    const sp_standings *standings;
+    const sp_contest *contest;
+} sp_field;
+/** sp_standings_chart - the certified shares against the budget. One model: of the clips that it
+ *  answers rightly, under the attack's ceiling; several, with the same budgets: of all clips.
  *  sp_contest_check_chart - SP_E_ARGUMENT when there is no common axis for the budgets. */
-SP_NODISCARD sp_status sp_standings_chart(sp_error *err, const sp_standings *standings,
-                                          const sp_contest *contest, const char *path);
+SP_NODISCARD sp_status sp_standings_chart(sp_error *err, const sp_field *field, size_t fields,
+                                          const char *path);
 SP_NODISCARD sp_status sp_contest_check_chart(sp_error *err, const sp_contest *contest);
 
 /** sp_tally - how many verdicts of each kind. */

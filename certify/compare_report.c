@@ -222,49 +222,103 @@ sp_status sp_contest_check_chart(sp_error *err, const sp_contest *contest) {
                                  : sp_fail(err, SP_E_ARGUMENT, "a chart needs two budgets or more");
 }
 
-/* Fills x, one line per method, and the ceiling; all [points], in the order of x. */
-static void take_lines(const sp_standings *standings, const sp_contest *contest, bool flip,
-                       double *x, double *y) {
-    const size_t points = contest->budgets;
-    for (size_t i = 0; i < points; i++) {
-        const size_t b = contest->quiet_first[flip ? points - 1 - i : i];
-        const sp_standing *attack = &standings->attack[b];
-        x[i] = contest->budget[b].value;
-        for (size_t m = 0; m < contest->methods; m++) {
-            const sp_standing *s = &standings->method[b * contest->methods + m];
-            y[m * points + i] = share_of(s->certified, s->clips);
+/* The budget of point i, from quiet to loud, or as SNR from loud to quiet. */
+static size_t budget_at(const sp_contest *contest, size_t i, bool flip) {
+    return contest->quiet_first[flip ? contest->budgets - 1 - i : i];
+}
+
+/* The lines of one model, [methods, points]. */
+static void take_lines(const sp_field *field, bool only, bool flip, double *y) {
+    const sp_contest *contest = field->contest;
+    for (size_t m = 0; m < contest->methods; m++) {
+        for (size_t i = 0; i < contest->budgets; i++) {
+            const size_t b = budget_at(contest, i, flip);
+            const sp_standing *s = &field->standings->method[b * contest->methods + m];
+            *y++ = share_of(s->certified, only ? s->clips : field->standings->heard);
         }
-        y[contest->methods * points + i] =
-            attack->clips ? share_of(attack->clips - attack->broken, attack->clips) : 100.0;
     }
 }
 
-sp_status sp_standings_chart(sp_error *err, const sp_standings *standings,
-                             const sp_contest *contest, const char *path) {
-    const size_t points = contest->budgets, methods = contest->methods;
-    const bool flip = contest->budget[0].unit == SP_BUDGET_DB_SNR;
+static void take_ceiling(const sp_field *field, bool flip, double *y) {
+    for (size_t i = 0; i < field->contest->budgets; i++) {
+        const sp_standing *s = &field->standings->attack[budget_at(field->contest, i, flip)];
+        y[i] = s->clips ? share_of(s->clips - s->broken, s->clips) : 100.0;
+    }
+}
+
+/* Names of the series of one model: the method's, behind the model's when there are several. */
+static bool name_series(const sp_field *field, bool only, sp_chart_series *series) {
+    bool named = true;
+    for (size_t m = 0; m < field->contest->methods; m++) {
+        const char *method = field->contest->system[m].method->name;
+        const size_t size = strlen(field->model ? field->model : "") + strlen(method) + 4;
+        char *name = malloc(size);
+        named = named && name;
+        if (name && only) {
+            snprintf(name, size, "%s", method);
+        } else if (name) {
+            snprintf(name, size, "%s, %s", field->model, method);
+        }
+        series[m].name = name;
+    }
+    return named;
+}
+
+static sp_status draw(sp_error *err, const sp_field *field, size_t fields, sp_chart *chart,
+                      sp_chart_series *series, double *x, double *y, const char *path) {
+    const size_t points = chart->points;
+    const bool only = fields == 1;
+    bool named = true;
+    size_t used = 0;
+    for (size_t i = 0; i < points; i++) {
+        x[i] = field->contest->budget[budget_at(field->contest, i, chart->flip)].value;
+    }
+    for (size_t f = 0; f < fields; f++) {
+        named = name_series(&field[f], only, series + used) && named;
+        take_lines(&field[f], only, chart->flip, y + used * points);
+        used += field[f].contest->methods;
+    }
+    for (size_t s = 0; s < used; s++) {
+        series[s].y = y + s * points;
+    }
+    if (only && field->contest->attacker) {
+        chart->ceiling = y + used * points;
+        take_ceiling(field, chart->flip, y + used * points);
+    }
+    return named ? sp_chart_write(err, chart, path) : sp_fail(err, SP_E_MEMORY, "out of memory");
+}
+
+sp_status sp_standings_chart(sp_error *err, const sp_field *field, size_t fields,
+                             const char *path) {
+    const sp_contest *contest = field->contest;
+    const size_t points = contest->budgets;
+    size_t lines = 0;
     char label[96];
     SP_TRY(sp_contest_check_chart(err, contest));
-    double *x = calloc(points * (methods + 2), sizeof *x), *y = x + points;
-    sp_chart_series *series = calloc(methods, sizeof *series);
-    sp_status status = x && series ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory");
-    if (status == SP_OK) {
-        take_lines(standings, contest, flip, x, y);
-        for (size_t m = 0; m < methods; m++) {
-            series[m] = (sp_chart_series){contest->system[m].method->name, y + m * points};
-        }
-        snprintf(label, sizeof label, "certified share of %zu clips, %%", standings->right);
-        const sp_chart chart = {.title = "Clips whose answer no noise within the budget changes",
-                                .x_label = axis_of(contest->budget[0].unit),
-                                .y_label = label,
-                                .points = points,
-                                .x = x,
-                                .flip = flip,
-                                .count = methods,
-                                .series = series,
-                                .ceiling = contest->attacker ? y + methods * points : NULL,
-                                .ceiling_name = "broken by the attack"};
-        status = sp_chart_write(err, &chart, path);
+    for (size_t f = 0; f < fields; f++) {
+        lines += field[f].contest->methods;
+    }
+    double *x = calloc(points * (lines + 2), sizeof *x);
+    sp_chart_series *series = calloc(lines, sizeof *series);
+    sp_status status = SP_E_MEMORY;
+    if (x && series) {
+        snprintf(label, sizeof label, "certified share of %zu clips, %%",
+                 fields == 1 ? field->standings->right : field->standings->heard);
+        sp_chart chart = {.title = "Clips whose answer no noise within the budget changes",
+                          .x_label = axis_of(contest->budget[0].unit),
+                          .y_label = label,
+                          .points = points,
+                          .x = x,
+                          .flip = contest->budget[0].unit == SP_BUDGET_DB_SNR,
+                          .count = lines,
+                          .series = series,
+                          .ceiling_name = "broken by the attack"};
+        status = draw(err, field, fields, &chart, series, x, x + points, path);
+    } else {
+        sp_fail(err, status, "out of memory");
+    }
+    for (size_t s = 0; series && s < lines; s++) {
+        free((char *)(uintptr_t)series[s].name);
     }
     free(series);
     free(x);

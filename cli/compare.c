@@ -1,33 +1,16 @@
-/* soundproof compare: several methods and an attack on the same clips, as tables and as a chart. */
-#include "cli/impl.h"
+/* One model in a comparison: several methods and an attack on the same clips, as tables. */
+#include "cli/compare.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/pool.h"
-
-typedef struct item {
-    sp_error err; /* of reading the clip or its label */
-    sp_comparison comparison;
-} item;
-
-typedef struct job {
-    const cli_options *options;
-    cli_session session; /* its system serves the attack, and the methods with the same front end */
-    sp_attacker attacker;
-    sp_system *system; /* [methods] */
-    size_t *order;     /* [budgets] from quiet to loud */
-    sp_contest contest;
-    sp_standings standings;
-    item *item; /* [clips] */
-    bool failed;
-} job;
 
 /* ---- one clip ---- */
 
-static void fail_item(item *it, long label) {
+static void fail_item(cli_item *it, long label) {
     sp_comparison *comparison = &it->comparison;
     for (size_t i = 0; i < comparison->budgets * comparison->methods; i++) {
         sp_verdict *verdict = &comparison->verdict[i];
@@ -42,8 +25,8 @@ static void fail_item(item *it, long label) {
 }
 
 static void work(void *context, size_t index) {
-    job *j = context;
-    item *it = &j->item[index];
+    cli_job *j = context;
+    cli_item *it = &j->item[index];
     const cli_clips *clips = &j->session.clips;
     sp_clip clip = {0};
     long label = -1;
@@ -61,7 +44,7 @@ static void work(void *context, size_t index) {
 
 /* ---- printing, in the order of the clips ---- */
 
-static void print_json(const job *j, size_t index, const item *it) {
+static void print_json(const cli_job *j, size_t index, const cli_item *it) {
     const char *path = j->session.clips.path[index];
     const sp_contest *contest = &j->contest;
     for (size_t i = 0; i < contest->budgets * contest->methods; i++) {
@@ -73,7 +56,7 @@ static void print_json(const job *j, size_t index, const item *it) {
     }
 }
 
-static void complain_once(job *j, const char *path, const char *reason, const char **last) {
+static void complain_once(cli_job *j, const char *path, const char *reason, const char **last) {
     j->failed = true;
     if (strcmp(*last, reason) != 0) {
         cli_complain_about(path, reason);
@@ -81,7 +64,7 @@ static void complain_once(job *j, const char *path, const char *reason, const ch
     *last = reason;
 }
 
-static void complain_errors(job *j, const char *path, const item *it) {
+static void complain_errors(cli_job *j, const char *path, const cli_item *it) {
     const sp_contest *contest = &j->contest;
     const sp_comparison *comparison = &it->comparison;
     const char *last = "";
@@ -105,8 +88,8 @@ static void complain_errors(job *j, const char *path, const item *it) {
 }
 
 static void emit(void *context, size_t index) {
-    job *j = context;
-    item *it = &j->item[index];
+    cli_job *j = context;
+    cli_item *it = &j->item[index];
     const cli_clips *clips = &j->session.clips;
     if (!it->comparison.verdict) {
         j->failed = true;
@@ -125,7 +108,7 @@ static void emit(void *context, size_t index) {
     sp_comparison_clear(&it->comparison);
 }
 
-static void print_standings(const job *j, double seconds) {
+static void print_standings(const cli_job *j, double seconds) {
     const sp_contest *contest = &j->contest;
     if (!j->options->json) {
         putchar('\n');
@@ -144,7 +127,7 @@ static void print_standings(const job *j, double seconds) {
 /* ---- the whole run ---- */
 
 /* From quiet to loud when all budgets have one unit; as given otherwise. */
-static void sort_budgets(job *j) {
+static void sort_budgets(cli_job *j) {
     const cli_options *options = j->options;
     const sp_budget *budget = options->budget;
     bool comparable = true;
@@ -163,11 +146,11 @@ static void sort_budgets(job *j) {
 }
 
 /* The forms of the session serve every method that has its front end. */
-static bool shares_forms(const job *j, size_t m) {
+static bool shares_forms(const cli_job *j, size_t m) {
     return j->system[m].forms == j->session.system.forms;
 }
 
-static int open_systems(job *j, const sp_method *const *methods, size_t count) {
+static int open_systems(cli_job *j, const sp_method *const *methods, size_t count) {
     sp_error err = {0};
     for (size_t m = 0; m < count; m++) {
         j->system[m] = j->session.system;
@@ -183,7 +166,7 @@ static int open_systems(job *j, const sp_method *const *methods, size_t count) {
     return -1;
 }
 
-static int open_contest(job *j) {
+static int open_contest(cli_job *j) {
     const cli_options *options = j->options;
     size_t known = 0;
     const sp_method *table = sp_methods(&known);
@@ -218,7 +201,10 @@ static int open_contest(job *j) {
     return code;
 }
 
-static void clear_job(job *j) {
+void cli_job_clear(cli_job *j) {
+    if (!j->open) {
+        return;
+    }
     for (size_t m = 0; m < j->contest.methods; m++) {
         if (!shares_forms(j, m)) {
             sp_system_clear(&j->system[m]);
@@ -232,10 +218,9 @@ static void clear_job(job *j) {
     cli_session_clear(&j->session);
 }
 
-static int compare_all(job *j) {
+int cli_job_run(cli_job *j) {
     const double start = sp_clock_wall();
     const size_t count = j->session.clips.count;
-    sp_error err = {0};
     if (!j->options->json) {
         cli_print(sp_comparison_head(j->session.clips.names.width, &j->contest));
     }
@@ -244,58 +229,11 @@ static int compare_all(job *j) {
         return CLI_INPUT;
     }
     print_standings(j, sp_clock_wall() - start);
-    if (j->options->plot &&
-        sp_standings_chart(&err, &j->standings, &j->contest, j->options->plot) != SP_OK) {
-        cli_complain("%s", err.text);
-        return CLI_INPUT;
-    }
     return j->failed ? CLI_INPUT : CLI_OK;
 }
 
-static int check_usage(const cli_options *options) {
-    const sp_contest budgets = {.budgets = options->budgets, .budget = options->budget};
-    sp_error err = {0};
-    const int code = cli_budget_check(&cli_compare, options);
-    if (code < 0 && options->plot && sp_contest_check_chart(&err, &budgets) != SP_OK) {
-        return cli_usage(&cli_compare, "--plot: %s", err.text);
-    }
-    return code;
+int cli_job_open(cli_job *j) {
+    const int code = cli_session_open(&j->session, &cli_compare, j->options);
+    j->open = code < 0;
+    return j->open ? open_contest(j) : code;
 }
-
-static int run(const cli_options *options) {
-    job j = {.options = options};
-    int code = check_usage(options);
-    if (code < 0) {
-        code = cli_session_open(&j.session, &cli_compare, options);
-    }
-    if (code >= 0) {
-        return code;
-    }
-    code = open_contest(&j);
-    if (code < 0 && options->plot && !cli_place_writable(options->plot)) {
-        cli_complain("%s: the chart cannot be written: %s", options->plot, strerror(errno));
-        code = CLI_INPUT;
-    }
-    if (code < 0) {
-        code = compare_all(&j);
-    }
-    clear_job(&j);
-    return code;
-}
-
-const cli_command cli_compare = {
-    .name = "compare",
-    .arguments = "[OPTION...] CLIP.wav...",
-    .summary = "compare methods and an attack on the same clips and budgets",
-    .examples =
-        "  soundproof compare --model M.onnx --front F.json --methods ibp,r2-lp,exact "
-        "--budget -80dB --budget -60dB *.wav\n"
-        "  soundproof compare --model M.onnx --front F.json --budget -80dB --budget -70dB "
-        "--budget -60dB --plot shares *.wav\n"
-        "  soundproof compare --model M.onnx --front F.json --methods exact,opt --budget -60dB "
-        "--no-attack --json *.wav\n",
-    .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_METHODS | CLI_LABEL | CLI_MANIFEST |
-               CLI_AUDIO | CLI_NO_ATTACK | CLI_EFFORT | CLI_PLOT | CLI_TIMEOUT | CLI_DEVICE |
-               CLI_THREADS | CLI_JSON,
-    .run = run,
-};

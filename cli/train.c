@@ -152,14 +152,36 @@ static sp_status write_model(sp_error *err, const job *j, const char *out) {
 
 /* ---- the run ---- */
 
-static sp_status open_all(sp_error *err, job *j) {
+/* The clips of all manifests that --data names. */
+static sp_status open_data(sp_error *err, job *j) {
     const cli_options *options = j->options;
     const sp_clip_options clips = {.channel = options->channel, .resample = options->resample};
+    char *list = strdup(options->own[CLI_TRAIN_data]);
+    const char **path = calloc(list ? strlen(list) + 1 : 1, sizeof *path);
+    size_t count = 0;
+    for (char *at = list; at && path; count++) {
+        char *comma = strchr(at, ',');
+        path[count] = at;
+        at = comma ? comma + 1 : NULL;
+        if (comma) {
+            *comma = '\0';
+        }
+    }
+    const sp_status status =
+        list && path ? sp_dataset_read(err, &j->data, path, count, j->front, &clips)
+                     : sp_fail(err, SP_E_MEMORY, "no memory for the names of the manifests");
+    free(path);
+    free(list);
+    return status;
+}
+
+static sp_status open_all(sp_error *err, job *j) {
+    const cli_options *options = j->options;
     sp_net net;
     size_t size = 0;
     SP_TRY(sp_file_read(err, &j->front_text, &size, options->front, FRONT_LIMIT));
     SP_TRY(sp_front_parse(err, &j->front, j->front_text, size, options->front));
-    SP_TRY(sp_dataset_read(err, &j->data, options->own[CLI_TRAIN_data], j->front, &clips));
+    SP_TRY(open_data(err, j));
     SP_TRY(sp_arch_read(err, &net, options->own[CLI_TRAIN_arch],
                         sp_front_layout_of(j->front)->features, j->recipe.seed));
     return sp_training_create(err, &j->training, &net, j->front, &j->data, &j->recipe);
@@ -208,7 +230,7 @@ static int check_usage(const cli_options *options) {
         return cli_usage(&cli_train, "--arch is missing: which layers?");
     }
     if (!options->own[CLI_TRAIN_data]) {
-        return cli_usage(&cli_train, "--data is missing: which manifest of clips?");
+        return cli_usage(&cli_train, "--data is missing: which manifests of clips?");
     }
     if (!options->own[CLI_TRAIN_out]) {
         return cli_usage(&cli_train, "--out is missing: where does the model go?");

@@ -9,9 +9,9 @@
 #define CLI_TRAIN_OPTIONS(X)                                                                       \
     X(arch, "arch", "A.json", "the layers, see examples/archs/")                                   \
     X(data, "data", "TSV",                                                                         \
-      "the clips: lines with path, tab, label, and after more tabs train, validation or test, "    \
-      "and "                                                                                       \
-      "a speaker; validation clips are drawn when none is named")                                  \
+      "the clips: a manifest, or several with commas between them; lines with path, tab, label, "  \
+      "and after more tabs train, validation or test, and a speaker; validation clips are drawn "  \
+      "when none is named")                                                                        \
     X(out, "out", "M.onnx", "where the model goes")                                                \
     X(checkpoint, "checkpoint", "FILE",                                                            \
       "saved after every epoch; a run that finds it goes on from there")                           \

@@ -10,7 +10,7 @@
 enum { MOST_CLASSES = 1024, DRAWN = 10 }; /* one in DRAWN is drawn for validation */
 
 typedef struct reading {
-    const sp_manifest *manifest;
+    const sp_manifest_entry **entry; /* [of all manifests] */
     const sp_front *front;
     sp_clip_options options;
     sp_dataset *data;
@@ -19,7 +19,7 @@ typedef struct reading {
 
 static void read_one(void *context, size_t i) {
     const reading *r = context;
-    const sp_manifest_entry *entry = &r->manifest->entry[i];
+    const sp_manifest_entry *entry = r->entry[i];
     sp_dataset_clip *clip = &r->data->clip[i];
     clip->label = (size_t)entry->label;
     clip->split = entry->split == SP_SPLIT_NONE ? SP_SPLIT_TRAIN : entry->split;
@@ -73,37 +73,70 @@ static sp_status take_digest(sp_dataset *data, const sp_front_layout *layout) {
     return sp_digest_finish(digest, data->digest);
 }
 
-static sp_status read_clips(sp_error *err, reading *r) {
+static sp_status read_clips(sp_error *err, reading *r, size_t count) {
     sp_dataset *data = r->data;
-    data->clip = calloc(r->manifest->count, sizeof *data->clip);
-    r->err = calloc(r->manifest->count, sizeof *r->err);
+    data->clip = calloc(count, sizeof *data->clip);
+    r->err = calloc(count, sizeof *r->err);
     sp_status status = SP_E_MEMORY;
     if (data->clip && r->err) {
-        data->count = r->manifest->count;
-        sp_pool_run(data->count, 0, read_one, r);
+        data->count = count;
+        sp_pool_run(count, 0, read_one, r);
         status = SP_OK;
-        for (size_t i = 0; i < data->count && status == SP_OK; i++) {
+        for (size_t i = 0; i < count && status == SP_OK; i++) {
             status = r->err[i].code == SP_OK ? SP_OK
                                              : sp_fail(err, r->err[i].code, "%s", r->err[i].text);
         }
     } else {
-        sp_fail(err, status, "no memory for %zu clips", r->manifest->count);
+        sp_fail(err, status, "no memory for %zu clips", count);
     }
     free(r->err);
     return status;
 }
 
-static sp_status fill(sp_error *err, sp_dataset *data, const char *path, const sp_front *front,
-                      const sp_clip_options *options) {
-    sp_manifest manifest;
+/* The entries of all manifests in a row. */
+static sp_status read_entries(sp_error *err, reading *r, const sp_manifest *manifest,
+                              size_t manifests) {
+    size_t count = 0, used = 0;
+    for (size_t k = 0; k < manifests; k++) {
+        count += manifest[k].count;
+    }
+    r->entry = calloc(count, sizeof(sp_manifest_entry *));
+    if (!r->entry) {
+        return sp_fail(err, SP_E_MEMORY, "no memory for %zu clips", count);
+    }
+    for (size_t k = 0; k < manifests; k++) {
+        for (size_t i = 0; i < manifest[k].count; i++) {
+            r->entry[used++] = &manifest[k].entry[i];
+        }
+    }
+    const sp_status status = read_clips(err, r, count);
+    free(r->entry);
+    return status;
+}
+
+static sp_status read_manifests(sp_error *err, reading *r, const char *const *path,
+                                size_t manifests) {
+    sp_manifest *manifest = calloc(manifests, sizeof *manifest);
+    sp_status status =
+        manifest ? SP_OK : sp_fail(err, SP_E_MEMORY, "no memory for %zu manifests", manifests);
+    for (size_t k = 0; k < manifests && status == SP_OK; k++) {
+        status = sp_manifest_read(err, &manifest[k], path[k]);
+    }
+    status = status == SP_OK ? read_entries(err, r, manifest, manifests) : status;
+    for (size_t k = 0; manifest && k < manifests; k++) {
+        sp_manifest_clear(&manifest[k]);
+    }
+    free(manifest);
+    return status;
+}
+
+static sp_status fill(sp_error *err, sp_dataset *data, const char *const *manifest,
+                      size_t manifests, const sp_front *front, const sp_clip_options *options) {
     const sp_front_layout *layout = sp_front_layout_of(front);
-    reading r = {.manifest = &manifest, .front = front, .options = *options, .data = data};
+    reading r = {.front = front, .options = *options, .data = data};
     r.options.rate = layout->sample_rate;
     r.options.full_scale = layout->full_scale;
-    SP_TRY(sp_manifest_read(err, &manifest, path));
-    const sp_status status = read_clips(err, &r);
-    sp_manifest_clear(&manifest);
-    SP_TRY(status);
+    SP_TRY(read_manifests(err, &r, manifest, manifests));
     count_splits(data);
     if (data->split[SP_SPLIT_VALIDATION] == 0) {
         draw_validation(data);
@@ -121,10 +154,10 @@ static sp_status fill(sp_error *err, sp_dataset *data, const char *path, const s
                                               : sp_fail(err, SP_E_MEMORY, "no memory for a sum");
 }
 
-sp_status sp_dataset_read(sp_error *err, sp_dataset *data, const char *manifest,
-                          const sp_front *front, const sp_clip_options *options) {
+sp_status sp_dataset_read(sp_error *err, sp_dataset *data, const char *const *manifest,
+                          size_t manifests, const sp_front *front, const sp_clip_options *options) {
     *data = (sp_dataset){0};
-    const sp_status status = fill(err, data, manifest, front, options);
+    const sp_status status = fill(err, data, manifest, manifests, front, options);
     if (status != SP_OK) {
         sp_dataset_clear(data);
     }

@@ -32,7 +32,7 @@ SP_NODISCARD sp_status sp_arch_parse(sp_error *err, sp_net *net, const char *tex
 
 /* ---- data ---- */
 
-/** sp_dataset - the clips of a manifest in memory. */
+/** sp_dataset - the clips of one manifest or several in memory. */
 typedef struct sp_dataset_clip {
     sp_clip clip; /* owned */
     size_t label;
@@ -46,11 +46,12 @@ typedef struct sp_dataset {
     char digest[65]; /* SHA-256 of rate, full scale, labels, splits and samples, hexadecimal */
 } sp_dataset;
 
-/** sp_dataset_read - reads every clip of the manifest as the front end asks. A clip without a split
- *  is for training. When no clip is for validation, one in ten of those for training, drawn by a
- *  hash of their numbers, is. Errors name the clip. */
-SP_NODISCARD sp_status sp_dataset_read(sp_error *err, sp_dataset *data, const char *manifest,
-                                       const sp_front *front, const sp_clip_options *options);
+/** sp_dataset_read - reads every clip of the manifests as the front end asks. A clip without a
+ *  split is for training. When no clip is for validation, one in ten of those for training, drawn
+ *  by a hash of their numbers, is. Errors name the clip. */
+SP_NODISCARD sp_status sp_dataset_read(sp_error *err, sp_dataset *data, const char *const *manifest,
+                                       size_t manifests, const sp_front *front,
+                                       const sp_clip_options *options);
 void sp_dataset_clear(sp_dataset *data);
 
 /* ---- recipes ---- */

@@ -277,6 +277,40 @@ static void compare_prints_tables_and_charts(void **state) {
     sp_process_clear(&process);
 }
 
+/* Two models: the tables of both, and one chart with two lines. */
+static void compare_takes_several_models(void **state) {
+    (void)state;
+    char models[2 * PATH + 8], chart[PATH], bad[2 * PATH + 8];
+    snprintf(models, sizeof models, "%s,%s", t.model, t.with_front);
+    file_in(chart, "models.svg");
+    unlink(chart);
+    sp_process process =
+        RUN("compare", "--models", models, "--front", t.front, "--methods", "exact", "--budget",
+            "-60dB", "--budget", "-120dB", "--no-attack", "--plot", chart, t.clip[0], t.clip[1]);
+    expect_code(&process, 0);
+    const char *first = strstr(process.out, t.model), *second = strstr(process.out, t.with_front);
+    assert_true(first && second && first < second);
+    const char *table = strstr(process.out, "certified, %");
+    assert_true(first < table && table < second && strstr(second, "certified, %"));
+    assert_int_equal(access(chart, F_OK), 0);
+    sp_process_clear(&process);
+    process = RUN("compare", "--models", models, "--front", t.front, "--methods", "ibp", "--budget",
+                  "-60dB", "--no-attack", "--json", t.clip[0]);
+    expect_code(&process, 0);
+    assert_int_equal(sp_process_lines(process.out), 2 * 3);
+    assert_int_equal(strncmp(process.out, "{\"model\":", 9), 0);
+    sp_process_clear(&process);
+    // the first model has its tables, the second one does not exist, and there is no chart
+    snprintf(bad, sizeof bad, "%s,/nonexistent.onnx", t.model);
+    unlink(chart);
+    process = RUN("compare", "--models", bad, "--front", t.front, "--methods", "ibp", "--budget",
+                  "-60dB", "--budget", "-70dB", "--no-attack", "--plot", chart, t.clip[0]);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, "/nonexistent.onnx");
+    assert_int_not_equal(access(chart, F_OK), 0);
+    sp_process_clear(&process);
+}
+
 static void compare_refuses(void **state) {
     (void)state;
     EXPECT_USAGE("--budget", "compare", MODEL, t.clip[0]);
@@ -288,6 +322,8 @@ static void compare_refuses(void **state) {
     EXPECT_USAGE("twice", "compare", MODEL, "--budget", "-60dB", "--methods", "ibp,exact,ibp",
                  t.clip[0]);
     EXPECT_USAGE("two budgets", "compare", MODEL, "--budget", "-60dB", "--plot", "x", t.clip[0]);
+    EXPECT_USAGE("exclude each other", "compare", MODEL, "--models", t.model, "--budget", "-60dB",
+                 t.clip[0]);
     EXPECT_USAGE("axis", "compare", MODEL, "--budget", "-60dB", "--budget", "3lsb", "--plot", "x",
                  t.clip[0]);
     sp_process process =
@@ -310,6 +346,7 @@ int main(void) {
         cmocka_unit_test(radius_refuses),
         cmocka_unit_test(compare_agrees_with_certify),
         cmocka_unit_test(compare_prints_tables_and_charts),
+        cmocka_unit_test(compare_takes_several_models),
         cmocka_unit_test(compare_refuses),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
