@@ -93,12 +93,13 @@ static void put_budgets(FILE *out, const sp_page *page) {
     if (page->budgets == 0) {
         return;
     }
-    fprintf(out,
-            "<section><h2>At fixed budgets</h2>\n<table class=\"shares\"><caption>of %zu clips "
-            "that are answered rightly without noise</caption><thead><tr><th scope=\"col\">budget"
-            "</th><th scope=\"col\">certified</th><th scope=\"col\">unknown</th><th scope=\"col\">"
-            "broken by a file</th></tr></thead><tbody>\n",
-            right);
+    fprintf(
+        out,
+        "<section><h2>At fixed budgets</h2>\n<table class=\"shares\"><caption>Of the clips "
+        "that are answered rightly without noise (%zu)</caption><thead><tr><th scope=\"col\">budget"
+        "</th><th scope=\"col\">certified</th><th scope=\"col\">unknown</th><th scope=\"col\">"
+        "broken by a file</th></tr></thead><tbody>\n",
+        right);
     for (size_t b = 0; b < page->budgets; b++) {
         const size_t certified = count_kind(page, b, SP_VERDICT_CERTIFIED);
         const size_t broken = count_kind(page, b, SP_VERDICT_BROKEN);

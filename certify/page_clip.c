@@ -27,14 +27,15 @@ static void end_fact(FILE *out) {
     fputs("</dd>\n", out);
 }
 
-/* An amplitude: in steps of the format, or in units of the samples. */
+/* An amplitude: in steps of the format, or of full scale. */
 static void put_steps(FILE *out, double amplitude, const sp_clip *clip, bool up) {
     fputs("\xC2\xB1", out);
     if (clip->lsb > 0.0) {
         sp_page_amount(out, amplitude / clip->lsb, up);
         fprintf(out, " steps of the %d-bit samples", clip->bits);
     } else {
-        sp_page_plain(out, "%.2g", amplitude);
+        sp_page_amount(out, 100.0 * amplitude / clip->full_scale, up);
+        fputs("\xC2\xA0% of full scale", out);
     }
 }
 

@@ -84,5 +84,6 @@ const char *const sp_page_style =
     "summary{cursor:pointer;font-size:.875rem;color:var(--link)}\n"
     "@media (max-width:46rem){body{padding:.75rem}.columns{grid-template-columns:minmax(0,1fr)}"
     ".overview li{grid-template-columns:minmax(0,1fr) auto}.overview .chart{grid-column:1/-1}"
-    ".clip{padding:.75rem}.shares{font-size:.8125rem}th,td{padding:.25rem .35rem}"
-    "dl{grid-template-columns:minmax(0,1fr);gap:0}dd{margin-bottom:.35rem}}\n";
+    ".clip{padding:.75rem}.shares{font-size:.8125rem}th,td{padding:.25rem .35rem}}\n"
+    "@media "
+    "(max-width:30rem){dl{grid-template-columns:minmax(0,1fr);gap:0}dd{margin-bottom:.35rem}}\n";

@@ -62,11 +62,12 @@ void sp_page_plain(FILE *out, const char *format, double value) {
 }
 
 void sp_page_db(FILE *out, double db) {
-    const double shown = isfinite(db) ? round(100.0 * db) / 100.0 : db;
-    sp_page_plain(out, "%.6g", shown);
-    fputs("\xC2\xA0"
-          "dB",
-          out);
+    sp_page_plain(out, "%.6g", isfinite(db) ? round(100.0 * db) / 100.0 : db);
+    if (isfinite(db)) {
+        fputs("\xC2\xA0"
+              "dB",
+              out);
+    }
 }
 
 void sp_page_budget(FILE *out, const char *text) {

@@ -77,7 +77,8 @@ static void work(void *context, size_t index) {
 static void warn_vacuous(const job *j, const char *path, const item *it) {
     for (size_t b = 0; b < j->options->budgets; b++) {
         const sp_budget_scale *scale = &it->verdict[b].scale;
-        if (scale->vacuous && it->verdict[b].kind != SP_VERDICT_ERROR) {
+        const sp_verdict_kind kind = it->verdict[b].kind;
+        if (scale->vacuous && kind != SP_VERDICT_ERROR && kind != SP_VERDICT_MISCLASSIFIED) {
             cli_complain(
                 "%s: %s is only %.2g LSB, less than half a step of %d-bit samples: no other "
                 "%d-bit clip is that close, so the verdict is vacuous for files of this format",

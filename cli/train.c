@@ -1,4 +1,5 @@
 /* soundproof train: a network from labelled clips. */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,8 +202,20 @@ static sp_status resume(sp_error *err, job *j, const char *checkpoint) {
     return SP_OK;
 }
 
+/* Before hours are spent: what is written at the end, and after every epoch. */
+static sp_status check_places(sp_error *err, const cli_options *options) {
+    const char *const place[] = {options->own[CLI_TRAIN_out], options->own[CLI_TRAIN_checkpoint]};
+    for (size_t i = 0; i < sizeof place / sizeof place[0]; i++) {
+        if (place[i] && !cli_place_writable(place[i])) {
+            return sp_fail(err, SP_E_IO, "%s: cannot be written: %s", place[i], strerror(errno));
+        }
+    }
+    return SP_OK;
+}
+
 static sp_status train(sp_error *err, job *j) {
     const char *checkpoint = j->options->own[CLI_TRAIN_checkpoint];
+    SP_TRY(check_places(err, j->options));
     SP_TRY(open_all(err, j));
     SP_TRY(resume(err, j, checkpoint));
     say_data(j);

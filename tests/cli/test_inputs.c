@@ -224,6 +224,25 @@ static void there_were_twenty(void **state) {
     assert_true(malformed_files >= 20);
 }
 
+/* What cannot be written at the end is refused at the beginning. */
+static void places_are_checked_first(void **state) {
+    (void)state;
+    const char *const bad[] = {"/nonexistent/a.onnx", "/dev/null/a.onnx", "/"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        sp_process process = RUN("train", "--front", t.front, "--arch", "absent.json", "--data",
+                                 "absent.tsv", "--out", bad[i]);
+        expect_code(&process, 2);
+        expect_complaint(&process, 1, bad[i]);
+        assert_string_equal(process.out, "");
+        sp_process_clear(&process);
+    }
+    sp_process process = RUN("train", "--front", t.front, "--arch", "absent.json", "--data",
+                             "absent.tsv", "--out", t.model, "--checkpoint", "/nonexistent/part");
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, "/nonexistent/part");
+    sp_process_clear(&process);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clips),
@@ -234,6 +253,7 @@ int main(void) {
         cmocka_unit_test(manifests),
         cmocka_unit_test(manifest_and_clips),
         cmocka_unit_test(there_were_twenty),
+        cmocka_unit_test(places_are_checked_first),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
