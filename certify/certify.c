@@ -6,47 +6,47 @@
 #include "base/clock.h"
 #include "certify/impl.h"
 
-/* One row per false label: +1 at the label, -1 at k. Margins and error terms go to the verdict. */
-static sp_status bound_rows(sp_error *err, const sp_problem *problem, sp_bounds *bounds) {
-    sp_verdict *verdict = problem->verdict;
+size_t sp_problem_rows(const sp_problem *problem) {
+    return problem->verdict->classes - 1;
+}
+
+sp_status sp_problem_objectives(sp_error *err, const sp_problem *problem, double *weight,
+                                double *constant) {
+    const sp_verdict *verdict = problem->verdict;
     const size_t classes = verdict->classes, rows = classes - 1;
-    const sp_system *system = problem->system;
-    double *weight = calloc(rows * classes, sizeof *weight); /* [rows, classes] */
-    double *lower = malloc(rows * (3 + system->net->classes) * sizeof *lower);
-    double *error = lower ? lower + rows : NULL, *constant = lower ? error + rows : NULL;
-    sp_status status = weight && lower ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory");
-    for (size_t k = 0, r = 0; status == SP_OK && k < classes; k++) {
+    double *answers = calloc(rows > 0 ? rows * classes : 1, sizeof *answers); /* [rows, classes] */
+    if (!answers) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory");
+    }
+    for (size_t k = 0, r = 0; k < classes; k++) {
         if (k != verdict->label) {
-            weight[r * classes + verdict->label] = 1.0;
-            weight[r * classes + k] = -1.0;
+            answers[r * classes + verdict->label] = 1.0;
+            answers[r * classes + k] = -1.0;
             r++;
         }
     }
-    if (status == SP_OK) {
-        double *row = constant + rows; /* [rows, net classes] */
-        sp_system_rows(system, row, constant, weight, rows);
-        status = sp_bounds_rows(err, bounds, lower, error, row, rows);
-    }
-    if (status == SP_OK) {
-        for (size_t k = 0, r = 0; k < classes; k++) {
-            if (k != verdict->label) {
-                if (constant[r] != 0.0) {
-                    lower[r] = sp_below(lower[r] + constant[r]);
-                }
-                if (!(verdict->margins[k] >= lower[r])) { // the first pass meets NaN
-                    verdict->margins[k] = lower[r];
-                }
-                verdict->error = verdict->error >= error[r] ? verdict->error : error[r];
-                r++;
-            }
-        }
-    }
-    free(lower);
-    free(weight);
-    return status;
+    sp_system_rows(problem->system, weight, constant, answers, rows);
+    free(answers);
+    return SP_OK;
 }
 
-static bool all_positive(const sp_verdict *verdict) {
+void sp_problem_take(const sp_problem *problem, const double *lower, const double *error,
+                     const double *constant) {
+    sp_verdict *verdict = problem->verdict;
+    for (size_t k = 0, r = 0; k < verdict->classes; k++) {
+        if (k != verdict->label) {
+            const double margin = constant[r] != 0.0 ? sp_below(lower[r] + constant[r]) : lower[r];
+            if (!(verdict->margins[k] >= margin)) { // the first pass meets NaN
+                verdict->margins[k] = margin;
+            }
+            verdict->error = verdict->error >= error[r] ? verdict->error : error[r];
+            r++;
+        }
+    }
+}
+
+bool sp_problem_proved(const sp_problem *problem) {
+    const sp_verdict *verdict = problem->verdict;
     bool positive = true;
     for (size_t k = 0; k < verdict->classes; k++) {
         positive = positive && (k == verdict->label || verdict->margins[k] > 0.0); // NaN fails
@@ -54,7 +54,25 @@ static bool all_positive(const sp_verdict *verdict) {
     return positive;
 }
 
-static sp_status run_pass(sp_error *err, const sp_problem *problem, const sp_front_bound *front,
+static sp_status bound_rows(sp_error *err, const sp_problem *problem, sp_bounds *bounds) {
+    const size_t rows = sp_problem_rows(problem), classes = problem->system->net->classes;
+    double *lower = malloc((rows > 0 ? rows : 1) * (3 + classes) * sizeof *lower);
+    if (!lower) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory");
+    }
+    double *error = lower + rows, *constant = error + rows, *weight = constant + rows;
+    sp_status status = sp_problem_objectives(err, problem, weight, constant);
+    if (status == SP_OK) {
+        status = sp_bounds_rows(err, bounds, lower, error, weight, rows);
+    }
+    if (status == SP_OK) {
+        sp_problem_take(problem, lower, error, constant);
+    }
+    free(lower);
+    return status;
+}
+
+sp_status sp_problem_pass(sp_error *err, const sp_problem *problem, const sp_front_bound *front,
                           const sp_bounds_options *pass) {
     sp_bounds_options options = *pass;
     sp_bounds *bounds = NULL;
@@ -71,35 +89,37 @@ static sp_status run_pass(sp_error *err, const sp_problem *problem, const sp_fro
     return status;
 }
 
-static sp_status bound_net(sp_error *err, const sp_problem *problem, const sp_front_bound *front) {
-    const sp_method *method = problem->system->method;
-    problem->verdict->boxes_seconds = problem->verdict->rows_seconds = 0.0;
-    problem->verdict->error = 0.0;
-    for (size_t i = 0; i < method->passes && (i == 0 || !all_positive(problem->verdict)); i++) {
-        SP_TRY(run_pass(err, problem, front, &method->pass[i]));
-    }
-    return SP_OK;
-}
-
-static sp_status bound_clip(sp_error *err, const sp_problem *problem) {
-    sp_front_bound front = {0};
+sp_status sp_problem_front(sp_error *err, const sp_problem *problem, sp_front_bound *front) {
+    sp_verdict *verdict = problem->verdict;
     const double start = sp_clock_wall();
-    sp_status status =
-        sp_front_bound_create(err, &front, problem->system->forms, problem->clip->samples,
+    *front = (sp_front_bound){0};
+    const sp_status status =
+        sp_front_bound_create(err, front, problem->system->forms, problem->clip->samples,
                               problem->clip->n, &problem->noise);
-    problem->verdict->front_seconds = sp_clock_wall() - start;
-    if (status == SP_OK) {
-        status = sp_clock_passed(problem->deadline)
-                     ? sp_fail(err, SP_E_TIMEOUT, "the time ran out in the front end")
-                     : bound_net(err, problem, &front);
-        sp_front_bound_clear(&front);
+    verdict->front_seconds = sp_clock_wall() - start;
+    verdict->boxes_seconds = verdict->rows_seconds = verdict->error = 0.0;
+    if (status == SP_OK && sp_clock_passed(problem->deadline)) {
+        sp_front_bound_clear(front);
+        return sp_fail(err, SP_E_TIMEOUT, "the time ran out in the front end");
     }
     return status;
 }
 
+static sp_status bound_net(sp_error *err, const sp_problem *problem, const sp_front_bound *front) {
+    const sp_method *method = problem->system->method;
+    for (size_t i = 0; i < method->passes && (i == 0 || !sp_problem_proved(problem)); i++) {
+        SP_TRY(sp_problem_pass(err, problem, front, &method->pass[i]));
+    }
+    return SP_OK;
+}
+
 static sp_status certify(sp_error *err, sp_problem *problem, void *context) {
+    sp_front_bound front;
     (void)context;
-    SP_TRY(bound_clip(err, problem));
+    SP_TRY(sp_problem_front(err, problem, &front));
+    const sp_status status = bound_net(err, problem, &front);
+    sp_front_bound_clear(&front);
+    SP_TRY(status);
     sp_verdict_judge(problem->verdict);
     return SP_OK;
 }

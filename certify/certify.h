@@ -112,6 +112,19 @@ sp_status sp_certify(sp_error *err, sp_verdict *verdict, const sp_system *system
 sp_status sp_certify_noise(sp_error *err, sp_verdict *verdict, const sp_system *system,
                            const sp_clip *clip, const sp_noise *noise, long label, double timeout);
 
+/** sp_work - a clip, a budget, and where the verdict goes. */
+typedef struct sp_work {
+    const sp_clip *clip;
+    const sp_budget *budget;
+    long label; /* -1: the model's own answer */
+    sp_verdict *verdict;
+} sp_work;
+
+/** sp_certify_all - the verdicts that sp_certify gives for each, on all threads; on a device many
+ *  clips at once, whose seconds are then those of the batch. SP_E_MEMORY: nothing was done. */
+SP_NODISCARD sp_status sp_certify_all(sp_error *err, const sp_system *system, const sp_work *work,
+                                      size_t count, double timeout);
+
 /* ---- attacks ---- */
 
 /** sp_attacker - what attacks need besides the system. Shared by clips and threads. */

@@ -20,7 +20,17 @@ typedef struct sp_problem {
     sp_noise noise;      /* owned */
     sp_verdict *verdict; /* label, predicted, frames, logits, eps and scale are set */
     double deadline;     /* sp_clock_wall value; 0: none */
+    double start, cpu;   /* clocks when it was opened */
+    double timeout;      /* seconds; 0: none */
 } sp_problem;
+
+/** sp_question_open - opens the problem; *settled when the clean clip answers it. Close it whatever
+ *  was returned. sp_question_close - leaves a verdict: a status that is not SP_OK becomes
+ *  SP_VERDICT_ERROR (or _TIMEOUT) with the reason in err, which is filled. */
+SP_NODISCARD sp_status sp_question_open(sp_error *err, sp_problem *problem, sp_verdict *verdict,
+                                        const sp_system *system, const sp_clip *clip,
+                                        const sp_question *question, bool *settled);
+void sp_question_close(const sp_error *err, sp_problem *problem, sp_status status);
 
 /** sp_answer - works on an open problem and sets the kind and the reason of its verdict. */
 typedef sp_status (*sp_answer)(sp_error *err, sp_problem *problem, void *context);
@@ -31,6 +41,26 @@ typedef sp_status (*sp_answer)(sp_error *err, sp_problem *problem, void *context
 sp_status sp_question_answer(sp_error *err, sp_verdict *verdict, const sp_system *system,
                              const sp_clip *clip, const sp_question *question, sp_answer answer,
                              void *context);
+
+/* The steps of a certificate (certify.c). */
+
+/** sp_problem_rows - of a verdict: one per false label, +1 at the label, -1 at the other one. */
+size_t sp_problem_rows(const sp_problem *problem);
+/** sp_problem_objectives - O weight [rows, net classes], constant [rows]. */
+SP_NODISCARD sp_status sp_problem_objectives(sp_error *err, const sp_problem *problem,
+                                             double *weight, double *constant);
+/** sp_problem_take - better margins and larger error terms go to the verdict.
+ *  I lower, error, constant [rows] */
+void sp_problem_take(const sp_problem *problem, const double *lower, const double *error,
+                     const double *constant);
+/** sp_problem_proved - whether all margins are positive. */
+bool sp_problem_proved(const sp_problem *problem);
+/** sp_problem_front - the bounds of the front end; SP_E_TIMEOUT when the time ran out there. */
+SP_NODISCARD sp_status sp_problem_front(sp_error *err, const sp_problem *problem,
+                                        sp_front_bound *front);
+/** sp_problem_pass - one pass of the method. */
+SP_NODISCARD sp_status sp_problem_pass(sp_error *err, const sp_problem *problem,
+                                       const sp_front_bound *front, const sp_bounds_options *pass);
 
 /** sp_system_rows - linear objectives of the scores as those of the logits and a constant.
  *  O row [rows, net classes], constant [rows]   I weight [rows, answers] */

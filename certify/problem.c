@@ -206,27 +206,46 @@ static void fail_verdict(sp_verdict *verdict, const sp_error *err, sp_status sta
     }
 }
 
+sp_status sp_question_open(sp_error *err, sp_problem *problem, sp_verdict *verdict,
+                           const sp_system *system, const sp_clip *clip,
+                           const sp_question *question, bool *settled) {
+    const double start = sp_clock_wall(), timeout = question->timeout;
+    *problem = (sp_problem){.system = system,
+                            .clip = clip,
+                            .verdict = verdict,
+                            .deadline = timeout > 0.0 ? start + timeout : 0.0,
+                            .start = start,
+                            .cpu = sp_clock_cpu(),
+                            .timeout = timeout};
+    *settled = false;
+    sp_verdict_init(verdict);
+    return open_problem(err, problem, question, settled);
+}
+
+void sp_question_close(const sp_error *err, sp_problem *problem, sp_status status) {
+    sp_verdict *verdict = problem->verdict;
+    sp_noise_clear(&problem->noise);
+    if (status != SP_OK) {
+        fail_verdict(verdict, err, status, problem->timeout);
+    }
+    verdict->seconds = sp_clock_wall() - problem->start;
+    verdict->cpu_seconds = sp_clock_cpu() - problem->cpu;
+}
+
 sp_status sp_question_answer(sp_error *err, sp_verdict *verdict, const sp_system *system,
                              const sp_clip *clip, const sp_question *question, sp_answer answer,
                              void *context) {
-    const double start = sp_clock_wall(), cpu = sp_clock_cpu();
-    const double timeout = question->timeout;
     sp_error local = {0};
-    sp_problem problem = {system, clip, {0}, verdict, timeout > 0.0 ? start + timeout : 0.0};
-    bool settled = false;
-    sp_verdict_init(verdict);
-    sp_status status = open_problem(&local, &problem, question, &settled);
+    sp_problem problem;
+    bool settled;
+    sp_status status =
+        sp_question_open(&local, &problem, verdict, system, clip, question, &settled);
     if (status == SP_OK && !settled) {
         status = answer(&local, &problem, context);
     }
-    sp_noise_clear(&problem.noise);
-    if (status != SP_OK) {
-        fail_verdict(verdict, &local, status, timeout);
-        if (err) {
-            *err = local;
-        }
+    sp_question_close(&local, &problem, status);
+    if (status != SP_OK && err) {
+        *err = local;
     }
-    verdict->seconds = sp_clock_wall() - start;
-    verdict->cpu_seconds = sp_clock_cpu() - cpu;
     return status;
 }

@@ -6,11 +6,13 @@
 
 #include "base/clock.h"
 #include "base/pool.h"
+#include "lstm/lstm.h"
 
 /* One clip with a verdict per budget. */
 typedef struct item {
     long label; /* -1: the model's own answer */
     int bits;
+    bool usable;
     sp_error err;        /* of reading the clip or its label */
     sp_verdict *verdict; /* [budgets] owned */
 } item;
@@ -25,27 +27,23 @@ typedef struct job {
     bool failed;
 } job;
 
-/* ---- one clip ---- */
+/* Clips are worked on in groups: of one on the CPU, whose threads take clips as they come; of many
+ * on a device, which bounds them together. */
+enum { DEVICE_GROUP = 64 };
 
-typedef struct budget_task {
-    const job *job;
-    item *item;
-    const sp_clip *clip;
-    const char *file;
-} budget_task;
-
-static void certify_budget(void *context, size_t index) {
-    const budget_task *task = context;
-    const cli_options *options = task->job->options;
-    sp_verdict *verdict = &task->item->verdict[index];
-    sp_certify(NULL, verdict, &task->job->session.system, task->clip, &options->budget[index],
-               task->item->label, options->timeout);
-    if (options->attack && verdict->kind == SP_VERDICT_UNKNOWN) {
-        const sp_attack_options attack = cli_attack_options(options, task->file);
-        sp_verdict_attack(verdict, &task->job->attacker, task->clip, &options->budget[index],
-                          task->item->label, &attack);
-    }
+static size_t group_size(void) {
+    return sp_bounds_together() ? DEVICE_GROUP : 1;
 }
+
+/* ---- a group of clips ---- */
+
+typedef struct group {
+    job *job;
+    size_t first, count;
+    sp_clip clip[DEVICE_GROUP];
+    sp_work *work; /* [count, budgets]; those that can be used come first */
+    size_t works;
+} group;
 
 static void fail_item(const job *j, item *it) {
     for (size_t b = 0; b < j->options->budgets; b++) {
@@ -57,19 +55,80 @@ static void fail_item(const job *j, item *it) {
     }
 }
 
+static void read_clip(void *context, size_t index) {
+    group *g = context;
+    job *j = g->job;
+    item *it = &j->item[g->first + index];
+    const sp_status status =
+        cli_clips_read(&it->err, &g->clip[index], &it->label, &j->session.clips, g->first + index,
+                       j->session.source.front);
+    it->usable = status == SP_OK;
+    if (it->usable) {
+        it->bits = g->clip[index].bits;
+    } else {
+        fail_item(j, it);
+    }
+}
+
+static void list_work(group *g) {
+    const cli_options *options = g->job->options;
+    for (size_t i = 0; i < g->count; i++) {
+        item *it = &g->job->item[g->first + i];
+        for (size_t b = 0; it->usable && b < options->budgets; b++) {
+            g->work[g->works++] =
+                (sp_work){&g->clip[i], &options->budget[b], it->label, &it->verdict[b]};
+        }
+    }
+}
+
+static void attack_work(void *context, size_t index) {
+    const group *g = context;
+    const job *j = g->job;
+    const sp_work *work = &g->work[index];
+    if (work->verdict->kind == SP_VERDICT_UNKNOWN) {
+        const size_t clip = g->first + (size_t)(work->clip - g->clip);
+        const sp_attack_options attack =
+            cli_attack_options(j->options, j->session.clips.file[clip]);
+        sp_verdict_attack(work->verdict, &j->attacker, work->clip, work->budget, work->label,
+                          &attack);
+    }
+}
+
+static void certify_group(group *g) {
+    const cli_options *options = g->job->options;
+    sp_error err = {0};
+    sp_pool_run(g->count, 0, read_clip, g);
+    list_work(g);
+    if (sp_certify_all(&err, &g->job->session.system, g->work, g->works, options->timeout) !=
+        SP_OK) {
+        for (size_t i = 0; i < g->count; i++) {
+            g->job->item[g->first + i].err = err;
+            fail_item(g->job, &g->job->item[g->first + i]);
+        }
+    } else if (options->attack) {
+        sp_pool_run(g->works, 0, attack_work, g);
+    }
+    for (size_t i = 0; i < g->count; i++) {
+        sp_clip_clear(&g->clip[i]);
+    }
+}
+
 static void work(void *context, size_t index) {
     job *j = context;
-    item *it = &j->item[index];
-    sp_clip clip = {0};
-    if (cli_clips_read(&it->err, &clip, &it->label, &j->session.clips, index,
-                       j->session.source.front) != SP_OK) {
-        fail_item(j, it);
-        return;
+    const size_t first = index * group_size(), left = j->session.clips.count - first;
+    const size_t count = left < group_size() ? left : group_size();
+    group *g = calloc(1, sizeof *g);
+    sp_work *list = calloc(count * j->options->budgets, sizeof *list);
+    if (g && list) {
+        *g = (group){.job = j, .first = first, .count = count, .work = list};
+        certify_group(g);
     }
-    it->bits = clip.bits;
-    budget_task task = {j, it, &clip, j->session.clips.file[index]};
-    sp_pool_run(j->options->budgets, 0, certify_budget, &task);
-    sp_clip_clear(&clip);
+    for (size_t i = 0; i < count && !(g && list); i++) {
+        sp_fail(&j->item[first + i].err, SP_E_MEMORY, "out of memory for %zu clips", count);
+        fail_item(j, &j->item[first + i]);
+    }
+    free(list);
+    free(g);
 }
 
 /* ---- printing, in the order of the clips ---- */
@@ -102,8 +161,7 @@ static void complain_errors(job *j, const char *path, const item *it) {
     }
 }
 
-static void emit(void *context, size_t index) {
-    job *j = context;
+static void emit_clip(job *j, size_t index) {
     item *it = &j->item[index];
     const char *path = j->session.clips.path[index];
     for (size_t b = 0; b < j->options->budgets; b++) {
@@ -125,6 +183,14 @@ static void emit(void *context, size_t index) {
     warn_vacuous(j, path, it);
     for (size_t b = 0; b < j->options->budgets; b++) {
         sp_verdict_clear(&it->verdict[b]);
+    }
+}
+
+static void emit(void *context, size_t index) {
+    job *j = context;
+    const size_t first = index * group_size(), end = first + group_size();
+    for (size_t i = first; i < end && i < j->session.clips.count; i++) {
+        emit_clip(j, i);
     }
 }
 
@@ -166,7 +232,7 @@ static int certify_all(job *j) {
     if (!j->options->json) {
         cli_print(sp_report_head(j->session.clips.names.width));
     }
-    if (!cli_batch_run("certify", count, work, emit, j)) {
+    if (!cli_batch_run("certify", (count + group_size() - 1) / group_size(), work, emit, j)) {
         cli_complain("out of memory for %zu clips", count);
         return CLI_INPUT;
     }

@@ -158,8 +158,8 @@ static void fill_lines(sp_bounds *bounds) {
 
 /* Every product of matrices sums at most `width` terms, every kernel adds its sum of at most
  * `width` terms to a running bias of `kernels` terms, samples are summed over the padded clip; a
- * coefficient meets a
- * few more roundings on its way. Doubled: the masses are themselves computed. */
+ * coefficient meets a few more roundings on its way. Doubled: the masses are themselves computed.
+ */
 static double chain_of(const sp_bounds *bounds) {
     const sp_net *net = bounds->net;
     double kernels = 2.0;
@@ -174,7 +174,11 @@ static double chain_of(const sp_bounds *bounds) {
         kernels += layer->kind == SP_LAYER_GRU ? 7.0 : 4.0;
     }
     kernels *= (double)bounds->front->frames;
-    return 2.0 * ((double)width + kernels + (double)bounds->front->padded + 64.0);
+    size_t padded = 0;
+    for (size_t i = 0; i < bounds->clips; i++) {
+        padded = bounds->fronts[i]->padded > padded ? bounds->fronts[i]->padded : padded;
+    }
+    return 2.0 * ((double)width + kernels + (double)padded + 64.0);
 }
 
 /* ---- the order of work ---- */
@@ -236,8 +240,8 @@ sp_status sp_bounds_create_batch(sp_error *err, sp_bounds **out, const sp_net *n
     *out = NULL;
     for (size_t i = 0; i < clips; i++) {
         SP_TRY(check(err, net, fronts[i]));
-        if (fronts[i]->frames != fronts[0]->frames || fronts[i]->padded != fronts[0]->padded ||
-            fronts[i]->forms != fronts[0]->forms || fronts[i]->matrix != fronts[0]->matrix) {
+        if (fronts[i]->frames != fronts[0]->frames || fronts[i]->forms != fronts[0]->forms ||
+            fronts[i]->matrix != fronts[0]->matrix) {
             return sp_fail(err, SP_E_MISMATCH,
                            "the clips of a batch have %zu and %zu frames, or another front end",
                            fronts[0]->frames, fronts[i]->frames);

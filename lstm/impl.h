@@ -130,6 +130,11 @@ static inline size_t sp_sign_width(const sp_front_bound *front) {
     return sp_sign_at(front, front->frames - 1) + front->frame;
 }
 
+/** sp_samples_read - how many of the padded samples the frames reach. */
+static inline size_t sp_samples_read(const sp_front_bound *front) {
+    return (front->frames - 1) * front->step + front->frame;
+}
+
 /** sp_rule_is_linear - whether boxes are found by back-substitution. */
 static inline bool sp_rule_is_linear(sp_plane_rule rule) {
     return rule == SP_PLANES_R2_LP || rule == SP_PLANES_R2_OPT || rule == SP_PLANES_STATIC;

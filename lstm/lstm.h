@@ -131,6 +131,8 @@ SP_NODISCARD sp_status sp_bounds_create_batch(sp_error *err, sp_bounds **bounds,
  *  CPU. */
 size_t sp_bounds_room(const sp_net *net, const sp_front_bound *front,
                       const sp_bounds_options *options);
+/** sp_bounds_together - whether the selected backend may bound several clips at once. */
+bool sp_bounds_together(void);
 /** sp_bounds_need - bytes of memory that the bounds of so many clips take on a backend with memory
  *  of its own (far) or in the program. */
 size_t sp_bounds_need(const sp_net *net, const sp_front_bound *front,

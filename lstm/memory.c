@@ -78,6 +78,10 @@ size_t sp_bounds_room(const sp_net *net, const sp_front_bound *front,
     return fits;
 }
 
+bool sp_bounds_together(void) {
+    return sp_gpu_memory() != SIZE_MAX;
+}
+
 static sp_status fail(sp_error *err, const sp_bounds *bounds, size_t need) {
     const double megabytes = (double)need / 1e6;
     if (bounds->far) {
@@ -180,7 +184,7 @@ static void copy_inputs(sp_bounds *bounds) {
     const sp_front_bound *from = bounds->front, *to = &bounds->near_front;
     const size_t T = from->frames;
     memcpy(to->form, from->form, T * from->forms * from->frame * sizeof(double));
-    memcpy(to->radius, from->radius, from->padded * sizeof(double));
+    memcpy(to->radius, from->radius, sp_samples_read(from) * sizeof(double));
     memcpy(to->feature_lo, from->feature_lo, T * from->features * sizeof(double));
     memcpy(to->feature_hi, from->feature_hi, T * from->features * sizeof(double));
     if (from->tangents > 0) {

@@ -204,7 +204,7 @@ static void carve_inputs(sp_carver *carver, sp_bounds *bounds, bool counting) {
     if (bounds->far) {
         sp_front_bound *near = &bounds->near_front;
         near->form = carve_doubles(carver, steps * front->forms * front->frame);
-        near->radius = carve_doubles(carver, front->padded);
+        near->radius = carve_doubles(carver, sp_samples_read(front));
         near->feature_lo = carve_doubles(carver, steps * front->features);
         near->feature_hi = carve_doubles(carver, steps * front->features);
         near->square = carve_doubles(carver, front->tangents > 0 ? steps * front->bands : 0);

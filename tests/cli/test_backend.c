@@ -23,15 +23,17 @@ static double number_of(const char *json, const char *key) {
 static void a_device_gives_the_same_verdicts(void **state) {
     static const char *const memory[] = {"1GB", "2MB"};
     (void)state;
-    sp_process cpu = RUN(CERTIFY, "--backend", "cpu", t.clip[0], t.clip[1]);
+    /* clips of equally many frames under two budgets, and one that cannot be used */
+    sp_process cpu = RUN(CERTIFY, "--budget", "-40dB", "--backend", "cpu", t.clip[0], t.clip[1]);
     expect_code(&cpu, 0);
     for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) {
-        sp_process device = RUN(CERTIFY, "--backend", "emulator", "--device-memory", memory[i],
-                                t.clip[0], t.clip[1]);
-        expect_code(&device, 0);
-        assert_int_equal(sp_process_lines(device.out), 2);
+        sp_process device = RUN(CERTIFY, "--budget", "-40dB", "--backend", "emulator",
+                                "--device-memory", memory[i], t.clip[0], t.clip[1], "absent.wav");
+        expect_code(&device, 2);
+        expect_complaint(&device, 1, "absent.wav");
+        assert_int_equal(sp_process_lines(device.out), 6);
         const char *a = cpu.out, *b = device.out;
-        for (size_t line = 0; line < 2; line++) {
+        for (size_t line = 0; line < 4; line++) {
             const double x = number_of(a, "margin"), y = number_of(b, "margin");
             assert_true(isfinite(x) && fabs(x - y) <= 1e-9 * fmax(1.0, fabs(x)));
             a = strchr(a, '\n') + 1;
