@@ -4,8 +4,9 @@
 //   a_n = W_n x + R_n p + b_n              or W_n x + b_n + p
 //   curve CANDIDATE   n = candidate(a_n)
 //   product UPDATE    h_t = n + gate(a_z) y, y = h - n: one product per unit, y from its own rows
-// or, where the gates are sigma and the candidate is tanh ("paired"),
-//   h_t = sigma(-a_z) tanh(a_n) + sigma(a_z) h, products CANDIDATE and UPDATE.
+// or, where the gates are sigma or its hard form and the candidate is tanh ("paired"; measured to
+// be tighter),
+//   h_t = (1 - gate(a_z)) tanh(a_n) + gate(a_z) h, products CANDIDATE and UPDATE.
 // The state has no bound of its own (the candidate may be affine), so every box comes from rows;
 // intervals reach over one step only.
 //
@@ -17,7 +18,7 @@
 #include "lstm/cell_gru.h"
 
 bool sp_gru_is_paired(const sp_layer *layer) {
-    return layer->gate.kind == SP_ACTIVATION_SIGMOID && layer->candidate.kind == SP_ACTIVATION_TANH;
+    return layer->candidate.kind == SP_ACTIVATION_TANH && sp_gate_has_complement(layer->gate);
 }
 
 size_t sp_gru_inputs(const sp_layer *layer) {
@@ -80,7 +81,8 @@ static sp_status relax_reset(void *context, size_t j) {
 
 static sp_status relax_pair(void *context, size_t j) {
     const sp_gru_step *step = context;
-    const sp_gate_map map = sp_gate_map_of(step->layer->gate), complement = sp_gate_complement();
+    const sp_gate_map map = sp_gate_map_of(step->layer->gate),
+                      complement = sp_gate_complement(step->layer->gate);
     const sp_iv z = input(step, GATE_Z, j);
     SP_TRY(relax(step, CANDIDATE, j, &complement, z, input(step, GATE_N, j)));
     return step->before == NULL ? SP_OK : relax(step, UPDATE, j, &map, z, previous(step, j));

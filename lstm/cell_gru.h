@@ -8,7 +8,7 @@
 enum { RESET, CANDIDATE, UPDATE };        /* the menus */
 enum { GATE_Z, GATE_R, GATE_N, IMAGE_Q }; /* blocks of pre-activations */
 
-/** sp_gru_is_paired - whether h_t is two products, sigma(-a_z) tanh(a_n) + sigma(a_z) h. */
+/** sp_gru_is_paired - whether h_t is (1 - gate(a_z)) tanh(a_n) + gate(a_z) h, two products. */
 bool sp_gru_is_paired(const sp_layer *layer);
 /** sp_gru_inputs - blocks of pre-activations. Behind their omegas stands |h_{t-1}| + |n|. */
 size_t sp_gru_inputs(const sp_layer *layer);

@@ -11,8 +11,17 @@ SP_HD bool sp_factor_is_smooth(sp_product f) {
     return f == SP_PRODUCT_SIGMOID_TANH || f == SP_PRODUCT_SIGMOID_ID;
 }
 
+SP_HD bool sp_factor_is_hard(sp_product f) {
+    return f == SP_PRODUCT_HARD_ID || f == SP_PRODUCT_HARD_TANH;
+}
+
+/** sp_factor_has_tanh - whether the second factor is tanh(y); else it is y. */
+SP_HD bool sp_factor_has_tanh(sp_product f) {
+    return f == SP_PRODUCT_SIGMOID_TANH || f == SP_PRODUCT_HARD_TANH;
+}
+
 SP_HD int sp_factor_kinks(sp_product f) {
-    return f == SP_PRODUCT_HARD_ID ? 2 : f == SP_PRODUCT_RELU_ID ? 1 : 0;
+    return sp_factor_is_hard(f) ? 2 : f == SP_PRODUCT_RELU_ID ? 1 : 0;
 }
 
 /** sp_factor_x, sp_factor_y - the factors. */
@@ -21,11 +30,11 @@ SP_HD double sp_factor_x(sp_product f, double x) {
         return sp_relax_sigmoid(x);
     }
     const double raised = f == SP_PRODUCT_ID_ID ? x : sp_relax_max(x, 0.0);
-    return f == SP_PRODUCT_HARD_ID ? sp_relax_min(raised, 1.0) : raised;
+    return sp_factor_is_hard(f) ? sp_relax_min(raised, 1.0) : raised;
 }
 
 SP_HD double sp_factor_y(sp_product f, double y) {
-    return f == SP_PRODUCT_SIGMOID_TANH ? tanh(y) : y;
+    return sp_factor_has_tanh(f) ? tanh(y) : y;
 }
 
 /** sp_factor_slope - the derivative of the first factor, at a kink that of one side. */
@@ -34,7 +43,7 @@ SP_HD double sp_factor_slope(sp_product f, double x) {
         const double s = sp_relax_sigmoid(x);
         return s * (1.0 - s);
     }
-    const bool flat = f != SP_PRODUCT_ID_ID && (x <= 0.0 || (f == SP_PRODUCT_HARD_ID && x >= 1.0));
+    const bool flat = f != SP_PRODUCT_ID_ID && (x <= 0.0 || (sp_factor_is_hard(f) && x >= 1.0));
     return flat ? 0.0 : 1.0;
 }
 

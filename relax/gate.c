@@ -8,7 +8,18 @@ sp_gate_map sp_gate_identity(sp_product product) {
     return (sp_gate_map){product, 1.0, 0.0, 1.0, 0.0};
 }
 
-sp_gate_map sp_gate_complement(void) {
+/* For |beta| <= 1 the second difference is exact (Sterbenz), so it is beta only when the first one
+ * is exact too. */
+bool sp_gate_has_complement(sp_activation gate) {
+    const bool exact = fabs(gate.beta) <= 1.0 && 1.0 - (1.0 - gate.beta) == gate.beta;
+    return gate.kind == SP_ACTIVATION_SIGMOID || (gate.kind == SP_ACTIVATION_HARD_SIGMOID && exact);
+}
+
+/* 1 - min(max(u, 0), 1) = min(max(1 - u, 0), 1). */
+sp_gate_map sp_gate_complement(sp_activation gate) {
+    if (gate.kind == SP_ACTIVATION_HARD_SIGMOID) {
+        return (sp_gate_map){SP_PRODUCT_HARD_TANH, -gate.alpha, 1.0 - gate.beta, 1.0, 0.0};
+    }
     return (sp_gate_map){SP_PRODUCT_SIGMOID_TANH, -1.0, 0.0, 1.0, 0.0};
 }
 

@@ -26,7 +26,7 @@ SP_HD double sp_plane_inset(sp_iv x, double p) {
 SP_HD void sp_plane_gradient(sp_product f, double x, double y, double *a, double *b) {
     const double s = sp_factor_x(f, x), t = sp_factor_y(f, y);
     *a = sp_factor_slope(f, x) * t;
-    *b = f == SP_PRODUCT_SIGMOID_TANH ? s * (1.0 - t * t) : s;
+    *b = sp_factor_has_tanh(f) ? s * (1.0 - t * t) : s;
 }
 
 /** sp_plane_at_tangent - the gradient at an anchor where f1 is convex, kept if its plane comes
@@ -54,7 +54,7 @@ SP_HD bool sp_plane_at_tangent(const sp_plane_domain *d, double px, double py, d
 /** sp_plane_slopes - slopes of the supporting plane at an anchor inside a usable box. */
 SP_HD void sp_plane_slopes(sp_product f, sp_box box, double px, double py, double tolerance,
                            double *a, double *b) {
-    if (!sp_factor_is_smooth(f)) {
+    if (!sp_factor_is_smooth(f) && !sp_factor_has_tanh(f)) {
         const sp_plane_domain exact = sp_plane_domain_make(f, box);
         if (!sp_piecewise_slopes(&exact, px, py, a, b)) {
             sp_plane_gradient(f, px, py, a, b);

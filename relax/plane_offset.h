@@ -16,7 +16,8 @@
  * - Interior: the same with c - z >= c/3, so that t is within 4 u; Newton's residual is below 20 u
  *   |a| and is multiplied by the relative error of z. Where the minimum merges with the saddle:
  *   O(u^1.5) again.
- * - Piecewise bilinear products have their minima at corners and kinks, where f is within u |f|.
+ * - Piecewise bilinear products have their minima at corners and kinks, where f is within u |f|;
+ *   p(x) tanh(y) has them there and at stationary points of tanh on sides and kinks.
  * - Membership is decided on rounded coordinates: a minimiser lost that way lies within a few
  *   u (1 + |x|) of an edge, whose own minimum is then higher by the square of that. */
 #ifndef SP_RELAX_PLANE_OFFSET_H
@@ -28,7 +29,7 @@
 #include "relax/scalar.h"
 #include "relax/stationary.h"
 
-enum { SP_PLANE_SPOTS = SP_POLYGON_CORNERS + 5 };
+enum { SP_PLANE_SPOTS = SP_POLYGON_CORNERS + 7 };
 
 /** sp_plane_domain - a usable box with the factors at the ends of x and of y. */
 typedef struct sp_plane_domain {
@@ -79,11 +80,33 @@ SP_HD int sp_plane_kinks(const sp_plane_domain *d, sp_spot *spot) {
     for (int k = 0; k < sp_factor_kinks(d->f); k++) {
         const double x = (double)k, p = sp_factor_x(d->f, x);
         if (sp_plane_inside(x, g != NULL ? g->side_y_lo : d->x)) {
-            sp_spot_set(&spot[n++], x, d->y.lo, p * d->y.lo);
+            sp_spot_set(&spot[n++], x, d->y.lo, p * d->t_lo);
         }
         if (sp_plane_inside(x, g != NULL ? g->side_y_hi : d->x)) {
-            sp_spot_set(&spot[n++], x, d->y.hi, p * d->y.hi);
+            sp_spot_set(&spot[n++], x, d->y.hi, p * d->t_hi);
         }
+    }
+    return n;
+}
+
+/** sp_plane_ridges - the local minima of p(x) tanh(y) - b y on the sides x = lo, hi and, where p
+ *  has a kink and is not 0, on x = 1; returns how many. For fixed y the product is linear in x
+ *  between those. */
+SP_HD int sp_plane_ridges(const sp_plane_domain *d, double b, sp_spot *spot) {
+    const sp_polygon *g = d->polygon;
+    double y, t;
+    int n = 0;
+    if (d->s_lo > 0.0 && sp_stationary_tanh(b, d->s_lo, &y, &t) &&
+        sp_plane_inside(y, g != NULL ? g->side_x_lo : d->y)) {
+        sp_spot_set(&spot[n++], d->x.lo, y, d->s_lo * t);
+    }
+    if (d->s_hi > 0.0 && sp_stationary_tanh(b, d->s_hi, &y, &t) &&
+        sp_plane_inside(y, g != NULL ? g->side_x_hi : d->y)) {
+        sp_spot_set(&spot[n++], d->x.hi, y, d->s_hi * t);
+    }
+    if (d->x.lo < 1.0 && d->x.hi > 1.0 && sp_stationary_tanh(b, 1.0, &y, &t) &&
+        sp_plane_inside(y, d->y) && (g == NULL || sp_polygon_holds(g, 1.0, y))) {
+        sp_spot_set(&spot[n++], 1.0, y, t);
     }
     return n;
 }
@@ -96,7 +119,8 @@ SP_HD int sp_plane_spots(const sp_plane_domain *d, double a, double b,
     int n = sp_plane_corners(d, spot);
     double x, y, s, t, f;
     if (!sp_factor_is_smooth(d->f)) {
-        return n + sp_plane_kinks(d, spot + n);
+        n += sp_plane_kinks(d, spot + n);
+        return sp_factor_has_tanh(d->f) ? n + sp_plane_ridges(d, b, spot + n) : n;
     }
     if (sp_stationary_sigmoid(a, d->t_lo, &x, &s) &&
         sp_plane_inside(x, g != NULL ? g->side_y_lo : d->x)) {

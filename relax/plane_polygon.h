@@ -89,8 +89,9 @@ SP_HD void sp_polygon_side(sp_iv *side, double at) {
 
 /** sp_polygon_curvature - a bound of |f''| along a vector (dx, dy), anywhere on the box. */
 SP_HD double sp_polygon_curvature(sp_product f, sp_box box, double dx, double dy) {
-    if (!sp_factor_is_smooth(f)) {
-        return 2.0 * fabs(dx * dy) * (1.0 + 0x1p-40); // |p'| <= 1
+    if (!sp_factor_is_smooth(f)) { // |p'| <= 1, and with tanh p <= 1
+        const double bend = sp_factor_has_tanh(f) ? 0.77 * dy * dy : 0.0;
+        return (2.0 * fabs(dx * dy) + bend) * (1.0 + 0x1p-40);
     }
     // |sigma'| <= 1/4, |sigma''| <= 0.0963, |tanh| <= min(1, |y|), |tanh'| <= 1, |tanh''| <= 0.7699
     const double s_hi = sp_relax_sigmoid(box.x.hi);
@@ -99,10 +100,9 @@ SP_HD double sp_polygon_curvature(sp_product f, sp_box box, double dx, double dy
                              : sp_relax_sigmoid(-sp_relax_min(fabs(box.x.lo), fabs(box.x.hi)));
     const double ds = sp_relax_min(0.25, slope);
     const double reach = sp_iv_mag(box.y);
-    double value =
-        0.0963 * (f == SP_PRODUCT_SIGMOID_TANH ? sp_relax_min(1.0, reach) : reach) * dx * dx;
+    double value = 0.0963 * (sp_factor_has_tanh(f) ? sp_relax_min(1.0, reach) : reach) * dx * dx;
     value += 2.0 * ds * fabs(dx * dy);
-    if (f == SP_PRODUCT_SIGMOID_TANH) {
+    if (sp_factor_has_tanh(f)) {
         value += s_hi * sp_relax_min(0.77, 2.0 * reach) * dy * dy;
     }
     return value * (1.0 + 0x1p-40);

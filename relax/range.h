@@ -57,7 +57,12 @@ SP_HD sp_iv sp_range_product(sp_product f, sp_box box) {
     }
     if (!sp_factor_is_smooth(f)) { // sp_factor_x is exact
         const sp_iv p = {sp_factor_x(f, box.x.lo), sp_factor_x(f, box.x.hi)};
-        return sp_iv_mul(p, box.y);
+        sp_iv r = sp_iv_mul(p, sp_factor_has_tanh(f) ? sp_range_tanh(box.y) : box.y);
+        if (sp_factor_has_tanh(f)) {
+            r.lo = sp_relax_max(r.lo, -1.0);
+            r.hi = sp_relax_min(r.hi, 1.0);
+        }
+        return r;
     }
     if (f == SP_PRODUCT_SIGMOID_ID) {
         return sp_iv_mul(sp_range_sigmoid(box.x), box.y);

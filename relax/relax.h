@@ -80,9 +80,10 @@ typedef enum {
     SP_PRODUCT_SIGMOID_TANH, /* f1 = sigma(x) tanh(y) */
     SP_PRODUCT_SIGMOID_ID,   /* f2 = sigma(x) y */
     /* piecewise bilinear; sp_gate_map brings every gate to one of the products */
-    SP_PRODUCT_HARD_ID, /* min(max(x, 0), 1) y */
-    SP_PRODUCT_RELU_ID, /* max(x, 0) y */
-    SP_PRODUCT_ID_ID    /* x y */
+    SP_PRODUCT_HARD_ID,  /* min(max(x, 0), 1) y */
+    SP_PRODUCT_RELU_ID,  /* max(x, 0) y */
+    SP_PRODUCT_ID_ID,    /* x y */
+    SP_PRODUCT_HARD_TANH /* min(max(x, 0), 1) tanh(y) */
 } sp_product;
 
 typedef struct sp_box {
@@ -150,10 +151,12 @@ typedef struct sp_gate_map {
     double scale, shift, factor, rest;
 } sp_gate_map;
 /** sp_gate_identity - the product itself. sp_gate_map_of - gate(x) y. sp_gate_complement - (1 -
- *  sigma(x)) tanh(y), which is sigma(-x) tanh(y). */
+ *  gate(x)) tanh(y) for the sigmoid, sigma(-x) tanh(y), and the hard sigmoid;
+ *  sp_gate_has_complement - whether it is known without rounding. */
 sp_gate_map sp_gate_identity(sp_product product);
 sp_gate_map sp_gate_map_of(sp_activation gate);
-sp_gate_map sp_gate_complement(void);
+bool sp_gate_has_complement(sp_activation gate);
+sp_gate_map sp_gate_complement(sp_activation gate);
 /** sp_gate_box, sp_gate_cut - the domain of the product, rounded outward. */
 sp_box sp_gate_box(const sp_gate_map *map, sp_box box);
 sp_cut sp_gate_cut(const sp_gate_map *map, sp_box box, const sp_cut *cut);

@@ -5,7 +5,7 @@
 
 #include "tests/lstm/toy.h"
 
-#include "lstm/impl.h"
+#include "lstm/cell_gru.h"
 
 /* Forward pass written from the definition, which also records every boxed quantity. */
 typedef struct sp_trace {
@@ -183,8 +183,7 @@ static inline void check_cuts(const sp_toy *toy, const sp_bounds *bounds, const 
     const size_t n = layer->out;
     const double *in = trace->in[l] + t * 4 * n, *cell = trace->cell[l] + t * n;
     const double *h = trace->out[l] + (t - (t > 0)) * n, *old = cell - (t > 0 ? n : 0);
-    const bool paired =
-        layer->gate.kind == SP_ACTIVATION_SIGMOID && layer->candidate.kind == SP_ACTIVATION_TANH;
+    const bool paired = layer->kind == SP_LAYER_GRU && sp_gru_is_paired(layer);
     for (size_t j = 0; j < n; j++) {
         if (layer->kind == SP_LAYER_LSTM) {
             check_cut(at, 0, j, t, l, in[j], in[2 * n + j], seed);

@@ -5,7 +5,7 @@
 
 #include <arb.h>
 
-#include "lstm/impl.h"
+#include "lstm/cell_gru.h"
 
 enum { PRECISION = 256, WIDEST = 64 };
 
@@ -135,8 +135,7 @@ static void curve(sp_form *f, const arb_t w, const sp_gpu_menu *lines, size_t j,
 static void gru_output(sp_form *f, const sp_layer *layer, const sp_state *state, size_t slot,
                        size_t t) {
     const size_t H = layer->out;
-    const bool paired =
-        layer->gate.kind == SP_ACTIVATION_SIGMOID && layer->candidate.kind == SP_ACTIVATION_TANH;
+    const bool paired = sp_gru_is_paired(layer);
     arb_t w, z, y;
     arb_init(w);
     arb_init(z);

@@ -242,7 +242,7 @@ static void test_gates(void **state) {
     sp_rng rng;
     sp_rng_init(&rng, sp_test_seed() + 1);
     const int count = sp_test_long() ? 20000 : sp_test_sanitized() ? 200 : 3000;
-    size_t seen = 0, cut_tighter = 0, cuts = 0;
+    size_t seen = 0, cut_used = 0, cuts = 0;
     for (int i = 0; i < count; i++) {
         const sp_activation gate = random_activation(&rng, (size_t)i % 5);
         const sp_gate_map map = sp_gate_map_of(gate);
@@ -269,31 +269,86 @@ static void test_gates(void **state) {
                 if (with) {
                     const sp_plane whole =
                         sp_plane_lower(map.product, inner, low[k].x, low[k].y, 1e-3);
-                    cut_tighter += lower[k].c > whole.c + 1e-6;
+                    cut_used += lower[k].a != whole.a || lower[k].c != whole.c;
                     cuts++;
                 }
             }
         }
     }
     assert_true(seen > (size_t)count * GRID);
-    assert_true(4 * cut_tighter > cuts); // cuts are used
+    assert_true(4 * cut_used > cuts);
 }
 
-/* (1 - sigma(x)) tanh(y). */
+/* (1 - gate(x)) tanh(y), with and without cuts. */
 static void test_complement(void **state) {
     (void)state;
     sp_rng rng;
     sp_rng_init(&rng, sp_test_seed() + 2);
-    const sp_gate_map map = sp_gate_complement();
-    for (int i = 0; i < 500; i++) {
+    size_t cut_used = 0, cuts = 0;
+    for (int i = 0; i < (sp_test_long() ? 20000 : sp_test_sanitized() ? 200 : 1500); i++) {
+        sp_activation gate = random_activation(&rng, i % 2 == 0 ? 0 : 2);
+        gate.beta = 0.5 + ldexp((double)sp_rng_below(&rng, 9) - 4.0, -3);
+        assert_true(sp_gate_has_complement(gate));
+        const sp_gate_map map = sp_gate_complement(gate);
         const sp_box box = {random_side(&rng, 2.0), random_side(&rng, 2.0)};
-        const sp_plane_pair pair = sp_plane_static(map.product, sp_gate_box(&map, box));
-        const sp_plane lower = sp_gate_plane(&map, box, pair.lower, false);
-        const sp_plane upper = sp_gate_plane(&map, box, pair.upper, true);
-        for (size_t k = 0; k < (GRID + 1) * (GRID + 1); k++) {
-            const double x = at(box.x, k % (GRID + 1)), y = at(box.y, k / (GRID + 1));
-            const long double f = tanhl(y) / (1.0L + expl(x));
-            assert_true(plane_at(lower, x, y) <= f && f <= plane_at(upper, x, y));
+        const sp_box inner = sp_gate_box(&map, box);
+        const bool with = i % 4 < 2 && box.x.hi - box.x.lo > 1e-2 && box.y.hi - box.y.lo > 1e-2;
+        double xs[GRID + 3];
+        const size_t n = points_of(xs, box.x, gate);
+        sp_anchor low, up;
+        sp_plane lower, upper;
+        sp_cut cut;
+        random_cut(&rng, box, &cut);
+        const sp_cut inner_cut = sp_gate_cut(&map, box, &cut);
+        sp_static_anchors(inner, &low, &up);
+        sp_octagon_planes(map.product, inner, with ? &inner_cut : NULL, 1, &low, &up, 1e-3, &lower,
+                          &upper);
+        cuts += with;
+        cut_used += with && lower.c != sp_plane_static(map.product, inner).lower.c;
+        lower = sp_gate_plane(&map, box, lower, false);
+        upper = sp_gate_plane(&map, box, upper, true);
+        for (size_t k = 0; k < n * (GRID + 1); k++) {
+            const double x = xs[k % n], y = at(box.y, k / n);
+            const long double f = (1.0L - activation(gate, x)) * tanhl(y);
+            if (with && !in_cut(&cut, x, y)) {
+                continue;
+            }
+            if (!(plane_at(lower, x, y) <= f && f <= plane_at(upper, x, y))) {
+                fail_msg("gate %s (%g, %g), box %d%s: %Lg not in [%Lg, %Lg] at (%a, %a)",
+                         sp_activation_name(gate.kind), gate.alpha, gate.beta, i,
+                         with ? ", cut" : "", f, plane_at(lower, x, y), plane_at(upper, x, y), x,
+                         y);
+            }
+        }
+    }
+    assert_true(4 * cut_used > cuts);
+    const sp_activation rounded = {SP_ACTIVATION_HARD_SIGMOID, 0.2, 0x1p-60};
+    assert_false(sp_gate_has_complement(rounded));
+}
+
+/* min(max(x, 0), 1) tanh(y): no plane of other slopes that touches from below is clearly higher at
+ * the anchor. */
+static void test_hard_tanh_is_supporting(void **state) {
+    (void)state;
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed() + 5);
+    for (int i = 0; i < 300; i++) {
+        const sp_product f = SP_PRODUCT_HARD_TANH;
+        const double x = sp_rng_uniform(&rng, -1.0, 1.5), y = sp_rng_uniform(&rng, -2.0, 1.0);
+        const sp_box box = {{x, x + sp_rng_uniform(&rng, 0.1, 2.0)},
+                            {y, y + sp_rng_uniform(&rng, 0.1, 3.0)}};
+        const double px = sp_rng_uniform(&rng, box.x.lo, box.x.hi);
+        const double py = sp_rng_uniform(&rng, box.y.lo, box.y.hi);
+        const sp_plane plane = sp_plane_lower(f, box, px, py, 1e-3);
+        const double value = (double)plane_at(plane, px, py);
+        const double gap = sp_product_value(f, px, py) - value;
+        for (int k = 0; k < 200; k++) {
+            const double size = pow(10.0, sp_rng_uniform(&rng, -3.0, 0.0));
+            sp_plane other = plane;
+            other.a += size * sp_rng_normal(&rng);
+            other.b += size * sp_rng_normal(&rng);
+            other.c = sp_plane_offset(f, box, other.a, other.b);
+            assert_true(plane_at(other, px, py) <= value + 5e-3 * (0.05 + gap));
         }
     }
 }
@@ -394,6 +449,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_supporting_planes),
         cmocka_unit_test(test_slope_is_seen),
+        cmocka_unit_test(test_hard_tanh_is_supporting),
         cmocka_unit_test(test_gates),
         cmocka_unit_test(test_complement),
         cmocka_unit_test(test_lines),
