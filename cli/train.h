@@ -16,7 +16,7 @@
     X(checkpoint, "checkpoint", "FILE",                                                            \
       "saved after every epoch; a run that finds it goes on from there")                           \
     X(seed, "seed", "N", "of weights, order, variants and attacks; 1")                             \
-    X(epochs, "epochs", "N", "most epochs, over which the rate falls along a cosine; 150")         \
+    X(epochs, "epochs", "N", "most epochs, over which the rate falls along a cosine; 60")          \
     X(batch, "batch", "N", "clips in a mini-batch; 32")                                            \
     X(patience, "patience", "N",                                                                   \
       "stop after so many epochs without a better validation loss; 30; 0: never")                  \
@@ -32,12 +32,12 @@
       "of this budget, e.g. -60dB")                                                                \
     X(adversarial, "adversarial", "B",                                                             \
       "adversarial training: also learn the worst noise of this budget that an attack finds")      \
-    X(attack_steps, "attack-steps", "N", "steps of that attack; 4; 1 is FGSM")                     \
+    X(attack_steps, "attack-steps", "N", "steps of that attack; 1, which is FGSM")                 \
     X(box, "box", "S",                                                                             \
-      "--certify: share of the budget that the intervals cover, around the attack; 0.3")           \
+      "--certify: share of the budget that the intervals cover, around the attack; 0.05")          \
     X(weight, "weight", "S", "share of the loss under noise; 0.5")                                 \
-    X(warm, "warm", "N", "epochs before any noise of --certify or --adversarial; 10")              \
-    X(ramp, "ramp", "N", "epochs in which it grows to its weight and budget; 50")
+    X(warm, "warm", "N", "epochs before any noise of --certify or --adversarial; 3")               \
+    X(ramp, "ramp", "N", "epochs in which it grows to its weight and budget; 15")
 
 #define CLI_TRAIN_INDEX(id, name, argument, help) CLI_TRAIN_##id,
 enum { CLI_TRAIN_OPTIONS(CLI_TRAIN_INDEX) };

@@ -5,7 +5,7 @@
 
 void sp_recipe_standard(sp_recipe *recipe) {
     *recipe = (sp_recipe){.seed = 1,
-                          .epochs = 150,
+                          .epochs = 60,
                           .batch = 32,
                           .patience = 30,
                           .rate = 2e-3,
@@ -17,11 +17,11 @@ void sp_recipe_standard(sp_recipe *recipe) {
                           .shift = 200,
                           .defence = SP_DEFENCE_NONE,
                           .budget_db = NAN,
-                          .attack_steps = 4,
-                          .box = 0.3,
+                          .attack_steps = 1,
+                          .box = 0.05,
                           .weight = 0.5,
-                          .warm = 10,
-                          .ramp = 50};
+                          .warm = 3,
+                          .ramp = 15};
 }
 
 static sp_status refuse(sp_error *err, const char *what, double value, const char *allowed) {

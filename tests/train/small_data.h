@@ -75,6 +75,8 @@ static inline void setting_init(setting *s, sp_defence defence, size_t epochs) {
     s->recipe.shift = 20;
     s->recipe.defence = defence;
     s->recipe.budget_db = -40.0;
+    s->recipe.attack_steps = defence == SP_DEFENCE_ADVERSARIAL ? 3 : 1;
+    s->recipe.box = 0.3;
     s->recipe.warm = 1;
     s->recipe.ramp = 2;
 }
