@@ -79,6 +79,39 @@ static void trainings_learn(void **state) {
     }
 }
 
+/* Mean and deviation of the features that the net reads, over the training clips. */
+static void features_are_normalised(void **state) {
+    (void)state;
+    enum { D = 5 };
+    setting s;
+    setting_init(&s, SP_DEFENCE_NONE, EPOCHS);
+    sp_training *training = begin_training(&s);
+    double sum[D] = {0.0}, square[D] = {0.0}, count = 0.0;
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < s.data.count; i++) {
+            const sp_clip *clip = &s.data.clip[i].clip;
+            double x[20 * D];
+            const size_t frames = sp_front_frames(s.front, clip->n);
+            if (s.data.clip[i].split != SP_SPLIT_TRAIN) {
+                continue;
+            }
+            assert_int_equal(sp_front_run(NULL, s.front, x, clip->samples, clip->n), SP_OK);
+            for (size_t k = 0; k < frames * D; k++) {
+                const double away = x[k] - training->mean[k % D];
+                sum[k % D] += round == 0 ? x[k] : 0.0;
+                square[k % D] += round == 1 ? away * away : 0.0;
+            }
+            count += round == 0 ? (double)frames : 0.0;
+        }
+    }
+    for (size_t m = 0; m < D; m++) {
+        assert_true(fabs(training->mean[m] - sum[m] / count) <= 1e-9);
+        assert_true(fabs(training->deviation[m] - sqrt(square[m] / count)) <= 1e-6);
+    }
+    sp_training_destroy(training);
+    setting_clear(&s);
+}
+
 static void patience_ends(void **state) {
     (void)state;
     static const struct {
@@ -199,10 +232,15 @@ static void other_checkpoints_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_change_nothing),  cmocka_unit_test(the_seed_matters),
-        cmocka_unit_test(trainings_learn),         cmocka_unit_test(patience_ends),
-        cmocka_unit_test(the_ramp_does_not_count), cmocka_unit_test(an_endless_loss_is_refused),
-        cmocka_unit_test(checkpoints_resume),      cmocka_unit_test(other_checkpoints_are_refused),
+        cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(the_seed_matters),
+        cmocka_unit_test(trainings_learn),
+        cmocka_unit_test(features_are_normalised),
+        cmocka_unit_test(patience_ends),
+        cmocka_unit_test(the_ramp_does_not_count),
+        cmocka_unit_test(an_endless_loss_is_refused),
+        cmocka_unit_test(checkpoints_resume),
+        cmocka_unit_test(other_checkpoints_are_refused),
     };
     return cmocka_run_group_tests_name("train/training", tests, NULL, NULL);
 }
