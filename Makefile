@@ -173,7 +173,7 @@ test-long: all $(TESTS)
 	@SOUNDPROOF_LONG=1 SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' SOUNDPROOF='$(CURDIR)/$(B)/soundproof' \
 	  SOUNDPROOF_SCRATCH='$(CURDIR)/$(B)/scratch' tests/run $(TESTS)
 
-## demo        installs missing packages, builds, and certifies real clips in a table
+## demo        installs missing packages, builds, and shows everything on spoken digits
 demo: packages
 	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' examples/demo
