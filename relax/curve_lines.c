@@ -120,8 +120,9 @@ sp_line_pair sp_curve_lines(sp_iv *range, const sp_curve *f, double lo, double h
     return shifted(w, offset, middle);
 }
 
-/* log(u + v) with u = a e^{2x}, v = floor: between the ends it lies below its chord, and by Jensen's
- * inequality above (1 - k) (log a + 2 x) + k log v + H(k) for every k in [0, 1], H the entropy. */
+/* log(u + v) with u = a e^{2x}, v = floor: between the ends it lies below its chord, and by
+ * Jensen's inequality above (1 - k) (log a + 2 x) + k log v + H(k) for every k in [0, 1], H the
+ * entropy. */
 static sp_iv gain_log(const sp_curve *f, double x) {
     const sp_iv u = sp_iv_add(sp_log_range(f->a), point(2.0 * x));
     if (f->floor > 0.0) {
