@@ -54,38 +54,77 @@ bool sp_problem_proved(const sp_problem *problem) {
     return positive;
 }
 
-static sp_status bound_rows(sp_error *err, const sp_problem *problem, sp_bounds *bounds) {
+/* The objectives of a pass and, where its method has rounds, the lines of its bounds. */
+typedef struct sp_objectives {
+    double *weight, *constant, *lower, *error; /* [rows, net classes], [rows] each; one block */
+    sp_halfspace *line;                        /* [rows + 1], or NULL */
+} sp_objectives;
+
+static sp_status objectives_init(sp_error *err, sp_objectives *o, const sp_problem *problem,
+                                 size_t padded, bool lines) {
     const size_t rows = sp_problem_rows(problem), classes = problem->system->net->classes;
-    double *lower = malloc((rows > 0 ? rows : 1) * (3 + classes) * sizeof *lower);
-    if (!lower) {
-        return sp_fail(err, SP_E_MEMORY, "out of memory");
+    const size_t width = classes + 3 + (lines ? padded : 0);
+    o->weight = malloc((rows + 1) * width * sizeof(double));
+    o->line = lines ? calloc(rows + 1, sizeof *o->line) : NULL;
+    if (!o->weight || (lines && !o->line)) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu labels", rows);
     }
-    double *error = lower + rows, *constant = error + rows, *weight = constant + rows;
-    sp_status status = sp_problem_objectives(err, problem, weight, constant);
+    o->constant = o->weight + rows * classes;
+    o->lower = o->constant + rows;
+    o->error = o->lower + rows;
+    for (size_t r = 0; lines && r <= rows; r++) {
+        o->line[r].slope = o->error + rows + r * padded;
+    }
+    return sp_problem_objectives(err, problem, o->weight, o->constant);
+}
+
+static void objectives_clear(sp_objectives *o) {
+    free(o->weight);
+    free(o->line);
+}
+
+static sp_status bound_rows(sp_error *err, const sp_problem *problem, sp_bounds *bounds,
+                            sp_objectives *o) {
+    const size_t rows = sp_problem_rows(problem);
+    SP_TRY(o->line ? sp_bounds_lines(err, bounds, o->lower, o->error, o->line, o->weight, rows)
+                   : sp_bounds_rows(err, bounds, o->lower, o->error, o->weight, rows));
+    sp_problem_take(problem, o->lower, o->error, o->constant);
+    return SP_OK;
+}
+
+static sp_status run_pass(sp_error *err, const sp_problem *problem, const sp_front_bound *front,
+                          const sp_bounds_options *pass, sp_objectives *objectives) {
+    sp_bounds_options options = *pass;
+    sp_bounds *bounds = NULL;
+    const double start = sp_clock_wall();
+    options.deadline = problem->deadline;
+    options.lines = objectives->line != NULL;
+    sp_status status = sp_bounds_create(err, &bounds, problem->system->net, front, &options);
+    const double boxed = sp_clock_wall();
+    problem->verdict->boxes_seconds += boxed - start;
     if (status == SP_OK) {
-        status = sp_bounds_rows(err, bounds, lower, error, weight, rows);
+        status = bound_rows(err, problem, bounds, objectives);
+        problem->verdict->rows_seconds += sp_clock_wall() - boxed;
     }
-    if (status == SP_OK) {
-        sp_problem_take(problem, lower, error, constant);
-    }
-    free(lower);
+    sp_bounds_destroy(bounds);
     return status;
 }
 
 sp_status sp_problem_pass(sp_error *err, const sp_problem *problem, const sp_front_bound *front,
                           const sp_bounds_options *pass) {
-    sp_bounds_options options = *pass;
-    sp_bounds *bounds = NULL;
-    const double start = sp_clock_wall();
-    options.deadline = problem->deadline;
-    sp_status status = sp_bounds_create(err, &bounds, problem->system->net, front, &options);
-    const double boxed = sp_clock_wall();
-    problem->verdict->boxes_seconds += boxed - start;
+    const sp_method *method = problem->system->method;
+    const bool rounds = method->rounds > 0 && pass == &method->pass[method->passes - 1] &&
+                        front->joint && front->forms > 0;
+    sp_objectives objectives = {0};
+    sp_status status = objectives_init(err, &objectives, problem, front->padded, rounds);
     if (status == SP_OK) {
-        status = bound_rows(err, problem, bounds);
-        problem->verdict->rows_seconds += sp_clock_wall() - boxed;
+        status = run_pass(err, problem, front, pass, &objectives);
     }
-    sp_bounds_destroy(bounds);
+    if (status == SP_OK && rounds) {
+        status = sp_problem_remaining(err, problem, front, objectives.weight, objectives.constant,
+                                      objectives.line);
+    }
+    objectives_clear(&objectives);
     return status;
 }
 

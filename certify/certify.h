@@ -25,6 +25,9 @@ typedef struct sp_method {
     /* each is tried only while some margin is not positive; every label keeps its best */
     size_t passes;
     const sp_bounds_options *pass; /* [passes], cheapest first; deadlines are set per clip */
+    /* how often a label that no pass excludes is bounded again, with the last pass, on the noises
+     * for which it could still win (certify/remaining.c) */
+    size_t rounds;
 } sp_method;
 
 /** sp_methods - the table; sp_method_find - a row by name, or NULL. */

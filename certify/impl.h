@@ -58,7 +58,14 @@ bool sp_problem_proved(const sp_problem *problem);
 /** sp_problem_front - the bounds of the front end; SP_E_TIMEOUT when the time ran out there. */
 SP_NODISCARD sp_status sp_problem_front(sp_error *err, const sp_problem *problem,
                                         sp_front_bound *front);
-/** sp_problem_pass - one pass of the method. */
+/** sp_problem_remaining - bounds labels that are not excluded on the noises for which they could
+ *  still win; called by the last pass (remaining.c).
+ *  I weight [rows, net classes], constant [rows]   I/O line [rows + 1]: of the last pass, and a
+ *  spare one */
+SP_NODISCARD sp_status sp_problem_remaining(sp_error *err, const sp_problem *problem,
+                                            const sp_front_bound *front, const double *weight,
+                                            const double *constant, sp_halfspace *line);
+/** sp_problem_pass - one pass of the method; the last one with its rounds. */
 SP_NODISCARD sp_status sp_problem_pass(sp_error *err, const sp_problem *problem,
                                        const sp_front_bound *front, const sp_bounds_options *pass);
 

@@ -180,6 +180,10 @@ void sp_walk_back(sp_walk *walk) {
         sp_gpu_copy(walk->bounds->gpu,
                     &(sp_gpu_copy_args){.rows = 1, .n = walk->rows, .period = 1, .to = sums[i]});
     }
+    if (sp_bounds_slopes(&walk->bounds->options)) {
+        walk->gradient = walk->ws->slope;
+        memset(walk->gradient, 0, walk->rows * walk->bounds->front->padded * sizeof(double));
+    }
     for (size_t t = start->t;; t--) {
         const bool first = t == start->t;
         const bool last = t == 0 || highest == SP_NO_LAYER;
@@ -191,7 +195,10 @@ void sp_walk_back(sp_walk *walk) {
         }
         features_back(walk, t, rows, last);
         if (last) {
-            return;
+            break;
         }
+    }
+    if (walk->bounds->options.within != NULL) {
+        sp_walk_within(walk);
     }
 }

@@ -183,10 +183,16 @@ static double chain_of(const sp_bounds *bounds) {
 
 /* ---- the order of work ---- */
 
-static sp_status check(sp_error *err, const sp_net *net, const sp_front_bound *front) {
+static sp_status check(sp_error *err, const sp_net *net, const sp_front_bound *front,
+                       const sp_bounds_options *options) {
     if (net->layers == 0 || front->frames == 0) {
         return sp_fail(err, SP_E_ARGUMENT, "nothing to bound: %zu layers, %zu frames", net->layers,
                        front->frames);
+    }
+    if (sp_bounds_slopes(options) &&
+        (options->planes != SP_PLANES_STATIC || !front->joint || front->forms == 0)) {
+        return sp_fail(err, SP_E_ARGUMENT,
+                       "lines and halfspaces need exact planes and the joint front end");
     }
     if (net->features != front->features) {
         return sp_fail(err, SP_E_MISMATCH, "the model reads %zu features, the front end gives %zu",
@@ -239,7 +245,7 @@ sp_status sp_bounds_create_batch(sp_error *err, sp_bounds **out, const sp_net *n
                                  const sp_bounds_options *options) {
     *out = NULL;
     for (size_t i = 0; i < clips; i++) {
-        SP_TRY(check(err, net, fronts[i]));
+        SP_TRY(check(err, net, fronts[i], options));
         if (fronts[i]->frames != fronts[0]->frames || fronts[i]->forms != fronts[0]->forms ||
             fronts[i]->matrix != fronts[0]->matrix) {
             return sp_fail(err, SP_E_MISMATCH,
@@ -314,17 +320,18 @@ static void raise_by_intervals(const sp_bounds *bounds, double *lower, const dou
     }
 }
 
-static sp_start final_start(const sp_bounds *bounds, const double *weight) {
+static sp_start final_start(const sp_bounds *bounds, const double *weight, sp_halfspace *line) {
     return (sp_start){.t = bounds->front->frames - 1,
                       .layer = bounds->net->layers - 1,
-                      .output = {weight, bounds->net->classes}};
+                      .output = {weight, bounds->net->classes},
+                      .line = line};
 }
 
 static sp_status near_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
-                           const double *weight, size_t rows) {
+                           sp_halfspace *line, const double *weight, size_t rows) {
     const sp_state *top = sp_state_at(bounds, bounds->front->frames - 1, bounds->net->layers - 1);
     if (sp_rule_is_linear(bounds->options.planes)) {
-        const sp_start start = final_start(bounds, weight);
+        const sp_start start = final_start(bounds, weight, line);
         sp_lower_rows(bounds, lower, error, 0, &start, rows, bounds->options.row_iterations,
                       bounds->options.stop_positive);
         if (bounds->options.mix_epochs > 0) {
@@ -346,7 +353,7 @@ static void far_some(sp_bounds *bounds, double *lower, double *error, const doub
     }
     sp_gpu_write(bounds->gpu, bounds->objective, buffer,
                  bounds->clips * count * classes * sizeof *buffer);
-    const sp_start start = final_start(bounds, bounds->objective);
+    const sp_start start = final_start(bounds, bounds->objective, NULL);
     sp_lower_rows(bounds, bounds->box_lower, bounds->row_error, apart, &start, count, 0, false);
     for (size_t clip = 0; clip < bounds->clips; clip++) {
         sp_gpu_read(bounds->gpu, lower + clip * rows + first, bounds->box_lower + clip * apart,
@@ -391,8 +398,9 @@ static void know_nothing(double *lower, double *error, size_t rows) {
     }
 }
 
-sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
-                         const double *weight, size_t rows) {
+/* line: NULL, or those that attain the bounds. */
+static sp_status bound_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
+                            sp_halfspace *line, const double *weight, size_t rows) {
     const size_t classes = bounds->net->classes, all = bounds->clips * rows;
     if (bounds->options.planes == SP_PLANES_TANGENT) {
         return sp_fail(err, SP_E_ARGUMENT, "tangents bound nothing");
@@ -404,11 +412,28 @@ sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double
     }
     know_nothing(lower, error, all);
     const sp_status status = bounds->far ? far_rows(err, bounds, lower, error, weight, rows)
-                                         : near_rows(err, bounds, lower, error, weight, rows);
+                                         : near_rows(err, bounds, lower, error, line, weight, rows);
     if (status != SP_OK) {
         know_nothing(lower, error, all);
     }
     return status;
+}
+
+sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
+                         const double *weight, size_t rows) {
+    return bound_rows(err, bounds, lower, error, NULL, weight, rows);
+}
+
+sp_status sp_bounds_lines(sp_error *err, sp_bounds *bounds, double *lower, double *error,
+                          sp_halfspace *line, const double *weight, size_t rows) {
+    if (!bounds->options.lines) {
+        return sp_fail(err, SP_E_ARGUMENT, "lines must be asked for when bounds are created");
+    }
+    for (size_t r = 0; r < rows; r++) {
+        memset(line[r].slope, 0, bounds->front->padded * sizeof(double));
+        line[r].offset = -INFINITY;
+    }
+    return bound_rows(err, bounds, lower, error, line, weight, rows);
 }
 
 sp_status sp_bounds_gradient(sp_error *err, sp_bounds *bounds, double *gradient,

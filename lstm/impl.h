@@ -64,7 +64,8 @@ typedef struct sp_workspace {
     double *sample; /* [TILE, frame] coefficients on the samples of the frame at hand, or samples */
     double *moved;  /* [TILE, frame] the same for the next frame; the two change places */
     double *bias, *mass, *support; /* [TILE] */
-    double flops;                  /* of the matrix products done here */
+    double *slope; /* [TILE, padded] coefficients on all samples, for lines and halfspaces only */
+    double flops;  /* of the matrix products done here */
     // only where rows choose their relaxations:
     sp_choices *choices;    /* [T, layers] */
     int **bin;              /* [T] [TILE, bins]: entry of each bin's square, with bins */
@@ -191,10 +192,11 @@ typedef struct sp_start {
     bool common; /* every clip has the same rows; otherwise those of each clip follow each other */
     sp_rows output; /* on the output of `layer` [., out]; SP_NO_LAYER: on the features */
     /* Otherwise on variables inside the recurrent `layer`, see its file: */
-    size_t stage;   /* how many of its products and curves may be met at step t */
-    sp_rows gates;  /* on the pre-activations [., inputs out] */
-    sp_rows cell;   /* on the inner variable [., out] */
-    sp_rows before; /* on the state of step t-1 [., out] */
+    size_t stage;       /* how many of its products and curves may be met at step t */
+    sp_rows gates;      /* on the pre-activations [., inputs out] */
+    sp_rows cell;       /* on the inner variable [., out] */
+    sp_rows before;     /* on the state of step t-1 [., out] */
+    sp_halfspace *line; /* NULL, or [.]: receives the line that attains each row's bound */
 } sp_start;
 
 /** sp_walk - one tile of rows on its way. */
@@ -216,6 +218,15 @@ void sp_reset_choices(const sp_bounds *bounds, sp_workspace *ws);
 
 /** sp_walk_back - fills ws->bias, mass and support of the tile (backsub.c). */
 void sp_walk_back(sp_walk *walk);
+
+/** sp_walk_within - after the walk itself, with the coefficients on all samples in walk->gradient:
+ *  bounds the rows on the halfspace of the options (within.c). */
+void sp_walk_within(sp_walk *walk);
+
+/** sp_bounds_slopes - whether rows keep their coefficients on all samples. */
+static inline bool sp_bounds_slopes(const sp_bounds_options *options) {
+    return options->within != NULL || options->lines;
+}
 
 /** sp_damping - how far anchors move to the worst case in an iteration. */
 double sp_damping(size_t iteration);

@@ -102,6 +102,12 @@ typedef enum {
  *  pre-activations, gates and cells, and the planes of all products. */
 typedef struct sp_bounds sp_bounds;
 
+/** sp_halfspace - the noises d with slope . d + offset <= 0. */
+typedef struct sp_halfspace {
+    double *slope; /* [padded], padded samples of the front end's bound */
+    double offset;
+} sp_halfspace;
+
 typedef struct sp_bounds_options {
     sp_plane_rule planes;
     /* rounds in which each row of a box, and each final row, chooses its relaxations anew; 0: the
@@ -110,7 +116,11 @@ typedef struct sp_bounds_options {
     size_t mix_epochs; /* R2's OPT: epochs of Adam over the mixtures of each final row; 0: none */
     bool octagons; /* cut the boxes of products by bounds on x + y and x - y. Static planes only */
     bool stop_positive; /* final rows need not be improved once they are positive */
-    double deadline;    /* sp_clock_wall() value after which SP_E_TIMEOUT is returned; 0: none */
+    /* NULL: the whole set; or everything is proved of its noises in this halfspace only. Borrowed.
+     * Static planes and the joint front end only, as for lines */
+    const sp_halfspace *within;
+    bool lines;      /* sp_bounds_lines may be called */
+    double deadline; /* sp_clock_wall() value after which SP_E_TIMEOUT is returned; 0: none */
 } sp_bounds_options;
 
 /** sp_bounds_create - boxes of every cell, by back-substitution to the samples intersected with
@@ -148,6 +158,14 @@ size_t sp_bounds_moved(const sp_bounds *bounds);
  *  A bound that is not a number is returned as -inf. */
 SP_NODISCARD sp_status sp_bounds_rows(sp_error *err, sp_bounds *bounds, double *lower,
                                       double *error, const double *weight, size_t rows);
+
+/** sp_bounds_lines - sp_bounds_rows of one clip, with the line that attains each bound:
+ *  O line [rows]  slope (the caller's memory) and offset with slope . d + offset <= the objective
+ *  for every d of the set (and the halfspace of the options), in real arithmetic. A row whose bound
+ *  no line attains gets slope 0 and offset -inf. */
+SP_NODISCARD sp_status sp_bounds_lines(sp_error *err, sp_bounds *bounds, double *lower,
+                                       double *error, sp_halfspace *line, const double *weight,
+                                       size_t rows);
 
 /** sp_bounds_gradient - gradients of linear objectives of the logits by the samples, at the one
  *  point of a noise set of radius 0: the walk of the bounds along tangents (SP_PLANES_TANGENT,

@@ -6,12 +6,12 @@
 #include "base/pool.h"
 #include "lstm/layers.h"
 
-/* What the kernels know: planes at static anchors, rows that choose nothing, the joint front
- * end. */
+/* What the kernels know: planes at static anchors, rows that choose nothing, the joint front end,
+ * the whole noise set. */
 static bool kernels_know(const sp_net *net, const sp_front_bound *front,
                          const sp_bounds_options *options) {
     if (options->planes != SP_PLANES_STATIC || options->octagons || sp_rows_choose(options) ||
-        front->bins > 0) {
+        sp_bounds_slopes(options) || front->bins > 0) {
         return false;
     }
     for (size_t l = 0; l < net->layers; l++) {

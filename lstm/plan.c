@@ -165,6 +165,8 @@ static void carve_workspace(sp_carver *carver, sp_workspace *ws, const sp_bounds
     ws->bias = carve_doubles(carver, rows);
     ws->mass = carve_doubles(carver, rows);
     ws->support = carve_doubles(carver, rows);
+    ws->slope =
+        carve_doubles(carver, sp_bounds_slopes(&bounds->options) ? rows * front->padded : 0);
     double **pending = carve(carver, net->layers, sizeof *pending);
     double **pending_c = carve(carver, net->layers, sizeof *pending_c);
     for (size_t l = 0; l < net->layers; l++) {

@@ -66,7 +66,29 @@ static sp_start start_from(const sp_start *from, size_t row) {
     start.gates = rows_from(start.gates, row);
     start.cell = rows_from(start.cell, row);
     start.before = rows_from(start.before, row);
+    start.line = start.line != NULL ? start.line + row : NULL;
     return start;
+}
+
+/* Keeps what the walk proved, and the lines of the rows that it improved. */
+static bool keep_tile(const sp_walk *walk, double *lower, double *error) {
+    const sp_bounds *bounds = walk->bounds;
+    const sp_workspace *ws = walk->ws;
+    const size_t padded = bounds->front->padded;
+    sp_halfspace *line = walk->start->line;
+    double before[SP_TILE];
+    memcpy(before, lower, walk->rows * sizeof *before);
+    const bool positive = sp_keep_bounds(bounds, ws, lower, error, walk->rows);
+    for (size_t r = 0; line != NULL && r < walk->rows; r++) {
+        if (lower[r] > before[r]) {
+            // the error of a bound covers that of its line anywhere in the set
+            const double err =
+                sp_above(sp_gamma(bounds->chain) * sp_above(ws->mass[r] + ws->support[r]));
+            memcpy(line[r].slope, walk->gradient + r * padded, padded * sizeof(double));
+            line[r].offset = sp_below(ws->bias[r] - err);
+        }
+    }
+    return positive;
 }
 
 static void bound_tile(sp_tiles *tiles, sp_workspace *ws, size_t row) {
@@ -86,11 +108,11 @@ static void bound_tile(sp_tiles *tiles, sp_workspace *ws, size_t row) {
         sp_reset_choices(tiles->bounds, ws);
     }
     sp_walk_back(&walk);
-    bool positive = sp_keep_bounds(tiles->bounds, ws, lower, error, count);
+    bool positive = keep_tile(&walk, lower, error);
     for (size_t k = 0; k < tiles->iterations && !(tiles->stop_positive && positive); k++) {
         sp_walk_worst(&walk, k);
         sp_walk_back(&walk);
-        positive = sp_keep_bounds(tiles->bounds, ws, lower, error, count);
+        positive = keep_tile(&walk, lower, error);
     }
 }
 

@@ -143,7 +143,7 @@ static void check_all(const real *r) {
     assert_true(certified > 0 && broken > 0);
 }
 
-/* Budgets around the edges of these clips: certified, between, and broken. */
+/* Budgets around the edges of these clips: certified, one or the other or neither, and broken. */
 static void nothing_certified_is_broken(void **state) {
     const real *r = *state;
     static const struct {
@@ -153,7 +153,6 @@ static void nothing_certified_is_broken(void **state) {
                  {"4_yweweler_3.wav", {-64.5, -55.0, -40.0}},
                  {"9_nicolas_0.wav", {-61.0, -59.0, -54.0}},
                  {"1_jackson_4.wav", {-96.0, -93.5, -80.0}}};
-    size_t certified = 0, broken = 0;
     if (!r) {
         print_message("no fsdd data");
         skip();
@@ -164,12 +163,11 @@ static void nothing_certified_is_broken(void **state) {
             char path[PATH + 64];
             snprintf(path, sizeof path, "%s/%s", r->folder, clips[i].name);
             const outcome o = check(r, clips[i].name, path, clips[i].db[b]);
-            certified += o.certified;
-            broken += o.broken;
+            if ((b == 0 && !o.certified) || (b == 2 && !o.broken)) {
+                fail_msg("%s at %g dB: neither certified nor broken", path, clips[i].db[b]);
+            }
         }
     }
-    assert_int_equal(certified, count);
-    assert_int_equal(broken, count);
     if (sp_test_long()) {
         check_all(r);
     }

@@ -1,0 +1,99 @@
+// Rows on the part of the noise set in a halfspace. Every d of the part has slope . d + offset <= 0,
+// so for any g >= 0
+//   c . d >= c . d + g (slope . d + offset) >= g offset - sum_i |c_i + g slope_i| radius_i,
+// concave in g. Whatever g is found, the bound that it gives is proved.
+#include <math.h>
+
+#include "lstm/impl.h"
+
+enum { DOUBLINGS = 40, HALVINGS = 8 };
+
+/* What the walk proved of one row, and where. */
+typedef struct sp_part {
+    const sp_halfspace *half;
+    const double *c, *radius; /* [n] */
+    size_t n;
+} sp_part;
+
+/* g offset - sum |c + g slope| radius; *rise: its derivative by g. */
+static double value_at(const sp_part *part, double g, double *rise) {
+    const double *SP_RESTRICT c = part->c, *SP_RESTRICT radius = part->radius;
+    const double *SP_RESTRICT slope = part->half->slope;
+    double sum = 0.0, turn = 0.0;
+#pragma omp simd reduction(+ : sum, turn)
+    for (size_t i = 0; i < part->n; i++) {
+        const double w = c[i] + g * slope[i], v = slope[i] * radius[i];
+        sum += fabs(w) * radius[i];
+        turn += w >= 0.0 ? v : -v;
+    }
+    *rise = part->half->offset - turn;
+    return g * part->half->offset - sum;
+}
+
+/* The best g that was met; on a part without any noise the value grows for ever. */
+static double best_share(const sp_part *part, double scale) {
+    double rise, share = 0.0, lo = 0.0;
+    double best = value_at(part, 0.0, &rise);
+    double hi = scale > 0.0 ? -best / scale : 0.0;
+    if (!(rise > 0.0) || !(hi > 0.0) || !isfinite(hi)) {
+        return 0.0;
+    }
+    for (int k = 0; k < DOUBLINGS + HALVINGS; k++) {
+        const double g = k < DOUBLINGS ? hi : 0.5 * (lo + hi);
+        const double value = value_at(part, g, &rise);
+        if (value > best) {
+            best = value;
+            share = g;
+        }
+        if (k < DOUBLINGS && rise > 0.0) {
+            lo = hi;
+            hi *= 2.0;
+        } else if (k < DOUBLINGS) {
+            k = DOUBLINGS - 1; // bracketed
+        } else if (rise > 0.0) {
+            lo = g;
+        } else {
+            hi = g;
+        }
+    }
+    return share;
+}
+
+/* Moves row r to c + g slope. The new coefficients are rounded twice each: with g offset they go to
+ * the mass. */
+static void move_row(sp_walk *walk, size_t r, double g, double scale) {
+    const sp_front_bound *front = walk->bounds->front;
+    const sp_halfspace *half = walk->bounds->options.within;
+    sp_workspace *ws = walk->ws;
+    double *SP_RESTRICT c = walk->gradient + r * front->padded; /* gradient[r,:] */
+    double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < front->padded; i++) {
+        c[i] += g * half->slope[i];
+        sum += fabs(c[i]) * front->radius[i];
+    }
+    ws->mass[r] += ws->support[r] + g * scale + fabs(g * half->offset);
+    ws->bias[r] += g * half->offset;
+    ws->support[r] = sum;
+    unsigned char *sign = ws->sign + r * sp_sign_width(front);
+    for (size_t i = 0; walk->choosing && i < sp_sign_width(front); i++) {
+        sign[i] = c[i] >= 0.0;
+    }
+}
+
+void sp_walk_within(sp_walk *walk) {
+    const sp_front_bound *front = walk->bounds->front;
+    const sp_halfspace *half = walk->bounds->options.within;
+    double scale = 0.0;
+    for (size_t i = 0; i < front->padded; i++) {
+        scale += fabs(half->slope[i]) * front->radius[i];
+    }
+    for (size_t r = 0; r < walk->rows; r++) {
+        const sp_part part = {half, walk->gradient + r * front->padded, front->radius,
+                              front->padded};
+        const double g = best_share(&part, scale);
+        if (g > 0.0) {
+            move_row(walk, r, g, scale);
+        }
+    }
+}
