@@ -30,7 +30,8 @@ static const sp_method methods[] = {
      SP_FRONT_R2, PASSES(mixed), 0},
     {"exact", "joint front end, exact supporting planes at static anchors", SP_FRONT_JOINT,
      PASSES(fixed), 0},
-    {"opt", "exact, octagons, planes chosen by every row at its worst case, then the noises that are left",
+    {"opt",
+     "exact, octagons, planes chosen by every row at its worst case, then the noises that are left",
      SP_FRONT_JOINT, PASSES(optimised), 2},
 };
 
