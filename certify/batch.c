@@ -208,7 +208,7 @@ sp_status sp_certify_all(sp_error *err, const sp_system *system, const sp_work *
         for (size_t p = 0; p < method->passes; p++) {
             size_t pending = 0;
             for (size_t i = 0; i < count; i++) {
-                if (items[i].open && (p == 0 || !sp_problem_proved(&items[i].problem))) {
+                if (items[i].open && sp_problem_wants(&items[i].problem, p)) {
                     list[pending++] = &items[i];
                 }
             }

@@ -54,6 +54,16 @@ bool sp_problem_proved(const sp_problem *problem) {
     return positive;
 }
 
+bool sp_problem_wants(const sp_problem *problem, size_t pass) {
+    const sp_verdict *verdict = problem->verdict;
+    const double hopeless = problem->system->method->pass[pass].hopeless;
+    if (pass == 0) {
+        return true;
+    }
+    return !sp_problem_proved(problem) &&
+           !(hopeless < 0.0 && verdict->margins[sp_verdict_weakest(verdict)] < hopeless);
+}
+
 /* The objectives of a pass and, where its method has rounds, the lines of its bounds. */
 typedef struct sp_objectives {
     double *weight, *constant, *lower, *error; /* [rows, net classes], [rows] each; one block */
@@ -146,8 +156,10 @@ sp_status sp_problem_front(sp_error *err, const sp_problem *problem, sp_front_bo
 
 static sp_status bound_net(sp_error *err, const sp_problem *problem, const sp_front_bound *front) {
     const sp_method *method = problem->system->method;
-    for (size_t i = 0; i < method->passes && (i == 0 || !sp_problem_proved(problem)); i++) {
-        SP_TRY(sp_problem_pass(err, problem, front, &method->pass[i]));
+    for (size_t i = 0; i < method->passes; i++) {
+        if (sp_problem_wants(problem, i)) {
+            SP_TRY(sp_problem_pass(err, problem, front, &method->pass[i]));
+        }
     }
     return SP_OK;
 }

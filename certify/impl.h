@@ -55,6 +55,8 @@ void sp_problem_take(const sp_problem *problem, const double *lower, const doubl
                      const double *constant);
 /** sp_problem_proved - whether all margins are positive. */
 bool sp_problem_proved(const sp_problem *problem);
+/** sp_problem_wants - whether pass number `pass` of the method is to be tried. */
+bool sp_problem_wants(const sp_problem *problem, size_t pass);
 /** sp_problem_front - the bounds of the front end; SP_E_TIMEOUT when the time ran out there. */
 SP_NODISCARD sp_status sp_problem_front(sp_error *err, const sp_problem *problem,
                                         sp_front_bound *front);

@@ -11,7 +11,11 @@ static const sp_bounds_options mixed[] = {
 static const sp_bounds_options fixed[] = {{.planes = SP_PLANES_STATIC}};
 static const sp_bounds_options optimised[] = {
     {.planes = SP_PLANES_STATIC},
-    {.planes = SP_PLANES_STATIC, .octagons = true, .row_iterations = 3, .stop_positive = true},
+    {.planes = SP_PLANES_STATIC,
+     .octagons = true,
+     .row_iterations = 3,
+     .stop_positive = true,
+     .hopeless = -1.0},
     {.planes = SP_PLANES_STATIC,
      .octagons = true,
      .box_iterations = 1,

@@ -12,8 +12,8 @@
 /* Rows of one clip are handled in tiles; on the CPU of this fixed height, so that neither threads
  * nor batches change a bit. */
 enum { SP_TILE = 64, SP_MAX_WIDTH = 1 << 16, SP_MAX_CLIPS = 1 << 12 };
-/* Relaxations that rows may choose from: five anchors and the static one (math/planes.md 4). */
-enum { SP_MENU_ANCHORS = 5, SP_MENU_PLANES = SP_MENU_ANCHORS + 1, SP_CURVE_LINES = 3 };
+/* Relaxations that rows may choose from: nine anchors and the static one (math/planes.md 4). */
+enum { SP_MENU_ANCHORS = 9, SP_MENU_PLANES = SP_MENU_ANCHORS + 1, SP_CURVE_LINES = 3 };
 /* "The layer below layer 0": the features. */
 #define SP_NO_LAYER ((size_t)-1)
 
@@ -214,7 +214,7 @@ typedef struct sp_walk {
 
 /** sp_reset_choices - every row of a tile starts with the standard relaxations; before its first
  *  walk with `choosing`. */
-void sp_reset_choices(const sp_bounds *bounds, sp_workspace *ws);
+void sp_reset_choices(const sp_bounds *bounds, sp_workspace *ws, const sp_start *start);
 
 /** sp_walk_back - fills ws->bias, mass and support of the tile (backsub.c). */
 void sp_walk_back(sp_walk *walk);

@@ -121,6 +121,7 @@ typedef struct sp_bounds_options {
     const sp_halfspace *within;
     bool lines;      /* sp_bounds_lines may be called */
     double deadline; /* sp_clock_wall() value after which SP_E_TIMEOUT is returned; 0: none */
+    double hopeless; /* a pass is left out when earlier ones left a margin below this; 0: never */
 } sp_bounds_options;
 
 /** sp_bounds_create - boxes of every cell, by back-substitution to the samples intersected with

@@ -24,24 +24,16 @@ static void store(sp_gpu_menu *menu, size_t e, size_t j, const sp_relaxed *at, s
     sp_menu_plane(menu, e, j, sp_gate_plane(at->map, at->box, plane, upper), at->x, at->y);
 }
 
-/* Exact planes at the static anchors and, for rows that choose, at 3 x 3 anchors spread over the
- * box. */
+/* Exact planes at the static anchors and, for rows that choose, at anchors spread over the box. */
 static void fill_menu(sp_gpu_menu *menu, size_t j, const sp_relaxed *at, const sp_cut *cut) {
     sp_anchor lower_at[SP_MENU_PLANES], upper_at[SP_MENU_PLANES];
     sp_plane lower[SP_MENU_PLANES], upper[SP_MENU_PLANES];
     const sp_box box = at->inner;
-    const double xc = 0.5 * (box.x.lo + box.x.hi), xh = (box.x.hi - box.x.lo) / 3.0;
-    const double yc = 0.5 * (box.y.lo + box.y.hi), yh = (box.y.hi - box.y.lo) / 3.0;
     sp_cut inner_cut;
     if (cut != NULL) {
         inner_cut = sp_gate_cut(at->map, at->box, cut);
     }
-    sp_static_anchors(box, &lower_at[0], &upper_at[0]);
-    for (size_t k = 0; k + 1 < menu->lower; k++) {
-        const sp_anchor spread = {xc + xh * ((double)(k / 3) - 1.0),
-                                  yc + yh * ((double)(k % 3) - 1.0)};
-        lower_at[1 + k] = upper_at[1 + k] = spread;
-    }
+    sp_menu_anchors(box, menu->lower, lower_at, upper_at);
     sp_octagon_planes(at->map->product, box, cut != NULL ? &inner_cut : NULL, menu->lower, lower_at,
                       upper_at, PLANE_TOLERANCE, lower, upper);
     for (size_t k = 0; k < menu->lower; k++) {

@@ -45,9 +45,9 @@ bool sp_keep_bounds(const sp_bounds *bounds, const sp_workspace *ws, double *low
     return positive;
 }
 
-void sp_reset_choices(const sp_bounds *bounds, sp_workspace *ws) {
+void sp_reset_choices(const sp_bounds *bounds, sp_workspace *ws, const sp_start *start) {
     const sp_net *net = bounds->net;
-    for (size_t i = 0; i < bounds->front->frames * net->layers; i++) {
+    for (size_t i = 0; i < (start->t + 1) * net->layers; i++) {
         for (size_t k = 0; k < 3; k++) {
             if (ws->choices[i].entry[k] != NULL) {
                 memset(ws->choices[i].entry[k], 0,
@@ -55,7 +55,7 @@ void sp_reset_choices(const sp_bounds *bounds, sp_workspace *ws) {
             }
         }
     }
-    for (size_t t = 0; t < bounds->front->frames; t++) {
+    for (size_t t = 0; t <= start->t; t++) {
         memset(ws->feature[t], 0, SP_TILE * bounds->front->bands * sizeof(int));
     }
 }
@@ -105,7 +105,7 @@ static void bound_tile(sp_tiles *tiles, sp_workspace *ws, size_t row) {
         lower[r] = -INFINITY;
     }
     if (walk.choosing) {
-        sp_reset_choices(tiles->bounds, ws);
+        sp_reset_choices(tiles->bounds, ws, &start);
     }
     sp_walk_back(&walk);
     bool positive = keep_tile(&walk, lower, error);

@@ -16,6 +16,13 @@ void sp_octagon_planes(sp_product f, sp_box box, const sp_cut *cut, size_t count
     }
 }
 
+void sp_menu_anchors(sp_box box, size_t count, sp_anchor *lower, sp_anchor *upper) {
+    sp_static_anchors(box, lower, upper);
+    for (size_t k = 1; k < count; k++) {
+        lower[k] = upper[k] = sp_spread_anchor(box, k - 1);
+    }
+}
+
 void sp_static_anchors(sp_box box, sp_anchor *lower, sp_anchor *upper) {
     *lower = sp_static_anchor(box, false);
     *upper = sp_static_anchor(box, true);

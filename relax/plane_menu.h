@@ -48,11 +48,22 @@ SP_HD sp_anchor sp_static_anchor(sp_box box, bool upper) {
     return upper ? other : lower;
 }
 
-/** sp_spread_anchor - anchor k of those that are spread over the box. */
+/** sp_spread_anchor - anchor k of those that are spread over the box: the four diagonal points at
+ *  two thirds of the way to the corners, the middle, then the middles between the diagonal points.
+ */
 SP_HD sp_anchor sp_spread_anchor(sp_box box, size_t k) {
     const double xc = 0.5 * (box.x.lo + box.x.hi), xh = (box.x.hi - box.x.lo) / 3.0;
     const double yc = 0.5 * (box.y.lo + box.y.hi), yh = (box.y.hi - box.y.lo) / 3.0;
-    const sp_anchor at = {xc + xh * ((double)(k / 3) - 1.0), yc + yh * ((double)(k % 3) - 1.0)};
+    const double side = k % 2 == 0 ? -1.0 : 1.0, other = k % 4 < 2 ? -1.0 : 1.0;
+    sp_anchor at = {xc, yc};
+    if (k < 4) {
+        at.x += side * xh;
+        at.y += other * yh;
+    } else if (k == 5 || k == 6) {
+        at.x += k == 5 ? xh : -xh;
+    } else if (k > 6) {
+        at.y += k == 7 ? yh : -yh;
+    }
     return at;
 }
 

@@ -130,6 +130,8 @@ typedef struct sp_anchor {
 } sp_anchor;
 /** sp_static_anchors - the static anchors of math/planes.md 4. */
 void sp_static_anchors(sp_box box, sp_anchor *lower, sp_anchor *upper);
+/** sp_menu_anchors - the static ones, then up to nine spread over the box; count >= 1. */
+void sp_menu_anchors(sp_box box, size_t count, sp_anchor *lower, sp_anchor *upper);
 
 /** sp_cut - bounds on sum = p x + q y and difference = p x - q y, p, q > 0, that hold on the whole
  *  domain. */

@@ -60,7 +60,7 @@ static void gradient_matches_finite_differences(void **state) {
                         .span = 2,
                         .choosing = true,
                         .mix = &mix};
-        sp_reset_choices(bounds, bounds->work);
+        sp_reset_choices(bounds, bounds->work, &start);
         const double base = row_bound(&walk, 1);
         sp_walk_worst(&walk, 0);
         size_t checked = 0;
