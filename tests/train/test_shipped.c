@@ -152,7 +152,8 @@ static size_t count_certified(const char *path) {
     return certified;
 }
 
-/* What certified training is for, at -60 dB, on ten clips of the speaker hardest to prove. */
+/* What certified training is for, at -60 dB, on ten clips of the speaker that is hardest to
+ * prove. */
 static void certified_training_pays(void **state) {
     (void)state;
     const size_t plain = count_certified(paths[0]), certified = count_certified(paths[1]);
