@@ -40,7 +40,7 @@ static void read_one(void *context, size_t i) {
 
 static void draw_validation(sp_dataset *data) {
     for (size_t i = 0; i < data->count; i++) {
-        sp_random random = sp_random_of(0, SP_RANDOM_SPLIT, i, 0);
+        sp_random random = sp_random_of(0, SP_RANDOM_SPLIT, data->clip[i].number, 0);
         if (data->clip[i].split == SP_SPLIT_TRAIN && sp_random_next(&random) % DRAWN == 0) {
             data->clip[i].split = SP_SPLIT_VALIDATION;
         }
@@ -49,8 +49,11 @@ static void draw_validation(sp_dataset *data) {
 }
 
 static void count_splits(sp_dataset *data) {
+    size_t number = 0;
     memset(data->split, 0, sizeof data->split);
     for (size_t i = 0; i < data->count; i++) {
+        data->clip[i].number = number;
+        number += data->clip[i].split != SP_SPLIT_TEST;
         data->split[data->clip[i].split]++;
         const size_t label = data->clip[i].label;
         data->classes = label + 1 > data->classes ? label + 1 : data->classes;
@@ -63,6 +66,9 @@ static sp_status take_digest(sp_dataset *data, const sp_front_layout *layout) {
     sp_digest_real(digest, layout->full_scale);
     for (size_t i = 0; i < data->count; i++) {
         const sp_dataset_clip *clip = &data->clip[i];
+        if (clip->split == SP_SPLIT_TEST) {
+            continue;
+        }
         sp_digest_number(digest, clip->label);
         sp_digest_number(digest, (uint64_t)clip->split);
         sp_digest_number(digest, clip->clip.n);

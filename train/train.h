@@ -37,13 +37,16 @@ typedef struct sp_dataset_clip {
     sp_clip clip; /* owned */
     size_t label;
     sp_split split; /* train, validation or test */
+    size_t number;  /* among the clips that are not for testing: what its variants depend on */
 } sp_dataset_clip;
 typedef struct sp_dataset {
     sp_dataset_clip *clip;  /* [count] owned */
     size_t count, split[4]; /* clips in each split */
     size_t classes;         /* largest label + 1 */
     bool drawn;             /* the manifest names no validation clips: some were drawn */
-    char digest[65]; /* SHA-256 of rate, full scale, labels, splits and samples, hexadecimal */
+    /* SHA-256 of rate, full scale, labels, splits and samples of the clips that are not for
+     * testing, hexadecimal */
+    char digest[65];
 } sp_dataset;
 
 /** sp_dataset_read - reads every clip of the manifests as the front end asks. A clip without a

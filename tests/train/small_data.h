@@ -47,13 +47,23 @@ static inline void make_clip(sp_dataset_clip *clip, size_t label, size_t number)
     clip->split = number % 4 == 3 ? SP_SPLIT_VALIDATION : SP_SPLIT_TRAIN;
 }
 
-static inline void make_data(sp_dataset *data) {
-    *data = (sp_dataset){.count = TONES * EACH, .classes = TONES};
-    data->clip = calloc(data->count, sizeof *data->clip);
+/* `tests`: one clip for testing is put before every third other one. */
+static inline void make_data(sp_dataset *data, bool tests) {
+    *data = (sp_dataset){.classes = TONES};
+    data->clip = calloc(2 * TONES * EACH, sizeof *data->clip);
     assert_non_null(data->clip);
-    for (size_t i = 0; i < data->count; i++) {
-        make_clip(&data->clip[i], i % TONES, i / TONES);
-        data->split[data->clip[i].split]++;
+    for (size_t i = 0; i < TONES * EACH; i++) {
+        if (tests && i % 3 == 0) {
+            sp_dataset_clip *extra = &data->clip[data->count++];
+            make_clip(extra, i % TONES, EACH + i);
+            extra->split = SP_SPLIT_TEST;
+            extra->number = i;
+            data->split[extra->split]++;
+        }
+        sp_dataset_clip *clip = &data->clip[data->count++];
+        make_clip(clip, i % TONES, i / TONES);
+        clip->number = i;
+        data->split[clip->split]++;
     }
     strcpy(data->digest, "of the test");
 }
@@ -67,7 +77,7 @@ typedef struct setting {
 
 static inline void setting_init(setting *s, sp_defence defence, size_t epochs) {
     s->front = make_front();
-    make_data(&s->data);
+    make_data(&s->data, false);
     sp_recipe_standard(&s->recipe);
     s->recipe.epochs = epochs;
     s->recipe.batch = 40; // three shards, the last one not full

@@ -30,6 +30,24 @@ static void threads_change_nothing(void **state) {
     }
 }
 
+/* Clips for testing have no part in the training, not even in its random numbers. */
+static void test_clips_change_nothing(void **state) {
+    (void)state;
+    for (size_t d = 0; d < 3; d++) {
+        setting s;
+        setting_init(&s, defences[d], EPOCHS);
+        sp_training *without = trained(&s, 1);
+        sp_dataset_clear(&s.data);
+        make_data(&s.data, true);
+        assert_int_equal(s.data.split[SP_SPLIT_TEST], TONES * EACH / 3);
+        sp_training *with = trained(&s, 1);
+        expect_same(without, with);
+        sp_training_destroy(without);
+        sp_training_destroy(with);
+        setting_clear(&s);
+    }
+}
+
 static void the_seed_matters(void **state) {
     (void)state;
     setting s;
@@ -232,15 +250,11 @@ static void other_checkpoints_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_change_nothing),
-        cmocka_unit_test(the_seed_matters),
-        cmocka_unit_test(trainings_learn),
-        cmocka_unit_test(features_are_normalised),
-        cmocka_unit_test(patience_ends),
-        cmocka_unit_test(the_ramp_does_not_count),
-        cmocka_unit_test(an_endless_loss_is_refused),
-        cmocka_unit_test(checkpoints_resume),
-        cmocka_unit_test(other_checkpoints_are_refused),
+        cmocka_unit_test(threads_change_nothing),  cmocka_unit_test(test_clips_change_nothing),
+        cmocka_unit_test(the_seed_matters),        cmocka_unit_test(trainings_learn),
+        cmocka_unit_test(features_are_normalised), cmocka_unit_test(patience_ends),
+        cmocka_unit_test(the_ramp_does_not_count), cmocka_unit_test(an_endless_loss_is_refused),
+        cmocka_unit_test(checkpoints_resume),      cmocka_unit_test(other_checkpoints_are_refused),
     };
     return cmocka_run_group_tests_name("train/training", tests, NULL, NULL);
 }
