@@ -162,6 +162,13 @@ static void features_back(sp_walk *walk, size_t t, sp_rows in, bool last) {
         front->bins > 0 ? front->spectrum : front->form + t * front->forms * front->frame;
     const size_t keep = front->joint && front->step < front->frame ? front->frame - front->step : 0;
     const bool carried = front->joint && t != walk->start->t;
+    if (keep == 0 && walk->gradient == NULL && sp_walk_is_silent(walk->bounds, t)) {
+        for (size_t r = 0; walk->choosing && r < walk->rows; r++) {
+            memset(walk->ws->sign + r * sp_sign_width(front) + sp_sign_at(front, t), 1,
+                   front->frame);
+        }
+        return; // its samples do not move
+    }
     if (carried) {
         shift_window(walk, keep);
     }

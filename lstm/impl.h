@@ -136,6 +136,9 @@ static inline size_t sp_samples_read(const sp_front_bound *front) {
     return (front->frames - 1) * front->step + front->frame;
 }
 
+/** sp_walk_is_silent - whether no sample of frame t moves, as far as the program can see. */
+bool sp_walk_is_silent(const sp_bounds *bounds, size_t t);
+
 /** sp_rule_is_linear - whether boxes are found by back-substitution. */
 static inline bool sp_rule_is_linear(sp_plane_rule rule) {
     return rule == SP_PLANES_R2_LP || rule == SP_PLANES_R2_OPT || rule == SP_PLANES_STATIC;

@@ -182,11 +182,11 @@ double sp_bounds_flops(const sp_bounds *bounds);
 
 /* Read access for tests, reports and later stages. Steps t < T, layers as in the net (for layers
  * at and behind the readout t must be T-1). */
-/** sp_bounds_layer_box - ReLU: boxes of its input [out]; LSTM: of the gate pre-activations [4 out];
+/** sp_bounds_layer_box - ReLU: boxes of its input [out]; LSTM, GRU, RNN: of the pre-activations;
  *  affine: NULL. lo and hi point into the bounds. */
 void sp_bounds_layer_box(sp_bounds *bounds, size_t t, size_t layer, const double **lo,
                          const double **hi);
-/** sp_bounds_cell_box - LSTM only: the boxes of c_t [out]. */
+/** sp_bounds_cell_box - LSTM: the boxes of c_t [out]; GRU: of h_{t-1} - n. */
 void sp_bounds_cell_box(sp_bounds *bounds, size_t t, size_t layer, const double **lo,
                         const double **hi);
 

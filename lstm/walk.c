@@ -10,6 +10,20 @@ static sp_choices *choices_at(const sp_walk *walk, size_t l, size_t t) {
     return walk->ws->choices + t * walk->bounds->net->layers + l;
 }
 
+bool sp_walk_is_silent(const sp_bounds *bounds, size_t t) {
+    const sp_front_bound *front = bounds->front;
+    if (bounds->far || front->radius == NULL) {
+        return false;
+    }
+    const double *radius = front->radius + t * front->step;
+    for (size_t i = 0; i < front->frame; i++) {
+        if (radius[i] != 0.0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ---- back ---- */
 
 void sp_walk_multiply(sp_walk *walk, size_t n, size_t k, sp_rows a, const double *b, size_t ldb,

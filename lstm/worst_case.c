@@ -20,8 +20,12 @@ static void worst_samples(sp_walk *walk, size_t t) {
     }
 }
 
-static void forms_value(sp_walk *walk, size_t count, const double *matrix, double *out) {
+static void forms_value(sp_walk *walk, size_t t, size_t count, const double *matrix, double *out) {
     const size_t frame = walk->bounds->front->frame;
+    if (sp_walk_is_silent(walk->bounds, t)) {
+        memset(out, 0, walk->rows * count * sizeof *out);
+        return;
+    }
     sp_gpu_gemm(walk->rows, count, frame, walk->ws->sample, frame, matrix, frame, true, 0.0, out,
                 count);
     walk->ws->flops += 2.0 * (double)walk->rows * (double)count * (double)frame;
@@ -32,7 +36,7 @@ static void energy_value(sp_walk *walk, size_t t, double *energy) {
     const sp_front_bound *front = walk->bounds->front;
     sp_workspace *ws = walk->ws;
     const size_t K = front->bins;
-    forms_value(walk, K, front->spectrum, ws->form);
+    forms_value(walk, t, K, front->spectrum, ws->form);
     sp_gpu_menu_value(walk->rows, &walk->bounds->square[t], ws->bin[t], ws->form, K, NULL, 0, false,
                       ws->form, K);
     sp_walk_affine_value(walk, front->bands, K, (sp_rows){ws->form, K}, front->mel, K,
@@ -44,7 +48,7 @@ static void form_value(sp_walk *walk, size_t t, double *x) {
     const sp_front_bound *front = walk->bounds->front;
     sp_workspace *ws = walk->ws;
     const size_t bands = front->bands, lower = walk->bounds->line[t].lower;
-    forms_value(walk, front->forms, front->form + t * front->forms * front->frame, ws->form);
+    forms_value(walk, t, front->forms, front->form + t * front->forms * front->frame, ws->form);
     for (size_t r = 0; r < walk->rows; r++) {
         for (size_t m = 0; m < bands; m++) {
             const bool upper = (size_t)ws->feature[t][r * bands + m] >= lower;

@@ -234,6 +234,41 @@ static void a_shared_number_cancels(void **state) {
     toy_clear(&toy);
 }
 
+/* Frames without noise are passed by; noise far below rounding takes the long way. */
+static void silent_frames_change_nothing(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 6; i++) {
+        sp_toy_shape shape = small;
+        const sp_bounds_options options = {
+            .planes = SP_PLANES_STATIC, .box_iterations = i % 2, .row_iterations = i % 2 * 2};
+        double rows[16 * 16], lower[2][16];
+        shape.lstms = 1;
+        shape.cells = i % 3 > 0;
+        shape.step = 5; // no frame shares samples
+        shape.eps = 0.05;
+        margin_rows(rows, shape.classes);
+        for (size_t run = 0; run < 2; run++) {
+            sp_toy toy;
+            sp_bounds *bounds;
+            toy_init(&toy, 700 + i, &shape);
+            for (size_t k = 0; k < toy.front.padded; k++) {
+                if (k / shape.step != 2) {
+                    toy.front.radius[k] = run == 0 ? 0.0 : 1e-200;
+                }
+            }
+            assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options),
+                             SP_OK);
+            assert_int_equal(sp_bounds_rows(NULL, bounds, lower[run], NULL, rows, shape.classes),
+                             SP_OK);
+            sp_bounds_destroy(bounds);
+            toy_clear(&toy);
+        }
+        for (size_t k = 0; k < shape.classes; k++) {
+            assert_true(fabs(lower[0][k] - lower[1][k]) <= 1e-12 * (1.0 + fabs(lower[0][k])));
+        }
+    }
+}
+
 static void threads_do_not_change_a_bit(void **state) {
     (void)state;
     const sp_toy_shape shape = {.frames = 5,
@@ -277,6 +312,7 @@ int main(void) {
         cmocka_unit_test(gradients_match_finite_differences),
         cmocka_unit_test(one_shared_number),
         cmocka_unit_test(a_shared_number_cancels),
+        cmocka_unit_test(silent_frames_change_nothing),
         cmocka_unit_test(threads_do_not_change_a_bit),
     };
     return cmocka_run_group_tests_name("lstm/bounds_cells", tests, NULL, NULL);
