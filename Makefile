@@ -78,7 +78,7 @@ SUPPORT_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 
 .DEFAULT_GOAL := all
 always:
-.PHONY: always all check check-long test test-long demo demo-run packages lint asan ubsan tsan bench fuzz \
+.PHONY: always all check check-long test test-long demo demo-wake demo-run packages lint asan ubsan tsan bench fuzz \
   install uninstall compdb clean help sanitized cuda check-gpu
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -177,6 +177,11 @@ test-long: all $(TESTS)
 demo: packages
 	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' examples/demo
+
+## demo-wake   a synthetic voice says a wake word, and SOUNDPROOF_WAKE_MODEL is audited on it
+demo-wake: packages
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@SOUNDPROOF_WAKE_MODEL='$(SOUNDPROOF_WAKE_MODEL)' examples/demo-wake
 
 ## check       installs missing packages, builds, and runs lint and every test
 check: packages

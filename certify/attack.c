@@ -51,6 +51,7 @@ void sp_attack_init(sp_attack *attack) {
     *attack = (sp_attack){.real_margin = NAN,
                           .real_answer = SP_NO_LABEL,
                           .file_margin = NAN,
+                          .original_margin = NAN,
                           .file_answer = SP_NO_LABEL,
                           .file_largest = NAN,
                           .file_snr_db = NAN};

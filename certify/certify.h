@@ -43,6 +43,7 @@ typedef struct sp_system {
     const sp_method *method;
     sp_front_rule front_rule;
     double threshold; /* of a net with one logit: it fires from here on; 0 unless set */
+    const struct sp_model *original; /* borrowed; its own graph hears breaking files too; or NULL */
 } sp_system;
 
 /** sp_system_answers - between how many answers a net decides. A net with one logit has two: 0, it
@@ -158,15 +159,16 @@ enum { SP_ATTACK_STEPS = 40, SP_ATTACK_STARTS = 6 };
  *  that file or else by the best real-valued noise. */
 typedef struct sp_attack {
     sp_verdict verdict;
-    double *noise;       /* [n] owned: that of the file, or the best real-valued one; or NULL */
-    double real_margin;  /* least margin under the best real-valued noise; NaN: no attack */
-    size_t real_answer;  /* the strongest other label there */
-    bool real_broken;    /* it changes the answer, by more than rounding errors */
-    double file_margin;  /* of the best clip of the sample format; NaN: none was looked for or is */
-    size_t file_answer;  /* the strongest other label there; SP_NO_LABEL likewise */
-    double file_largest; /* largest sample of the replayed file's noise; NaN without one */
-    double file_snr_db;  /* the clip's power over that of this noise */
-    size_t steps;        /* gradients taken */
+    double *noise;      /* [n] owned: that of the file, or the best real-valued one; or NULL */
+    double real_margin; /* least margin under the best real-valued noise; NaN: no attack */
+    size_t real_answer; /* the strongest other label there */
+    bool real_broken;   /* it changes the answer, by more than rounding errors */
+    double file_margin; /* of the best clip of the sample format; NaN: none was looked for or is */
+    double original_margin; /* of the broken file by the model file's own graph; NaN: not heard */
+    size_t file_answer;     /* the strongest other label there; SP_NO_LABEL likewise */
+    double file_largest;    /* largest sample of the replayed file's noise; NaN without one */
+    double file_snr_db;     /* the clip's power over that of this noise */
+    size_t steps;           /* gradients taken */
 } sp_attack;
 /** sp_attack_init - an outcome that holds nothing. */
 void sp_attack_init(sp_attack *attack);
@@ -191,6 +193,7 @@ void sp_verdict_attack(sp_verdict *verdict, const sp_attacker *attacker, const s
 typedef struct sp_radius_options {
     double tolerance;     /* dB > 0: the budgets that are tried are its multiples */
     size_t first, frames; /* noise in the samples of these frames only; frames 0: in all samples */
+    bool no_attack;       /* only certificates are tried */
     sp_attack_options attack; /* its hint, timeout and out are not read */
     double timeout;           /* seconds of the whole search; 0: none */
 } sp_radius_options;
@@ -457,4 +460,7 @@ char *sp_report_summary(const char *budget, const sp_tally *tally);
 #ifdef __cplusplus
 }
 #endif
+
+#include "certify/audit.h"
+
 #endif

@@ -71,6 +71,9 @@ SP_NODISCARD sp_status sp_problem_remaining(sp_error *err, const sp_problem *pro
 SP_NODISCARD sp_status sp_problem_pass(sp_error *err, const sp_problem *problem,
                                        const sp_front_bound *front, const sp_bounds_options *pass);
 
+/** sp_arithmetic_check - whether this thread computes as the error terms assume. */
+SP_NODISCARD sp_status sp_arithmetic_check(sp_error *err);
+
 /** sp_system_rows - linear objectives of the scores as those of the logits and a constant.
  *  O row [rows, net classes], constant [rows]   I weight [rows, answers] */
 void sp_system_rows(const sp_system *system, double *row, double *constant, const double *weight,
@@ -79,6 +82,11 @@ void sp_system_rows(const sp_system *system, double *row, double *constant, cons
 /** sp_system_run - the scores [answers] of n samples, concretely. */
 SP_NODISCARD sp_status sp_system_run(sp_error *err, const sp_system *system, double *logits,
                                      const double *samples, size_t n);
+
+/** sp_system_original - the same by the graph of the model's file, operator by operator; NaN when
+ *  the system has none. */
+SP_NODISCARD sp_status sp_system_original(sp_error *err, const sp_system *system, double *logits,
+                                          const double *samples, size_t n);
 
 /** sp_problem_attain - sets the margins of the verdict to those that `samples` [n of the clip]
  *  attain. */
@@ -120,6 +128,13 @@ void sp_report_label(sp_json_line *line, const char *key, size_t label);
 void sp_report_string(sp_json_line *line, const char *key, const char *value);
 /** sp_decimals - x with as many decimals as `scale`, a power of ten, has zeros. */
 double sp_decimals(double x, double scale);
+
+/* ---- streams ---- */
+
+/** sp_stream_features - [steps + frames, features] of a recording: zeros first, so that the window
+ *  of prediction i begins at row first[i] + steps. Free it; NULL: failed. */
+double *sp_stream_features(sp_error *err, const sp_stream *stream, const sp_system *system,
+                           const double *samples, size_t n);
 
 /* ---- attacks ---- */
 

@@ -151,7 +151,7 @@ static sp_status take_memory(sp_error *err, sp_verdict *verdict, size_t classes)
 
 /* The error terms hold for IEEE double arithmetic, rounding to nearest, with subnormal numbers: a
  * host program may have changed the mode, and objects built with fast-math flush subnormals. */
-static sp_status check_arithmetic(sp_error *err) {
+sp_status sp_arithmetic_check(sp_error *err) {
     const volatile double tiny = 0x1p-1022, half = 0.5, one = 1.0, ulp = 0x1p-53;
     const volatile double subnormal = tiny * half, above = one + ulp, below = -one - ulp;
     const volatile double up = one + ulp * 1.5, down = one - ulp * 0.75;
@@ -171,7 +171,7 @@ static sp_status open_problem(sp_error *err, sp_problem *problem, const sp_quest
     const sp_clip *clip = problem->clip;
     const size_t classes = sp_system_answers(system->net);
     const long label = question->label;
-    SP_TRY(check_arithmetic(err));
+    SP_TRY(sp_arithmetic_check(err));
     if (label >= 0 && (size_t)label >= classes) {
         return sp_fail(err, SP_E_ARGUMENT, "label %ld does not exist: the model knows 0 to %zu",
                        label, classes - 1);

@@ -97,7 +97,9 @@ static sp_status search(sp_error *err, sp_quest *q) {
     double edge = 0.0;
     long certified = q->least - 1, broken = q->most + 1, by_file = q->most + 1;
     SP_TRY(linear_edge(err, q, &edge));
-    SP_TRY(sp_quest_break(err, q, sp_quest_budget(q, edge), &broken));
+    if (!q->options->no_attack) {
+        SP_TRY(sp_quest_break(err, q, sp_quest_budget(q, edge), &broken));
+    }
     if (broken <= q->most) {
         radius->broken_db = sp_quest_db(q, broken);
     }

@@ -48,6 +48,24 @@ static sp_status measure(sp_error *err, sp_attack *attack, const sp_problem *pro
     return SP_OK;
 }
 
+/* The file must also break the model as its own graph computes it. */
+static sp_status ask_original(sp_error *err, sp_attack *attack, const sp_problem *problem,
+                              const sp_clip *heard) {
+    const sp_verdict *verdict = problem->verdict;
+    double *logits = malloc(verdict->classes * sizeof *logits);
+    sp_status status =
+        logits ? sp_system_original(err, problem->system, logits, heard->samples, heard->n)
+               : sp_fail(err, SP_E_MEMORY, "out of memory");
+    if (status == SP_OK && problem->system->original) {
+        attack->original_margin = logits[verdict->label] - logits[attack->file_answer];
+        if (!(attack->original_margin <= attack->file_margin)) { // NaN: nothing is broken
+            attack->file_margin = attack->original_margin;
+        }
+    }
+    free(logits);
+    return status;
+}
+
 static sp_status hear_again(sp_error *err, sp_attack *attack, const sp_problem *problem,
                             const char *path) {
     const sp_front_layout *layout = sp_front_layout_of(problem->system->front);
@@ -61,6 +79,7 @@ static sp_status hear_again(sp_error *err, sp_attack *attack, const sp_problem *
     if (status == SP_OK) {
         attack->file_margin = problem->verdict->margin;
         attack->file_answer = sp_verdict_weakest(problem->verdict);
+        status = ask_original(err, attack, problem, &heard);
     }
     sp_clip_clear(&heard);
     return status;

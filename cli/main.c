@@ -8,8 +8,8 @@
 #include "gpu/backend.h"
 
 static const cli_command *const commands[] = {&cli_certify, &cli_radius, &cli_attack, &cli_compare,
-                                              &cli_report,  &cli_run,    &cli_info,   &cli_methods,
-                                              &cli_train,   &cli_bench};
+                                              &cli_audit,   &cli_report, &cli_run,    &cli_info,
+                                              &cli_methods, &cli_train,  &cli_bench};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void print_help(void) {

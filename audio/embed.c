@@ -1,0 +1,80 @@
+/* Clips in background noise, parts of clips, and white noise. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "audio/impl.h"
+
+/* splitmix64: the same numbers everywhere; uniform in [0, 1). */
+static double next_random(uint64_t *state) {
+    uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
+}
+
+/* Box and Muller. */
+static double next_normal(uint64_t *state) {
+    const double u = 1.0 - next_random(state), v = next_random(state);
+    return sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v);
+}
+
+void sp_white_noise(double *noise, size_t n, uint64_t seed) {
+    uint64_t state = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
+    for (size_t i = 0; i < n; i++) {
+        noise[i] = next_normal(&state);
+    }
+}
+
+static double rounded(double x, const sp_clip *clip) {
+    if (!(clip->lsb > 0.0)) {
+        return x;
+    }
+    const double most = clip->full_scale - clip->lsb;
+    return fmin(fmax(clip->lsb * nearbyint(x / clip->lsb), -clip->full_scale), most);
+}
+
+sp_status sp_clip_embed(sp_error *err, sp_clip *out, const sp_clip *clip,
+                        const sp_background *background) {
+    const double rate = clip->rate, step = clip->full_scale / 32768.0;
+    const double before = nearbyint(background->before * rate);
+    const double after = nearbyint(background->after * rate);
+    *out = (sp_clip){0};
+    if (!(before >= 0.0 && after >= 0.0 && before + after <= 1e9 && background->noise >= 0.0 &&
+          isfinite(background->noise))) {
+        return sp_fail(err, SP_E_ARGUMENT,
+                       "a background of %g s, %g s and noise of %g is not possible",
+                       background->before, background->after, background->noise);
+    }
+    const size_t lead = (size_t)before, n = lead + clip->n + (size_t)after;
+    double *samples = calloc(n, sizeof *samples);
+    if (samples == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", n);
+    }
+    uint64_t state = background->seed;
+    for (size_t i = 0; i < n; i++) {
+        const double x = i >= lead && i - lead < clip->n ? clip->samples[i - lead] : 0.0;
+        const double noise =
+            background->noise > 0.0 ? step * background->noise * next_normal(&state) : 0.0;
+        samples[i] = rounded(x + noise, clip);
+    }
+    const sp_status status =
+        sp_clip_init(err, out, samples, n, clip->rate, clip->full_scale, clip->lsb);
+    out->bits = clip->bits;
+    out->resampled = clip->resampled;
+    free(samples);
+    return status;
+}
+
+sp_status sp_clip_part(sp_error *err, sp_clip *part, const sp_clip *clip, size_t first, size_t n) {
+    *part = (sp_clip){0};
+    if (n == 0 || first > clip->n || n > clip->n - first) {
+        return sp_fail(err, SP_E_MISMATCH, "samples %zu to %zu: the clip has %zu", first,
+                       first + n - 1, clip->n);
+    }
+    SP_TRY(
+        sp_clip_init(err, part, clip->samples + first, n, clip->rate, clip->full_scale, clip->lsb));
+    part->bits = clip->bits;
+    part->peak = clip->peak;
+    part->resampled = clip->resampled;
+    return SP_OK;
+}

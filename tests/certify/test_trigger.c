@@ -1,0 +1,81 @@
+/* The trigger of mycroft-precise: thresholds of its sensitivities, and the detector. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "certify/certify.h"
+#include "tests/support/support.h"
+
+/* Measured on the original decoder (wake.md). */
+static void thresholds_are_the_decoders(void **state) {
+    (void)state;
+    static const double table[][2] = {{0.5, 2.6295}, {0.2, 7.870}, {0.1, 9.976}, {0.8, 0.379}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        assert_true(fabs(sp_trigger_threshold(table[i][0]) - table[i][1]) < 6e-4);
+    }
+    for (double s = 0.02; s < 0.98; s += 0.01) {
+        assert_true(sp_trigger_threshold(s) >= sp_trigger_threshold(s + 0.01));
+    }
+}
+
+static bool fires(const char *bits, int level, size_t *at) {
+    bool on[64] = {false};
+    const sp_trigger trigger = {0.0, level, 1024};
+    for (size_t i = 0; bits[i]; i++) {
+        on[i] = bits[i] == '1';
+    }
+    return sp_trigger_fires(at, &trigger, on, strlen(bits));
+}
+
+static void detector_by_hand(void **state) {
+    (void)state;
+    size_t at = 99;
+    assert_false(fires("", 3, NULL));
+    assert_false(fires("111", 3, NULL));
+    assert_true(fires("1111", 3, &at) && at == 3);
+    assert_true(fires("0001111", 3, &at) && at == 6);
+    assert_true(fires("110111", 3, &at) && at == 5); // 1 2 1 2 3 4
+    assert_false(fires("1101100110011", 3, NULL));
+    assert_false(fires("0101010101010101", 3, NULL));
+    assert_false(fires("1001100110011001", 3, NULL));
+    assert_true(fires("0001", 0, &at) && at == 3);
+    assert_false(fires("0000", 0, NULL));
+}
+
+/* More bits never prevent the first firing: what makes certified bits a proof. */
+static void detector_is_monotone(void **state) {
+    (void)state;
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed());
+    size_t fired = 0;
+    for (int round = 0; round < 20000; round++) {
+        const sp_trigger trigger = {0.0, (int)sp_rng_below(&rng, 5), 1};
+        const size_t n = 1 + sp_rng_below(&rng, 24);
+        bool few[24], many[24];
+        size_t first = 0, second = 0;
+        for (size_t i = 0; i < n; i++) {
+            few[i] = sp_rng_below(&rng, 2) == 0;
+            many[i] = few[i] || sp_rng_below(&rng, 3) == 0;
+        }
+        if (sp_trigger_fires(&first, &trigger, few, n)) {
+            fired++;
+            assert_true(sp_trigger_fires(&second, &trigger, many, n));
+            assert_true(second <= first);
+        }
+    }
+    assert_true(fired > 1000);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(thresholds_are_the_decoders),
+        cmocka_unit_test(detector_by_hand),
+        cmocka_unit_test(detector_is_monotone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
