@@ -161,6 +161,37 @@ static int bench_plane_times(const cli_options *options, const bench_case *c) {
     return CLI_OK;
 }
 
+/* Each pass of opt against exact, as for a clip that stays undecided. */
+static int bench_opt(const cli_options *options, const bench_case *c) {
+    const sp_method *opt = sp_method_find("opt");
+    sp_error err = {0};
+    sp_clip clip = {0};
+    char name[64], what[128];
+    double sum = 0.0, exact = 0.0;
+    sp_status status = bench_case_clip(&err, &clip, name, c, 17);
+    for (size_t i = 0; status == SP_OK && i < opt->passes; i++) {
+        sp_method one = *opt;
+        bench_pass pass;
+        one.pass = &opt->pass[i];
+        one.passes = 1;
+        status = bench_pass_run(&err, &pass, c, &one, &clip, i == 0 ? 5 : 1);
+        if (status == SP_OK) {
+            exact = i == 0 ? pass.cpu_seconds : exact;
+            sum += opt->pass[i].hopeless < 0.0 ? 0.0 : pass.cpu_seconds;
+            snprintf(what, sizeof what, "T = 17: pass %zu / exact, CPU time", i + 1);
+            bench_figure(options, "opt", what, pass.cpu_seconds / exact, "x", "");
+        }
+    }
+    sp_clip_clear(&clip);
+    if (status != SP_OK) {
+        cli_complain("opt: %s", err.text);
+        return CLI_INPUT;
+    }
+    bench_figure(options, "opt", "T = 17: a clip far from certified, before rounds / exact",
+                 sum / exact, "x", "<= 15");
+    return CLI_OK;
+}
+
 static int bench_rivals(const cli_options *options, const bench_case *c) {
     sp_error err = {0};
     char name[64], what[128];
@@ -221,6 +252,9 @@ static int run(const cli_options *options) {
     }
     if (code == CLI_OK) {
         code = bench_plane_times(options, &c);
+    }
+    if (code == CLI_OK) {
+        code = bench_opt(options, &c);
     }
     if (code == CLI_OK) {
         code = bench_rivals(options, &c);
