@@ -193,6 +193,11 @@ check: packages
 check-long: packages
 	@$(MAKE) --no-print-directory $(PARALLEL) test-long
 
+## check-gpu   the tests of kernels and engine and the benchmark on a CUDA device, if there is one
+GPU_TESTS := $(addprefix $(B)/tests/,gpu/test_kernels lstm/test_device lstm/test_bounds)
+check-gpu: all $(GPU_TESTS)
+	@SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' tests/gpu/check_gpu.sh $(B)/soundproof $(GPU_TESTS)
+
 ## packages    installs the Debian packages that are missing (root or sudo), and says which
 packages:
 	@.ci/packages

@@ -31,7 +31,7 @@
         }                                                                                          \
     }
 #define DEVICE_UNITS(op)                                                                           \
-    __global__ void __launch_bounds__(SP_BLOCK_LANES)                                              \
+    __global__ void __launch_bounds__(SP_BLOCK_LANES, 2)                                           \
         soundproof_##op(const __grid_constant__ sp_gpu_##op##_args args) {                         \
         const size_t count = sp_count_##op(&args);                                                 \
         for (size_t i = (size_t)blockIdx.x * SP_BLOCK_LANES + threadIdx.x; i < count;              \

@@ -25,16 +25,19 @@ awk '
     /Used [0-9]+ registers/ {
         for (i = 1; i < NF; i++) {
             if ($i == "Used") { registers[kernel] = most(registers[kernel], $(i + 1)) }
-            if ($(i + 1) == "bytes" && $(i + 2) ~ /^smem/) { shared[kernel] = most(shared[kernel], $i) }
+            if ($(i + 1) == "bytes" && $(i + 2) ~ /^smem/) {
+                shared[kernel] = most(shared[kernel], $i)
+            }
         }
     }
     function most(a, b) { return a + 0 > b + 0 ? a + 0 : b + 0 }
     END {
         for (device in devices) { list = list " " device }
-        print "cuda: kernels, the most over" list
-        printf "  %-10s %9s %14s %13s %13s\n", "kernel", "registers", "shared bytes", "stack bytes", "spilled bytes"
+        print "0cuda: kernels, the most over" list
+        printf "1  %-10s %9s %13s %12s %14s\n", "kernel", "registers", "shared bytes", "stack bytes",
+            "spilled bytes"
         for (kernel in registers) {
-            printf "  %-10s %9d %14d %13d %13d%s\n", kernel, registers[kernel], shared[kernel],
-                stack[kernel], spilled[kernel], spilled[kernel] > 0 ? "  warning: registers spill" : "" | "sort"
+            printf "2  %-10s %9d %13d %12d %14d%s\n", kernel, registers[kernel], shared[kernel],
+                stack[kernel], spilled[kernel], (spilled[kernel] > 0 ? "  warning: it spills" : "")
         }
-    }' "$log"
+    }' "$log" | sort | cut -c 2-

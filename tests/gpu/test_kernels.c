@@ -29,8 +29,13 @@ static bool is_sum(const gpu_case *c, size_t i) {
 /* Bit for bit, but for sums: n terms of at most 4 each, added in another order. */
 static void compare(const gpu_case *c, sp_gpu_op op, const double *a, const double *b,
                     uint64_t seed) {
+    const bool emulated = strcmp(sp_gpu_id(), "cuda") != 0;
+    if (!emulated && op == SP_GPU_OP_planes) {
+        return; // another libm may take other points: tests/lstm/ hold the planes to their contract
+    }
     for (size_t i = 0; i < c->used; i++) {
-        const bool near = is_sum(c, i) && fabs(a[i] - b[i]) <= 1e-13 * (double)(c->n + 60);
+        const bool near = (is_sum(c, i) || (!emulated && op == SP_GPU_OP_ranges)) &&
+                          fabs(a[i] - b[i]) <= 1e-13 * (double)(c->n + 60);
         if (memcmp(a + i, b + i, sizeof *a) != 0 && !near) {
             fail_msg("%s, seed %llu: element %zu of %zu is %a and %a (%zu clips, %zu rows each, n "
                      "%zu)",
@@ -50,7 +55,9 @@ static void kernels_agree_with_the_cpu(void **state) {
     double *data = take_data(), *on_cpu = take_data(), *on_device = take_data();
     sp_gpu *cpu = NULL, *device = NULL;
     (void)state;
-    assert_int_equal(sp_gpu_select(NULL, "emulator", CASE_SIZE * sizeof(double)), SP_OK);
+    const char *id = getenv("SOUNDPROOF_BACKEND"); // make check-gpu
+    assert_int_equal(sp_gpu_select(NULL, id != NULL ? id : "emulator", CASE_SIZE * sizeof(double)),
+                     SP_OK);
     assert_int_equal(sp_gpu_open(NULL, &cpu, true), SP_OK);
     assert_int_equal(sp_gpu_open(NULL, &device, false), SP_OK);
     assert_true(sp_gpu_is_host(cpu) && !sp_gpu_is_host(device));

@@ -30,6 +30,12 @@ static void clips_clear(clips *c) {
     }
 }
 
+/* The emulator, or with make check-gpu the device itself. */
+static const char *device_id(void) {
+    const char *id = getenv("SOUNDPROOF_BACKEND");
+    return id != NULL ? id : "emulator";
+}
+
 static void select_backend(const char *id, size_t memory) {
     assert_int_equal(sp_gpu_select(NULL, id, memory), SP_OK);
     assert_string_equal(sp_gpu_id(), id);
@@ -94,7 +100,7 @@ static void compare(const clips *c, const sp_bounds_options *options, size_t mem
                          SP_OK);
         assert_int_equal(sp_bounds_moved(cpu[i]), 0);
     }
-    select_backend("emulator", memory);
+    select_backend(device_id(), memory);
     assert_int_equal(sp_bounds_create_batch(NULL, &device, net, c->front, c->count, options),
                      SP_OK);
     assert_int_equal(sp_bounds_rows(NULL, device, lower[1], error[1], weight, rows), SP_OK);
@@ -152,7 +158,7 @@ static void work_is_split_to_fit(void **state) {
     clips_init(&c, 31, &wide, 1);
     const size_t whole = sp_bounds_need(&c.toy[0].net, c.front[0], &exact, 1, true);
     for (size_t step = whole / 2; step > 64; step -= step / 2) {
-        select_backend("emulator", least + step);
+        select_backend(device_id(), least + step);
         if (sp_bounds_create(&err, &bounds, &c.toy[0].net, c.front[0], &exact) == SP_OK) {
             sp_bounds_destroy(bounds);
         } else {
@@ -174,7 +180,7 @@ static void room_is_what_fits(void **state) {
     const sp_net *net = &c.toy[0].net;
     const size_t three = sp_bounds_need(net, c.front[0], &exact, 3, true);
     assert_int_equal(sp_bounds_room(net, c.front[0], &exact), 1);
-    select_backend("emulator", three + 256);
+    select_backend(device_id(), three + 256);
     assert_int_equal(sp_bounds_room(net, c.front[0], &exact), 3);
     assert_int_equal(sp_bounds_create_batch(NULL, &bounds, net, c.front, 4, &exact), SP_E_ARGUMENT);
     assert_null(bounds);
@@ -198,7 +204,7 @@ static void little_is_moved(void **state) {
     clips_init(&c, 33, &shape, MOST_CLIPS);
     sp_rng_init(&rng, 3);
     random_rows(&rng, weight, MOST_CLIPS * 3 * 4);
-    select_backend("emulator", 0);
+    select_backend(device_id(), 0);
     size_t moved[2];
     for (size_t k = 0; k < 2; k++) {
         const size_t count = k == 0 ? 1 : MOST_CLIPS;
@@ -238,7 +244,7 @@ static void the_rest_runs_on_the_cpu(void **state) {
         shape.hidden = 6;
         toy_init(&toy, 34, &shape);
         for (size_t i = 0; i < 2; i++) {
-            select_backend(i == 0 ? "cpu" : "emulator", 0);
+            select_backend(i == 0 ? "cpu" : device_id(), 0);
             assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &rest[k]),
                              SP_OK);
             assert_int_equal(sp_bounds_rows(NULL, bounds, &lower[i], NULL, row, 1), SP_OK);
@@ -278,7 +284,7 @@ static void queues_wait_for_memory(void **state) {
     (void)state;
     clips_init(&c, 35, &wide, MOST_CLIPS);
     const size_t need = sp_bounds_need(&c.toy[0].net, c.front[0], &exact, 1, true);
-    select_backend("emulator", need + need / 2); // room for one at a time
+    select_backend(device_id(), need + need / 2); // room for one at a time
     for (size_t i = 0; i < MOST_CLIPS; i++) {
         bound_one(&one, i);
     }

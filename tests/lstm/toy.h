@@ -54,6 +54,12 @@ static inline int toy_backend(void **state) {
     return 0;
 }
 
+/* The same for the emulated device. */
+static inline int toy_emulator(void **state) {
+    (void)state;
+    return sp_gpu_select(NULL, "emulator", 0) == SP_OK ? 0 : 1;
+}
+
 static inline double *toy_random(sp_rng *rng, size_t n, double scale) {
     double *a = malloc((n > 0 ? n : 1) * sizeof *a);
     assert_non_null(a);
