@@ -245,10 +245,18 @@ static int run(const cli_options *options) {
         return code;
     }
     print_head(options, &c);
+    if (sp_bounds_together()) { // the other figures are the CPU's
+        code = bench_backend(options, &c);
+        bench_case_clear(&c);
+        return code;
+    }
     code = bench_memory(options, &c);
     if (code == CLI_OK) {
         bench_rates(options, &c);
         code = bench_passes(options, &c);
+    }
+    if (code == CLI_OK) {
+        code = bench_backend(options, &c);
     }
     if (code == CLI_OK) {
         code = bench_plane_times(options, &c);

@@ -24,6 +24,9 @@ typedef struct bench_case {
 /** bench_case_open - -1, or the exit code after a message. */
 int bench_case_open(bench_case *c, const cli_options *options);
 void bench_case_clear(bench_case *c);
+/** bench_case_net - a random net like FSDD's with LSTMs of width `hidden`: dense 10 -> 40, ReLU,
+ *  two LSTMs, dense -> 10. */
+SP_NODISCARD sp_status bench_case_net(sp_error *err, sp_net *net, size_t hidden);
 /** bench_case_clip - a clip of `frames` frames: the first real one by name, or white noise.
  *  O name [64] what it is, for people */
 SP_NODISCARD sp_status bench_case_clip(sp_error *err, sp_clip *clip, char name[64],
@@ -49,6 +52,12 @@ SP_NODISCARD sp_status bench_pass_run(sp_error *err, bench_pass *pass, const ben
                                       size_t repetitions);
 /** bench_pass_flops - the same number of operations by formula, see the definition. */
 double bench_pass_flops(const sp_net *net, const sp_front_layout *layout, size_t frames);
+
+/* ---- the backend (bench_backend.c) ---- */
+
+/** bench_backend - rates, kernels, clips per second, growth, cost model and plans: CLI_OK, or the
+ *  exit code after a message. */
+int bench_backend(const cli_options *options, const bench_case *c);
 
 /* ---- planes (bench_planes.c) ---- */
 

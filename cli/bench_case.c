@@ -2,6 +2,7 @@
 #include "cli/bench.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,27 +29,41 @@ static double next_random(uint64_t *state) {
 
 static sp_status add_random(sp_error *err, sp_net *net, sp_layer_kind kind, size_t in, size_t out,
                             uint64_t *state) {
-    static double weight[3 * 128 * 64]; // W, R and b of the widest layer, which is an LSTM of 32
-    for (size_t i = 0; i < sizeof weight / sizeof weight[0]; i++) {
-        weight[i] = 0.15 * next_random(state);
+    const size_t rows = kind == SP_LAYER_LSTM ? 4 * out : out;
+    const size_t count = rows * (in + (kind == SP_LAYER_LSTM ? out : 0) + 1);
+    double *weight = malloc(count * sizeof *weight); // W, R and b
+    if (!weight) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for a random network");
     }
-    if (kind == SP_LAYER_LSTM) {
-        return sp_net_add_lstm(err, net, out, weight, weight + 4 * out * in,
-                               weight + 4 * out * (in + out));
+    const double scale = 0.15 * sqrt(64.0 / (double)(in + out));
+    for (size_t i = 0; i < count; i++) {
+        weight[i] = scale * next_random(state);
     }
-    return sp_net_add_affine(err, net, out, weight, weight + in * out);
+    const sp_status status =
+        kind == SP_LAYER_LSTM
+            ? sp_net_add_lstm(err, net, out, weight, weight + rows * in, weight + rows * (in + out))
+            : sp_net_add_affine(err, net, out, weight, weight + in * out);
+    free(weight);
+    return status;
 }
 
-/* Dense 10 -> 40, ReLU, two LSTM layers of 32, dense 32 -> 10: the shape of the FSDD network. */
-static sp_status make_random(sp_error *err, sp_net *net) {
+static sp_status add_layers(sp_error *err, sp_net *net, size_t hidden) {
     uint64_t state = 3;
-    sp_net_init(net, 10);
     SP_TRY(add_random(err, net, SP_LAYER_AFFINE, 10, 40, &state));
     SP_TRY(sp_net_add_relu(err, net));
-    SP_TRY(add_random(err, net, SP_LAYER_LSTM, 40, 32, &state));
-    SP_TRY(add_random(err, net, SP_LAYER_LSTM, 32, 32, &state));
+    SP_TRY(add_random(err, net, SP_LAYER_LSTM, 40, hidden, &state));
+    SP_TRY(add_random(err, net, SP_LAYER_LSTM, hidden, hidden, &state));
     sp_net_set_readout(net);
-    return add_random(err, net, SP_LAYER_AFFINE, 32, 10, &state);
+    return add_random(err, net, SP_LAYER_AFFINE, hidden, 10, &state);
+}
+
+sp_status bench_case_net(sp_error *err, sp_net *net, size_t hidden) {
+    sp_net_init(net, 10);
+    const sp_status status = add_layers(err, net, hidden);
+    if (status != SP_OK) {
+        sp_net_clear(net);
+    }
+    return status;
 }
 
 static char *join(const char *folder, const char *name) {
@@ -69,7 +84,7 @@ static bool readable(const char *path) {
 }
 
 static sp_status open_random(sp_error *err, bench_case *c) {
-    SP_TRY(make_random(err, &c->random));
+    SP_TRY(bench_case_net(err, &c->random, 32)); // the shape of the FSDD network
     c->net = &c->random;
     return sp_front_parse(err, &c->front, fsdd_front, sizeof fsdd_front - 1, "built-in front end");
 }
