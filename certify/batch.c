@@ -158,12 +158,19 @@ static int by_frames(const void *a, const void *b) {
     return n != m ? (n < m ? -1 : 1) : (x < y ? -1 : x > y);
 }
 
+/* Rounds behind the last pass (remaining.c) go clip by clip. */
+static size_t room_for(const sp_batch *batch, const sp_item *item) {
+    const sp_method *method = batch->system->method;
+    const bool rounds = method->rounds > 0 && batch->pass == &method->pass[method->passes - 1];
+    return rounds ? 1 : sp_bounds_room(batch->system->net, &item->front, batch->pass);
+}
+
 static void run_pass(sp_batch *batch, sp_item **list, size_t count) {
     qsort(list, count, sizeof(sp_item *), by_frames);
     size_t alone = 0; /* list[0, alone): to be run one by one */
     for (size_t first = 0; first < count;) {
         const size_t frames = list[first]->front.frames;
-        const size_t room = sp_bounds_room(batch->system->net, &list[first]->front, batch->pass);
+        const size_t room = room_for(batch, list[first]);
         size_t end = first;
         while (end < count && list[end]->front.frames == frames && end - first < room) {
             end++;
