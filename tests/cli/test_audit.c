@@ -1,0 +1,67 @@
+/* soundproof audit on a published wake-word model (counted as skipped without the data), and on
+ * command lines and inputs that are wrong. */
+#include "tests/cli/command.h"
+
+const char *const program = "cli_audit";
+static toy t;
+
+#define SONOPY "examples/fronts/precise-sonopy.json"
+
+static int prepare(void **state) {
+    (void)state;
+    make_toy(&t);
+    return 0;
+}
+
+static void wrong_command_lines(void **state) {
+    (void)state;
+    static const char *const wrong[][3] = {
+        {"--property", "shout", "shout"}, {"--gain", "6", "--gain"},
+        {"--gain", "1:2", "--gain"},      {"--sensitivity", "2", "--sensitivity"},
+        {"--before", "-1", "--before"},   {"--background", "loud", "--background"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        sp_process process = RUN("audit", "--model", t.model, "--front", t.front, wrong[i][0],
+                                 wrong[i][1], t.clip[0]);
+        expect_code(&process, 1);
+        expect_complaint(&process, 1, wrong[i][2]);
+        sp_process_clear(&process);
+    }
+}
+
+/* A classifier has no trigger. */
+static void other_models_are_refused(void **state) {
+    (void)state;
+    sp_process process = RUN("audit", "--model", t.model, "--front", t.front, t.clip[0]);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, "one output");
+    sp_process_clear(&process);
+}
+
+static void a_published_model(void **state) {
+    (void)state;
+    char model[PATH], clip[PATH];
+    if (!sp_test_data("wake/hey_mycroft.onnx", model, sizeof model) ||
+        !sp_test_data("wake/core_hey_mycroft.wav", clip, sizeof clip)) {
+        skip();
+    }
+    sp_process process = RUN("audit", "--model", model, "--front", SONOPY, "--json", "--property",
+                             "gain,dead-samples,stream-silent", clip);
+    expect_code(&process, 0);
+    assert_int_equal(sp_process_lines(process.out), 3);
+    assert_non_null(strstr(process.out, "\"property\":\"gain\",\"verdict\":\"certified\""));
+    assert_non_null(strstr(process.out, "\"gain_lo_db\":-6,\"gain_hi_db\":6"));
+    assert_non_null(strstr(process.out, "\"property\":\"dead-samples\",\"verdict\":\"certified\""));
+    assert_non_null( // it does fire
+        strstr(process.out, "\"property\":\"stream-silent\",\"verdict\":\"misclassified\""));
+    assert_non_null(strstr(process.err, "precise-speechpy")); // the other bank disagrees
+    sp_process_clear(&process);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wrong_command_lines),
+        cmocka_unit_test(other_models_are_refused),
+        cmocka_unit_test(a_published_model),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
