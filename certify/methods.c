@@ -34,8 +34,9 @@ static const sp_method methods[] = {
      SP_FRONT_R2, PASSES(mixed), 0},
     {"exact", "joint front end, exact supporting planes at static anchors", SP_FRONT_JOINT,
      PASSES(fixed), 0},
-    {"opt",
-     "exact, octagons, planes chosen by every row at its worst case, then the noises that are left",
+    {"opt", "exact, then octagons, then planes chosen by every row at its worst case",
+     SP_FRONT_JOINT, PASSES(optimised), 0},
+    {"opt-rest", "opt, then its boxes again on the noises for which a label could still win",
      SP_FRONT_JOINT, PASSES(optimised), 2},
 };
 

@@ -187,8 +187,8 @@ static int bench_opt(const cli_options *options, const bench_case *c) {
         cli_complain("opt: %s", err.text);
         return CLI_INPUT;
     }
-    bench_figure(options, "opt", "T = 17: a clip far from certified, before rounds / exact",
-                 sum / exact, "x", "<= 15");
+    bench_figure(options, "opt", "T = 17: a clip far from certified / exact", sum / exact, "x",
+                 "<= 15");
     return CLI_OK;
 }
 

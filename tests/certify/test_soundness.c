@@ -1,4 +1,4 @@
-/* Real clips: nothing that opt certifies is broken by an attack, no proved margin is above an
+/* Real clips: nothing that opt-rest certifies is broken by an attack, no proved margin is above an
  * attained one, and opt proves at least what exact does. A handful of clips; all of them with
  * SOUNDPROOF_LONG=1. */
 #include <dirent.h>
@@ -32,7 +32,7 @@ static int open_real(void **state) {
     static real r;
     char model[PATH], front[PATH];
     sp_error err = {0};
-    const sp_method *exact = sp_method_find("exact"), *opt = sp_method_find("opt");
+    const sp_method *exact = sp_method_find("exact"), *opt = sp_method_find("opt-rest");
     *state = NULL;
     if (!sp_test_data("models/fsdd.onnx", model, PATH) ||
         !sp_test_data("fsdd-front.json", front, PATH) || !sp_test_data("fsdd", r.folder, PATH)) {
