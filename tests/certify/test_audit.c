@@ -203,7 +203,7 @@ static void check_line(const wake *w, const sp_finding *f, bool fire, int draws)
 
 static void lines_hold(void **state) {
     (void)state;
-    const uint64_t seeds = sp_test_long() ? 60 : sp_test_sanitized() ? 4 : 12;
+    const uint64_t seeds = sp_test_long() ? 60 : 12;
     size_t certified[SP_PROPERTIES] = {0}, broken = 0;
     for (uint64_t seed = 1; seed <= seeds; seed++) {
         wake w;
