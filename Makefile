@@ -229,7 +229,7 @@ fuzz:
 ## install, uninstall  PREFIX=/usr/local DESTDIR=
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
-	  $(DESTDIR)$(PREFIX)/share/soundproof/fronts
+	  $(DESTDIR)$(PREFIX)/share/soundproof/fronts $(DESTDIR)$(PREFIX)/share/soundproof/models
 	install -m 755 $(B)/soundproof $(DESTDIR)$(PREFIX)/bin/soundproof
 	install -m 644 include/soundproof.h $(DESTDIR)$(PREFIX)/include/soundproof.h
 	install -m 644 $(B)/libsoundproof.a $(DESTDIR)$(PREFIX)/lib/libsoundproof.a
@@ -239,6 +239,7 @@ install: all
 	ln -sfn libsoundproof.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libsoundproof.so
 	install -m 644 $(B)/soundproof.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/soundproof.pc
 	install -m 644 examples/fronts/*.json $(DESTDIR)$(PREFIX)/share/soundproof/fronts
+	install -m 644 examples/models/*.onnx $(DESTDIR)$(PREFIX)/share/soundproof/models
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/soundproof $(DESTDIR)$(PREFIX)/include/soundproof.h \
 	  $(DESTDIR)$(PREFIX)/lib/libsoundproof.* $(DESTDIR)$(PREFIX)/lib/$(CUDA_LIBRARY) $(DESTDIR)$(PREFIX)/lib/pkgconfig/soundproof.pc
