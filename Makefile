@@ -87,7 +87,8 @@ always:
 all: build/soundproof $(B)/libsoundproof.a $(B)/libsoundproof.so.$(VERSION) $(B)/soundproof.pc \
   $(if $(filter yes,$(CUDA)),$(B)/$(CUDA_LIBRARY))
 
-build/soundproof: $(B)/soundproof
+# always: a link to another configuration can be newer than everything that this one is made of
+build/soundproof: $(B)/soundproof always
 	@ln -sfn $(CONFIGURATION)/soundproof $@
 
 $(B)/soundproof: $(CLI_OBJECTS) $(B)/libsoundproof.a
