@@ -115,6 +115,9 @@ void sp_gpu_line_back(size_t rows, const double *w, size_t ldw, const sp_gpu_men
 void sp_gpu_affine_bias(size_t rows, size_t k, const double *a, size_t lda, const double *b,
                         const double *omega, double *bias, double *mass);
 
+/** sp_gpu_affine_interval - the operation `interval`, on the program's memory. */
+void sp_gpu_affine_interval(const sp_gpu_interval_args *args);
+
 /** sp_gpu_joint_squares - the operation `squares` on rows row .. row + rows - 1, all of one clip
  *  whose arrays stand `offset` doubles further. */
 void sp_gpu_joint_squares(const sp_gpu_squares_args *args, size_t row, size_t rows, size_t offset);

@@ -177,6 +177,10 @@ static void run_interval(const sp_gpu_interval_args *p) {
     }
 }
 
+void sp_gpu_affine_interval(const sp_gpu_interval_args *args) {
+    run_interval(args);
+}
+
 enum { PLANES_PER_TASK = 16 };
 
 static void some_planes(void *context, size_t task) {

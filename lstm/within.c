@@ -30,6 +30,17 @@ static double value_at(const sp_part *part, double g, double *rise) {
     return g * part->half->offset - sum;
 }
 
+/* Keeps g in *share where it is better; returns whether a larger g may be better still. */
+static bool try_share(const sp_part *part, double g, double *best, double *share) {
+    double rise;
+    const double value = value_at(part, g, &rise);
+    if (value > *best) {
+        *best = value;
+        *share = g;
+    }
+    return rise > 0.0;
+}
+
 /* The best g that was met; on a part without any noise the value grows for ever. */
 static double best_share(const sp_part *part, double scale) {
     double rise, share = 0.0, lo = 0.0;
@@ -38,23 +49,13 @@ static double best_share(const sp_part *part, double scale) {
     if (!(rise > 0.0) || !(hi > 0.0) || !isfinite(hi)) {
         return 0.0;
     }
-    for (int k = 0; k < DOUBLINGS + HALVINGS; k++) {
-        const double g = k < DOUBLINGS ? hi : 0.5 * (lo + hi);
-        const double value = value_at(part, g, &rise);
-        if (value > best) {
-            best = value;
-            share = g;
-        }
-        if (k < DOUBLINGS && rise > 0.0) {
-            lo = hi;
-            hi *= 2.0;
-        } else if (k < DOUBLINGS) {
-            k = DOUBLINGS - 1; // bracketed
-        } else if (rise > 0.0) {
-            lo = g;
-        } else {
-            hi = g;
-        }
+    for (int k = 0; k < DOUBLINGS && try_share(part, hi, &best, &share); k++) {
+        lo = hi;
+        hi *= 2.0;
+    }
+    for (int k = 0; k < HALVINGS; k++) {
+        const double middle = 0.5 * (lo + hi);
+        *(try_share(part, middle, &best, &share) ? &lo : &hi) = middle;
     }
     return share;
 }
