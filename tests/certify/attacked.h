@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -45,7 +46,9 @@ static inline void attacked_clip(attacked *a, sp_rng *rng, double loudness) {
         samples[i] = (int16_t)fmax(fmin(round(loudness * sp_rng_uniform(rng, -1.0, 1.0)), 32767.0),
                                    -32768.0);
     }
-    snprintf(name, sizeof name, "certify_attacked/%llu.wav", (unsigned long long)rng->s);
+    // test programs that run side by side draw the same clips
+    snprintf(name, sizeof name, "certify_attacked/%ld-%llu.wav", (long)getpid(),
+             (unsigned long long)rng->s);
     sp_bytes bytes = sp_wav_bytes(samples, SMALL_SAMPLES, 1, SMALL_RATE);
     sp_file_write(name, a->path, PATH, bytes.data, bytes.size);
     sp_bytes_clear(&bytes);
