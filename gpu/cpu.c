@@ -145,64 +145,125 @@ void sp_gpu_box_support(size_t rows, size_t n, const double *c, size_t ldc, cons
     }
 }
 
-enum { PEAK_BLOCK = 64 };
+/* Peaks are taken in blocks, whose sums stay in registers for four rows at once. Mel bands overlap
+ * their neighbours only, so most blocks meet few bands. */
+enum { PEAK_ROWS = 4, PEAK_BLOCK = 16, PEAK_TILE = 64 };
 
-/* sum_m a_m peak[m, first + j] for j < count, a_m = max(0, -x[m]); returns the largest. */
-static inline double peak_block(size_t bands, const double *x, size_t peaks, const double *peak,
-                                size_t count, double *SP_RESTRICT sum) {
-    double highest = 0.0;
-    for (size_t j = 0; j < PEAK_BLOCK; j++) {
-        sum[j] = 0.0;
+/** sp_peaks - of the rows of a tile, for each place in a block: the largest sum_m a_m peak[m,j] of
+ *  all blocks, a_m = max(0, -x[r,m]), and the first block that attains it. */
+typedef struct sp_peaks {
+    double highest[PEAK_TILE][PEAK_BLOCK], block[PEAK_TILE][PEAK_BLOCK];
+} sp_peaks;
+
+/* The bands [first, end) outside of which the block is 0. */
+static void block_bands(const sp_gpu_squares_args *p, size_t block, size_t count, size_t *first,
+                        size_t *end) {
+    *first = p->bands;
+    *end = 0;
+    for (size_t m = 0; m < p->bands; m++) {
+        const double *row = p->peak + m * p->peaks + block; /* peak[m, block:] */
+        for (size_t j = 0; j < count; j++) {
+            if (row[j] != 0.0) {
+                *first = *first < m ? *first : m;
+                *end = m + 1;
+                break;
+            }
+        }
     }
-    for (size_t m = 0; m < bands; m++) {
-        if (x[m] < 0.0) {
-            const double *SP_RESTRICT row = peak + m * peaks; /* peak[m, first:] */
+}
+
+/* sum[i,j] over the bands [first, end). */
+static inline void sum_block(const double *const *x, const double *peak, size_t peaks, size_t count,
+                             size_t first, size_t end, double (*SP_RESTRICT sum)[PEAK_BLOCK]) {
+    for (size_t i = 0; i < PEAK_ROWS; i++) {
+        for (size_t j = 0; j < PEAK_BLOCK; j++) {
+            sum[i][j] = 0.0;
+        }
+    }
+    for (size_t m = first; m < end; m++) {
+        const double *SP_RESTRICT row = peak + m * peaks; /* peak[m, block:] */
+        for (size_t i = 0; i < PEAK_ROWS; i++) {
+            const double a = x[i][m] < 0.0 ? -x[i][m] : 0.0;
 #pragma omp simd
             for (size_t j = 0; j < count; j++) {
-                sum[j] -= x[m] * row[j];
+                sum[i][j] += a * row[j];
             }
         }
     }
-#pragma omp simd reduction(max : highest)
-    for (size_t j = 0; j < count; j++) {
-        highest = sum[j] > highest ? sum[j] : highest;
-    }
-    return highest;
 }
 
-static double highest_peak(size_t bands, const double *x, size_t peaks, const double *peak,
-                           int *at) {
-    double highest = 0.0, sum[PEAK_BLOCK];
-    *at = -1;
-    for (size_t first = 0; first < peaks; first += PEAK_BLOCK) {
-        const size_t count = peaks - first < PEAK_BLOCK ? peaks - first : PEAK_BLOCK;
-        const double most = peak_block(bands, x, peaks, peak + first, count, sum);
-        for (size_t j = 0; most > highest && j < count; j++) {
-            if (sum[j] == most) {
-                highest = most;
-                *at = (int)(first + j);
-            }
+static inline void raise_peaks(const double *SP_RESTRICT sum, double block,
+                               double *SP_RESTRICT highest, double *SP_RESTRICT at) {
+#pragma omp simd
+    for (size_t j = 0; j < PEAK_BLOCK; j++) {
+        const double s = sum[j], old = highest[j], was = at[j];
+        highest[j] = s > old ? s : old;
+        at[j] = s > old ? block : was;
+    }
+}
+
+static void meet_block(sp_peaks *peaks, const sp_gpu_squares_args *p, size_t row, size_t rows,
+                       size_t block) {
+    const size_t left = p->peaks - block, count = left < PEAK_BLOCK ? left : PEAK_BLOCK;
+    double sum[PEAK_ROWS][PEAK_BLOCK];
+    size_t first, end;
+    block_bands(p, block, count, &first, &end);
+    for (size_t r = 0; first < end && r < rows; r += PEAK_ROWS) {
+        const double *x[PEAK_ROWS]; // behind the last row: that row again
+        for (size_t i = 0; i < PEAK_ROWS; i++) {
+            x[i] = p->x + (row + (r + i < rows ? r + i : rows - 1)) * p->ldx;
+        }
+        if (count == PEAK_BLOCK) { // a constant: compiled apart
+            sum_block(x, p->peak + block, p->peaks, PEAK_BLOCK, first, end, sum);
+        } else {
+            sum_block(x, p->peak + block, p->peaks, count, first, end, sum);
+        }
+        for (size_t i = 0; i < PEAK_ROWS; i++) {
+            raise_peaks(sum[i], (double)block, peaks->highest[r + i], peaks->block[r + i]);
         }
     }
-    return highest;
 }
 
-void sp_gpu_joint_squares(const sp_gpu_squares_args *p, size_t row, size_t rows, size_t offset) {
-    const double *square = p->square + offset, energy = p->energy[offset];
-    for (size_t r = row; r < row + rows; r++) {
-        const double *x = p->x + r * p->ldx; /* x[r,:] */
-        double single = 0.0, saved = 0.0;
-        int highest = -1;
+/* The largest of all sums of a row of the tile, and the first j that attains it. */
+static double highest_peak(const sp_peaks *peaks, size_t r, int *at) {
+    double most = 0.0, place = INFINITY;
+    for (size_t j = 0; j < PEAK_BLOCK; j++) {
+        most = peaks->highest[r][j] > most ? peaks->highest[r][j] : most;
+    }
+    for (size_t j = 0; j < PEAK_BLOCK; j++) {
+        const double found = peaks->block[r][j] + (double)j;
+        place = peaks->highest[r][j] == most && found < place ? found : place;
+    }
+    *at = most > 0.0 ? (int)place : -1;
+    return most;
+}
+
+/* Rows row .. row + rows - 1, at most a tile. */
+static void squares_of_tile(const sp_gpu_squares_args *p, size_t row, size_t rows,
+                            const double *square, double energy) {
+    sp_peaks peaks = {.highest = {{0.0}}};
+    for (size_t block = 0; block < p->peaks; block += PEAK_BLOCK) {
+        meet_block(&peaks, p, row, rows, block);
+    }
+    for (size_t r = 0; r < rows; r++) {
+        const double *x = p->x + (row + r) * p->ldx; /* x[row + r,:] */
+        double single = 0.0;
+        int at;
         for (size_t m = 0; m < p->bands; m++) {
             single -= x[m] < 0.0 ? x[m] * square[m] : 0.0;
         }
-        if (single > 0.0) {
-            saved = single - energy * highest_peak(p->bands, x, p->peaks, p->peak, &highest);
-            p->bias[r] += saved > 0.0 ? saved : 0.0;
-            p->mass[r] += 2.0 * single;
-        }
+        const double saved = single - energy * highest_peak(&peaks, r, &at);
+        p->bias[row + r] += single > 0.0 && saved > 0.0 ? saved : 0.0;
+        p->mass[row + r] += single > 0.0 ? 2.0 * single : 0.0;
         if (p->highest != NULL) {
-            p->highest[r] = saved > 0.0 ? highest : -1;
+            p->highest[row + r] = single > 0.0 && saved > 0.0 ? at : -1;
         }
+    }
+}
+
+void sp_gpu_joint_squares(const sp_gpu_squares_args *p, size_t row, size_t rows, size_t offset) {
+    for (size_t r = 0; r < rows; r += PEAK_TILE) {
+        const size_t count = rows - r < PEAK_TILE ? rows - r : PEAK_TILE;
+        squares_of_tile(p, row + r, count, p->square + offset, p->energy[offset]);
     }
 }
