@@ -150,7 +150,8 @@ void sp_gpu_box_support(size_t rows, size_t n, const double *c, size_t ldc, cons
 enum { PEAK_ROWS = 4, PEAK_BLOCK = 16, PEAK_TILE = 64 };
 
 /** sp_peaks - of the rows of a tile, for each place in a block: the largest sum_m a_m peak[m,j] of
- *  all blocks, a_m = max(0, -x[r,m]), and the first block that attains it. */
+ *  all blocks, a_m = max(0, -x[r,m]), and where the caller wants it the first block that attains
+ *  it. */
 typedef struct sp_peaks {
     double highest[PEAK_TILE][PEAK_BLOCK], block[PEAK_TILE][PEAK_BLOCK];
 } sp_peaks;
@@ -192,12 +193,19 @@ static inline void sum_block(const double *const *x, const double *peak, size_t 
     }
 }
 
-static inline void raise_peaks(const double *SP_RESTRICT sum, double block,
-                               double *SP_RESTRICT highest, double *SP_RESTRICT at) {
+static inline void raise_peaks(const double *SP_RESTRICT sum, double *SP_RESTRICT highest) {
+#pragma omp simd
+    for (size_t j = 0; j < PEAK_BLOCK; j++) {
+        const double s = sum[j], old = highest[j];
+        highest[j] = s > old ? s : old;
+    }
+}
+
+static inline void mark_peaks(const double *SP_RESTRICT sum, const double *SP_RESTRICT highest,
+                              double block, double *SP_RESTRICT at) {
 #pragma omp simd
     for (size_t j = 0; j < PEAK_BLOCK; j++) {
         const double s = sum[j], old = highest[j], was = at[j];
-        highest[j] = s > old ? s : old;
         at[j] = s > old ? block : was;
     }
 }
@@ -219,23 +227,31 @@ static void meet_block(sp_peaks *peaks, const sp_gpu_squares_args *p, size_t row
             sum_block(x, p->peak + block, p->peaks, count, first, end, sum);
         }
         for (size_t i = 0; i < PEAK_ROWS; i++) {
-            raise_peaks(sum[i], (double)block, peaks->highest[r + i], peaks->block[r + i]);
+            if (p->highest != NULL) {
+                mark_peaks(sum[i], peaks->highest[r + i], (double)block, peaks->block[r + i]);
+            }
+            raise_peaks(sum[i], peaks->highest[r + i]);
         }
     }
 }
 
-/* The largest of all sums of a row of the tile, and the first j that attains it. */
-static double highest_peak(const sp_peaks *peaks, size_t r, int *at) {
-    double most = 0.0, place = INFINITY;
+static double highest_peak(const double *highest) {
+    double most = 0.0;
+#pragma omp simd reduction(max : most)
     for (size_t j = 0; j < PEAK_BLOCK; j++) {
-        most = peaks->highest[r][j] > most ? peaks->highest[r][j] : most;
+        most = highest[j] > most ? highest[j] : most;
     }
-    for (size_t j = 0; j < PEAK_BLOCK; j++) {
-        const double found = peaks->block[r][j] + (double)j;
-        place = peaks->highest[r][j] == most && found < place ? found : place;
-    }
-    *at = most > 0.0 ? (int)place : -1;
     return most;
+}
+
+/* The first j that attains it; -1: it is 0. */
+static int first_peak(const double *highest, const double *block, double most) {
+    double place = INFINITY;
+    for (size_t j = 0; j < PEAK_BLOCK; j++) {
+        const double found = block[j] + (double)j;
+        place = highest[j] == most && found < place ? found : place;
+    }
+    return most > 0.0 ? (int)place : -1;
 }
 
 /* Rows row .. row + rows - 1, at most a tile. */
@@ -248,15 +264,16 @@ static void squares_of_tile(const sp_gpu_squares_args *p, size_t row, size_t row
     for (size_t r = 0; r < rows; r++) {
         const double *x = p->x + (row + r) * p->ldx; /* x[row + r,:] */
         double single = 0.0;
-        int at;
         for (size_t m = 0; m < p->bands; m++) {
             single -= x[m] < 0.0 ? x[m] * square[m] : 0.0;
         }
-        const double saved = single - energy * highest_peak(&peaks, r, &at);
+        const double most = highest_peak(peaks.highest[r]), saved = single - energy * most;
         p->bias[row + r] += single > 0.0 && saved > 0.0 ? saved : 0.0;
         p->mass[row + r] += single > 0.0 ? 2.0 * single : 0.0;
         if (p->highest != NULL) {
-            p->highest[row + r] = single > 0.0 && saved > 0.0 ? at : -1;
+            p->highest[row + r] = single > 0.0 && saved > 0.0
+                                      ? first_peak(peaks.highest[r], peaks.block[r], most)
+                                      : -1;
         }
     }
 }
