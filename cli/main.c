@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/pool.h"
 #include "gpu/backend.h"
@@ -93,7 +94,18 @@ static int read_general(int argc, const char **argv, int *at, int *threads) {
     return -1;
 }
 
+/* OpenBLAS reads its environment before main: a program that finds it on the wrong kernels starts
+ * once more. Where that is not possible it goes on, more slowly. */
+static void take_fitting_kernels(char **argv) {
+    const char *kernels = getenv("OPENBLAS_CORETYPE") == NULL ? sp_gpu_fitting_kernels() : NULL;
+    if (kernels != NULL && setenv("OPENBLAS_CORETYPE", kernels, 0) == 0) {
+        execv("/proc/self/exe", argv);
+        unsetenv("OPENBLAS_CORETYPE");
+    }
+}
+
 int main(int argc, char **argv) {
+    take_fitting_kernels(argv);
     const char **arguments = calloc((size_t)argc + 1, sizeof *arguments);
     int at = 1, threads = 0;
     if (!arguments) {

@@ -16,15 +16,31 @@ static void deselect(void) {
     memory = SIZE_MAX;
 }
 
+static sp_status check_selected(sp_error *err) {
+    sp_gpu *gpu = NULL;
+    SP_TRY(sp_gpu_open(err, &gpu, false));
+    const sp_status status = sp_gpu_check_queue(err, gpu);
+    sp_gpu_close(gpu);
+    return status;
+}
+
+static sp_status select_backend(sp_error *err, const sp_gpu_table *backend, size_t bytes) {
+    size_t planned = bytes;
+    deselect();
+    SP_TRY(backend->begin(err, backend->driver, &planned));
+    selected = backend;
+    memory = planned;
+    const sp_status status = backend->driver != NULL ? check_selected(err) : SP_OK;
+    if (status != SP_OK) {
+        deselect();
+    }
+    return status;
+}
+
 sp_status sp_gpu_select(sp_error *err, const char *id, size_t bytes) {
     for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
         if (strcmp(backends[i]->id, id) == 0) {
-            size_t planned = bytes;
-            deselect();
-            SP_TRY(backends[i]->begin(err, backends[i]->driver, &planned));
-            selected = backends[i];
-            memory = planned;
-            return SP_OK;
+            return select_backend(err, backends[i], bytes);
         }
     }
     return sp_fail(err, SP_E_ARGUMENT, "there is no backend '%s'; the backends are cpu and cuda",

@@ -27,6 +27,13 @@ typedef struct sp_gpu sp_gpu;
 /** sp_gpu_init - once per process: pins OpenBLAS to the calling thread (our pool makes the
  *  threads). */
 void sp_gpu_init(void);
+/** sp_gpu_check - whether OpenBLAS computes products of matrices on this processor: compared once
+ *  per process with plain sums. SP_E_NUMERIC when not: then nothing may be certified. */
+SP_NODISCARD sp_status sp_gpu_check(sp_error *err);
+/** sp_gpu_fitting_kernels - the OPENBLAS_CORETYPE that fits this processor where OpenBLAS, older
+ *  than the processor, fell back to kernels without AVX2; NULL: it did not. Read by OpenBLAS when
+ *  the program starts. */
+const char *sp_gpu_fitting_kernels(void);
 
 /** sp_gpu_select - the backend of all queues that are opened from now on: "cpu" (at start), "cuda"
  *  or "emulator". `memory`: bytes of the device that may be used, planned and taken here; 0: what

@@ -3,6 +3,7 @@
 #include <cblas.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "gpu/impl.h"
 
@@ -16,6 +17,29 @@ const char *sp_gpu_cpu_name(void) {
         snprintf(name, sizeof name, "cpu (OpenBLAS, %s kernels)", openblas_get_corename());
     }
     return name;
+}
+
+/* Kernels of OpenBLAS for processors without AVX2. */
+static const char *const old_kernels[] = {"Katmai",     "Coppermine",    "Northwood",   "Prescott",
+                                          "Banias",     "Atom",          "Core2",       "Penryn",
+                                          "Dunnington", "Nehalem",       "Sandybridge", "Athlon",
+                                          "Opteron",    "Opteron_SSE3", "Barcelona",   "Bobcat",
+                                          "Bulldozer",  "Piledriver",    "Steamroller", "Nano"};
+
+const char *sp_gpu_fitting_kernels(void) {
+#ifdef __x86_64__
+    const char *kernels = openblas_get_corename();
+    for (size_t i = 0; i < sizeof old_kernels / sizeof old_kernels[0]; i++) {
+        if (strcmp(kernels, old_kernels[i]) == 0) {
+            const bool wide =
+                __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+            const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+            return wide ? "SkylakeX" : avx2 ? "Haswell" : NULL;
+        }
+    }
+#endif
+    return NULL;
 }
 
 void sp_gpu_gemm(size_t m, size_t n, size_t k, const double *a, size_t lda, const double *b,

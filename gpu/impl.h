@@ -69,6 +69,9 @@ extern const sp_gpu_driver sp_gpu_cuda_driver, sp_gpu_emulator_driver;
 
 const char *sp_gpu_cpu_name(void);
 
+/** sp_gpu_check_queue - sp_gpu_check for the backend of a queue (check.c). */
+SP_NODISCARD sp_status sp_gpu_check_queue(sp_error *err, sp_gpu *gpu);
+
 /** sp_device_blocks - the number of blocks of an operation; 0: nothing to do. */
 size_t sp_device_blocks(sp_gpu_op op, const void *args);
 

@@ -231,8 +231,9 @@ sp_status sp_bounds_create(sp_error *err, sp_bounds **out, const sp_net *net,
 }
 
 static sp_status build(sp_error *err, sp_bounds *bounds) {
-    SP_TRY(sp_bounds_memory(err, bounds));
     sp_gpu_init();
+    SP_TRY(sp_gpu_check(err));
+    SP_TRY(sp_bounds_memory(err, bounds));
     bounds->chain = chain_of(bounds);
     SP_TRY(fill_constants(err, bounds));
     SP_TRY(sp_bounds_inputs(err, bounds, fill_lines));
