@@ -247,6 +247,7 @@ static int run(const cli_options *options) {
     print_head(options, &c);
     if (sp_bounds_together()) { // the other figures are the CPU's
         code = bench_backend(options, &c);
+        code = code == CLI_OK ? bench_many(options, &c) : code;
         bench_case_clear(&c);
         return code;
     }
@@ -257,6 +258,9 @@ static int run(const cli_options *options) {
     }
     if (code == CLI_OK) {
         code = bench_backend(options, &c);
+    }
+    if (code == CLI_OK) {
+        code = bench_many(options, &c);
     }
     if (code == CLI_OK) {
         code = bench_plane_times(options, &c);

@@ -32,6 +32,12 @@ SP_NODISCARD sp_status bench_case_net(sp_error *err, sp_net *net, size_t hidden)
 SP_NODISCARD sp_status bench_case_clip(sp_error *err, sp_clip *clip, char name[64],
                                        const bench_case *c, size_t frames);
 
+/** bench_case_clips - `count` clips of all lengths: real ones, spread over the folder in order of
+ *  names, or white noise of 8 to 24 frames. clip[i] is cleared by the caller, also after a failure.
+ */
+SP_NODISCARD sp_status bench_case_clips(sp_error *err, sp_clip *clip, size_t count,
+                                        const bench_case *c);
+
 /* ---- matrix products (bench_gemm.c) ---- */
 
 /** bench_gemm_rate - floating point operations per second of c[m,n] = a[m,k] b[k,n], all threads
@@ -58,6 +64,12 @@ double bench_pass_flops(const sp_net *net, const sp_front_layout *layout, size_t
 /** bench_backend - rates, kernels, clips per second, growth, cost model and plans: CLI_OK, or the
  *  exit code after a message. */
 int bench_backend(const cli_options *options, const bench_case *c);
+
+/* ---- many clips (bench_many.c) ---- */
+
+/** bench_many - clips per second, together and one after the other: CLI_OK, or the exit code after
+ *  a message. */
+int bench_many(const cli_options *options, const bench_case *c);
 
 /* ---- planes (bench_planes.c) ---- */
 

@@ -199,21 +199,15 @@ static void bound_one(void *context, size_t index) {
     bound_some(context, index, 1);
 }
 
-/* Seconds of all clips, together or one after the other, and processor seconds. NaN when one of
- * them failed. */
-static double time_load(load *l, bool together, double *cpu_seconds) {
-    const double start = sp_clock_wall(), cpu = sp_clock_cpu();
-    if (!together) {
-        for (size_t i = 0; i < l->clips; i++) {
-            bound_some(l, i, 1);
-        }
-    } else if (sp_bounds_room(l->net, &l->front[0], &l->options) >= l->clips && l->clips > 1) {
+/* Seconds of all clips; NaN when one of them failed. */
+static double time_load(load *l) {
+    const double start = sp_clock_wall();
+    if (sp_bounds_room(l->net, &l->front[0], &l->options) >= l->clips && l->clips > 1) {
         bound_some(l, 0, l->clips);
     } else {
         sp_pool_run(l->clips, 0, bound_one, l);
     }
     const double seconds = sp_clock_wall() - start;
-    *cpu_seconds = sp_clock_cpu() - cpu;
     for (size_t i = 0; i < l->clips; i++) {
         if (l->status[i] != SP_OK) {
             return NAN;
@@ -234,40 +228,27 @@ static double moved_words(const load *l) {
     return lines + copies + rows * (C + 2.0) + 2.0 * C;
 }
 
-static void show_load(const cli_options *options, const bench_case *c, load *l, const char *name,
-                      bool model) {
+static void show_model(const cli_options *options, const bench_case *c, load *l) {
     const size_t frames = l->front[0].frames;
+    const double flops = bench_pass_flops(l->net, sp_front_layout_of(c->front), frames);
     char what[96];
-    double cpu[2];
-    const double apart = time_load(l, false, &cpu[0]), together = time_load(l, true, &cpu[1]);
-    snprintf(what, sizeof what, "%s, T = %zu, %zu clips one after the other", name, frames,
+    const double seconds = time_load(l);
+    snprintf(what, sizeof what, "exact, T = %zu, %zu clips of this length at once", frames,
              l->clips);
-    bench_figure(options, "clips", what, (double)l->clips / apart, "clips/s", "");
-    snprintf(what, sizeof what, "%s, T = %zu, %zu clips together / one after the other", name,
-             frames, l->clips);
-    bench_figure(options, "clips", what, apart / together, "x", ">= 1.5");
-    snprintf(what, sizeof what, "%s, T = %zu, CPU time per clip, together", name, frames);
-    bench_figure(options, "clips", what, 1e3 * cpu[1] / (double)l->clips, "ms", "");
-    snprintf(what, sizeof what, "%s, T = %zu, CPU time: one after the other / together", name,
-             frames);
-    bench_figure(options, "clips", what, cpu[0] / cpu[1], "x", "");
-    if (model) {
-        const double flops = bench_pass_flops(l->net, sp_front_layout_of(c->front), frames);
-        bench_figure(options, "model", "operations per clip, by formula", 1e-9 * flops, "GFLOP",
-                     "");
-        bench_figure(options, "model", "operations counted / by formula", l->flops[0] / flops, "x",
-                     "0.9..1.1");
-        bench_figure(options, "model", "bytes to and from a device per clip, by formula",
-                     8e-6 * moved_words(l), "MB", "");
-        if (l->moved[0] > 0.0) { // weights are moved once for all clips
-            load one = *l;
-            one.clips = 1;
-            time_load(&one, true, &cpu[0]);
-            const double per_clip =
-                ((double)l->clips * l->moved[0] - one.moved[0]) / (double)(l->clips - 1);
-            bench_figure(options, "model", "bytes moved per further clip, counted / by formula",
-                         per_clip / (8.0 * moved_words(l)), "x", "0.9..1.1");
-        }
+    bench_figure(options, "model", what, (double)l->clips / seconds, "clips/s", "");
+    bench_figure(options, "model", "operations per clip, by formula", 1e-9 * flops, "GFLOP", "");
+    bench_figure(options, "model", "operations counted / by formula", l->flops[0] / flops, "x",
+                 "0.9..1.1");
+    bench_figure(options, "model", "bytes to and from a device per clip, by formula",
+                 8e-6 * moved_words(l), "MB", "");
+    if (l->moved[0] > 0.0) { // weights are moved once for all clips
+        load one = *l;
+        one.clips = 1;
+        time_load(&one);
+        const double per_clip =
+            ((double)l->clips * l->moved[0] - one.moved[0]) / (double)(l->clips - 1);
+        bench_figure(options, "model", "bytes moved per further clip, counted / by formula",
+                     per_clip / (8.0 * moved_words(l)), "x", "0.9..1.1");
     }
 }
 
@@ -281,8 +262,7 @@ static sp_status grow(sp_error *err, const cli_options *options, const bench_cas
     sp_status status = load_init(err, &l, c, forms, &net, frames, 1);
     if (status == SP_OK) {
         char what[96];
-        double cpu;
-        *seconds = time_load(&l, true, &cpu);
+        *seconds = time_load(&l);
         snprintf(what, sizeof what, "exact, H = %zu, T = %zu: operations counted / by formula",
                  hidden, frames);
         bench_figure(options, "growth", what,
@@ -346,9 +326,7 @@ int bench_backend(const cli_options *options, const bench_case *c) {
     sp_status status = sp_front_forms_create(&err, &forms, c->front, SP_FRONT_JOINT);
     status = status == SP_OK ? load_init(&err, &l, c, forms, c->net, frames, clips) : status;
     if (status == SP_OK) {
-        show_load(options, c, &l, "exact", true);
-        l.options.row_iterations = 2;
-        show_load(options, c, &l, "rows optimised twice", false);
+        show_model(options, c, &l);
         load_clear(&l);
         status = show_growth(&err, options, c, forms);
     }

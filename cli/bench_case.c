@@ -144,23 +144,28 @@ static int is_wav(const struct dirent *entry) {
     return length > 4 && strcmp(entry->d_name + length - 4, ".wav") == 0;
 }
 
-/* The first file of the folder, in order of names, with that many frames. */
-static bool find_clip(sp_clip *clip, char name[64], const bench_case *c, size_t frames) {
+static bool read_clip(sp_clip *clip, const bench_case *c, const char *name) {
     const sp_front_layout *layout = sp_front_layout_of(c->front);
     const sp_clip_options wanted = {.rate = layout->sample_rate, .full_scale = layout->full_scale};
+    char *path = join(c->clips, name);
+    const bool read = path && sp_clip_read(NULL, clip, path, &wanted) == SP_OK;
+    free(path);
+    return read;
+}
+
+/* The first file of the folder, in order of names, with that many frames. */
+static bool find_clip(sp_clip *clip, char name[64], const bench_case *c, size_t frames) {
     struct dirent **entry = NULL;
     bool found = false;
     const int count = c->clips ? scandir(c->clips, &entry, is_wav, alphasort) : -1;
     for (int i = 0; i < count; i++) {
-        char *path = found ? NULL : join(c->clips, entry[i]->d_name);
-        if (path && sp_clip_read(NULL, clip, path, &wanted) == SP_OK) {
+        if (!found && read_clip(clip, c, entry[i]->d_name)) {
             found = sp_front_frames(c->front, clip->n) == frames;
             snprintf(name, 64, "%.60s", entry[i]->d_name);
             if (!found) {
                 sp_clip_clear(clip);
             }
         }
-        free(path);
         free(entry[i]);
     }
     free(entry);
@@ -194,4 +199,27 @@ sp_status bench_case_clip(sp_error *err, sp_clip *clip, char name[64], const ben
     }
     snprintf(name, 64, "white noise");
     return make_noise(err, clip, c, frames);
+}
+
+/* As many of the files, evenly spread, as there are. */
+static size_t read_clips(sp_clip *clip, size_t count, const bench_case *c) {
+    struct dirent **entry = NULL;
+    size_t taken = 0;
+    const int found = c->clips ? scandir(c->clips, &entry, is_wav, alphasort) : -1;
+    const size_t files = found > 0 ? (size_t)found : 0, step = files / count;
+    for (size_t i = 0; i < files; i++) {
+        if (taken < count && (step == 0 || i % step == 0)) {
+            taken += read_clip(&clip[taken], c, entry[i]->d_name);
+        }
+        free(entry[i]);
+    }
+    free(entry);
+    return taken;
+}
+
+sp_status bench_case_clips(sp_error *err, sp_clip *clip, size_t count, const bench_case *c) {
+    for (size_t i = read_clips(clip, count, c); i < count; i++) {
+        SP_TRY(make_noise(err, &clip[i], c, 8 + i * 5 % 17));
+    }
+    return SP_OK;
 }

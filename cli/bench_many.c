@@ -1,0 +1,116 @@
+/* Many clips of all lengths: certified together and one after the other. */
+#include "cli/bench.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum { MANY = 100, SOME = 16 };
+
+typedef struct many {
+    sp_system system;
+    sp_clip *clip;       /* [clips] owned */
+    sp_verdict *verdict; /* [2, clips] owned; one after the other, together */
+    sp_work *work;       /* [2, clips] owned */
+    sp_budget budget;
+    size_t clips;
+} many;
+
+static void many_clear(many *m) {
+    for (size_t i = 0; m->clip && i < m->clips; i++) {
+        sp_clip_clear(&m->clip[i]);
+    }
+    for (size_t i = 0; m->verdict && i < 2 * m->clips; i++) {
+        sp_verdict_clear(&m->verdict[i]);
+    }
+    sp_system_clear(&m->system);
+    free(m->clip);
+    free(m->verdict);
+    free(m->work);
+}
+
+static sp_status take_clips(sp_error *err, many *m, const bench_case *c) {
+    m->clip = calloc(m->clips, sizeof *m->clip);
+    m->verdict = calloc(2 * m->clips, sizeof *m->verdict);
+    m->work = calloc(2 * m->clips, sizeof *m->work);
+    if (!m->clip || !m->verdict || !m->work) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu clips", m->clips);
+    }
+    SP_TRY(bench_case_clips(err, m->clip, m->clips, c));
+    for (size_t i = 0; i < 2 * m->clips; i++) {
+        m->work[i] = (sp_work){&m->clip[i % m->clips], &m->budget, -1, &m->verdict[i]};
+    }
+    return SP_OK;
+}
+
+/* Wall and processor seconds of one of the two ways. */
+static sp_status time_way(sp_error *err, many *m, bool together, double *seconds,
+                          double *cpu_seconds) {
+    const sp_work *work = m->work + (together ? m->clips : 0);
+    const size_t at_once = together ? m->clips : 1;
+    const double start = sp_clock_wall(), cpu = sp_clock_cpu();
+    for (size_t i = 0; i < m->clips; i += at_once) {
+        SP_TRY(sp_certify_all(err, &m->system, work + i, at_once, 0.0));
+    }
+    *seconds = sp_clock_wall() - start;
+    *cpu_seconds = sp_clock_cpu() - cpu;
+    return SP_OK;
+}
+
+/* Clips whose verdict or margins differ between the two ways: in any bit, or on a device beyond
+ * 1e-9. */
+static size_t count_different(const many *m) {
+    size_t different = 0;
+    for (size_t i = 0; i < m->clips; i++) {
+        const sp_verdict *a = &m->verdict[i], *b = &m->verdict[m->clips + i];
+        const bool both = isfinite(a->margin) && isfinite(b->margin);
+        const double apart = both ? fabs(a->margin - b->margin) : 0.0;
+        const double allowed = sp_bounds_together() ? 1e-9 * fmax(1.0, fabs(a->margin)) : 0.0;
+        different += a->kind != b->kind || apart > allowed;
+    }
+    return different;
+}
+
+static sp_status show_method(sp_error *err, const cli_options *options, many *m,
+                             const char *method) {
+    double seconds[2], cpu[2];
+    char what[96];
+    SP_TRY(time_way(err, m, false, &seconds[0], &cpu[0]));
+    SP_TRY(time_way(err, m, true, &seconds[1], &cpu[1]));
+    snprintf(what, sizeof what, "%s, %zu clips of all lengths together", method, m->clips);
+    bench_figure(options, "clips", what, (double)m->clips / seconds[1], "clips/s", "");
+    snprintf(what, sizeof what, "%s, %zu clips: together / one after the other", method, m->clips);
+    bench_figure(options, "clips", what, seconds[0] / seconds[1], "x", ">= 1.5");
+    snprintf(what, sizeof what, "%s, %zu clips: CPU time one after the other / together", method,
+             m->clips);
+    bench_figure(options, "clips", what, cpu[0] / cpu[1], "x", "");
+    snprintf(what, sizeof what, "%s, %zu clips: verdicts or margins that differ", method, m->clips);
+    bench_figure(options, "clips", what, (double)count_different(m), "clips", "0");
+    return SP_OK;
+}
+
+static sp_status bench_method(sp_error *err, const cli_options *options, const bench_case *c,
+                              const char *name, size_t clips) {
+    const sp_method *method = sp_method_find(name);
+    many m = {.budget = {SP_BUDGET_DB_PEAK, -75.0}, .clips = clips};
+    sp_status status = sp_system_init(err, &m.system, c->net, c->front, method, method->front);
+    status = status == SP_OK ? take_clips(err, &m, c) : status;
+    status = status == SP_OK ? show_method(err, options, &m, name) : status;
+    many_clear(&m);
+    return status;
+}
+
+int bench_many(const cli_options *options, const bench_case *c) {
+    sp_error err = {0};
+    sp_status status = bench_method(&err, options, c, "exact", options->quick ? 8 : MANY);
+    if (status == SP_OK) {
+        status = bench_method(&err, options, c, "opt", options->quick ? 2 : SOME);
+    }
+    if (status != SP_OK) {
+        cli_complain("many clips: %s", err.text);
+        return CLI_INPUT;
+    }
+    return CLI_OK;
+}
