@@ -246,7 +246,8 @@ static int run(const cli_options *options) {
     }
     print_head(options, &c);
     if (sp_bounds_together()) { // the other figures are the CPU's
-        code = bench_backend(options, &c);
+        code = bench_kernels(options);
+        code = code == CLI_OK ? bench_backend(options, &c) : code;
         code = code == CLI_OK ? bench_many(options, &c) : code;
         bench_case_clear(&c);
         return code;
@@ -255,6 +256,9 @@ static int run(const cli_options *options) {
     if (code == CLI_OK) {
         bench_rates(options, &c);
         code = bench_passes(options, &c);
+    }
+    if (code == CLI_OK) {
+        code = bench_kernels(options);
     }
     if (code == CLI_OK) {
         code = bench_backend(options, &c);

@@ -59,10 +59,12 @@ SP_NODISCARD sp_status bench_pass_run(sp_error *err, bench_pass *pass, const ben
 /** bench_pass_flops - the same number of operations by formula, see the definition. */
 double bench_pass_flops(const sp_net *net, const sp_front_layout *layout, size_t frames);
 
-/* ---- the backend (bench_backend.c) ---- */
+/* ---- the backend (bench_kernels.c, bench_backend.c) ---- */
 
-/** bench_backend - rates, kernels, clips per second, growth, cost model and plans: CLI_OK, or the
- *  exit code after a message. */
+/** bench_kernels - rates of products and copies, and kernels against them; bench_backend - where
+ *  the time of whole clips goes, growth, cost model and plans: CLI_OK, or the exit code after a
+ *  message. */
+int bench_kernels(const cli_options *options);
 int bench_backend(const cli_options *options, const bench_case *c);
 
 /* ---- many clips (bench_many.c) ---- */

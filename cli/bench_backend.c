@@ -1,4 +1,4 @@
-/* The backend: its rates, its kernels, many clips at once, how it grows, and the cost model beside
+/* The backend on whole clips: which kernels the time goes to, how it grows, and the cost model beside
  * what was counted. */
 #include "cli/bench.h"
 
@@ -10,117 +10,9 @@
 #include "base/pool.h"
 #include "gpu/backend.h"
 
-enum { KERNEL_ROWS = 1024, KERNEL_UNITS = 128, MOST_CLIPS = 16 };
+enum { MOST_CLIPS = 16 };
 
-/* ---- rates and kernels ---- */
-
-/* Seconds of one call, out of as many as take `seconds`. */
-static double time_op(sp_gpu *gpu, void (*call)(sp_gpu *gpu, const void *args), const void *args,
-                      double seconds) {
-    double taken = 0.0;
-    for (size_t count = 1;; count *= 2) {
-        const double start = sp_clock_wall();
-        for (size_t i = 0; i < count; i++) {
-            call(gpu, args);
-        }
-        if (sp_gpu_sync(NULL, gpu) != SP_OK) {
-            return NAN;
-        }
-        taken = sp_clock_wall() - start;
-        if (taken >= seconds) {
-            return taken / (double)count;
-        }
-    }
-}
-
-#define CALL(name)                                                                                 \
-    static void call_##name(sp_gpu *gpu, const void *args) {                                       \
-        sp_gpu_##name(gpu, args);                                                                  \
-    }
-CALL(multiply)
-CALL(copy)
-CALL(product)
-CALL(line)
-CALL(affine)
-CALL(support)
-
-/* One kernel: its time, and the bytes that it must move at the rate of copies. */
-static void show_kernel(const cli_options *options, const char *name, double seconds, double bytes,
-                        double copy_rate) {
-    char what[96];
-    snprintf(what, sizeof what, "kernel %s, %d rows of %d", name, KERNEL_ROWS, KERNEL_UNITS);
-    bench_figure(options, "backend", what, 1e6 * seconds, "us", "");
-    snprintf(what, sizeof what, "kernel %s / the same bytes copied", name);
-    bench_figure(options, "backend", what, seconds * copy_rate / bytes, "x", "");
-}
-
-static void bench_kernels(const cli_options *options, sp_gpu *gpu, double *block,
-                          double copy_rate) {
-    enum { ROWS = KERNEL_ROWS, N = KERNEL_UNITS, SIZE = KERNEL_ROWS * KERNEL_UNITS };
-    const double seconds = options->quick ? 0.01 : 0.1, word = sizeof(double);
-    double *w = block, *x = w + SIZE, *y = x + SIZE, *planes = y + SIZE, *sums = planes + 8 * N;
-    const sp_gpu_menu menu = {
-        N, 1, 2, planes, planes + 2 * N, planes + 4 * N, NULL, planes + 6 * N};
-    sp_gpu_menu lines = menu;
-    lines.b = NULL;
-    const sp_gpu_rows at = {ROWS, ROWS, 0};
-    const sp_gpu_product_args product = {at, w, N, menu, x, y, N, N, false, sums, sums + ROWS};
-    const sp_gpu_line_args line = {at, w, N, lines, false, x, N, sums, sums + ROWS};
-    const sp_gpu_affine_args affine = {at, N, w, N, planes, planes + N, sums, sums + ROWS};
-    const sp_gpu_support_args support = {at, N, w, N, planes, sums};
-    show_kernel(options, "product", time_op(gpu, call_product, &product, seconds), 3 * SIZE * word,
-                copy_rate);
-    show_kernel(options, "line", time_op(gpu, call_line, &line, seconds), 2 * SIZE * word,
-                copy_rate);
-    show_kernel(options, "affine", time_op(gpu, call_affine, &affine, seconds), SIZE * word,
-                copy_rate);
-    show_kernel(options, "support", time_op(gpu, call_support, &support, seconds), SIZE * word,
-                copy_rate);
-    const sp_gpu_multiply_args walk = {
-        ROWS, N, 4 * 32, w, planes - SIZE, x, 4 * 32, N, N, false, 0.0, 1, 0, 0, 0};
-    const double rate = 2.0 * ROWS * N * 4 * 32 / time_op(gpu, call_multiply, &walk, seconds);
-    bench_figure(options, "backend", "product of matrices 1024x128x128", 1e-9 * rate, "GFLOP/s",
-                 "");
-}
-
-static int bench_rates(const cli_options *options) {
-    const size_t large = options->quick ? 256 : 768, words = 4 * large * large + (1 << 20);
-    const double seconds = options->quick ? 0.02 : 0.2;
-    sp_gpu *gpu = NULL;
-    sp_error err = {0};
-    if (sp_gpu_open(&err, &gpu, false) != SP_OK) {
-        cli_complain("%s", err.text);
-        return CLI_INPUT;
-    }
-    double *block = sp_gpu_take(gpu, words * sizeof *block);
-    if (!block) {
-        cli_complain("the benchmark needs %.0f MB of the device's memory",
-                     (double)words * sizeof *block / 1e6);
-        sp_gpu_close(gpu);
-        return CLI_INPUT;
-    }
-    sp_gpu_copy(gpu, &(sp_gpu_copy_args){.rows = 1, .n = words, .period = 1, .to = block});
-    const size_t n = large * large;
-    const sp_gpu_multiply_args multiply = {large,         large, large, block, block + n,
-                                           block + 2 * n, large, large, large, false,
-                                           0.0,           1,     0,     0,     0};
-    const sp_gpu_copy_args copy = {large, large, block, large, large, block + n, large};
-    const double product_rate =
-        2.0 * pow((double)large, 3.0) / time_op(gpu, call_multiply, &multiply, seconds);
-    const double copy_rate =
-        2.0 * (double)n * sizeof *block / time_op(gpu, call_copy, &copy, seconds);
-    char what[96];
-    snprintf(what, sizeof what, "product of matrices %zu^3, one queue", large);
-    bench_figure(options, "backend", what, 1e-9 * product_rate, "GFLOP/s", "");
-    snprintf(what, sizeof what, "copy of %.1f MB, read and written, one queue", 8e-6 * (double)n);
-    bench_figure(options, "backend", what, 1e-9 * copy_rate, "GB/s", "");
-    bench_kernels(options, gpu, block, copy_rate);
-    sp_gpu_release(gpu, block);
-    sp_gpu_close(gpu);
-    return CLI_OK;
-}
-
-/* ---- many clips ---- */
+/* ---- clips of one length ---- */
 
 /* One clip under several budgets, which are clips of equally many frames to the engine. */
 typedef struct load {
@@ -252,6 +144,36 @@ static void show_model(const cli_options *options, const bench_case *c, load *l)
     }
 }
 
+/* ---- where the time goes ---- */
+
+/* Every kernel that bounds one clip, waited for one by one. */
+static void show_profile(const cli_options *options, load *l, const char *name) {
+    sp_gpu_profile profile = {{0.0}, {0}, 0.0};
+    load one = *l;
+    double all = 0.0;
+    char what[96];
+    one.clips = 1;
+    sp_gpu_profile_into(&profile);
+    time_load(&one);
+    sp_gpu_profile_into(NULL);
+    for (size_t op = 0; op <= SP_GPU_OP_COUNT; op++) {
+        all += profile.seconds[op];
+    }
+    for (size_t op = 0; op <= SP_GPU_OP_COUNT; op++) {
+        if (profile.calls[op] > 0) {
+            snprintf(what, sizeof what, "%s, kernel %s: per call, of %zu", name, sp_gpu_op_name(op),
+                     profile.calls[op]);
+            bench_figure(options, "kernels", what,
+                         1e6 * profile.seconds[op] / (double)profile.calls[op], "us", "");
+            snprintf(what, sizeof what, "%s, kernel %s: share of all", name, sp_gpu_op_name(op));
+            bench_figure(options, "kernels", what, profile.seconds[op] / all, "x", "");
+        }
+    }
+    snprintf(what, sizeof what, "%s, kernel multiply: rate", name);
+    bench_figure(options, "kernels", what, 1e-9 * profile.flops / profile.seconds[SP_GPU_OP_COUNT],
+                 "GFLOP/s", "");
+}
+
 /* ---- growth and plans ---- */
 
 static sp_status grow(sp_error *err, const cli_options *options, const bench_case *c,
@@ -288,6 +210,54 @@ static sp_status show_growth(sp_error *err, const cli_options *options, const be
     return SP_OK;
 }
 
+/* More clips of one length. */
+static void show_clips(const cli_options *options, load *l) {
+    double first = 0.0;
+    char what[96];
+    for (size_t clips = 1; clips <= l->clips; clips *= 4) {
+        load some = *l;
+        some.clips = clips;
+        const double each = time_load(&some) / (double)clips;
+        first = clips == 1 ? each : first;
+        snprintf(what, sizeof what, "exact, T = %zu, %zu clip%s: time per clip / of 1 clip",
+                 l->front[0].frames, clips, clips == 1 ? "" : "s");
+        bench_figure(options, "growth", what, each / first, "x", "");
+    }
+}
+
+/* Seconds of bounds of `rows` rows, once all boxes are there. */
+static double time_rows(sp_bounds *bounds, size_t classes, size_t rows) {
+    double *weight = calloc(rows * (classes + 1), sizeof *weight);
+    double *lower = weight ? weight + rows * classes : NULL;
+    for (size_t r = 0; weight && r < rows; r++) {
+        weight[r * classes + r % classes] = 1.0 + (double)r;
+    }
+    const double start = sp_clock_wall();
+    const sp_status status =
+        weight ? sp_bounds_rows(NULL, bounds, lower, NULL, weight, rows) : SP_E_MEMORY;
+    const double seconds = sp_clock_wall() - start;
+    free(weight);
+    return status == SP_OK ? seconds : NAN;
+}
+
+/* More rows for one clip. */
+static sp_status show_rows(sp_error *err, const cli_options *options, const load *l) {
+    static const size_t rows[] = {64, 256, 1024};
+    sp_bounds *bounds = NULL;
+    double first = 0.0;
+    char what[96];
+    SP_TRY(sp_bounds_create(err, &bounds, l->net, &l->front[0], &l->options));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const double each = time_rows(bounds, l->net->classes, rows[i]) / (double)rows[i];
+        first = i == 0 ? each : first;
+        snprintf(what, sizeof what, "exact, T = %zu, %zu rows: time per row / of 64 rows",
+                 l->front[0].frames, rows[i]);
+        bench_figure(options, "growth", what, each / first, "x", "");
+    }
+    sp_bounds_destroy(bounds);
+    return SP_OK;
+}
+
 /* H = 128, T = 100: what it takes in the program, and how many clips a device of 16 GB holds. */
 static sp_status show_plan(sp_error *err, const cli_options *options, const bench_case *c,
                            const sp_front_forms *forms) {
@@ -319,15 +289,19 @@ int bench_backend(const cli_options *options, const bench_case *c) {
     sp_front_forms *forms = NULL;
     sp_error err = {0};
     load l;
-    const int code = bench_rates(options);
-    if (code != CLI_OK) {
-        return code;
-    }
     sp_status status = sp_front_forms_create(&err, &forms, c->front, SP_FRONT_JOINT);
     status = status == SP_OK ? load_init(&err, &l, c, forms, c->net, frames, clips) : status;
     if (status == SP_OK) {
         show_model(options, c, &l);
+        show_profile(options, &l, "exact");
+        show_clips(options, &l);
+        status = show_rows(&err, options, &l);
+        l.options = (sp_bounds_options){
+            .planes = SP_PLANES_STATIC, .box_iterations = 1, .row_iterations = 1, .octagons = true};
+        show_profile(options, &l, "opt");
         load_clear(&l);
+    }
+    if (status == SP_OK) {
         status = show_growth(&err, options, c, forms);
     }
     status = status == SP_OK ? show_plan(&err, options, c, forms) : status;

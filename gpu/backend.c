@@ -1,11 +1,14 @@
 /* The selected backend, and queues on it. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "gpu/impl.h"
 
 static const sp_gpu_table *selected = &sp_gpu_cpu_table;
 static size_t memory = SIZE_MAX;
+static sp_gpu_profile *profile;
 
 static const sp_gpu_table *const backends[] = {&sp_gpu_cpu_table, &sp_gpu_cuda_table,
                                                &sp_gpu_emulator_table};
@@ -66,6 +69,7 @@ sp_status sp_gpu_open(sp_error *err, sp_gpu **out, bool host) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for a queue");
     }
     gpu->table = host ? &sp_gpu_cpu_table : selected;
+    gpu->profile = profile;
     const sp_gpu_driver *driver = gpu->table->driver;
     const sp_status status = driver != NULL ? driver->open(err, &gpu->stream) : SP_OK;
     if (status != SP_OK) {
@@ -118,12 +122,48 @@ sp_gpu_counts sp_gpu_counted(const sp_gpu *gpu) {
     return gpu->counts;
 }
 
+void sp_gpu_profile_into(sp_gpu_profile *into) {
+    profile = into;
+}
+
+const char *sp_gpu_op_name(size_t op) {
+    static const char *const names[] = {
+#define OP_NAME(name) #name,
+        SP_GPU_OPS(OP_NAME)
+#undef OP_NAME
+            "multiply"};
+    return names[op];
+}
+
+/* Adds the time since `start` of the operation that was just begun. */
+static void add_time(sp_gpu *gpu, size_t op, double start, double flops) {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    const sp_status waited = sp_gpu_sync(NULL, gpu); // its failure stays with the queue
+    const double seconds = sp_clock_wall() - start;
+    (void)waited;
+    pthread_mutex_lock(&lock);
+    gpu->profile->seconds[op] += seconds;
+    gpu->profile->calls[op]++;
+    gpu->profile->flops += flops;
+    pthread_mutex_unlock(&lock);
+}
+
 void sp_gpu_run(sp_gpu *gpu, sp_gpu_op op, const void *args) {
+    const double start = gpu->profile != NULL ? sp_clock_wall() : 0.0;
     gpu->table->run(gpu, op, args);
+    if (gpu->profile != NULL) {
+        add_time(gpu, op, start, 0.0);
+    }
 }
 
 void sp_gpu_multiply(sp_gpu *gpu, const sp_gpu_multiply_args *args) {
-    if (args->m > 0 && args->n > 0 && args->count > 0) {
-        gpu->table->multiply(gpu, args);
+    if (args->m == 0 || args->n == 0 || args->count == 0) {
+        return;
+    }
+    const double start = gpu->profile != NULL ? sp_clock_wall() : 0.0;
+    gpu->table->multiply(gpu, args);
+    if (gpu->profile != NULL) {
+        add_time(gpu, SP_GPU_OP_COUNT, start,
+                 2.0 * (double)args->count * (double)args->m * (double)args->n * (double)args->k);
     }
 }

@@ -69,6 +69,19 @@ typedef struct sp_gpu_counts {
 } sp_gpu_counts;
 sp_gpu_counts sp_gpu_counted(const sp_gpu *gpu);
 
+/** sp_gpu_profile - what queues spent their time on; entry SP_GPU_OP_COUNT is products of matrices.
+ */
+typedef struct sp_gpu_profile {
+    double seconds[SP_GPU_OP_COUNT + 1];
+    size_t calls[SP_GPU_OP_COUNT + 1];
+    double flops; /* of the products of matrices */
+} sp_gpu_profile;
+/** sp_gpu_profile_into - queues that are opened from now on wait for each operation and add its
+ *  time to *profile; NULL: they do not. sp_gpu_op_name - "product"; "multiply" for
+ *  SP_GPU_OP_COUNT. */
+void sp_gpu_profile_into(sp_gpu_profile *profile);
+const char *sp_gpu_op_name(size_t op);
+
 /** sp_gpu_multiply_args - c[m, n] = a[m, k] b[k, n] + beta c[m, n], beta 0 or 1; transposed: b is
  *  stored as [n, k]. Repeated `count` times, the matrices a_step, b_step, c_step apart. Every entry
  *  is a sum of k products in some order: its error is at most gamma_{k+1} |a| |b| (+ |c|). */

@@ -62,6 +62,7 @@ struct sp_gpu {
     const sp_gpu_table *table;
     void *stream; /* of the driver */
     sp_gpu_counts counts;
+    sp_gpu_profile *profile; /* or NULL */
 };
 
 extern const sp_gpu_table sp_gpu_cpu_table, sp_gpu_cuda_table, sp_gpu_emulator_table;
