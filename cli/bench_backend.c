@@ -1,5 +1,5 @@
-/* The backend on whole clips: which kernels the time goes to, how it grows, and the cost model beside
- * what was counted. */
+/* The backend on whole clips: which kernels the time goes to, how it grows, and the cost model
+ * beside what was counted. */
 #include "cli/bench.h"
 
 #include <math.h>

@@ -94,12 +94,18 @@ static int read_general(int argc, const char **argv, int *at, int *threads) {
     return -1;
 }
 
-/* OpenBLAS reads its environment before main: a program that finds it on the wrong kernels starts
- * once more. Where that is not possible it goes on, more slowly. */
+/* OpenBLAS reads its environment before main: a program that finds it on kernels of older
+ * processors starts once more, without the threads of OpenBLAS, which it does not use. Where that
+ * is not possible it goes on, more slowly. */
 static void take_fitting_kernels(char **argv) {
+    char path[4096];
     const char *kernels = getenv("OPENBLAS_CORETYPE") == NULL ? sp_gpu_fitting_kernels() : NULL;
-    if (kernels != NULL && setenv("OPENBLAS_CORETYPE", kernels, 0) == 0) {
-        execv("/proc/self/exe", argv);
+    const ssize_t length = kernels != NULL ? readlink("/proc/self/exe", path, sizeof path - 1) : -1;
+    if (length > 0) {
+        path[length] = '\0';
+        setenv("OPENBLAS_CORETYPE", kernels, 0);
+        setenv("OPENBLAS_NUM_THREADS", "1", 0);
+        execv(path, argv);
         unsetenv("OPENBLAS_CORETYPE");
     }
 }

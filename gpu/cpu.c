@@ -19,26 +19,26 @@ const char *sp_gpu_cpu_name(void) {
     return name;
 }
 
-/* Kernels of OpenBLAS for processors without AVX2. */
-static const char *const old_kernels[] = {"Katmai",     "Coppermine",    "Northwood",   "Prescott",
-                                          "Banias",     "Atom",          "Core2",       "Penryn",
-                                          "Dunnington", "Nehalem",       "Sandybridge", "Athlon",
-                                          "Opteron",    "Opteron_SSE3", "Barcelona",   "Bobcat",
-                                          "Bulldozer",  "Piledriver",    "Steamroller", "Nano"};
+/* The kernels for the instructions that this program is compiled for. */
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#define COMPILED_FOR "SkylakeX"
+#elif defined(__AVX2__) && defined(__FMA__)
+#define COMPILED_FOR "Haswell"
+#else
+#define COMPILED_FOR NULL
+#endif
 
 const char *sp_gpu_fitting_kernels(void) {
-#ifdef __x86_64__
-    const char *kernels = openblas_get_corename();
-    for (size_t i = 0; i < sizeof old_kernels / sizeof old_kernels[0]; i++) {
-        if (strcmp(kernels, old_kernels[i]) == 0) {
-            const bool wide =
-                __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-            const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-            return wide ? "SkylakeX" : avx2 ? "Haswell" : NULL;
+    static const char *const old[] = {"Katmai",     "Coppermine",   "Northwood",   "Prescott",
+                                      "Banias",     "Atom",         "Core2",       "Penryn",
+                                      "Dunnington", "Nehalem",      "Sandybridge", "Athlon",
+                                      "Opteron",    "Opteron_SSE3", "Barcelona",   "Bobcat",
+                                      "Bulldozer",  "Piledriver",   "Steamroller", "Nano"};
+    for (size_t i = 0; i < sizeof old / sizeof old[0]; i++) {
+        if (strcmp(openblas_get_corename(), old[i]) == 0) {
+            return COMPILED_FOR;
         }
     }
-#endif
     return NULL;
 }
 
