@@ -260,8 +260,10 @@ static void run_prints_logits(void **state) {
  * zero. */
 static void bench_prints_figures(void **state) {
     (void)state;
-    static const char *const topics[] = {"memory", "dgemm", "exact", "growth", "planes", "rivals"};
-    size_t seen[6] = {0};
+    static const char *const topics[] = {"memory", "dgemm",   "exact",   "growth", "planes",
+                                         "rivals", "backend", "kernels", "model",  "clips"};
+    enum { TOPICS = sizeof topics / sizeof topics[0] };
+    size_t seen[TOPICS] = {0}, same = 0;
     sp_process process = RUN("bench", "--quick", "--threads", "1", "--json");
     expect_code(&process, 0);
     assert_string_equal(process.err, "");
@@ -272,16 +274,22 @@ static void bench_prints_figures(void **state) {
         assert_true(member(object, "value")->valuedouble > 0.0);
         assert_true(cJSON_IsString(member(object, "unit")));
         assert_true(cJSON_IsString(member(object, "target")));
-        for (int k = 0; k < 6; k++) {
+        for (int k = 0; k < TOPICS; k++) {
             seen[k] += strcmp(member(object, "topic")->valuestring, topics[k]) == 0;
         }
         if (strstr(member(object, "what")->valuestring, "/ by formula")) {
             assert_true(fabs(member(object, "value")->valuedouble - 1.0) <= 0.1);
         }
+        int clips = 0;
+        if (sscanf(member(object, "what")->valuestring, "exact, %d clips: the same", &clips) == 1) {
+            assert_int_equal((int)member(object, "value")->valuedouble, clips);
+            same++;
+        }
     }
-    for (int k = 0; k < 6; k++) {
+    for (int k = 0; k < TOPICS; k++) {
         assert_true(seen[k] > 0);
     }
+    assert_int_equal(same, 1);
     cJSON_Delete(all);
     sp_process_clear(&process);
 }
