@@ -280,8 +280,9 @@ static void bench_prints_figures(void **state) {
         if (strstr(member(object, "what")->valuestring, "/ by formula")) {
             assert_true(fabs(member(object, "value")->valuedouble - 1.0) <= 0.1);
         }
+        const char *what = member(object, "what")->valuestring;
         int clips = 0;
-        if (sscanf(member(object, "what")->valuestring, "exact, %d clips: the same", &clips) == 1) {
+        if (strstr(what, "the same verdict") && sscanf(what, "exact, %d clips", &clips) == 1) {
             assert_int_equal((int)member(object, "value")->valuedouble, clips);
             same++;
         }
