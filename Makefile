@@ -79,7 +79,7 @@ SUPPORT_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 .DEFAULT_GOAL := all
 always:
 .PHONY: always all check check-long test test-long demo demo-wake demo-run packages lint asan ubsan tsan bench fuzz \
-  install uninstall compdb clean help sanitized cuda check-gpu
+  install uninstall compdb clean help sanitized cuda cuda-older check-gpu
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -125,6 +125,10 @@ $(B)/cuda/%/$(CUDA_LIBRARY): $(B)/cuda/%/cuda.o $(B)/base/status.o $(B)/base/utf
 ## cuda        the device's driver alone, and what each kernel needs (CUDA_ARCH=all: for every device)
 cuda: $(cuda_built)
 	@tests/gpu/kernels.sh $(B)/cuda/$(cuda_tag)/cuda.log $<
+
+## cuda-older  compiles the kernels for devices that nvcc 13 no longer knows, with CUDA 12 from PyPI
+cuda-older:
+	@tests/gpu/older_devices.sh
 
 # always made anew: it holds PREFIX
 $(B)/soundproof.pc: soundproof.pc.in always

@@ -11,36 +11,10 @@
 #include <cublas_v2.h>
 #include <cuda_runtime.h>
 
+#include "gpu/cuda_kernels.cuh"
 #include "gpu/impl.h"
-#include "gpu/kernel_boxes.h"
-#include "gpu/kernel_rows.h"
-#include "gpu/kernel_units.h"
 
 /* ---- kernels ---- */
-
-#define DEVICE_ROWS(op)                                                                            \
-    __global__ void __launch_bounds__(SP_BLOCK_LANES)                                              \
-        soundproof_##op(const __grid_constant__ sp_gpu_##op##_args args) {                         \
-        __shared__ double shared[SP_SHARED];                                                       \
-        const sp_at at = {blockIdx.x, gridDim.x, threadIdx.x, shared};                             \
-        for (int phase = 0; phase < SP_ROW_PHASES; phase++) {                                      \
-            if (phase > 0) {                                                                       \
-                __syncthreads();                                                                   \
-            }                                                                                      \
-            sp_kernel_##op(&args, at, phase);                                                      \
-        }                                                                                          \
-    }
-#define DEVICE_UNITS(op)                                                                           \
-    __global__ void __launch_bounds__(SP_BLOCK_LANES, 2)                                           \
-        soundproof_##op(const __grid_constant__ sp_gpu_##op##_args args) {                         \
-        const size_t count = sp_count_##op(&args);                                                 \
-        for (size_t i = (size_t)blockIdx.x * SP_BLOCK_LANES + threadIdx.x; i < count;              \
-             i += (size_t)gridDim.x * SP_BLOCK_LANES) {                                            \
-            sp_unit_##op(&args, i);                                                                \
-        }                                                                                          \
-    }
-SP_GPU_ROW_OPS(DEVICE_ROWS)
-SP_GPU_UNIT_OPS(DEVICE_UNITS)
 
 static const void *kernel_of(sp_gpu_op op) {
     switch (op) {

@@ -13,6 +13,7 @@ awk '
         kernel = $0
         sub(/.*soundproof_/, "", kernel)
         sub(/[0-9]*sp_gpu_.*/, "", kernel)
+        sub(/\047.*/, "", kernel)
         device = $0
         sub(/.* for ./, "", device)
         sub(/[^a-z0-9_].*/, "", device)
