@@ -80,6 +80,12 @@ SP_HD double sp_gamma(double k) {
     return ku < 0.5 ? sp_above(sp_above(ku) / sp_below(1.0 - ku)) : INFINITY;
 }
 
+/** sp_gamma_single - the same for chains of roundings to floats, u = 2^-24. */
+SP_HD double sp_gamma_single(double k) {
+    const double ku = k * 0x1p-24;
+    return ku < 0.5 ? sp_above(sp_above(ku) / sp_below(1.0 - ku)) : INFINITY;
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -167,3 +167,15 @@ void sp_gpu_multiply(sp_gpu *gpu, const sp_gpu_multiply_args *args) {
                  2.0 * (double)args->count * (double)args->m * (double)args->n * (double)args->k);
     }
 }
+
+void sp_gpu_multiply_single(sp_gpu *gpu, const sp_gpu_multiply_single_args *args) {
+    if (args->m == 0 || args->n == 0 || args->count == 0) {
+        return;
+    }
+    const double start = gpu->profile != NULL ? sp_clock_wall() : 0.0;
+    gpu->table->multiply_single(gpu, args);
+    if (gpu->profile != NULL) {
+        add_time(gpu, SP_GPU_OP_COUNT, start,
+                 2.0 * (double)args->count * (double)args->m * (double)args->n * (double)args->k);
+    }
+}

@@ -96,6 +96,18 @@ typedef struct sp_gpu_multiply_args {
 } sp_gpu_multiply_args;
 void sp_gpu_multiply(sp_gpu *gpu, const sp_gpu_multiply_args *args);
 
+/** sp_gpu_multiply_single_args - c[m, n] = a[m, k] b[k, n] in floats, repeated like the above. With
+ *  entries of a and b that are 0 or of SP_GPU_TINY to 2^60 the error is at most
+ *  gamma_{2k+2} of single precision times |a| |b| (a rounding to floats of both included): k + 2
+ *  roundings, and k sums below 2^-126 that may become 0 beside terms above 2^-100. */
+typedef struct sp_gpu_multiply_single_args {
+    size_t m, n, k;
+    const float *a, *b;
+    float *c;
+    size_t lda, ldb, ldc, count, a_step, b_step, c_step;
+} sp_gpu_multiply_single_args;
+void sp_gpu_multiply_single(sp_gpu *gpu, const sp_gpu_multiply_single_args *args);
+
 /** sp_gpu_run - one of the operations below. */
 void sp_gpu_run(sp_gpu *gpu, sp_gpu_op op, const void *args);
 #define SP_GPU_OP_CALL(name)                                                                       \

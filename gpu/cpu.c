@@ -52,6 +52,12 @@ void sp_gpu_gemm(size_t m, size_t n, size_t k, const double *a, size_t lda, cons
                 (blasint)ldc);
 }
 
+void sp_gpu_gemm_single(size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
+                        size_t ldb, float *c, size_t ldc) {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1.0F,
+                a, (blasint)lda, b, (blasint)ldb, 0.0F, c, (blasint)ldc);
+}
+
 /* One row of sp_gpu_product_back; `add` is a constant at each call, so two loops are compiled. */
 static inline void product_row(const double *SP_RESTRICT w, const sp_gpu_menu *planes,
                                double *SP_RESTRICT x, double *SP_RESTRICT y, bool add,

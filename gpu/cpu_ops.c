@@ -60,6 +60,25 @@ static void run_support(const sp_gpu_support_args *p) {
     }
 }
 
+static void narrow_row(size_t n, const double *SP_RESTRICT a, const double *SP_RESTRICT omega,
+                       float *SP_RESTRICT to, double *SP_RESTRICT bias) {
+    double lost = 0.0;
+#pragma omp simd reduction(+ : lost)
+    for (size_t j = 0; j < n; j++) {
+        const double v = a[j], size = fabs(v) * fabs(omega[j]);
+        to[j] = (float)(fabs(v) < SP_GPU_TINY ? 0.0 : v);
+        lost += fabs(v) < SP_GPU_TINY ? size : 0.0;
+    }
+    *bias -= lost;
+}
+
+static void run_narrow(const sp_gpu_narrow_args *p) {
+    for (size_t r = 0; r < p->at.rows; r++) {
+        narrow_row(p->n, p->a + r * p->lda, p->omega + sp_clip_offset(p->at, r), p->to + r * p->n,
+                   p->bias + r);
+    }
+}
+
 static void run_pick(const sp_gpu_pick_args *p) {
     const size_t n = p->planes.n;
     for (size_t k = 0; k < parts(p->at); k++) {
@@ -119,6 +138,17 @@ static void run_add(const sp_gpu_add_args *p) {
         double *to = p->to + r * p->ldt;                             /* to[r,:] */
         for (size_t j = 0; j < p->n; j++) {
             to[j] = a[j] + b[j];
+        }
+    }
+}
+
+static void run_widen(const sp_gpu_widen_args *p) {
+    for (size_t r = 0; r < p->rows; r++) {
+        const float *SP_RESTRICT from = p->from + r * p->n; /* from[r,:] */
+        double *SP_RESTRICT to = p->to + r * p->ldt;        /* to[r,:] */
+#pragma omp simd
+        for (size_t j = 0; j < p->n; j++) {
+            to[j] = p->add ? to[j] + (double)from[j] : (double)from[j];
         }
     }
 }
@@ -244,5 +274,14 @@ static void multiply(sp_gpu *gpu, const sp_gpu_multiply_args *p) {
     }
 }
 
-const sp_gpu_table sp_gpu_cpu_table = {"cpu", NULL, sp_gpu_cpu_name, begin, end, take, free, copy,
-                                       copy,  run,  multiply};
+static void multiply_single(sp_gpu *gpu, const sp_gpu_multiply_single_args *p) {
+    (void)gpu;
+    for (size_t i = 0; i < p->count; i++) {
+        sp_gpu_gemm_single(p->m, p->n, p->k, p->a + i * p->a_step, p->lda, p->b + i * p->b_step,
+                           p->ldb, p->c + i * p->c_step, p->ldc);
+    }
+}
+
+const sp_gpu_table sp_gpu_cpu_table = {
+    "cpu", NULL, sp_gpu_cpu_name, begin,          end, take, free, copy,
+    copy,  run,  multiply,        multiply_single};

@@ -188,6 +188,18 @@ static void multiply(void *stream, const sp_gpu_multiply_args *p) {
     }
 }
 
+static void multiply_single(void *stream, const sp_gpu_multiply_single_args *p) {
+    queue *q = static_cast<queue *>(stream);
+    const float one = 1.0F, zero = 0.0F;
+    if (works(q)) {
+        q->blas_failed = cublasSgemmStridedBatched_64(
+            q->blas, CUBLAS_OP_N, CUBLAS_OP_N, (int64_t)p->n, (int64_t)p->m, (int64_t)p->k, &one,
+            p->b, (int64_t)p->ldb, (long long)p->b_step, p->a, (int64_t)p->lda,
+            (long long)p->a_step, &zero, p->c, (int64_t)p->ldc, (long long)p->c_step,
+            (int64_t)p->count);
+    }
+}
+
 extern "C" const sp_gpu_driver sp_gpu_cuda_plugin = {
     sp_gpu_layout(), name,       begin,       end,    open_stream, close_stream,
-    write_bytes,     read_bytes, sync_stream, launch, multiply};
+    write_bytes,     read_bytes, sync_stream, launch, multiply, multiply_single};

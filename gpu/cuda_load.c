@@ -80,6 +80,10 @@ static void multiply(void *stream, const sp_gpu_multiply_args *args) {
     cuda->multiply(stream, args);
 }
 
+static void multiply_single(void *stream, const sp_gpu_multiply_single_args *args) {
+    cuda->multiply_single(stream, args);
+}
+
 const sp_gpu_driver sp_gpu_cuda_driver = {0,           name,         begin,       end,
                                           open_stream, close_stream, write_bytes, read_bytes,
-                                          sync_stream, launch,       multiply};
+                                          sync_stream, launch,       multiply,    multiply_single};

@@ -82,6 +82,11 @@ static void device_multiply(sp_gpu *gpu, const sp_gpu_multiply_args *args) {
     gpu->table->driver->multiply(gpu->stream, args);
 }
 
+static void device_multiply_single(sp_gpu *gpu, const sp_gpu_multiply_single_args *args) {
+    gpu->counts.launches++;
+    gpu->table->driver->multiply_single(gpu->stream, args);
+}
+
 static const char *cuda_name(void) {
     return sp_gpu_cuda_driver.name();
 }
@@ -91,12 +96,13 @@ static const char *emulator_name(void) {
 }
 
 const sp_gpu_table sp_gpu_cuda_table = {
-    "cuda",         &sp_gpu_cuda_driver, cuda_name,   device_begin, device_end,      device_take,
-    device_release, device_write,        device_read, device_run,   device_multiply,
+    "cuda",      &sp_gpu_cuda_driver, cuda_name,       device_begin,
+    device_end,  device_take,         device_release,  device_write,
+    device_read, device_run,          device_multiply, device_multiply_single,
 };
 
 const sp_gpu_table sp_gpu_emulator_table = {
     "emulator",      &sp_gpu_emulator_driver, emulator_name, device_begin, device_end,
     device_take,     device_release,          device_write,  device_read,  device_run,
-    device_multiply,
+    device_multiply, device_multiply_single,
 };

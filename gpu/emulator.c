@@ -152,5 +152,13 @@ static void multiply(void *stream, const sp_gpu_multiply_args *args) {
     leave();
 }
 
-const sp_gpu_driver sp_gpu_emulator_driver = {
-    0, name, begin, end, open_stream, close_stream, copy, copy, sync_stream, launch, multiply};
+static void multiply_single(void *stream, const sp_gpu_multiply_single_args *args) {
+    (void)stream;
+    enter();
+    sp_gpu_cpu_table.multiply_single(NULL, args);
+    leave();
+}
+
+const sp_gpu_driver sp_gpu_emulator_driver = {0,           name,         begin,    end,
+                                              open_stream, close_stream, copy,     copy,
+                                              sync_stream, launch,       multiply, multiply_single};

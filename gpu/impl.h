@@ -30,11 +30,13 @@ typedef struct sp_gpu_driver {
     sp_status (*sync)(sp_error *err, void *stream);
     void (*launch)(void *stream, sp_gpu_op op, size_t blocks, const void *args);
     void (*multiply)(void *stream, const sp_gpu_multiply_args *args);
+    void (*multiply_single)(void *stream, const sp_gpu_multiply_single_args *args);
 } sp_gpu_driver;
 
 /** sp_gpu_layout - a number that changes with the arguments of the operations. */
 static inline uint64_t sp_gpu_layout(void) {
-    uint64_t sum = sizeof(sp_gpu_multiply_args) + sizeof(sp_gpu_driver);
+    uint64_t sum = sizeof(sp_gpu_multiply_args) + 7 * sizeof(sp_gpu_multiply_single_args) +
+                   sizeof(sp_gpu_driver);
 #define SP_GPU_LAYOUT(name) sum = sum * 31 + sizeof(sp_gpu_##name##_args);
     SP_GPU_OPS(SP_GPU_LAYOUT)
 #undef SP_GPU_LAYOUT
@@ -56,6 +58,7 @@ typedef struct sp_gpu_table {
     void (*read)(sp_gpu *gpu, void *to, const void *from, size_t bytes);
     void (*run)(sp_gpu *gpu, sp_gpu_op op, const void *args);
     void (*multiply)(sp_gpu *gpu, const sp_gpu_multiply_args *args);
+    void (*multiply_single)(sp_gpu *gpu, const sp_gpu_multiply_single_args *args);
 } sp_gpu_table;
 
 struct sp_gpu {
@@ -69,6 +72,9 @@ extern const sp_gpu_table sp_gpu_cpu_table, sp_gpu_cuda_table, sp_gpu_emulator_t
 extern const sp_gpu_driver sp_gpu_cuda_driver, sp_gpu_emulator_driver;
 
 const char *sp_gpu_cpu_name(void);
+/** sp_gpu_gemm_single - c[m,n] = a[m,k] b[k,n] in floats. */
+void sp_gpu_gemm_single(size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
+                        size_t ldb, float *c, size_t ldc);
 
 /** sp_gpu_check_queue - sp_gpu_check for the backend of a queue (check.c). */
 SP_NODISCARD sp_status sp_gpu_check_queue(sp_error *err, sp_gpu *gpu);

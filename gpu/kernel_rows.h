@@ -83,6 +83,19 @@ SP_HD sp_sums sp_lane_support(const sp_gpu_support_args *p, size_t row, size_t l
     return s;
 }
 
+SP_HD sp_sums sp_lane_narrow(const sp_gpu_narrow_args *p, size_t row, size_t lane) {
+    const double *a = p->a + row * p->lda; /* a[row,:] */
+    const double *omega = p->omega + sp_clip_offset(p->at, row);
+    float *to = p->to + row * p->n; /* to[row,:] */
+    sp_sums s = {0.0, 0.0};
+    for (size_t j = lane; j < p->n; j += SP_ROW_LANES) {
+        const bool tiny = fabs(a[j]) < SP_GPU_TINY;
+        to[j] = tiny ? 0.0F : (float)a[j];
+        s.sum -= tiny ? fabs(a[j]) * fabs(omega[j]) : 0.0;
+    }
+    return s;
+}
+
 SP_HD sp_sums sp_lane_pick(const sp_gpu_pick_args *p, size_t row, size_t lane) {
     const sp_gpu_menu planes = sp_menu_of(&p->planes, sp_clip_offset(p->at, row));
     const size_t n = planes.n;
@@ -112,6 +125,7 @@ SP_ROW_KERNEL(product, p->bias, p->mass)
 SP_ROW_KERNEL(line, p->bias, p->mass)
 SP_ROW_KERNEL(affine, p->bias, p->mass)
 SP_ROW_KERNEL(support, p->out, NULL)
+SP_ROW_KERNEL(narrow, p->bias, NULL)
 SP_ROW_KERNEL(pick, p->bias, p->mass)
 
 #endif

@@ -26,6 +26,15 @@ SP_HD void sp_unit_add(const sp_gpu_add_args *p, size_t i) {
     p->to[row * p->ldt + j] = p->a[row * p->lda + j] + p->b[row * p->ldb + j];
 }
 
+SP_HD size_t sp_count_widen(const sp_gpu_widen_args *p) {
+    return p->rows * p->n;
+}
+
+SP_HD void sp_unit_widen(const sp_gpu_widen_args *p, size_t i) {
+    double *to = p->to + i / p->n * p->ldt + i % p->n;
+    *to = p->add ? *to + (double)p->from[i] : (double)p->from[i];
+}
+
 SP_HD size_t sp_count_shift(const sp_gpu_shift_args *p) {
     return p->rows * p->n;
 }

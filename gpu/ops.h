@@ -90,6 +90,20 @@ typedef struct sp_gpu_support_args {
     double *out;          /* [rows] */
 } sp_gpu_support_args;
 
+/** narrow - to = a in floats, for a product in single precision. Coefficients below SP_GPU_TINY,
+ *  whose products floats may not hold, become 0: what they multiply is at most omega, so bias -=
+ *  sum |a| |omega| over them. */
+typedef struct sp_gpu_narrow_args {
+    sp_gpu_rows at;
+    size_t n;
+    const double *a;
+    size_t lda;
+    const double *omega; /* [n] clip; magnitudes, of either sign */
+    float *to;           /* [rows, n] */
+    double *bias;        /* [rows] */
+} sp_gpu_narrow_args;
+#define SP_GPU_TINY 0x1p-50
+
 /** pick - product or line (planes.b NULL) with the entry choice[r n + j] for each coefficient, or
  *  the standard one where that entry bounds from the wrong side; choice is set to the entry used.
  */
@@ -124,6 +138,15 @@ typedef struct sp_gpu_add_args {
     double *to;
     size_t ldt;
 } sp_gpu_add_args;
+
+/** widen - to = from, or to += from. */
+typedef struct sp_gpu_widen_args {
+    size_t rows, n;
+    const float *from; /* [rows, n] */
+    bool add;
+    double *to;
+    size_t ldt;
+} sp_gpu_widen_args;
 
 /** shift - to[r, n - keep + i] = from[r, i] for i < keep, the rest of to is 0. */
 typedef struct sp_gpu_shift_args {
@@ -244,10 +267,11 @@ typedef struct sp_gpu_squares_args {
 } sp_gpu_squares_args;
 
 /* The operations; those of the first list reduce rows. */
-#define SP_GPU_ROW_OPS(X) X(product) X(line) X(affine) X(support) X(pick)
+#define SP_GPU_ROW_OPS(X) X(product) X(line) X(affine) X(support) X(narrow) X(pick)
 #define SP_GPU_UNIT_OPS(X)                                                                         \
     X(copy)                                                                                        \
     X(add)                                                                                         \
+    X(widen)                                                                                       \
     X(shift)                                                                                       \
     X(keep) X(interval) X(meet) X(planes) X(masses) X(ranges) X(relu) X(value) X(choose) X(squares)
 #define SP_GPU_OPS(X) SP_GPU_ROW_OPS(X) SP_GPU_UNIT_OPS(X)

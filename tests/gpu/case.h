@@ -85,6 +85,15 @@ static inline void case_box(gpu_case *c, size_t n, size_t *lo, size_t *hi) {
     }
 }
 
+static inline float *case_floats(gpu_case *c, double *base, size_t count) {
+    const size_t at = case_take(c, (count + 1) / 2);
+    float *values = (float *)(c->data + at);
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (float)sp_rng_uniform(&c->rng, -2.0, 2.0);
+    }
+    return (float *)(base + at);
+}
+
 static inline sp_gpu_menu case_menu(gpu_case *c, double *base, size_t n, size_t lower, size_t upper,
                                     bool planes, bool rough) {
     sp_gpu_menu m = {n, lower, lower + upper, NULL, NULL, NULL, NULL, NULL};

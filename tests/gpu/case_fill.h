@@ -63,6 +63,9 @@ static inline void clip_arrays(gpu_case *c, sp_gpu_op op, double *base, const cl
     case SP_GPU_OP_affine:
         args->affine.omega = base + case_positive(c, n);
         return;
+    case SP_GPU_OP_narrow:
+        args->narrow.omega = base + case_take(c, n);
+        return;
     case SP_GPU_OP_support:
         args->support.radius = base + case_positive(c, n);
         return;
@@ -173,6 +176,22 @@ static inline void row_arrays(gpu_case *c, sp_gpu_op op, double *base, const cli
         a->squares.bias = base + case_sum(c, rows);
         a->squares.mass = base + case_sum(c, rows);
         return;
+    case SP_GPU_OP_narrow:
+        a->narrow.at = at;
+        a->narrow.n = n;
+        a->narrow.lda = n + extra;
+        a->narrow.a = base + case_coefficients(c, rows * (n + extra));
+        for (size_t i = 0; i < rows * (n + extra); i += 1 + below(c, 5)) {
+            c->data[a->narrow.a - base + (ptrdiff_t)i] *= 0x1p-50; // some above, some below
+        }
+        a->narrow.to = (float *)(base + case_take(c, rows * n));
+        a->narrow.bias = base + case_sum(c, rows);
+        return;
+    case SP_GPU_OP_widen:
+        a->widen = (sp_gpu_widen_args){.rows = rows, .n = n, .add = coin(c), .ldt = n + extra};
+        a->widen.from = case_floats(c, base, rows * n);
+        a->widen.to = base + case_take(c, rows * (n + extra));
+        return;
     case SP_GPU_OP_support:
         a->support.at = at;
         a->support.n = n;
@@ -213,12 +232,7 @@ static inline void row_arrays(gpu_case *c, sp_gpu_op op, double *base, const cli
         a->choose.y = base + case_take(c, rows * n);
         a->choose.first = coin(c);
         a->choose.step = 0.75;
-        const size_t anchors = case_take(c, rows * n);
-        float *values = (float *)(c->data + anchors);
-        for (size_t i = 0; i < 2 * rows * n; i++) {
-            values[i] = (float)sp_rng_uniform(&c->rng, -2.0, 2.0);
-        }
-        a->choose.anchor = (float *)(base + anchors);
+        a->choose.anchor = case_floats(c, base, 2 * rows * n);
         return;
     }
     case SP_GPU_OP_copy:

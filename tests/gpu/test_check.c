@@ -34,13 +34,40 @@ static void multiply(sp_gpu *gpu, const sp_gpu_multiply_args *p) {
     spoil(p);
 }
 
+static void (*spoil_floats)(const sp_gpu_multiply_single_args *p);
+
+static void multiply_single(sp_gpu *gpu, const sp_gpu_multiply_single_args *p) {
+    (void)gpu;
+    sp_gpu_gemm_single(p->m, p->n, p->k, p->a, p->lda, p->b, p->ldb, p->c, p->ldc);
+    spoil_floats(p);
+}
+
+static void spoil_no_float(const sp_gpu_multiply_single_args *p) {
+    (void)p;
+}
+
+/* Eleven bits of fraction, as tensor cores of a GPU take them. */
+static void spoil_fractions(const sp_gpu_multiply_single_args *p) {
+    for (size_t i = 0; i < p->m; i++) {
+        for (size_t j = 0; j < p->n; j++) {
+            float *c = p->c + i * p->ldc + j;
+            *c = (float)(round((double)*c * 0x1p11) * 0x1p-11);
+        }
+    }
+}
+
+static void spoil_float_padding(const sp_gpu_multiply_single_args *p) {
+    p->c[p->n] = 0.0F;
+}
+
 static const sp_gpu_table wrong = {.id = "wrong",
                                    .name = wrong_name,
                                    .take = take,
                                    .release = free,
                                    .write = copy,
                                    .read = copy,
-                                   .multiply = multiply};
+                                   .multiply = multiply,
+                                   .multiply_single = multiply_single};
 
 static void spoil_nothing(const sp_gpu_multiply_args *p) {
     (void)p;
@@ -87,6 +114,7 @@ static void wrong_products_are_seen(void **state) {
     sp_error err;
     (void)state;
     spoil = spoil_nothing;
+    spoil_floats = spoil_no_float;
     assert_int_equal(sp_gpu_check_queue(&err, &gpu), SP_OK);
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         spoil = ways[i];
@@ -94,6 +122,12 @@ static void wrong_products_are_seen(void **state) {
         assert_non_null(strstr(err.text, "cpu (wrong)"));
         assert_non_null(strstr(err.text, "OPENBLAS_CORETYPE"));
     }
+    spoil = spoil_nothing;
+    spoil_floats = spoil_fractions;
+    assert_int_equal(sp_gpu_check_queue(&err, &gpu), SP_E_NUMERIC);
+    assert_non_null(strstr(err.text, "single"));
+    spoil_floats = spoil_float_padding;
+    assert_int_equal(sp_gpu_check_queue(&err, &gpu), SP_E_NUMERIC);
 }
 
 static void backends_here_pass(void **state) {
