@@ -164,6 +164,8 @@ sp_box sp_gate_box(const sp_gate_map *map, sp_box box);
 sp_cut sp_gate_cut(const sp_gate_map *map, sp_box box, const sp_cut *cut);
 /** sp_gate_plane - a plane over x and y from one of the product on sp_gate_box; still a bound. */
 sp_plane sp_gate_plane(const sp_gate_map *map, sp_box box, sp_plane plane, bool upper);
+/** sp_gate_range - the range of gate(x) g(y) on the box by intervals. */
+sp_iv sp_gate_range(const sp_gate_map *map, sp_box box);
 
 /** sp_plane_r2_lp - R2's planes: 100 uniform points, LP by GLPK, exact offset (seed 000, Eq 2 and
  *  step 2). The points depend on `seed` only (fixed per product, so results do not depend on

@@ -259,6 +259,10 @@ static void test_gates(void **state) {
         for (size_t with = 0; with < (wide ? 2U : 1U); with++) {
             const gated g = {gate, box, with ? &cut : NULL};
             const sp_cut inner_cut = sp_gate_cut(&map, box, &cut);
+            const sp_iv range = sp_gate_range(&map, box);
+            assert_true(range.hi - range.lo < INFINITY);
+            expect_gated(&g, (sp_plane){0.0, 0.0, range.lo}, 1.0);
+            expect_gated(&g, (sp_plane){0.0, 0.0, range.hi}, -1.0);
             sp_octagon_planes(map.product, inner, with ? &inner_cut : NULL, 2, low, up, 1e-3, lower,
                               upper);
             for (size_t k = 0; k < 2; k++) {
@@ -292,6 +296,7 @@ static void test_complement(void **state) {
         const sp_gate_map map = sp_gate_complement(gate);
         const sp_box box = {random_side(&rng, 2.0), random_side(&rng, 2.0)};
         const sp_box inner = sp_gate_box(&map, box);
+        const sp_iv range = sp_gate_range(&map, box);
         const bool with = i % 4 < 2 && box.x.hi - box.x.lo > 1e-2 && box.y.hi - box.y.lo > 1e-2;
         double xs[GRID + 3];
         const size_t n = points_of(xs, box.x, gate);
@@ -310,6 +315,7 @@ static void test_complement(void **state) {
         for (size_t k = 0; k < n * (GRID + 1); k++) {
             const double x = xs[k % n], y = at(box.y, k / n);
             const long double f = (1.0L - activation(gate, x)) * tanhl(y);
+            assert_true(range.lo <= f && f <= range.hi);
             if (with && !in_cut(&cut, x, y)) {
                 continue;
             }
