@@ -7,6 +7,7 @@
 #include "base/pool.h"
 #include "gpu/impl.h"
 #include "gpu/kernel_boxes.h"
+#include "gpu/kernel_cells.h"
 #include "gpu/kernel_units.h"
 
 /* ---- rows: the loops of cpu.c and cpu_menu.c, clip by clip ---- */
@@ -133,11 +134,12 @@ static void run_copy(const sp_gpu_copy_args *p) {
 }
 
 static void run_add(const sp_gpu_add_args *p) {
+    const double sign = p->minus ? -1.0 : 1.0; // exact
     for (size_t r = 0; r < p->rows; r++) {
         const double *a = p->a + r * p->lda, *b = p->b + r * p->ldb; /* a[r,:], b[r,:] */
         double *to = p->to + r * p->ldt;                             /* to[r,:] */
         for (size_t j = 0; j < p->n; j++) {
-            to[j] = a[j] + b[j];
+            to[j] = a[j] + sign * b[j];
         }
     }
 }
@@ -175,6 +177,10 @@ RUN_UNITS(keep)
 RUN_UNITS(meet)
 RUN_UNITS(masses)
 RUN_UNITS(ranges)
+RUN_UNITS(activate)
+RUN_UNITS(difference)
+RUN_UNITS(blend)
+RUN_UNITS(apart)
 RUN_UNITS(relu)
 
 /* sp_interval_add over the lanes of a register. */
@@ -211,21 +217,22 @@ void sp_gpu_affine_interval(const sp_gpu_interval_args *args) {
     run_interval(args);
 }
 
-enum { PLANES_PER_TASK = 16 };
-
-static void some_planes(void *context, size_t task) {
-    const sp_gpu_planes_args *p = context;
-    const size_t count = sp_count_planes(p), end = (task + 1) * PLANES_PER_TASK;
-    for (size_t i = task * PLANES_PER_TASK; i < end && i < count; i++) {
-        sp_unit_planes(p, i);
-    }
-}
-
 /* Long enough for threads that have nothing else to do. */
-static void run_planes(const sp_gpu_planes_args *p) {
-    const size_t tasks = (sp_count_planes(p) + PLANES_PER_TASK - 1) / PLANES_PER_TASK;
-    sp_pool_run(tasks, 0, some_planes, (void *)p);
-}
+enum { UNITS_PER_TASK = 16 };
+#define RUN_IN_TASKS(name)                                                                         \
+    static void some_##name(void *context, size_t task) {                                          \
+        const sp_gpu_##name##_args *p = context;                                                   \
+        const size_t count = sp_count_##name(p), end = (task + 1) * UNITS_PER_TASK;                \
+        for (size_t i = task * UNITS_PER_TASK; i < end && i < count; i++) {                        \
+            sp_unit_##name(p, i);                                                                  \
+        }                                                                                          \
+    }                                                                                              \
+    static void run_##name(const sp_gpu_##name##_args *p) {                                        \
+        const size_t tasks = (sp_count_##name(p) + UNITS_PER_TASK - 1) / UNITS_PER_TASK;           \
+        sp_pool_run(tasks, 0, some_##name, (void *)p);                                             \
+    }
+RUN_IN_TASKS(planes)
+RUN_IN_TASKS(curve)
 
 static void run(sp_gpu *gpu, sp_gpu_op op, const void *args) {
     (void)gpu;

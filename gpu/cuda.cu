@@ -202,4 +202,4 @@ static void multiply_single(void *stream, const sp_gpu_multiply_single_args *p) 
 
 extern "C" const sp_gpu_driver sp_gpu_cuda_plugin = {
     sp_gpu_layout(), name,       begin,       end,    open_stream, close_stream,
-    write_bytes,     read_bytes, sync_stream, launch, multiply, multiply_single};
+    write_bytes,     read_bytes, sync_stream, launch, multiply,    multiply_single};

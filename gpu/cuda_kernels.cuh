@@ -4,6 +4,7 @@
 #define SP_GPU_CUDA_KERNELS_CUH
 
 #include "gpu/kernel_boxes.h"
+#include "gpu/kernel_cells.h"
 #include "gpu/kernel_rows.h"
 #include "gpu/kernel_units.h"
 

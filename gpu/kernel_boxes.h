@@ -6,8 +6,8 @@
 #include "gpu/kernel.h"
 #include "gpu/menu.h"
 #include "relax/line_r2.h"
+#include "relax/plane_gate.h"
 #include "relax/plane_menu.h"
-#include "relax/range.h"
 
 /** sp_interval_sums - bounds of a sum, and the sum of absolute values. */
 typedef struct sp_interval_sums {
@@ -89,14 +89,22 @@ SP_HD void sp_unit_planes(const sp_gpu_planes_args *p, size_t i) {
     // cuts are structures of doubles, so clips of them stand `stride` doubles apart too
     const sp_cut *cut =
         p->cut == NULL ? NULL : (const sp_cut *)((const double *)p->cut + offset) + j;
+    const sp_gate_map *map = &p->of.map;
+    const sp_box inner = sp_map_box(map, box);
+    sp_cut inner_cut;
+    if (cut != NULL) {
+        inner_cut = sp_map_cut(map, box, cut);
+    }
     const size_t first = upper ? menu.lower : 0, count = upper ? menu.entries - first : menu.lower;
     sp_polygon polygon;
-    const bool cuts = sp_octagon_of(&polygon, p->of.f, box, cut, upper);
+    const bool cuts =
+        sp_octagon_of(&polygon, map->product, inner, cut != NULL ? &inner_cut : NULL, upper);
     for (size_t k = 0; k < count; k++) {
-        const sp_anchor at = k == 0 ? sp_static_anchor(box, upper) : sp_spread_anchor(box, k - 1);
-        sp_menu_store(
-            &menu, first + k, j,
-            sp_octagon_plane(p->of.f, box, cuts ? &polygon : NULL, upper, at, p->tolerance));
+        const sp_anchor at =
+            k == 0 ? sp_static_anchor(inner, upper) : sp_spread_anchor(inner, k - 1);
+        const sp_plane plane =
+            sp_octagon_plane(map->product, inner, cuts ? &polygon : NULL, upper, at, p->tolerance);
+        sp_menu_store(&menu, first + k, j, sp_map_plane(map, box, plane, upper));
     }
 }
 
@@ -117,9 +125,9 @@ SP_HD size_t sp_count_ranges(const sp_gpu_ranges_args *p) {
 
 SP_HD void sp_unit_ranges(const sp_gpu_ranges_args *p, size_t i) {
     const size_t at = i / p->n * p->at.stride + i % p->n;
-    sp_iv r = sp_range_product(p->first.f, sp_factor_box(&p->first, at));
+    sp_iv r = sp_map_range(&p->first.map, sp_factor_box(&p->first, at));
     if (p->second.x.lo != NULL) {
-        r = sp_iv_add(r, sp_range_product(p->second.f, sp_factor_box(&p->second, at)));
+        r = sp_iv_add(r, sp_map_range(&p->second.map, sp_factor_box(&p->second, at)));
     }
     p->lo[at] = r.lo;
     p->hi[at] = r.hi;

@@ -23,7 +23,8 @@ SP_HD size_t sp_count_add(const sp_gpu_add_args *p) {
 
 SP_HD void sp_unit_add(const sp_gpu_add_args *p, size_t i) {
     const size_t row = i / p->n, j = i % p->n;
-    p->to[row * p->ldt + j] = p->a[row * p->lda + j] + p->b[row * p->ldb + j];
+    const double a = p->a[row * p->lda + j], b = p->b[row * p->ldb + j];
+    p->to[row * p->ldt + j] = p->minus ? a - b : a + b;
 }
 
 SP_HD size_t sp_count_widen(const sp_gpu_widen_args *p) {

@@ -130,11 +130,12 @@ typedef struct sp_gpu_copy_args {
     size_t ldt;
 } sp_gpu_copy_args;
 
-/** add - to = a + b; `to` may be a or b. */
+/** add - to = a + b or, for `minus`, a - b; `to` may be a or b. */
 typedef struct sp_gpu_add_args {
     size_t rows, n;
     const double *a, *b;
     size_t lda, ldb;
+    bool minus;
     double *to;
     size_t ldt;
 } sp_gpu_add_args;
@@ -186,14 +187,14 @@ typedef struct sp_gpu_meet_args {
     double *lo, *hi;     /* [n] clip */
 } sp_gpu_meet_args;
 
-/** sp_gpu_factor - the two arguments of n products f(x, y). */
+/** sp_gpu_factor - n products of a gate and a variable, and their arguments. */
 typedef struct sp_gpu_factor {
-    sp_product f;
+    sp_gate_map map;
     sp_gpu_range x, y; /* [n] clip */
 } sp_gpu_factor;
 
-/** planes - exact supporting planes of n products: entry 0 of each side at its static anchor, the
- *  others at anchors spread over the box. The menu's mass is set by `masses`. */
+/** planes - exact supporting planes of n products: entry 0 of each side at the static anchor of the
+ *  map's product, the others at anchors spread over its box. The menu's mass is set by `masses`. */
 typedef struct sp_gpu_planes_args {
     sp_gpu_clips at;
     sp_gpu_factor of;
@@ -216,6 +217,54 @@ typedef struct sp_gpu_ranges_args {
     sp_gpu_factor first, second;
     double *lo, *hi; /* [n] clip */
 } sp_gpu_ranges_args;
+
+/** curve - lines of n activations: entry 0 of each side at the middle of its interval (of the ReLU:
+ *  DeepPoly's), the others towards both ends. As many lines from below as from above. */
+typedef struct sp_gpu_curve_args {
+    sp_gpu_clips at;
+    sp_activation f;
+    sp_gpu_range x;    /* [n] clip */
+    sp_gpu_menu lines; /* clip */
+} sp_gpu_curve_args;
+
+/** activate - lo, hi: from + f(x) y by intervals. from.lo NULL: f(x) y; y.lo NULL too: f(x). The
+ *  result may overwrite what it is made of. */
+typedef struct sp_gpu_activate_args {
+    sp_gpu_clips at;
+    size_t n;
+    sp_activation f;
+    sp_gpu_range x, y, from; /* [n] clip */
+    double *lo, *hi;         /* [n] clip */
+} sp_gpu_activate_args;
+
+/** difference - the inner variable of a GRU by intervals, y = h - n with n = f(x), and apart >= |h|
+ *  + |n|. h.lo NULL: the state is 0. */
+typedef struct sp_gpu_difference_args {
+    sp_gpu_clips at;
+    size_t n;
+    sp_activation f;
+    sp_gpu_range x, h;       /* [n] clip */
+    double *lo, *hi, *apart; /* [n] clip */
+} sp_gpu_difference_args;
+
+/** blend - the state of a GRU by intervals, n + z y = (1 - z) n + z h, z = gate(g), n = f(x). */
+typedef struct sp_gpu_blend_args {
+    sp_gpu_clips at;
+    size_t n;
+    sp_activation gate, f;
+    sp_gpu_range g, x, h, y; /* [n] clip; h.lo NULL: the state before is 0 */
+    double *lo, *hi;         /* [n] clip */
+} sp_gpu_blend_args;
+
+/** apart - rows that pass from n + z y to n with w (1 - b) and to h with w b meet more than the
+ *  planes of z y: the masses of these rise by |b| apart + |n| for the largest |b|, n = f(x). */
+typedef struct sp_gpu_apart_args {
+    sp_gpu_clips at;
+    sp_activation f;
+    sp_gpu_range x;      /* [n] clip */
+    const double *apart; /* [n] clip: of `difference` */
+    sp_gpu_menu planes;  /* clip */
+} sp_gpu_apart_args;
 
 /** relu - the lines of n ReLUs over their boxes and the boxes of their outputs; a second lower
  *  entry is the other slope. Boxes that are not ordered become unbounded. */
@@ -273,7 +322,13 @@ typedef struct sp_gpu_squares_args {
     X(add)                                                                                         \
     X(widen)                                                                                       \
     X(shift)                                                                                       \
-    X(keep) X(interval) X(meet) X(planes) X(masses) X(ranges) X(relu) X(value) X(choose) X(squares)
+    X(keep)                                                                                        \
+    X(interval)                                                                                    \
+    X(meet)                                                                                        \
+    X(planes)                                                                                      \
+    X(masses)                                                                                      \
+    X(ranges)                                                                                      \
+    X(curve) X(activate) X(difference) X(blend) X(apart) X(relu) X(value) X(choose) X(squares)
 #define SP_GPU_OPS(X) SP_GPU_ROW_OPS(X) SP_GPU_UNIT_OPS(X)
 
 typedef enum {

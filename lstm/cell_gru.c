@@ -13,8 +13,6 @@
 // Rows inside the layer (sp_start): `gates` [., inputs out] on a_z, a_r, a_n and q, `before` on
 // h_{t-1}, `cell` on y. Stage 0: on a_z, a_r, q and h; stage 1: on a_z, a_n and h; stage 2: on a_z
 // and y.
-#include <math.h>
-
 #include "lstm/cell_gru.h"
 
 bool sp_gru_is_paired(const sp_layer *layer) {
@@ -23,6 +21,10 @@ bool sp_gru_is_paired(const sp_layer *layer) {
 
 size_t sp_gru_inputs(const sp_layer *layer) {
     return layer->reset_after ? 4 : 3;
+}
+
+double *sp_gru_apart(const sp_layer *layer, const sp_state *state) {
+    return state->omega + sp_gru_inputs(layer) * layer->out;
 }
 
 static sp_shape shape(const sp_layer *layer) {
@@ -45,97 +47,87 @@ typedef struct sp_gru_step {
     size_t H, t, l;
 } sp_gru_step;
 
-static sp_iv input(const sp_gru_step *step, size_t block, size_t j) {
-    const size_t at = block * step->H + j;
-    return (sp_iv){step->state->in_lo[at], step->state->in_hi[at]};
+static const sp_gpu_range nowhere = {NULL, NULL};
+
+static sp_gpu_range input(const sp_gru_step *step, size_t block) {
+    const size_t at = block * step->H;
+    return (sp_gpu_range){step->state->in_lo + at, step->state->in_hi + at};
 }
 
-static sp_iv previous(const sp_gru_step *step, size_t j) {
-    const sp_iv zero = {0.0, 0.0};
-    return step->before != NULL ? (sp_iv){step->before->out_lo[j], step->before->out_hi[j]} : zero;
+static sp_gpu_range previous(const sp_gru_step *step) {
+    const sp_state *before = step->before;
+    return before != NULL ? (sp_gpu_range){before->out_lo, before->out_hi} : nowhere;
+}
+
+static sp_gpu_range cell(const sp_gru_step *step) {
+    return (sp_gpu_range){step->state->cell_lo, step->state->cell_hi};
 }
 
 /* The second factor of RESET. */
-static sp_iv reset_of(const sp_gru_step *step, size_t j) {
-    return step->layer->reset_after ? input(step, IMAGE_Q, j) : previous(step, j);
+static sp_gpu_range reset_of(const sp_gru_step *step) {
+    return step->layer->reset_after ? input(step, IMAGE_Q) : previous(step);
 }
 
-static sp_iv difference(sp_iv a, sp_iv b) {
-    const sp_iv minus = {-b.hi, -b.lo};
-    return sp_iv_add(a, minus);
+static sp_gpu_clips clips_of(const sp_gru_step *step) {
+    return (sp_gpu_clips){step->bounds->clips, step->bounds->stride};
 }
 
-static sp_status relax(const sp_gru_step *step, size_t k, size_t j, const sp_gate_map *map, sp_iv x,
-                       sp_iv y) {
-    const sp_cut *cut = step->state->cut[k];
-    const sp_box box = {x, y};
-    return sp_relax_product(step->bounds, &step->state->menu[k], j, map, box,
-                            cut != NULL ? cut + j : NULL);
+static sp_status relax(sp_error *err, const sp_gru_step *step, size_t k, sp_gate_map map,
+                       size_t gate, sp_gpu_range y) {
+    const sp_gpu_factor of = {map, input(step, gate), y};
+    return sp_bound_planes(err, step->bounds, step->t, step->l, k, &of);
 }
 
-static sp_status relax_reset(void *context, size_t j) {
-    const sp_gru_step *step = context;
-    const sp_gate_map map = sp_gate_map_of(step->layer->gate);
-    return relax(step, RESET, j, &map, input(step, GATE_R, j), reset_of(step, j));
-}
-
-static sp_status relax_pair(void *context, size_t j) {
-    const sp_gru_step *step = context;
-    const sp_gate_map map = sp_gate_map_of(step->layer->gate),
-                      complement = sp_gate_complement(step->layer->gate);
-    const sp_iv z = input(step, GATE_Z, j);
-    SP_TRY(relax(step, CANDIDATE, j, &complement, z, input(step, GATE_N, j)));
-    return step->before == NULL ? SP_OK : relax(step, UPDATE, j, &map, z, previous(step, j));
-}
-
-static sp_status relax_candidate(void *context, size_t j) {
-    const sp_gru_step *step = context;
-    sp_relax_lines(step->bounds, &step->state->menu[CANDIDATE], j, step->layer->candidate,
-                   input(step, GATE_N, j));
-    return SP_OK;
+static sp_status relax_pair(sp_error *err, const sp_gru_step *step) {
+    const sp_activation gate = step->layer->gate;
+    SP_TRY(relax(err, step, CANDIDATE, sp_gate_complement(gate), GATE_Z, input(step, GATE_N)));
+    return step->before == NULL
+               ? SP_OK
+               : relax(err, step, UPDATE, sp_gate_map_of(gate), GATE_Z, previous(step));
 }
 
 /* Rows pass from h_t to n with w (1 - b) and to h with w b, apart: beside the plane's terms over y
  * these have the sizes |b| (|h| + |n|) + |n|. */
-static sp_status relax_update(void *context, size_t j) {
-    const sp_gru_step *step = context;
+static sp_status relax_update(sp_error *err, const sp_gru_step *step) {
     const sp_state *state = step->state;
-    const sp_gate_map map = sp_gate_map_of(step->layer->gate);
-    const sp_gpu_menu *menu = &state->menu[UPDATE];
-    const sp_iv y = {state->cell_lo[j], state->cell_hi[j]};
-    const sp_iv n = sp_activation_range(step->layer->candidate, input(step, GATE_N, j));
-    SP_TRY(relax(step, UPDATE, j, &map, input(step, GATE_Z, j), y));
-    const double apart = state->omega[sp_gru_inputs(step->layer) * step->H + j];
-    double most = 0.0;
-    for (size_t e = 0; e < menu->entries; e++) {
-        most = fmax(most, fabs(menu->b[e * menu->n + j]));
+    SP_TRY(relax(err, step, UPDATE, sp_gate_map_of(step->layer->gate), GATE_Z, cell(step)));
+    if (step->bounds->options.planes != SP_PLANES_INTERVAL) {
+        sp_gpu_apart(step->bounds->gpu,
+                     &(sp_gpu_apart_args){.at = clips_of(step),
+                                          .f = step->layer->candidate,
+                                          .x = input(step, GATE_N),
+                                          .apart = sp_gru_apart(step->layer, state),
+                                          .planes = state->menu[UPDATE]});
     }
-    menu->mass[j] = sp_above(menu->mass[j] + sp_above(sp_above(most * apart) + sp_iv_mag(n)));
     return SP_OK;
 }
 
-static const double *previous_lo(const sp_gru_step *step) {
-    return step->before != NULL ? step->before->out_lo : NULL;
-}
-
-static const double *previous_hi(const sp_gru_step *step) {
-    return step->before != NULL ? step->before->out_hi : NULL;
+/* Blocks of pre-activations from `first` on by intervals: W x + R h + b, with `in` numbers x. */
+static void image_interval(const sp_gru_step *step, size_t first, size_t blocks, size_t in,
+                           sp_gpu_range h, const double *bias) {
+    const sp_layer *at = step->layer;
+    const size_t H = step->H, block = first * H, row = (first == IMAGE_Q ? GATE_N : first) * H;
+    sp_state *state = step->state;
+    sp_gpu_interval_args image = {.out = blocks * H,
+                                  .in = in,
+                                  .hidden = H,
+                                  .weight = at->weight + row * at->in,
+                                  .recurrent = h.lo != NULL ? at->recurrent + row * H : NULL,
+                                  .bias = bias,
+                                  .h = h,
+                                  .lo = state->in_lo + block,
+                                  .hi = state->in_hi + block,
+                                  .omega = state->omega + block};
+    sp_input_box(step->bounds, step->t, step->l, &image.x.lo, &image.x.hi);
+    sp_bound_image(step->bounds, &image);
 }
 
 /* a_z, a_r and q by intervals. */
 static void gate_intervals(const sp_gru_step *step) {
     const sp_layer *at = step->layer;
-    const size_t H = step->H;
-    sp_state *state = step->state;
-    const double *x_lo, *x_hi, *recurrent = step->before != NULL ? at->recurrent : NULL;
-    sp_input_box(step->bounds, step->t, step->l, &x_lo, &x_hi);
-    sp_affine_interval(2 * H, at->in, at->weight, x_lo, x_hi, H, recurrent, previous_lo(step),
-                       previous_hi(step), at->bias, state->in_lo, state->in_hi, state->omega);
+    image_interval(step, GATE_Z, 2, at->in, previous(step), at->bias);
     if (at->reset_after) {
-        sp_affine_interval(H, 0, at->weight, x_lo, x_hi, H,
-                           recurrent != NULL ? recurrent + 2 * H * H : NULL, previous_lo(step),
-                           previous_hi(step), at->recurrent_bias, state->in_lo + 3 * H,
-                           state->in_hi + 3 * H, state->omega + 3 * H);
+        image_interval(step, IMAGE_Q, 1, 0, previous(step), at->recurrent_bias);
     }
 }
 
@@ -144,60 +136,47 @@ static void candidate_interval(const sp_gru_step *step) {
     const sp_layer *at = step->layer;
     const size_t H = step->H;
     sp_state *state = step->state;
-    double *p_lo = state->cell_lo, *p_hi = state->cell_hi;
-    double *lo = state->in_lo + 2 * H, *hi = state->in_hi + 2 * H;
+    const sp_gpu_range n = input(step, GATE_N), r = input(step, GATE_R);
     const bool inner = step->before != NULL && !at->reset_after;
-    const double *x_lo, *x_hi;
-    sp_input_box(step->bounds, step->t, step->l, &x_lo, &x_hi);
-    for (size_t j = 0; j < H; j++) {
-        const sp_iv gate = sp_activation_range(at->gate, input(step, GATE_R, j));
-        const sp_iv p = sp_iv_mul(gate, reset_of(step, j));
-        p_lo[j] = p.lo;
-        p_hi[j] = p.hi;
+    if (inner) {
+        sp_bound_activation(step->bounds, H, at->gate, r, reset_of(step), nowhere, state->cell_lo,
+                            state->cell_hi);
     }
-    sp_affine_interval(H, at->in, at->weight + 2 * H * at->in, x_lo, x_hi, H,
-                       inner ? at->recurrent + 2 * H * H : NULL, p_lo, p_hi, at->bias + 2 * H, lo,
-                       hi, state->omega + 2 * H);
-    for (size_t j = 0; at->reset_after && j < H; j++) {
-        lo[j] = sp_below(lo[j] + p_lo[j]);
-        hi[j] = sp_above(hi[j] + p_hi[j]);
+    image_interval(step, GATE_N, 1, at->in, inner ? cell(step) : nowhere, at->bias + 2 * H);
+    if (at->reset_after) {
+        sp_bound_activation(step->bounds, H, at->gate, r, reset_of(step), n, state->in_lo + 2 * H,
+                            state->in_hi + 2 * H);
     }
 }
 
 /* y = h - n by intervals, and |h| + |n|. */
 static void cell_interval(const sp_gru_step *step) {
     sp_state *state = step->state;
-    double *apart = state->omega + sp_gru_inputs(step->layer) * step->H;
-    for (size_t j = 0; j < step->H; j++) {
-        const sp_iv h = previous(step, j);
-        const sp_iv n = sp_activation_range(step->layer->candidate, input(step, GATE_N, j));
-        const sp_iv y = difference(h, n);
-        state->cell_lo[j] = y.lo;
-        state->cell_hi[j] = y.hi;
-        apart[j] = sp_above(sp_iv_mag(h) + sp_iv_mag(n));
-    }
+    sp_gpu_difference(step->bounds->gpu,
+                      &(sp_gpu_difference_args){.at = clips_of(step),
+                                                .n = step->H,
+                                                .f = step->layer->candidate,
+                                                .x = input(step, GATE_N),
+                                                .h = previous(step),
+                                                .lo = state->cell_lo,
+                                                .hi = state->cell_hi,
+                                                .apart = sp_gru_apart(step->layer, state)});
 }
 
-/* h_t = n + z y = (1 - z) n + z h by intervals; for z in [0, 1] it lies between n and h. */
 static void output_interval(const sp_gru_step *step) {
-    sp_state *state = step->state;
-    const sp_iv one = {1.0, 1.0};
-    for (size_t j = 0; j < step->H; j++) {
-        const sp_iv h = previous(step, j), y = {state->cell_lo[j], state->cell_hi[j]};
-        const sp_iv n = sp_activation_range(step->layer->candidate, input(step, GATE_N, j));
-        const sp_iv z = sp_activation_range(step->layer->gate, input(step, GATE_Z, j));
-        const sp_iv apart = sp_iv_add(sp_iv_mul(difference(one, z), n), sp_iv_mul(z, h));
-        sp_iv out = sp_iv_meet(sp_iv_add(n, sp_iv_mul(z, y)), apart);
-        if (z.lo >= 0.0 && z.hi <= 1.0) {
-            const sp_iv hull = {fmin(n.lo, h.lo), fmax(n.hi, h.hi)};
-            out = sp_iv_meet(out, hull);
-        }
-        state->out_lo[j] = out.lo;
-        state->out_hi[j] = out.hi;
-    }
+    sp_gpu_blend(step->bounds->gpu, &(sp_gpu_blend_args){.at = clips_of(step),
+                                                         .n = step->H,
+                                                         .gate = step->layer->gate,
+                                                         .f = step->layer->candidate,
+                                                         .g = input(step, GATE_Z),
+                                                         .x = input(step, GATE_N),
+                                                         .h = previous(step),
+                                                         .y = cell(step),
+                                                         .lo = step->state->out_lo,
+                                                         .hi = step->state->out_hi});
 }
 
-static sp_status bound_reset(sp_error *err, sp_gru_step *step) {
+static sp_status bound_reset(sp_error *err, const sp_gru_step *step) {
     const size_t H = step->H;
     const sp_start at = {.t = step->t, .layer = step->l};
     sp_state *state = step->state;
@@ -210,45 +189,50 @@ static sp_status bound_reset(sp_error *err, sp_gru_step *step) {
         return SP_OK;
     }
     sp_bound_cuts(step->bounds, &at, RESET, RESET + 1);
-    return sp_relax_units(err, step->bounds, step->t, step->l, relax_reset, step);
+    return relax(err, step, RESET, sp_gate_map_of(step->layer->gate), GATE_R, reset_of(step));
 }
 
-static sp_status bound_update(sp_error *err, sp_gru_step *step) {
+static sp_status bound_update(sp_error *err, const sp_gru_step *step) {
     const size_t H = step->H;
     const sp_start inner = {.t = step->t, .layer = step->l, .stage = 1};
-    const sp_start cell = {.t = step->t, .layer = step->l, .stage = 2};
+    const sp_start last = {.t = step->t, .layer = step->l, .stage = 2};
+    const sp_activation f = step->layer->candidate;
     sp_bounds *bounds = step->bounds;
     sp_state *state = step->state;
     candidate_interval(step);
-    if (step->layer->candidate.kind != SP_ACTIVATION_AFFINE ||
-        bounds->options.planes == SP_PLANES_TANGENT) {
+    if (f.kind != SP_ACTIVATION_AFFINE || bounds->options.planes == SP_PLANES_TANGENT) {
         sp_bound_boxes(bounds, SP_BOX_GATES, &inner, 2 * H, H, state->in_lo + 2 * H,
                        state->in_hi + 2 * H);
     }
     cell_interval(step);
     if (sp_gru_is_paired(step->layer)) {
         sp_bound_cuts(bounds, &inner, CANDIDATE, step->before != NULL ? UPDATE + 1 : UPDATE);
-        return sp_relax_units(err, bounds, step->t, step->l, relax_pair, step);
+        return relax_pair(err, step);
     }
-    SP_TRY(sp_relax_units(err, bounds, step->t, step->l, relax_candidate, step));
-    sp_bound_boxes(bounds, SP_BOX_CELL, &cell, 0, H, state->cell_lo, state->cell_hi);
-    sp_bound_cuts(bounds, &cell, UPDATE, UPDATE + 1);
-    return sp_relax_units(err, bounds, step->t, step->l, relax_update, step);
+    sp_bound_lines(bounds, step->t, step->l, CANDIDATE, f, input(step, GATE_N));
+    sp_bound_boxes(bounds, SP_BOX_CELL, &last, 0, H, state->cell_lo, state->cell_hi);
+    sp_bound_cuts(bounds, &last, UPDATE, UPDATE + 1);
+    return relax_update(err, step);
 }
 
 static sp_status bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer) {
     const sp_start output = {.t = t, .layer = layer};
     sp_state *state = sp_state_at(bounds, t, layer);
     const size_t H = bounds->net->layer[layer].out;
-    sp_gru_step step = {bounds, &bounds->net->layer[layer],
-                        state,  t > 0 ? sp_state_at(bounds, t - 1, layer) : NULL,
-                        H,      t,
-                        layer};
+    const sp_gru_step step = {bounds, &bounds->net->layer[layer],
+                              state,  t > 0 ? sp_state_at(bounds, t - 1, layer) : NULL,
+                              H,      t,
+                              layer};
     SP_TRY(bound_reset(err, &step));
     SP_TRY(bound_update(err, &step));
     output_interval(&step);
     sp_bound_boxes(bounds, SP_BOX_OUTPUT, &output, 0, H, state->out_lo, state->out_hi);
     return SP_OK;
+}
+
+/* Unit j of a box; 0 where there is none. */
+static sp_iv unit(sp_gpu_range box, size_t j) {
+    return box.lo != NULL ? (sp_iv){box.lo[j], box.hi[j]} : (sp_iv){0.0, 0.0};
 }
 
 static sp_arguments arguments(const sp_bounds *bounds, size_t t, size_t layer, size_t k, size_t j) {
@@ -258,20 +242,20 @@ static sp_arguments arguments(const sp_bounds *bounds, size_t t, size_t layer, s
     const sp_state *before = t > 0 ? sp_state_at(bounds, t - 1, layer) : NULL;
     const sp_gru_step step = {NULL, at, state, before, H, t, layer};
     const size_t gate = k == RESET ? GATE_R : GATE_Z;
-    sp_arguments r = {input(&step, gate, j), {0.0, 0.0}, gate * H + j, j, SP_ON_BEFORE};
+    sp_arguments r = {unit(input(&step, gate), j), {0.0, 0.0}, gate * H + j, j, SP_ON_BEFORE};
     if (k == RESET && at->reset_after) {
-        r.y = input(&step, IMAGE_Q, j);
+        r.y = unit(input(&step, IMAGE_Q), j);
         r.y_column = IMAGE_Q * H + j;
         r.y_block = SP_ON_GATES;
     } else if (k == CANDIDATE) {
-        r.y = input(&step, GATE_N, j);
+        r.y = unit(input(&step, GATE_N), j);
         r.y_column = GATE_N * H + j;
         r.y_block = SP_ON_GATES;
     } else if (k == UPDATE && !sp_gru_is_paired(at)) {
-        r.y = (sp_iv){state->cell_lo[j], state->cell_hi[j]};
+        r.y = unit(cell(&step), j);
         r.y_block = SP_ON_CELL;
     } else {
-        r.y = previous(&step, j);
+        r.y = unit(previous(&step), j);
     }
     return r;
 }

@@ -1,29 +1,25 @@
 // Rows back and values forward through a GRU layer; the parts are those of cell_gru.c.
-#include <math.h>
-#include <string.h>
-
 #include "lstm/cell_gru.h"
 
 /* ---- rows ---- */
 
 /* Coefficients on a_z, a_r, a_n and q stand in ws->gates [rows, 4 H], those on h_{t-1} in
- * ws->pending[l] + in. */
-static sp_rows gates_back(sp_walk *walk, size_t l, size_t t) {
+ * ws->pending[l] + in. blocks: 3, or 2 where there are none on a_n, which nothing is known of yet.
+ */
+static sp_rows gates_back(sp_walk *walk, size_t l, size_t t, size_t blocks) {
     sp_workspace *ws = walk->ws;
     const sp_layer *layer = &walk->bounds->net->layer[l];
     const double *omega = sp_state_at(walk->bounds, t, l)->omega;
     const size_t H = layer->out, D = layer->in, width = D + H;
     const sp_rows gates = {ws->gates, 4 * H}, image = {ws->gates + 3 * H, 4 * H};
     double *pending = ws->pending[l];
-    sp_gpu_affine_bias(walk->rows, 3 * H, gates.w, gates.ld, layer->bias, omega, ws->bias,
-                       ws->mass);
-    sp_walk_multiply(walk, D, 3 * H, gates, layer->weight, D, 0.0, pending, width);
+    sp_walk_affine(walk, blocks * H, gates, layer->bias, omega);
+    sp_walk_multiply(walk, D, blocks * H, gates, layer->weight, D, 0.0, pending, width);
     if (t > 0) {
         sp_walk_multiply(walk, H, 2 * H, gates, layer->recurrent, H, 1.0, pending + D, width);
     }
     if (layer->reset_after) {
-        sp_gpu_affine_bias(walk->rows, H, image.w, image.ld, layer->recurrent_bias, omega + 3 * H,
-                           ws->bias, ws->mass);
+        sp_walk_affine(walk, H, image, layer->recurrent_bias, omega + 3 * H);
         if (t > 0) {
             sp_walk_multiply(walk, H, H, image, layer->recurrent + 2 * H * H, H, 1.0, pending + D,
                              width);
@@ -54,26 +50,28 @@ sp_rows sp_gru_start(sp_walk *walk, size_t l, size_t t) {
     const sp_start *at = walk->start;
     sp_workspace *ws = walk->ws;
     const sp_layer *layer = &walk->bounds->net->layer[l];
+    const sp_state *state = sp_state_at(walk->bounds, t, l);
     const size_t H = layer->out, D = layer->in;
-    const double *apart = sp_state_at(walk->bounds, t, l)->omega + sp_gru_inputs(layer) * H;
+    double *h = ws->pending[l] + D;
     sp_walk_set(walk, ws->gates, sp_gru_inputs(layer) * H, 4 * H, at->gates);
-    sp_walk_set(walk, ws->pending[l] + D, H, D + H, at->before);
-    if (at->stage == 2) {
-        double *h = ws->pending[l] + D;
-        for (size_t r = 0; r < walk->rows; r++) {
-            for (size_t j = 0; j < H; j++) {
-                const double y = at->cell.w[r * at->cell.ld + j];
-                ws->h[r * H + j] = -y;
-                h[r * (D + H) + j] = y;
-                ws->mass[r] += fabs(y) * apart[j];
-            }
-        }
+    sp_walk_set(walk, h, H, D + H, at->before);
+    if (at->stage == 2) { // y = h - n
+        sp_gpu_support(walk->bounds->gpu,
+                       &(sp_gpu_support_args){.at = sp_walk_at(walk),
+                                              .n = H,
+                                              .c = at->cell.w,
+                                              .ldc = at->cell.ld,
+                                              .radius = sp_gru_apart(layer, state),
+                                              .out = ws->mass});
+        sp_walk_set(walk, h, H, D + H, at->cell);
+        sp_walk_set(walk, ws->h, H, H, sp_no_rows);
+        sp_walk_add(walk, H, (sp_rows){ws->h, H}, at->cell, true, ws->h, H);
         sp_walk_lines(walk, l, t, CANDIDATE, (sp_rows){ws->h, H}, ws->gates + 2 * H, 4 * H);
     }
     if (at->stage > 0) {
         reset_back(walk, l, t);
     }
-    return gates_back(walk, l, t);
+    return gates_back(walk, l, t, at->stage > 0 ? 3 : 2);
 }
 
 static void paired_back(sp_walk *walk, size_t l, size_t t, sp_rows hidden) {
@@ -85,11 +83,8 @@ static void paired_back(sp_walk *walk, size_t l, size_t t, sp_rows hidden) {
     if (t > 0) { // the block of a_r is free; hidden may stand in pending
         double *z = ws->gates + H;
         sp_walk_product(walk, l, t, UPDATE, hidden, z, 4 * H, ws->c, H, false);
-        for (size_t r = 0; r < walk->rows; r++) {
-            for (size_t j = 0; j < H; j++) {
-                ws->gates[r * 4 * H + j] += z[r * 4 * H + j];
-            }
-        }
+        sp_walk_add(walk, H, (sp_rows){ws->gates, 4 * H}, (sp_rows){z, 4 * H}, false, ws->gates,
+                    4 * H);
         sp_walk_set(walk, ws->pending[l] + D, H, D + H, (sp_rows){ws->c, H});
     }
 }
@@ -98,15 +93,10 @@ static void joint_back(sp_walk *walk, size_t l, size_t t, sp_rows hidden) {
     sp_workspace *ws = walk->ws;
     const sp_layer *layer = &walk->bounds->net->layer[l];
     const size_t H = layer->out, D = layer->in;
-    double *h = ws->pending[l] + D;
+    const sp_rows y = {ws->c, H};
     sp_walk_product(walk, l, t, UPDATE, hidden, ws->gates, 4 * H, ws->c, H, false);
-    for (size_t r = 0; r < walk->rows; r++) {
-        for (size_t j = 0; j < H; j++) {
-            const double y = ws->c[r * H + j];
-            ws->h[r * H + j] = hidden.w[r * hidden.ld + j] - y;
-            h[r * (D + H) + j] = y;
-        }
-    }
+    sp_walk_add(walk, H, hidden, y, true, ws->h, H); // first: hidden may stand in pending
+    sp_walk_set(walk, ws->pending[l] + D, H, D + H, y);
     sp_walk_lines(walk, l, t, CANDIDATE, (sp_rows){ws->h, H}, ws->gates + 2 * H, 4 * H);
 }
 
@@ -115,7 +105,7 @@ sp_rows sp_gru_back(sp_walk *walk, size_t l, size_t t, sp_rows above) {
     const sp_rows hidden = sp_walk_hidden(walk, l, t, above);
     (sp_gru_is_paired(layer) ? paired_back : joint_back)(walk, l, t, hidden);
     reset_back(walk, l, t);
-    return gates_back(walk, l, t);
+    return gates_back(walk, l, t, 3);
 }
 
 /* ---- values ---- */
@@ -126,25 +116,20 @@ static sp_argument_value input_value(const sp_walk *walk, const sp_state *state,
                                {state->in_lo + block * H, state->in_hi + block * H}};
 }
 
-/* block of ws->gates = W x + b (and, for `recurrent`, + R h) for `blocks` blocks from `first`. */
+/* block of ws->gates = W x + b (and, where there is h, + R h) for `blocks` blocks from `first`. */
 static void image_value(sp_walk *walk, size_t l, size_t first, size_t blocks, sp_rows h,
                         bool inputs, const double *bias) {
     const sp_layer *layer = &walk->bounds->net->layer[l];
     const size_t H = layer->out, D = layer->in, n = blocks * H,
-                 row = (first == IMAGE_Q ? 2 : first) * H;
+                 row = (first == IMAGE_Q ? GATE_N : first) * H;
+    const sp_rows x = {walk->ws->pending[l], D + H};
     double *out = walk->ws->gates + first * H;
-    for (size_t r = 0; r < walk->rows; r++) {
-        memcpy(out + r * 4 * H, bias, n * sizeof(double));
-    }
+    sp_walk_bias_value(walk, n, bias, out, 4 * H);
     if (inputs) {
-        sp_gpu_gemm(walk->rows, n, D, walk->ws->pending[l], D + H, layer->weight + row * D, D, true,
-                    1.0, out, 4 * H);
-        walk->ws->flops += 2.0 * (double)walk->rows * (double)n * (double)D;
+        sp_walk_weigh(walk, n, D, x, layer->weight + row * D, D, out, 4 * H);
     }
     if (h.w != NULL) {
-        sp_gpu_gemm(walk->rows, n, H, h.w, h.ld, layer->recurrent + row * H, H, true, 1.0, out,
-                    4 * H);
-        walk->ws->flops += 2.0 * (double)walk->rows * (double)n * (double)H;
+        sp_walk_weigh(walk, n, H, h, layer->recurrent + row * H, H, out, 4 * H);
     }
 }
 
@@ -167,8 +152,9 @@ static void candidate_value(sp_walk *walk, size_t l, size_t t, sp_argument_value
     }
     image_value(walk, l, GATE_N, 1, t > 0 && !layer->reset_after ? p : sp_no_rows, true,
                 layer->bias + 2 * H);
-    for (size_t i = 0; layer->reset_after && i < walk->rows * H; i++) {
-        ws->gates[i / H * 4 * H + 2 * H + i % H] += ws->c[i];
+    if (layer->reset_after) {
+        const sp_rows n = {ws->gates + 2 * H, 4 * H};
+        sp_walk_add(walk, H, n, p, false, ws->gates + 2 * H, 4 * H);
     }
 }
 
@@ -177,14 +163,14 @@ static void cell_value(sp_walk *walk, size_t l, size_t t, sp_argument_value h, s
     const sp_state *state = sp_state_at(walk->bounds, t, l);
     sp_workspace *ws = walk->ws;
     const size_t H = walk->bounds->net->layer[l].out;
+    double *y = ws->gates + H;
     sp_walk_lines_value(walk, l, t, CANDIDATE, input_value(walk, state, H, GATE_N), ws->c, H,
                         iteration);
-    for (size_t r = 0; r < walk->rows; r++) {
-        for (size_t j = 0; j < H; j++) {
-            const double before = h.value.w != NULL ? h.value.w[r * h.value.ld + j] : 0.0;
-            ws->gates[r * 4 * H + H + j] = before - ws->c[r * H + j];
-        }
+    if (h.value.w == NULL) {
+        sp_walk_set(walk, y, H, 4 * H, sp_no_rows);
+        h.value = (sp_rows){y, 4 * H};
     }
+    sp_walk_add(walk, H, h.value, (sp_rows){ws->c, H}, true, y, 4 * H);
 }
 
 /* x_t and h_{t-1} stand in pending[l]; leaves h_t there. */

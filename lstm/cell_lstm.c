@@ -27,16 +27,18 @@ static sp_gpu_range cell_range(const sp_state *state) {
 
 /* The products of a step; `before` is the layer at t-1. */
 static sp_gpu_factor factor_ig(const sp_state *state, size_t H) {
-    return (sp_gpu_factor){SP_PRODUCT_SIGMOID_TANH, gate_range(state, 0, H),
+    return (sp_gpu_factor){sp_gate_identity(SP_PRODUCT_SIGMOID_TANH), gate_range(state, 0, H),
                            gate_range(state, 2, H)};
 }
 
 static sp_gpu_factor factor_fc(const sp_state *state, const sp_state *before, size_t H) {
-    return (sp_gpu_factor){SP_PRODUCT_SIGMOID_ID, gate_range(state, 1, H), cell_range(before)};
+    return (sp_gpu_factor){sp_gate_identity(SP_PRODUCT_SIGMOID_ID), gate_range(state, 1, H),
+                           cell_range(before)};
 }
 
 static sp_gpu_factor factor_oc(const sp_state *state, size_t H) {
-    return (sp_gpu_factor){SP_PRODUCT_SIGMOID_TANH, gate_range(state, 3, H), cell_range(state)};
+    return (sp_gpu_factor){sp_gate_identity(SP_PRODUCT_SIGMOID_TANH), gate_range(state, 3, H),
+                           cell_range(state)};
 }
 
 static sp_status bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer) {
@@ -44,7 +46,7 @@ static sp_status bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer)
     sp_state *state = sp_state_at(bounds, t, layer);
     const sp_start gates = {.t = t, .layer = layer}, cell = {.t = t, .layer = layer, .stage = 1};
     const sp_gpu_factor ig = factor_ig(state, H), oc = factor_oc(state, H);
-    sp_gpu_factor fc = {SP_PRODUCT_SIGMOID_ID, {NULL, NULL}, {NULL, NULL}};
+    sp_gpu_factor fc = {sp_gate_identity(SP_PRODUCT_SIGMOID_ID), {NULL, NULL}, {NULL, NULL}};
     if (t > 0) {
         fc = factor_fc(state, sp_state_at(bounds, t - 1, layer), H);
     }

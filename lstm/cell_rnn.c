@@ -1,8 +1,6 @@
 // A vanilla RNN layer at one step, h_t = f(W x + R h_{t-1} + b): boxes of the pre-activations,
 // lines of f, and rows and values through them. Rows inside the layer (sp_start): stage 0, `gates`
 // on the pre-activations.
-#include <string.h>
-
 #include "lstm/layers.h"
 
 static sp_shape shape(const sp_layer *layer) {
@@ -10,40 +8,32 @@ static sp_shape shape(const sp_layer *layer) {
     return (sp_shape){.inputs = 1, .omegas = 1, .menu = {SP_MENU_CURVE}};
 }
 
-typedef struct sp_rnn_step {
-    const sp_bounds *bounds;
-    sp_activation f;
-    sp_state *state;
-} sp_rnn_step;
-
-static sp_status relax(void *context, size_t j) {
-    const sp_rnn_step *step = context;
-    const sp_iv x = {step->state->in_lo[j], step->state->in_hi[j]};
-    sp_relax_lines(step->bounds, &step->state->menu[0], j, step->f, x);
-    return SP_OK;
-}
-
 static sp_status bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer) {
     const sp_layer *at = &bounds->net->layer[layer];
     const size_t H = at->out;
     const sp_start gates = {.t = t, .layer = layer};
+    const sp_gpu_range none = {NULL, NULL};
     sp_state *state = sp_state_at(bounds, t, layer);
-    const sp_state *before = t > 0 ? sp_state_at(bounds, t - 1, layer) : NULL;
-    sp_rnn_step step = {bounds, at->candidate, state};
-    const double *x_lo, *x_hi;
-    sp_input_box(bounds, t, layer, &x_lo, &x_hi);
-    sp_affine_interval(H, at->in, at->weight, x_lo, x_hi, H, before != NULL ? at->recurrent : NULL,
-                       before != NULL ? before->out_lo : NULL,
-                       before != NULL ? before->out_hi : NULL, at->bias, state->in_lo, state->in_hi,
-                       state->omega);
-    sp_bound_boxes(bounds, SP_BOX_GATES, &gates, 0, H, state->in_lo, state->in_hi);
-    SP_TRY(sp_relax_units(err, bounds, t, layer, relax, &step));
-    for (size_t j = 0; j < H; j++) {
-        const sp_iv x = {state->in_lo[j], state->in_hi[j]};
-        const sp_iv h = sp_activation_range(at->candidate, x);
-        state->out_lo[j] = h.lo;
-        state->out_hi[j] = h.hi;
+    const sp_gpu_range x = {state->in_lo, state->in_hi};
+    sp_gpu_interval_args image = {.out = H,
+                                  .in = at->in,
+                                  .hidden = H,
+                                  .weight = at->weight,
+                                  .bias = at->bias,
+                                  .lo = state->in_lo,
+                                  .hi = state->in_hi,
+                                  .omega = state->omega};
+    (void)err;
+    sp_input_box(bounds, t, layer, &image.x.lo, &image.x.hi);
+    if (t > 0) {
+        const sp_state *before = sp_state_at(bounds, t - 1, layer);
+        image.recurrent = at->recurrent;
+        image.h = (sp_gpu_range){before->out_lo, before->out_hi};
     }
+    sp_bound_image(bounds, &image);
+    sp_bound_boxes(bounds, SP_BOX_GATES, &gates, 0, H, state->in_lo, state->in_hi);
+    sp_bound_lines(bounds, t, layer, 0, at->candidate, x);
+    sp_bound_activation(bounds, H, at->candidate, x, none, none, state->out_lo, state->out_hi);
     if (bounds->options.planes == SP_PLANES_TANGENT) {
         sp_collapse(H, state->out_lo, state->out_hi);
     }
@@ -57,8 +47,7 @@ static sp_rows gates_back(sp_walk *walk, size_t l, size_t t, sp_rows gates) {
     const sp_layer *layer = &walk->bounds->net->layer[l];
     const size_t H = layer->out, D = layer->in, width = D + H;
     double *pending = ws->pending[l];
-    sp_gpu_affine_bias(walk->rows, H, gates.w, gates.ld, layer->bias,
-                       sp_state_at(walk->bounds, t, l)->omega, ws->bias, ws->mass);
+    sp_walk_affine(walk, H, gates, layer->bias, sp_state_at(walk->bounds, t, l)->omega);
     sp_walk_multiply(walk, D, H, gates, layer->weight, D, 0.0, pending, width);
     if (t > 0) {
         sp_walk_multiply(walk, H, H, gates, layer->recurrent, H, 0.0, pending + D, width);
@@ -92,9 +81,7 @@ static sp_rows value(sp_walk *walk, size_t l, size_t t, sp_rows in, size_t itera
     sp_walk_affine_value(walk, H, D, (sp_rows){joined, width}, layer->weight, D, layer->bias,
                          ws->gates);
     if (t > 0) {
-        sp_gpu_gemm(walk->rows, H, H, joined + D, width, layer->recurrent, H, true, 1.0, ws->gates,
-                    H);
-        ws->flops += 2.0 * (double)walk->rows * (double)H * (double)H;
+        sp_walk_weigh(walk, H, H, (sp_rows){joined + D, width}, layer->recurrent, H, ws->gates, H);
     }
     double *h = sp_walk_cross(walk);
     sp_walk_lines_value(walk, l, t, 0, x, h, H, iteration);

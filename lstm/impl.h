@@ -328,17 +328,6 @@ void sp_affine_interval(size_t out, size_t in, const double *weight, const doubl
 void sp_menu_line(sp_gpu_menu *menu, size_t e, size_t j, sp_line line, double x);
 void sp_menu_plane(sp_gpu_menu *menu, size_t e, size_t j, sp_plane plane, double x, double y);
 
-/** sp_relax_units - runs relax(context, j) for the n units of a layer, in parallel. A status that
- *  is not SP_OK is named with the layer and the step. */
-sp_status sp_relax_units(sp_error *err, sp_bounds *bounds, size_t t, size_t layer,
-                         sp_status (*relax)(void *context, size_t j), void *context);
-/** sp_relax_product - the planes of a product of unit j by the rule of the bounds, over the box of
- *  its arguments. cut: of this unit, or NULL. */
-sp_status sp_relax_product(const sp_bounds *bounds, sp_gpu_menu *menu, size_t j,
-                           const sp_gate_map *map, sp_box box, const sp_cut *cut);
-/** sp_relax_lines - the lines of a curve of unit j over the interval of its argument. */
-void sp_relax_lines(const sp_bounds *bounds, sp_gpu_menu *menu, size_t j, sp_activation f, sp_iv x);
-
 /** sp_collapse - intervals to their middles: tangents follow one point, not its rounding. */
 void sp_collapse(size_t n, double *lo, double *hi);
 

@@ -27,12 +27,21 @@ const sp_layer_ops *sp_layer_ops_of(const sp_layer *layer);
 
 /* ---- boxes and relaxations, for all clips ---- */
 
+/** sp_bound_image - the operation `interval` with all of its arguments but the clips. */
+void sp_bound_image(sp_bounds *bounds, const sp_gpu_interval_args *image);
+/** sp_bound_activation - the operation `activate`: lo, hi [n] = from + f(x) y. */
+void sp_bound_activation(sp_bounds *bounds, size_t n, sp_activation f, sp_gpu_range x,
+                         sp_gpu_range y, sp_gpu_range from, double *lo, double *hi);
 /** sp_bound_affine - the interval image of the layer's input and, behind a first step, of its state
  *  at t-1 by its weights, and the state's omega. */
 void sp_bound_affine(sp_bounds *bounds, size_t t, size_t layer, double *lo, double *hi);
 /** sp_bound_planes - menu k of the layer at step t by the rule of the bounds. */
 sp_status sp_bound_planes(sp_error *err, sp_bounds *bounds, size_t t, size_t layer, size_t k,
                           const sp_gpu_factor *of);
+/** sp_bound_lines - menu k of the layer at step t, lines of the curve f over the intervals x, by
+ *  the rule of the bounds. */
+void sp_bound_lines(sp_bounds *bounds, size_t t, size_t layer, size_t k, sp_activation f,
+                    sp_gpu_range x);
 /** sp_bound_ranges - lo, hi [n]: the ranges of one or two products, added up; second may be NULL or
  *  hold no boxes. */
 void sp_bound_ranges(sp_bounds *bounds, size_t n, const sp_gpu_factor *first,
@@ -67,12 +76,19 @@ void sp_walk_product(sp_walk *walk, size_t l, size_t t, size_t k, sp_rows in, do
 void sp_walk_lines(sp_walk *walk, size_t l, size_t t, size_t k, sp_rows in, double *x, size_t ldx);
 /** sp_walk_set - a [rows, columns] = from, or 0. */
 void sp_walk_set(sp_walk *walk, double *a, size_t columns, size_t ld, sp_rows from);
+/** sp_walk_add - to [rows, n] = a + b or, for `minus`, a - b; `to` may be a or b. */
+void sp_walk_add(sp_walk *walk, size_t n, sp_rows a, sp_rows b, bool minus, double *to, size_t ldt);
 /** sp_walk_hidden - coefficients on h_t of layer l: those from the layer above and those kept from
  *  step t+1. */
 sp_rows sp_walk_hidden(sp_walk *walk, size_t l, size_t t, sp_rows above);
 
 /* ---- walking forward ---- */
 
+/** sp_walk_weigh - out [rows, n] += in [rows, k] weights^T. */
+void sp_walk_weigh(sp_walk *walk, size_t n, size_t k, sp_rows in, const double *weight, size_t ldw,
+                   double *out, size_t ldo);
+/** sp_walk_bias_value - bias [n] into every row of out. */
+void sp_walk_bias_value(sp_walk *walk, size_t n, const double *bias, double *out, size_t ldo);
 /** sp_walk_affine_value - out [rows, n] = in [rows, k] weights^T + bias. */
 void sp_walk_affine_value(sp_walk *walk, size_t n, size_t k, sp_rows in, const double *weight,
                           size_t ldw, const double *bias, double *out);

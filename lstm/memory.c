@@ -6,21 +6,11 @@
 #include "base/pool.h"
 #include "lstm/layers.h"
 
-/* What the kernels know: planes at static anchors, rows that choose nothing, the joint front end,
- * the whole noise set. */
-static bool kernels_know(const sp_net *net, const sp_front_bound *front,
-                         const sp_bounds_options *options) {
-    if (options->planes != SP_PLANES_STATIC || options->octagons || sp_rows_choose(options) ||
-        sp_bounds_slopes(options) || front->bins > 0) {
-        return false;
-    }
-    for (size_t l = 0; l < net->layers; l++) {
-        const sp_layer_kind kind = net->layer[l].kind;
-        if (kind != SP_LAYER_AFFINE && kind != SP_LAYER_RELU && kind != SP_LAYER_LSTM) {
-            return false;
-        }
-    }
-    return true;
+/* What the kernels know: every layer, planes at static anchors, rows that choose nothing, the joint
+ * front end, the whole noise set. */
+static bool kernels_know(const sp_front_bound *front, const sp_bounds_options *options) {
+    return options->planes == SP_PLANES_STATIC && !options->octagons && !sp_rows_choose(options) &&
+           !sp_bounds_slopes(options) && front->bins == 0;
 }
 
 /* Counts the memory; the tile shrinks to what fits. */
@@ -60,7 +50,7 @@ size_t sp_bounds_room(const sp_net *net, const sp_front_bound *front,
                       const sp_bounds_options *options) {
     const size_t memory = sp_gpu_memory();
     size_t fits = 1, fails = 2;
-    if (memory == SIZE_MAX || !kernels_know(net, front, options)) {
+    if (memory == SIZE_MAX || !kernels_know(front, options)) {
         return 1;
     }
     while (fails < SP_MAX_CLIPS && sp_bounds_need(net, front, options, fails, true) <= memory) {
@@ -96,7 +86,7 @@ static sp_status fail(sp_error *err, const sp_bounds *bounds, size_t need) {
 
 sp_status sp_bounds_memory(sp_error *err, sp_bounds *bounds) {
     const bool device = sp_gpu_memory() != SIZE_MAX;
-    bounds->far = device && kernels_know(bounds->net, bounds->front, &bounds->options);
+    bounds->far = device && kernels_know(bounds->front, &bounds->options);
     bounds->slots = bounds->far ? 1 : (size_t)sp_pool_threads();
     const sp_plan p = plan(bounds, sp_gpu_memory());
     const size_t numbers = sp_plan_numbers(p, bounds->clips);
@@ -135,6 +125,8 @@ void sp_bounds_upload_weights(sp_bounds *bounds) {
         write_array(bounds, to->recurrent, from->recurrent,
                     sp_layer_is_recurrent(from) ? gates * from->out : 0);
         write_array(bounds, to->bias, from->bias, gates);
+        write_array(bounds, to->recurrent_bias, from->recurrent_bias,
+                    from->recurrent_bias != NULL ? from->out : 0);
     }
     const sp_front_bound *front = bounds->front;
     if (front->matrix != NULL) {

@@ -235,6 +235,9 @@ static void carve_weights(sp_carver *carver, sp_bounds *bounds, sp_layer *layers
         layer.recurrent =
             carve_doubles(carver, sp_layer_is_recurrent(&layer) ? gates * layer.out : 0);
         layer.bias = carve_doubles(carver, gates);
+        if (layer.recurrent_bias != NULL) {
+            layer.recurrent_bias = carve_doubles(carver, layer.out);
+        }
         if (layers != NULL) {
             layers[l] = layer;
         }

@@ -57,8 +57,8 @@ static sp_status fill_candidates(sp_gpu_menu *menu, size_t j, const sp_relaxed *
     return SP_OK;
 }
 
-sp_status sp_relax_product(const sp_bounds *bounds, sp_gpu_menu *menu, size_t j,
-                           const sp_gate_map *map, sp_box box, const sp_cut *cut) {
+static sp_status relax_product(const sp_bounds *bounds, sp_gpu_menu *menu, size_t j,
+                               const sp_gate_map *map, sp_box box, const sp_cut *cut) {
     const sp_relaxed at = {map, box, sp_gate_box(map, box), sp_iv_mag(box.x), sp_iv_mag(box.y)};
     sp_plane_pair pair;
     sp_status status = SP_OK;
@@ -80,25 +80,6 @@ sp_status sp_relax_product(const sp_bounds *bounds, sp_gpu_menu *menu, size_t j,
     return status;
 }
 
-/* Standard lines at the middle (of the ReLU: DeepPoly's), and others towards both ends. */
-void sp_relax_lines(const sp_bounds *bounds, sp_gpu_menu *menu, size_t j, sp_activation f,
-                    sp_iv x) {
-    if (bounds->options.planes == SP_PLANES_TANGENT) {
-        const sp_line line = sp_activation_tangent(f, x.lo);
-        sp_menu_line(menu, 0, j, line, sp_iv_mag(x));
-        sp_menu_line(menu, menu->lower, j, line, sp_iv_mag(x));
-        return;
-    }
-    const double middle = 0.5 * x.lo + 0.5 * x.hi, reach = (x.hi - x.lo) / 3.0;
-    for (size_t e = 0; e < menu->entries; e++) {
-        const size_t k = e % menu->lower;
-        const double m = k == 0 ? middle : k % 2 == 1 ? middle - reach : middle + reach;
-        const bool relu = k == 0 && f.kind == SP_ACTIVATION_RELU;
-        const sp_line_pair pair = relu ? sp_relu_lines(x) : sp_activation_lines(f, x, m);
-        sp_menu_line(menu, e, j, e < menu->lower ? pair.lower : pair.upper, sp_iv_mag(x));
-    }
-}
-
 typedef struct sp_relaxing {
     size_t units;
     sp_status (*relax)(void *context, size_t j);
@@ -117,8 +98,10 @@ static void relax_some(void *context, size_t index) {
     work->status[index] = status;
 }
 
-sp_status sp_relax_units(sp_error *err, sp_bounds *bounds, size_t t, size_t layer,
-                         sp_status (*relax)(void *context, size_t j), void *context) {
+/* Runs relax(context, j) for the units of a layer, in parallel. A status that is not SP_OK is named
+ * with the layer and the step. */
+static sp_status relax_units(sp_error *err, sp_bounds *bounds, size_t t, size_t layer,
+                             sp_status (*relax)(void *context, size_t j), void *context) {
     if (bounds->options.planes == SP_PLANES_INTERVAL) {
         return SP_OK;
     }
@@ -148,9 +131,8 @@ static sp_status relax_factor(void *context, size_t j) {
     const sp_unit_factor *work = context;
     const sp_gpu_factor *of = work->of;
     const sp_box box = {{of->x.lo[j], of->x.hi[j]}, {of->y.lo[j], of->y.hi[j]}};
-    const sp_gate_map map = sp_gate_identity(of->f);
-    return sp_relax_product(work->bounds, work->menu, j, &map, box,
-                            work->cut != NULL ? work->cut + j : NULL);
+    return relax_product(work->bounds, work->menu, j, &of->map, box,
+                         work->cut != NULL ? work->cut + j : NULL);
 }
 
 sp_status sp_bound_planes(sp_error *err, sp_bounds *bounds, size_t t, size_t layer, size_t k,
@@ -159,7 +141,7 @@ sp_status sp_bound_planes(sp_error *err, sp_bounds *bounds, size_t t, size_t lay
     const sp_gpu_clips at = {bounds->clips, bounds->stride};
     if (bounds->options.planes != SP_PLANES_STATIC || !bounds->far) {
         sp_unit_factor work = {bounds, &state->menu[k], state->cut[k], of};
-        return sp_relax_units(err, bounds, t, layer, relax_factor, &work);
+        return relax_units(err, bounds, t, layer, relax_factor, &work);
     }
     sp_gpu_planes(bounds->gpu, &(sp_gpu_planes_args){.at = at,
                                                      .of = *of,
@@ -168,4 +150,25 @@ sp_status sp_bound_planes(sp_error *err, sp_bounds *bounds, size_t t, size_t lay
                                                      .menu = state->menu[k]});
     sp_gpu_masses(bounds->gpu, &(sp_gpu_masses_args){.at = at, .of = *of, .menu = state->menu[k]});
     return SP_OK;
+}
+
+static void tangent_lines(sp_gpu_menu *menu, sp_activation f, sp_gpu_range x) {
+    for (size_t j = 0; j < menu->n; j++) {
+        const sp_line line = sp_activation_tangent(f, x.lo[j]);
+        const double size = sp_iv_mag((sp_iv){x.lo[j], x.hi[j]});
+        sp_menu_line(menu, 0, j, line, size);
+        sp_menu_line(menu, menu->lower, j, line, size);
+    }
+}
+
+void sp_bound_lines(sp_bounds *bounds, size_t t, size_t layer, size_t k, sp_activation f,
+                    sp_gpu_range x) {
+    sp_gpu_menu *menu = &sp_state_at(bounds, t, layer)->menu[k];
+    if (bounds->options.planes == SP_PLANES_TANGENT) {
+        tangent_lines(menu, f, x);
+    } else if (sp_rule_is_linear(bounds->options.planes)) {
+        sp_gpu_curve(bounds->gpu,
+                     &(sp_gpu_curve_args){
+                         .at = {bounds->clips, bounds->stride}, .f = f, .x = x, .lines = *menu});
+    }
 }

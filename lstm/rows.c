@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/pool.h"
-#include "lstm/impl.h"
+#include "lstm/layers.h"
 
 typedef struct sp_tiles {
     sp_bounds *bounds;
@@ -130,7 +130,7 @@ static void run_slot(void *context, size_t slot) {
 /* ---- rows of all clips at once, where the backend has memory of its own ---- */
 
 /* Rows that all clips have in common are written out once per clip, where the walk reads them. */
-static sp_rows spread(const sp_walk *walk, sp_rows rows, size_t columns, double *to) {
+static sp_rows spread(const sp_walk *walk, sp_rows rows, size_t columns, double *to, size_t ld) {
     if (rows.w == NULL) {
         return rows;
     }
@@ -140,19 +140,21 @@ static sp_rows spread(const sp_walk *walk, sp_rows rows, size_t columns, double 
                                                        .ldf = rows.ld,
                                                        .period = walk->span,
                                                        .to = to,
-                                                       .ldt = columns});
-    return (sp_rows){to, columns};
+                                                       .ldt = ld});
+    return (sp_rows){to, ld};
 }
 
-/* The buffers hold nothing yet; the first layer without state writes the other cross buffer. */
+/* The buffers hold nothing yet; the first layer without state writes the other cross buffer. Rows
+ * on pre-activations stand where recurrent layers keep them, 4 out apart. */
 static void spread_start(sp_walk *walk, sp_start *start) {
     const sp_net *net = walk->bounds->net;
     const bool features = start->layer == SP_NO_LAYER;
     const size_t out = features ? net->features : net->layer[start->layer].out;
-    const size_t gates = features ? 0 : sp_layer_gates(&net->layer[start->layer]) * out;
-    start->output = spread(walk, start->output, out, walk->ws->cross[0]);
-    start->gates = spread(walk, start->gates, gates, walk->ws->gates);
-    start->cell = spread(walk, start->cell, out, walk->ws->c);
+    const sp_layer *layer = features ? NULL : &net->layer[start->layer];
+    const size_t gates = features ? 0 : sp_layer_ops_of(layer)->shape(layer).inputs * out;
+    start->output = spread(walk, start->output, out, walk->ws->cross[0], out);
+    start->gates = spread(walk, start->gates, gates, walk->ws->gates, 4 * out);
+    start->cell = spread(walk, start->cell, out, walk->ws->c, out);
 }
 
 static void lower_all(sp_bounds *bounds, double *lower, double *error, size_t apart,

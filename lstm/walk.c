@@ -129,6 +129,19 @@ void sp_walk_set(sp_walk *walk, double *a, size_t columns, size_t ld, sp_rows fr
                                                        .ldt = ld});
 }
 
+void sp_walk_add(sp_walk *walk, size_t n, sp_rows a, sp_rows b, bool minus, double *to,
+                 size_t ldt) {
+    sp_gpu_add(walk->bounds->gpu, &(sp_gpu_add_args){.rows = walk->rows,
+                                                     .n = n,
+                                                     .a = a.w,
+                                                     .lda = a.ld,
+                                                     .b = b.w,
+                                                     .ldb = b.ld,
+                                                     .minus = minus,
+                                                     .to = to,
+                                                     .ldt = ldt});
+}
+
 sp_rows sp_walk_hidden(sp_walk *walk, size_t l, size_t t, sp_rows above) {
     const sp_layer *layer = &walk->bounds->net->layer[l];
     const size_t H = layer->out, width = layer->in + H;
@@ -140,24 +153,14 @@ sp_rows sp_walk_hidden(sp_walk *walk, size_t l, size_t t, sp_rows above) {
         return kept;
     }
     double *sum = walk->ws->h;
-    sp_gpu_add(walk->bounds->gpu, &(sp_gpu_add_args){.rows = walk->rows,
-                                                     .n = H,
-                                                     .a = above.w,
-                                                     .lda = above.ld,
-                                                     .b = kept.w,
-                                                     .ldb = kept.ld,
-                                                     .to = sum,
-                                                     .ldt = H});
+    sp_walk_add(walk, H, above, kept, false, sum, H);
     return (sp_rows){sum, H};
 }
 
 /* ---- forward ---- */
 
-void sp_walk_affine_value(sp_walk *walk, size_t n, size_t k, sp_rows in, const double *weight,
-                          size_t ldw, const double *bias, double *out) {
-    sp_gpu_copy(walk->bounds->gpu,
-                &(sp_gpu_copy_args){
-                    .rows = walk->rows, .n = n, .from = bias, .period = 1, .to = out, .ldt = n});
+void sp_walk_weigh(sp_walk *walk, size_t n, size_t k, sp_rows in, const double *weight, size_t ldw,
+                   double *out, size_t ldo) {
     sp_gpu_multiply(walk->bounds->gpu, &(sp_gpu_multiply_args){.m = walk->rows,
                                                                .n = n,
                                                                .k = k,
@@ -168,9 +171,21 @@ void sp_walk_affine_value(sp_walk *walk, size_t n, size_t k, sp_rows in, const d
                                                                .transposed = true,
                                                                .beta = 1.0,
                                                                .c = out,
-                                                               .ldc = n,
+                                                               .ldc = ldo,
                                                                .count = 1});
     walk->ws->flops += 2.0 * (double)walk->rows * (double)n * (double)k;
+}
+
+void sp_walk_bias_value(sp_walk *walk, size_t n, const double *bias, double *out, size_t ldo) {
+    sp_gpu_copy(walk->bounds->gpu,
+                &(sp_gpu_copy_args){
+                    .rows = walk->rows, .n = n, .from = bias, .period = 1, .to = out, .ldt = ldo});
+}
+
+void sp_walk_affine_value(sp_walk *walk, size_t n, size_t k, sp_rows in, const double *weight,
+                          size_t ldw, const double *bias, double *out) {
+    sp_walk_bias_value(walk, n, bias, out, n);
+    sp_walk_weigh(walk, n, k, in, weight, ldw, out, n);
 }
 
 double sp_damping(size_t iteration) {

@@ -14,7 +14,7 @@ static inline bool coin(gpu_case *c) {
 
 /* The choices that all clips share. */
 typedef struct clip_shape {
-    size_t lower, upper, in, hidden;
+    size_t lower, upper, in, hidden, kind, seed;
     bool planes, rough, cut, second, recurrent;
 } clip_shape;
 
@@ -24,9 +24,25 @@ static inline sp_gpu_range box_of(gpu_case *c, double *base, size_t n) {
     return (sp_gpu_range){base + lo, base + hi};
 }
 
-static inline sp_gpu_factor factor_of(gpu_case *c, double *base, sp_product f, size_t n) {
+/* Any activation; for the smallest kinds of trouble with kinks and with signs. */
+static inline sp_activation activation_of(size_t kind, size_t seed) {
+    const sp_activation f = {(sp_activation_kind)(kind % 5), seed % 2 == 0 ? 0.4 : -0.6,
+                             seed % 3 == 0 ? 0.25 : 0.0};
+    return f;
+}
+
+/* The products of LSTMs, gates and complements of all kinds. */
+static inline sp_gate_map map_of(size_t kind, size_t seed) {
+    const sp_activation f = activation_of(kind, seed);
+    if (kind >= 5) {
+        return sp_gate_identity(kind % 2 == 0 ? SP_PRODUCT_SIGMOID_TANH : SP_PRODUCT_SIGMOID_ID);
+    }
+    return seed % 4 == 0 && sp_gate_has_complement(f) ? sp_gate_complement(f) : sp_gate_map_of(f);
+}
+
+static inline sp_gpu_factor factor_of(gpu_case *c, double *base, sp_gate_map map, size_t n) {
     const sp_gpu_range x = box_of(c, base, n), y = box_of(c, base, n);
-    return (sp_gpu_factor){f, x, y};
+    return (sp_gpu_factor){map, x, y};
 }
 
 /* Bounds of the sums over the box that really cut it. */
@@ -93,22 +109,56 @@ static inline void clip_arrays(gpu_case *c, sp_gpu_op op, double *base, const cl
         args->meet.hi = base + case_take(c, n);
         return;
     case SP_GPU_OP_planes:
-        args->planes.of =
-            factor_of(c, base, s->second ? SP_PRODUCT_SIGMOID_TANH : SP_PRODUCT_SIGMOID_ID, n);
+        args->planes.of = factor_of(c, base, map_of(s->kind, s->seed), n);
         args->planes.menu = case_menu(c, base, n, s->lower, s->upper, true, s->rough);
         args->planes.cut = s->cut ? cut_of(c, base, &args->planes.of, n) : NULL;
         return;
     case SP_GPU_OP_masses:
-        args->masses.of = factor_of(c, base, SP_PRODUCT_SIGMOID_TANH, n);
+        args->masses.of = factor_of(c, base, map_of(s->kind, s->seed), n);
         args->masses.menu = case_menu(c, base, n, s->lower, s->upper, true, s->rough);
         return;
     case SP_GPU_OP_ranges:
-        args->ranges.first = factor_of(c, base, SP_PRODUCT_SIGMOID_TANH, n);
+        args->ranges.first = factor_of(c, base, map_of(s->kind, s->seed), n);
         args->ranges.second =
-            s->second ? factor_of(c, base, SP_PRODUCT_SIGMOID_ID, n)
-                      : (sp_gpu_factor){SP_PRODUCT_SIGMOID_ID, {NULL, NULL}, {NULL, NULL}};
+            s->second ? factor_of(c, base, map_of(s->seed % 7, s->kind), n)
+                      : (sp_gpu_factor){args->ranges.first.map, {NULL, NULL}, {NULL, NULL}};
         args->ranges.lo = base + case_take(c, n);
         args->ranges.hi = base + case_take(c, n);
+        return;
+    case SP_GPU_OP_curve:
+        args->curve.x = box_of(c, base, n);
+        args->curve.lines = case_menu(c, base, n, s->lower, s->lower, false, s->rough);
+        return;
+    case SP_GPU_OP_activate:
+        args->activate.x = box_of(c, base, n);
+        args->activate.y = s->planes ? box_of(c, base, n) : (sp_gpu_range){NULL, NULL};
+        args->activate.from = s->second ? box_of(c, base, n) : (sp_gpu_range){NULL, NULL};
+        args->activate.lo = base + case_take(c, n);
+        args->activate.hi = base + case_take(c, n);
+        if (s->second && s->cut) { // in place
+            args->activate.lo = base + (args->activate.from.lo - base);
+            args->activate.hi = base + (args->activate.from.hi - base);
+        }
+        return;
+    case SP_GPU_OP_difference:
+        args->difference.x = box_of(c, base, n);
+        args->difference.h = s->recurrent ? box_of(c, base, n) : (sp_gpu_range){NULL, NULL};
+        args->difference.lo = base + case_take(c, n);
+        args->difference.hi = base + case_take(c, n);
+        args->difference.apart = base + case_take(c, n);
+        return;
+    case SP_GPU_OP_blend:
+        args->blend.g = box_of(c, base, n);
+        args->blend.x = box_of(c, base, n);
+        args->blend.h = s->recurrent ? box_of(c, base, n) : (sp_gpu_range){NULL, NULL};
+        args->blend.y = box_of(c, base, n);
+        args->blend.lo = base + case_take(c, n);
+        args->blend.hi = base + case_take(c, n);
+        return;
+    case SP_GPU_OP_apart:
+        args->apart.x = box_of(c, base, n);
+        args->apart.apart = base + case_positive(c, n);
+        args->apart.planes = case_menu(c, base, n, s->lower, s->upper, true, s->rough);
         return;
     case SP_GPU_OP_relu: {
         const sp_gpu_range box = box_of(c, base, n);
@@ -242,7 +292,8 @@ static inline void row_arrays(gpu_case *c, sp_gpu_op op, double *base, const cli
         a->copy.to = base + case_take(c, rows * (n + 1));
         return;
     case SP_GPU_OP_add:
-        a->add = (sp_gpu_add_args){.rows = rows, .n = n, .lda = n + extra, .ldb = n, .ldt = n};
+        a->add = (sp_gpu_add_args){
+            .rows = rows, .n = n, .lda = n + extra, .ldb = n, .minus = coin(c), .ldt = n};
         a->add.a = base + case_take(c, rows * (n + extra));
         a->add.b = a->add.to = base + case_take(c, rows * n);
         return;
@@ -300,6 +351,30 @@ static inline void clip_numbers(gpu_case *c, sp_gpu_op op, double *base, const c
         a->ranges.at = at;
         a->ranges.n = c->n;
         return;
+    case SP_GPU_OP_curve:
+        a->curve.at = at;
+        a->curve.f = activation_of(s->kind, s->seed);
+        return;
+    case SP_GPU_OP_activate:
+        a->activate.at = at;
+        a->activate.n = c->n;
+        a->activate.f = activation_of(s->kind, s->seed);
+        return;
+    case SP_GPU_OP_difference:
+        a->difference.at = at;
+        a->difference.n = c->n;
+        a->difference.f = activation_of(s->kind, s->seed);
+        return;
+    case SP_GPU_OP_blend:
+        a->blend.at = at;
+        a->blend.n = c->n;
+        a->blend.gate = activation_of(s->kind, s->seed);
+        a->blend.f = activation_of(s->seed, s->kind);
+        return;
+    case SP_GPU_OP_apart:
+        a->apart.at = at;
+        a->apart.f = activation_of(s->kind, s->seed);
+        return;
     case SP_GPU_OP_relu:
         a->relu.at = at;
         return;
@@ -315,8 +390,9 @@ static inline void case_init(gpu_case *c, double *data, uint64_t seed, sp_gpu_op
     c->clips = 1 + below(c, 4);
     c->span = 1 + below(c, 20);
     c->n = 1 + below(c, below(c, 3) == 0 ? 150 : 40);
-    clip_shape s = {1 + below(c, 4), 1 + below(c, 4), 1 + below(c, 40), 1 + below(c, 20), coin(c),
-                    coin(c),         coin(c),         coin(c),          coin(c)};
+    clip_shape s = {1 + below(c, 4), 1 + below(c, 4), 1 + below(c, 40), 1 + below(c, 20),
+                    below(c, 7),     below(c, 12),    coin(c),          coin(c),
+                    coin(c),         coin(c),         coin(c)};
     case_args others = {.product = {{0, 0, 0}}};
     clip_arrays(c, op, base, &s, &c->args);
     const size_t stride = c->used;

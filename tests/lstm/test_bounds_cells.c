@@ -48,40 +48,6 @@ static void sampled_planes_contain_attained_values(void **state) {
     random_cells(&options, sp_test_long() ? 20 : 3);
 }
 
-/* One layer of the kind in the middle of a small net: `gate` and `candidate` by their kinds. */
-typedef struct one_cell {
-    bool rnn, after;
-    sp_activation gate, candidate;
-} one_cell;
-
-static one_cell cell_number(size_t i) {
-    const one_cell cell = {i / 50 == 1,
-                           i / 25 % 2 == 1,
-                           {(sp_activation_kind)(i % 5), 0.3, 0.4},
-                           {(sp_activation_kind)(i / 5 % 5), 0.6, -0.1}};
-    return cell;
-}
-
-static void cell_net(sp_rng *rng, sp_net *net, const one_cell *cell, size_t in, size_t H) {
-    double *w = toy_random(rng, 3 * H * in, 0.6), *r = toy_random(rng, 3 * H * H, 0.5);
-    double *b = toy_random(rng, 3 * H, 0.5), *own = toy_random(rng, H, 0.5);
-    sp_net_clear(net);
-    sp_net_init(net, in);
-    if (cell->rnn) {
-        assert_int_equal(sp_net_add_rnn(NULL, net, H, cell->candidate, w, r, b), SP_OK);
-    } else {
-        assert_int_equal(sp_net_add_gru(NULL, net, H, cell->gate, cell->candidate, cell->after, w,
-                                        r, b, cell->after ? own : NULL),
-                         SP_OK);
-    }
-    sp_net_set_readout(net);
-    toy_affine(rng, net, H, 2, 1.0);
-    free(w);
-    free(r);
-    free(b);
-    free(own);
-}
-
 static const sp_toy_shape small = {.frames = 5,
                                    .bands = 3,
                                    .frame = 4,
@@ -91,7 +57,6 @@ static const sp_toy_shape small = {.frames = 5,
                                    .classes = 2,
                                    .joint = true,
                                    .scale = 0.5};
-enum { CELLS = 55 }; /* 50 GRUs and 5 RNNs */
 
 /* Every kind of cell: contained, and to first order exact: the width of the bounds shrinks with the
  * square of the noise towards that of the tangents, unless a kink is inside. */
@@ -99,8 +64,8 @@ static void every_cell_is_exact_to_first_order(void **state) {
     (void)state;
     sp_rng rng;
     sp_rng_init(&rng, sp_test_seed() + 2);
-    for (size_t i = 0; i < CELLS; i++) {
-        const one_cell cell = cell_number(i);
+    for (size_t i = 0; i < TOY_CELLS; i++) {
+        const sp_toy_cell cell = toy_cell_number(i);
         sp_toy_shape shape = small;
         const double row[2] = {1.0, -0.7};
         const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
@@ -109,7 +74,7 @@ static void every_cell_is_exact_to_first_order(void **state) {
         sp_bounds *bounds;
         shape.eps = 1e-5;
         toy_init(&toy, 300 + i, &shape);
-        cell_net(&rng, &toy.net, &cell, 3, 4);
+        toy_cell_net(&rng, &toy.net, &cell, 3, 4, 2);
         assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
         assert_int_equal(sp_bounds_rows(NULL, bounds, &lower, NULL, row, 1), SP_OK);
         least = check_toy(&toy, bounds, row, 1, &lower, i);
@@ -133,8 +98,8 @@ static void gradients_match_finite_differences(void **state) {
     (void)state;
     sp_rng rng;
     sp_rng_init(&rng, sp_test_seed() + 3);
-    for (size_t i = 0; i < CELLS; i++) {
-        const one_cell cell = cell_number(i);
+    for (size_t i = 0; i < TOY_CELLS; i++) {
+        const sp_toy_cell cell = toy_cell_number(i);
         const double row[2] = {1.0, -0.7}, h = 1e-6;
         const sp_bounds_options options = {.planes = SP_PLANES_TANGENT};
         double d[64] = {0.0}, gradient[64];
@@ -142,7 +107,7 @@ static void gradients_match_finite_differences(void **state) {
         sp_toy toy;
         sp_bounds *bounds;
         toy_init(&toy, 400 + i, &shape);
-        cell_net(&rng, &toy.net, &cell, 3, 4);
+        toy_cell_net(&rng, &toy.net, &cell, 3, 4, 2);
         assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
         assert_int_equal(sp_bounds_gradient(NULL, bounds, gradient, row, 1), SP_OK);
         for (size_t k = 0; k < toy.front.padded; k++) {
@@ -315,5 +280,15 @@ int main(void) {
         cmocka_unit_test(silent_frames_change_nothing),
         cmocka_unit_test(threads_do_not_change_a_bit),
     };
-    return cmocka_run_group_tests_name("lstm/bounds_cells", tests, NULL, NULL);
+    const struct CMUnitTest emulated[] = {
+        cmocka_unit_test(exact_planes_contain_attained_values),
+        cmocka_unit_test(every_cell_is_exact_to_first_order),
+        cmocka_unit_test(one_shared_number),
+        cmocka_unit_test(a_shared_number_cancels),
+        cmocka_unit_test(silent_frames_change_nothing),
+    };
+    const int failed = cmocka_run_group_tests_name("lstm/bounds_cells", tests, toy_backend, NULL);
+    return getenv("SOUNDPROOF_BACKEND") != NULL
+               ? failed
+               : failed + cmocka_run_group_tests_name("emulated", emulated, toy_emulator, NULL);
 }

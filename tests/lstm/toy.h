@@ -112,6 +112,44 @@ static inline void toy_cell(sp_rng *rng, sp_net *net, size_t in, size_t H, doubl
     free(own);
 }
 
+/* Every kind of GRU, then every kind of RNN. */
+typedef struct sp_toy_cell {
+    bool rnn, after;
+    sp_activation gate, candidate;
+} sp_toy_cell;
+
+enum { TOY_CELLS = 55 }; /* 50 GRUs and 5 RNNs */
+
+static inline sp_toy_cell toy_cell_number(size_t i) {
+    const sp_toy_cell cell = {i / 50 == 1,
+                              i / 25 % 2 == 1,
+                              {(sp_activation_kind)(i % 5), 0.3, 0.4},
+                              {(sp_activation_kind)(i / 5 % 5), 0.6, -0.1}};
+    return cell;
+}
+
+/* A net of one such layer and a readout, in place of another net. */
+static inline void toy_cell_net(sp_rng *rng, sp_net *net, const sp_toy_cell *cell, size_t in,
+                                size_t H, size_t classes) {
+    double *w = toy_random(rng, 3 * H * in, 0.6), *r = toy_random(rng, 3 * H * H, 0.5);
+    double *b = toy_random(rng, 3 * H, 0.5), *own = toy_random(rng, H, 0.5);
+    sp_net_clear(net);
+    sp_net_init(net, in);
+    if (cell->rnn) {
+        assert_int_equal(sp_net_add_rnn(NULL, net, H, cell->candidate, w, r, b), SP_OK);
+    } else {
+        assert_int_equal(sp_net_add_gru(NULL, net, H, cell->gate, cell->candidate, cell->after, w,
+                                        r, b, cell->after ? own : NULL),
+                         SP_OK);
+    }
+    sp_net_set_readout(net);
+    toy_affine(rng, net, H, classes, 1.0);
+    free(w);
+    free(r);
+    free(b);
+    free(own);
+}
+
 static inline void toy_net(sp_rng *rng, sp_net *net, const sp_toy_shape *s) {
     size_t width = s->mapped > 0 ? s->mapped : s->bands;
     sp_net_init(net, width);
