@@ -1,5 +1,7 @@
-/* Certificates of many clips and budgets: one by one on the CPU's threads; on a device the clips of
- * equally many frames together, as many as its memory holds, pass by pass. */
+/* Certificates of many clips and budgets: one by one on the CPU's threads; on a device as many
+ * clips together as its memory holds, pass by pass. Every clip takes the memory of the longest one
+ * that it is bounded with, so clips are sorted by their frames and cut where the memory is full:
+ * wherever memory is what limits a batch, its clips are of similar length. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +109,20 @@ static double deadline_of(sp_item **item, size_t count) {
     return deadline;
 }
 
+/* A clip's part of the seconds of a batch, as the square of its frames: every step is walked back
+ * through all before it. */
+static void share_seconds(sp_item **item, size_t count, double boxes, double rows) {
+    double all = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        all += (double)item[i]->front.frames * (double)item[i]->front.frames;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const double frames = (double)item[i]->front.frames, share = frames * frames / all;
+        item[i]->problem.verdict->boxes_seconds += share * boxes;
+        item[i]->problem.verdict->rows_seconds += share * rows;
+    }
+}
+
 static sp_status bound_together(sp_error *err, const sp_batch *batch, sp_item **item,
                                 size_t count) {
     sp_bounds_options options = *batch->pass;
@@ -126,10 +142,7 @@ static sp_status bound_together(sp_error *err, const sp_batch *batch, sp_item **
     if (status == SP_OK) {
         status = rows_of(err, bounds, item, count);
     }
-    for (size_t i = 0; i < count; i++) { // each bears its share
-        item[i]->problem.verdict->boxes_seconds += (boxed - start) / (double)count;
-        item[i]->problem.verdict->rows_seconds += (sp_clock_wall() - boxed) / (double)count;
-    }
+    share_seconds(item, count, boxed - start, sp_clock_wall() - boxed);
     sp_bounds_destroy(bounds);
     free(front);
     return status;
@@ -152,10 +165,11 @@ static void pass_together(const sp_batch *batch, sp_item **item, size_t count) {
     }
 }
 
+/* The longest first, as batches have it. */
 static int by_frames(const void *a, const void *b) {
     const sp_item *x = *(sp_item *const *)a, *y = *(sp_item *const *)b;
     const size_t n = x->front.frames, m = y->front.frames;
-    return n != m ? (n < m ? -1 : 1) : (x < y ? -1 : x > y);
+    return n != m ? (n > m ? -1 : 1) : (x < y ? -1 : x > y);
 }
 
 /* Rounds behind the last pass (remaining.c) go clip by clip. */
@@ -169,18 +183,14 @@ static void run_pass(sp_batch *batch, sp_item **list, size_t count) {
     qsort(list, count, sizeof(sp_item *), by_frames);
     size_t alone = 0; /* list[0, alone): to be run one by one */
     for (size_t first = 0; first < count;) {
-        const size_t frames = list[first]->front.frames;
-        const size_t room = room_for(batch, list[first]);
-        size_t end = first;
-        while (end < count && list[end]->front.frames == frames && end - first < room) {
-            end++;
-        }
+        const size_t room = room_for(batch, list[first]), left = count - first;
+        const size_t taken = room < left ? room : left;
         if (room == 1) {
             list[alone++] = list[first];
         } else {
-            pass_together(batch, list + first, end - first);
+            pass_together(batch, list + first, taken);
         }
-        first = end;
+        first += taken;
     }
     batch->pending = list;
     sp_pool_run(alone, 0, pass_item, batch);

@@ -12,9 +12,9 @@
 
 enum { MOST_CLIPS = 16 };
 
-/* ---- clips of one length ---- */
+/* ---- clips of one length, and of several ---- */
 
-/* One clip under several budgets, which are clips of equally many frames to the engine. */
+/* Clips under several budgets, the longest first. */
 typedef struct load {
     const sp_net *net;
     sp_bounds_options options;
@@ -32,25 +32,32 @@ static void load_clear(load *l) {
     }
 }
 
-static sp_status load_init(sp_error *err, load *l, const bench_case *c, const sp_front_forms *forms,
-                           const sp_net *net, size_t frames, size_t clips) {
+static sp_status load_add(sp_error *err, load *l, const bench_case *c, const sp_front_forms *forms,
+                          size_t frames) {
+    const sp_budget budget = {SP_BUDGET_DB_PEAK, -80.0 - (double)l->clips};
+    const size_t i = l->clips++; // cleared also when it is half made
     sp_clip clip = {0};
     char name[64];
-    *l = (load){.net = net, .options = {.planes = SP_PLANES_STATIC}};
+    double eps = 0.0;
     SP_TRY(bench_case_clip(err, &clip, name, c, frames));
-    sp_status status = SP_OK;
-    while (status == SP_OK && l->clips < clips) {
-        const sp_budget budget = {SP_BUDGET_DB_PEAK, -80.0 - (double)l->clips};
-        const size_t i = l->clips;
-        double eps = 0.0;
-        status = sp_budget_radius(err, &eps, &budget, &clip);
-        status = status == SP_OK ? sp_noise_box(err, &l->noise[i], clip.n, eps) : status;
-        status = status == SP_OK ? sp_front_bound_create(err, &l->front[i], forms, clip.samples,
-                                                         clip.n, &l->noise[i])
-                                 : status;
-        l->clips++; // cleared also when it is half made
-    }
+    sp_status status = sp_budget_radius(err, &eps, &budget, &clip);
+    status = status == SP_OK ? sp_noise_box(err, &l->noise[i], clip.n, eps) : status;
+    status = status == SP_OK ? sp_front_bound_create(err, &l->front[i], forms, clip.samples, clip.n,
+                                                     &l->noise[i])
+                             : status;
     sp_clip_clear(&clip);
+    return status;
+}
+
+/* Clips of `frames` frames, falling to `least` in even steps. */
+static sp_status load_init(sp_error *err, load *l, const bench_case *c, const sp_front_forms *forms,
+                           const sp_net *net, size_t frames, size_t least, size_t clips) {
+    sp_status status = SP_OK;
+    *l = (load){.net = net, .options = {.planes = SP_PLANES_STATIC}};
+    while (status == SP_OK && l->clips < clips) {
+        const size_t shorter = clips > 1 ? l->clips * (frames - least) / (clips - 1) : 0;
+        status = load_add(err, l, c, forms, frames - shorter);
+    }
     if (status != SP_OK) {
         load_clear(l);
     }
@@ -108,40 +115,69 @@ static double time_load(load *l) {
     return seconds;
 }
 
-/* Bytes that one clip needs moved: lines, forms, radii, boxes and squares of its front end; its
- * rows, their bounds and error terms; the boxes of its logits. In doubles. */
-static double moved_words(const load *l) {
-    const sp_front_bound *f = &l->front[0];
+/* Bytes that clip i needs moved: lines, forms, radii, boxes and squares of its front end; its rows,
+ * their bounds and error terms; the boxes of its logits. In doubles. */
+static double moved_words(const load *l, size_t i) {
+    const sp_front_bound *f = &l->front[i];
     const double T = (double)f->frames, M = (double)f->bands, F = (double)f->features;
     const double forms = (double)f->forms, C = (double)l->net->classes, rows = C > 1 ? C - 1 : 1;
-    const double lines = T * (6.0 * M + F + forms);
+    const double lines = 1.0 + T * (5.0 * M + (f->matrix != NULL ? F : 0.0) + forms);
     const double copies = T * forms * (double)f->frame + (T - 1) * (double)f->step +
                           (double)f->frame + 2.0 * T * F + (f->tangents > 0 ? T * (M + 1.0) : 0.0);
     return lines + copies + rows * (C + 2.0) + 2.0 * C;
 }
 
-static void show_model(const cli_options *options, const bench_case *c, load *l) {
-    const size_t frames = l->front[0].frames;
-    const double flops = bench_pass_flops(l->net, sp_front_layout_of(c->front), frames);
-    char what[96];
-    const double seconds = time_load(l);
-    snprintf(what, sizeof what, "exact, T = %zu, %zu clips of this length at once", frames,
-             l->clips);
-    bench_figure(options, "model", what, (double)l->clips / seconds, "clips/s", "");
-    bench_figure(options, "model", "operations per clip, by formula", 1e-9 * flops, "GFLOP", "");
-    bench_figure(options, "model", "operations counted / by formula", l->flops[0] / flops, "x",
-                 "0.9..1.1");
-    bench_figure(options, "model", "bytes to and from a device per clip, by formula",
-                 8e-6 * moved_words(l), "MB", "");
-    if (l->moved[0] > 0.0) { // weights are moved once for all clips
+/* "T = 17", or "T = 17..9" for mixed lengths. */
+static void name_lengths(char text[32], const load *l) {
+    const size_t first = l->front[0].frames, last = l->front[l->clips - 1].frames;
+    if (first == last) {
+        snprintf(text, 32, "T = %zu", first);
+    } else {
+        snprintf(text, 32, "T = %zu..%zu", first, last);
+    }
+}
+
+/* Returns operations per second. */
+static double show_model(const cli_options *options, const bench_case *c, load *l) {
+    const double clips = (double)l->clips, seconds = time_load(l);
+    double flops = 0.0, counted = 0.0, moved = 0.0, words = 0.0;
+    char what[96], lengths[32];
+    name_lengths(lengths, l);
+    for (size_t i = 0; i < l->clips; i++) {
+        flops += bench_pass_flops(l->net, sp_front_layout_of(c->front), l->front[i].frames);
+        counted += l->flops[i];
+        moved += l->moved[i];
+        words += moved_words(l, i);
+    }
+    snprintf(what, sizeof what, "exact, %s, %zu clips at once", lengths, l->clips);
+    bench_figure(options, "model", what, clips / seconds, "clips/s", "");
+    snprintf(what, sizeof what, "%s: operations per clip, by formula", lengths);
+    bench_figure(options, "model", what, 1e-9 * flops / clips, "GFLOP", "");
+    snprintf(what, sizeof what, "%s: operations counted / by formula", lengths);
+    bench_figure(options, "model", what, counted / flops, "x", "0.9..1.1");
+    snprintf(what, sizeof what, "%s: bytes to and from a device per clip, by formula", lengths);
+    bench_figure(options, "model", what, 8e-6 * words / clips, "MB", "");
+    if (moved > 0.0 && l->clips > 1) { // weights are moved once for all clips
         load one = *l;
         one.clips = 1;
         time_load(&one);
-        const double per_clip =
-            ((double)l->clips * l->moved[0] - one.moved[0]) / (double)(l->clips - 1);
-        bench_figure(options, "model", "bytes moved per further clip, counted / by formula",
-                     per_clip / (8.0 * moved_words(l)), "x", "0.9..1.1");
+        snprintf(what, sizeof what, "%s: bytes of further clips, counted / by formula", lengths);
+        bench_figure(options, "model", what,
+                     (moved - one.moved[0]) / (8.0 * (words - moved_words(l, 0))), "x", "0.9..1.1");
     }
+    return counted / seconds;
+}
+
+/* The same for lengths from these frames down to half of them; `rate`: of clips of one length. */
+static sp_status show_mixed(sp_error *err, const cli_options *options, const bench_case *c,
+                            const sp_front_forms *forms, const load *equal, double rate) {
+    const size_t frames = equal->front[0].frames;
+    load mixed;
+    SP_TRY(load_init(err, &mixed, c, forms, c->net, frames, (frames + 1) / 2, equal->clips));
+    bench_figure(options, "model", "operations per second of clips at once: mixed / one length",
+                 show_model(options, c, &mixed) / rate, "x", "");
+    load_clear(&mixed);
+    return SP_OK;
 }
 
 /* ---- where the time goes ---- */
@@ -181,7 +217,7 @@ static sp_status grow(sp_error *err, const cli_options *options, const bench_cas
     sp_net net;
     load l;
     SP_TRY(bench_case_net(err, &net, hidden));
-    sp_status status = load_init(err, &l, c, forms, &net, frames, 1);
+    sp_status status = load_init(err, &l, c, forms, &net, frames, frames, 1);
     if (status == SP_OK) {
         char what[96];
         *seconds = time_load(&l);
@@ -266,7 +302,7 @@ static sp_status show_plan(sp_error *err, const cli_options *options, const benc
     sp_net net;
     load l;
     SP_TRY(bench_case_net(err, &net, HIDDEN));
-    const sp_status status = load_init(err, &l, c, forms, &net, FRAMES, 1);
+    const sp_status status = load_init(err, &l, c, forms, &net, FRAMES, FRAMES, 1);
     if (status == SP_OK) {
         const sp_front_bound *f = &l.front[0];
         const double near = (double)sp_bounds_need(&net, f, &l.options, 1, false);
@@ -290,12 +326,14 @@ int bench_backend(const cli_options *options, const bench_case *c) {
     sp_error err = {0};
     load l;
     sp_status status = sp_front_forms_create(&err, &forms, c->front, SP_FRONT_JOINT);
-    status = status == SP_OK ? load_init(&err, &l, c, forms, c->net, frames, clips) : status;
+    status =
+        status == SP_OK ? load_init(&err, &l, c, forms, c->net, frames, frames, clips) : status;
     if (status == SP_OK) {
-        show_model(options, c, &l);
+        const double rate = show_model(options, c, &l);
+        status = show_mixed(&err, options, c, forms, &l, rate);
         show_profile(options, &l, "exact");
         show_clips(options, &l);
-        status = show_rows(&err, options, &l);
+        status = status == SP_OK ? show_rows(&err, options, &l) : status;
         l.options = (sp_bounds_options){
             .planes = SP_PLANES_STATIC, .box_iterations = 1, .row_iterations = 1, .octagons = true};
         show_profile(options, &l, "opt");

@@ -46,13 +46,14 @@ SP_HD void sp_unit_shift(const sp_gpu_shift_args *p, size_t i) {
 }
 
 SP_HD size_t sp_count_keep(const sp_gpu_keep_args *p) {
-    return p->rows;
+    return p->at.rows;
 }
 
 SP_HD void sp_unit_keep(const sp_gpu_keep_args *p, size_t r) {
-    const double error = sp_above(p->gamma * sp_above(p->mass[r] + p->support[r]));
+    const double gamma = p->gamma[sp_clip_offset(p->at, r)];
+    const double error = sp_above(gamma * sp_above(p->mass[r] + p->support[r]));
     const double bound = sp_below(sp_below(p->bias[r] - p->support[r]) - error);
-    const size_t at = r / p->span * p->apart + r % p->span;
+    const size_t at = r / p->at.span * p->apart + r % p->at.span;
     const double before = p->fresh ? -INFINITY : p->lower[at];
     const bool better = bound > before && bound < INFINITY; // NaN fails
     p->lower[at] = better ? bound : before;

@@ -160,8 +160,9 @@ typedef struct sp_gpu_shift_args {
  *  rounded down, where that is more; `fresh`: lower starts at -inf. Row r stands at lower[r / span
  *  * apart + r mod span]. */
 typedef struct sp_gpu_keep_args {
-    size_t rows, span, apart;
-    double gamma;
+    sp_gpu_rows at;
+    size_t apart;
+    const double *gamma; /* [1] clip */
     bool fresh;
     const double *bias, *mass, *support; /* [rows] */
     double *lower, *error;

@@ -177,6 +177,98 @@ static void features_back(sp_walk *walk, size_t t, sp_rows in, bool last) {
     concretise(walk, t, last ? 0 : keep, front->frame);
 }
 
+/* From step t on through layers below `highest` and earlier steps, all rows alike. */
+static void walk_together(sp_walk *walk, size_t end, size_t highest) {
+    const sp_net *net = walk->bounds->net;
+    const sp_start *start = walk->start;
+    for (size_t t = start->t;; t--) {
+        const bool first = t == start->t;
+        const bool last = t == 0 || highest == SP_NO_LAYER;
+        sp_rows rows = first ? start->output : sp_no_rows;
+        for (size_t l = first ? end : highest + 1; l-- > 0;) {
+            const sp_layer_ops *ops = sp_layer_ops_of(&net->layer[l]);
+            const bool inside = first && l == start->layer && start->output.w == NULL;
+            rows = inside ? ops->start(walk, l, t) : ops->back(walk, l, t, rows);
+        }
+        features_back(walk, t, rows, last);
+        if (last) {
+            return;
+        }
+    }
+}
+
+/* ---- rows of clips that end at different steps ---- */
+
+/* No row has entered: nothing is kept from a later step. */
+static void clear_kept(sp_walk *walk, size_t highest) {
+    const sp_net *net = walk->bounds->net;
+    const size_t frame = walk->bounds->front->frame;
+    sp_workspace *ws = walk->ws;
+    sp_walk_set(walk, ws->sample, frame, frame, sp_no_rows);
+    sp_walk_set(walk, ws->moved, frame, frame, sp_no_rows);
+    for (size_t l = 0; highest != SP_NO_LAYER && l <= highest; l++) {
+        const sp_layer *layer = &net->layer[l];
+        const size_t width = layer->in + layer->out;
+        if (sp_layer_is_recurrent(layer)) {
+            sp_walk_set(walk, ws->pending[l], width, width, sp_no_rows);
+            sp_walk_set(walk, ws->pending_c[l], layer->out, layer->out, sp_no_rows);
+        }
+    }
+}
+
+/* The rows of clips [first, end) at their last step t: down to the highest recurrent layer, where
+ * they wait like rows of a later step, or to the samples. */
+static void enter(sp_walk *walk, size_t t, size_t first, size_t end, size_t highest) {
+    const sp_net *net = walk->bounds->net;
+    const size_t row = first * walk->span;
+    sp_workspace ws = *walk->ws;
+    sp_start start = *walk->start;
+    sp_walk some = *walk;
+    start.t = t;
+    some.start = &start;
+    some.ws = &ws;
+    some.rows = (end - first) * walk->span;
+    ws.bias += row;
+    ws.mass += row;
+    ws.support += row;
+    sp_rows rows = {start.output.w + row * start.output.ld, start.output.ld};
+    sp_bounds_turn(walk->bounds, first, end - first);
+    for (size_t l = net->layers; l-- > (highest == SP_NO_LAYER ? 0 : highest + 1);) {
+        rows = sp_layer_ops_of(&net->layer[l])->back(&some, l, t, rows);
+    }
+    if (highest == SP_NO_LAYER) {
+        features_back(&some, t, rows, true);
+    } else {
+        const sp_layer *layer = &net->layer[highest];
+        const size_t width = layer->in + layer->out;
+        sp_walk_set(&some, ws.pending[highest] + row * width + layer->in, layer->out, width, rows);
+    }
+    sp_bounds_turn(walk->bounds, 0, walk->bounds->batch);
+    walk->ws->flops = ws.flops;
+}
+
+static void walk_joined(sp_walk *walk, size_t highest) {
+    const size_t rows = walk->rows;
+    size_t clips = 0; // that have entered
+    clear_kept(walk, highest);
+    for (size_t t = walk->start->t; t-- > 0;) {
+        const size_t having = sp_bounds_having(walk->bounds, t);
+        if (having > clips) {
+            enter(walk, t, clips, having, highest);
+            clips = having;
+        }
+        if (highest != SP_NO_LAYER) {
+            sp_rows at = sp_no_rows;
+            walk->rows = clips * walk->span;
+            for (size_t l = highest + 1; l-- > 0;) {
+                at = sp_layer_ops_of(&walk->bounds->net->layer[l])->back(walk, l, t, at);
+            }
+            features_back(walk, t, at, t == 0);
+        }
+    }
+    walk->rows = rows;
+}
+
 void sp_walk_back(sp_walk *walk) {
     const sp_net *net = walk->bounds->net;
     const sp_start *start = walk->start;
@@ -191,19 +283,10 @@ void sp_walk_back(sp_walk *walk) {
         walk->gradient = walk->ws->slope;
         memset(walk->gradient, 0, walk->rows * walk->bounds->front->padded * sizeof(double));
     }
-    for (size_t t = start->t;; t--) {
-        const bool first = t == start->t;
-        const bool last = t == 0 || highest == SP_NO_LAYER;
-        sp_rows rows = first ? start->output : sp_no_rows;
-        for (size_t l = first ? end : highest + 1; l-- > 0;) {
-            const sp_layer_ops *ops = sp_layer_ops_of(&net->layer[l]);
-            const bool inside = first && l == start->layer && start->output.w == NULL;
-            rows = inside ? ops->start(walk, l, t) : ops->back(walk, l, t, rows);
-        }
-        features_back(walk, t, rows, last);
-        if (last) {
-            break;
-        }
+    if (start->joined) {
+        walk_joined(walk, highest);
+    } else {
+        walk_together(walk, end, highest);
     }
     if (walk->bounds->options.within != NULL) {
         sp_walk_within(walk);

@@ -145,26 +145,13 @@ static void fill_feature_scale(sp_bounds *bounds, size_t t) {
     }
 }
 
-static void fill_lines(sp_bounds *bounds) {
-    for (size_t t = 0; t < bounds->front->frames; t++) {
-        fill_feature_scale(bounds, t);
-        if (bounds->front->bins > 0) {
-            fill_bin_lines(bounds, t);
-        } else {
-            fill_form_lines(bounds, t);
-        }
-    }
-}
-
 /* Every product of matrices sums at most `width` terms, every kernel adds its sum of at most
  * `width` terms to a running bias of `kernels` terms, samples are summed over the padded clip; a
  * coefficient meets a few more roundings on its way. Doubled: the masses are themselves computed.
  */
-static double chain_of(const sp_bounds *bounds) {
-    const sp_net *net = bounds->net;
+static double chain_of(const sp_net *net, const sp_front_bound *front) {
     double kernels = 2.0;
-    size_t width =
-        bounds->front->forms + bounds->front->bands + bounds->front->bins + bounds->front->features;
+    size_t width = front->forms + front->bands + front->bins + front->features;
     for (size_t l = 0; l < net->layers; l++) {
         const sp_layer *layer = &net->layer[l];
         const size_t blocks = sp_layer_ops_of(layer)->shape(layer).omegas;
@@ -173,12 +160,20 @@ static double chain_of(const sp_bounds *bounds) {
         width = widest > width ? widest : width;
         kernels += layer->kind == SP_LAYER_GRU ? 7.0 : 4.0;
     }
-    kernels *= (double)bounds->front->frames;
-    size_t padded = 0;
-    for (size_t i = 0; i < bounds->clips; i++) {
-        padded = bounds->fronts[i]->padded > padded ? bounds->fronts[i]->padded : padded;
+    kernels *= (double)front->frames;
+    return 2.0 * ((double)width + kernels + (double)front->padded + 64.0);
+}
+
+static void fill_inputs(sp_bounds *bounds) {
+    *bounds->gamma = sp_gamma(chain_of(bounds->net, bounds->front));
+    for (size_t t = 0; t < bounds->front->frames; t++) {
+        fill_feature_scale(bounds, t);
+        if (bounds->front->bins > 0) {
+            fill_bin_lines(bounds, t);
+        } else {
+            fill_form_lines(bounds, t);
+        }
     }
-    return 2.0 * ((double)width + kernels + (double)padded + 64.0);
 }
 
 /* ---- the order of work ---- */
@@ -206,22 +201,35 @@ static sp_status check(sp_error *err, const sp_net *net, const sp_front_bound *f
     return SP_OK;
 }
 
+/* Layers [first, end) at step t, of the clips at hand. */
+static sp_status bound_layers(sp_error *err, sp_bounds *bounds, size_t t, size_t first,
+                              size_t end) {
+    for (size_t l = first; l < end; l++) {
+        if (sp_clock_passed(bounds->options.deadline)) {
+            return sp_fail(err, SP_E_TIMEOUT, "time limit reached at frame %zu of %zu", t + 1,
+                           bounds->fronts[0]->frames);
+        }
+        SP_TRY(sp_layer_ops_of(&bounds->net->layer[l])->bound(err, bounds, t, l));
+    }
+    return SP_OK;
+}
+
+/* Clips whose last step is t run through the layers behind the readout there. */
 static sp_status bound_cells(sp_error *err, sp_bounds *bounds) {
     const sp_net *net = bounds->net;
-    const size_t steps = bounds->front->frames;
-    for (size_t t = 0; t < steps; t++) {
-        const size_t layers = t + 1 == steps ? net->layers : net->readout;
-        for (size_t l = 0; l < layers; l++) {
-            if (sp_clock_passed(bounds->options.deadline)) {
-                return sp_fail(err, SP_E_TIMEOUT, "time limit reached at frame %zu of %zu", t + 1,
-                               steps);
-            }
-            SP_TRY(sp_layer_ops_of(&net->layer[l])->bound(err, bounds, t, l));
+    for (size_t t = 0; t < bounds->fronts[0]->frames; t++) {
+        const size_t clips = sp_bounds_having(bounds, t), going = sp_bounds_having(bounds, t + 1);
+        sp_bounds_turn(bounds, 0, clips);
+        SP_TRY(bound_layers(err, bounds, t, 0, net->readout));
+        if (going < clips) {
+            sp_bounds_turn(bounds, going, clips - going);
+            SP_TRY(bound_layers(err, bounds, t, net->readout, net->layers));
         }
         if (bounds->options.deadline > 0.0) {
             SP_TRY(sp_gpu_sync(err, bounds->gpu)); // the clock tells of work that is done
         }
     }
+    sp_bounds_turn(bounds, 0, bounds->batch);
     return SP_OK;
 }
 
@@ -234,11 +242,23 @@ static sp_status build(sp_error *err, sp_bounds *bounds) {
     sp_gpu_init();
     SP_TRY(sp_gpu_check(err));
     SP_TRY(sp_bounds_memory(err, bounds));
-    bounds->chain = chain_of(bounds);
     SP_TRY(fill_constants(err, bounds));
-    SP_TRY(sp_bounds_inputs(err, bounds, fill_lines));
+    SP_TRY(sp_bounds_inputs(err, bounds, fill_inputs));
     SP_TRY(bound_cells(err, bounds));
     return sp_gpu_sync(err, bounds->gpu);
+}
+
+/* Two clips of a batch that follow each other. */
+static sp_status check_next(sp_error *err, const sp_front_bound *a, const sp_front_bound *b) {
+    if (a->forms != b->forms || a->matrix != b->matrix || a->frame != b->frame ||
+        a->step != b->step) {
+        return sp_fail(err, SP_E_MISMATCH, "the clips of a batch come from another front end");
+    }
+    if (a->frames < b->frames) {
+        return sp_fail(err, SP_E_ARGUMENT, "a clip of %zu frames stands behind one of %zu",
+                       b->frames, a->frames);
+    }
+    return SP_OK;
 }
 
 sp_status sp_bounds_create_batch(sp_error *err, sp_bounds **out, const sp_net *net,
@@ -247,12 +267,7 @@ sp_status sp_bounds_create_batch(sp_error *err, sp_bounds **out, const sp_net *n
     *out = NULL;
     for (size_t i = 0; i < clips; i++) {
         SP_TRY(check(err, net, fronts[i], options));
-        if (fronts[i]->frames != fronts[0]->frames || fronts[i]->forms != fronts[0]->forms ||
-            fronts[i]->matrix != fronts[0]->matrix) {
-            return sp_fail(err, SP_E_MISMATCH,
-                           "the clips of a batch have %zu and %zu frames, or another front end",
-                           fronts[0]->frames, fronts[i]->frames);
-        }
+        SP_TRY(check_next(err, fronts[i > 0 ? i - 1 : 0], fronts[i]));
     }
     if (clips == 0 || (clips > 1 && sp_bounds_room(net, fronts[0], options) < clips)) {
         return sp_fail(err, SP_E_ARGUMENT, "no backend bounds %zu clips like these at once", clips);
@@ -268,7 +283,7 @@ sp_status sp_bounds_create_batch(sp_error *err, sp_bounds **out, const sp_net *n
     bounds->net = net;
     bounds->front = fronts[0];
     bounds->fronts = list;
-    bounds->clips = clips;
+    bounds->batch = clips;
     bounds->options = *options;
     const sp_status status = build(err, bounds);
     if (status != SP_OK) {
@@ -310,8 +325,8 @@ static double interval_row(size_t classes, const double *weight, const double *l
     return row_lo;
 }
 
-static void raise_by_intervals(const sp_bounds *bounds, double *lower, const double *weight,
-                               size_t rows, const double *lo, const double *hi) {
+void sp_raise_by_intervals(const sp_bounds *bounds, double *lower, const double *weight,
+                           size_t rows, const double *lo, const double *hi) {
     const size_t classes = bounds->net->classes;
     for (size_t r = 0; r < rows; r++) {
         const double interval = interval_row(classes, weight + r * classes, lo, hi);
@@ -321,73 +336,22 @@ static void raise_by_intervals(const sp_bounds *bounds, double *lower, const dou
     }
 }
 
-static sp_start final_start(const sp_bounds *bounds, const double *weight, sp_halfspace *line) {
-    return (sp_start){.t = bounds->front->frames - 1,
-                      .layer = bounds->net->layers - 1,
-                      .output = {weight, bounds->net->classes},
-                      .line = line};
-}
-
 static sp_status near_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
                            sp_halfspace *line, const double *weight, size_t rows) {
     const sp_state *top = sp_state_at(bounds, bounds->front->frames - 1, bounds->net->layers - 1);
     if (sp_rule_is_linear(bounds->options.planes)) {
-        const sp_start start = final_start(bounds, weight, line);
+        const sp_start start = {.t = bounds->front->frames - 1,
+                                .layer = bounds->net->layers - 1,
+                                .output = {weight, bounds->net->classes},
+                                .line = line};
         sp_lower_rows(bounds, lower, error, 0, &start, rows, bounds->options.row_iterations,
                       bounds->options.stop_positive);
         if (bounds->options.mix_epochs > 0) {
             SP_TRY(sp_mix_rows(err, bounds, lower, error, &start, rows));
         }
     }
-    raise_by_intervals(bounds, lower, weight, rows, top->out_lo, top->out_hi);
+    sp_raise_by_intervals(bounds, lower, weight, rows, top->out_lo, top->out_hi);
     return SP_OK;
-}
-
-/* Rows [first, first + count) of every clip, by way of the backend's memory. buffer: [clips, count,
- * classes]. */
-static void far_some(sp_bounds *bounds, double *lower, double *error, const double *weight,
-                     size_t rows, size_t first, size_t count, double *buffer) {
-    const size_t classes = bounds->net->classes, apart = 2 * bounds->unit_width;
-    for (size_t clip = 0; clip < bounds->clips; clip++) {
-        memcpy(buffer + clip * count * classes, weight + (clip * rows + first) * classes,
-               count * classes * sizeof *buffer);
-    }
-    sp_gpu_write(bounds->gpu, bounds->objective, buffer,
-                 bounds->clips * count * classes * sizeof *buffer);
-    const sp_start start = final_start(bounds, bounds->objective, NULL);
-    sp_lower_rows(bounds, bounds->box_lower, bounds->row_error, apart, &start, count, 0, false);
-    for (size_t clip = 0; clip < bounds->clips; clip++) {
-        sp_gpu_read(bounds->gpu, lower + clip * rows + first, bounds->box_lower + clip * apart,
-                    count * sizeof *lower);
-        if (error != NULL) {
-            sp_gpu_read(bounds->gpu, error + clip * rows + first, bounds->row_error + clip * apart,
-                        count * sizeof *error);
-        }
-    }
-}
-
-static sp_status far_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
-                          const double *weight, size_t rows) {
-    const size_t classes = bounds->net->classes;
-    const size_t most = rows < bounds->tile ? rows : bounds->tile;
-    const sp_state *top = sp_state_at(bounds, bounds->front->frames - 1, bounds->net->layers - 1);
-    double *buffer = malloc((bounds->clips * most + 2) * classes * sizeof *buffer);
-    if (buffer == NULL) {
-        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu rows", rows);
-    }
-    for (size_t first = 0; first < rows; first += most) {
-        far_some(bounds, lower, error, weight, rows, first,
-                 rows - first < most ? rows - first : most, buffer);
-    }
-    for (size_t clip = 0; clip < bounds->clips; clip++) {
-        double *lo = buffer, *hi = buffer + classes;
-        sp_gpu_read(bounds->gpu, lo, top->out_lo + clip * bounds->stride, classes * sizeof *lo);
-        sp_gpu_read(bounds->gpu, hi, top->out_hi + clip * bounds->stride, classes * sizeof *hi);
-        raise_by_intervals(bounds, lower + clip * rows, weight + clip * rows * classes, rows, lo,
-                           hi);
-    }
-    free(buffer);
-    return sp_gpu_sync(err, bounds->gpu);
 }
 
 static void know_nothing(double *lower, double *error, size_t rows) {
@@ -402,7 +366,7 @@ static void know_nothing(double *lower, double *error, size_t rows) {
 /* line: NULL, or those that attain the bounds. */
 static sp_status bound_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
                             sp_halfspace *line, const double *weight, size_t rows) {
-    const size_t classes = bounds->net->classes, all = bounds->clips * rows;
+    const size_t classes = bounds->net->classes, all = bounds->batch * rows;
     if (bounds->options.planes == SP_PLANES_TANGENT) {
         return sp_fail(err, SP_E_ARGUMENT, "tangents bound nothing");
     }
@@ -412,7 +376,7 @@ static sp_status bound_rows(sp_error *err, sp_bounds *bounds, double *lower, dou
         }
     }
     know_nothing(lower, error, all);
-    const sp_status status = bounds->far ? far_rows(err, bounds, lower, error, weight, rows)
+    const sp_status status = bounds->far ? sp_far_rows(err, bounds, lower, error, weight, rows)
                                          : near_rows(err, bounds, lower, error, line, weight, rows);
     if (status != SP_OK) {
         know_nothing(lower, error, all);

@@ -75,10 +75,11 @@ typedef struct sp_workspace {
     unsigned char *sign;    /* [TILE, sp_sign_width]: whether the coefficient on a sample is >= 0 */
 } sp_workspace;
 
-/* On a backend with memory of its own the bounds hold several clips of equally many frames. Every
- * array below that differs from clip to clip stands `stride` doubles after that of the clip before;
- * pointers are those of the first clip. Weights and the front end's arrays are copied there: net
- * and front are views with the backend's pointers. */
+/* On a backend with memory of its own the bounds hold several clips, the longest first: those that
+ * have a step t come before those that ended. Every array below that differs from clip to clip has
+ * room for the longest one's T steps and stands `stride` doubles after that of the clip before;
+ * pointers are those of the first clip at hand. Weights and the front end's arrays are copied
+ * there: net and front are views with the backend's pointers. */
 struct sp_bounds {
     sp_gpu *gpu;                   /* owned */
     const sp_net *net;             /* borrowed, or `near_net` */
@@ -86,36 +87,38 @@ struct sp_bounds {
     const sp_front_bound **fronts; /* [clips] owned; what they point to is borrowed */
     sp_net near_net;
     sp_front_bound near_front;
-    size_t clips, stride; /* stride 0: one clip */
-    size_t tile;          /* rows of each clip that are walked at once */
+    size_t batch;        /* number of clips */
+    size_t first, clips; /* those at hand are first .. first + clips */
+    size_t stride;       /* 0: one clip */
+    size_t tile;         /* rows of each clip that are walked at once */
     sp_bounds_options options;
     sp_arena arena;   /* owned: what the program alone reads */
     sp_arena numbers; /* owned: all arrays of numbers below */
     bool far;         /* the backend's memory is not the program's */
     void *block;      /* owned: memory of the backend under `numbers`, if far */
-    /* In it, from clip_at on: what belongs to the first clip, its inputs first. */
-    size_t clip_at, input_bytes, clip_bytes;
+    /* In it, from clip_at on: what belongs to the first clip, its lines first. */
+    size_t clip_at, line_bytes, clip_bytes;
     double *mirror;   /* owned: what was read back of the first clip, or NULL */
     double **weights; /* [layers] LSTM: [4 out, in + out] = [W | R]; else NULL */
+    double *gamma;    /* [1] of the number of roundings that any one term of a bound can meet */
     /* [T] of the features: over linear forms, or over energies where there are bins */
     sp_gpu_menu *line;
     sp_gpu_menu *square;   /* [T] of the bins' squares; NULL without bins */
-    double *energy_omega;  /* [T, M] |mel| squares + floor */
+    double *energy_omega;  /* [T, M] |mel| squares + floor, with bins */
     double *feature_omega; /* [T, features] |matrix| |bands| + |bias|, if the front end has one */
     double *form_min;      /* [T, forms] least values of the linear forms */
-    sp_state *state;       /* [T, layers]; layers behind the readout at t = T-1 only */
+    sp_state *state;       /* [T, layers]; layers behind the readout have one state for all T */
     sp_workspace *work;    /* [slots] */
     size_t slots;
     double *unit; /* [2 n, n], n = widest box: rows e_0, -e_0, e_1, -e_1, ...: the rows of a box */
     size_t unit_width; /* n */
-    double *box_lower; /* [clips, 2 n] their lower bounds */
-    double *row_error; /* [clips, 2 n] error terms of final rows */
-    double *objective; /* [clips, 2 n, classes] final rows, where the backend needs a copy */
+    double *box_lower; /* [batch, 2 n] their lower bounds */
+    double *row_error; /* [batch, 2 n] error terms of final rows */
+    double *objective; /* [batch, 2 n, classes] final rows, where the backend needs a copy */
     double *cut_gates,
         *cut_cell; /* [8 H, 4 H], [8 H, H], H = widest LSTM: rows of the cuts, if boxes are cut */
     double *cut_lower;      /* [8 H] their lower bounds */
     sp_status *task_status; /* [n] */
-    double chain;           /* number of roundings that any one term of a bound can meet */
 };
 
 static inline sp_state *sp_state_at(const sp_bounds *bounds, size_t t, size_t layer) {
@@ -169,15 +172,25 @@ sp_plan sp_bounds_plan(sp_bounds *bounds, bool counting);
 /** sp_plan_numbers - shared + clips clip; SIZE_MAX on overflow. */
 size_t sp_plan_numbers(sp_plan plan, size_t clips);
 
+/** sp_plan_clip - lays the arrays of a clip out again, from `base` on; sp_plan_lines - its lines
+ *  only, whose array gamma comes first and is followed by `line` step by step. */
+void sp_plan_clip(sp_bounds *bounds, void *base);
+void sp_plan_lines(sp_bounds *bounds, void *base);
+
 /** sp_bounds_memory - opens the queue and takes the memory of `bounds`, whose net, front, fronts,
- *  clips and options are set (memory.c). */
+ *  batch and options are set (memory.c). */
 SP_NODISCARD sp_status sp_bounds_memory(sp_error *err, sp_bounds *bounds);
 /** sp_bounds_upload_weights - copies the weights to where the backend reads them, if it is far.
- *  sp_bounds_inputs - runs fill(bounds), which sets the lines of the front end, for each clip, and
- *  sends them with copies of what walks read of the front end. net and front become the views. */
+ *  sp_bounds_inputs - runs fill(bounds), which sets gamma and the lines of the front end, for each
+ *  clip, and sends them with copies of what walks read of the front end, each as far as the clip's
+ *  own steps go. net and front become the views. */
 void sp_bounds_upload_weights(sp_bounds *bounds);
 SP_NODISCARD sp_status sp_bounds_inputs(sp_error *err, sp_bounds *bounds,
                                         void (*fill)(sp_bounds *bounds));
+/** sp_bounds_turn - takes these clips at hand. sp_bounds_having - the number of clips that have a
+ *  step t. */
+void sp_bounds_turn(sp_bounds *bounds, size_t first, size_t clips);
+size_t sp_bounds_having(const sp_bounds *bounds, size_t t);
 /** sp_bounds_near - a number of the first clip, or an array of them, for the program to read. */
 const double *sp_bounds_near(sp_bounds *bounds, const double *array);
 
@@ -193,6 +206,8 @@ typedef struct sp_rows {
 typedef struct sp_start {
     size_t t, layer;
     bool common; /* every clip has the same rows; otherwise those of each clip follow each other */
+    bool joined; /* the rows of each clip stand on its own last step; t is the longest's number of
+                  * steps */
     sp_rows output; /* on the output of `layer` [., out]; SP_NO_LAYER: on the features */
     /* Otherwise on variables inside the recurrent `layer`, see its file: */
     size_t stage;       /* how many of its products and curves may be met at step t */
@@ -252,6 +267,13 @@ bool sp_keep_bounds(const sp_bounds *bounds, const sp_workspace *ws, double *low
  *  when all its bounds are positive. Deterministic for any number of threads. */
 void sp_lower_rows(sp_bounds *bounds, double *lower, double *error, size_t apart,
                    const sp_start *start, size_t rows, size_t iterations, bool stop_positive);
+
+/** sp_raise_by_intervals - raises lower bounds of objectives by the box of the logits.
+ *  sp_far_rows - final rows of all clips, by way of the backend's memory (far.c). */
+void sp_raise_by_intervals(const sp_bounds *bounds, double *lower, const double *weight,
+                           size_t rows, const double *lo, const double *hi);
+SP_NODISCARD sp_status sp_far_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
+                                   const double *weight, size_t rows);
 
 /* ---- R2's OPT: each row mixes the planes of a menu (mixture.c) ---- */
 

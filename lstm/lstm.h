@@ -131,15 +131,15 @@ SP_NODISCARD sp_status sp_bounds_create(sp_error *err, sp_bounds **bounds, const
                                         const sp_bounds_options *options);
 void sp_bounds_destroy(sp_bounds *bounds);
 
-/** sp_bounds_create_batch - the same for several clips of equally many frames at once, on a backend
- *  that has room for them (sp_bounds_room). Row and box functions then speak of all clips, one
- *  after the other, and of the first. What a backend's memory cannot hold, or its kernels do not
- *  know, runs on the CPU, one clip at a time. */
+/** sp_bounds_create_batch - the same for several clips at once, those with the most frames first,
+ *  on a backend that has room for so many like the first (sp_bounds_room). Row and box functions
+ *  then speak of all clips, one after the other, and of the first. What a backend's memory cannot
+ *  hold, or its kernels do not know, runs on the CPU, one clip at a time. */
 SP_NODISCARD sp_status sp_bounds_create_batch(sp_error *err, sp_bounds **bounds, const sp_net *net,
                                               const sp_front_bound *const *fronts, size_t clips,
                                               const sp_bounds_options *options);
-/** sp_bounds_room - how many clips like this one the selected backend bounds at once: 1 on the
- *  CPU. */
+/** sp_bounds_room - how many clips like this one, or shorter ones, the selected backend bounds at
+ *  once: 1 on the CPU. */
 size_t sp_bounds_room(const sp_net *net, const sp_front_bound *front,
                       const sp_bounds_options *options);
 /** sp_bounds_together - whether the selected backend may bound several clips at once. */

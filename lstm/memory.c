@@ -1,7 +1,6 @@
 // Where the bounds live: memory of the program, or of a backend that has its own, with copies there
 // of all that its operations read.
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/pool.h"
 #include "lstm/layers.h"
@@ -21,7 +20,7 @@ static sp_plan plan(sp_bounds *bounds, size_t room) {
         const size_t most = 2 * bounds->unit_width;
         bounds->tile = most > SP_TILE ? most : SP_TILE;
         p = sp_bounds_plan(bounds, true);
-        while (bounds->tile > SP_TILE && sp_plan_numbers(p, bounds->clips) > room) {
+        while (bounds->tile > SP_TILE && sp_plan_numbers(p, bounds->batch) > room) {
             bounds->tile = bounds->tile / 2 > SP_TILE ? bounds->tile / 2 : SP_TILE;
             p = sp_bounds_plan(bounds, true);
         }
@@ -34,7 +33,7 @@ static sp_bounds shape_of(const sp_net *net, const sp_front_bound *const *fronts
     return (sp_bounds){.net = net,
                        .front = fronts[0],
                        .fronts = (const sp_front_bound **)fronts,
-                       .clips = clips,
+                       .batch = clips,
                        .far = far,
                        .options = *options,
                        .slots = far ? 1 : (size_t)sp_pool_threads()};
@@ -89,7 +88,7 @@ sp_status sp_bounds_memory(sp_error *err, sp_bounds *bounds) {
     bounds->far = device && kernels_know(bounds->front, &bounds->options);
     bounds->slots = bounds->far ? 1 : (size_t)sp_pool_threads();
     const sp_plan p = plan(bounds, sp_gpu_memory());
-    const size_t numbers = sp_plan_numbers(p, bounds->clips);
+    const size_t numbers = sp_plan_numbers(p, bounds->batch);
     SP_TRY(sp_gpu_open(err, &bounds->gpu, !bounds->far));
     if (numbers == SIZE_MAX || sp_arena_init(&bounds->arena, p.host) != SP_OK) {
         return fail(err, bounds, numbers);
@@ -138,51 +137,42 @@ void sp_bounds_upload_weights(sp_bounds *bounds) {
     bounds->net = &bounds->near_net;
 }
 
-static double *moved(double *array, ptrdiff_t by) {
-    return array != NULL ? array + by : NULL;
+/* Where an array of the first clip stands for another clip. */
+static const double *of_clip(const sp_bounds *bounds, const double *array, size_t clip) {
+    return array + clip * bounds->stride;
 }
 
-static void move_menu(sp_gpu_menu *menu, ptrdiff_t by) {
-    menu->a = moved(menu->a, by);
-    menu->b = moved(menu->b, by);
-    menu->c = moved(menu->c, by);
-    menu->rough = (float *)moved((double *)menu->rough, by);
-    menu->mass = moved(menu->mass, by);
-}
-
-/* Moves all pointers to the arrays of carve_inputs (plan.c). */
-static void move_inputs(sp_bounds *bounds, ptrdiff_t by) {
-    for (size_t t = 0; t < bounds->front->frames; t++) {
-        move_menu(&bounds->line[t], by);
-        if (bounds->front->bins > 0) {
-            move_menu(&bounds->square[t], by);
-        }
-    }
-    bounds->energy_omega = moved(bounds->energy_omega, by);
-    bounds->feature_omega = moved(bounds->feature_omega, by);
-    bounds->form_min = moved(bounds->form_min, by);
-    if (bounds->far) {
-        sp_front_bound *near = &bounds->near_front;
-        near->form = moved(near->form, by);
-        near->radius = moved(near->radius, by);
-        near->feature_lo = moved(near->feature_lo, by);
-        near->feature_hi = moved(near->feature_hi, by);
-        near->square = moved(near->square, by);
-        near->energy = moved(near->energy, by);
+/* The lines of the clip that were filled in at `staged`. */
+static void send_lines(sp_bounds *bounds, const void *staged, size_t clip) {
+    const sp_front_bound *front = bounds->front;
+    const sp_gpu_menu *last = &bounds->line[front->frames - 1];
+    const struct {
+        const double *from, *end;
+    } parts[] = {
+        {bounds->gamma, last->mass + last->n},
+        {bounds->feature_omega,
+         bounds->feature_omega + (front->matrix != NULL ? front->frames * front->features : 0)},
+        {bounds->form_min, bounds->form_min + front->frames * front->forms},
+    };
+    const char *const base = (const char *)bounds->block + bounds->clip_at;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        const ptrdiff_t at = (const char *)parts[i].from - (const char *)staged;
+        write_array(bounds, of_clip(bounds, (const double *)(const void *)(base + at), clip),
+                    parts[i].from, (size_t)(parts[i].end - parts[i].from));
     }
 }
 
-static void copy_inputs(sp_bounds *bounds) {
+static void send_front(sp_bounds *bounds, size_t clip) {
     const sp_front_bound *from = bounds->front, *to = &bounds->near_front;
-    const size_t T = from->frames;
-    memcpy(to->form, from->form, T * from->forms * from->frame * sizeof(double));
-    memcpy(to->radius, from->radius, sp_samples_read(from) * sizeof(double));
-    memcpy(to->feature_lo, from->feature_lo, T * from->features * sizeof(double));
-    memcpy(to->feature_hi, from->feature_hi, T * from->features * sizeof(double));
-    if (from->tangents > 0) {
-        memcpy(to->square, from->square, T * from->bands * sizeof(double));
-        memcpy(to->energy, from->energy, T * sizeof(double));
-    }
+    const size_t T = from->frames, squares = from->tangents > 0 ? T : 0;
+    write_array(bounds, of_clip(bounds, to->form, clip), from->form, T * from->forms * from->frame);
+    write_array(bounds, of_clip(bounds, to->radius, clip), from->radius, sp_samples_read(from));
+    write_array(bounds, of_clip(bounds, to->feature_lo, clip), from->feature_lo,
+                T * from->features);
+    write_array(bounds, of_clip(bounds, to->feature_hi, clip), from->feature_hi,
+                T * from->features);
+    write_array(bounds, of_clip(bounds, to->square, clip), from->square, squares * from->bands);
+    write_array(bounds, of_clip(bounds, to->energy, clip), from->energy, squares);
 }
 
 sp_status sp_bounds_inputs(sp_error *err, sp_bounds *bounds, void (*fill)(sp_bounds *bounds)) {
@@ -190,25 +180,39 @@ sp_status sp_bounds_inputs(sp_error *err, sp_bounds *bounds, void (*fill)(sp_bou
         fill(bounds);
         return SP_OK;
     }
-    char *staged = calloc(bounds->input_bytes, 1),
-         *inputs = (char *)bounds->block + bounds->clip_at;
+    void *staged = calloc(bounds->line_bytes, 1);
     if (staged == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for the inputs of a clip");
     }
-    // both addresses are aligned to more than a double
-    const ptrdiff_t by =
-        ((ptrdiff_t)(uintptr_t)staged - (ptrdiff_t)(uintptr_t)inputs) / (ptrdiff_t)sizeof(double);
-    move_inputs(bounds, by);
-    for (size_t clip = 0; clip < bounds->clips; clip++) {
+    sp_plan_lines(bounds, staged);
+    for (size_t clip = 0; clip < bounds->batch; clip++) {
         bounds->front = bounds->fronts[clip];
         fill(bounds);
-        copy_inputs(bounds);
-        sp_gpu_write(bounds->gpu, inputs + clip * bounds->clip_bytes, staged, bounds->input_bytes);
+        send_lines(bounds, staged, clip);
+        send_front(bounds, clip);
     }
-    move_inputs(bounds, -by);
+    sp_plan_clip(bounds, (char *)bounds->block + bounds->clip_at);
     bounds->front = &bounds->near_front;
     free(staged);
     return SP_OK;
+}
+
+/* ---- the clips of a batch ---- */
+
+size_t sp_bounds_having(const sp_bounds *bounds, size_t t) {
+    size_t clips = bounds->batch;
+    while (clips > 0 && bounds->fronts[clips - 1]->frames <= t) {
+        clips--;
+    }
+    return clips;
+}
+
+void sp_bounds_turn(sp_bounds *bounds, size_t first, size_t clips) {
+    if (first != bounds->first) {
+        sp_plan_clip(bounds, (char *)bounds->block + bounds->clip_at + first * bounds->clip_bytes);
+    }
+    bounds->first = first;
+    bounds->clips = clips;
 }
 
 const double *sp_bounds_near(sp_bounds *bounds, const double *array) {

@@ -149,7 +149,7 @@ static void carve_workspace(sp_carver *carver, sp_workspace *ws, const sp_bounds
                             sp_widths w) {
     const sp_net *net = bounds->net;
     const sp_front_bound *front = bounds->front;
-    const size_t rows = bounds->clips * bounds->tile;
+    const size_t rows = bounds->batch * bounds->tile;
     memset(ws, 0, sizeof *ws);
     ws->gates = carve_doubles(carver, rows * 4 * w.hidden);
     ws->h = carve_doubles(carver, rows * w.hidden);
@@ -187,12 +187,14 @@ static void carve_workspace(sp_carver *carver, sp_workspace *ws, const sp_bounds
     }
 }
 
-/* The lines of the front end and, where the backend needs copies, what walks read of it. */
-static void carve_inputs(sp_carver *carver, sp_bounds *bounds, bool counting) {
+/* What bounds.c fills from the front end; gamma and the lines of the steps are sent in one piece.
+ */
+static void carve_lines(sp_carver *carver, sp_bounds *bounds, bool counting) {
     const sp_front_bound *front = bounds->fronts[0];
     const size_t steps = front->frames;
     const bool choose = sp_features_choose(bounds);
     sp_gpu_menu spare;
+    bounds->gamma = carve_doubles(carver, 1);
     for (size_t t = 0; t < steps; t++) {
         carve_menu(carver, counting ? &spare : bounds->line + t, front->bands, choose ? 2 : 1,
                    choose ? 1 + front->tangents : 1, false);
@@ -200,30 +202,52 @@ static void carve_inputs(sp_carver *carver, sp_bounds *bounds, bool counting) {
             carve_menu(carver, counting ? &spare : bounds->square + t, front->bins, 1, 1, false);
         }
     }
-    bounds->energy_omega = carve_doubles(carver, steps * front->bands);
-    bounds->feature_omega = carve_doubles(carver, steps * front->features);
+    bounds->energy_omega = carve_doubles(carver, front->bins > 0 ? steps * front->bands : 0);
+    bounds->feature_omega =
+        carve_doubles(carver, front->matrix != NULL ? steps * front->features : 0);
     bounds->form_min = carve_doubles(carver, steps * front->forms);
-    if (bounds->far) {
-        sp_front_bound *near = &bounds->near_front;
-        near->form = carve_doubles(carver, steps * front->forms * front->frame);
-        near->radius = carve_doubles(carver, sp_samples_read(front));
-        near->feature_lo = carve_doubles(carver, steps * front->features);
-        near->feature_hi = carve_doubles(carver, steps * front->features);
-        near->square = carve_doubles(carver, front->tangents > 0 ? steps * front->bands : 0);
-        near->energy = carve_doubles(carver, front->tangents > 0 ? steps : 0);
-    }
+}
+
+/* What walks read of the front end. */
+static void carve_front(sp_carver *carver, sp_bounds *bounds) {
+    const sp_front_bound *front = bounds->fronts[0];
+    const size_t steps = front->frames;
+    sp_front_bound *near = &bounds->near_front;
+    near->form = carve_doubles(carver, steps * front->forms * front->frame);
+    near->radius = carve_doubles(carver, sp_samples_read(front));
+    near->feature_lo = carve_doubles(carver, steps * front->features);
+    near->feature_hi = carve_doubles(carver, steps * front->features);
+    near->square = carve_doubles(carver, front->tangents > 0 ? steps * front->bands : 0);
+    near->energy = carve_doubles(carver, front->tangents > 0 ? steps : 0);
 }
 
 static void carve_steps(sp_carver *carver, sp_bounds *bounds, bool counting) {
     const sp_net *net = bounds->net;
+    const size_t steps = bounds->fronts[0]->frames;
     sp_state spare;
-    for (size_t t = 0; t < bounds->front->frames; t++) {
-        const size_t layers = t + 1 == bounds->front->frames ? net->layers : net->readout;
-        for (size_t l = 0; l < layers; l++) {
+    for (size_t t = 0; t < steps; t++) {
+        for (size_t l = 0; l < net->readout; l++) {
             carve_state(carver, counting ? &spare : sp_state_at(bounds, t, l), &net->layer[l],
                         &bounds->options);
         }
     }
+    for (size_t l = net->readout; l < net->layers; l++) {
+        carve_state(carver, &spare, &net->layer[l], &bounds->options);
+        for (size_t t = 0; !counting && t < steps; t++) {
+            *sp_state_at(bounds, t, l) = spare;
+        }
+    }
+}
+
+static void carve_clip(sp_carver *carver, sp_bounds *bounds, bool counting) {
+    const size_t start = carver->need;
+    carve_lines(carver, bounds, counting);
+    bounds->line_bytes = carver->need - start;
+    if (bounds->far) {
+        carve_front(carver, bounds);
+    }
+    carve_steps(carver, bounds, counting);
+    bounds->clip_bytes = carver->need - start;
 }
 
 /* Copies of the weights, where the backend needs them: the view's layers point there. */
@@ -258,7 +282,7 @@ static void carve_matrix(sp_carver *carver, sp_bounds *bounds) {
 
 static void carve_shared(sp_carver *carver, sp_bounds *bounds, sp_widths w, bool *counting) {
     const sp_net *net = bounds->net;
-    const size_t rows = bounds->clips * 2 * w.box, steps = bounds->front->frames;
+    const size_t rows = bounds->batch * 2 * w.box, steps = bounds->front->frames;
     sp_workspace spare;
     bounds->unit_width = w.box;
     bounds->unit = carve_doubles(carver, 2 * w.box * w.box);
@@ -304,12 +328,23 @@ sp_plan sp_bounds_plan(sp_bounds *bounds, bool counting) {
     sp_carver carver = {counting ? NULL : &bounds->arena, counting ? NULL : &bounds->numbers, 0, 0};
     carve_shared(&carver, bounds, w, &counting);
     bounds->clip_at = carver.need;
-    carve_inputs(&carver, bounds, counting);
-    bounds->input_bytes = carver.need - bounds->clip_at;
-    carve_steps(&carver, bounds, counting);
-    bounds->clip_bytes = carver.need - bounds->clip_at;
+    carve_clip(&carver, bounds, counting);
     bounds->stride = bounds->far ? bounds->clip_bytes / sizeof(double) : 0;
     return (sp_plan){carver.host_need, bounds->clip_at, bounds->clip_bytes};
+}
+
+void sp_plan_clip(sp_bounds *bounds, void *base) {
+    sp_arena numbers;
+    sp_arena_over(&numbers, base, bounds->clip_bytes);
+    sp_carver carver = {NULL, &numbers, 0, 0};
+    carve_clip(&carver, bounds, false);
+}
+
+void sp_plan_lines(sp_bounds *bounds, void *base) {
+    sp_arena numbers;
+    sp_arena_over(&numbers, base, bounds->line_bytes);
+    sp_carver carver = {NULL, &numbers, 0, 0};
+    carve_lines(&carver, bounds, false);
 }
 
 size_t sp_plan_numbers(sp_plan plan, size_t clips) {

@@ -23,10 +23,9 @@ static sp_rows rows_from(sp_rows rows, size_t row) {
 /* The lower bounds of a tile, from what its walk left in the workspace. */
 static void keep(const sp_bounds *bounds, const sp_workspace *ws, double *lower, double *error,
                  size_t rows, size_t span, size_t apart, bool fresh) {
-    sp_gpu_keep(bounds->gpu, &(sp_gpu_keep_args){.rows = rows,
-                                                 .span = span,
+    sp_gpu_keep(bounds->gpu, &(sp_gpu_keep_args){.at = {rows, span, bounds->stride},
                                                  .apart = apart,
-                                                 .gamma = sp_gamma(bounds->chain),
+                                                 .gamma = bounds->gamma,
                                                  .fresh = fresh,
                                                  .bias = ws->bias,
                                                  .mass = ws->mass,
@@ -82,8 +81,7 @@ static bool keep_tile(const sp_walk *walk, double *lower, double *error) {
     for (size_t r = 0; line != NULL && r < walk->rows; r++) {
         if (lower[r] > before[r]) {
             // the error of a bound covers that of its line anywhere in the set
-            const double err =
-                sp_above(sp_gamma(bounds->chain) * sp_above(ws->mass[r] + ws->support[r]));
+            const double err = sp_above(*bounds->gamma * sp_above(ws->mass[r] + ws->support[r]));
             memcpy(line[r].slope, walk->gradient + r * padded, padded * sizeof(double));
             line[r].offset = sp_below(ws->bias[r] - err);
         }

@@ -44,6 +44,68 @@ static void a_device_gives_the_same_verdicts(void **state) {
     sp_process_clear(&cpu);
 }
 
+/* Lengths that all differ but for two; what cannot be used stands between them. */
+enum { LENGTHS = 6, MOST_SAMPLES = 4000 };
+static const size_t lengths[LENGTHS] = {1064, 256, 3900, 456, 1064, 2100};
+
+static const char *write_length(char path[PATH], size_t index) {
+    int16_t samples[MOST_SAMPLES];
+    char name[32];
+    snprintf(name, sizeof name, "length%zu.wav", index);
+    make_samples(samples, lengths[index], 40 + index);
+    sp_bytes bytes = sp_wav_bytes(samples, lengths[index], 1, CLIP_RATE);
+    write_bytes(path, name, bytes.data, bytes.size);
+    sp_bytes_clear(&bytes);
+    return path;
+}
+
+static bool line_has(const char *line, const char *text) {
+    const char *at = strstr(line, text);
+    return at != NULL && at < strchr(line, '\n');
+}
+
+/* Line by line the CPU's clips and margins; returns how many lines tell of an error instead. */
+static size_t expect_margins(const char *cpu, const char *device) {
+    const char *const clip = "{\"clip\":";
+    size_t errors = 0;
+    for (; *cpu != '\0'; cpu = strchr(cpu, '\n') + 1, device = strchr(device, '\n') + 1) {
+        assert_true(line_has(cpu, clip));
+        assert_memory_equal(cpu, device, (size_t)(strchr(cpu, ',') - cpu));
+        if (line_has(device, "\"verdict\":\"error\"")) {
+            errors++;
+        } else {
+            const double x = number_of(cpu, "margin"), y = number_of(device, "margin");
+            assert_true(isfinite(x) && fabs(x - y) <= 1e-9 * fmax(1.0, fabs(x)));
+        }
+    }
+    assert_string_equal(device, "");
+    return errors;
+}
+
+/* Together, cut in batches, and with a clip or two that the memory does not hold. */
+static void clips_of_any_length_go_together(void **state) {
+    static const char *const memory[] = {"1GB", "1MB", "0.5MB"};
+    static const size_t complaints[] = {1, 1, 3};
+    char clip[LENGTHS][PATH];
+    (void)state;
+    for (size_t i = 0; i < LENGTHS; i++) {
+        write_length(clip[i], i);
+    }
+    sp_process cpu = RUN(CERTIFY, "--budget", "-40dB", "--backend", "cpu", clip[0], clip[1],
+                         clip[2], "absent.wav", clip[3], clip[4], clip[5]);
+    expect_code(&cpu, 2);
+    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) {
+        sp_process device =
+            RUN(CERTIFY, "--budget", "-40dB", "--backend", "emulator", "--device-memory", memory[i],
+                clip[0], clip[1], clip[2], "absent.wav", clip[3], clip[4], clip[5]);
+        expect_code(&device, 2);
+        expect_complaint(&device, complaints[i], "absent.wav");
+        assert_int_equal(expect_margins(cpu.out, device.out), 2 * complaints[i]);
+        sp_process_clear(&device);
+    }
+    sp_process_clear(&cpu);
+}
+
 static void what_is_not_there_is_named(void **state) {
     (void)state;
     sp_process process = RUN(CERTIFY, "--backend", "abacus", t.clip[0]);
@@ -79,6 +141,7 @@ static void too_little_memory_is_named(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_device_gives_the_same_verdicts),
+        cmocka_unit_test(clips_of_any_length_go_together),
         cmocka_unit_test(what_is_not_there_is_named),
         cmocka_unit_test(too_little_memory_is_named),
     };

@@ -85,6 +85,9 @@ static inline void clip_arrays(gpu_case *c, sp_gpu_op op, double *base, const cl
     case SP_GPU_OP_support:
         args->support.radius = base + case_positive(c, n);
         return;
+    case SP_GPU_OP_keep:
+        args->keep.gamma = base + case_positive(c, 1);
+        return;
     case SP_GPU_OP_pick:
         args->pick.planes = case_menu(c, base, n, s->lower, s->upper, s->planes, true);
         return;
@@ -303,11 +306,9 @@ static inline void row_arrays(gpu_case *c, sp_gpu_op op, double *base, const cli
         a->shift.to = base + case_take(c, rows * n);
         return;
     case SP_GPU_OP_keep:
-        a->keep = (sp_gpu_keep_args){.rows = rows,
-                                     .span = c->span,
-                                     .apart = c->span + below(c, 3),
-                                     .gamma = 1e-3,
-                                     .fresh = coin(c)};
+        a->keep.at = at;
+        a->keep.apart = c->span + below(c, 3);
+        a->keep.fresh = coin(c);
         a->keep.bias = base + case_take(c, rows);
         c->data[a->keep.bias - base] = coin(c) ? NAN : INFINITY;
         a->keep.mass = base + case_positive(c, rows);
