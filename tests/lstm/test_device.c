@@ -264,6 +264,29 @@ static const sp_toy_shape wide = {.frames = 3,
                                   .eps = 0.01,
                                   .scale = 0.3};
 
+/* Frames that overlap, so that rows which join meet windows that moved once or twice before; dense
+ * layers between the readout and the highest LSTM, and no LSTM at all. More rows than twice the
+ * widest layer. */
+static void rows_join_at_their_last_step(void **state) {
+    static const size_t frames[][MOST_CLIPS] = {{6, 5, 3, 2, 1}, {5, 5, 4, 4, 1}, {4, 4, 4, 4, 4}};
+    (void)state;
+    for (size_t k = 0; k < sizeof frames / sizeof frames[0]; k++) {
+        for (size_t lstms = 0; lstms < 3; lstms++) {
+            sp_toy_shape shape = wide;
+            clips c;
+            shape.hidden = 1;
+            shape.lstms = lstms;
+            shape.dense = lstms > 1 ? 3 : 0;
+            shape.head = lstms < 2 ? 3 : 0;
+            shape.bands = 2;
+            shape.classes = 2;
+            clips_mixed(&c, 38 + k, &shape, frames[k], MOST_CLIPS);
+            compare(&c, &exact, 0, MOST_ROWS, 38 + k);
+            clips_clear(&c);
+        }
+    }
+}
+
 /* The least memory that holds a clip: walks in tiles of 64 rows; a byte less is refused. */
 static void split_to_fit(const sp_toy_shape *shape) {
     clips c;
@@ -496,6 +519,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(device_agrees_with_the_cpu),
         cmocka_unit_test(every_cell_agrees_with_the_cpu),
+        cmocka_unit_test(rows_join_at_their_last_step),
         cmocka_unit_test(work_is_split_to_fit),
         cmocka_unit_test(room_is_what_fits),
         cmocka_unit_test(batches_are_ordered),
