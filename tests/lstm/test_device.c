@@ -91,14 +91,15 @@ static void random_rows(sp_rng *rng, double *rows, size_t count) {
 static void check_near(const char *what, size_t i, double cpu, double device, uint64_t seed) {
     const double scale = fmax(1.0, fmax(fabs(cpu), fabs(device)));
     if (!(fabs(cpu - device) <= 1e-9 * scale) && cpu != device) {
-        fail_msg("seed %llu: %s %zu is %a on the CPU and %a on the device",
-                 (unsigned long long)seed, what, i, cpu, device);
+        fail_msg("seed %llu: %s %zu is %a and %a on the device", (unsigned long long)seed, what, i,
+                 cpu, device);
     }
 }
 
-/* Error terms are small: only their size tells them apart. */
+/* Error terms are small: only their size tells them apart. Planes that turn on a rounding change them
+ * by less than 1e-3, the number of roundings of another length by several percent. */
 static void check_error(size_t i, double a, double b, uint64_t seed) {
-    if (!(fabs(a - b) <= 1e-6 * fmax(fabs(a), fabs(b)))) {
+    if (!(fabs(a - b) <= 1e-2 * fmax(fabs(a), fabs(b)))) {
         fail_msg("seed %llu: error term %zu is %a and %a", (unsigned long long)seed, i, a, b);
     }
 }
@@ -146,8 +147,7 @@ static void check_alone(const clips *c, const sp_bounds_options *options, size_t
             sp_bounds_rows(NULL, bounds, alone, own, weight + i * rows * net->classes, rows),
             SP_OK);
         for (size_t r = 0; r < rows; r++) {
-            const double bound = lower[i * rows + r], scale = fmax(1.0, fabs(bound));
-            assert_true(fabs(alone[r] - bound) <= 1e-11 * scale || alone[r] == bound);
+            check_near("bound together", i * rows + r, alone[r], lower[i * rows + r], seed);
             check_error(i * rows + r, own[r], error[i * rows + r], seed);
         }
         sp_bounds_destroy(bounds);
@@ -265,7 +265,7 @@ static const sp_toy_shape wide = {.frames = 3,
                                   .scale = 0.3};
 
 /* Frames that overlap, so that rows which join meet windows that moved once or twice before; dense
- * layers between the readout and the highest LSTM, and no LSTM at all. More rows than twice the
+ * layers between the readout and the highest LSTM or GRU, and none of these at all. More rows than twice the
  * widest layer. */
 static void rows_join_at_their_last_step(void **state) {
     static const size_t frames[][MOST_CLIPS] = {{6, 5, 3, 2, 1}, {5, 5, 4, 4, 1}, {4, 4, 4, 4, 4}};
@@ -276,6 +276,7 @@ static void rows_join_at_their_last_step(void **state) {
             clips c;
             shape.hidden = 1;
             shape.lstms = lstms;
+            shape.cells = k == 1;
             shape.dense = lstms > 1 ? 3 : 0;
             shape.head = lstms < 2 ? 3 : 0;
             shape.bands = 2;
