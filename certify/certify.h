@@ -33,6 +33,9 @@ typedef struct sp_method {
 /** sp_methods - the table; sp_method_find - a row by name, or NULL. */
 const sp_method *sp_methods(size_t *count);
 const sp_method *sp_method_find(const char *name);
+/** sp_method_single - "exact/float32" for exact: the same method with each pass in single precision
+ *  first, and in double where that does not certify; NULL: there is none. */
+const sp_method *sp_method_single(const sp_method *method);
 
 /** sp_system - a network behind its front end: what is being certified. Shared by clips and
  *  threads. */

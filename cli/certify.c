@@ -283,7 +283,7 @@ const cli_command cli_certify = {
         "--json\n"
         "  soundproof certify --model M.onnx --front F.json --budget -50dB --attack *.wav\n",
     .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_METHOD | CLI_FRONT_RELAX | CLI_LABEL |
-               CLI_MANIFEST | CLI_AUDIO | CLI_TIMEOUT | CLI_DEVICE | CLI_THREADS | CLI_JSON |
-               CLI_VERBOSE | CLI_ATTACK | CLI_EFFORT,
+               CLI_MANIFEST | CLI_AUDIO | CLI_TIMEOUT | CLI_DEVICE | CLI_PRECISION | CLI_THREADS |
+               CLI_JSON | CLI_VERBOSE | CLI_ATTACK | CLI_EFFORT,
     .run = run,
 };

@@ -44,6 +44,7 @@ enum {
     CLI_NO_ATTACK = 1 << 25,
     CLI_BACKEND = 1 << 26,
     CLI_MEMORY = 1 << 27,
+    CLI_PRECISION = 1 << 28,
     CLI_AUDIO = CLI_CHANNEL | CLI_RESAMPLE,
     CLI_EFFORT = CLI_SEED | CLI_STEPS | CLI_STARTS,
     CLI_DEVICE = CLI_BACKEND | CLI_MEMORY
@@ -71,6 +72,7 @@ typedef struct cli_options {
     long seed, steps, starts; /* of attacks; steps and starts 0: not given */
     char *backend;            /* NULL: cpu */
     size_t memory;            /* of the device, in bytes; 0: what is free */
+    bool single;              /* --precision float32: method is the one in that precision */
     char **own;               /* [of the command] values of its own options; NULL: not given */
     size_t owned;
     char **argument; /* [arguments] what is not an option */

@@ -61,6 +61,10 @@ static const struct poptOption every_option[] = {
      "what computes: cpu, cuda, or emulator (the CUDA kernels on the CPU); cpu unless given", "X"},
     {"device-memory", 0, POPT_ARG_STRING, NULL, CLI_MEMORY,
      "memory of the device that may be used, as 16GB or 500MB; what is free unless given", "SIZE"},
+    {"precision", 0, POPT_ARG_STRING, NULL, CLI_PRECISION,
+     "float64, or float32: products of matrices in single precision first, with its error terms, "
+     "and in double where that does not certify; float64 unless given",
+     "P"},
     {"threads", 0, POPT_ARG_STRING, NULL, CLI_THREADS,
      "number of threads; one per processor unless given", "N"},
     {"json", 0, POPT_ARG_NONE, NULL, CLI_JSON, "one JSON object per line instead of a table", NULL},
@@ -107,6 +111,26 @@ static int read_front_rule(cli_options *options, const cli_command *command, con
         }
     }
     return cli_usage(command, "--front-relax is interval, r2 or joint, not '%s'", name);
+}
+
+static int read_precision(cli_options *options, const cli_command *command, const char *name) {
+    options->single = strcmp(name, "float32") == 0;
+    return options->single || strcmp(name, "float64") == 0
+               ? -1
+               : cli_usage(command, "--precision is float64 or float32, not '%s'", name);
+}
+
+/* --precision float32 takes the twin of the method. */
+static int take_precision(cli_options *options, const cli_command *command) {
+    const sp_method *single = options->single ? sp_method_single(options->method) : NULL;
+    if (options->single && !single) {
+        return cli_usage(command,
+                         "%s is computed in double precision only: --precision float32 goes with "
+                         "exact and opt",
+                         options->method->name);
+    }
+    options->method = single ? single : options->method;
+    return -1;
 }
 
 static int read_timeout(cli_options *options, const cli_command *command, const char *text) {
@@ -179,6 +203,9 @@ static int read_argument(cli_options *options, const cli_command *command, int o
     case CLI_FRONT_RELAX:
         *relax_given = true;
         code = read_front_rule(options, command, text);
+        break;
+    case CLI_PRECISION:
+        code = read_precision(options, command, text);
         break;
     case CLI_TIMEOUT:
         code = read_timeout(options, command, text);
@@ -268,7 +295,8 @@ static int read_all(cli_options *options, const cli_command *command, poptContex
     if (!relax_given) {
         options->front_rule = options->method->front;
     }
-    return take_arguments(options, context);
+    const int code = take_precision(options, command);
+    return code < 0 ? take_arguments(options, context) : code;
 }
 
 int cli_options_read(cli_options *options, const cli_command *command, int argc,

@@ -240,6 +240,6 @@ const cli_command cli_radius = {
         "  soundproof radius --model M.onnx --front F.json --burst 3 --json 8_theo_3.wav\n",
     .accepts = CLI_MODEL | CLI_FRONT | CLI_METHOD | CLI_FRONT_RELAX | CLI_LABEL | CLI_MANIFEST |
                CLI_AUDIO | CLI_TOL | CLI_FRAME | CLI_BURST | CLI_EFFORT | CLI_TIMEOUT | CLI_DEVICE |
-               CLI_THREADS | CLI_JSON | CLI_VERBOSE,
+               CLI_PRECISION | CLI_THREADS | CLI_JSON | CLI_VERBOSE,
     .run = run,
 };

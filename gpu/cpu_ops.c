@@ -61,14 +61,24 @@ static void run_support(const sp_gpu_support_args *p) {
     }
 }
 
+enum { NARROW_BLOCK = 64 };
+
+/* A loop for numbers of each size: one for both does not vectorise. */
 static void narrow_row(size_t n, const double *SP_RESTRICT a, const double *SP_RESTRICT omega,
                        float *SP_RESTRICT to, double *SP_RESTRICT bias) {
-    double lost = 0.0;
+    double lost = 0.0, kept[NARROW_BLOCK];
+    for (size_t first = 0; first < n; first += NARROW_BLOCK) {
+        const size_t count = n - first < NARROW_BLOCK ? n - first : NARROW_BLOCK;
 #pragma omp simd reduction(+ : lost)
-    for (size_t j = 0; j < n; j++) {
-        const double v = a[j], size = fabs(v) * fabs(omega[j]);
-        to[j] = (float)(fabs(v) < SP_GPU_TINY ? 0.0 : v);
-        lost += fabs(v) < SP_GPU_TINY ? size : 0.0;
+        for (size_t j = 0; j < count; j++) {
+            const double v = a[first + j], size = fabs(v) * fabs(omega[first + j]);
+            kept[j] = fabs(v) < SP_GPU_TINY ? 0.0 : v;
+            lost += fabs(v) < SP_GPU_TINY ? size : 0.0;
+        }
+#pragma omp simd
+        for (size_t j = 0; j < count; j++) {
+            to[first + j] = (float)kept[j];
+        }
     }
     *bias -= lost;
 }

@@ -54,10 +54,10 @@ static sp_rows bands_back(sp_walk *walk, size_t t, sp_rows in) {
     if (front->matrix == NULL) {
         return in;
     }
-    sp_walk_affine(walk, front->features, in, front->matrix_bias,
-                   walk->bounds->feature_omega + t * front->features);
-    sp_walk_multiply(walk, front->bands, front->features, in, front->matrix, front->bands, 0.0,
-                     ws->band, front->bands);
+    const double *omega = walk->bounds->feature_omega + t * front->features;
+    sp_walk_affine(walk, front->features, in, front->matrix_bias, omega);
+    sp_walk_multiply(walk, front->bands, front->features, in, omega, front->matrix, front->bands,
+                     0.0, ws->band, front->bands);
     return (sp_rows){ws->band, front->bands};
 }
 
@@ -114,11 +114,12 @@ static size_t forms_back(sp_walk *walk, size_t t, sp_rows in) {
         return front->forms;
     }
     double *squares = ws->form;
+    const double *omega = walk->bounds->energy_omega + t * front->bands;
+    const sp_rows energy = {ws->energy, front->bands};
     sp_walk_scalars(walk, in, line, false, ws->energy, front->bands);
-    sp_walk_affine(walk, front->bands, (sp_rows){ws->energy, front->bands}, front->mel_bias,
-                   walk->bounds->energy_omega + t * front->bands);
-    sp_walk_multiply(walk, front->bins, front->bands, (sp_rows){ws->energy, front->bands},
-                     front->mel, front->bins, 0.0, squares, front->bins);
+    sp_walk_affine(walk, front->bands, energy, front->mel_bias, omega);
+    sp_walk_multiply(walk, front->bins, front->bands, energy, omega, front->mel, front->bins, 0.0,
+                     squares, front->bins);
     for (size_t i = 0; walk->choosing && i < walk->rows * front->bins; i++) {
         ws->bin[t][i] = squares[i] >= 0.0 ? 0 : 1;
     }
@@ -127,26 +128,45 @@ static size_t forms_back(sp_walk *walk, size_t t, sp_rows in) {
     return front->bins;
 }
 
-/* Coefficients on the forms of a frame to those on its samples, added to them for beta = 1. Each
- * clip has forms of its own, `step` doubles apart. */
-static void multiply_forms(sp_walk *walk, size_t forms, const double *matrix, size_t step,
-                           double beta) {
-    const size_t frame = walk->bounds->front->frame, clips = walk->rows / walk->span;
+/* Coefficients on the forms of frame t to those on its samples, added to them for `add`. Each clip
+ * has forms of its own. */
+static void multiply_forms(sp_walk *walk, size_t t, size_t forms, bool add) {
+    const sp_bounds *bounds = walk->bounds;
+    const sp_front_bound *front = bounds->front;
+    const size_t frame = front->frame, clips = walk->rows / walk->span;
     sp_workspace *ws = walk->ws;
-    sp_gpu_multiply(walk->bounds->gpu, &(sp_gpu_multiply_args){.m = walk->span,
-                                                               .n = frame,
-                                                               .k = forms,
-                                                               .a = ws->form,
-                                                               .lda = forms,
-                                                               .b = matrix,
-                                                               .ldb = frame,
-                                                               .beta = beta,
-                                                               .c = ws->sample,
-                                                               .ldc = frame,
-                                                               .count = clips,
-                                                               .a_step = walk->span * forms,
-                                                               .b_step = step,
-                                                               .c_step = walk->span * frame});
+    if (bounds->forms_narrow) {
+        sp_single_multiply(
+            walk, &(sp_single_product){.n = frame,
+                                       .k = forms,
+                                       .count = clips,
+                                       .step = bounds->stride * (sizeof(double) / sizeof(float)),
+                                       .ldb = frame,
+                                       .ldc = frame,
+                                       .a = {ws->form, forms},
+                                       .omega = bounds->form_min + t * forms,
+                                       .b = bounds->form_single + t * forms * frame,
+                                       .add = add,
+                                       .c = ws->sample});
+    } else {
+        sp_gpu_multiply(bounds->gpu,
+                        &(sp_gpu_multiply_args){.m = walk->span,
+                                                .n = frame,
+                                                .k = forms,
+                                                .a = ws->form,
+                                                .lda = forms,
+                                                .b = front->bins > 0
+                                                         ? front->spectrum
+                                                         : front->form + t * front->forms * frame,
+                                                .ldb = frame,
+                                                .beta = add ? 1.0 : 0.0,
+                                                .c = ws->sample,
+                                                .ldc = frame,
+                                                .count = clips,
+                                                .a_step = walk->span * forms,
+                                                .b_step = front->bins > 0 ? 0 : bounds->stride,
+                                                .c_step = walk->span * frame});
+    }
     ws->flops += 2.0 * (double)walk->rows * (double)frame * (double)forms;
 }
 
@@ -158,8 +178,6 @@ static void features_back(sp_walk *walk, size_t t, sp_rows in, bool last) {
     if (forms == 0) {
         return;
     }
-    const double *matrix =
-        front->bins > 0 ? front->spectrum : front->form + t * front->forms * front->frame;
     const size_t keep = front->joint && front->step < front->frame ? front->frame - front->step : 0;
     const bool carried = front->joint && t != walk->start->t;
     if (keep == 0 && walk->gradient == NULL && sp_walk_is_silent(walk->bounds, t)) {
@@ -172,8 +190,7 @@ static void features_back(sp_walk *walk, size_t t, sp_rows in, bool last) {
     if (carried) {
         shift_window(walk, keep);
     }
-    multiply_forms(walk, forms, matrix, front->bins > 0 ? 0 : walk->bounds->stride,
-                   carried ? 1.0 : 0.0);
+    multiply_forms(walk, t, forms, carried);
     concretise(walk, t, last ? 0 : keep, front->frame);
 }
 

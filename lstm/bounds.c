@@ -28,8 +28,22 @@ static void fill_joined(double *joined, const sp_layer *layer) {
     }
 }
 
-static size_t joined_size(const sp_layer *layer) {
-    return layer->kind == SP_LAYER_LSTM ? 4 * layer->out * (layer->in + layer->out) : 0;
+/* The matrices of layer l where the backend needs them: joined for an LSTM, and all of them in
+ * single precision where rows meet them so. buffer, rounded: room for the largest. */
+static void fill_matrices(sp_bounds *bounds, size_t l, double *buffer, float *rounded) {
+    const sp_layer *layer = &bounds->net->layer[l];
+    const double *matrix[2] = {layer->weight, layer->recurrent};
+    if (layer->kind == SP_LAYER_LSTM) {
+        fill_joined(buffer, layer);
+        matrix[0] = buffer;
+        sp_gpu_write(bounds->gpu, bounds->weights[l], buffer,
+                     sp_single_size(bounds->net, 2 * l) * sizeof *buffer);
+    }
+    for (size_t k = 0; bounds->single != NULL && k < 2; k++) {
+        if (sp_single_size(bounds->net, 2 * l + k) > 0) {
+            sp_single_take(bounds, 2 * l + k, matrix[k], rounded);
+        }
+    }
 }
 
 /* The constants of all clips; by way of a buffer where the program cannot write them in place. */
@@ -37,21 +51,17 @@ static sp_status fill_constants(sp_error *err, sp_bounds *bounds) {
     const sp_net *net = bounds->net;
     const size_t unit_size = 2 * bounds->unit_width * bounds->unit_width;
     size_t most = unit_size;
-    for (size_t l = 0; l < net->layers; l++) {
-        most = joined_size(&net->layer[l]) > most ? joined_size(&net->layer[l]) : most;
+    for (size_t i = 0; i < 2 * net->layers; i++) {
+        most = sp_single_size(net, i) > most ? sp_single_size(net, i) : most;
     }
-    double *buffer = malloc(most * sizeof *buffer);
+    double *buffer = malloc(most * (sizeof *buffer + sizeof(float)));
     if (buffer == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for the weights");
     }
     fill_unit(buffer, bounds->unit_width);
     sp_gpu_write(bounds->gpu, bounds->unit, buffer, unit_size * sizeof *buffer);
     for (size_t l = 0; l < net->layers; l++) {
-        if (joined_size(&net->layer[l]) > 0) {
-            fill_joined(buffer, &net->layer[l]);
-            sp_gpu_write(bounds->gpu, bounds->weights[l], buffer,
-                         joined_size(&net->layer[l]) * sizeof *buffer);
-        }
+        fill_matrices(bounds, l, buffer, (float *)(buffer + most));
     }
     free(buffer);
     if (bounds->far) {
@@ -145,12 +155,8 @@ static void fill_feature_scale(sp_bounds *bounds, size_t t) {
     }
 }
 
-/* Every product of matrices sums at most `width` terms, every kernel adds its sum of at most
- * `width` terms to a running bias of `kernels` terms, samples are summed over the padded clip; a
- * coefficient meets a few more roundings on its way. Doubled: the masses are themselves computed.
- */
-static double chain_of(const sp_net *net, const sp_front_bound *front) {
-    double kernels = 2.0;
+/* The most terms that a product of matrices, or another sum over columns, has. */
+static double width_of(const sp_net *net, const sp_front_bound *front) {
     size_t width = front->forms + front->bands + front->bins + front->features;
     for (size_t l = 0; l < net->layers; l++) {
         const sp_layer *layer = &net->layer[l];
@@ -158,14 +164,35 @@ static double chain_of(const sp_net *net, const sp_front_bound *front) {
         const size_t inner = (blocks > 0 ? blocks : 1) * layer->out;
         const size_t widest = inner > layer->in ? inner : layer->in;
         width = widest > width ? widest : width;
-        kernels += layer->kind == SP_LAYER_GRU ? 7.0 : 4.0;
+    }
+    return (double)width;
+}
+
+/* Every product of matrices sums at most `width` terms, every kernel adds its sum of at most
+ * `width` terms to a running bias of `kernels` terms, samples are summed over the padded clip; a
+ * coefficient meets a few more roundings on its way. Doubled: the masses are themselves computed.
+ */
+static double chain_of(const sp_net *net, const sp_front_bound *front) {
+    double kernels = 2.0;
+    for (size_t l = 0; l < net->layers; l++) {
+        kernels += net->layer[l].kind == SP_LAYER_GRU ? 7.0 : 4.0;
     }
     kernels *= (double)front->frames;
-    return 2.0 * ((double)width + kernels + (double)front->padded + 64.0);
+    return 2.0 * (width_of(net, front) + kernels + (double)front->padded + 64.0);
+}
+
+/* The error of rows by their mass. In single precision each product adds gamma_{2k+2} of its own
+ * part of the mass, and one rounding for what the forms dropped (single.c). */
+static double gamma_of(const sp_net *net, const sp_front_bound *front,
+                       const sp_bounds_options *options) {
+    const double gamma = sp_gamma(chain_of(net, front));
+    return sp_single_is_of_use(front, options)
+               ? sp_above(gamma + sp_gamma_single(2.0 * width_of(net, front) + 4.0))
+               : gamma;
 }
 
 static void fill_inputs(sp_bounds *bounds) {
-    *bounds->gamma = sp_gamma(chain_of(bounds->net, bounds->front));
+    *bounds->gamma = gamma_of(bounds->net, bounds->front, &bounds->options);
     for (size_t t = 0; t < bounds->front->frames; t++) {
         fill_feature_scale(bounds, t);
         if (bounds->front->bins > 0) {

@@ -14,15 +14,16 @@ static sp_rows gates_back(sp_walk *walk, size_t l, size_t t, size_t blocks) {
     const sp_rows gates = {ws->gates, 4 * H}, image = {ws->gates + 3 * H, 4 * H};
     double *pending = ws->pending[l];
     sp_walk_affine(walk, blocks * H, gates, layer->bias, omega);
-    sp_walk_multiply(walk, D, blocks * H, gates, layer->weight, D, 0.0, pending, width);
+    sp_walk_multiply(walk, D, blocks * H, gates, omega, layer->weight, D, 0.0, pending, width);
     if (t > 0) {
-        sp_walk_multiply(walk, H, 2 * H, gates, layer->recurrent, H, 1.0, pending + D, width);
+        sp_walk_multiply(walk, H, 2 * H, gates, omega, layer->recurrent, H, 1.0, pending + D,
+                         width);
     }
     if (layer->reset_after) {
         sp_walk_affine(walk, H, image, layer->recurrent_bias, omega + 3 * H);
         if (t > 0) {
-            sp_walk_multiply(walk, H, H, image, layer->recurrent + 2 * H * H, H, 1.0, pending + D,
-                             width);
+            sp_walk_multiply(walk, H, H, image, omega + 3 * H, layer->recurrent + 2 * H * H, H, 1.0,
+                             pending + D, width);
         }
     }
     return (sp_rows){pending, width};
@@ -38,7 +39,8 @@ static void reset_back(sp_walk *walk, size_t l, size_t t) {
         sp_walk_product(walk, l, t, RESET, candidate, ws->gates + H, 4 * H, ws->gates + 3 * H,
                         4 * H, false);
     } else if (t > 0) {
-        sp_walk_multiply(walk, H, H, candidate, layer->recurrent + 2 * H * H, H, 0.0, ws->c, H);
+        sp_walk_multiply(walk, H, H, candidate, sp_state_at(walk->bounds, t, l)->omega + 2 * H,
+                         layer->recurrent + 2 * H * H, H, 0.0, ws->c, H);
         sp_walk_product(walk, l, t, RESET, product, ws->gates + H, 4 * H, ws->pending[l] + D, D + H,
                         true);
     } else {

@@ -105,9 +105,10 @@ static sp_rows gates_back(sp_walk *walk, size_t l, size_t t, sp_rows gates) {
     sp_workspace *ws = walk->ws;
     const sp_layer *layer = &walk->bounds->net->layer[l];
     const size_t K = 4 * layer->out, width = layer->in + layer->out;
-    sp_walk_affine(walk, K, gates, layer->bias, sp_state_at(walk->bounds, t, l)->omega);
-    sp_walk_multiply(walk, t > 0 ? width : layer->in, K, gates, walk->bounds->weights[l], width,
-                     0.0, ws->pending[l], width);
+    const double *omega = sp_state_at(walk->bounds, t, l)->omega;
+    sp_walk_affine(walk, K, gates, layer->bias, omega);
+    sp_walk_multiply(walk, t > 0 ? width : layer->in, K, gates, omega, walk->bounds->weights[l],
+                     width, 0.0, ws->pending[l], width);
     return (sp_rows){ws->pending[l], width};
 }
 

@@ -47,10 +47,11 @@ static sp_rows gates_back(sp_walk *walk, size_t l, size_t t, sp_rows gates) {
     const sp_layer *layer = &walk->bounds->net->layer[l];
     const size_t H = layer->out, D = layer->in, width = D + H;
     double *pending = ws->pending[l];
-    sp_walk_affine(walk, H, gates, layer->bias, sp_state_at(walk->bounds, t, l)->omega);
-    sp_walk_multiply(walk, D, H, gates, layer->weight, D, 0.0, pending, width);
+    const double *omega = sp_state_at(walk->bounds, t, l)->omega;
+    sp_walk_affine(walk, H, gates, layer->bias, omega);
+    sp_walk_multiply(walk, D, H, gates, omega, layer->weight, D, 0.0, pending, width);
     if (t > 0) {
-        sp_walk_multiply(walk, H, H, gates, layer->recurrent, H, 0.0, pending + D, width);
+        sp_walk_multiply(walk, H, H, gates, omega, layer->recurrent, H, 0.0, pending + D, width);
     }
     return (sp_rows){pending, width};
 }

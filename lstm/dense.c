@@ -23,8 +23,9 @@ static sp_status affine_bound(sp_error *err, sp_bounds *bounds, size_t t, size_t
 static sp_rows affine_back(sp_walk *walk, size_t l, size_t t, sp_rows in) {
     const sp_layer *layer = &walk->bounds->net->layer[l];
     double *out = sp_walk_cross(walk);
-    sp_walk_affine(walk, layer->out, in, layer->bias, sp_state_at(walk->bounds, t, l)->omega);
-    sp_walk_multiply(walk, layer->in, layer->out, in, layer->weight, layer->in, 0.0, out,
+    const double *omega = sp_state_at(walk->bounds, t, l)->omega;
+    sp_walk_affine(walk, layer->out, in, layer->bias, omega);
+    sp_walk_multiply(walk, layer->in, layer->out, in, omega, layer->weight, layer->in, 0.0, out,
                      layer->in);
     return (sp_rows){out, layer->in};
 }

@@ -65,7 +65,8 @@ typedef struct sp_workspace {
     double *moved;  /* [TILE, frame] the same for the next frame; the two change places */
     double *bias, *mass, *support; /* [TILE] */
     double *slope; /* [TILE, padded] coefficients on all samples, for lines and halfspaces only */
-    double flops;  /* of the matrix products done here */
+    float *narrow, *wide; /* operand and result of products in single precision, if there are any */
+    double flops;         /* of the matrix products done here */
     // only where rows choose their relaxations:
     sp_choices *choices;    /* [T, layers] */
     int **bin;              /* [T] [TILE, bins]: entry of each bin's square, with bins */
@@ -74,6 +75,12 @@ typedef struct sp_workspace {
     int **peak;             /* [T] [TILE]: which peak bounds the squares, see backend.h */
     unsigned char *sign;    /* [TILE, sp_sign_width]: whether the coefficient on a sample is >= 0 */
 } sp_workspace;
+
+/** sp_single - a matrix in single precision. */
+typedef struct sp_single {
+    float *to;
+    bool taken; /* its numbers fit */
+} sp_single;
 
 /* On a backend with memory of its own the bounds hold several clips, the longest first: those that
  * have a step t come before those that ended. Every array below that differs from clip to clip has
@@ -100,7 +107,12 @@ struct sp_bounds {
     size_t clip_at, line_bytes, clip_bytes;
     double *mirror;   /* owned: what was read back of the first clip, or NULL */
     double **weights; /* [layers] LSTM: [4 out, in + out] = [W | R]; else NULL */
-    double *gamma;    /* [1] of the number of roundings that any one term of a bound can meet */
+    /* In single precision, or NULL: [2 layers] weights ([W | R] of an LSTM) and those of the state;
+     * [T, forms, frame] the forms of a clip, if those of all clips fit */
+    sp_single *single;
+    float *form_single;
+    bool forms_narrow;
+    double *gamma; /* [1] of the number of roundings that any one term of a bound can meet */
     /* [T] of the features: over linear forms, or over energies where there are bins */
     sp_gpu_menu *line;
     sp_gpu_menu *square;   /* [T] of the bins' squares; NULL without bins */

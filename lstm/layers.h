@@ -58,9 +58,36 @@ static const sp_rows sp_no_rows = {NULL, 0};
 
 /** sp_walk_cross - the buffer [rows, n] that layers without state write next. */
 double *sp_walk_cross(sp_walk *walk);
-/** sp_walk_multiply - c [rows, n] = a [rows, k] b [k, n] + beta c. */
-void sp_walk_multiply(sp_walk *walk, size_t n, size_t k, sp_rows a, const double *b, size_t ldb,
-                      double beta, double *c, size_t ldc);
+/** sp_walk_multiply - c [rows, n] = a [rows, k] b [k, n] + beta c, in single precision where b is
+ *  kept so. omega [k] >= |b| |v| of the variables v of the columns; |a| omega is in the rows' mass.
+ */
+void sp_walk_multiply(sp_walk *walk, size_t n, size_t k, sp_rows a, const double *omega,
+                      const double *b, size_t ldb, double beta, double *c, size_t ldc);
+/* In single precision (single.c). */
+
+/** sp_single_is_of_use - whether rows meet matrices in single precision. */
+bool sp_single_is_of_use(const sp_front_bound *front, const sp_bounds_options *options);
+/** sp_single_size - numbers of matrix `index` of bounds->single; 0: there is none. sp_single_take -
+ *  rounds it into buffer and sends it. sp_single_of - the float that stands for an entry of a
+ *  matrix that walks read; NULL: it is read in double, some number of the matrix does not fit. */
+size_t sp_single_size(const sp_net *net, size_t index);
+void sp_single_take(sp_bounds *bounds, size_t index, const double *matrix, float *buffer);
+const float *sp_single_of(const sp_bounds *bounds, const double *matrix);
+/** sp_single_forms - the forms of a clip; false: some number does not fit. */
+bool sp_single_forms(const sp_front_bound *front, float *to);
+
+/** sp_single_product - c [rows, n] = a [rows, k] b [k, n], or += for add. The rows of `count`
+ *  clips follow each other, their matrices b stand `step` floats apart. */
+typedef struct sp_single_product {
+    size_t n, k, count, step, ldb, ldc;
+    sp_rows a;
+    const double *omega; /* [k] clip */
+    const float *b;
+    bool add;
+    double *c;
+} sp_single_product;
+void sp_single_multiply(sp_walk *walk, const sp_single_product *product);
+
 /** sp_walk_at - the clips that the rows belong to. */
 sp_gpu_rows sp_walk_at(const sp_walk *walk);
 /** sp_walk_affine - rows that pass n affine outputs: bias += a . b, mass += |a| . omega. */

@@ -116,6 +116,9 @@ typedef struct sp_bounds_options {
     size_t mix_epochs; /* R2's OPT: epochs of Adam over the mixtures of each final row; 0: none */
     bool octagons; /* cut the boxes of products by bounds on x + y and x - y. Static planes only */
     bool stop_positive; /* final rows need not be improved once they are positive */
+    /* products of matrices in single precision, with its error terms, where they are of use: static
+     * planes, the joint front end without halfspaces and lines, weights that floats hold */
+    bool single;
     /* NULL: the whole set; or everything is proved of its noises in this halfspace only. Borrowed.
      * Static planes and the joint front end only, as for lines */
     const sp_halfspace *within;

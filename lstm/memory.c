@@ -175,7 +175,30 @@ static void send_front(sp_bounds *bounds, size_t clip) {
     write_array(bounds, of_clip(bounds, to->energy, clip), from->energy, squares);
 }
 
+/* The forms of all clips in single precision, or of none. */
+static sp_status send_narrow_forms(sp_error *err, sp_bounds *bounds) {
+    const sp_front_bound *first = bounds->fronts[0];
+    bounds->forms_narrow = bounds->form_single != NULL;
+    if (!bounds->forms_narrow) {
+        return SP_OK;
+    }
+    float *staged = malloc((first->frames * first->forms * first->frame + 1) * sizeof *staged);
+    if (staged == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for the forms of a clip");
+    }
+    for (size_t clip = 0; clip < bounds->batch && bounds->forms_narrow; clip++) {
+        const sp_front_bound *front = bounds->fronts[clip];
+        bounds->forms_narrow = sp_single_forms(front, staged);
+        sp_gpu_write(bounds->gpu,
+                     (void *)of_clip(bounds, (const double *)(void *)bounds->form_single, clip),
+                     staged, front->frames * front->forms * front->frame * sizeof *staged);
+    }
+    free(staged);
+    return SP_OK;
+}
+
 sp_status sp_bounds_inputs(sp_error *err, sp_bounds *bounds, void (*fill)(sp_bounds *bounds)) {
+    SP_TRY(send_narrow_forms(err, bounds));
     if (!bounds->far) {
         fill(bounds);
         return SP_OK;

@@ -167,6 +167,12 @@ static void carve_workspace(sp_carver *carver, sp_workspace *ws, const sp_bounds
     ws->support = carve_doubles(carver, rows);
     ws->slope =
         carve_doubles(carver, sp_bounds_slopes(&bounds->options) ? rows * front->padded : 0);
+    if (sp_single_is_of_use(front, &bounds->options)) {
+        const size_t operand = larger(larger(4 * w.hidden, w.layer), front->forms);
+        ws->narrow = carve_numbers(carver, rows * operand, sizeof *ws->narrow);
+        ws->wide = carve_numbers(carver, rows * larger(w.layer + w.hidden, front->frame),
+                                 sizeof *ws->wide);
+    }
     double **pending = carve(carver, net->layers, sizeof *pending);
     double **pending_c = carve(carver, net->layers, sizeof *pending_c);
     for (size_t l = 0; l < net->layers; l++) {
@@ -208,6 +214,15 @@ static void carve_lines(sp_carver *carver, sp_bounds *bounds, bool counting) {
     bounds->form_min = carve_doubles(carver, steps * front->forms);
 }
 
+/* The forms of a clip in single precision. */
+static void carve_narrow_forms(sp_carver *carver, sp_bounds *bounds) {
+    const sp_front_bound *front = bounds->fronts[0];
+    const bool single = sp_single_is_of_use(front, &bounds->options);
+    bounds->form_single =
+        single ? carve_numbers(carver, front->frames * front->forms * front->frame, sizeof(float))
+               : NULL;
+}
+
 /* What walks read of the front end. */
 static void carve_front(sp_carver *carver, sp_bounds *bounds) {
     const sp_front_bound *front = bounds->fronts[0];
@@ -246,6 +261,7 @@ static void carve_clip(sp_carver *carver, sp_bounds *bounds, bool counting) {
     if (bounds->far) {
         carve_front(carver, bounds);
     }
+    carve_narrow_forms(carver, bounds);
     carve_steps(carver, bounds, counting);
     bounds->clip_bytes = carver->need - start;
 }
@@ -264,6 +280,18 @@ static void carve_weights(sp_carver *carver, sp_bounds *bounds, sp_layer *layers
         }
         if (layers != NULL) {
             layers[l] = layer;
+        }
+    }
+}
+
+static void carve_single(sp_carver *carver, sp_bounds *bounds, bool counting) {
+    const bool single = sp_single_is_of_use(bounds->fronts[0], &bounds->options);
+    const size_t count = single ? 2 * bounds->net->layers : 0;
+    bounds->single = single ? carve(carver, count, sizeof *bounds->single) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        float *to = carve_numbers(carver, sp_single_size(bounds->net, i), sizeof *to);
+        if (!counting && sp_arena_ok(&bounds->arena)) {
+            bounds->single[i] = (sp_single){to, false};
         }
     }
 }
@@ -318,6 +346,7 @@ static void carve_shared(sp_carver *carver, sp_bounds *bounds, sp_widths w, bool
         bounds->near_net.layer = layers;
         carve_matrix(carver, bounds);
     }
+    carve_single(carver, bounds, *counting);
     for (size_t i = 0; i < bounds->slots; i++) {
         carve_workspace(carver, *counting ? &spare : bounds->work + i, bounds, w);
     }

@@ -26,19 +26,33 @@ bool sp_walk_is_silent(const sp_bounds *bounds, size_t t) {
 
 /* ---- back ---- */
 
-void sp_walk_multiply(sp_walk *walk, size_t n, size_t k, sp_rows a, const double *b, size_t ldb,
-                      double beta, double *c, size_t ldc) {
-    sp_gpu_multiply(walk->bounds->gpu, &(sp_gpu_multiply_args){.m = walk->rows,
-                                                               .n = n,
-                                                               .k = k,
-                                                               .a = a.w,
-                                                               .lda = a.ld,
-                                                               .b = b,
-                                                               .ldb = ldb,
-                                                               .beta = beta,
-                                                               .c = c,
-                                                               .ldc = ldc,
-                                                               .count = 1});
+void sp_walk_multiply(sp_walk *walk, size_t n, size_t k, sp_rows a, const double *omega,
+                      const double *b, size_t ldb, double beta, double *c, size_t ldc) {
+    const float *single = sp_single_of(walk->bounds, b);
+    if (single != NULL) {
+        sp_single_multiply(walk, &(sp_single_product){.n = n,
+                                                      .k = k,
+                                                      .count = 1,
+                                                      .ldb = ldb,
+                                                      .ldc = ldc,
+                                                      .a = a,
+                                                      .omega = omega,
+                                                      .b = single,
+                                                      .add = beta != 0.0,
+                                                      .c = c});
+    } else {
+        sp_gpu_multiply(walk->bounds->gpu, &(sp_gpu_multiply_args){.m = walk->rows,
+                                                                   .n = n,
+                                                                   .k = k,
+                                                                   .a = a.w,
+                                                                   .lda = a.ld,
+                                                                   .b = b,
+                                                                   .ldb = ldb,
+                                                                   .beta = beta,
+                                                                   .c = c,
+                                                                   .ldc = ldc,
+                                                                   .count = 1});
+    }
     walk->ws->flops += 2.0 * (double)walk->rows * (double)n * (double)k;
 }
 

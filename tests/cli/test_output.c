@@ -216,6 +216,11 @@ static void every_method_and_front_end(void **state) {
     (void)state;
     static const char *const methods[] = {"ibp", "r2-lp", "exact"};
     static const char *const fronts[] = {"interval", "r2", "joint"};
+    sp_process single =
+        RUN(CERTIFY, "--json", "--budget", "-80dB", "--precision", "float32", t.clip[0]);
+    expect_code(&single, 0);
+    assert_non_null(strstr(single.out, "\"method\":\"exact/float32\""));
+    sp_process_clear(&single);
     for (int m = 0; m < 3; m++) {
         for (int f = 0; f < 3; f++) {
             sp_process process = RUN(CERTIFY, "--json", "--budget", "-80dB", "--method", methods[m],

@@ -60,6 +60,10 @@ static void options(void **state) {
     EXPECT_USAGE("the methods are ibp, r2-lp", CERTIFY, "--budget", "-70dB", "--method", "magic",
                  t.clip[0]);
     EXPECT_USAGE("joint", CERTIFY, "--budget", "-70dB", "--front-relax", "magic", t.clip[0]);
+    EXPECT_USAGE("float64 or float32", CERTIFY, "--budget", "-70dB", "--precision", "half",
+                 t.clip[0]);
+    EXPECT_USAGE("ibp is computed in double", CERTIFY, "--budget", "-70dB", "--precision",
+                 "float32", "--method", "ibp", t.clip[0]);
     EXPECT_USAGE("--loud", CERTIFY, "--budget", "-70dB", "--loud", t.clip[0]);
     EXPECT_USAGE("--json", CERTIFY, "--budget", "-70dB", "--json=yes", t.clip[0]);
     EXPECT_USAGE("--threads", CERTIFY, "--budget", "-70dB", "--threads", "0", t.clip[0]);

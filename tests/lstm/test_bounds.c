@@ -31,6 +31,17 @@ static void octagons_contain_attained_values(void **state) {
     random_nets(&options, sp_test_sanitized() ? 5 : sp_test_long() ? 100 : 20);
 }
 
+static void single_precision_contains_attained_values(void **state) {
+    (void)state;
+    sp_bounds_options options = {.planes = SP_PLANES_STATIC, .single = true};
+    const size_t count = sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 40;
+    random_nets(&options, strcmp(sp_gpu_id(), "emulator") == 0 ? count / 4 : count);
+    options.octagons = true;
+    options.box_iterations = 1;
+    options.row_iterations = 3;
+    random_nets(&options, sp_test_sanitized() ? 5 : sp_test_long() ? 100 : 20);
+}
+
 static void intervals_contain_attained_values(void **state) {
     (void)state;
     const sp_bounds_options options = {.planes = SP_PLANES_INTERVAL};
@@ -221,6 +232,7 @@ static void bad_arguments_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exact_planes_contain_attained_values),
+        cmocka_unit_test(single_precision_contains_attained_values),
         cmocka_unit_test(chosen_planes_contain_attained_values),
         cmocka_unit_test(octagons_contain_attained_values),
         cmocka_unit_test(intervals_contain_attained_values),
@@ -233,6 +245,7 @@ int main(void) {
     };
     const struct CMUnitTest emulated[] = {
         cmocka_unit_test(exact_planes_contain_attained_values),
+        cmocka_unit_test(single_precision_contains_attained_values),
         cmocka_unit_test(planes_belong_to_their_layer),
         cmocka_unit_test(no_noise_gives_the_value),
         cmocka_unit_test(worked_example_of_the_r2_paper),

@@ -321,57 +321,139 @@ static void bound_in_arb(arb_t result, const sp_bounds *bounds, const double *ro
     free(f);
 }
 
-static void error_term_covers_rounding(void **state) {
-    (void)state;
+/** outcome - of many random nets. */
+typedef struct outcome {
+    size_t known, single;    /* with a bound; with products in single precision */
+    double worst, worst_gap; /* error term and true error, relative to the bound */
+} outcome;
+
+/* The bound of one row, times `size`, against the exact one. */
+static void check_row(sp_bounds *bounds, const sp_toy_shape *shape, size_t seed, double size,
+                      outcome *all) {
+    const double row[8] = {size, -size, 0.3 * size};
+    const sp_start start = {
+        .t = shape->frames - 1, .layer = bounds->net->layers - 1, .output = {row, shape->classes}};
+    double lower, error;
+    arb_t exact, low;
+    sp_lower_rows(bounds, &lower, &error, 0, &start, 1, 0, false);
+    if (lower == -INFINITY) { // unbounded gates may overflow: no information
+        return;
+    }
+    arb_init(exact);
+    arb_init(low);
+    bound_in_arb(exact, bounds, row);
+    arb_set_d(low, lower);
+    if (!arb_le(low, exact)) {
+        fail_msg("seed %zu: the double bound %a lies above the exact one", seed, lower);
+    }
+    arb_sub(exact, exact, low, PRECISION);
+    const double gap = arf_get_d(arb_midref(exact), ARF_RND_UP);
+    if (size == 1.0 && !(gap <= 2.5 * error)) {
+        fail_msg("seed %zu: gap %g, error term %g", seed, gap, error);
+    }
+    all->known++;
+    all->single += bounds->forms_narrow;
+    all->worst = fmax(all->worst, error / (1.0 + fabs(lower)));
+    all->worst_gap = fmax(all->worst_gap, fabs(gap - error) / (1.0 + fabs(lower)));
+    arb_clear(exact);
+    arb_clear(low);
+}
+
+static outcome check_nets(const sp_bounds_options *options, bool joint, double size) {
+    const size_t count = sp_test_long() ? 400 : 60;
+    outcome all = {0};
     sp_rng rng;
     sp_rng_init(&rng, sp_test_seed());
-    double worst = 0.0;
-    size_t unknown = 0;
-    for (size_t i = 0; i < (sp_test_long() ? 400 : 60); i++) {
+    for (size_t i = 0; i < count; i++) {
         sp_toy_shape shape = toy_shape(&rng);
+        sp_toy toy;
+        sp_bounds *bounds;
         shape.cells = i % 3 > 0;
         shape.scale *= shape.cells ? 0.6 : 1.0;
         shape.hidden = 1 + shape.hidden % 8;
-        const double row[8] = {1.0, -1.0, 0.3};
-        const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
-        sp_toy toy;
-        sp_bounds *bounds;
-        double lower, error;
-        arb_t exact, low;
+        if (joint) {
+            shape.joint = true;
+            shape.split = shape.plain = false;
+        }
         toy_init(&toy, sp_test_seed() + i, &shape);
-        assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
-        const sp_start start = {
-            .t = shape.frames - 1, .layer = toy.net.layers - 1, .output = {row, shape.classes}};
-        sp_lower_rows(bounds, &lower, &error, 0, &start, 1, 0, false);
-        if (lower == -INFINITY) { // unbounded gates may overflow: no information
-            unknown++;
-            sp_bounds_destroy(bounds);
-            toy_clear(&toy);
-            continue;
-        }
-        arb_init(exact);
-        arb_init(low);
-        bound_in_arb(exact, bounds, row);
-        arb_set_d(low, lower);
-        if (!arb_le(low, exact)) {
-            fail_msg("seed %zu: the double bound %a lies above the exact one", i, lower);
-        }
-        arb_sub(exact, exact, low, PRECISION);
-        const double gap = arf_get_d(arb_midref(exact), ARF_RND_UP);
-        if (!(gap <= 2.5 * error)) {
-            fail_msg("seed %zu: gap %g, error term %g", i, gap, error);
-        }
-        worst = fmax(worst, error / (1.0 + fabs(lower)));
-        arb_clear(exact);
-        arb_clear(low);
+        assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, options), SP_OK);
+        check_row(bounds, &shape, i, size, &all);
         sp_bounds_destroy(bounds);
         toy_clear(&toy);
     }
-    assert_true(unknown < 6);
-    print_message("largest error term relative to the bound: %.2g\n", worst);
+    assert_true(all.known > count - count / 10);
+    print_message("largest error term and error relative to the bound: %.2g, %.2g\n", all.worst,
+                  all.worst_gap);
+    return all;
+}
+
+static void error_term_covers_rounding(void **state) {
+    const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
+    (void)state;
+    const outcome all = check_nets(&options, false, 1.0);
+    assert_int_equal(all.single, 0);
+    assert_true(all.worst < 1e-6);
+}
+
+/* Of products in single precision the error is that of floats, and so is the term. */
+static void error_term_covers_single_precision(void **state) {
+    const sp_bounds_options options = {.planes = SP_PLANES_STATIC, .single = true};
+    (void)state;
+    const outcome all = check_nets(&options, true, 1.0);
+    assert_int_equal(all.single, all.known);
+    assert_true(all.worst_gap > 1e-8 && all.worst < 0.1);
+}
+
+/* Coefficients of which some, or all, are too small for products of floats. */
+static void coefficients_below_floats_are_covered(void **state) {
+    const sp_bounds_options options = {.planes = SP_PLANES_STATIC, .single = true};
+    const double sizes[] = {0x1p-48, 0x1p-52, 0x1p-160, 0x1p-1040};
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        const outcome all = check_nets(&options, true, sizes[i]);
+        assert_int_equal(all.single, all.known);
+    }
+}
+
+/* Weights and forms that floats do not hold. */
+static void what_does_not_fit_is_read_in_double(void **state) {
+    const sp_bounds_options options = {.planes = SP_PLANES_STATIC, .single = true};
+    const double misfits[] = {1e-20, -1e25};
+    sp_rng rng;
+    (void)state;
+    sp_rng_init(&rng, sp_test_seed());
+    for (size_t i = 0; i < 6; i++) {
+        sp_toy_shape shape = toy_shape(&rng);
+        sp_toy toy;
+        sp_bounds *bounds;
+        outcome all = {0};
+        shape.joint = true;
+        shape.split = shape.plain = shape.cells = false;
+        shape.hidden = 1 + shape.hidden % 8;
+        toy_init(&toy, sp_test_seed() + i, &shape);
+        const size_t last = toy.net.layers - 1; // dense
+        toy.net.layer[last].weight[0] = misfits[0];
+        if (i % 2 > 0) {
+            ((double *)toy.front.form)[0] = misfits[1]; // its error is large: no bound is checked
+        }
+        assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
+        assert_non_null(bounds->single);
+        assert_null(sp_single_of(bounds, toy.net.layer[last].weight));
+        assert_non_null(sp_single_of(bounds, bounds->weights[last - 1 - (shape.head > 0 ? 2 : 0)]));
+        assert_int_equal(bounds->forms_narrow, i % 2 == 0);
+        if (i % 2 == 0) {
+            check_row(bounds, &shape, i, 1.0, &all);
+            assert_int_equal(all.known, 1);
+        }
+        sp_bounds_destroy(bounds);
+        toy_clear(&toy);
+    }
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(error_term_covers_rounding)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(error_term_covers_rounding),
+                                       cmocka_unit_test(error_term_covers_single_precision),
+                                       cmocka_unit_test(coefficients_below_floats_are_covered),
+                                       cmocka_unit_test(what_does_not_fit_is_read_in_double)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
