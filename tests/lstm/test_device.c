@@ -31,9 +31,13 @@ static void random_frames(sp_rng *rng, size_t most, size_t *frames, size_t count
     }
 }
 
+/* What two backends may differ by: sums in another order; rounded to floats, a last bit of a double
+ * may become one of a float. */
+static double tolerance = 1e-9;
+
 static void check_near(const char *what, size_t i, double cpu, double device, uint64_t seed) {
     const double scale = fmax(1.0, fmax(fabs(cpu), fabs(device)));
-    if (!(fabs(cpu - device) <= 1e-9 * scale) && cpu != device) {
+    if (!(fabs(cpu - device) <= tolerance * scale) && cpu != device) {
         fail_msg("seed %llu: %s %zu is %a and %a on the device", (unsigned long long)seed, what, i,
                  cpu, device);
     }
@@ -105,6 +109,7 @@ static void compare(const clips *c, const sp_bounds_options *options, size_t mem
         error[2][MOST_CLIPS * MOST_ROWS];
     sp_bounds *cpu[MOST_CLIPS], *device;
     sp_rng rng;
+    tolerance = options->single ? 1e-5 : 1e-9;
     sp_rng_init(&rng, seed ^ 77);
     random_rows(&rng, weight, c->count * rows * net->classes);
     select_backend("cpu", 0);
@@ -139,6 +144,8 @@ static void compare(const clips *c, const sp_bounds_options *options, size_t mem
     }
 }
 
+static const sp_bounds_options single = {.planes = SP_PLANES_STATIC, .single = true};
+
 /* Nets of LSTMs, or of GRUs and RNNs of every kind. These are kept from running away: where boxes
  * are huge, planes to a relative gap of 1e-3 turn on a rounding. */
 static void random_nets(bool cells, uint64_t seed) {
@@ -158,7 +165,7 @@ static void random_nets(bool cells, uint64_t seed) {
         clips c;
         random_frames(&rng, shape.frames, frames, count);
         clips_mixed(&c, seed + i, &shape, frames, count);
-        compare(&c, &exact, 0, 1 + sp_rng_below(&rng, MOST_ROWS), seed + i);
+        compare(&c, i % 3 == 0 ? &single : &exact, 0, 1 + sp_rng_below(&rng, MOST_ROWS), seed + i);
         clips_clear(&c);
     }
 }
@@ -188,7 +195,7 @@ static void every_cell_agrees_with_the_cpu(void **state) {
         clips c;
         clips_mixed(&c, sp_test_seed() + 600 + i, &shape, frames[i % 2], 2 + i % 2);
         toy_cell_net(&rng, &c.toy[0].net, &cell, 3, 1 + i % 6, 2);
-        compare(&c, &exact, 0, 3, sp_test_seed() + 600 + i);
+        compare(&c, i % 4 == 0 ? &single : &exact, 0, 3, sp_test_seed() + 600 + i);
         clips_clear(&c);
     }
 }
@@ -212,6 +219,7 @@ static void rows_join_at_their_last_step(void **state) {
             shape.classes = 2;
             clips_mixed(&c, 38 + k, &shape, frames[k], MOST_CLIPS);
             compare(&c, &exact, 0, MOST_ROWS, 38 + k);
+            compare(&c, &single, 0, MOST_ROWS, 38 + k);
             clips_clear(&c);
         }
     }
