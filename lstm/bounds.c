@@ -347,8 +347,15 @@ static double interval_row(size_t classes, const double *weight, const double *l
                            const double *hi) {
     const double zero = 0.0;
     double row_lo, row_hi, omega;
-    sp_affine_interval(1, classes, weight, lo, hi, 0, NULL, NULL, NULL, &zero, &row_lo, &row_hi,
-                       &omega);
+    sp_gpu_affine_interval(&(sp_gpu_interval_args){.at = {1, 0},
+                                                   .out = 1,
+                                                   .in = classes,
+                                                   .weight = weight,
+                                                   .bias = &zero,
+                                                   .x = {lo, hi},
+                                                   .lo = &row_lo,
+                                                   .hi = &row_hi,
+                                                   .omega = &omega});
     return row_lo;
 }
 

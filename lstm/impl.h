@@ -349,14 +349,6 @@ void sp_cut_rows(sp_bounds *bounds, const sp_start *at, size_t first, size_t end
 
 /* ---- one layer at one step, forward ---- */
 
-/** sp_affine_interval - the interval image lo, hi [out] of W x + R h + b for x in [x_lo, x_hi] and
- *  h in [h_lo, h_hi], rounded outward, and omega [out] = |W| |x| + |R| |h| + |b| rounded up.
- *  recurrent may be NULL: then there is no h. */
-void sp_affine_interval(size_t out, size_t in, const double *weight, const double *x_lo,
-                        const double *x_hi, size_t hidden, const double *recurrent,
-                        const double *h_lo, const double *h_hi, const double *bias, double *lo,
-                        double *hi, double *omega);
-
 /** sp_menu_line / sp_menu_plane - store entry e of unit j; x and y are magnitudes of the arguments
  *  on the domain. Entry 0 resets the mass, the others raise it. */
 void sp_menu_line(sp_gpu_menu *menu, size_t e, size_t j, sp_line line, double x);
