@@ -45,11 +45,9 @@ static sp_status take_clips(sp_error *err, many *m, const bench_case *c) {
     return SP_OK;
 }
 
-/* Wall and processor seconds of one of the two ways. */
-static sp_status time_way(sp_error *err, many *m, bool together, double *seconds,
-                          double *cpu_seconds) {
-    const sp_work *work = m->work + (together ? m->clips : 0);
-    const size_t at_once = together ? m->clips : 1;
+/* Wall and processor seconds of the clips, `at_once` at a time. */
+static sp_status time_work(sp_error *err, const many *m, const sp_work *work, size_t at_once,
+                           double *seconds, double *cpu_seconds) {
     const double start = sp_clock_wall(), cpu = sp_clock_cpu();
     for (size_t i = 0; i < m->clips; i += at_once) {
         SP_TRY(sp_certify_all(err, &m->system, work + i, at_once, 0.0));
@@ -72,12 +70,41 @@ static size_t count_equal(const many *m) {
     return equal;
 }
 
+/* The same clips with products in single precision first: processor seconds, and what that proves;
+ * `cpu` seconds in double, whose verdicts stand in the second half. */
+static sp_status show_single(sp_error *err, const cli_options *options, many *m, const char *method,
+                             double cpu) {
+    const sp_method *single = sp_method_single(m->system.method);
+    double seconds, cpu_single;
+    size_t certified = 0, equal = 0;
+    char what[96];
+    for (size_t i = 0; i < m->clips; i++) {
+        sp_verdict_clear(&m->verdict[i]);
+    }
+    m->system.method = single;
+    SP_TRY(time_work(err, m, m->work, m->clips, &seconds, &cpu_single));
+    for (size_t i = 0; i < m->clips; i++) {
+        const sp_verdict *a = &m->verdict[i], *b = &m->verdict[m->clips + i];
+        certified += b->kind == SP_VERDICT_CERTIFIED;
+        equal += b->kind == SP_VERDICT_CERTIFIED && a->kind == SP_VERDICT_CERTIFIED;
+    }
+    snprintf(what, sizeof what, "%s, %zu clips: CPU time in double / single precision", method,
+             m->clips);
+    bench_figure(options, "clips", what, cpu / cpu_single, "x", "");
+    if (certified > 0) {
+        snprintf(what, sizeof what, "%s, %zu clips: certified in single / double precision", method,
+                 m->clips);
+        bench_figure(options, "clips", what, (double)equal / (double)certified, "x", "");
+    }
+    return SP_OK;
+}
+
 static sp_status show_method(sp_error *err, const cli_options *options, many *m, const char *method,
                              const char *target) {
     double seconds[2], cpu[2];
     char what[96];
-    SP_TRY(time_way(err, m, false, &seconds[0], &cpu[0]));
-    SP_TRY(time_way(err, m, true, &seconds[1], &cpu[1]));
+    SP_TRY(time_work(err, m, m->work, 1, &seconds[0], &cpu[0]));
+    SP_TRY(time_work(err, m, m->work + m->clips, m->clips, &seconds[1], &cpu[1]));
     snprintf(what, sizeof what, "%s, %zu clips of all lengths together", method, m->clips);
     bench_figure(options, "clips", what, (double)m->clips / seconds[1], "clips/s", "");
     snprintf(what, sizeof what, "%s, %zu clips: together / one after the other", method, m->clips);
@@ -87,7 +114,7 @@ static sp_status show_method(sp_error *err, const cli_options *options, many *m,
     bench_figure(options, "clips", what, cpu[0] / cpu[1], "x", "");
     snprintf(what, sizeof what, "%s, %zu clips: the same verdict and margin", method, m->clips);
     bench_figure(options, "clips", what, (double)count_equal(m), "clips", "all");
-    return SP_OK;
+    return show_single(err, options, m, method, cpu[1]);
 }
 
 static sp_status bench_method(sp_error *err, const cli_options *options, const bench_case *c,
