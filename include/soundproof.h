@@ -14,7 +14,10 @@
  *
  * Every function that can fail returns 0 on success and another number otherwise;
  * soundproof_last_error() then says in one line what was wrong. Nothing here prints or exits.
- * A system is read-only: any number of threads may certify with one at the same time. */
+ * A system is read-only: any number of threads may certify with one at the same time.
+ *
+ * An OpenBLAS older than the processor may take slow kernels. It reads OPENBLAS_CORETYPE (Haswell,
+ * SkylakeX, ...) when the program starts: the command sets it for itself, other programs must. */
 #ifndef SOUNDPROOF_H
 #define SOUNDPROOF_H
 
@@ -48,7 +51,7 @@ typedef struct soundproof soundproof;
 /** soundproof_open - reads a model.
  *  I model   path of an ONNX file
  *  I front   path of the front-end description (JSON); NULL: the one inside the model's metadata
- *  I method  a name of `soundproof methods`; NULL: "exact"
+ *  I method  a name of `soundproof methods`, or one with "/float32" behind it; NULL: "exact"
  *  Returns NULL on failure. Pass the result to soundproof_close. */
 soundproof *soundproof_open(const char *model, const char *front, const char *method);
 void soundproof_close(soundproof *system);
