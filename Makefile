@@ -199,7 +199,8 @@ check-long: packages
 	@$(MAKE) --no-print-directory $(PARALLEL) test-long
 
 ## check-gpu   the tests of kernels and engine and the benchmark on a CUDA device, if there is one
-GPU_TESTS := $(addprefix $(B)/tests/,gpu/test_kernels lstm/test_device lstm/test_device_room lstm/test_bounds lstm/test_bounds_cells)
+GPU_TESTS := $(addprefix $(B)/tests/,gpu/test_kernels lstm/test_device lstm/test_device_choices \
+	lstm/test_device_room lstm/test_bounds lstm/test_bounds_cells)
 check-gpu: all $(GPU_TESTS)
 	@SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' tests/gpu/check_gpu.sh $(B)/soundproof $(GPU_TESTS)
 

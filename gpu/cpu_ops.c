@@ -131,7 +131,34 @@ static void run_squares(const sp_gpu_squares_args *p) {
     }
 }
 
+static void run_attain(const sp_gpu_attain_args *p) {
+    for (size_t r = 0; r < p->at.rows; r++) {
+        const double *radius = p->radius + sp_clip_offset(p->at, r);
+        const unsigned char *sign = p->sign + r * p->lds; /* sign[r,:] */
+        double *d = p->d + r * p->ldd;                    /* d[r,:] */
+        for (size_t i = 0; i < p->n; i++) {
+            d[i] = sign[i] ? -radius[i] : radius[i];
+        }
+    }
+}
+
 /* ---- rows of numbers ---- */
+
+static void run_signs(const sp_gpu_signs_args *p) {
+    for (size_t r = 0; r < p->rows; r++) {
+        unsigned char *sign = p->sign + r * p->lds; /* sign[r,:] */
+        if (p->c == NULL) {
+            memset(sign, 1, p->n);
+        }
+        for (size_t i = 0; p->c != NULL && i < p->n; i++) {
+            sign[i] = p->c[r * p->ldc + i] >= 0.0;
+        }
+    }
+}
+
+static void run_reset(const sp_gpu_reset_args *p) {
+    memset(p->choice, 0, p->count * sizeof *p->choice);
+}
 
 static void run_copy(const sp_gpu_copy_args *p) {
     for (size_t r = 0; r < p->rows; r++) {
@@ -192,6 +219,8 @@ RUN_UNITS(difference)
 RUN_UNITS(blend)
 RUN_UNITS(apart)
 RUN_UNITS(relu)
+RUN_UNITS(relieve)
+RUN_UNITS(settle)
 
 /* sp_interval_add over the lanes of a register. */
 static void interval_sums(sp_interval_sums *sums, size_t n, const double *SP_RESTRICT w,

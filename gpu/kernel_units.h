@@ -45,6 +45,11 @@ SP_HD void sp_unit_shift(const sp_gpu_shift_args *p, size_t i) {
     p->to[i] = j >= first ? p->from[row * p->n + (j - first)] : 0.0;
 }
 
+/** sp_tiles - how many tiles of rows there are. */
+SP_HD size_t sp_tiles(size_t rows, size_t tile) {
+    return (rows + tile - 1) / tile;
+}
+
 SP_HD size_t sp_count_keep(const sp_gpu_keep_args *p) {
     return p->at.rows;
 }
@@ -53,7 +58,10 @@ SP_HD void sp_unit_keep(const sp_gpu_keep_args *p, size_t r) {
     const double gamma = p->gamma[sp_clip_offset(p->at, r)];
     const double error = sp_above(gamma * sp_above(p->mass[r] + p->support[r]));
     const double bound = sp_below(sp_below(p->bias[r] - p->support[r]) - error);
-    const size_t at = r / p->at.span * p->apart + r % p->at.span;
+    const size_t clip = r / p->at.span, row = r % p->at.span, at = clip * p->apart + row;
+    if (p->settled != NULL && p->settled[clip * sp_tiles(p->at.span, p->tile) + row / p->tile]) {
+        return;
+    }
     const double before = p->fresh ? -INFINITY : p->lower[at];
     const bool better = bound > before && bound < INFINITY; // NaN fails
     p->lower[at] = better ? bound : before;
@@ -141,6 +149,62 @@ SP_HD void sp_unit_choose(const sp_gpu_choose_args *p, size_t i) {
         best = gain > best ? gain : best;
     }
     p->choice[i] = (int)entry;
+}
+
+SP_HD size_t sp_count_signs(const sp_gpu_signs_args *p) {
+    return p->rows * p->n;
+}
+
+SP_HD void sp_unit_signs(const sp_gpu_signs_args *p, size_t i) {
+    const size_t row = i / p->n, j = i % p->n;
+    p->sign[row * p->lds + j] = p->c == NULL || p->c[row * p->ldc + j] >= 0.0;
+}
+
+SP_HD size_t sp_count_attain(const sp_gpu_attain_args *p) {
+    return p->at.rows * p->n;
+}
+
+SP_HD void sp_unit_attain(const sp_gpu_attain_args *p, size_t i) {
+    const size_t row = i / p->n, j = i % p->n;
+    const double radius = p->radius[sp_clip_offset(p->at, row) + j];
+    p->d[row * p->ldd + j] = p->sign[row * p->lds + j] ? -radius : radius;
+}
+
+SP_HD size_t sp_count_relieve(const sp_gpu_relieve_args *p) {
+    return p->at.rows * p->lines.n;
+}
+
+SP_HD void sp_unit_relieve(const sp_gpu_relieve_args *p, size_t i) {
+    const size_t n = p->lines.n, row = i / n, m = i % n, clip = sp_clip_offset(p->at, row);
+    const size_t entry = (size_t)p->choice[i];
+    if (p->highest[row] >= 0 && entry >= p->lines.lower) {
+        const double peak = p->peak[m * p->peaks + (size_t)p->highest[row]];
+        const double joint = p->energy[clip] * peak;
+        p->v[row * p->ldv + m] -= p->lines.a[clip + entry * n + m] * (p->square[clip + m] - joint);
+    }
+}
+
+SP_HD size_t sp_count_reset(const sp_gpu_reset_args *p) {
+    return p->count;
+}
+
+SP_HD void sp_unit_reset(const sp_gpu_reset_args *p, size_t i) {
+    p->choice[i] = 0;
+}
+
+SP_HD size_t sp_count_settle(const sp_gpu_settle_args *p) {
+    return p->clips * sp_tiles(p->span, p->tile);
+}
+
+SP_HD void sp_unit_settle(const sp_gpu_settle_args *p, size_t i) {
+    const size_t tiles = sp_tiles(p->span, p->tile), clip = i / tiles, first = i % tiles * p->tile;
+    const size_t left = p->span - first, count = left < p->tile ? left : p->tile;
+    const double *lower = p->lower + clip * p->apart + first;
+    bool positive = true;
+    for (size_t r = 0; r < count; r++) {
+        positive = positive && lower[r] > 0.0;
+    }
+    p->settled[i] = positive || (!p->fresh && p->settled[i]);
 }
 
 #endif

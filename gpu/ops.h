@@ -158,7 +158,7 @@ typedef struct sp_gpu_shift_args {
 
 /** keep - raises lower (and sets error, or NULL) to bias - support - gamma (mass + support),
  *  rounded down, where that is more; `fresh`: lower starts at -inf. Row r stands at lower[r / span
- *  * apart + r mod span]. */
+ *  * apart + r mod span]. Rows of tiles that are settled (`settle`) stay as they are. */
 typedef struct sp_gpu_keep_args {
     sp_gpu_rows at;
     size_t apart;
@@ -166,6 +166,8 @@ typedef struct sp_gpu_keep_args {
     bool fresh;
     const double *bias, *mass, *support; /* [rows] */
     double *lower, *error;
+    const int *settled; /* NULL, or [clips, ceil(span / tile)] */
+    size_t tile;
 } sp_gpu_keep_args;
 
 /** interval - the interval image lo, hi of W x + R h + b, rounded outward, and omega = |W| |x| +
@@ -316,6 +318,61 @@ typedef struct sp_gpu_squares_args {
     double *bias, *mass; /* [rows] */
 } sp_gpu_squares_args;
 
+/* ---- rows run forward at the noise that attains their bounds; heuristic use only ---- */
+
+/** signs - sign[r, i] = c[r, i] >= 0, or 1 where c is NULL. */
+typedef struct sp_gpu_signs_args {
+    size_t rows, n;
+    const double *c;
+    size_t ldc;
+    unsigned char *sign;
+    size_t lds;
+} sp_gpu_signs_args;
+
+/** attain - the noise at which rows with these signs are least: d[r, i] = -radius_i where sign[r,
+ *  i], else radius_i. */
+typedef struct sp_gpu_attain_args {
+    sp_gpu_rows at;
+    size_t n;
+    const unsigned char *sign;
+    size_t lds;
+    const double *radius; /* [n] clip */
+    double *d;
+    size_t ldd;
+} sp_gpu_attain_args;
+
+/** relieve - what `squares` took back, from the values v of the bands: where highest[r] = j is not
+ *  -1 and the line is an upper one, of slope a, v[r, m] -= a (square[m] - energy peak[m, j]). */
+typedef struct sp_gpu_relieve_args {
+    sp_gpu_rows at;
+    sp_gpu_menu lines;             /* clip */
+    const int *choice;             /* [rows, n] */
+    const double *square, *energy; /* [n], [1]; clip */
+    size_t peaks;
+    const double *peak; /* [n, peaks], of all clips */
+    const int *highest; /* [rows] */
+    double *v;
+    size_t ldv;
+} sp_gpu_relieve_args;
+
+/** reset - choice[i] = 0, the standard entry, for i < count. */
+typedef struct sp_gpu_reset_args {
+    size_t count;
+    int *choice;
+} sp_gpu_reset_args;
+
+/* ---- rows that are done ---- */
+
+/** settle - settled[k] = 1 where all bounds of tile k of a clip are positive, `tile` rows but for
+ *  the last; what is settled stays so, unless `fresh`. The bounds of two clips stand `apart`
+ *  doubles apart. */
+typedef struct sp_gpu_settle_args {
+    size_t clips, span, tile, apart;
+    bool fresh;
+    const double *lower; /* [span] of the first clip */
+    int *settled;        /* [clips, ceil(span / tile)] */
+} sp_gpu_settle_args;
+
 /* The operations; those of the first list reduce rows. */
 #define SP_GPU_ROW_OPS(X) X(product) X(line) X(affine) X(support) X(narrow) X(pick)
 #define SP_GPU_UNIT_OPS(X)                                                                         \
@@ -329,7 +386,12 @@ typedef struct sp_gpu_squares_args {
     X(planes)                                                                                      \
     X(masses)                                                                                      \
     X(ranges)                                                                                      \
-    X(curve) X(activate) X(difference) X(blend) X(apart) X(relu) X(value) X(choose) X(squares)
+    X(curve)                                                                                       \
+    X(activate)                                                                                    \
+    X(difference)                                                                                  \
+    X(blend)                                                                                       \
+    X(apart)                                                                                       \
+    X(relu) X(value) X(choose) X(squares) X(signs) X(attain) X(relieve) X(reset) X(settle)
 #define SP_GPU_OPS(X) SP_GPU_ROW_OPS(X) SP_GPU_UNIT_OPS(X)
 
 typedef enum {

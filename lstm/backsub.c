@@ -11,6 +11,18 @@
 
 #include "lstm/layers.h"
 
+/* Signs of the coefficients c [rows, frame] on samples [first, end) of frame t; NULL: 0. */
+static void record_signs(sp_walk *walk, size_t t, size_t first, size_t end, const double *c) {
+    const sp_front_bound *front = walk->bounds->front;
+    sp_gpu_signs(walk->bounds->gpu,
+                 &(sp_gpu_signs_args){.rows = walk->rows,
+                                      .n = end - first,
+                                      .c = c != NULL ? c + first : NULL,
+                                      .ldc = front->frame,
+                                      .sign = walk->ws->sign + sp_sign_at(front, t) + first,
+                                      .lds = sp_sign_width(front)});
+}
+
 /* The columns [first, end) of the window of frame t meet no earlier frame: they are concretised. */
 static void concretise(sp_walk *walk, size_t t, size_t first, size_t end) {
     const sp_front_bound *front = walk->bounds->front;
@@ -26,11 +38,8 @@ static void concretise(sp_walk *walk, size_t t, size_t first, size_t end) {
         memcpy(walk->gradient + r * front->padded + t * front->step + first,
                ws->sample + r * front->frame + first, (end - first) * sizeof(double));
     }
-    for (size_t r = 0; walk->choosing && r < walk->rows; r++) {
-        unsigned char *sign = ws->sign + r * sp_sign_width(front) + sp_sign_at(front, t);
-        for (size_t i = first; i < end; i++) {
-            sign[i] = ws->sample[r * front->frame + i] >= 0.0;
-        }
+    if (walk->choosing) {
+        record_signs(walk, t, first, end, ws->sample);
     }
 }
 
@@ -181,9 +190,8 @@ static void features_back(sp_walk *walk, size_t t, sp_rows in, bool last) {
     const size_t keep = front->joint && front->step < front->frame ? front->frame - front->step : 0;
     const bool carried = front->joint && t != walk->start->t;
     if (keep == 0 && walk->gradient == NULL && sp_walk_is_silent(walk->bounds, t)) {
-        for (size_t r = 0; walk->choosing && r < walk->rows; r++) {
-            memset(walk->ws->sign + r * sp_sign_width(front) + sp_sign_at(front, t), 1,
-                   front->frame);
+        if (walk->choosing) {
+            record_signs(walk, t, 0, front->frame, NULL);
         }
         return; // its samples do not move
     }
@@ -248,6 +256,7 @@ static void enter(sp_walk *walk, size_t t, size_t first, size_t end, size_t high
     ws.bias += row;
     ws.mass += row;
     ws.support += row;
+    ws.sign = sp_signs_of(walk, row);
     sp_rows rows = {start.output.w + row * start.output.ld, start.output.ld};
     sp_bounds_turn(walk->bounds, first, end - first);
     for (size_t l = net->layers; l-- > (highest == SP_NO_LAYER ? 0 : highest + 1);) {

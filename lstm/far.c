@@ -7,7 +7,7 @@
 /* Rows [first, first + count) of every clip. buffer: [batch, count, classes]. */
 static void some_rows(sp_bounds *bounds, double *lower, double *error, const double *weight,
                       size_t rows, size_t first, size_t count, double *buffer) {
-    const size_t classes = bounds->net->classes, apart = 2 * bounds->unit_width;
+    const size_t classes = bounds->net->classes, apart = bounds->apart;
     for (size_t clip = 0; clip < bounds->batch; clip++) {
         memcpy(buffer + clip * count * classes, weight + (clip * rows + first) * classes,
                count * classes * sizeof *buffer);
@@ -18,7 +18,8 @@ static void some_rows(sp_bounds *bounds, double *lower, double *error, const dou
                             .layer = bounds->net->layers - 1,
                             .joined = true,
                             .output = {bounds->objective, classes}};
-    sp_lower_rows(bounds, bounds->box_lower, bounds->row_error, apart, &start, count, 0, false);
+    sp_lower_rows(bounds, bounds->box_lower, bounds->row_error, apart, &start, count,
+                  bounds->options.row_iterations, bounds->options.stop_positive);
     for (size_t clip = 0; clip < bounds->batch; clip++) {
         sp_gpu_read(bounds->gpu, lower + clip * rows + first, bounds->box_lower + clip * apart,
                     count * sizeof *lower);
@@ -39,9 +40,8 @@ static void read_top(sp_bounds *bounds, size_t clip, double *lo, double *hi) {
 
 sp_status sp_far_rows(sp_error *err, sp_bounds *bounds, double *lower, double *error,
                       const double *weight, size_t rows) {
-    const size_t classes = bounds->net->classes, held = 2 * bounds->unit_width;
-    const size_t fits = held < bounds->tile ? held : bounds->tile;
-    const size_t most = rows < fits ? rows : fits;
+    const size_t classes = bounds->net->classes;
+    const size_t most = rows < bounds->tile ? rows : bounds->tile;
     double *buffer = malloc((bounds->batch * most + 2) * classes * sizeof *buffer);
     if (buffer == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu rows", rows);

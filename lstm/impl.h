@@ -42,6 +42,11 @@ typedef struct sp_state {
     sp_cut *cut[SP_MENUS]; /* [out] of the boxes of products; NULL: boxes are not cut */
 } sp_state;
 
+/** sp_whole_tiles - n rounded up to whole tiles, one at least. */
+static inline size_t sp_whole_tiles(size_t n) {
+    return n > SP_TILE ? (n + SP_TILE - 1) / SP_TILE * SP_TILE : SP_TILE;
+}
+
 /** sp_choices - the relaxations that the rows of a tile chose in one layer at one step. */
 typedef struct sp_choices {
     int *entry[SP_MENUS];    /* [TILE, out] */
@@ -49,7 +54,7 @@ typedef struct sp_choices {
 } sp_choices;
 
 /** sp_workspace - the buffers of one tile of rows of each clip; nothing is allocated while walking.
- *  TILE is the height of all that, and numbers are the backend's. */
+ *  TILE is the height of all that, and what is not a pointer is the backend's. */
 typedef struct sp_workspace {
     double *gates;    /* [TILE, 4 Hmax] coefficients on pre-activations, or their values */
     double *h;        /* [TILE, Hmax] coefficients on h_t */
@@ -68,7 +73,9 @@ typedef struct sp_workspace {
     float *narrow, *wide; /* operand and result of products in single precision, if there are any */
     double flops;         /* of the matrix products done here */
     // only where rows choose their relaxations:
-    sp_choices *choices;    /* [T, layers] */
+    sp_choices *choices; /* [T, layers] */
+    int *entries;        /* [T, entries_step] what `choices` and `feature` point into */
+    size_t entries_step;
     int **bin;              /* [T] [TILE, bins]: entry of each bin's square, with bins */
     int **feature;          /* [T] [TILE, bands]: entry of each feature's line */
     float **feature_anchor; /* [T] [TILE, bands] */
@@ -97,7 +104,7 @@ struct sp_bounds {
     size_t batch;        /* number of clips */
     size_t first, clips; /* those at hand are first .. first + clips */
     size_t stride;       /* 0: one clip */
-    size_t tile;         /* rows of each clip that are walked at once */
+    size_t tile;         /* rows of each clip that are walked at once; whole tiles */
     sp_bounds_options options;
     sp_arena arena;   /* owned: what the program alone reads */
     sp_arena numbers; /* owned: all arrays of numbers below */
@@ -124,9 +131,12 @@ struct sp_bounds {
     size_t slots;
     double *unit; /* [2 n, n], n = widest box: rows e_0, -e_0, e_1, -e_1, ...: the rows of a box */
     size_t unit_width; /* n */
-    double *box_lower; /* [batch, 2 n] their lower bounds */
-    double *row_error; /* [batch, 2 n] error terms of final rows */
-    double *objective; /* [batch, 2 n, classes] final rows, where the backend needs a copy */
+    size_t apart;      /* 2 n in whole tiles: rows of a clip that are bounded at once, at most */
+    double *box_lower; /* [batch, apart] their lower bounds */
+    double *row_error; /* [batch, apart] error terms of final rows */
+    double *objective; /* [batch, apart, classes] final rows, where the backend needs a copy */
+    /* [batch, apart / SP_TILE] tiles of final rows that are positive; a copy for the program */
+    int *settled, *settled_here;
     double *cut_gates,
         *cut_cell; /* [8 H, 4 H], [8 H, H], H = widest LSTM: rows of the cuts, if boxes are cut */
     double *cut_lower;      /* [8 H] their lower bounds */
@@ -267,10 +277,9 @@ double sp_damping(size_t iteration);
  *  products take there (worst_case.c). iteration counts from 0. */
 void sp_walk_worst(sp_walk *walk, size_t iteration);
 
-/** sp_keep_bounds - raises lower [count] (and sets error, or NULL) where the last walk proved more;
+/** sp_keep_bounds - raises lower [rows] (and sets error, or NULL) where the last walk proved more;
  *  returns whether all are positive. Only where numbers are the program's. */
-bool sp_keep_bounds(const sp_bounds *bounds, const sp_workspace *ws, double *lower, double *error,
-                    size_t count);
+bool sp_keep_bounds(const sp_walk *walk, double *lower, double *error);
 
 /** sp_lower_rows - lower bounds of rows of linear objectives by back-substitution to the samples.
  *  O lower [clips, rows], clips `apart` doubles apart; error the same or NULL: the rounding term

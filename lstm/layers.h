@@ -88,6 +88,8 @@ typedef struct sp_single_product {
 } sp_single_product;
 void sp_single_multiply(sp_walk *walk, const sp_single_product *product);
 
+/** sp_signs_of - the signs of a row; NULL where rows do not choose. */
+unsigned char *sp_signs_of(const sp_walk *walk, size_t row);
 /** sp_walk_at - the clips that the rows belong to. */
 sp_gpu_rows sp_walk_at(const sp_walk *walk);
 /** sp_walk_affine - rows that pass n affine outputs: bias += a . b, mass += |a| . omega. */
@@ -124,6 +126,12 @@ typedef struct sp_argument_value {
     sp_rows value;
     sp_gpu_range box;
 } sp_argument_value;
+/** sp_walk_menu_value - out = the chosen entries at x and y (lines: at x alone); out may be x.
+ *  sp_walk_menu_choose - new entries at the damped values (ops.h, choose). */
+void sp_walk_menu_value(sp_walk *walk, const sp_gpu_menu *menu, const int *choice, sp_rows x,
+                        sp_rows y, double *out, size_t ldo);
+void sp_walk_menu_choose(sp_walk *walk, const sp_gpu_menu *menu, sp_argument_value x,
+                         sp_argument_value y, size_t iteration, float *anchor, int *choice);
 /** sp_walk_product_value - values of product k into out (added to it for `add`), then its new
  *  choice. out may be y. */
 void sp_walk_product_value(sp_walk *walk, size_t l, size_t t, size_t k, sp_argument_value x,

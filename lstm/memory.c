@@ -5,11 +5,12 @@
 #include "base/pool.h"
 #include "lstm/layers.h"
 
-/* What the kernels know: every layer, planes at static anchors, rows that choose nothing, the joint
- * front end, the whole noise set. */
+/* What the kernels know: every layer, exact planes, the joint front end, the whole noise set. Where
+ * rows choose, the joint front end with its tangents. */
 static bool kernels_know(const sp_front_bound *front, const sp_bounds_options *options) {
-    return options->planes == SP_PLANES_STATIC && !options->octagons && !sp_rows_choose(options) &&
-           !sp_bounds_slopes(options) && front->bins == 0;
+    return options->planes == SP_PLANES_STATIC && !options->octagons && options->mix_epochs == 0 &&
+           !sp_bounds_slopes(options) && front->bins == 0 &&
+           (!sp_rows_choose(options) || front->tangents > 0);
 }
 
 /* Counts the memory; the tile shrinks to what fits. */
@@ -17,11 +18,10 @@ static sp_plan plan(sp_bounds *bounds, size_t room) {
     bounds->tile = SP_TILE;
     sp_plan p = sp_bounds_plan(bounds, true);
     if (bounds->far) {
-        const size_t most = 2 * bounds->unit_width;
-        bounds->tile = most > SP_TILE ? most : SP_TILE;
+        bounds->tile = bounds->apart;
         p = sp_bounds_plan(bounds, true);
         while (bounds->tile > SP_TILE && sp_plan_numbers(p, bounds->batch) > room) {
-            bounds->tile = bounds->tile / 2 > SP_TILE ? bounds->tile / 2 : SP_TILE;
+            bounds->tile = sp_whole_tiles(bounds->tile / 2);
             p = sp_bounds_plan(bounds, true);
         }
     }
@@ -166,6 +166,9 @@ static void send_front(sp_bounds *bounds, size_t clip) {
     const sp_front_bound *from = bounds->front, *to = &bounds->near_front;
     const size_t T = from->frames, squares = from->tangents > 0 ? T : 0;
     write_array(bounds, of_clip(bounds, to->form, clip), from->form, T * from->forms * from->frame);
+    if (sp_features_choose(bounds)) {
+        write_array(bounds, of_clip(bounds, to->form_max, clip), from->form_max, T * from->forms);
+    }
     write_array(bounds, of_clip(bounds, to->radius, clip), from->radius, sp_samples_read(from));
     write_array(bounds, of_clip(bounds, to->feature_lo, clip), from->feature_lo,
                 T * from->features);

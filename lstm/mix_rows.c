@@ -44,7 +44,7 @@ static sp_status mix_tile(sp_mixing *work, sp_workspace *ws, size_t row) {
     sp_reset_choices(bounds, ws, &start);
     for (size_t e = 0; e < bounds->options.mix_epochs && !all_positive(lower, count); e++) {
         sp_walk_back(&walk);
-        sp_keep_bounds(bounds, ws, lower, error, count);
+        sp_keep_bounds(&walk, lower, error);
         sp_walk_worst(&walk, e);
         sp_mixture_step(&mix, bounds, count, e);
     }

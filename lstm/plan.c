@@ -103,23 +103,56 @@ static sp_widths widths_of(const sp_net *net, const sp_front_bound *front) {
     return w;
 }
 
+/* Entries that a row chooses at each step. */
+static size_t entries_of(const sp_net *net, const sp_front_bound *front) {
+    size_t count = front->bands;
+    for (size_t l = 0; l < net->layers; l++) {
+        const sp_shape shape = sp_layer_ops_of(&net->layer[l])->shape(&net->layer[l]);
+        for (size_t k = 0; k < SP_MENUS; k++) {
+            count += shape.menu[k] != SP_MENU_NONE ? net->layer[l].out : 0;
+        }
+    }
+    return count;
+}
+
+/* The choices of a layer; returns where the entries of the next one stand. */
+static int *carve_layer(sp_carver *carver, sp_choices *choices, const sp_layer *layer, size_t rows,
+                        int *entry) {
+    const sp_shape shape = sp_layer_ops_of(layer)->shape(layer);
+    const sp_choices none = {{NULL}, {NULL}};
+    *choices = none;
+    for (size_t k = 0; k < SP_MENUS; k++) {
+        if (shape.menu[k] != SP_MENU_NONE) {
+            const size_t axes = shape.menu[k] == SP_MENU_PRODUCT ? 2 : 1;
+            choices->entry[k] = entry;
+            choices->anchor[k] = carve_numbers(carver, axes * rows * layer->out, sizeof(float));
+            entry = entry != NULL ? entry + rows * layer->out : NULL;
+        }
+    }
+    return entry;
+}
+
 /* What the rows of a tile choose, at every step. */
 static void carve_choices(sp_carver *carver, sp_workspace *ws, const sp_bounds *bounds) {
     const sp_net *net = bounds->net;
     const sp_front_bound *front = bounds->front;
+    const size_t rows = bounds->batch * bounds->tile, step = rows * entries_of(net, front);
     ws->choices = carve(carver, front->frames * net->layers, sizeof *ws->choices);
     ws->feature = carve(carver, front->frames, sizeof *ws->feature);
     ws->feature_anchor = carve(carver, front->frames, sizeof *ws->feature_anchor);
     ws->peak = carve(carver, front->frames, sizeof *ws->peak);
     ws->bin = carve(carver, front->frames, sizeof *ws->bin);
-    ws->sign = carve(carver, SP_TILE * sp_sign_width(front), 1);
+    ws->sign = carve_numbers(carver, rows * sp_sign_width(front), 1);
+    ws->entries = carve_numbers(carver, front->frames * step, sizeof(int));
+    ws->entries_step = step;
     const bool counting = ws->choices == NULL || ws->feature == NULL ||
                           ws->feature_anchor == NULL || ws->peak == NULL || ws->bin == NULL;
     for (size_t t = 0; t < front->frames; t++) {
-        int *feature = carve_numbers(carver, SP_TILE * front->bands, sizeof(int));
-        float *anchor = carve_numbers(carver, SP_TILE * front->bands, sizeof(float));
-        int *peak = carve_numbers(carver, SP_TILE, sizeof(int));
-        int *bin = carve_numbers(carver, SP_TILE * front->bins, sizeof(int));
+        int *feature = ws->entries != NULL ? ws->entries + t * step : NULL;
+        int *entry = feature != NULL ? feature + rows * front->bands : NULL;
+        float *anchor = carve_numbers(carver, rows * front->bands, sizeof(float));
+        int *peak = carve_numbers(carver, rows, sizeof(int));
+        int *bin = carve_numbers(carver, rows * front->bins, sizeof(int));
         if (!counting) {
             ws->feature[t] = feature;
             ws->feature_anchor[t] = anchor;
@@ -127,20 +160,9 @@ static void carve_choices(sp_carver *carver, sp_workspace *ws, const sp_bounds *
             ws->bin[t] = bin;
         }
         for (size_t l = 0; l < net->layers; l++) {
-            const sp_layer *layer = &net->layer[l];
-            const sp_shape shape = sp_layer_ops_of(layer)->shape(layer);
-            sp_choices choices = {{NULL}, {NULL}};
-            for (size_t k = 0; k < SP_MENUS; k++) {
-                if (shape.menu[k] != SP_MENU_NONE) {
-                    const size_t axes = shape.menu[k] == SP_MENU_PRODUCT ? 2 : 1;
-                    choices.entry[k] = carve_numbers(carver, SP_TILE * layer->out, sizeof(int));
-                    choices.anchor[k] =
-                        carve_numbers(carver, axes * SP_TILE * layer->out, sizeof(float));
-                }
-            }
-            if (!counting) {
-                ws->choices[t * net->layers + l] = choices;
-            }
+            sp_choices spare;
+            sp_choices *choices = counting ? &spare : ws->choices + t * net->layers + l;
+            entry = carve_layer(carver, choices, &net->layer[l], rows, entry);
         }
     }
 }
@@ -229,6 +251,7 @@ static void carve_front(sp_carver *carver, sp_bounds *bounds) {
     const size_t steps = front->frames;
     sp_front_bound *near = &bounds->near_front;
     near->form = carve_doubles(carver, steps * front->forms * front->frame);
+    near->form_max = carve_doubles(carver, sp_features_choose(bounds) ? steps * front->forms : 0);
     near->radius = carve_doubles(carver, sp_samples_read(front));
     near->feature_lo = carve_doubles(carver, steps * front->features);
     near->feature_hi = carve_doubles(carver, steps * front->features);
@@ -310,9 +333,11 @@ static void carve_matrix(sp_carver *carver, sp_bounds *bounds) {
 
 static void carve_shared(sp_carver *carver, sp_bounds *bounds, sp_widths w, bool *counting) {
     const sp_net *net = bounds->net;
-    const size_t rows = bounds->batch * 2 * w.box, steps = bounds->front->frames;
+    const size_t steps = bounds->front->frames;
     sp_workspace spare;
     bounds->unit_width = w.box;
+    bounds->apart = sp_whole_tiles(2 * w.box);
+    const size_t rows = bounds->batch * bounds->apart;
     bounds->unit = carve_doubles(carver, 2 * w.box * w.box);
     bounds->box_lower = carve_doubles(carver, rows);
     bounds->row_error = carve_doubles(carver, bounds->far ? rows : 0);
@@ -321,6 +346,11 @@ static void carve_shared(sp_carver *carver, sp_bounds *bounds, sp_widths w, bool
         bounds->cut_gates = carve_doubles(carver, 8 * w.hidden * 4 * w.hidden);
         bounds->cut_cell = carve_doubles(carver, 8 * w.hidden * w.hidden);
         bounds->cut_lower = carve_doubles(carver, 8 * w.hidden);
+    }
+    if (bounds->far && bounds->options.stop_positive) {
+        const size_t tiles = bounds->batch * bounds->apart / SP_TILE;
+        bounds->settled = carve_numbers(carver, tiles, sizeof *bounds->settled);
+        bounds->settled_here = carve(carver, tiles, sizeof *bounds->settled_here);
     }
     bounds->task_status = carve(carver, w.box, sizeof *bounds->task_status);
     bounds->weights = carve(carver, net->layers, sizeof *bounds->weights);

@@ -20,10 +20,13 @@ static sp_rows rows_from(sp_rows rows, size_t row) {
     return rows.w == NULL ? rows : (sp_rows){rows.w + row * rows.ld, rows.ld};
 }
 
-/* The lower bounds of a tile, from what its walk left in the workspace. */
-static void keep(const sp_bounds *bounds, const sp_workspace *ws, double *lower, double *error,
-                 size_t rows, size_t span, size_t apart, bool fresh) {
-    sp_gpu_keep(bounds->gpu, &(sp_gpu_keep_args){.at = {rows, span, bounds->stride},
+/* The lower bounds of a tile, from what its walk left in the workspace; `settled`: but for those of
+ * tiles that are. */
+static void keep(const sp_walk *walk, double *lower, double *error, size_t apart, bool fresh,
+                 bool settled) {
+    const sp_bounds *bounds = walk->bounds;
+    const sp_workspace *ws = walk->ws;
+    sp_gpu_keep(bounds->gpu, &(sp_gpu_keep_args){.at = sp_walk_at(walk),
                                                  .apart = apart,
                                                  .gamma = bounds->gamma,
                                                  .fresh = fresh,
@@ -31,32 +34,24 @@ static void keep(const sp_bounds *bounds, const sp_workspace *ws, double *lower,
                                                  .mass = ws->mass,
                                                  .support = ws->support,
                                                  .lower = lower,
-                                                 .error = error});
+                                                 .error = error,
+                                                 .settled = settled ? bounds->settled : NULL,
+                                                 .tile = SP_TILE});
 }
 
-bool sp_keep_bounds(const sp_bounds *bounds, const sp_workspace *ws, double *lower, double *error,
-                    size_t count) {
+bool sp_keep_bounds(const sp_walk *walk, double *lower, double *error) {
     bool positive = true;
-    keep(bounds, ws, lower, error, count, count, 0, false);
-    for (size_t r = 0; r < count; r++) {
+    keep(walk, lower, error, 0, false, false);
+    for (size_t r = 0; r < walk->rows; r++) {
         positive = positive && lower[r] > 0.0;
     }
     return positive;
 }
 
 void sp_reset_choices(const sp_bounds *bounds, sp_workspace *ws, const sp_start *start) {
-    const sp_net *net = bounds->net;
-    for (size_t i = 0; i < (start->t + 1) * net->layers; i++) {
-        for (size_t k = 0; k < 3; k++) {
-            if (ws->choices[i].entry[k] != NULL) {
-                memset(ws->choices[i].entry[k], 0,
-                       SP_TILE * net->layer[i % net->layers].out * sizeof(int));
-            }
-        }
-    }
-    for (size_t t = 0; t <= start->t; t++) {
-        memset(ws->feature[t], 0, SP_TILE * bounds->front->bands * sizeof(int));
-    }
+    const size_t steps = start->joined ? start->t : start->t + 1;
+    sp_gpu_reset(bounds->gpu,
+                 &(sp_gpu_reset_args){.count = steps * ws->entries_step, .choice = ws->entries});
 }
 
 static sp_start start_from(const sp_start *from, size_t row) {
@@ -77,7 +72,7 @@ static bool keep_tile(const sp_walk *walk, double *lower, double *error) {
     sp_halfspace *line = walk->start->line;
     double before[SP_TILE];
     memcpy(before, lower, walk->rows * sizeof *before);
-    const bool positive = sp_keep_bounds(bounds, ws, lower, error, walk->rows);
+    const bool positive = sp_keep_bounds(walk, lower, error);
     for (size_t r = 0; line != NULL && r < walk->rows; r++) {
         if (lower[r] > before[r]) {
             // the error of a bound covers that of its line anywhere in the set
@@ -142,52 +137,89 @@ static sp_rows spread(const sp_walk *walk, sp_rows rows, size_t columns, double 
     return (sp_rows){to, ld};
 }
 
-/* The buffers hold nothing yet; the first layer without state writes the other cross buffer. Rows
- * on pre-activations stand where recurrent layers keep them, 4 out apart. */
-static void spread_start(sp_walk *walk, sp_start *start) {
+/* Rows [row, row + span) of each clip, where the walk finds them: those that all have in common in
+ * buffers that the walk overwrites. The first layer without state writes the other cross buffer;
+ * rows on pre-activations stand where recurrent layers keep them, 4 out apart. */
+static sp_start start_far(sp_walk *walk, const sp_start *from, size_t row) {
     const sp_net *net = walk->bounds->net;
-    const bool features = start->layer == SP_NO_LAYER;
-    const size_t out = features ? net->features : net->layer[start->layer].out;
-    const sp_layer *layer = features ? NULL : &net->layer[start->layer];
+    const bool features = from->layer == SP_NO_LAYER;
+    const size_t out = features ? net->features : net->layer[from->layer].out;
+    const sp_layer *layer = features ? NULL : &net->layer[from->layer];
     const size_t gates = features ? 0 : sp_layer_ops_of(layer)->shape(layer).inputs * out;
-    start->output = spread(walk, start->output, out, walk->ws->cross[0], out);
-    start->gates = spread(walk, start->gates, gates, walk->ws->gates, 4 * out);
-    start->cell = spread(walk, start->cell, out, walk->ws->c, out);
+    sp_start start = start_from(from, row);
+    if (from->common) {
+        walk->turn = 0;
+        start.output = spread(walk, start.output, out, walk->ws->cross[0], out);
+        start.gates = spread(walk, start.gates, gates, walk->ws->gates, 4 * out);
+        start.cell = spread(walk, start.cell, out, walk->ws->c, out);
+    }
+    return start;
 }
 
-static void lower_all(sp_bounds *bounds, double *lower, double *error, size_t apart,
-                      const sp_start *from, size_t rows) {
-    for (size_t row = 0; row < rows; row += bounds->tile) {
-        const size_t count = rows - row < bounds->tile ? rows - row : bounds->tile;
-        sp_start start = start_from(from, row);
+/* Notes which tiles of SP_TILE rows have been proved positive; whether all have. These flags are
+ * all that the program reads between two walks. */
+static bool settle(const sp_walk *walk, const double *lower, size_t apart, bool fresh) {
+    const sp_bounds *bounds = walk->bounds;
+    const size_t count = bounds->clips * ((walk->span + SP_TILE - 1) / SP_TILE);
+    bool all = true;
+    sp_gpu_settle(bounds->gpu, &(sp_gpu_settle_args){.clips = bounds->clips,
+                                                     .span = walk->span,
+                                                     .tile = SP_TILE,
+                                                     .apart = apart,
+                                                     .fresh = fresh,
+                                                     .lower = lower,
+                                                     .settled = bounds->settled});
+    sp_gpu_read(bounds->gpu, bounds->settled_here, bounds->settled, count * sizeof(int));
+    for (size_t i = 0; i < count; i++) {
+        all = all && bounds->settled_here[i] != 0;
+    }
+    return all;
+}
+
+static void lower_all(const sp_tiles *work, size_t apart) {
+    sp_bounds *bounds = work->bounds;
+    for (size_t row = 0; row < work->rows; row += bounds->tile) {
+        const size_t left = work->rows - row, count = left < bounds->tile ? left : bounds->tile;
+        double *lower = work->lower + row;
+        double *error = work->error != NULL ? work->error + row : NULL;
+        sp_start start;
         sp_walk walk = {.bounds = bounds,
                         .ws = bounds->work,
                         .start = &start,
                         .rows = bounds->clips * count,
-                        .span = count};
-        if (from->common) {
-            spread_start(&walk, &start);
+                        .span = count,
+                        .choosing = work->iterations > 0};
+        if (walk.choosing) {
+            sp_reset_choices(bounds, bounds->work, work->start);
         }
-        sp_walk_back(&walk);
-        keep(bounds, bounds->work, lower + row, error != NULL ? error + row : NULL, walk.rows,
-             count, apart, true);
+        bool settled = false;
+        for (size_t k = 0; k <= work->iterations && !settled; k++) {
+            if (k > 0) {
+                sp_walk_worst(&walk, k - 1);
+            }
+            start = start_far(&walk, work->start, row);
+            sp_walk_back(&walk);
+            keep(&walk, lower, error, apart, k == 0, work->stop_positive && k > 0);
+            settled =
+                work->stop_positive && k < work->iterations && settle(&walk, lower, apart, k == 0);
+        }
     }
 }
 
 void sp_lower_rows(sp_bounds *bounds, double *lower, double *error, size_t apart,
                    const sp_start *start, size_t rows, size_t iterations, bool stop_positive) {
+    sp_tiles tiles = {bounds, lower, error, start, rows, iterations, stop_positive, 0};
     if (bounds->far) {
-        lower_all(bounds, lower, error, apart, start, rows);
+        lower_all(&tiles, apart);
         return;
     }
-    sp_tiles tiles = {bounds, lower, error, start, rows, iterations, stop_positive, 0};
     const size_t count = (rows + SP_TILE - 1) / SP_TILE;
     sp_pool_run(count < bounds->slots ? count : bounds->slots, 0, run_slot, &tiles);
 }
 
 void sp_box_rows(sp_bounds *bounds, sp_box_kind kind, const sp_start *at, size_t first, size_t n,
                  const double *lo, const double *hi, double *box_lo, double *box_hi) {
-    const size_t width = bounds->unit_width, apart = 2 * width;
+    const size_t width = bounds->unit_width, apart = bounds->apart;
     const sp_rows unit = {bounds->unit + 2 * first * width, width};
     sp_start start = *at;
     start.common = true;

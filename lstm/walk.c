@@ -56,6 +56,11 @@ void sp_walk_multiply(sp_walk *walk, size_t n, size_t k, sp_rows a, const double
     walk->ws->flops += 2.0 * (double)walk->rows * (double)n * (double)k;
 }
 
+unsigned char *sp_signs_of(const sp_walk *walk, size_t row) {
+    unsigned char *sign = walk->ws->sign;
+    return sign != NULL ? sign + row * sp_sign_width(walk->bounds->front) : NULL;
+}
+
 sp_gpu_rows sp_walk_at(const sp_walk *walk) {
     return (sp_gpu_rows){walk->rows, walk->span, walk->bounds->stride};
 }
@@ -206,9 +211,8 @@ double sp_damping(size_t iteration) {
     return iteration == 0 ? 0.75 : 2.0 / ((double)iteration + 3.0);
 }
 
-/* The values of the chosen entries, and unless rows are mixed, the entries chosen anew. */
-static void value(sp_walk *walk, const sp_gpu_menu *menu, const int *choice, sp_rows x, sp_rows y,
-                  double *out, size_t ldo) {
+void sp_walk_menu_value(sp_walk *walk, const sp_gpu_menu *menu, const int *choice, sp_rows x,
+                        sp_rows y, double *out, size_t ldo) {
     sp_gpu_value(walk->bounds->gpu, &(sp_gpu_value_args){.at = sp_walk_at(walk),
                                                          .planes = *menu,
                                                          .choice = choice,
@@ -220,8 +224,8 @@ static void value(sp_walk *walk, const sp_gpu_menu *menu, const int *choice, sp_
                                                          .ldo = ldo});
 }
 
-static void choose(sp_walk *walk, const sp_gpu_menu *menu, sp_argument_value x, sp_argument_value y,
-                   size_t iteration, float *anchor, int *choice) {
+void sp_walk_menu_choose(sp_walk *walk, const sp_gpu_menu *menu, sp_argument_value x,
+                         sp_argument_value y, size_t iteration, float *anchor, int *choice) {
     sp_gpu_choose(walk->bounds->gpu, &(sp_gpu_choose_args){.at = sp_walk_at(walk),
                                                            .planes = *menu,
                                                            .x = x.value.w,
@@ -240,15 +244,18 @@ void sp_walk_product_value(sp_walk *walk, size_t l, size_t t, size_t k, sp_argum
                            sp_argument_value y, bool add, double *out, size_t iteration) {
     const sp_choices *choices = choices_at(walk, l, t);
     const sp_gpu_menu *planes = &sp_state_at(walk->bounds, t, l)->menu[k];
+    const size_t n = planes->n;
     double *values = walk->ws->h; // out may be y
     if (walk->mix != NULL) {
         sp_mixture_value(walk, planes, sp_mixed_at(walk, l, t, k), x.value, y.value, values);
     } else {
-        value(walk, planes, choices->entry[k], x.value, y.value, values, planes->n);
-        choose(walk, planes, x, y, iteration, choices->anchor[k], choices->entry[k]);
+        sp_walk_menu_value(walk, planes, choices->entry[k], x.value, y.value, values, n);
+        sp_walk_menu_choose(walk, planes, x, y, iteration, choices->anchor[k], choices->entry[k]);
     }
-    for (size_t i = 0; i < walk->rows * planes->n; i++) {
-        out[i] = add ? out[i] + values[i] : values[i];
+    if (add) {
+        sp_walk_add(walk, n, (sp_rows){out, n}, (sp_rows){values, n}, false, out, n);
+    } else {
+        sp_walk_set(walk, out, n, n, (sp_rows){values, n});
     }
 }
 
@@ -257,8 +264,8 @@ void sp_walk_lines_value(sp_walk *walk, size_t l, size_t t, size_t k, sp_argumen
     const sp_choices *choices = choices_at(walk, l, t);
     const sp_gpu_menu *lines = &sp_state_at(walk->bounds, t, l)->menu[k];
     const sp_argument_value none = {sp_no_rows, {NULL, NULL}};
-    value(walk, lines, choices->entry[k], x.value, none.value, out, ldo);
+    sp_walk_menu_value(walk, lines, choices->entry[k], x.value, none.value, out, ldo);
     if (walk->mix == NULL) {
-        choose(walk, lines, x, none, iteration, choices->anchor[k], choices->entry[k]);
+        sp_walk_menu_choose(walk, lines, x, none, iteration, choices->anchor[k], choices->entry[k]);
     }
 }

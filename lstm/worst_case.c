@@ -2,32 +2,44 @@
 // relaxations that the row chose; there each row chooses anew (math/planes.md 4, p-iteration, with
 // a menu of planes). Nothing here needs to be sound: whatever is chosen, the next walk back proves
 // its own bound.
-#include <string.h>
-
 #include "lstm/layers.h"
 
-/* d_i = -sign(coefficient) radius for the samples of frame t, in ws->sample. */
+/* The samples of frame t at which the rows are least, in ws->sample. */
 static void worst_samples(sp_walk *walk, size_t t) {
     const sp_front_bound *front = walk->bounds->front;
-    sp_workspace *ws = walk->ws;
-    for (size_t r = 0; r < walk->rows; r++) {
-        const unsigned char *sign = ws->sign + r * sp_sign_width(front) + sp_sign_at(front, t);
-        double *d = ws->sample + r * front->frame; /* sample[r,:] */
-        for (size_t i = 0; i < front->frame; i++) {
-            const double radius = front->radius[t * front->step + i];
-            d[i] = sign[i] ? -radius : radius;
-        }
-    }
+    sp_gpu_attain(walk->bounds->gpu,
+                  &(sp_gpu_attain_args){.at = sp_walk_at(walk),
+                                        .n = front->frame,
+                                        .sign = walk->ws->sign + sp_sign_at(front, t),
+                                        .lds = sp_sign_width(front),
+                                        .radius = front->radius + t * front->step,
+                                        .d = walk->ws->sample,
+                                        .ldd = front->frame});
 }
 
-static void forms_value(sp_walk *walk, size_t t, size_t count, const double *matrix, double *out) {
-    const size_t frame = walk->bounds->front->frame;
+/* out [rows, count] = the forms of these samples; each clip has a matrix of its own, `step` doubles
+ * apart. */
+static void forms_value(sp_walk *walk, size_t t, size_t count, const double *matrix, size_t step,
+                        double *out) {
+    const size_t frame = walk->bounds->front->frame, clips = walk->rows / walk->span;
     if (sp_walk_is_silent(walk->bounds, t)) {
-        memset(out, 0, walk->rows * count * sizeof *out);
+        sp_walk_set(walk, out, count, count, sp_no_rows);
         return;
     }
-    sp_gpu_gemm(walk->rows, count, frame, walk->ws->sample, frame, matrix, frame, true, 0.0, out,
-                count);
+    sp_gpu_multiply(walk->bounds->gpu, &(sp_gpu_multiply_args){.m = walk->span,
+                                                               .n = count,
+                                                               .k = frame,
+                                                               .a = walk->ws->sample,
+                                                               .lda = frame,
+                                                               .b = matrix,
+                                                               .ldb = frame,
+                                                               .transposed = true,
+                                                               .c = out,
+                                                               .ldc = count,
+                                                               .count = clips,
+                                                               .a_step = walk->span * frame,
+                                                               .b_step = step,
+                                                               .c_step = walk->span * count});
     walk->ws->flops += 2.0 * (double)walk->rows * (double)count * (double)frame;
 }
 
@@ -36,11 +48,10 @@ static void energy_value(sp_walk *walk, size_t t, double *energy) {
     const sp_front_bound *front = walk->bounds->front;
     sp_workspace *ws = walk->ws;
     const size_t K = front->bins;
-    forms_value(walk, t, K, front->spectrum, ws->form);
-    sp_gpu_menu_value(walk->rows, &walk->bounds->square[t], ws->bin[t], ws->form, K, NULL, 0, false,
-                      ws->form, K);
-    sp_walk_affine_value(walk, front->bands, K, (sp_rows){ws->form, K}, front->mel, K,
-                         front->mel_bias, energy);
+    const sp_rows square = {ws->form, K};
+    forms_value(walk, t, K, front->spectrum, 0, ws->form);
+    sp_walk_menu_value(walk, &walk->bounds->square[t], ws->bin[t], square, sp_no_rows, ws->form, K);
+    sp_walk_affine_value(walk, front->bands, K, square, front->mel, K, front->mel_bias, energy);
 }
 
 /* The forms that the chosen line of each feature reads. */
@@ -48,8 +59,13 @@ static void form_value(sp_walk *walk, size_t t, double *x) {
     const sp_front_bound *front = walk->bounds->front;
     sp_workspace *ws = walk->ws;
     const size_t bands = front->bands, lower = walk->bounds->line[t].lower;
-    forms_value(walk, t, front->forms, front->form + t * front->forms * front->frame, ws->form);
-    for (size_t r = 0; r < walk->rows; r++) {
+    forms_value(walk, t, front->forms, front->form + t * front->forms * front->frame,
+                walk->bounds->stride, ws->form);
+    if (front->lo_form == front->up_form) {
+        sp_walk_set(walk, x, bands, bands, (sp_rows){ws->form + front->lo_form, front->forms});
+        return;
+    }
+    for (size_t r = 0; r < walk->rows; r++) { // never far: memory.c
         for (size_t m = 0; m < bands; m++) {
             const bool upper = (size_t)ws->feature[t][r * bands + m] >= lower;
             const size_t form = (upper ? front->up_form : front->lo_form) + m;
@@ -61,27 +77,26 @@ static void form_value(sp_walk *walk, size_t t, double *x) {
 /* Takes from features on upper lines what their squares have less together than one by one. */
 static void take_squares(sp_walk *walk, size_t t, double *feature) {
     const sp_front_bound *front = walk->bounds->front;
-    const sp_gpu_menu *line = &walk->bounds->line[t];
-    const double *square = front->square + t * front->bands;
-    for (size_t r = 0; r < walk->rows; r++) {
-        const int at = walk->ws->peak[t][r];
-        const int *entry = walk->ws->feature[t] + r * front->bands; /* feature[t][r,:] */
-        for (size_t m = 0; at >= 0 && m < front->bands; m++) {
-            if ((size_t)entry[m] >= line->lower) {
-                const double joint = front->energy[t] * front->peak[m * front->peaks + (size_t)at];
-                feature[r * front->bands + m] -=
-                    line->a[(size_t)entry[m] * line->n + m] * (square[m] - joint);
-            }
-        }
-    }
+    sp_gpu_relieve(walk->bounds->gpu,
+                   &(sp_gpu_relieve_args){.at = sp_walk_at(walk),
+                                          .lines = walk->bounds->line[t],
+                                          .choice = walk->ws->feature[t],
+                                          .square = front->square + t * front->bands,
+                                          .energy = front->energy + t,
+                                          .peaks = front->peaks,
+                                          .peak = front->peak,
+                                          .highest = walk->ws->peak[t],
+                                          .v = feature,
+                                          .ldv = front->bands});
 }
 
 /* The features of step t through the chosen lines. */
 static sp_rows feature_value(sp_walk *walk, size_t t, size_t iteration) {
     const sp_front_bound *front = walk->bounds->front;
     const sp_gpu_menu *line = &walk->bounds->line[t];
-    double *x = sp_walk_cross(walk), *out = sp_walk_cross(walk);
-    memset(x, 0, walk->rows * front->bands * sizeof(double));
+    double *x = sp_walk_cross(walk), *out = sp_walk_cross(walk); // the layer above overwrites x
+    double *band = front->matrix != NULL ? walk->ws->band : out;
+    const sp_rows form = {x, front->bands};
     if (front->forms > 0) {
         worst_samples(walk, t);
     }
@@ -89,37 +104,84 @@ static sp_rows feature_value(sp_walk *walk, size_t t, size_t iteration) {
         energy_value(walk, t, x);
     } else if (front->forms > 0) {
         form_value(walk, t, x);
+    } else {
+        sp_walk_set(walk, x, front->bands, front->bands, sp_no_rows);
     }
-    sp_gpu_menu_value(walk->rows, line, walk->ws->feature[t], x, front->bands, NULL, 0, false, out,
-                      front->bands);
+    sp_walk_menu_value(walk, line, walk->ws->feature[t], form, sp_no_rows, band, front->bands);
     if (front->tangents > 0) {
-        take_squares(walk, t, out);
+        take_squares(walk, t, band);
     }
     if (sp_features_choose(walk->bounds) && walk->mix == NULL) {
         const double *lo = walk->bounds->form_min + t * front->forms;
         const double *hi = front->form_max + t * front->forms;
-        const sp_gpu_range range = {lo, hi}, none = {NULL, NULL};
-        sp_gpu_menu_choose(walk->rows, line, x, front->bands, range, NULL, 0, none, iteration == 0,
-                           sp_damping(iteration), walk->ws->feature_anchor[t],
-                           walk->ws->feature[t]);
+        const sp_argument_value at = {form, {lo, hi}}, none = {sp_no_rows, {NULL, NULL}};
+        sp_walk_menu_choose(walk, line, at, none, iteration, walk->ws->feature_anchor[t],
+                            walk->ws->feature[t]);
     }
     if (front->matrix == NULL) {
-        return (sp_rows){out, front->bands};
+        return (sp_rows){band, front->bands};
     }
-    sp_walk_affine_value(walk, front->features, front->bands, (sp_rows){out, front->bands},
-                         front->matrix, front->bands, front->matrix_bias, x);
-    return (sp_rows){x, front->features};
+    sp_walk_affine_value(walk, front->features, front->bands, (sp_rows){band, front->bands},
+                         front->matrix, front->bands, front->matrix_bias, out);
+    return (sp_rows){out, front->features};
+}
+
+/* The values of layers [first, end) at step t. */
+static sp_rows layers_value(sp_walk *walk, size_t t, size_t first, size_t end, sp_rows in,
+                            size_t iteration) {
+    for (size_t l = first; l < end; l++) {
+        in = sp_layer_ops_of(&walk->bounds->net->layer[l])->value(walk, l, t, in, iteration);
+    }
+    return in;
+}
+
+/* The rows of clips [first, end) at their last step t, the way that backsub.c has them enter. `in`:
+ * the values of layer `highest` for all rows. */
+static void leave(sp_walk *walk, size_t t, size_t first, size_t end, size_t highest, sp_rows in,
+                  size_t iteration) {
+    const size_t row = first * walk->span;
+    sp_workspace ws = *walk->ws;
+    sp_walk some = *walk;
+    some.ws = &ws;
+    some.rows = (end - first) * walk->span;
+    ws.sign = sp_signs_of(walk, row);
+    sp_bounds_turn(walk->bounds, first, end - first);
+    const sp_rows from = highest == SP_NO_LAYER ? feature_value(&some, t, iteration)
+                                                : (sp_rows){in.w + row * in.ld, in.ld};
+    (void)layers_value(&some, t, highest == SP_NO_LAYER ? 0 : highest + 1,
+                       walk->bounds->net->layers, from, iteration);
+    sp_bounds_turn(walk->bounds, 0, walk->bounds->batch);
+    walk->ws->flops = ws.flops;
+}
+
+static void worst_joined(sp_walk *walk, size_t highest, size_t iteration) {
+    const size_t rows = walk->rows;
+    for (size_t t = 0; t < walk->start->t; t++) {
+        const size_t clips = sp_bounds_having(walk->bounds, t);
+        const size_t later = sp_bounds_having(walk->bounds, t + 1);
+        sp_rows at = sp_no_rows;
+        if (highest != SP_NO_LAYER) {
+            walk->rows = clips * walk->span;
+            at = feature_value(walk, t, iteration);
+            at = layers_value(walk, t, 0, highest + 1, at, iteration);
+        }
+        if (clips > later) {
+            leave(walk, t, later, clips, highest, at, iteration);
+        }
+    }
+    walk->rows = rows;
 }
 
 void sp_walk_worst(sp_walk *walk, size_t iteration) {
-    const sp_net *net = walk->bounds->net;
     const sp_start *start = walk->start;
     const size_t end = start->layer == SP_NO_LAYER ? 0 : start->layer + 1;
-    const size_t highest = sp_highest_recurrent(net, end);
+    const size_t highest = sp_highest_recurrent(walk->bounds->net, end);
+    if (start->joined) {
+        worst_joined(walk, highest, iteration);
+        return;
+    }
     for (size_t t = highest == SP_NO_LAYER ? start->t : 0; t <= start->t; t++) {
-        sp_rows rows = feature_value(walk, t, iteration);
-        for (size_t l = 0; l < (t == start->t ? end : highest + 1); l++) {
-            rows = sp_layer_ops_of(&net->layer[l])->value(walk, l, t, rows, iteration);
-        }
+        const sp_rows rows = feature_value(walk, t, iteration);
+        (void)layers_value(walk, t, 0, t == start->t ? end : highest + 1, rows, iteration);
     }
 }

@@ -121,4 +121,14 @@ static inline int *case_choice(gpu_case *c, double *base, size_t count, size_t e
     return (int *)(base + at);
 }
 
+/* Bytes 0 or 1. */
+static inline unsigned char *case_signs(gpu_case *c, double *base, size_t count) {
+    const size_t at = case_take(c, (count + 7) / 8);
+    unsigned char *values = (unsigned char *)(c->data + at);
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (unsigned char)sp_rng_below(&c->rng, 2);
+    }
+    return (unsigned char *)(base + at);
+}
+
 #endif

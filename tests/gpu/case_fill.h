@@ -62,6 +62,16 @@ static inline const sp_cut *cut_of(gpu_case *c, double *base, const sp_gpu_facto
     return (const sp_cut *)(base + at);
 }
 
+/* Peaks, or -1: none. */
+static inline const int *case_highest(gpu_case *c, double *base, size_t rows, size_t peaks) {
+    int *highest = case_choice(c, base, rows, peaks + 1);
+    int *values = (int *)(c->data + ((double *)highest - base));
+    for (size_t r = 0; r < rows; r++) {
+        values[r]--;
+    }
+    return highest;
+}
+
 static inline void clip_arrays(gpu_case *c, sp_gpu_op op, double *base, const clip_shape *s,
                                case_args *args) {
     const size_t n = c->n;
@@ -87,6 +97,14 @@ static inline void clip_arrays(gpu_case *c, sp_gpu_op op, double *base, const cl
         return;
     case SP_GPU_OP_keep:
         args->keep.gamma = base + case_positive(c, 1);
+        return;
+    case SP_GPU_OP_attain:
+        args->attain.radius = base + case_positive(c, n);
+        return;
+    case SP_GPU_OP_relieve:
+        args->relieve.lines = case_menu(c, base, n, s->lower, s->upper, false, true);
+        args->relieve.square = base + case_positive(c, n);
+        args->relieve.energy = base + case_positive(c, 1);
         return;
     case SP_GPU_OP_pick:
         args->pick.planes = case_menu(c, base, n, s->lower, s->upper, s->planes, true);
@@ -315,6 +333,44 @@ static inline void row_arrays(gpu_case *c, sp_gpu_op op, double *base, const cli
         a->keep.support = base + case_positive(c, rows);
         a->keep.lower = base + case_take(c, c->clips * a->keep.apart);
         a->keep.error = coin(c) ? base + case_take(c, c->clips * a->keep.apart) : NULL;
+        a->keep.tile = 1 + below(c, 8);
+        a->keep.settled = coin(c) ? case_choice(c, base, rows, 2) : NULL;
+        return;
+    case SP_GPU_OP_signs:
+        a->signs = (sp_gpu_signs_args){.rows = rows, .n = n, .ldc = n + extra, .lds = n + 2};
+        a->signs.c = coin(c) ? base + case_coefficients(c, rows * (n + extra)) : NULL;
+        a->signs.sign = case_signs(c, base, rows * (n + 2));
+        return;
+    case SP_GPU_OP_attain:
+        a->attain.at = at;
+        a->attain.n = n;
+        a->attain.lds = n + extra;
+        a->attain.sign = case_signs(c, base, rows * (n + extra));
+        a->attain.ldd = n + below(c, 3);
+        a->attain.d = base + case_take(c, rows * a->attain.ldd);
+        return;
+    case SP_GPU_OP_relieve:
+        a->relieve.at = at;
+        a->relieve.choice = case_choice(c, base, rows * n, s->lower + s->upper);
+        a->relieve.peaks = 1 + below(c, 20);
+        a->relieve.peak = base + case_positive(c, n * a->relieve.peaks);
+        a->relieve.highest = case_highest(c, base, rows, a->relieve.peaks);
+        a->relieve.ldv = n + extra;
+        a->relieve.v = base + case_take(c, rows * a->relieve.ldv);
+        return;
+    case SP_GPU_OP_reset:
+        a->reset.count = below(c, rows * n + 1);
+        a->reset.choice = case_choice(c, base, rows * n, 9);
+        return;
+    case SP_GPU_OP_settle:
+        a->settle = (sp_gpu_settle_args){.clips = c->clips,
+                                         .span = c->span,
+                                         .tile = 1 + below(c, 4),
+                                         .apart = c->span + below(c, 3),
+                                         .fresh = coin(c)};
+        a->settle.lower = base + case_positive(c, c->clips * a->settle.apart);
+        c->data[a->settle.lower - base] = coin(c) ? -1.0 : 0.0;
+        a->settle.settled = case_choice(c, base, rows, 2);
         return;
     default:
         return;

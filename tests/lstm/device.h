@@ -4,7 +4,7 @@
 
 #include "tests/lstm/toy.h"
 
-enum { MOST_CLIPS = 5, MOST_ROWS = 8 };
+enum { MOST_CLIPS = 5, SOME_ROWS = 8, MOST_ROWS = 130, MOST_CLASSES = 4 };
 
 /* The clips of one net: toys of one shape but for their frames, the longest first, whose own nets
  * are not used but for the first. */
@@ -59,6 +59,9 @@ static inline void random_rows(sp_rng *rng, double *rows, size_t count) {
 }
 
 static const sp_bounds_options exact = {.planes = SP_PLANES_STATIC};
+static const sp_bounds_options single = {.planes = SP_PLANES_STATIC, .single = true};
+static const sp_bounds_options chosen = {
+    .planes = SP_PLANES_STATIC, .box_iterations = 1, .row_iterations = 2, .stop_positive = true};
 
 static const sp_toy_shape wide = {.frames = 3,
                                   .bands = 3,
