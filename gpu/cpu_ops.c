@@ -192,15 +192,6 @@ static void run_widen(const sp_gpu_widen_args *p) {
     }
 }
 
-static void run_shift(const sp_gpu_shift_args *p) {
-    const size_t zeros = p->n - p->keep;
-    for (size_t r = 0; r < p->rows; r++) {
-        double *to = p->to + r * p->n; /* to[r,:] */
-        memset(to, 0, zeros * sizeof(double));
-        memcpy(to + zeros, p->from + r * p->n, p->keep * sizeof(double));
-    }
-}
-
 /* ---- units ---- */
 
 #define RUN_UNITS(name)                                                                            \

@@ -36,15 +36,6 @@ SP_HD void sp_unit_widen(const sp_gpu_widen_args *p, size_t i) {
     *to = p->add ? *to + (double)p->from[i] : (double)p->from[i];
 }
 
-SP_HD size_t sp_count_shift(const sp_gpu_shift_args *p) {
-    return p->rows * p->n;
-}
-
-SP_HD void sp_unit_shift(const sp_gpu_shift_args *p, size_t i) {
-    const size_t row = i / p->n, j = i % p->n, first = p->n - p->keep;
-    p->to[i] = j >= first ? p->from[row * p->n + (j - first)] : 0.0;
-}
-
 /** sp_tiles - how many tiles of rows there are. */
 SP_HD size_t sp_tiles(size_t rows, size_t tile) {
     return (rows + tile - 1) / tile;

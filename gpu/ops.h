@@ -149,13 +149,6 @@ typedef struct sp_gpu_widen_args {
     size_t ldt;
 } sp_gpu_widen_args;
 
-/** shift - to[r, n - keep + i] = from[r, i] for i < keep, the rest of to is 0. */
-typedef struct sp_gpu_shift_args {
-    size_t rows, n, keep;
-    const double *from;
-    double *to;
-} sp_gpu_shift_args;
-
 /** keep - raises lower (and sets error, or NULL) to bias - support - gamma (mass + support),
  *  rounded down, where that is more; `fresh`: lower starts at -inf. Row r stands at lower[r / span
  *  * apart + r mod span]. Rows of tiles that are settled (`settle`) stay as they are. */
@@ -379,7 +372,6 @@ typedef struct sp_gpu_settle_args {
     X(copy)                                                                                        \
     X(add)                                                                                         \
     X(widen)                                                                                       \
-    X(shift)                                                                                       \
     X(keep)                                                                                        \
     X(interval)                                                                                    \
     X(meet)                                                                                        \

@@ -43,17 +43,30 @@ static void concretise(sp_walk *walk, size_t t, size_t first, size_t end) {
     }
 }
 
-/* Moves the window of coefficients on samples from frame t+1 to frame t. */
-static void shift_window(sp_walk *walk, size_t keep) {
-    sp_workspace *ws = walk->ws;
-    double *moved = ws->moved;
-    sp_gpu_shift(walk->bounds->gpu, &(sp_gpu_shift_args){.rows = walk->rows,
-                                                         .n = walk->bounds->front->frame,
-                                                         .keep = keep,
-                                                         .from = ws->sample,
-                                                         .to = moved});
-    ws->moved = ws->sample;
-    ws->sample = moved;
+/* The first `keep` columns of the window of frame t+1 are the last ones of that of frame t: they
+ * wait in ws->carry while the window is computed anew, and are added to it. */
+static void take_carry(sp_walk *walk, size_t keep) {
+    const size_t frame = walk->bounds->front->frame;
+    sp_gpu_copy(walk->bounds->gpu, &(sp_gpu_copy_args){.rows = walk->rows,
+                                                       .n = keep,
+                                                       .from = walk->ws->sample,
+                                                       .ldf = frame,
+                                                       .period = walk->rows,
+                                                       .to = walk->ws->carry,
+                                                       .ldt = keep});
+}
+
+static void add_carry(sp_walk *walk, size_t keep) {
+    const size_t frame = walk->bounds->front->frame;
+    double *end = walk->ws->sample + (frame - keep);
+    sp_gpu_add(walk->bounds->gpu, &(sp_gpu_add_args){.rows = walk->rows,
+                                                     .n = keep,
+                                                     .a = end,
+                                                     .b = walk->ws->carry,
+                                                     .lda = frame,
+                                                     .ldb = keep,
+                                                     .to = end,
+                                                     .ldt = frame});
 }
 
 /* Coefficients on the features of step t to those on its bands. */
@@ -137,9 +150,8 @@ static size_t forms_back(sp_walk *walk, size_t t, sp_rows in) {
     return front->bins;
 }
 
-/* Coefficients on the forms of frame t to those on its samples, added to them for `add`. Each clip
- * has forms of its own. */
-static void multiply_forms(sp_walk *walk, size_t t, size_t forms, bool add) {
+/* Coefficients on the forms of frame t to those on its samples. Each clip has forms of its own. */
+static void multiply_forms(sp_walk *walk, size_t t, size_t forms) {
     const sp_bounds *bounds = walk->bounds;
     const sp_front_bound *front = bounds->front;
     const size_t frame = front->frame, clips = walk->rows / walk->span;
@@ -155,7 +167,6 @@ static void multiply_forms(sp_walk *walk, size_t t, size_t forms, bool add) {
                                        .a = {ws->form, forms},
                                        .omega = bounds->form_min + t * forms,
                                        .b = bounds->form_single + t * forms * frame,
-                                       .add = add,
                                        .c = ws->sample});
     } else {
         sp_gpu_multiply(bounds->gpu,
@@ -168,7 +179,6 @@ static void multiply_forms(sp_walk *walk, size_t t, size_t forms, bool add) {
                                                          ? front->spectrum
                                                          : front->form + t * front->forms * frame,
                                                 .ldb = frame,
-                                                .beta = add ? 1.0 : 0.0,
                                                 .c = ws->sample,
                                                 .ldc = frame,
                                                 .count = clips,
@@ -188,7 +198,7 @@ static void features_back(sp_walk *walk, size_t t, sp_rows in, bool last) {
         return;
     }
     const size_t keep = front->joint && front->step < front->frame ? front->frame - front->step : 0;
-    const bool carried = front->joint && t != walk->start->t;
+    const bool carried = keep > 0 && t != walk->start->t;
     if (keep == 0 && walk->gradient == NULL && sp_walk_is_silent(walk->bounds, t)) {
         if (walk->choosing) {
             record_signs(walk, t, 0, front->frame, NULL);
@@ -196,9 +206,12 @@ static void features_back(sp_walk *walk, size_t t, sp_rows in, bool last) {
         return; // its samples do not move
     }
     if (carried) {
-        shift_window(walk, keep);
+        take_carry(walk, keep);
     }
-    multiply_forms(walk, t, forms, carried);
+    multiply_forms(walk, t, forms);
+    if (carried) {
+        add_carry(walk, keep);
+    }
     concretise(walk, t, last ? 0 : keep, front->frame);
 }
 
@@ -230,7 +243,6 @@ static void clear_kept(sp_walk *walk, size_t highest) {
     const size_t frame = walk->bounds->front->frame;
     sp_workspace *ws = walk->ws;
     sp_walk_set(walk, ws->sample, frame, frame, sp_no_rows);
-    sp_walk_set(walk, ws->moved, frame, frame, sp_no_rows);
     for (size_t l = 0; highest != SP_NO_LAYER && l <= highest; l++) {
         const sp_layer *layer = &net->layer[l];
         const size_t width = layer->in + layer->out;

@@ -67,7 +67,7 @@ typedef struct sp_workspace {
     double *energy;     /* [TILE, bands] coefficients on the energies, with bins */
     double *form;   /* [TILE, forms] coefficients on the linear forms of a frame, or their values */
     double *sample; /* [TILE, frame] coefficients on the samples of the frame at hand, or samples */
-    double *moved;  /* [TILE, frame] the same for the next frame; the two change places */
+    double *carry;  /* [TILE, frame - step] of them those that the frame before shares */
     double *bias, *mass, *support; /* [TILE] */
     double *slope; /* [TILE, padded] coefficients on all samples, for lines and halfspaces only */
     float *narrow, *wide; /* operand and result of products in single precision, if there are any */

@@ -183,7 +183,9 @@ static void carve_workspace(sp_carver *carver, sp_workspace *ws, const sp_bounds
     ws->band = carve_doubles(carver, front->matrix != NULL ? rows * front->bands : 0);
     ws->energy = carve_doubles(carver, rows * front->bands);
     ws->sample = carve_doubles(carver, rows * front->frame);
-    ws->moved = carve_doubles(carver, rows * front->frame);
+    ws->carry = carve_doubles(carver, front->joint && front->step < front->frame
+                                          ? rows * (front->frame - front->step)
+                                          : 0);
     ws->bias = carve_doubles(carver, rows);
     ws->mass = carve_doubles(carver, rows);
     ws->support = carve_doubles(carver, rows);

@@ -318,11 +318,6 @@ static inline void row_arrays(gpu_case *c, sp_gpu_op op, double *base, const cli
         a->add.a = base + case_take(c, rows * (n + extra));
         a->add.b = a->add.to = base + case_take(c, rows * n);
         return;
-    case SP_GPU_OP_shift:
-        a->shift = (sp_gpu_shift_args){.rows = rows, .n = n, .keep = below(c, n + 1)};
-        a->shift.from = base + case_take(c, rows * n);
-        a->shift.to = base + case_take(c, rows * n);
-        return;
     case SP_GPU_OP_keep:
         a->keep.at = at;
         a->keep.apart = c->span + below(c, 3);
