@@ -75,7 +75,7 @@ static sp_status fail(sp_error *err, const sp_bounds *bounds, size_t need) {
     const double megabytes = (double)need / 1e6;
     if (bounds->far) {
         return sp_fail(err, SP_E_MEMORY,
-                       "the bounds of %zu frames need %.0f MB of the device's memory, %.0f MB are "
+                       "the bounds of %zu frames need %.1f MB of the device's memory, %.1f MB are "
                        "planned: raise --device-memory",
                        bounds->front->frames, megabytes, (double)sp_gpu_memory() / 1e6);
     }
