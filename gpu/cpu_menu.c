@@ -100,12 +100,13 @@ static inline void compare(size_t count, const float *SP_RESTRICT side, const fl
                            const float *SP_RESTRICT above, size_t ld, float k,
                            float *SP_RESTRICT best, float *SP_RESTRICT entry) {
 #pragma omp simd
-    for (size_t i = 0; i < count; i++) {
-        const float lower = below[i] * x[i] + below[ld + i] * y[i] + below[2 * ld + i];
-        const float upper = above[i] * x[i] + above[ld + i] * y[i] + above[2 * ld + i];
-        const float value = side[i] > 0.0F ? lower : -upper;
-        const float old = best[i];
-        entry[i] = value > old ? k : entry[i];
+    for (size_t i = 0; i < count; i++) { // all loads first: none of them hangs on the side
+        const float a0 = below[i], b0 = below[ld + i], c0 = below[2 * ld + i];
+        const float a1 = above[i], b1 = above[ld + i], c1 = above[2 * ld + i];
+        const float s = side[i], old = best[i], was = entry[i];
+        const float a = s > 0.0F ? a0 : a1, b = s > 0.0F ? b0 : b1, c = s > 0.0F ? c0 : c1;
+        const float value = s * (a * x[i] + b * y[i] + c);
+        entry[i] = value > old ? k : was;
         best[i] = value > old ? value : old;
     }
 }

@@ -144,14 +144,20 @@ static void run_attain(const sp_gpu_attain_args *p) {
 
 /* ---- rows of numbers ---- */
 
+static void signs_of(size_t n, const double *SP_RESTRICT c, unsigned char *SP_RESTRICT sign) {
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) {
+        sign[i] = c[i] >= 0.0;
+    }
+}
+
 static void run_signs(const sp_gpu_signs_args *p) {
     for (size_t r = 0; r < p->rows; r++) {
         unsigned char *sign = p->sign + r * p->lds; /* sign[r,:] */
         if (p->c == NULL) {
             memset(sign, 1, p->n);
-        }
-        for (size_t i = 0; p->c != NULL && i < p->n; i++) {
-            sign[i] = p->c[r * p->ldc + i] >= 0.0;
+        } else {
+            signs_of(p->n, p->c + r * p->ldc, sign);
         }
     }
 }
