@@ -8,6 +8,7 @@
 #include "gpu/impl.h"
 #include "gpu/kernel_boxes.h"
 #include "gpu/kernel_cells.h"
+#include "gpu/kernel_cuts.h"
 #include "gpu/kernel_units.h"
 
 /* ---- rows: the loops of cpu.c and cpu_menu.c, clip by clip ---- */
@@ -162,6 +163,18 @@ static void run_signs(const sp_gpu_signs_args *p) {
     }
 }
 
+static void run_cut_rows(const sp_gpu_cut_rows_args *p) {
+    for (size_t r = 0; r < p->at.rows; r++) {
+        const sp_cut_row row = sp_cut_row_of(p, r);
+        double *gates = p->gates + r * p->gates_width; /* gates[r,:] */
+        double *other = p->other + r * p->other_width; /* other[r,:] */
+        memset(gates, 0, p->gates_width * sizeof *gates);
+        memset(other, 0, p->other_width * sizeof *other);
+        gates[row.x_column] = row.x;
+        (row.y_on_gates ? gates : other)[row.y_column] = row.y;
+    }
+}
+
 static void run_reset(const sp_gpu_reset_args *p) {
     memset(p->choice, 0, p->count * sizeof *p->choice);
 }
@@ -218,6 +231,7 @@ RUN_UNITS(apart)
 RUN_UNITS(relu)
 RUN_UNITS(relieve)
 RUN_UNITS(settle)
+RUN_UNITS(cuts)
 
 /* sp_interval_add over the lanes of a register. */
 static void interval_sums(sp_interval_sums *sums, size_t n, const double *SP_RESTRICT w,

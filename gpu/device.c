@@ -5,6 +5,7 @@
 #include "gpu/impl.h"
 #include "gpu/kernel_boxes.h"
 #include "gpu/kernel_cells.h"
+#include "gpu/kernel_cuts.h"
 #include "gpu/kernel_rows.h"
 #include "gpu/kernel_units.h"
 

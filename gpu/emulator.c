@@ -12,6 +12,7 @@
 #include "gpu/emulator.h"
 #include "gpu/kernel_boxes.h"
 #include "gpu/kernel_cells.h"
+#include "gpu/kernel_cuts.h"
 #include "gpu/kernel_rows.h"
 #include "gpu/kernel_units.h"
 

@@ -354,6 +354,39 @@ typedef struct sp_gpu_reset_args {
     int *choice;
 } sp_gpu_reset_args;
 
+/* ---- cuts of the boxes of products ---- */
+
+enum { SP_CUT_PRODUCTS = 2, SP_ROWS_PER_CUT = 4 };
+
+/** sp_gpu_cut_of - n products of x, a pre-activation, and y, with their boxes. The variables stand
+ *  in the columns from x_column and y_column on, y among the pre-activations or in another block.
+ */
+typedef struct sp_gpu_cut_of {
+    sp_gpu_range x, y; /* [n] clip; y.lo NULL: 0 */
+    size_t x_column, y_column;
+    bool y_on_gates;
+    sp_cut *cut; /* [n] clip */
+} sp_gpu_cut_of;
+
+/** cut_rows - rows `first` on of each clip's: p x + q y, its negative, p x - q y, its negative, for
+ *  each unit of each product in turn; p and q are 1 over the half sides of x and y. */
+typedef struct sp_gpu_cut_rows_args {
+    sp_gpu_rows at;
+    size_t n, first;
+    sp_gpu_cut_of of[SP_CUT_PRODUCTS];
+    double *gates, *other; /* [rows, gates_width], [rows, other_width] */
+    size_t gates_width, other_width;
+} sp_gpu_cut_rows_args;
+
+/** cuts - each cut from the lower bounds of its rows and from its box. The bounds of two clips
+ *  stand `apart` doubles apart. */
+typedef struct sp_gpu_cuts_args {
+    sp_gpu_clips at;
+    size_t n, products, apart;
+    sp_gpu_cut_of of[SP_CUT_PRODUCTS];
+    const double *lower; /* [products n 4] of the first clip */
+} sp_gpu_cuts_args;
+
 /* ---- rows that are done ---- */
 
 /** settle - settled[k] = 1 where all bounds of tile k of a clip are positive, `tile` rows but for
@@ -383,7 +416,11 @@ typedef struct sp_gpu_settle_args {
     X(difference)                                                                                  \
     X(blend)                                                                                       \
     X(apart)                                                                                       \
-    X(relu) X(value) X(choose) X(squares) X(signs) X(attain) X(relieve) X(reset) X(settle)
+    X(relu)                                                                                        \
+    X(value)                                                                                       \
+    X(choose)                                                                                      \
+    X(squares)                                                                                     \
+    X(signs) X(attain) X(relieve) X(reset) X(cut_rows) X(cuts) X(settle)
 #define SP_GPU_OPS(X) SP_GPU_ROW_OPS(X) SP_GPU_UNIT_OPS(X)
 
 typedef enum {

@@ -231,33 +231,24 @@ static sp_status bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer)
 }
 
 /* Unit j of a box; 0 where there is none. */
-static sp_iv unit(sp_gpu_range box, size_t j) {
-    return box.lo != NULL ? (sp_iv){box.lo[j], box.hi[j]} : (sp_iv){0.0, 0.0};
-}
-
-static sp_arguments arguments(const sp_bounds *bounds, size_t t, size_t layer, size_t k, size_t j) {
+static sp_arguments arguments(const sp_bounds *bounds, size_t t, size_t layer, size_t k) {
     const sp_layer *at = &bounds->net->layer[layer];
     const size_t H = at->out;
     sp_state *state = sp_state_at(bounds, t, layer);
     const sp_state *before = t > 0 ? sp_state_at(bounds, t - 1, layer) : NULL;
     const sp_gru_step step = {NULL, at, state, before, H, t, layer};
     const size_t gate = k == RESET ? GATE_R : GATE_Z;
-    sp_arguments r = {unit(input(&step, gate), j), {0.0, 0.0}, gate * H + j, j, SP_ON_BEFORE};
+    const sp_gpu_range x = input(&step, gate);
     if (k == RESET && at->reset_after) {
-        r.y = unit(input(&step, IMAGE_Q), j);
-        r.y_column = IMAGE_Q * H + j;
-        r.y_block = SP_ON_GATES;
-    } else if (k == CANDIDATE) {
-        r.y = unit(input(&step, GATE_N), j);
-        r.y_column = GATE_N * H + j;
-        r.y_block = SP_ON_GATES;
-    } else if (k == UPDATE && !sp_gru_is_paired(at)) {
-        r.y = unit(cell(&step), j);
-        r.y_block = SP_ON_CELL;
-    } else {
-        r.y = unit(previous(&step), j);
+        return (sp_arguments){x, input(&step, IMAGE_Q), gate * H, IMAGE_Q * H, SP_ON_GATES};
     }
-    return r;
+    if (k == CANDIDATE) {
+        return (sp_arguments){x, input(&step, GATE_N), gate * H, GATE_N * H, SP_ON_GATES};
+    }
+    if (k == UPDATE && !sp_gru_is_paired(at)) {
+        return (sp_arguments){x, cell(&step), gate * H, 0, SP_ON_CELL};
+    }
+    return (sp_arguments){x, previous(&step), gate * H, 0, SP_ON_BEFORE};
 }
 
 const sp_layer_ops sp_gru_ops = {.shape = shape,

@@ -68,21 +68,18 @@ static sp_status bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer)
     return SP_OK;
 }
 
-static sp_arguments arguments(const sp_bounds *bounds, size_t t, size_t layer, size_t k, size_t j) {
-    const size_t H = bounds->net->layer[layer].out;
+static sp_arguments arguments(const sp_bounds *bounds, size_t t, size_t layer, size_t k) {
+    const size_t H = bounds->net->layer[layer].out, gate = k == OC ? 3 : k;
     const sp_state *state = sp_state_at(bounds, t, layer);
-    const size_t x = (k == OC ? 3 : k) * H + j, g = 2 * H + j;
-    sp_arguments at = {{state->in_lo[x], state->in_hi[x]}, {0.0, 0.0}, x, j, SP_ON_CELL};
+    const sp_gpu_range x = gate_range(state, gate, H);
     if (k == IG) {
-        at.y = (sp_iv){state->in_lo[g], state->in_hi[g]};
-        at.y_column = g;
-        at.y_block = SP_ON_GATES;
-    } else {
-        const sp_state *cell = k == FC ? sp_state_at(bounds, t - 1, layer) : state;
-        at.y = (sp_iv){cell->cell_lo[j], cell->cell_hi[j]};
-        at.y_block = k == FC ? SP_ON_BEFORE : SP_ON_CELL;
+        return (sp_arguments){x, gate_range(state, 2, H), 0, 2 * H, SP_ON_GATES};
     }
-    return at;
+    if (k == FC) {
+        const sp_gpu_range before = cell_range(sp_state_at(bounds, t - 1, layer));
+        return (sp_arguments){x, before, H, 0, SP_ON_BEFORE};
+    }
+    return (sp_arguments){x, cell_range(state), 3 * H, 0, SP_ON_CELL};
 }
 
 /* ---- rows ---- */

@@ -137,9 +137,8 @@ struct sp_bounds {
     double *objective; /* [batch, apart, classes] final rows, where the backend needs a copy */
     /* [batch, apart / SP_TILE] tiles of final rows that are positive; a copy for the program */
     int *settled, *settled_here;
-    double *cut_gates,
-        *cut_cell; /* [8 H, 4 H], [8 H, H], H = widest LSTM: rows of the cuts, if boxes are cut */
-    double *cut_lower;      /* [8 H] their lower bounds */
+    /* [8 H, 4 H], [8 H, H], H = widest LSTM or GRU: rows of the cuts, if boxes are cut here */
+    double *cut_gates, *cut_cell;
     sp_status *task_status; /* [n] */
 };
 
@@ -232,10 +231,12 @@ typedef struct sp_start {
                   * steps */
     sp_rows output; /* on the output of `layer` [., out]; SP_NO_LAYER: on the features */
     /* Otherwise on variables inside the recurrent `layer`, see its file: */
-    size_t stage;       /* how many of its products and curves may be met at step t */
-    sp_rows gates;      /* on the pre-activations [., inputs out] */
-    sp_rows cell;       /* on the inner variable [., out] */
-    sp_rows before;     /* on the state of step t-1 [., out] */
+    size_t stage;   /* how many of its products and curves may be met at step t */
+    sp_rows gates;  /* on the pre-activations [., inputs out] */
+    sp_rows cell;   /* on the inner variable [., out] */
+    sp_rows before; /* on the state of step t-1 [., out] */
+    /* NULL, or: the rows are those of cuts; on a far backend still to be written there */
+    const sp_gpu_cut_rows_args *cuts;
     sp_halfspace *line; /* NULL, or [.]: receives the line that attains each row's bound */
 } sp_start;
 
@@ -343,17 +344,17 @@ void sp_box_rows(sp_bounds *bounds, sp_box_kind kind, const sp_start *at, size_t
 
 /** sp_argument_block - where an argument of a product stands in sp_start. */
 typedef enum { SP_ON_GATES, SP_ON_CELL, SP_ON_BEFORE } sp_argument_block;
-/** sp_arguments - the arguments of one product: x is a pre-activation. */
+/** sp_arguments - the arguments of a product of all units: x are pre-activations. */
 typedef struct sp_arguments {
-    sp_iv x, y;
-    size_t x_column, y_column;
+    sp_gpu_range x, y;
+    size_t x_column, y_column; /* of unit 0 */
     sp_argument_block y_block;
 } sp_arguments;
 
 /** sp_cut_rows - cuts the boxes of products [first, end) of the recurrent layer at `at`: bounds of
  *  p x + q y and p x - q y, p and q the inverse half sides, met with what the box says. The boxes
- *  of all arguments must stand in the state. Products that are cut together have y on the gates or
- *  else on one other block. */
+ *  of all arguments must stand in the state. At most SP_CUT_PRODUCTS are cut together; they have
+ *  y on the gates or else on one other block. */
 void sp_cut_rows(sp_bounds *bounds, const sp_start *at, size_t first, size_t end);
 
 /* ---- one layer at one step, forward ---- */

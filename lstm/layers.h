@@ -17,9 +17,9 @@ typedef struct sp_layer_ops {
      * below; the products and lines that were passed are chosen anew. */
     sp_rows (*value)(sp_walk *walk, size_t l, size_t t, sp_rows in, size_t iteration);
     /* Recurrent layers only: `back` for rows that start on variables inside the layer, and the
-     * arguments of product k of unit j. */
+     * arguments of product k. */
     sp_rows (*start)(sp_walk *walk, size_t l, size_t t);
-    sp_arguments (*arguments)(const sp_bounds *bounds, size_t t, size_t layer, size_t k, size_t j);
+    sp_arguments (*arguments)(const sp_bounds *bounds, size_t t, size_t layer, size_t k);
 } sp_layer_ops;
 
 extern const sp_layer_ops sp_affine_ops, sp_relu_ops, sp_lstm_ops, sp_gru_ops, sp_rnn_ops;

@@ -8,7 +8,7 @@
 /* What the kernels know: every layer, exact planes, the joint front end, the whole noise set. Where
  * rows choose, the joint front end with its tangents. */
 static bool kernels_know(const sp_front_bound *front, const sp_bounds_options *options) {
-    return options->planes == SP_PLANES_STATIC && !options->octagons && options->mix_epochs == 0 &&
+    return options->planes == SP_PLANES_STATIC && options->mix_epochs == 0 &&
            !sp_bounds_slopes(options) && front->bins == 0 &&
            (!sp_rows_choose(options) || front->tangents > 0);
 }

@@ -344,10 +344,10 @@ static void carve_shared(sp_carver *carver, sp_bounds *bounds, sp_widths w, bool
     bounds->box_lower = carve_doubles(carver, rows);
     bounds->row_error = carve_doubles(carver, bounds->far ? rows : 0);
     bounds->objective = carve_doubles(carver, bounds->far ? rows * net->classes : 0);
-    if (bounds->options.octagons) {
-        bounds->cut_gates = carve_doubles(carver, 8 * w.hidden * 4 * w.hidden);
-        bounds->cut_cell = carve_doubles(carver, 8 * w.hidden * w.hidden);
-        bounds->cut_lower = carve_doubles(carver, 8 * w.hidden);
+    if (bounds->options.octagons && !bounds->far) {
+        const size_t cuts = SP_CUT_PRODUCTS * SP_ROWS_PER_CUT * w.hidden;
+        bounds->cut_gates = carve_doubles(carver, cuts * 4 * w.hidden);
+        bounds->cut_cell = carve_doubles(carver, cuts * w.hidden);
     }
     if (bounds->far && bounds->options.stop_positive) {
         const size_t tiles = bounds->batch * bounds->apart / SP_TILE;

@@ -137,9 +137,9 @@ static sp_rows spread(const sp_walk *walk, sp_rows rows, size_t columns, double 
     return (sp_rows){to, ld};
 }
 
-/* Rows [row, row + span) of each clip, where the walk finds them: those that all have in common in
- * buffers that the walk overwrites. The first layer without state writes the other cross buffer;
- * rows on pre-activations stand where recurrent layers keep them, 4 out apart. */
+/* Rows [row, row + span) of each clip, where the walk finds them: cuts, and those that all have in
+ * common, in buffers that the walk overwrites. The first layer without state writes the other cross
+ * buffer; rows on pre-activations stand where recurrent layers keep them, 4 out apart. */
 static sp_start start_far(sp_walk *walk, const sp_start *from, size_t row) {
     const sp_net *net = walk->bounds->net;
     const bool features = from->layer == SP_NO_LAYER;
@@ -147,6 +147,13 @@ static sp_start start_far(sp_walk *walk, const sp_start *from, size_t row) {
     const sp_layer *layer = features ? NULL : &net->layer[from->layer];
     const size_t gates = features ? 0 : sp_layer_ops_of(layer)->shape(layer).inputs * out;
     sp_start start = start_from(from, row);
+    if (from->cuts != NULL) {
+        sp_gpu_cut_rows_args cuts = *from->cuts;
+        cuts.at = sp_walk_at(walk);
+        cuts.first = row;
+        sp_gpu_cut_rows(walk->bounds->gpu, &cuts);
+        return *from;
+    }
     if (from->common) {
         walk->turn = 0;
         start.output = spread(walk, start.output, out, walk->ws->cross[0], out);

@@ -107,6 +107,37 @@ static void clips_of_any_length_go_together(void **state) {
     sp_process_clear(&cpu);
 }
 
+/* Every pass of `opt`: octagons, and rows that choose. */
+static void rows_choose_together(void **state) {
+    char clip[2][PATH];
+    size_t passed = 0;
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        write_length(clip[i], i);
+    }
+#define OPT "--budget", "-30dB", "--budget", "-24dB", clip[0], clip[1], t.clip[0]
+    sp_process exact = RUN(CERTIFY, "--method", "exact", OPT);
+    sp_process cpu = RUN(CERTIFY, "--method", "opt", OPT);
+    sp_process device = RUN(CERTIFY, "--method", "opt", "--backend", "emulator", OPT);
+    sp_process small =
+        RUN(CERTIFY, "--method", "opt", "--backend", "emulator", "--device-memory", "20MB", OPT);
+    expect_code(&cpu, 0);
+    expect_code(&device, 0);
+    expect_code(&small, 0);
+    assert_int_equal(expect_margins(cpu.out, device.out), 0);
+    assert_int_equal(expect_margins(cpu.out, small.out), 0);
+    for (const char *a = exact.out, *b = cpu.out; *a != '\0';
+         a = strchr(a, '\n') + 1, b = strchr(b, '\n') + 1) {
+        passed += number_of(a, "margin") != number_of(b, "margin");
+    }
+    assert_true(passed > 1);
+#undef OPT
+    sp_process_clear(&small);
+    sp_process_clear(&device);
+    sp_process_clear(&cpu);
+    sp_process_clear(&exact);
+}
+
 static void what_is_not_there_is_named(void **state) {
     (void)state;
     sp_process process = RUN(CERTIFY, "--backend", "abacus", t.clip[0]);
@@ -143,6 +174,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_device_gives_the_same_verdicts),
         cmocka_unit_test(clips_of_any_length_go_together),
+        cmocka_unit_test(rows_choose_together),
         cmocka_unit_test(what_is_not_there_is_named),
         cmocka_unit_test(too_little_memory_is_named),
     };

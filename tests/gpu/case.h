@@ -131,4 +131,84 @@ static inline unsigned char *case_signs(gpu_case *c, double *base, size_t count)
     return (unsigned char *)(base + at);
 }
 
+static inline size_t below(gpu_case *c, size_t n) {
+    return sp_rng_below(&c->rng, n);
+}
+
+static inline bool coin(gpu_case *c) {
+    return below(c, 2) > 0;
+}
+
+/* The choices that all clips share. */
+typedef struct clip_shape {
+    size_t lower, upper, in, hidden, kind, seed;
+    bool planes, rough, cut, second, recurrent;
+} clip_shape;
+
+static inline sp_gpu_range box_of(gpu_case *c, double *base, size_t n) {
+    size_t lo, hi;
+    case_box(c, n, &lo, &hi);
+    return (sp_gpu_range){base + lo, base + hi};
+}
+
+/* Any activation; for the smallest kinds of trouble with kinks and with signs. */
+static inline sp_activation activation_of(size_t kind, size_t seed) {
+    const sp_activation f = {(sp_activation_kind)(kind % 5), seed % 2 == 0 ? 0.4 : -0.6,
+                             seed % 3 == 0 ? 0.25 : 0.0};
+    return f;
+}
+
+/* The products of LSTMs, gates and complements of all kinds. */
+static inline sp_gate_map map_of(size_t kind, size_t seed) {
+    const sp_activation f = activation_of(kind, seed);
+    if (kind >= 5) {
+        return sp_gate_identity(kind % 2 == 0 ? SP_PRODUCT_SIGMOID_TANH : SP_PRODUCT_SIGMOID_ID);
+    }
+    return seed % 4 == 0 && sp_gate_has_complement(f) ? sp_gate_complement(f) : sp_gate_map_of(f);
+}
+
+static inline sp_gpu_factor factor_of(gpu_case *c, double *base, sp_gate_map map, size_t n) {
+    const sp_gpu_range x = box_of(c, base, n), y = box_of(c, base, n);
+    return (sp_gpu_factor){map, x, y};
+}
+
+/* Bounds of the sums over the box that really cut it. */
+static inline const sp_cut *cut_of(gpu_case *c, double *base, const sp_gpu_factor *of, size_t n) {
+    const size_t at = case_take(c, n * (sizeof(sp_cut) / sizeof(double)));
+    sp_cut *cut = (sp_cut *)(c->data + at);
+    for (size_t j = 0; j < n; j++) {
+        const double x_lo = c->data[of->x.lo - base + (ptrdiff_t)j],
+                     x_hi = c->data[of->x.hi - base + (ptrdiff_t)j];
+        const double y_lo = c->data[of->y.lo - base + (ptrdiff_t)j],
+                     y_hi = c->data[of->y.hi - base + (ptrdiff_t)j];
+        const double middle = 0.5 * (x_lo + x_hi + y_lo + y_hi);
+        const double half = 0.4 * (x_hi - x_lo + y_hi - y_lo) + 1e-3;
+        const double other = 0.5 * (x_lo + x_hi - y_lo - y_hi);
+        cut[j] = (sp_cut){1.0, 1.0, {middle - half, middle + half}, {other - half, other + half}};
+    }
+    return (const sp_cut *)(base + at);
+}
+
+/* A product to be cut: x on the second block of pre-activations, y on the third or on its own. */
+static inline sp_gpu_cut_of cut_pair_of(gpu_case *c, double *base, const clip_shape *s, size_t n) {
+    sp_gpu_cut_of of = {.x_column = n, .y_column = s->planes ? 2 * n : 0, .y_on_gates = s->planes};
+    of.x = box_of(c, base, n);
+    of.y = box_of(c, base, n);
+    of.cut = (sp_cut *)(base + case_take(c, n * (sizeof(sp_cut) / sizeof(double))));
+    if (s->second) {
+        of.y.lo = of.y.hi = NULL;
+    }
+    return of;
+}
+
+/* Peaks, or -1: none. */
+static inline const int *case_highest(gpu_case *c, double *base, size_t rows, size_t peaks) {
+    int *highest = case_choice(c, base, rows, peaks + 1);
+    int *values = (int *)(c->data + ((double *)highest - base));
+    for (size_t r = 0; r < rows; r++) {
+        values[r]--;
+    }
+    return highest;
+}
+
 #endif

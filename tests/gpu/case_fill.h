@@ -4,74 +4,6 @@
 
 #include "tests/gpu/case.h"
 
-static inline size_t below(gpu_case *c, size_t n) {
-    return sp_rng_below(&c->rng, n);
-}
-
-static inline bool coin(gpu_case *c) {
-    return below(c, 2) > 0;
-}
-
-/* The choices that all clips share. */
-typedef struct clip_shape {
-    size_t lower, upper, in, hidden, kind, seed;
-    bool planes, rough, cut, second, recurrent;
-} clip_shape;
-
-static inline sp_gpu_range box_of(gpu_case *c, double *base, size_t n) {
-    size_t lo, hi;
-    case_box(c, n, &lo, &hi);
-    return (sp_gpu_range){base + lo, base + hi};
-}
-
-/* Any activation; for the smallest kinds of trouble with kinks and with signs. */
-static inline sp_activation activation_of(size_t kind, size_t seed) {
-    const sp_activation f = {(sp_activation_kind)(kind % 5), seed % 2 == 0 ? 0.4 : -0.6,
-                             seed % 3 == 0 ? 0.25 : 0.0};
-    return f;
-}
-
-/* The products of LSTMs, gates and complements of all kinds. */
-static inline sp_gate_map map_of(size_t kind, size_t seed) {
-    const sp_activation f = activation_of(kind, seed);
-    if (kind >= 5) {
-        return sp_gate_identity(kind % 2 == 0 ? SP_PRODUCT_SIGMOID_TANH : SP_PRODUCT_SIGMOID_ID);
-    }
-    return seed % 4 == 0 && sp_gate_has_complement(f) ? sp_gate_complement(f) : sp_gate_map_of(f);
-}
-
-static inline sp_gpu_factor factor_of(gpu_case *c, double *base, sp_gate_map map, size_t n) {
-    const sp_gpu_range x = box_of(c, base, n), y = box_of(c, base, n);
-    return (sp_gpu_factor){map, x, y};
-}
-
-/* Bounds of the sums over the box that really cut it. */
-static inline const sp_cut *cut_of(gpu_case *c, double *base, const sp_gpu_factor *of, size_t n) {
-    const size_t at = case_take(c, n * (sizeof(sp_cut) / sizeof(double)));
-    sp_cut *cut = (sp_cut *)(c->data + at);
-    for (size_t j = 0; j < n; j++) {
-        const double x_lo = c->data[of->x.lo - base + (ptrdiff_t)j],
-                     x_hi = c->data[of->x.hi - base + (ptrdiff_t)j];
-        const double y_lo = c->data[of->y.lo - base + (ptrdiff_t)j],
-                     y_hi = c->data[of->y.hi - base + (ptrdiff_t)j];
-        const double middle = 0.5 * (x_lo + x_hi + y_lo + y_hi);
-        const double half = 0.4 * (x_hi - x_lo + y_hi - y_lo) + 1e-3;
-        const double other = 0.5 * (x_lo + x_hi - y_lo - y_hi);
-        cut[j] = (sp_cut){1.0, 1.0, {middle - half, middle + half}, {other - half, other + half}};
-    }
-    return (const sp_cut *)(base + at);
-}
-
-/* Peaks, or -1: none. */
-static inline const int *case_highest(gpu_case *c, double *base, size_t rows, size_t peaks) {
-    int *highest = case_choice(c, base, rows, peaks + 1);
-    int *values = (int *)(c->data + ((double *)highest - base));
-    for (size_t r = 0; r < rows; r++) {
-        values[r]--;
-    }
-    return highest;
-}
-
 static inline void clip_arrays(gpu_case *c, sp_gpu_op op, double *base, const clip_shape *s,
                                case_args *args) {
     const size_t n = c->n;
@@ -97,6 +29,14 @@ static inline void clip_arrays(gpu_case *c, sp_gpu_op op, double *base, const cl
         return;
     case SP_GPU_OP_keep:
         args->keep.gamma = base + case_positive(c, 1);
+        return;
+    case SP_GPU_OP_cut_rows:
+        args->cut_rows.of[0] = cut_pair_of(c, base, s, n);
+        args->cut_rows.of[1] = cut_pair_of(c, base, s, n);
+        return;
+    case SP_GPU_OP_cuts:
+        args->cuts.of[0] = cut_pair_of(c, base, s, n);
+        args->cuts.of[1] = cut_pair_of(c, base, s, n);
         return;
     case SP_GPU_OP_attain:
         args->attain.radius = base + case_positive(c, n);
@@ -331,6 +271,18 @@ static inline void row_arrays(gpu_case *c, sp_gpu_op op, double *base, const cli
         a->keep.tile = 1 + below(c, 8);
         a->keep.settled = coin(c) ? case_choice(c, base, rows, 2) : NULL;
         return;
+    case SP_GPU_OP_cut_rows: {
+        const size_t most = SP_CUT_PRODUCTS * SP_ROWS_PER_CUT * n;
+        const size_t span = c->span < most ? c->span : most;
+        a->cut_rows.at = (sp_gpu_rows){c->clips * span, span, stride};
+        a->cut_rows.n = n;
+        a->cut_rows.first = below(c, most - span + 1);
+        a->cut_rows.gates_width = 4 * n;
+        a->cut_rows.other_width = n + extra;
+        a->cut_rows.gates = base + case_take(c, rows * 4 * n);
+        a->cut_rows.other = base + case_take(c, rows * (n + extra));
+        return;
+    }
     case SP_GPU_OP_signs:
         a->signs = (sp_gpu_signs_args){.rows = rows, .n = n, .ldc = n + extra, .lds = n + 2};
         a->signs.c = coin(c) ? base + case_coefficients(c, rows * (n + extra)) : NULL;
@@ -385,6 +337,13 @@ static inline void clip_numbers(gpu_case *c, sp_gpu_op op, double *base, const c
         a->interval.weight = base + case_take(c, c->n * s->in);
         a->interval.recurrent = s->recurrent ? base + case_take(c, c->n * s->hidden) : NULL;
         a->interval.bias = base + case_take(c, c->n);
+        return;
+    case SP_GPU_OP_cuts:
+        a->cuts.at = at;
+        a->cuts.n = c->n;
+        a->cuts.products = 1 + below(c, SP_CUT_PRODUCTS);
+        a->cuts.apart = SP_CUT_PRODUCTS * SP_ROWS_PER_CUT * c->n + below(c, 5);
+        a->cuts.lower = base + case_take(c, c->clips * a->cuts.apart);
         return;
     case SP_GPU_OP_meet:
         a->meet.at = at;

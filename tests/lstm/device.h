@@ -60,8 +60,11 @@ static inline void random_rows(sp_rng *rng, double *rows, size_t count) {
 
 static const sp_bounds_options exact = {.planes = SP_PLANES_STATIC};
 static const sp_bounds_options single = {.planes = SP_PLANES_STATIC, .single = true};
-static const sp_bounds_options chosen = {
-    .planes = SP_PLANES_STATIC, .box_iterations = 1, .row_iterations = 2, .stop_positive = true};
+static const sp_bounds_options chosen = {.planes = SP_PLANES_STATIC,
+                                         .octagons = true,
+                                         .box_iterations = 1,
+                                         .row_iterations = 2,
+                                         .stop_positive = true};
 
 static const sp_toy_shape wide = {.frames = 3,
                                   .bands = 3,

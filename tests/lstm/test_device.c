@@ -53,6 +53,7 @@ static void every_cell_agrees_with_the_cpu(void **state) {
         compare(&c, &chosen, 0, 3, sp_test_seed() + 600 + i);
         clips_clear(&c);
     }
+    check_strayed();
 }
 
 /* Frames that overlap, so that rows which join meet windows that moved once or twice before; dense
