@@ -158,9 +158,10 @@ static inline void check_inside(const char *what, size_t t, size_t l, size_t n, 
 }
 
 /* p x + q y and p x - q y of product k of unit j at step t, if the boxes are cut. */
-static inline void check_cut(const sp_state *at, size_t k, size_t j, size_t t, size_t l, double x,
+static inline void check_cut(sp_bounds *bounds, size_t k, size_t j, size_t t, size_t l, double x,
                              double y, uint64_t seed) {
-    const sp_cut *cut = at->cut[k];
+    const double *far = (const double *)sp_state_at(bounds, t, l)->cut[k];
+    const sp_cut *cut = (const sp_cut *)sp_bounds_near(bounds, far);
     if (cut != NULL) {
         const double s = cut[j].p * x + cut[j].q * y, d = cut[j].p * x - cut[j].q * y;
         // of the evaluation, and of the box that the cut was met with
@@ -176,31 +177,30 @@ static inline void check_cut(const sp_state *at, size_t k, size_t j, size_t t, s
 }
 
 /* The arguments of every product of a layer. */
-static inline void check_cuts(const sp_toy *toy, const sp_bounds *bounds, const sp_trace *trace,
-                              size_t t, size_t l, uint64_t seed) {
+static inline void check_cuts(const sp_toy *toy, sp_bounds *bounds, const sp_trace *trace, size_t t,
+                              size_t l, uint64_t seed) {
     const sp_layer *layer = &toy->net.layer[l];
-    const sp_state *at = sp_state_at(bounds, t, l);
     const size_t n = layer->out;
     const double *in = trace->in[l] + t * 4 * n, *cell = trace->cell[l] + t * n;
     const double *h = trace->out[l] + (t - (t > 0)) * n, *old = cell - (t > 0 ? n : 0);
     const bool paired = layer->kind == SP_LAYER_GRU && sp_gru_is_paired(layer);
     for (size_t j = 0; j < n; j++) {
         if (layer->kind == SP_LAYER_LSTM) {
-            check_cut(at, 0, j, t, l, in[j], in[2 * n + j], seed);
-            check_cut(at, 2, j, t, l, in[3 * n + j], cell[j], seed);
+            check_cut(bounds, 0, j, t, l, in[j], in[2 * n + j], seed);
+            check_cut(bounds, 2, j, t, l, in[3 * n + j], cell[j], seed);
             if (t > 0) {
-                check_cut(at, 1, j, t, l, in[n + j], old[j], seed);
+                check_cut(bounds, 1, j, t, l, in[n + j], old[j], seed);
             }
         } else if (layer->kind == SP_LAYER_GRU) {
             if (layer->reset_after || t > 0) {
-                check_cut(at, 0, j, t, l, in[n + j], layer->reset_after ? in[3 * n + j] : h[j],
+                check_cut(bounds, 0, j, t, l, in[n + j], layer->reset_after ? in[3 * n + j] : h[j],
                           seed);
             }
             if (paired) {
-                check_cut(at, 1, j, t, l, in[j], in[2 * n + j], seed);
+                check_cut(bounds, 1, j, t, l, in[j], in[2 * n + j], seed);
             }
             if (!paired || t > 0) {
-                check_cut(at, 2, j, t, l, in[j], paired ? h[j] : cell[j], seed);
+                check_cut(bounds, 2, j, t, l, in[j], paired ? h[j] : cell[j], seed);
             }
         }
     }
