@@ -73,17 +73,20 @@ SP_HD double sp_iv_mag(sp_iv a) {
     return fmax(fabs(a.lo), fabs(a.hi));
 }
 
-/** sp_gamma - gamma_k = k u / (1 - k u), u = 2^-53, rounded up: the relative error of a chain of k
- *  roundings. +inf when k u >= 1/2. Source: Higham, Accuracy and Stability, lemma 3.1. */
-SP_HD double sp_gamma(double k) {
-    const double ku = k * 0x1p-53;
+/** sp_gamma_of - ku / (1 - ku), rounded up; +inf when ku >= 1/2. */
+SP_HD double sp_gamma_of(double ku) {
     return ku < 0.5 ? sp_above(sp_above(ku) / sp_below(1.0 - ku)) : INFINITY;
 }
 
-/** sp_gamma_single - the same for chains of roundings to floats, u = 2^-24. */
+/** sp_gamma - gamma_k = k u / (1 - k u), u = 2^-53, rounded up: the relative error of a chain of k
+ *  roundings. Source: Higham, Accuracy and Stability, lemma 3.1. sp_gamma_single - the same for
+ *  roundings to floats, u = 2^-24. */
+SP_HD double sp_gamma(double k) {
+    return sp_gamma_of(k * 0x1p-53);
+}
+
 SP_HD double sp_gamma_single(double k) {
-    const double ku = k * 0x1p-24;
-    return ku < 0.5 ? sp_above(sp_above(ku) / sp_below(1.0 - ku)) : INFINITY;
+    return sp_gamma_of(k * 0x1p-24);
 }
 
 #ifdef __cplusplus

@@ -10,54 +10,32 @@ static const sp_bounds_options mixed[] = {
     {.planes = SP_PLANES_R2_LP},
     {.planes = SP_PLANES_R2_OPT, .mix_epochs = 200},
 };
-static const sp_bounds_options fixed[] = {{.planes = SP_PLANES_STATIC}};
+/* The passes of exact and opt. */
+#define STATIC_PASS .planes = SP_PLANES_STATIC
+#define OCTAGON_PASS STATIC_PASS, .octagons = true, .row_iterations = 3, .stop_positive = true
+#define CHOOSING_PASS                                                                              \
+    STATIC_PASS, .octagons = true, .box_iterations = 1, .row_iterations = 8, .stop_positive = true
+static const sp_bounds_options fixed[] = {{STATIC_PASS}};
 static const sp_bounds_options optimised[] = {
-    {.planes = SP_PLANES_STATIC},
-    {.planes = SP_PLANES_STATIC,
-     .octagons = true,
-     .row_iterations = 3,
-     .stop_positive = true,
-     .hopeless = -1.0},
-    {.planes = SP_PLANES_STATIC,
-     .octagons = true,
-     .box_iterations = 1,
-     .row_iterations = 8,
-     .stop_positive = true},
+    {STATIC_PASS},
+    {OCTAGON_PASS, .hopeless = -1.0},
+    {CHOOSING_PASS},
 };
 
 /* Each pass with products in single precision, then in double for what it misses by little. The
  * two are seldom further apart than NEAR. */
 #define NEAR (-0.25)
 static const sp_bounds_options fixed_single[] = {
-    {.planes = SP_PLANES_STATIC, .single = true},
-    {.planes = SP_PLANES_STATIC, .hopeless = NEAR},
+    {STATIC_PASS, .single = true},
+    {STATIC_PASS, .hopeless = NEAR},
 };
 static const sp_bounds_options optimised_single[] = {
-    {.planes = SP_PLANES_STATIC, .single = true},
-    {.planes = SP_PLANES_STATIC, .hopeless = NEAR},
-    {.planes = SP_PLANES_STATIC,
-     .octagons = true,
-     .row_iterations = 3,
-     .stop_positive = true,
-     .hopeless = -1.0,
-     .single = true},
-    {.planes = SP_PLANES_STATIC,
-     .octagons = true,
-     .row_iterations = 3,
-     .stop_positive = true,
-     .hopeless = NEAR},
-    {.planes = SP_PLANES_STATIC,
-     .octagons = true,
-     .box_iterations = 1,
-     .row_iterations = 8,
-     .stop_positive = true,
-     .single = true},
-    {.planes = SP_PLANES_STATIC,
-     .octagons = true,
-     .box_iterations = 1,
-     .row_iterations = 8,
-     .stop_positive = true,
-     .hopeless = NEAR},
+    {STATIC_PASS, .single = true},
+    {STATIC_PASS, .hopeless = NEAR},
+    {OCTAGON_PASS, .hopeless = -1.0, .single = true},
+    {OCTAGON_PASS, .hopeless = NEAR},
+    {CHOOSING_PASS, .single = true},
+    {CHOOSING_PASS, .hopeless = NEAR},
 };
 
 #define PASSES(table) sizeof(table) / sizeof((table)[0]), table

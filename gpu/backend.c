@@ -135,9 +135,16 @@ const char *sp_gpu_op_name(size_t op) {
     return names[op];
 }
 
-/* Adds the time since `start` of the operation that was just begun. */
+static double start_time(const sp_gpu *gpu) {
+    return gpu->profile != NULL ? sp_clock_wall() : 0.0;
+}
+
+/* Where times are wanted: adds that of the operation which was begun at `start`, and its flops. */
 static void add_time(sp_gpu *gpu, size_t op, double start, double flops) {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    if (gpu->profile == NULL) {
+        return;
+    }
     const sp_status waited = sp_gpu_sync(NULL, gpu); // its failure stays with the queue
     const double seconds = sp_clock_wall() - start;
     (void)waited;
@@ -148,34 +155,28 @@ static void add_time(sp_gpu *gpu, size_t op, double start, double flops) {
     pthread_mutex_unlock(&lock);
 }
 
+static double product_flops(size_t count, size_t m, size_t n, size_t k) {
+    return 2.0 * (double)count * (double)m * (double)n * (double)k;
+}
+
 void sp_gpu_run(sp_gpu *gpu, sp_gpu_op op, const void *args) {
-    const double start = gpu->profile != NULL ? sp_clock_wall() : 0.0;
+    const double start = start_time(gpu);
     gpu->table->run(gpu, op, args);
-    if (gpu->profile != NULL) {
-        add_time(gpu, op, start, 0.0);
+    add_time(gpu, op, start, 0.0);
+}
+
+void sp_gpu_multiply(sp_gpu *gpu, const sp_gpu_multiply_args *p) {
+    if (p->m > 0 && p->n > 0 && p->count > 0) {
+        const double start = start_time(gpu);
+        gpu->table->multiply(gpu, p);
+        add_time(gpu, SP_GPU_OP_COUNT, start, product_flops(p->count, p->m, p->n, p->k));
     }
 }
 
-void sp_gpu_multiply(sp_gpu *gpu, const sp_gpu_multiply_args *args) {
-    if (args->m == 0 || args->n == 0 || args->count == 0) {
-        return;
-    }
-    const double start = gpu->profile != NULL ? sp_clock_wall() : 0.0;
-    gpu->table->multiply(gpu, args);
-    if (gpu->profile != NULL) {
-        add_time(gpu, SP_GPU_OP_COUNT, start,
-                 2.0 * (double)args->count * (double)args->m * (double)args->n * (double)args->k);
-    }
-}
-
-void sp_gpu_multiply_single(sp_gpu *gpu, const sp_gpu_multiply_single_args *args) {
-    if (args->m == 0 || args->n == 0 || args->count == 0) {
-        return;
-    }
-    const double start = gpu->profile != NULL ? sp_clock_wall() : 0.0;
-    gpu->table->multiply_single(gpu, args);
-    if (gpu->profile != NULL) {
-        add_time(gpu, SP_GPU_OP_COUNT, start,
-                 2.0 * (double)args->count * (double)args->m * (double)args->n * (double)args->k);
+void sp_gpu_multiply_single(sp_gpu *gpu, const sp_gpu_multiply_single_args *p) {
+    if (p->m > 0 && p->n > 0 && p->count > 0) {
+        const double start = start_time(gpu);
+        gpu->table->multiply_single(gpu, p);
+        add_time(gpu, SP_GPU_OP_COUNT, start, product_flops(p->count, p->m, p->n, p->k));
     }
 }

@@ -298,12 +298,11 @@ static void squares_of_tile(const sp_gpu_squares_args *p, size_t row, size_t row
             single -= x[m] < 0.0 ? x[m] * square[m] : 0.0;
         }
         const double most = highest_peak(peaks.highest[r]), saved = single - energy * most;
-        p->bias[row + r] += single > 0.0 && saved > 0.0 ? saved : 0.0;
+        p->bias[row + r] += saved > 0.0 ? saved : 0.0;
         p->mass[row + r] += single > 0.0 ? 2.0 * single : 0.0;
         if (p->highest != NULL) {
-            p->highest[row + r] = single > 0.0 && saved > 0.0
-                                      ? first_peak(peaks.highest[r], peaks.block[r], most)
-                                      : -1;
+            p->highest[row + r] =
+                saved > 0.0 ? first_peak(peaks.highest[r], peaks.block[r], most) : -1;
         }
     }
 }

@@ -230,7 +230,6 @@ static sp_status bound(sp_error *err, sp_bounds *bounds, size_t t, size_t layer)
     return SP_OK;
 }
 
-/* Unit j of a box; 0 where there is none. */
 static sp_arguments arguments(const sp_bounds *bounds, size_t t, size_t layer, size_t k) {
     const sp_layer *at = &bounds->net->layer[layer];
     const size_t H = at->out;
