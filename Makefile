@@ -10,7 +10,7 @@ VERSION := 0.1.0
 SOVERSION := 0
 
 # Rooms, in the order in which they may depend on each other; `make lint` checks it.
-ROOMS := base audio preprocess relax gpu lstm onnx certify train cli
+ROOMS := base audio relax net preprocess gpu onnx train lstm certify cli
 LIBRARY_ROOMS := $(filter-out cli,$(ROOMS))
 
 # Commands are shown by what they make; V=1 shows them whole.
@@ -67,7 +67,7 @@ NVCC_FLAGS = -std=c++17 -O3 --fmad=false -ftz=false -prec-div=true -prec-sqrt=tr
 CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
 
 # ---- sources -----------------------------------------------------------------------------------
-room_objects = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c)) \
+room_objects = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c $(1)/*/*.c)) \
   $(if $(filter onnx,$(1)),$(B)/generated/onnx/onnx.pb-c.o)
 LIBRARY_OBJECTS := $(foreach room,$(LIBRARY_ROOMS),$(call room_objects,$(room)))
 CLI_OBJECTS := $(call room_objects,cli)

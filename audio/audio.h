@@ -136,6 +136,47 @@ void sp_noise_clear(sp_noise *noise);
  *  Indices at and beyond noise->n are padding: they are not perturbed. */
 double sp_noise_support(const sp_noise *noise, const double *c, size_t first, size_t count);
 
+/* ---- labels ---- */
+
+/** sp_label_of_name - the label that a file name carries: its single digit before the first '_', as
+ *  in "8_theo_3.wav", when it is below `classes`; -1 otherwise. Folders of the path do not count.
+ *  */
+long sp_label_of_name(const char *path, size_t classes);
+
+/** sp_split - what a clip of a manifest is for. */
+typedef enum { SP_SPLIT_NONE, SP_SPLIT_TRAIN, SP_SPLIT_VALIDATION, SP_SPLIT_TEST } sp_split;
+/** sp_split_name - "train", "validation", "test"; "" for none. sp_split_parse - false: none of the
+ *  three. */
+const char *sp_split_name(sp_split split);
+bool sp_split_parse(sp_split *split, const char *text);
+
+/** sp_manifest - clips and their labels, read from lines "path TAB label", which may go on with
+ *  "TAB split" and "TAB split TAB speaker". */
+typedef struct sp_manifest_entry {
+    char *given; /* owned; as the line has it */
+    /* owned; relative to the manifest's folder where such a file exists, else as given */
+    char *resolved;
+    long label;
+    sp_split split;
+    char *speaker; /* owned; "" when the line names none */
+    size_t line;
+    unsigned long long device, inode; /* of the file; 0, 0 when it does not exist */
+} sp_manifest_entry;
+typedef struct sp_manifest {
+    sp_manifest_entry *entry; /* [count] owned */
+    size_t count;
+} sp_manifest;
+
+/** sp_manifest_read - lines that start with '#' and empty lines are skipped; a first line
+ *  "path TAB label" (and more columns) is a header. Anything else that is not a path, a whole
+ *  number >= 0, one of the splits and a name, and two labels or two splits for one path, are
+ *  SP_E_FORMAT with the line's number. */
+SP_NODISCARD sp_status sp_manifest_read(sp_error *err, sp_manifest *manifest, const char *path);
+void sp_manifest_clear(sp_manifest *manifest);
+/** sp_manifest_find - the entry of a clip, by the path as given, resolved, or the same file; or
+ *  NULL. */
+const sp_manifest_entry *sp_manifest_find(const sp_manifest *manifest, const char *clip);
+
 #ifdef __cplusplus
 }
 #endif

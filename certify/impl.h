@@ -2,7 +2,6 @@
 #ifndef SP_CERTIFY_IMPL_H
 #define SP_CERTIFY_IMPL_H
 
-#include "base/json.h"
 #include "certify/certify.h"
 
 /** sp_question - which noise, about which label. */
@@ -102,47 +101,5 @@ size_t sp_verdict_weakest(const sp_verdict *verdict);
  *  */
 SP_NODISCARD sp_status sp_noise_frames(sp_error *err, sp_noise *noise, const sp_front *front,
                                        size_t n, double eps, size_t first, size_t frames);
-
-/* ---- tables ---- */
-
-enum { SP_CELL = 32 }; /* bytes of a number's cell */
-
-/** sp_table_line - a line of a table: the clip, then `columns` cells of the widths (negative: to
- *  the left). Free it with free; NULL: no memory. */
-char *sp_table_line(const char *clip, size_t clip_width, const char *const *cell, const int *width,
-                    size_t columns);
-/** Cells; what is not known becomes "-". Margins have three decimals, or three digits where those
- *  would read as zero or not fit. */
-void sp_table_number(char cell[SP_CELL], const char *format, double value);
-void sp_table_label(char cell[SP_CELL], size_t label);
-void sp_table_lsb(char cell[SP_CELL], double lsb);
-void sp_table_margin(char cell[SP_CELL], double margin);
-
-/* ---- JSON ---- */
-
-/** sp_report_verdict - the members that describe a verdict, in the order of README.md.
- *  sp_report_label / sp_report_string - null for SP_NO_LABEL, and for NULL or "". */
-void sp_report_verdict(sp_json_line *line, const char *clip, const char *method,
-                       const sp_verdict *verdict);
-void sp_report_label(sp_json_line *line, const char *key, size_t label);
-void sp_report_string(sp_json_line *line, const char *key, const char *value);
-/** sp_decimals - x with as many decimals as `scale`, a power of ten, has zeros. */
-double sp_decimals(double x, double scale);
-
-/* ---- streams ---- */
-
-/** sp_stream_features - [steps + frames, features] of a recording: zeros first, so that the window
- *  of prediction i begins at row first[i] + steps. Free it; NULL: failed. */
-double *sp_stream_features(sp_error *err, const sp_stream *stream, const sp_system *system,
-                           const double *samples, size_t n);
-
-/* ---- attacks ---- */
-
-/** sp_attacker_gradient - gradients of `rows` linear objectives of the scores by the samples.
- *  O gradient [rows, padded]   I weight [rows, answers]   I still  a noise set of radius 0 */
-SP_NODISCARD sp_status sp_attacker_gradient(sp_error *err, const sp_attacker *attacker,
-                                            double *gradient, const double *samples,
-                                            const sp_noise *still, const double *weight,
-                                            size_t rows);
 
 #endif

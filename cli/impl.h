@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "certify/certify.h"
+#include "certify/report/report.h"
 #include "onnx/onnx.h"
 
 /* Exit codes: every clip got a verdict; bad usage; some input could not be used. */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "lstm/lstm.h"
+#include "net/net.h"
 
 struct sp_reader;
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "base/status.h"
-#include "lstm/lstm.h"
+#include "net/net.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,5 +1,5 @@
 /* The front end: from samples to features, described once as a list of stages whose constants both
- * the concrete path (FFTW) and the bounds (relax/) read. Only this folder knows FFTW. */
+ * the concrete path (FFTW) and the bounds (front_bound.h) read. Only this folder knows FFTW. */
 #ifndef SP_PREPROCESS_PREPROCESS_H
 #define SP_PREPROCESS_PREPROCESS_H
 

@@ -8,8 +8,7 @@
 
 #include "audio/audio.h"
 #include "base/status.h"
-#include "certify/certify.h"
-#include "lstm/lstm.h"
+#include "net/net.h"
 #include "preprocess/preprocess.h"
 
 #ifdef __cplusplus

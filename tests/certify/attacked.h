@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "certify/certify.h"
+#include "certify/report/report.h"
 #include "tests/certify/small.h"
 #include "tests/support/files.h"
 #include "tests/support/support.h"

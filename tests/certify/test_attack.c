@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/pool.h"
-#include "certify/descent.h"
+#include "certify/attack/descent.h"
 
 static const sp_attack_options quick = {.steps = 20, .starts = 4, .seed = 1};
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "certify/certify.h"
+#include "certify/audit/audit.h"
 #include "tests/support/files.h"
 #include "tests/support/support.h"
 

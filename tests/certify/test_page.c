@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "certify/page.h"
+#include "certify/report/page.h"
 #include "tests/support/process.h"
 
 static char *const budget_text[] = {"-120dB", "-60dB", "-20dB", "-1dB"};

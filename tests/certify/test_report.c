@@ -10,7 +10,7 @@
 #include <cjson/cJSON.h>
 #include <cmocka.h>
 
-#include "certify/certify.h"
+#include "certify/report/report.h"
 
 static double *list(size_t count, const double *values) {
     double *copy = malloc(count * sizeof *copy);

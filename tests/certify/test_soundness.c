@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "base/pool.h"
-#include "certify/certify.h"
+#include "certify/attack/attack.h"
 #include "onnx/onnx.h"
 #include "tests/support/support.h"
 

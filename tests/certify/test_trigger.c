@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "certify/certify.h"
+#include "certify/audit/audit.h"
 #include "tests/support/support.h"
 
 /* Measured on the original decoder (wake.md). */

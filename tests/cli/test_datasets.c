@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "certify/certify.h"
+#include "certify/report/report.h"
 #include "tests/cli/command.h"
 
 const char *const program = "cli_datasets";

@@ -1,5 +1,5 @@
 /* Gradients of every layer type, of concrete values and of intervals, against finite differences;
- * and both passes against the concrete forward pass of lstm/. */
+ * and both passes against the concrete forward pass of net/. */
 #include "tests/train/nets.h"
 
 enum { MOST_BLOCKS = 64 };

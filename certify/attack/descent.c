@@ -1,0 +1,205 @@
+/* Projected descent of a margin over a box of noisy clips: signs of the gradient with momentum and
+ * steps that halve when they stop paying.
+ * Source: Croce and Hein, Reliable evaluation of adversarial robustness (Auto-PGD), ICML 2020. */
+#include "certify/attack/descent.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define INERTIA 0.75 /* weight of the new step against the last move */
+#define PAYING 0.75  /* part of the steps that must improve for the step to stay */
+
+sp_status sp_descent_init(sp_error *err, sp_descent *d, const sp_attacker *attacker,
+                          const sp_problem *problem) {
+    const size_t n = problem->clip->n, classes = sp_system_answers(attacker->system->net);
+    const size_t padded = sp_front_padded(attacker->system->front, n);
+    *d = (sp_descent){.attacker = attacker, .n = n, .padded = padded, .classes = classes};
+    d->label = problem->verdict->label;
+    d->deadline = problem->deadline;
+    d->margin = INFINITY;
+    d->memory = calloc(7 * n + (classes - 1) * (padded + classes) + classes, sizeof *d->memory);
+    if (!d->memory || sp_noise_box(err, &d->still, n, 0.0) != SP_OK) {
+        sp_descent_clear(d);
+        return sp_fail(err, SP_E_MEMORY, "out of memory to attack %zu samples", n);
+    }
+    memset(d->still.radius, 0, n * sizeof *d->still.radius);
+    double *at = d->memory;
+    double **const vectors[7] = {&d->lo, &d->hi, &d->x, &d->before, &d->point, &d->best, &d->home};
+    for (int i = 0; i < 7; i++, at += n) {
+        *vectors[i] = at;
+    }
+    d->gradient = at;
+    d->weight = d->gradient + (classes - 1) * padded;
+    d->logits = d->weight + (classes - 1) * classes;
+    return SP_OK;
+}
+
+void sp_descent_clear(sp_descent *d) {
+    free(d->memory);
+    sp_noise_clear(&d->still);
+    *d = (sp_descent){0};
+}
+
+void sp_descent_clamp(const sp_descent *d, double *x) {
+    for (size_t i = 0; i < d->n; i++) {
+        x[i] = fmin(fmax(x[i], d->lo[i]), d->hi[i]);
+    }
+}
+
+bool sp_descent_changed(const sp_descent *d) {
+    return d->margin < -SP_ATTACK_CLEAR;
+}
+
+/* The clip nearest to x that the format holds; x lies in the box, whose ends the format holds. */
+static void round_point(const sp_descent *d, double *point, const double *x) {
+    for (size_t i = 0; i < d->n; i++) {
+        double value = x[i];
+        if (d->lsb > 0.0) {
+            value = d->lsb * nearbyint(value / d->lsb);
+        } else if (d->single) {
+            value = (double)(float)value;
+        }
+        point[i] = fmin(fmax(value, d->lo[i]), d->hi[i]);
+    }
+}
+
+sp_status sp_descent_promise(sp_error *err, sp_descent *d, const sp_problem *problem,
+                             double *promise) {
+    const double *logits = problem->verdict->logits;
+    const size_t rows = d->classes - 1;
+    memset(d->weight, 0, rows * d->classes * sizeof *d->weight);
+    for (size_t k = 0, row = 0; k < d->classes; k++) {
+        if (k != d->label) {
+            d->weight[row * d->classes + d->label] = 1.0;
+            d->weight[row++ * d->classes + k] = -1.0;
+        }
+    }
+    d->steps++;
+    SP_TRY(sp_attacker_gradient(err, d->attacker, d->gradient, problem->clip->samples, &d->still,
+                                d->weight, rows));
+    for (size_t k = 0, row = 0; k < d->classes; k++) {
+        promise[k] = logits[d->label] - logits[k];
+        if (k != d->label) {
+            const double *slope = d->gradient + row++ * d->padded; /* gradient[row,:] */
+            for (size_t i = 0; i < d->n; i++) {
+                promise[k] -= fabs(slope[i]) * problem->noise.radius[i];
+            }
+        }
+    }
+    return SP_OK;
+}
+
+/* The strongest other label at the logits in d. */
+static size_t rival_of(const sp_descent *d) {
+    size_t rival = SP_NO_LABEL;
+    for (size_t k = 0; k < d->classes; k++) {
+        if (k != d->label && (rival == SP_NO_LABEL || d->logits[k] > d->logits[rival])) {
+            rival = k;
+        }
+    }
+    return rival;
+}
+
+/* Hears the rounded x, keeps it when it is the best so far; *value: the margin over `target`, or
+ * the least margin when that is SP_NO_LABEL. */
+static sp_status hear(sp_error *err, sp_descent *d, size_t target, double *value, size_t *rival) {
+    round_point(d, d->point, d->x);
+    SP_TRY(sp_system_run(err, d->attacker->system, d->logits, d->point, d->n));
+    *rival = rival_of(d);
+    const double least = d->logits[d->label] - d->logits[*rival];
+    if (least < d->margin) {
+        d->margin = least;
+        d->answer = *rival;
+        memcpy(d->best, d->point, d->n * sizeof *d->best);
+    }
+    if (target != SP_NO_LABEL) {
+        *rival = target;
+    }
+    *value = d->logits[d->label] - d->logits[*rival];
+    return SP_OK;
+}
+
+static sp_status take_slope(sp_error *err, sp_descent *d, size_t rival) {
+    memset(d->weight, 0, d->classes * sizeof *d->weight);
+    d->weight[d->label] = 1.0;
+    d->weight[rival] = -1.0;
+    d->steps++;
+    return sp_attacker_gradient(err, d->attacker, d->gradient, d->point, &d->still, d->weight, 1);
+}
+
+/* One step down: against the sign of the gradient, mixed with the last move. */
+static void move(sp_descent *d, double size, bool first) {
+    for (size_t i = 0; i < d->n; i++) {
+        const double x = d->x[i], lo = d->lo[i], hi = d->hi[i];
+        const double reach = 0.5 * size * (hi - lo), slope = d->gradient[i];
+        const double free = slope > 0.0 ? x - reach : slope < 0.0 ? x + reach : x;
+        double next = fmin(fmax(free, lo), hi);
+        if (!first) {
+            next = x + INERTIA * (next - x) + (1.0 - INERTIA) * (x - d->before[i]);
+            next = fmin(fmax(next, lo), hi);
+        }
+        d->before[i] = x;
+        d->x[i] = next;
+    }
+}
+
+/* When steps are judged: after 22 % of them, then after ever shorter stretches. */
+typedef struct pace {
+    size_t stretch, left, least, improved;
+    double size;
+    double best, best_before; /* of this descent */
+} pace;
+
+static pace start_pace(size_t steps) {
+    const size_t first = (size_t)(0.22 * (double)steps) + 1;
+    const size_t least = (size_t)(0.06 * (double)steps) + 1;
+    return (pace){first, first, least, 0, 2.0, INFINITY, INFINITY};
+}
+
+/* Halves the step and returns to the best point when too few steps of the stretch have paid. */
+static void judge(sp_descent *d, pace *p) {
+    if (--p->left > 0) {
+        return;
+    }
+    const bool paid = (double)p->improved >= PAYING * (double)p->stretch;
+    if (!paid || !(p->best < p->best_before)) {
+        p->size *= 0.5;
+        memcpy(d->x, d->home, d->n * sizeof *d->x);
+        memcpy(d->before, d->home, d->n * sizeof *d->before);
+        round_point(d, d->point, d->x);
+    }
+    p->best_before = p->best;
+    p->improved = 0;
+    p->stretch = p->stretch > p->least + 1 ? p->stretch - p->least / 2 - 1 : p->least;
+    p->left = p->stretch;
+}
+
+sp_status sp_descent_run(sp_error *err, sp_descent *d, size_t target, size_t steps) {
+    pace p = start_pace(steps);
+    double last = INFINITY;
+    for (size_t i = 0;; i++) {
+        double value = 0.0;
+        size_t rival = 0;
+        if (sp_clock_passed(d->deadline)) {
+            return sp_fail(err, SP_E_TIMEOUT, "the time ran out in the attack");
+        }
+        SP_TRY(hear(err, d, target, &value, &rival));
+        if (value < p.best) {
+            p.best = value;
+            memcpy(d->home, d->x, d->n * sizeof *d->home);
+        }
+        p.improved += value < last;
+        last = value;
+        if (sp_descent_changed(d) || i >= steps) {
+            return SP_OK;
+        }
+        if (i > 0) {
+            judge(d, &p);
+        }
+        SP_TRY(take_slope(err, d, rival));
+        move(d, p.size, i == 0);
+    }
+}

@@ -1,0 +1,71 @@
+/* The predictions of a model with a window on a recording, and their logits without bounds. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "certify/audit/inquiry.h"
+
+static sp_status make(sp_error *err, sp_stream *stream, const sp_system *system, size_t count) {
+    *stream = (sp_stream){.steps = system->net->steps, .count = count};
+    if (stream->steps == 0 || system->net->classes != 1) {
+        return sp_fail(
+            err, SP_E_UNSUPPORTED,
+            "an audit needs a model with one output that hears a fixed number of frames, "
+            "as wake-word models do; use certify, radius and attack for this one");
+    }
+    stream->first = calloc(count + 1, sizeof *stream->first);
+    return stream->first ? SP_OK
+                         : sp_fail(err, SP_E_MEMORY, "out of memory for %zu predictions", count);
+}
+
+sp_status sp_stream_init(sp_error *err, sp_stream *stream, const sp_system *system, size_t n,
+                         size_t chunk) {
+    SP_TRY(make(err, stream, system, n / chunk));
+    for (size_t i = 0; i < stream->count; i++) {
+        const size_t heard = sp_front_frames(system->front, (i + 1) * chunk);
+        stream->first[i] = (long)heard - (long)stream->steps;
+    }
+    return SP_OK;
+}
+
+sp_status sp_stream_one(sp_error *err, sp_stream *stream, const sp_system *system, long first) {
+    SP_TRY(make(err, stream, system, 1));
+    stream->first[0] = first;
+    return SP_OK;
+}
+
+void sp_stream_clear(sp_stream *stream) {
+    free(stream->first);
+    *stream = (sp_stream){0};
+}
+
+double *sp_stream_features(sp_error *err, const sp_stream *stream, const sp_system *system,
+                           const double *samples, size_t n) {
+    const size_t width = system->net->features, frames = sp_front_frames(system->front, n);
+    double *features = calloc((stream->steps + frames) * width + 1, sizeof *features);
+    if (!features) {
+        (void)sp_fail(err, SP_E_MEMORY, "out of memory for the features of %zu frames", frames);
+        return NULL;
+    }
+    if (sp_front_run(err, system->front, features + stream->steps * width, samples, n) != SP_OK) {
+        free(features);
+        return NULL;
+    }
+    return features;
+}
+
+sp_status sp_stream_run(sp_error *err, double *logit, const sp_stream *stream,
+                        const sp_system *system, const double *samples, size_t n) {
+    const size_t width = system->net->features;
+    sp_error local = {0};
+    double *features = sp_stream_features(&local, stream, system, samples, n);
+    sp_status status = features ? SP_OK : local.code;
+    for (size_t i = 0; i < stream->count && status == SP_OK; i++) {
+        const size_t row = (size_t)(stream->first[i] + (long)stream->steps);
+        status = sp_net_run(&local, system->net, &logit[i], features + row * width, stream->steps);
+    }
+    free(features);
+    if (status != SP_OK && err) {
+        *err = local;
+    }
+    return status;
+}

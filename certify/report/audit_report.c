@@ -1,0 +1,102 @@
+/* The JSON object and the table line of one finding of an audit. */
+#include "certify/report/table.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* Columns behind the clip: property, logit, certified dB, eps LSB, SNR dB, broken dB, file dB,
+ * seconds of the clip, pieces, verdict, seconds. */
+enum { COLUMNS = 11 };
+static const int column_width[COLUMNS] = {-13, 7, 12, 8, 7, 9, 8, 11, 6, -13, 8};
+
+char *sp_audit_head(size_t clip_width) {
+    static const char *const names[COLUMNS] = {"property", "logit",     "certified dB", "eps LSB",
+                                               "SNR dB",   "broken dB", "file dB",      "from-to s",
+                                               "pieces",   "verdict",   "seconds"};
+    return sp_table_line("clip", clip_width, names, column_width, COLUMNS);
+}
+
+static bool has_pieces(sp_property property) {
+    return property == SP_PROPERTY_GAIN || property == SP_PROPERTY_NOISE_LINE ||
+           property == SP_PROPERTY_STREAM_FIRE || property == SP_PROPERTY_STREAM_SILENT;
+}
+
+char *sp_audit_row(const char *clip, size_t clip_width, const sp_finding *f) {
+    char cell[COLUMNS][SP_CELL];
+    const char *cells[COLUMNS];
+    snprintf(cell[0], SP_CELL, "%s", sp_property_name(f->property));
+    sp_table_number(cell[1], "%.2f", f->logit);
+    sp_table_number(cell[2], "%.2f", f->certified.db_peak);
+    sp_table_lsb(cell[3], f->certified.lsb);
+    sp_table_number(cell[4], "%.1f", f->certified.snr_db);
+    sp_table_number(cell[5], "%.2f", f->broken.db_peak);
+    sp_table_number(cell[6], "%.2f", f->file.db_peak);
+    if (f->property == SP_PROPERTY_GAIN && isfinite(f->gain_lo)) {
+        snprintf(cell[2], SP_CELL, "%+.1f..%+.1f", f->gain_lo, f->gain_hi);
+        sp_table_number(cell[5], "%+.2f", f->gain_broken);
+    }
+    if (f->property == SP_PROPERTY_DEAD && f->kind == SP_VERDICT_CERTIFIED) {
+        snprintf(cell[2], SP_CELL, "any");
+        snprintf(cell[7], SP_CELL, "%.0f %% of it", 100.0 * f->dead);
+    } else if (isfinite(f->begin_s)) {
+        snprintf(cell[7], SP_CELL, "%.2f-%.2f", f->begin_s, f->end_s);
+    } else {
+        snprintf(cell[7], SP_CELL, "-");
+    }
+    sp_table_number(cell[8], "%.0f", has_pieces(f->property) ? (double)f->pieces : NAN);
+    snprintf(cell[9], SP_CELL, "%s", sp_verdict_name(f->kind));
+    sp_table_number(cell[10], "%.2f", f->seconds);
+    for (int i = 0; i < COLUMNS; i++) {
+        cells[i] = cell[i];
+    }
+    return sp_table_line(clip, clip_width, cells, column_width, COLUMNS);
+}
+
+static void write_scale(sp_json_line *line, const char *name, const sp_budget_scale *scale) {
+    char key[64];
+    snprintf(key, sizeof key, "%s_db", name);
+    sp_json_line_number(line, key, sp_decimals(scale->db_peak, 1e6));
+    snprintf(key, sizeof key, "%s_lsb", name);
+    sp_json_line_number(line, key, scale->lsb);
+    snprintf(key, sizeof key, "%s_snr_db", name);
+    sp_json_line_number(line, key, sp_decimals(scale->snr_db, 1e6));
+}
+
+char *sp_audit_json(const char *clip, const sp_audit *audit, const sp_finding *f, const char *out) {
+    sp_json_line *line = sp_json_line_create();
+    sp_json_line_text(line, "clip", clip);
+    sp_json_line_text(line, "property", sp_property_name(f->property));
+    sp_json_line_text(line, "verdict", sp_verdict_name(f->kind));
+    sp_report_string(line, "reason", f->reason);
+    sp_json_line_number(line, "threshold", f->threshold);
+    sp_json_line_number(line, "logit", f->logit);
+    sp_json_line_text(line, "method", audit->attacker->system->method->name);
+    write_scale(line, "certified", &f->certified);
+    write_scale(line, "broken", &f->broken);
+    write_scale(line, "file", &f->file);
+    sp_json_line_number(line, "margin", f->margin);
+    if (f->property == SP_PROPERTY_GAIN) {
+        sp_json_line_number(line, "gain_lo_db", f->gain_lo);
+        sp_json_line_number(line, "gain_hi_db", f->gain_hi);
+        sp_json_line_number(line, "gain_broken_db", f->gain_broken);
+    }
+    if (f->property == SP_PROPERTY_DEAD) {
+        sp_json_line_number(line, "dead_share", f->dead);
+    }
+    if (f->property == SP_PROPERTY_BURST) {
+        sp_json_line_number(line, "burst", (double)audit->burst);
+        sp_json_line_numbers(line, "certified_places_db", f->place_db, f->places);
+    }
+    if (has_pieces(f->property)) {
+        sp_json_line_number(line, "pieces", (double)f->pieces);
+    }
+    sp_json_line_number(line, "frame", (double)f->frame);
+    sp_json_line_number(line, "begin_s", f->begin_s);
+    sp_json_line_number(line, "end_s", f->end_s);
+    sp_report_string(line, "file", f->kept ? out : NULL);
+    sp_json_line_number(line, "file_logit", f->file_logit);
+    sp_json_line_number(line, "original_logit", f->original_logit);
+    sp_json_line_text(line, "arithmetic", SP_ARITHMETIC);
+    sp_json_line_number(line, "seconds", f->seconds);
+    return sp_json_line_finish(line);
+}

@@ -1,0 +1,203 @@
+/* The HTML report: one file without scripts and without anything from elsewhere. */
+#include "certify/report/page.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- counts ---- */
+
+static bool is_right(const sp_study *study) {
+    const sp_verdict *verdict = &study->radius.verdict;
+    return verdict->kind != SP_VERDICT_ERROR && verdict->label != SP_NO_LABEL &&
+           verdict->predicted == verdict->label;
+}
+
+static size_t count_right(const sp_page *page) {
+    size_t right = 0;
+    for (size_t i = 0; i < page->count; i++) {
+        right += is_right(&page->study[i]);
+    }
+    return right;
+}
+
+static size_t count_own(const sp_page *page) {
+    size_t own = 0;
+    for (size_t i = 0; i < page->count; i++) {
+        own += page->study[i].own && is_right(&page->study[i]);
+    }
+    return own;
+}
+
+static size_t count_kind(const sp_page *page, size_t budget, sp_verdict_kind kind) {
+    size_t count = 0;
+    for (size_t i = 0; i < page->count; i++) {
+        const sp_study *study = &page->study[i];
+        count += study->verdict && is_right(study) && study->verdict[budget].kind == kind;
+    }
+    return count;
+}
+
+/* ---- sections ---- */
+
+static void put_head(FILE *out, const sp_page *page) {
+    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
+          "<meta name=\"color-scheme\" content=\"light dark\"/>\n<title>Noise report: ",
+          out);
+    sp_page_text(out, page->model);
+    fprintf(out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n", sp_page_style);
+    // patterns are found by their names from every chart of the page
+    fputs("<svg width=\"0\" height=\"0\" class=\"hidden\" aria-hidden=\"true\"><defs>"
+          "<pattern id=\"hatch\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\">"
+          "<rect class=\"unknown-ground\" width=\"6\" height=\"6\"/>"
+          "<path class=\"unknown-line\" d=\"M-1 7L7 -1M-1 1L1 -1M5 7L7 5\"/></pattern>"
+          "<pattern id=\"dots\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\">"
+          "<rect class=\"broken-ground\" width=\"6\" height=\"6\"/>"
+          "<circle class=\"broken-dot\" cx=\"3\" cy=\"3\" r=\"1.4\"/></pattern>"
+          "</defs></svg>\n",
+          out);
+}
+
+static void put_introduction(FILE *out, const sp_page *page) {
+    const size_t right = count_right(page), own = count_own(page);
+    fputs("<header><h1>What can noise do to this classifier?</h1>\n<p>", out);
+    fprintf(out, "%zu clip%s, heard by <b>", page->count, page->count == 1 ? "" : "s");
+    sp_page_text(out, page->model);
+    fprintf(out,
+            "</b>: %zu answered rightly without noise. Then any noise is allowed that moves no "
+            "sample by more than a budget. There are infinitely many such noises. soundproof "
+            "bounds what all of them together can do (method <code>",
+            right);
+    sp_page_text(out, page->system->method->name);
+    fputs("</code>), and looks for one that changes the answer.</p>\n", out);
+    if (own > 0) {
+        fprintf(out,
+                "<p class=\"note\">For %zu of the clips the right answer is not known: what is "
+                "certified is that the model\xE2\x80\x99s own answer stays what it is.</p>\n",
+                own);
+    }
+    fputs("</header>\n", out);
+}
+
+static void put_share(FILE *out, size_t count, size_t all, const char *class) {
+    fprintf(out,
+            "<td><svg class=\"share-bar\" width=\"100%%\" height=\"12\" aria-hidden=\"true\">"
+            "<rect class=\"frame\" width=\"100%%\" height=\"12\"/>"
+            "<rect class=\"%s\" width=\"%.2f%%\" height=\"12\"/></svg>%zu</td>",
+            class, all ? 100.0 * (double)count / (double)all : 0.0, count);
+}
+
+static void put_budgets(FILE *out, const sp_page *page) {
+    const size_t right = count_right(page);
+    if (page->budgets == 0) {
+        return;
+    }
+    fprintf(
+        out,
+        "<section><h2>At fixed budgets</h2>\n<table class=\"shares\"><caption>Of the clips "
+        "that are answered rightly without noise (%zu)</caption><thead><tr><th scope=\"col\">budget"
+        "</th><th scope=\"col\">certified</th><th scope=\"col\">unknown</th><th scope=\"col\">"
+        "broken by a file</th></tr></thead><tbody>\n",
+        right);
+    for (size_t b = 0; b < page->budgets; b++) {
+        const size_t certified = count_kind(page, b, SP_VERDICT_CERTIFIED);
+        const size_t broken = count_kind(page, b, SP_VERDICT_BROKEN);
+        fputs("<tr><th scope=\"row\">", out);
+        sp_page_budget(out, page->budget[b]);
+        fputs("</th>", out);
+        put_share(out, certified, right, "certified");
+        put_share(out, right - certified - broken, right, "unknown");
+        put_share(out, broken, right, "broken");
+        fputs("</tr>\n", out);
+    }
+    fputs("</tbody></table></section>\n", out);
+}
+
+static void put_clip_row(FILE *out, const sp_page *page, const sp_page_axis *axis, size_t i) {
+    const sp_study *study = &page->study[i];
+    const sp_radius *radius = &study->radius;
+    fprintf(out, "<li><a href=\"#clip-%zu\">", i + 1);
+    sp_page_text(out, page->name[i]);
+    fputs("</a><div class=\"edge\">", out);
+    if (is_right(study)) {
+        sp_page_db(out, radius->certified_db);
+        fputs(" / ", out);
+        sp_page_db(out, radius->broken_db);
+        fputs("</div><div class=\"chart\">", out);
+        sp_page_bar(out, axis, radius);
+    } else {
+        sp_page_verdict(out, &radius->verdict);
+        fputs("</div><div class=\"chart\">", out);
+        sp_page_text(out, radius->verdict.reason);
+    }
+    fputs("</div></li>\n", out);
+}
+
+static void put_overview(FILE *out, const sp_page *page, const sp_page_axis *axis) {
+    fputs(
+        "<section><h2>How loud may the noise be?</h2>\n<ul class=\"key\">"
+        "<li><svg width=\"26\" height=\"14\" aria-hidden=\"true\"><rect class=\"certified\" "
+        "width=\"26\" height=\"14\"/></svg> certified: proved that no noise changes the answer</li>"
+        "<li><svg width=\"26\" height=\"14\" aria-hidden=\"true\"><rect class=\"unknown\" "
+        "width=\"26\" height=\"14\"/></svg> unknown: neither proved nor broken</li>"
+        "<li><svg width=\"26\" height=\"14\" aria-hidden=\"true\"><rect class=\"broken\" "
+        "width=\"26\" height=\"14\"/></svg> broken: noise that changes it was found</li></ul>\n"
+        "<ol class=\"overview\">\n",
+        out);
+    for (size_t i = 0; i < page->count; i++) {
+        put_clip_row(out, page, axis, i);
+    }
+    fputs("<li class=\"last\" aria-hidden=\"true\"><span></span><div class=\"edge\"></div>"
+          "<div class=\"chart\">",
+          out);
+    sp_page_bar_axis(out, axis);
+    fputs("</div></li></ol>\n<p class=\"note\">Largest change of a sample, in dB relative to the "
+          "clip\xE2\x80\x99s loudest sample: quiet on the left, loud on the right. The figures are "
+          "the loudest certified and the quietest breaking budget.</p></section>\n",
+          out);
+}
+
+static void put_explanation(FILE *out) {
+    fputs(
+        "<section><h2>How to read this</h2>\n<dl class=\"words\">"
+        "<dt>Budget</dt><dd>No sample of the clip may change by more than this. "
+        "\xE2\x88\x92"
+        "60\xC2\xA0"
+        "dB is a thousandth of the loudest sample, \xE2\x88\x92"
+        "40\xC2\xA0"
+        "dB a "
+        "hundredth.</dd>"
+        "<dt>Certified</dt><dd>Proved, with every rounding error of the computation subtracted: "
+        "whatever the noise, the right answer keeps its lead.</dd>"
+        "<dt>Unknown</dt><dd>Not proved. The bound on some lead is not positive, which says "
+        "nothing "
+        "about real noise.</dd>"
+        "<dt>Broken</dt><dd>Noise of that loudness changes the answer. By a file: a clip in the "
+        "same sample format was written, read again and heard to be answered otherwise.</dd>"
+        "<dt>Lead</dt><dd>The network\xE2\x80\x99s score of the right answer minus that of another "
+        "one; below zero the other one would be given.</dd>"
+        "<dt>Sensitive</dt><dd>How steeply the smallest lead falls when the samples of one step "
+        "between frames change, as a share of the whole clip. This is a slope at the clip without "
+        "noise, no proof.</dd></dl>\n"
+        "<p class=\"note\">A verdict speaks of " SP_ARITHMETIC ". Made by soundproof " SP_VERSION
+        ".</p></section>\n</body>\n</html>\n",
+        out);
+}
+
+sp_status sp_page_write(sp_error *err, FILE *out, const sp_page *page) {
+    const sp_page_axis axis = sp_page_axis_make(page);
+    put_head(out, page);
+    put_introduction(out, page);
+    put_overview(out, page, &axis);
+    put_budgets(out, page);
+    fputs("<h2>Clip by clip</h2>\n", out);
+    for (size_t i = 0; i < page->count; i++) {
+        sp_page_clip(out, page, &axis, i);
+    }
+    put_explanation(out);
+    if (fflush(out) != 0 || ferror(out)) {
+        return sp_fail(err, SP_E_IO, "the report cannot be written: %s", strerror(errno));
+    }
+    return SP_OK;
+}

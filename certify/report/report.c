@@ -1,0 +1,77 @@
+/* The JSON line of one verdict. */
+#include "certify/report/table.h"
+
+#include <math.h>
+
+static const char *front_rule_name(sp_front_rule rule) {
+    switch (rule) {
+    case SP_FRONT_INTERVAL:
+        return "interval";
+    case SP_FRONT_R2:
+        return "r2";
+    case SP_FRONT_JOINT:
+        return "joint";
+    }
+    return "unknown";
+}
+
+void sp_report_label(sp_json_line *line, const char *key, size_t label) {
+    if (label == SP_NO_LABEL) {
+        sp_json_line_null(line, key);
+    } else {
+        sp_json_line_number(line, key, (double)label);
+    }
+}
+
+static void write_list(sp_json_line *line, const char *key, const double *values, size_t count) {
+    if (values) {
+        sp_json_line_numbers(line, key, values, count);
+    } else {
+        sp_json_line_null(line, key);
+    }
+}
+
+double sp_decimals(double x, double scale) {
+    return fabs(x) < 0x1p52 / scale ? round(x * scale) / scale : x;
+}
+
+static void write_budget(sp_json_line *line, const sp_verdict *verdict) {
+    sp_json_line_number(line, "budget_db", sp_decimals(verdict->scale.db_peak, 1e6));
+    sp_json_line_number(line, "eps", verdict->eps);
+    sp_json_line_number(line, "eps_lsb", verdict->scale.lsb);
+    sp_json_line_number(line, "snr_db", sp_decimals(verdict->scale.snr_db, 1e6));
+}
+
+void sp_report_string(sp_json_line *line, const char *key, const char *value) {
+    if (value && value[0]) {
+        sp_json_line_text(line, key, value);
+    } else {
+        sp_json_line_null(line, key);
+    }
+}
+
+void sp_report_verdict(sp_json_line *line, const char *clip, const char *method,
+                       const sp_verdict *verdict) {
+    sp_json_line_text(line, "clip", clip);
+    sp_report_label(line, "label", verdict->label);
+    sp_report_label(line, "predicted", verdict->predicted);
+    sp_report_label(line, "frames", verdict->frames ? verdict->frames : SP_NO_LABEL);
+    write_budget(line, verdict);
+    sp_report_string(line, "method", method);
+    sp_json_line_text(line, "verdict", sp_verdict_name(verdict->kind));
+    sp_json_line_number(line, "margin", verdict->margin);
+    write_list(line, "margins", verdict->margins, verdict->classes);
+    sp_json_line_number(line, "seconds", sp_decimals(verdict->seconds, 1e4));
+    sp_report_string(line, "reason", verdict->reason);
+}
+
+char *sp_report_json(const char *clip, const sp_system *system, const sp_verdict *verdict) {
+    sp_json_line *line = sp_json_line_create();
+    sp_report_verdict(line, clip, system ? system->method->name : NULL, verdict);
+    sp_report_string(line, "front_relax", system ? front_rule_name(system->front_rule) : NULL);
+    write_list(line, "logits", verdict->logits, verdict->classes);
+    sp_json_line_number(line, "error_term", verdict->error);
+    sp_json_line_bool(line, "vacuous", verdict->scale.vacuous);
+    sp_json_line_text(line, "arithmetic", SP_ARITHMETIC);
+    return sp_json_line_finish(line);
+}

@@ -1,0 +1,129 @@
+/* Reports: lines of tables, JSON objects, the HTML page and charts. */
+#ifndef SP_CERTIFY_REPORT_H
+#define SP_CERTIFY_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "certify/audit/audit.h"
+#include "certify/study/study.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- reports: texts without a trailing newline unless said; free them with free; NULL: no memory
+ * ---- */
+
+/** sp_report_json - one JSON object with the keys that README.md lists; `system` may be NULL. */
+char *sp_report_json(const char *clip, const sp_system *system, const sp_verdict *verdict);
+
+/** sp_text_width - the number of terminal columns of a UTF-8 text. */
+size_t sp_text_width(const char *text);
+/** sp_report_head / sp_report_row - a line of the table; the first column is clip_width wide. */
+char *sp_report_head(size_t clip_width);
+char *sp_report_row(const char *clip, size_t clip_width, const sp_verdict *verdict);
+/** sp_report_details - the margin of every label, the error term and the times of the stages;
+ *  several indented lines. */
+char *sp_report_details(const sp_verdict *verdict);
+
+/** sp_attack_json - one JSON object: the members of sp_report_json up to the reason, and those of
+ *  the attack. sp_attack_head / sp_attack_row - a line of the table of attacks. */
+char *sp_attack_json(const char *clip, const sp_attack *attack, const sp_attack_options *options);
+char *sp_attack_head(size_t clip_width);
+char *sp_attack_row(const char *clip, size_t clip_width, const sp_attack *attack);
+
+/** sp_radius_json - one JSON object: the members of sp_report_json up to the reason, and those of
+ *  the search. `weakest`: of noise in some frames only, this is the clip's weakest moment.
+ *  sp_radius_head / sp_radius_row - a line of the table; `moments` adds the column of the frames.
+ *  sp_radius_details - every budget that was tried, several indented lines. */
+char *sp_radius_json(const char *clip, const sp_system *system, const sp_radius *radius,
+                     bool weakest);
+char *sp_radius_head(size_t clip_width, bool moments);
+char *sp_radius_row(const char *clip, size_t clip_width, const sp_radius *radius, bool moments);
+char *sp_radius_details(const sp_radius *radius);
+/** sp_radius_moment - one line that names the weakest moment; its frames must not be 0. */
+char *sp_radius_moment(const sp_system *system, const sp_radius *radius);
+
+/** sp_comparison_head / sp_comparison_row - a line per clip: the loudest budget that each method
+ *  certifies and the quietest that the attack breaks. */
+char *sp_comparison_head(size_t clip_width, const sp_contest *contest);
+char *sp_comparison_row(const char *clip, size_t clip_width, const sp_comparison *comparison,
+                        const sp_contest *contest);
+/** sp_standing_json - one JSON object for a budget and a method; method == methods: the attack.
+ *  sp_standings_table - shares, mean margins and seconds per clip, several lines. */
+char *sp_standing_json(const sp_standings *standings, const sp_contest *contest, size_t budget,
+                       size_t method);
+char *sp_standings_table(const sp_standings *standings, const sp_contest *contest);
+/** sp_field - what one model achieved. Everything is borrowed. */
+typedef struct sp_field {
+    const char *model; /* its name; not read when it is the only one */
+    const sp_standings *standings;
+    const sp_contest *contest;
+} sp_field;
+/** sp_standings_chart - the certified shares against the budget. One model: of the clips that it
+ *  answers rightly, under the attack's ceiling; several, with the same budgets: of all clips.
+ *  sp_contest_check_chart - SP_E_ARGUMENT when there is no common axis for the budgets. */
+SP_NODISCARD sp_status sp_standings_chart(sp_error *err, const sp_field *field, size_t fields,
+                                          const char *path);
+SP_NODISCARD sp_status sp_contest_check_chart(sp_error *err, const sp_contest *contest);
+
+/** sp_tally - how many verdicts of each kind. */
+typedef struct sp_tally {
+    size_t total, kind[SP_VERDICT_KINDS];
+} sp_tally;
+void sp_tally_add(sp_tally *tally, const sp_verdict *verdict);
+/** sp_report_summary - one line that says what was proved; `budget` is the user's text. */
+char *sp_report_summary(const char *budget, const sp_tally *tally);
+
+/** sp_audit_json, sp_audit_head, sp_audit_row - as the other reports. */
+char *sp_audit_json(const char *clip, const sp_audit *audit, const sp_finding *finding,
+                    const char *out);
+char *sp_audit_head(size_t clip_width);
+char *sp_audit_row(const char *clip, size_t clip_width, const sp_finding *finding);
+
+/* ---- the page ---- */
+
+/** sp_page - a report on several clips; everything is borrowed. */
+typedef struct sp_page {
+    const char *model;       /* its name, to be shown */
+    const sp_system *system; /* that was certified */
+    size_t count, budgets;
+    const sp_study *study; /* [count] */
+    char *const *name;     /* [count] of the clips, to be shown */
+    const char **file;     /* [count] of the clips: the ending says how a browser plays it */
+    char *const *kept;     /* [count] where breaking files were kept; or NULL, as each may be */
+    char *const *budget;   /* [budgets] as the user wrote them */
+} sp_page;
+/** sp_page_write - one HTML file that is also well-formed XML: charts, styles and sounds are inside
+ *  it. The same page gives the same bytes. */
+SP_NODISCARD sp_status sp_page_write(sp_error *err, FILE *out, const sp_page *page);
+
+/* ---- charts ---- */
+
+typedef struct sp_chart_series {
+    const char *name;
+    const double *y; /* [points] in percent; NaN leaves a gap */
+} sp_chart_series;
+
+/** sp_chart - shares in percent against something else, one line per series. */
+typedef struct sp_chart {
+    const char *title, *x_label, *y_label;
+    size_t points;
+    const double *x; /* [points] ascending */
+    bool flip;       /* the largest x stands on the left */
+    size_t count;
+    const sp_chart_series *series; /* [count] */
+    const double *ceiling;         /* [points] share that no series can exceed; or NULL */
+    const char *ceiling_name;
+} sp_chart;
+
+/** sp_chart_write - to FILE.svg or FILE.png; a path with another ending gets both. */
+SP_NODISCARD sp_status sp_chart_write(sp_error *err, const sp_chart *chart, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,131 @@
+/* The lines of the table that people read. */
+#include "certify/report/table.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Columns behind the clip: label, answer, budget dB, eps LSB, SNR dB, verdict, margin, seconds. */
+enum { COLUMNS = 8 };
+static const int column_width[COLUMNS] = {5, 6, 9, 8, 7, -13, 9, 8};
+
+char *sp_table_line(const char *clip, size_t clip_width, const char *const *cell, const int *width,
+                    size_t columns) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) {
+        return NULL;
+    }
+    const size_t used = sp_text_width(clip);
+    fprintf(out, "%s%*s", clip, (int)(used < clip_width ? clip_width - used : 0), "");
+    for (size_t i = 0; i < columns; i++) {
+        fprintf(out, "  %*s", width[i], cell[i]);
+    }
+    return fclose(out) == 0 ? text : NULL;
+}
+
+void sp_table_number(char cell[SP_CELL], const char *format, double value) {
+    if (isfinite(value)) {
+        snprintf(cell, SP_CELL, format, value);
+    } else {
+        snprintf(cell, SP_CELL, "-");
+    }
+}
+
+void sp_table_label(char cell[SP_CELL], size_t label) {
+    if (label == SP_NO_LABEL) {
+        snprintf(cell, SP_CELL, "-");
+    } else {
+        snprintf(cell, SP_CELL, "%zu", label);
+    }
+}
+
+void sp_table_lsb(char cell[SP_CELL], double lsb) {
+    sp_table_number(cell, lsb >= 0.01 && lsb < 1e5 ? "%.2f" : "%.1e", lsb);
+}
+
+void sp_table_margin(char cell[SP_CELL], double margin) {
+    const double size = fabs(margin);
+    const bool plain = size == 0.0 || (size >= 0.001 && size < 1e4);
+    sp_table_number(cell, plain ? "%.3f" : "%.2e", margin);
+}
+
+char *sp_report_head(size_t clip_width) {
+    static const char *const names[COLUMNS] = {"label",  "answer",  "budget dB", "eps LSB",
+                                               "SNR dB", "verdict", "margin",    "seconds"};
+    return sp_table_line("clip", clip_width, names, column_width, COLUMNS);
+}
+
+char *sp_report_row(const char *clip, size_t clip_width, const sp_verdict *verdict) {
+    char cell[COLUMNS][SP_CELL];
+    const char *cells[COLUMNS];
+    sp_table_label(cell[0], verdict->label);
+    sp_table_label(cell[1], verdict->predicted);
+    sp_table_number(cell[2], "%.2f", verdict->scale.db_peak);
+    sp_table_lsb(cell[3], verdict->scale.lsb);
+    sp_table_number(cell[4], "%.1f", verdict->scale.snr_db);
+    snprintf(cell[5], SP_CELL, "%s", sp_verdict_name(verdict->kind));
+    sp_table_margin(cell[6], verdict->margin);
+    sp_table_number(cell[7], "%.2f", verdict->seconds);
+    for (int i = 0; i < COLUMNS; i++) {
+        cells[i] = cell[i];
+    }
+    return sp_table_line(clip, clip_width, cells, column_width, COLUMNS);
+}
+
+char *sp_report_details(const sp_verdict *verdict) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) {
+        return NULL;
+    }
+    if (verdict->reason[0]) {
+        fprintf(out, "    why: %s\n", verdict->reason);
+    }
+    for (size_t k = 0; verdict->logits && k < verdict->classes; k++) {
+        char logit[SP_CELL], margin[SP_CELL];
+        sp_table_margin(logit, verdict->logits[k]);
+        sp_table_margin(margin, verdict->margins[k]);
+        fprintf(out, "    label %3zu  logit %9s  proved margin %9s%s\n", k, logit,
+                k == verdict->label ? "" : margin, k == verdict->label ? "(the label)" : "");
+    }
+    if (isfinite(verdict->error)) {
+        fprintf(out, "    rounding error already subtracted from the margins: at most %.2e\n",
+                verdict->error);
+    }
+    fprintf(out, "    %zu frames; %.3f s: front end %.3f, boxes of all cells %.3f, margins %.3f",
+            verdict->frames, verdict->seconds, verdict->front_seconds, verdict->boxes_seconds,
+            verdict->rows_seconds);
+    return fclose(out) == 0 ? text : NULL;
+}
+
+void sp_tally_add(sp_tally *tally, const sp_verdict *verdict) {
+    tally->total++;
+    tally->kind[verdict->kind]++;
+}
+
+char *sp_report_summary(const char *budget, const sp_tally *tally) {
+    static const char *const meaning[SP_VERDICT_KINDS] = {
+        [SP_VERDICT_BROKEN] = "broken",
+        [SP_VERDICT_UNKNOWN] = "unknown (neither proved nor disproved)",
+        [SP_VERDICT_MISCLASSIFIED] = "misclassified without noise",
+        [SP_VERDICT_TIMEOUT] = "out of time",
+        [SP_VERDICT_ERROR] = "unusable",
+    };
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) {
+        return NULL;
+    }
+    fprintf(out, "%s: certified %zu of %zu", budget, tally->kind[SP_VERDICT_CERTIFIED],
+            tally->total);
+    for (int kind = 0; kind < SP_VERDICT_KINDS; kind++) {
+        if (meaning[kind] && tally->kind[kind] > 0) {
+            fprintf(out, ", %zu %s", tally->kind[kind], meaning[kind]);
+        }
+    }
+    return fclose(out) == 0 ? text : NULL;
+}

@@ -1,0 +1,196 @@
+/* The largest certified and the smallest broken budget of a clip, on a grid of decibels. */
+#include "certify/study/radius.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "certify/attack/descent.h"
+
+/* Budgets between these are tried, in dB relative to the clip's peak. */
+#define QUIETEST (-160.0)
+#define LOUDEST 0.0
+/* Where the first certificate is tried, in dB below the smallest broken budget. */
+#define CAUTION 13.0
+
+double sp_quest_db(const sp_quest *q, long k) {
+    return (double)k * q->options->tolerance;
+}
+
+long sp_quest_budget(const sp_quest *q, double db) {
+    const double k = nearbyint(db / q->options->tolerance);
+    return k >= (double)q->most ? q->most : k >= (double)q->least ? (long)k : q->least;
+}
+
+long sp_quest_steps(const sp_quest *q, double db) {
+    return lrint(fmax(db / q->options->tolerance, 1.0));
+}
+
+sp_status sp_quest_noise(sp_error *err, const sp_quest *q, sp_noise *noise, long k) {
+    const sp_clip *clip = q->problem->clip;
+    const sp_budget budget = {SP_BUDGET_DB_PEAK, sp_quest_db(q, k)};
+    double eps = 0.0;
+    SP_TRY(sp_budget_radius(err, &eps, &budget, clip));
+    return sp_noise_frames(err, noise, q->problem->system->front, clip->n, eps, q->options->first,
+                           q->options->frames);
+}
+
+double sp_quest_time(const sp_quest *q) {
+    const double deadline = q->problem->deadline;
+    return deadline > 0.0 ? fmax(deadline - sp_clock_wall(), 1e-9) : 0.0;
+}
+
+sp_status sp_quest_keep(sp_error *err, sp_quest *q, const sp_radius_point *point) {
+    sp_radius *radius = q->radius;
+    sp_radius_point *grown = realloc(radius->point, (radius->points + 1) * sizeof *grown);
+    if (!grown) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu tried budgets", radius->points);
+    }
+    radius->point = grown;
+    radius->point[radius->points++] = *point;
+    return SP_OK;
+}
+
+void sp_radius_init(sp_radius *radius) {
+    *radius = (sp_radius){.certified_db = NAN, .broken_db = NAN, .broken_file_db = NAN};
+    sp_verdict_init(&radius->verdict);
+}
+
+void sp_radius_clear(sp_radius *radius) {
+    sp_verdict_clear(&radius->verdict);
+    free(radius->point);
+    free(radius->file_noise);
+    radius->point = NULL;
+    radius->file_noise = NULL;
+    radius->points = 0;
+}
+
+/* The least clean margin, and the budget at which the model linearised at the clip changes its
+ * answer. */
+static sp_status linear_edge(sp_error *err, sp_quest *q, double *db) {
+    const sp_verdict *verdict = q->problem->verdict;
+    sp_descent descent;
+    double *promise = malloc(verdict->classes * sizeof *promise);
+    sp_status status = promise ? sp_descent_init(err, &descent, q->attacker, q->problem)
+                               : sp_fail(err, SP_E_MEMORY, "out of memory");
+    if (status == SP_OK) {
+        status = sp_descent_promise(err, &descent, q->problem, promise);
+        sp_descent_clear(&descent);
+    }
+    double part = INFINITY;
+    q->clean = INFINITY;
+    for (size_t k = 0; status == SP_OK && k < verdict->classes; k++) {
+        if (k != verdict->label) {
+            const double clean = verdict->logits[verdict->label] - verdict->logits[k];
+            q->clean = fmin(q->clean, clean);
+            part = fmin(part, clean / (clean - promise[k]));
+        }
+    }
+    free(promise);
+    *db = 20.0 * log10(part);
+    return status;
+}
+
+static sp_status search(sp_error *err, sp_quest *q) {
+    sp_radius *radius = q->radius;
+    double edge = 0.0;
+    long certified = q->least - 1, broken = q->most + 1, by_file = q->most + 1;
+    SP_TRY(linear_edge(err, q, &edge));
+    if (!q->options->no_attack) {
+        SP_TRY(sp_quest_break(err, q, sp_quest_budget(q, edge), &broken));
+    }
+    if (broken <= q->most) {
+        radius->broken_db = sp_quest_db(q, broken);
+    }
+    if (!q->late) {
+        const double loudest = broken <= q->most ? radius->broken_db : edge;
+        SP_TRY(sp_quest_certify(err, q, sp_quest_budget(q, loudest - CAUTION), broken - 1,
+                                &certified));
+    }
+    if (certified >= q->least) {
+        radius->certified_db = sp_quest_db(q, certified);
+    }
+    if (!q->late && broken <= q->most && q->options->attack.source) {
+        SP_TRY(sp_quest_break_file(err, q, broken, &by_file));
+    }
+    if (by_file <= q->most) {
+        radius->broken_file_db = sp_quest_db(q, by_file);
+    }
+    return SP_OK;
+}
+
+/* The verdict of the search is that of its largest certified budget. */
+static void conclude(sp_quest *q) {
+    sp_verdict *verdict = q->problem->verdict;
+    if (isnan(q->best.eps)) {
+        verdict->eps = NAN;
+        verdict->scale = (sp_budget_scale){NAN, NAN, NAN, false};
+        verdict->kind = SP_VERDICT_UNKNOWN;
+    } else {
+        sp_verdict_clear(verdict);
+        *verdict = q->best;
+    }
+    if (q->late) {
+        verdict->kind = SP_VERDICT_TIMEOUT;
+        snprintf(verdict->reason, sizeof verdict->reason,
+                 "the time ran out: the figures are those found until then");
+    }
+}
+
+static sp_status answer(sp_error *err, sp_problem *problem, void *context) {
+    sp_quest *q = context;
+    q->problem = problem;
+    q->least = lrint(QUIETEST / q->options->tolerance);
+    q->most = lrint(LOUDEST / q->options->tolerance);
+    sp_verdict_init(&q->best);
+    const sp_status status = search(err, q);
+    free(q->hint);
+    if (status == SP_OK) {
+        conclude(q);
+    } else {
+        sp_verdict_clear(&q->best);
+    }
+    return status;
+}
+
+sp_status sp_radius_find(sp_error *err, sp_radius *radius, const sp_attacker *attacker,
+                         const sp_clip *clip, long label, const sp_radius_options *options) {
+    const sp_budget peak = {SP_BUDGET_DB_PEAK, 0.0};
+    sp_quest q = {.radius = radius, .attacker = attacker, .options = options};
+    sp_error local = {0};
+    sp_noise noise = {0};
+    double eps = 0.0;
+    sp_radius_init(radius);
+    radius->first = options->first;
+    radius->frames = options->frames;
+    if (sp_budget_radius(NULL, &eps, &peak, clip) == SP_OK) {
+        const sp_status status = sp_noise_frames(&local, &noise, attacker->system->front, clip->n,
+                                                 eps, options->first, options->frames);
+        if (status != SP_OK) {
+            snprintf(radius->verdict.reason, sizeof radius->verdict.reason, "%s", local.text);
+            return err ? (*err = local).code : status;
+        }
+    } // else the question itself says what is wrong with the clip
+    const sp_question question = {&peak, noise.radius ? &noise : NULL, label, options->timeout};
+    const sp_status status =
+        sp_question_answer(err, &radius->verdict, attacker->system, clip, &question, answer, &q);
+    sp_noise_clear(&noise);
+    return status;
+}
+
+/* Certified least; among equals, broken by the quietest noise. */
+static bool is_weaker(const sp_radius *a, const sp_radius *b) {
+    const double p = isnan(a->certified_db) ? -INFINITY : a->certified_db;
+    const double q = isnan(b->certified_db) ? -INFINITY : b->certified_db;
+    return p < q ||
+           (p == q && (isnan(b->broken_db) ? !isnan(a->broken_db) : a->broken_db < b->broken_db));
+}
+
+size_t sp_radius_weakest(const sp_radius *radius, size_t count) {
+    size_t weakest = 0;
+    for (size_t i = 1; i < count; i++) {
+        weakest = is_weaker(&radius[i], &radius[weakest]) ? i : weakest;
+    }
+    return weakest;
+}

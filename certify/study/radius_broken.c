@@ -1,0 +1,157 @@
+/* The quietest budget that an attack breaks: from a broken one downwards, every attack starting
+ * from the noise of the last success. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "certify/attack/descent.h"
+#include "certify/study/radius.h"
+
+#define STEP_DOWN 2.0 /* dB; halved at every failure */
+#define STEP_UP 1.0   /* dB; doubled at every failure */
+
+/* How hard an attempt is: from the last noise alone, from it and from a ladder, or as the options
+ * say. */
+typedef enum { QUICK = 1, BRISK = 2, FULL = 0 } effort;
+
+/* An attack at budget k. `file`: only a replayed file counts. */
+static sp_status try_budget(sp_error *err, sp_quest *q, long k, bool file, effort hard,
+                            bool *broken) {
+    const sp_problem *problem = q->problem;
+    sp_attack_options options = q->options->attack;
+    sp_noise noise = {0};
+    sp_attack attack;
+    options.timeout = sp_quest_time(q);
+    options.hint = q->hint;
+    options.source = file ? options.source : NULL;
+    options.out = NULL;
+    options.starts = hard == FULL ? options.starts : (size_t)hard;
+    SP_TRY(sp_quest_noise(err, q, &noise, k));
+    sp_status status = sp_attack_noise(err, &attack, q->attacker, problem->clip, &noise,
+                                       (long)problem->verdict->label, &options);
+    sp_noise_clear(&noise);
+    *broken = file ? attack.verdict.kind == SP_VERDICT_BROKEN : attack.real_broken;
+    q->late = attack.verdict.kind == SP_VERDICT_TIMEOUT;
+    double **const kept = file ? &q->radius->file_noise : &q->hint;
+    if (status == SP_OK && *broken) { // quieter than the last success
+        free(*kept);
+        *kept = attack.noise;
+        attack.noise = NULL;
+    }
+    const sp_radius_point point = {.db = sp_quest_db(q, k),
+                                   .attacked = true,
+                                   .file = file,
+                                   .broken = *broken,
+                                   .margin = file ? attack.file_margin : attack.real_margin,
+                                   .seconds = attack.verdict.seconds};
+    sp_attack_clear(&attack);
+    if (q->late || status != SP_OK) {
+        return q->late ? SP_OK : status;
+    }
+    return sp_quest_keep(err, q, &point);
+}
+
+/* The least margin under the hint, made quieter by as much as budget k is below budget `from`.
+ * Scratch: samples [n], logits [classes]. */
+static sp_status hear_quieter(sp_error *err, const sp_quest *q, long k, long from, double *samples,
+                              double *logits, double *margin) {
+    const sp_clip *clip = q->problem->clip;
+    const sp_verdict *verdict = q->problem->verdict;
+    const double scale = pow(10.0, (sp_quest_db(q, k) - sp_quest_db(q, from)) / 20.0);
+    for (size_t i = 0; i < clip->n; i++) {
+        samples[i] = clip->samples[i] + scale * q->hint[i];
+    }
+    SP_TRY(sp_system_run(err, q->problem->system, logits, samples, clip->n));
+    *margin = INFINITY;
+    for (size_t other = 0; other < verdict->classes; other++) {
+        if (other != verdict->label) {
+            *margin = fmin(*margin, logits[verdict->label] - logits[other]);
+        }
+    }
+    return SP_OK;
+}
+
+/* Makes the noise of the broken budget *k quieter for as long as that is enough. */
+static sp_status shrink(sp_error *err, sp_quest *q, long *k) {
+    const size_t n = q->problem->clip->n;
+    double *samples = malloc((n + q->problem->verdict->classes) * sizeof *samples);
+    const long from = *k;
+    double attained = NAN;
+    sp_status status =
+        samples ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", n);
+    for (bool holds = true; status == SP_OK && holds && *k > q->least;) {
+        double margin = NAN;
+        status = hear_quieter(err, q, *k - 1, from, samples, samples + n, &margin);
+        holds = status == SP_OK && margin < -SP_ATTACK_CLEAR;
+        attained = holds ? margin : attained;
+        *k -= holds;
+    }
+    free(samples);
+    if (status != SP_OK || *k == from) {
+        return status;
+    }
+    const double scale = pow(10.0, (sp_quest_db(q, *k) - sp_quest_db(q, from)) / 20.0);
+    for (size_t i = 0; i < n; i++) {
+        q->hint[i] *= scale;
+    }
+    const sp_radius_point point = {
+        .db = sp_quest_db(q, *k), .attacked = true, .broken = true, .margin = attained};
+    return sp_quest_keep(err, q, &point);
+}
+
+/* From a broken budget down. Quick attempts from the last noise alone; the last failure is a full
+ * one. */
+static sp_status climb_down(sp_error *err, sp_quest *q, long *broken) {
+    long step = sp_quest_steps(q, STEP_DOWN);
+    SP_TRY(shrink(err, q, broken));
+    while (*broken > q->least) {
+        const long k = *broken - step < q->least ? q->least : *broken - step;
+        bool breaks = false;
+        SP_TRY(try_budget(err, q, k, false, step > 1 ? QUICK : FULL, &breaks));
+        if (q->late || (!breaks && step == 1)) {
+            break;
+        }
+        if (breaks) {
+            *broken = k;
+            SP_TRY(shrink(err, q, broken));
+        } else {
+            step /= 2;
+        }
+    }
+    return SP_OK;
+}
+
+sp_status sp_quest_break(sp_error *err, sp_quest *q, long guess, long *broken) {
+    long step = sp_quest_steps(q, STEP_UP);
+    *broken = q->most + 1;
+    for (long k = guess; *broken > q->most; step *= 2) {
+        bool breaks = false;
+        SP_TRY(try_budget(err, q, k, false, FULL, &breaks));
+        if (q->late || (!breaks && k == q->most)) {
+            return SP_OK;
+        }
+        *broken = breaks ? k : *broken;
+        k = k + step < q->most ? k + step : q->most;
+    }
+    return climb_down(err, q, broken);
+}
+
+sp_status sp_quest_break_file(sp_error *err, sp_quest *q, long least, long *broken) {
+    long quiet = least - 1, loud = q->most + 1, step = 1;
+    for (long k = least; loud - quiet > 1;) {
+        bool breaks = false;
+        SP_TRY(try_budget(err, q, k, true, BRISK, &breaks));
+        if (q->late) {
+            break;
+        }
+        *(breaks ? &loud : &quiet) = k;
+        if (loud <= q->most) {
+            k = quiet + (loud - quiet) / 2;
+        } else {
+            k = k + step < q->most ? k + step : q->most;
+            step *= 2;
+        }
+    }
+    *broken = loud;
+    return SP_OK;
+}

@@ -1,0 +1,199 @@
+/* All that a report shows of one clip: the search for its radius, verdicts at fixed budgets, the
+ * file that breaks it, and the frames in which the answer is most sensitive. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/pool.h"
+#include "certify/attack/descent.h"
+#include "certify/attack/replay.h"
+#include "certify/study/study.h"
+
+/* ---- verdicts ---- */
+
+typedef struct errand {
+    sp_study *study;
+    const sp_attacker *attacker;
+    const sp_study_options *options;
+    long label;
+} errand;
+
+static void certify(void *context, size_t index) {
+    const errand *e = context;
+    (void)sp_certify(NULL, &e->study->verdict[index], e->attacker->system, &e->study->clip,
+                     &e->options->budget[index], e->label, e->options->radius.timeout);
+}
+
+/* The file that breaks the clip also breaks every budget whose set it lies in. */
+static void spread_break(sp_study *study) {
+    for (size_t b = 0; b < study->budgets; b++) {
+        sp_verdict *verdict = &study->verdict[b];
+        if (study->attack.verdict.kind == SP_VERDICT_BROKEN &&
+            verdict->kind == SP_VERDICT_UNKNOWN && study->attack.file_largest <= verdict->eps) {
+            verdict->kind = SP_VERDICT_BROKEN;
+            memcpy(verdict->reason, study->attack.verdict.reason, sizeof verdict->reason);
+        }
+    }
+}
+
+/* ---- files ---- */
+
+static void load(char **data, size_t *size, const char *path) {
+    if (!path || sp_file_read(NULL, data, size, path, SP_STUDY_BYTES) != SP_OK) {
+        *data = NULL;
+        *size = 0;
+    }
+}
+
+/* Writes and replays the quietest file that the search found, once more and to stay. */
+static void write_break(const errand *e) {
+    sp_study *study = e->study;
+    const sp_budget budget = {SP_BUDGET_DB_PEAK, study->radius.broken_file_db};
+    sp_attack_options options = e->options->radius.attack;
+    char path[1024];
+    const bool keep = options.out != NULL;
+    if (!study->radius.file_noise ||
+        (!keep && sp_temporary_make(NULL, path, sizeof path) != SP_OK)) {
+        return;
+    }
+    options.out = keep ? options.out : path;
+    options.hint = study->radius.file_noise;
+    options.timeout = 0.0;
+    (void)sp_attack_budget(NULL, &study->attack, e->attacker, &study->clip, &budget, e->label,
+                           &options);
+    if (study->attack.verdict.kind == SP_VERDICT_BROKEN) {
+        load(&study->noisy, &study->noisy_size, options.out);
+    }
+    if (!keep) {
+        unlink(path);
+    }
+}
+
+/* ---- sensitivity ---- */
+
+/* One row per other label: logit[label] - logit[k].   O weight [classes - 1, classes] */
+static void fill_weights(double *weight, size_t classes, size_t label) {
+    for (size_t k = 0, row = 0; k < classes; k++) {
+        if (k != label) {
+            weight[row * classes + label] = 1.0;
+            weight[row++ * classes + k] = -1.0;
+        }
+    }
+}
+
+static double slope_of(const double *gradient, size_t n) {
+    double slope = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        slope += fabs(gradient[i]);
+    }
+    return slope;
+}
+
+/* The row whose margin the linearised model loses at the smallest amplitude of noise. */
+static size_t weakest_row(const double *gradient, const sp_verdict *verdict, size_t n,
+                          size_t padded, size_t *rival) {
+    size_t weakest = 0;
+    double least = INFINITY;
+    *rival = SP_NO_LABEL;
+    for (size_t k = 0, row = 0; k < verdict->classes; k++) {
+        if (k == verdict->label) {
+            continue;
+        }
+        const double margin = verdict->logits[verdict->label] - verdict->logits[k];
+        const double edge = margin / slope_of(gradient + row * padded, n); /* gradient[row,:] */
+        if (edge < least) {
+            least = edge;
+            weakest = row;
+            *rival = k;
+        }
+        row++;
+    }
+    return weakest;
+}
+
+static void take_shares(sp_study *study, const sp_front_layout *layout, const double *gradient) {
+    const size_t n = study->clip.n, frames = study->radius.verdict.frames;
+    const double slope = slope_of(gradient, n);
+    study->share = calloc(frames, sizeof *study->share);
+    for (size_t t = 0; study->share && t < frames; t++) {
+        const size_t begin = t * layout->step < n ? t * layout->step : n;
+        const size_t end = t + 1 < frames && begin + layout->step < n ? begin + layout->step : n;
+        study->share[t] = slope_of(gradient + begin, end - begin) / slope;
+    }
+}
+
+static void find_sensitive_frames(const errand *e) {
+    sp_study *study = e->study;
+    const sp_system *system = e->attacker->system;
+    const sp_verdict *verdict = &study->radius.verdict;
+    const size_t classes = verdict->classes, rows = classes - 1, n = study->clip.n;
+    const size_t padded = sp_front_padded(system->front, n);
+    sp_noise still = {0};
+    double *gradient = calloc(rows * (padded + classes), sizeof *gradient);
+    double *weight = gradient ? gradient + rows * padded : NULL; /* [rows, classes] */
+    if (gradient && sp_noise_box(NULL, &still, n, 1.0) == SP_OK) {
+        memset(still.radius, 0, n * sizeof *still.radius);
+        fill_weights(weight, classes, verdict->label);
+        if (sp_attacker_gradient(NULL, e->attacker, gradient, study->clip.samples, &still, weight,
+                                 rows) == SP_OK) {
+            const size_t row = weakest_row(gradient, verdict, n, padded, &study->rival);
+            if (study->rival != SP_NO_LABEL) {
+                take_shares(study, sp_front_layout_of(system->front), gradient + row * padded);
+            }
+        }
+    }
+    sp_noise_clear(&still);
+    free(gradient);
+}
+
+/* ---- the whole ---- */
+
+static bool is_heard_rightly(const sp_verdict *verdict) {
+    return verdict->kind != SP_VERDICT_ERROR && verdict->kind != SP_VERDICT_MISCLASSIFIED &&
+           verdict->frames > 0 && verdict->classes > 1 && verdict->predicted == verdict->label;
+}
+
+void sp_study_init(sp_study *study) {
+    *study = (sp_study){.rival = SP_NO_LABEL};
+    sp_radius_init(&study->radius);
+    sp_attack_init(&study->attack);
+}
+
+void sp_study_make(sp_study *study, const sp_attacker *attacker, sp_clip *clip, long label,
+                   const sp_study_options *options) {
+    errand e = {study, attacker, options, label};
+    sp_study_init(study);
+    study->budgets = options->budgets;
+    study->own = label < 0;
+    study->clip = *clip;
+    *clip = (sp_clip){0};
+    (void)sp_radius_find(NULL, &study->radius, attacker, &study->clip, label, &options->radius);
+    study->verdict = calloc(options->budgets ? options->budgets : 1, sizeof *study->verdict);
+    if (study->verdict) {
+        sp_pool_run(options->budgets, 0, certify, &e);
+    }
+    if (is_heard_rightly(&study->radius.verdict)) {
+        write_break(&e);
+        find_sensitive_frames(&e);
+    }
+    if (study->verdict) {
+        spread_break(study);
+    }
+    load(&study->sound, &study->sound_size, options->radius.attack.source);
+}
+
+void sp_study_clear(sp_study *study) {
+    for (size_t b = 0; study->verdict && b < study->budgets; b++) {
+        sp_verdict_clear(&study->verdict[b]);
+    }
+    free(study->verdict);
+    sp_radius_clear(&study->radius);
+    sp_attack_clear(&study->attack);
+    sp_clip_clear(&study->clip);
+    free(study->share);
+    free(study->sound);
+    free(study->noisy);
+    *study = (sp_study){0};
+}

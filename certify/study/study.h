@@ -1,0 +1,147 @@
+/* Studies of a clip: the radius search, what a report shows, and the comparison of methods. */
+#ifndef SP_CERTIFY_STUDY_H
+#define SP_CERTIFY_STUDY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "certify/attack/attack.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- radius ---- */
+
+typedef struct sp_radius_options {
+    double tolerance;     /* dB > 0: the budgets that are tried are its multiples */
+    size_t first, frames; /* noise in the samples of these frames only; frames 0: in all samples */
+    bool no_attack;       /* only certificates are tried */
+    sp_attack_options attack; /* its hint, timeout and out are not read */
+    double timeout;           /* seconds of the whole search; 0: none */
+} sp_radius_options;
+
+/** sp_radius_point - one budget that was tried. */
+typedef struct sp_radius_point {
+    double db;      /* relative to the clip's peak */
+    bool attacked;  /* an attack; else a certificate */
+    bool certified; /* by a certificate */
+    bool file;      /* the attack counts files only; else all real-valued noise */
+    bool broken;    /* by the attack */
+    double margin;  /* proved, or attained */
+    double seconds;
+} sp_radius_point;
+
+/** sp_radius - what is known of one clip under noise of every loudness. The verdict is that of the
+ *  largest certified budget; when there is none, of the quietest one that was tried; timeout when
+ *  time ran out.
+ *  Budgets in dB relative to the clip's peak; NaN: none found. */
+typedef struct sp_radius {
+    sp_verdict verdict;
+    double certified_db; /* largest budget that was certified itself */
+    double broken_db; /* smallest budget whose real-valued noise was found to change the answer */
+    double broken_file_db; /* smallest budget with a replayed file of the clip's format that does */
+    double *file_noise;    /* [n] owned; the noise of that file, or NULL */
+    sp_radius_point *point; /* [points] owned; in the order in which they were tried */
+    size_t points;
+    size_t first, frames; /* of the options */
+} sp_radius;
+/** sp_radius_init - an outcome that holds nothing. */
+void sp_radius_init(sp_radius *radius);
+void sp_radius_clear(sp_radius *radius);
+
+/** sp_radius_find - certifies and attacks budgets until the two edges are known to the tolerance.
+ *  Always leaves an outcome, as sp_certify does. */
+sp_status sp_radius_find(sp_error *err, sp_radius *radius, const sp_attacker *attacker,
+                         const sp_clip *clip, long label, const sp_radius_options *options);
+
+/** sp_radius_weakest - the search with the smallest certified budget (among equals, the smallest
+ *  broken one). */
+size_t sp_radius_weakest(const sp_radius *radius, size_t count);
+
+/* ---- studies: what a report shows of a clip ---- */
+
+typedef struct sp_study_options {
+    size_t budgets;
+    const sp_budget *budget; /* [budgets] that are certified besides the search; borrowed */
+    /* of the search; its attack.out: where the breaking file goes, NULL: it is not kept. The
+     * timeout also holds for every verdict. */
+    sp_radius_options radius;
+} sp_study_options;
+
+/** sp_study - all that is known of one clip. */
+typedef struct sp_study {
+    sp_clip clip; /* owned */
+    bool own;     /* the label is the model's own answer */
+    sp_radius radius;
+    size_t budgets;
+    sp_verdict *verdict; /* [budgets] owned; broken where the breaking file lies in the set */
+    sp_attack attack;    /* that file and its noise; its verdict is broken only when there is one */
+    size_t rival;        /* the label that the linearised model reaches first; or SP_NO_LABEL */
+    double *share;       /* [frames] owned; of the margin over it, the part of the slope that lies
+                          * in each frame's step (the rest of the clip in the last one's) */
+    char *sound, *noisy; /* owned bytes of the clip's file and of the breaking one; NULL: more than
+                          * SP_STUDY_BYTES, or none */
+    size_t sound_size, noisy_size;
+} sp_study;
+#define SP_STUDY_BYTES ((size_t)1 << 20)
+/** sp_study_init - a study that holds nothing; its verdict is an error. */
+void sp_study_init(sp_study *study);
+/** sp_study_make - searches, certifies and attacks; takes the clip over. What fails leaves its
+ *  reason in its verdict, without memory verdict is NULL. */
+void sp_study_make(sp_study *study, const sp_attacker *attacker, sp_clip *clip, long label,
+                   const sp_study_options *options);
+void sp_study_clear(sp_study *study);
+
+/* ---- comparisons ---- */
+
+/** sp_contest - what runs on every clip; everything is borrowed. */
+typedef struct sp_contest {
+    size_t methods, budgets;
+    const sp_system *system;     /* [methods] */
+    const sp_budget *budget;     /* [budgets] */
+    char *const *text;           /* [budgets] as the user wrote them */
+    const size_t *quiet_first;   /* [budgets] their order by loudness */
+    const sp_attacker *attacker; /* NULL: no attack */
+    sp_attack_options attack;    /* its hint, timeout, source and out are not read */
+    double timeout;              /* seconds of each verdict and attack; 0: none */
+} sp_contest;
+
+/** sp_comparison - the outcomes for one clip. */
+typedef struct sp_comparison {
+    size_t budgets, methods;
+    sp_verdict *verdict; /* [budgets, methods] owned */
+    sp_attack *attack;   /* [budgets] owned */
+} sp_comparison;
+SP_NODISCARD sp_status sp_comparison_init(sp_error *err, sp_comparison *comparison, size_t budgets,
+                                          size_t methods);
+void sp_comparison_clear(sp_comparison *comparison);
+/** sp_compare - certifies by every method and attacks, at every budget. `source`: the clip's file,
+ *  or NULL. What fails leaves its reason in its verdict. */
+void sp_compare(sp_comparison *comparison, const sp_contest *contest, const sp_clip *clip,
+                long label, const char *source);
+/** sp_comparison_contradicts - certified and broken: one of the two is wrong. */
+bool sp_comparison_contradicts(const sp_comparison *comparison, size_t budget, size_t method);
+
+/** sp_standings - sums over clips that are answered rightly without noise. */
+typedef struct sp_standing {
+    size_t clips, certified, broken, broken_file; /* broken: by real-valued noise; by files */
+    size_t margins;                               /* finite ones */
+    double margin, seconds;                       /* sums */
+} sp_standing;
+typedef struct sp_standings {
+    size_t budgets, methods;
+    size_t heard, right; /* usable clips, and those answered rightly */
+    sp_standing *method; /* [budgets, methods] owned */
+    sp_standing *attack; /* [budgets] owned */
+} sp_standings;
+SP_NODISCARD sp_status sp_standings_init(sp_error *err, sp_standings *standings, size_t budgets,
+                                         size_t methods);
+void sp_standings_clear(sp_standings *standings);
+void sp_standings_add(sp_standings *standings, const sp_comparison *comparison);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,131 @@
+/* Sound linear bounds of the front end on a noise set. The contract of relax/relax.h holds: what is
+ * returned is true in real arithmetic for every noise of the set. */
+#ifndef SP_PREPROCESS_FRONT_BOUND_H
+#define SP_PREPROCESS_FRONT_BOUND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "audio/audio.h"
+#include "base/interval.h"
+#include "base/status.h"
+#include "preprocess/preprocess.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+    SP_FRONT_INTERVAL, /* boxes of every stage only */
+    SP_FRONT_R2,       /* R2: one box per FFT bin, frames independent (seed 000, section 4) */
+    SP_FRONT_JOINT     /* one quadratic form per band, one sample vector (math/frontend.md) */
+} sp_front_rule;
+
+/** sp_front_forms - what depends on the front end only: quadratic forms Q_m of the bands, the
+ *  diagonals D_m >= Q_m (proved by Cholesky with Rump's criterion), norms. Made once, shared by
+ *  clips and threads. */
+typedef struct sp_front_forms sp_front_forms;
+/** sp_front_forms_create - `front` is borrowed and must outlive the forms.
+ *  SP_E_UNSUPPORTED: the stages are not affine, square, affine with weights >= 0, at most one
+ *  floor, log, at most one linear map.
+ *  SP_E_NUMERIC: no diagonal could be proved (joint rule only). */
+SP_NODISCARD sp_status sp_front_forms_create(sp_error *err, sp_front_forms **forms,
+                                             const sp_front *front, sp_front_rule rule);
+void sp_front_forms_destroy(sp_front_forms *forms);
+
+enum { SP_FRONT_TANGENTS = 4 };
+/** sp_front_bound - lines that bound the logarithm of every band by linear forms of the
+ *  perturbation d. For every d of the noise set, in real arithmetic, with
+ *  d_t = d[t step .. t step + frame):
+ *    lo_w[t,m] (form[t, lo_form + m] . d_t) + lo_c[t,m] <= band[t,m](s + d)
+ *    band[t,m](s + d) <= up_w[t,m] (form[t, up_form + m] . d_t) + up_c[t,m]
+ *  and lo[t,m] <= band[t,m](s + d) <= hi[t,m]. Slopes are >= 0, but for paths.
+ *  The features are the bands, or matrix band + matrix_bias, exactly. */
+typedef struct sp_front_bound {
+    sp_front_rule rule;
+    size_t frames, bands, features; /* T, M, width of a feature row */
+    size_t frame, step;             /* samples that a frame hears; samples */
+    size_t padded;                  /* length of the padded sample vector */
+    bool joint;   /* true: frames share the samples where they overlap; false: independent frames */
+    size_t forms; /* linear forms per frame: 0 (interval), M (joint), 2 M (R2) */
+    size_t lo_form, up_form;
+    double *form;                      /* [T, forms, frame] */
+    double *form_max;                  /* [T, forms] >= max over the set of |form . d_t| */
+    double *lo_w, *lo_c, *up_w, *up_c; /* [T, M]; interval rule: slopes are 0 */
+    double *lo, *hi;                   /* [T, M] */
+    const double *matrix;              /* [features, M] borrowed from the front end, or NULL */
+    const double *matrix_bias;         /* [features] */
+    double *feature_lo, *feature_hi;   /* [T, features] boxes; lo and hi when there is no matrix */
+    /* Joint only. What up_c holds for the squares of the noise, up_w square[t,m], is too much for
+     * several bands at once: up_w (form . d_t + q_m) + up_c - up_w square[t,m] bounds the feature
+     * too, q_m = d_t' Q_m d_t <= square[t,m], and for all a >= 0
+     *   sum_m a_m q_m <= energy[t] max_j sum_m a_m peak[m,j].
+     * More upper lines of the same kind, tangents at other points: tangent_w, tangent_c. */
+    size_t tangents, peaks;        /* SP_FRONT_TANGENTS, number of j; 0 for the other rules */
+    double *square;                /* [T, M] */
+    double *energy;                /* [T] */
+    const double *peak;            /* [M, peaks] borrowed from the forms */
+    double *tangent_w, *tangent_c; /* [T, tangents, M] */
+    double *radius;                /* [padded] the set's box; 0 on padding */
+    /* R2 only: the same bounds bin by bin, for coefficients of several bands that are added up
+     * before the line of a bin's square is chosen (as PROVER does). With v_k = spectrum[k,:] . d_t:
+     * square_lo_w[t,k] v_k + square_lo_c <= (bin k of s + d)^2 <= square_up_w[t,k] v_k +
+     * square_up_c, energy = mel (squares) + mel_bias, and log_lo_w[t,m] energy + log_lo_c <=
+     * band <= ... */
+    size_t bins; /* 2 K; 0 for the other rules */
+    const double *spectrum, *mel,
+        *mel_bias;   /* [bins, frame], [M, bins], [M]; borrowed from the front end */
+    double *bin_max; /* [T, bins] >= |v_k| over the set */
+    double *square_lo_w, *square_lo_c, *square_up_w, *square_up_c; /* [T, bins] */
+    double *square_max;                                            /* [T, bins] >= the squares */
+    double *log_lo_w, *log_lo_c, *log_up_w, *log_up_c;             /* [T, M] */
+    double *energy_max;                                            /* [T, M] >= the energies */
+    const sp_noise *noise; /* borrowed: the set itself, valid while the caller's problem is */
+    double *memory;        /* owned: all arrays above */
+} sp_front_bound;
+
+/** sp_front_bound_create - bounds of the features of a clip under a noise set.
+ *  SP_E_MISMATCH for a clip shorter than a frame; SP_E_NONFINITE for radii that overflow the
+ *  stages. */
+SP_NODISCARD sp_status sp_front_bound_create(sp_error *err, sp_front_bound *bound,
+                                             const sp_front_forms *forms, const double *samples,
+                                             size_t n, const sp_noise *noise);
+void sp_front_bound_clear(sp_front_bound *bound);
+
+/** sp_front_path - a clip under a one-dimensional noise set, a line or gains: the energy of every
+ *  band as a function of the one parameter. Made once; parts of the set are bounded quickly. */
+typedef struct sp_front_path sp_front_path;
+/** sp_front_path_create - `noise` and `forms` are borrowed and must outlive the path; any rule. */
+SP_NODISCARD sp_status sp_front_path_create(sp_error *err, sp_front_path **path,
+                                            const sp_front_forms *forms, const double *samples,
+                                            size_t n, const sp_noise *noise);
+void sp_front_path_destroy(sp_front_path *path);
+/** sp_front_path_bound - bounds for the part lo <= a <= hi of the set. One sample stands for the
+ *  parameter, d = a - middle with |d| <= radius[0]; all frames share it (frame 1, step 0, padded 1,
+ *  each band has the form [1]). The slopes have any sign. sp_front_bound_create of such a set is
+ *  the bound of all of it. */
+SP_NODISCARD sp_status sp_front_path_bound(sp_error *err, sp_front_bound *bound,
+                                           const sp_front_path *path, double lo, double hi);
+
+/** sp_front_bound_window - the bounds of `frames` frames from `first` on, for nets that hear a
+ *  window of a recording. Frames before the first one are features of exactly zero, as in a stream
+ *  that has just begun (SP_E_UNSUPPORTED if the last map has a bias).
+ *  SP_E_ARGUMENT for frames behind the last. The window owns copies of its rows. */
+SP_NODISCARD sp_status sp_front_bound_window(sp_error *err, sp_front_bound *window,
+                                             const sp_front_bound *bound, long first,
+                                             size_t frames);
+
+/** sp_front_stage_boxes - boxes of the outputs of every stage for one frame t, for tests and
+ *  reports. Interval rule: interval arithmetic from stage to stage. R2: the ranges of its linear
+ *  bounds, without the intersections that sp_front_bound_create makes. Joint rule:
+ *  SP_E_UNSUPPORTED, it has no boxes inside.
+ *  O lo, hi [sum of stage.out]  in the order of sp_front_stages */
+SP_NODISCARD sp_status sp_front_stage_boxes(sp_error *err, double *lo, double *hi,
+                                            const sp_front_forms *forms, const double *samples,
+                                            size_t n, const sp_noise *noise, size_t t);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,198 @@
+/* Private to preprocess/: the relaxations of the stages.
+ *
+ * Rounding (shared/math/rounding.md): u = 2^-53, gamma_k as in sp_gamma. Every quantity below is
+ * the double that is computed; its distance to the real number it stands for is bounded where it
+ * is made. Samples, radii and constants are limited to the ranges of front_forms.c, so that
+ * nothing between overflow and SP_FRONT_TINY is lost: each product that underflows is off by at
+ * most 2^-1075, there are fewer than 2^40 of them per result and later factors stay below 2^260. */
+#ifndef SP_PREPROCESS_FRONT_BOUND_IMPL_H
+#define SP_PREPROCESS_FRONT_BOUND_IMPL_H
+
+#include "preprocess/front_bound.h"
+#include "relax/relax.h"
+
+#define SP_FRONT_TINY 0x1p-700  /* covers underflow, see above */
+#define SP_FRONT_LOUDEST 0x1p64 /* largest |sample| + radius */
+
+/** sp_front_up - at least X, where X >= 0 was computed as x by a chain of at most k roundings of
+ *  sums and products of nonnegative numbers: X <= x / (1 - gamma_k) <= x (1 + gamma_2k); +4 for
+ *  this expression. */
+static inline double sp_front_up(double x, double k) {
+    return sp_above(sp_above(x * (1.0 + sp_gamma(2.0 * k + 4.0))) + SP_FRONT_TINY);
+}
+
+/** sp_front_down - at most X, in [0, inf): X >= x / (1 + gamma_k) >= x (1 - gamma_k). */
+static inline double sp_front_down(double x, double k) {
+    const double low = sp_below(x * (1.0 - sp_gamma(k + 4.0))) - SP_FRONT_TINY;
+    return low > 0.0 ? sp_below(low) : 0.0;
+}
+
+/** sp_band - one mel band as the quadratic form E(d) = sum_k weight_k (y_k + f_k . d)^2 + floor
+ *  over the rows f_k of the spectrum matrix; y_k is row k of the unperturbed frame. Rows that are
+ *  zero are left out. */
+typedef struct sp_band {
+    size_t rows;      /* R */
+    size_t *row;      /* [R] indices into the spectrum matrix */
+    double *weight;   /* [R] > 0 */
+    double floor;     /* >= 0, added to the energy */
+    double least;     /* the energy is raised to it; 0: it is not */
+    double for_zero;  /* stands for an energy of exactly 0; 0: nothing does */
+    double *diagonal; /* [frame] D >= Q = F' diag(weight) F; joint rule only */
+    double curvature; /* about the largest eigenvalue of Q; steers a descent, proves nothing */
+} sp_band;
+
+struct sp_front_forms {
+    sp_front_rule rule;
+    const sp_front *front; /* borrowed: valid as long as the caller's front end */
+    const sp_front_layout *layout;
+    const sp_stage *spectrum, *mel;
+    const sp_stage *floor; /* maximum with it, or what stands for zero; NULL: neither */
+    const sp_stage *dct;   /* of the logarithms; NULL: they are the features */
+    sp_band *band;         /* [bands] owned */
+    size_t *rows;          /* owned: all row indices */
+    double *memory;        /* owned: what is per band */
+    size_t most_rows;      /* largest R */
+    /* Joint rule only, front_energy.c: sum_m a_m Q_m <= max_j (sum_m a_m peak[m,j]) energy.diagonal
+     * for a >= 0. */
+    sp_band energy;
+    size_t peaks;
+    double *peak;          /* [bands, peaks] */
+    size_t *energy_rows;   /* owned */
+    double *energy_memory; /* owned */
+};
+
+/** sp_front_energy - the bound of all bands together; zero [rows of the spectrum] marks those that
+ *  are left out. */
+SP_NODISCARD sp_status sp_front_energy(sp_error *err, sp_front_forms *forms, const bool *zero);
+
+/** sp_row_dot - a . x; sp_row_size - |a| . |x|. Any order of summation. */
+double sp_row_dot(const double *a, const double *x, size_t n);
+double sp_row_size(const double *a, const double *x, size_t n);
+/** sp_rows_times - out[k] = matrix[row[k], :] . x, k < rows; n columns. Any order of summation. */
+void sp_rows_times(double *out, const double *matrix, size_t n, const size_t *row, size_t rows,
+                   const double *x);
+/** sp_rows_combine - out[i] = sum_k c[k] matrix[row[k], i], i < n. Any order of summation. */
+void sp_rows_combine(double *out, const double *matrix, size_t n, const size_t *row, size_t rows,
+                     const double *c);
+
+/** sp_cholesky - the lower triangle of m [n, n] in place by its Cholesky factor; false when a
+ *  pivot is not positive. sp_cholesky_solve - x <- (l l')^-1 x. */
+bool sp_cholesky(double *m, size_t n);
+void sp_cholesky_solve(const double *l, size_t n, double *x);
+
+/** sp_band_diagonal - D of nearly least trace with D >= Q, proved; and the curvature.
+ *  SP_E_NUMERIC when no D could be proved. Source: math/frontend.md, quadratic_diagonal.c. */
+SP_NODISCARD sp_status sp_band_diagonal(sp_error *err, sp_band *band, const sp_stage *spectrum);
+
+/** sp_bins - what one frame and its radii make of every row of the spectrum, all [2 bins]:
+ *  |row(x) - mid| <= err; |f . d| <= radius for |d_i| <= r_i; |row(x + d)| <= mag. */
+typedef struct sp_bins {
+    double *mid, *err, *radius, *mag;
+    double *lo_w, *lo_c, *up_w, *up_c; /* R2 only: the lines of the squares, over row(x + d) */
+} sp_bins;
+
+/** sp_frame - one frame of a clip under a noise set, and scratch memory for it. */
+typedef struct sp_frame {
+    const sp_front_forms *forms;
+    const sp_noise *noise;
+    size_t t, first; /* first: its first sample in the padded clip */
+    double *x, *r;   /* [frame] samples and radii, 0 on padding */
+    sp_bins bins;
+    double *negative; /* [frame] */
+    double *work;     /* sp_frame_work_size doubles */
+} sp_frame;
+
+/** sp_front_bound_memory - takes the memory of a bound whose counts are set, and places its arrays.
+ */
+SP_NODISCARD sp_status sp_front_bound_memory(sp_error *err, sp_front_bound *bound);
+/** sp_front_check - whether clip and noise set fit the forms and stay within SP_FRONT_LOUDEST. */
+SP_NODISCARD sp_status sp_front_check(sp_error *err, const sp_front_forms *forms,
+                                      const double *samples, size_t n, const sp_noise *noise);
+/** sp_frame_size - doubles of scratch of one sp_frame; sp_frame_place - lays it out in memory. */
+size_t sp_frame_size(const sp_front_forms *forms);
+void sp_frame_place(sp_frame *frame, const sp_front_forms *forms, double *memory);
+/** sp_frame_load - samples, radii and bins of frame t. False when a bin is not finite. */
+bool sp_frame_load(sp_frame *frame, const double *samples, size_t n, const sp_noise *noise,
+                   size_t t);
+/** sp_frame_reach - the range of c . d over the set, c over the samples of the frame. */
+sp_iv sp_frame_reach(const sp_frame *frame, const double *c);
+
+/** sp_bin_box - the box of row k of the spectrum. */
+sp_iv sp_bin_box(const sp_bins *bins, size_t k);
+/** sp_band_interval - the range of E by intervals on the bins; E >= floor. */
+sp_iv sp_band_interval(const sp_band *band, const sp_bins *bins);
+/** sp_band_log - the range of the logarithm of what the floor makes of an energy in `energy`;
+ *  unbounded below where an energy without a floor may vanish. */
+sp_iv sp_band_log(const sp_band *band, sp_iv energy);
+/** sp_band_minimum - a lower bound of sqrt(max(E, least)) over the set, converged up to a small
+ *  part of the range of log E. I ceiling >= max sqrt(E). */
+double sp_band_minimum(const sp_frame *frame, const sp_band *band, double ceiling);
+size_t sp_band_minimum_work(const sp_front_forms *forms);
+
+/* Bands of more rows have no barrier steps: the form of a whole spectrum is nearly a multiple of
+ * the identity, and gradients converge. */
+enum { SP_BARRIER_ROWS = 256 };
+
+/** sp_descent - the search for the least energy of a band. f_v stands for the band's rows times
+ *  v. */
+typedef struct sp_descent {
+    const sp_frame *frame;
+    const sp_band *band;
+    size_t n, rows;
+    double *mid, *f_d, *f_next, *f_y, *z, *best_z; /* [rows] */
+    double *d, *y, *next, *gradient;   /* [n] the last point of the box, where to look */
+    double *push, *pull, *move, *give; /* [n] of the barrier */
+    double *matrix;                    /* [rows, rows] of the barrier */
+    double best;                       /* largest bound of sqrt(E) seen */
+    double least;                      /* sqrt(E) at d */
+    double speed;                      /* of the acceleration */
+} sp_descent;
+/** Each step reads half the gradient of E at y and leaves a better d and the next y. */
+void sp_descent_gradient_step(sp_descent *s);
+void sp_descent_barrier_start(sp_descent *s);
+/** False when the linear system could not be solved: d is then as it was. */
+bool sp_descent_barrier_step(sp_descent *s);
+/** sp_descent_energy - sqrt(E) at the point whose rows are f_v. */
+double sp_descent_energy(const sp_descent *s, const double *f_v);
+
+/** sp_curve - the energy of a band along a path, a + b x + c x^2, coefficient by coefficient; for
+ *  gains a is its part that the gain moves, and `floor` what is added to it. */
+typedef struct sp_curve {
+    sp_iv a, b, c;
+    double floor, least, for_zero; /* as in sp_band */
+    bool silent;                   /* exactly 0 throughout */
+} sp_curve;
+/** sp_curve_lines - lines of log(energy, floored) over x - middle for x in [lo, hi], and its range;
+ *  without any information when there is none. */
+sp_line_pair sp_curve_lines(sp_iv *range, const sp_curve *curve, double lo, double hi,
+                            double middle);
+/** sp_gain_lines - the same for the energies a e^{2 x} + floor. */
+sp_line_pair sp_gain_lines(sp_iv *range, const sp_curve *curve, double lo, double hi,
+                           double middle);
+
+/** sp_frame_is_silent - whether all samples are exactly zero and none can move.
+ *  sp_front_silence - fills row t for such a frame: its energies are the floors. */
+bool sp_frame_is_silent(const sp_frame *frame);
+void sp_front_silence(sp_front_bound *bound, const sp_frame *frame);
+/** sp_front_features - the boxes of the features of row t from those of the bands. */
+void sp_front_features(sp_front_bound *bound, size_t t);
+
+/** The rules: fill row t of the bound from a loaded frame. */
+void sp_front_joint(sp_front_bound *bound, const sp_frame *frame);
+void sp_front_r2(sp_front_bound *bound, sp_frame *frame);
+void sp_front_interval(sp_front_bound *bound, const sp_frame *frame);
+
+/** sp_front_r2_squares - R2's lines of the square of every row of a loaded frame, into its bins. */
+void sp_front_r2_squares(sp_frame *frame);
+/** sp_front_r2_energy - with these lines, R2's linear bounds of the mel energy of a band and its
+ *  range: lower[frame] . d + below <= E <= upper[frame] . d + above. */
+typedef struct sp_r2_energy {
+    double below, above;         /* offsets */
+    sp_iv reach_low, reach_high; /* ranges of lower . d and upper . d */
+    sp_iv lines;                 /* range of E by the linear bounds */
+    sp_iv range;                 /* meet of that with the intervals and the floor */
+} sp_r2_energy;
+sp_r2_energy sp_front_r2_energy(const sp_frame *frame, const sp_band *band, double *lower,
+                                double *upper);
+
+#endif
