@@ -3,25 +3,18 @@
 #include <stdlib.h>
 
 #include "audio/impl.h"
-
-/* splitmix64: the same numbers everywhere; uniform in [0, 1). */
-static double next_random(uint64_t *state) {
-    uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
-}
+#include "base/random.h"
 
 /* Box and Muller. */
-static double next_normal(uint64_t *state) {
-    const double u = 1.0 - next_random(state), v = next_random(state);
+static double next_normal(sp_random *random) {
+    const double u = 1.0 - sp_random_unit(random), v = sp_random_unit(random);
     return sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v);
 }
 
 void sp_white_noise(double *noise, size_t n, uint64_t seed) {
-    uint64_t state = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
+    sp_random random = {sp_random_seed(seed) + 1};
     for (size_t i = 0; i < n; i++) {
-        noise[i] = next_normal(&state);
+        noise[i] = next_normal(&random);
     }
 }
 
@@ -50,11 +43,11 @@ sp_status sp_clip_embed(sp_error *err, sp_clip *out, const sp_clip *clip,
     if (samples == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", n);
     }
-    uint64_t state = background->seed;
+    sp_random random = {background->seed};
     for (size_t i = 0; i < n; i++) {
         const double x = i >= lead && i - lead < clip->n ? clip->samples[i - lead] : 0.0;
         const double noise =
-            background->noise > 0.0 ? step * background->noise * next_normal(&state) : 0.0;
+            background->noise > 0.0 ? step * background->noise * next_normal(&random) : 0.0;
         samples[i] = rounded(x + noise, clip);
     }
     const sp_status status =

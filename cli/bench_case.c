@@ -3,9 +3,10 @@
 
 #include <dirent.h>
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/random.h"
 
 /* The front end of the FSDD network (examples/fronts/fsdd.json). */
 static const char fsdd_front[] =
@@ -19,16 +20,8 @@ static const char fsdd_front[] =
     " \"formula\": \"2595*log10(1+f/700)\", \"rounding\": \"floor((N+1)*hz/rate)\"},"
     " \"floor\": {\"add\": 1e-10}, \"log\": \"natural\"}";
 
-/* splitmix64: the same numbers everywhere, uniform in [-1, 1). */
-static double next_random(uint64_t *state) {
-    uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-52 - 1.0;
-}
-
 static sp_status add_random(sp_error *err, sp_net *net, sp_layer_kind kind, size_t in, size_t out,
-                            uint64_t *state) {
+                            sp_random *random) {
     const size_t rows = kind == SP_LAYER_LSTM ? 4 * out : out;
     const size_t count = rows * (in + (kind == SP_LAYER_LSTM ? out : 0) + 1);
     double *weight = malloc(count * sizeof *weight); // W, R and b
@@ -37,7 +30,7 @@ static sp_status add_random(sp_error *err, sp_net *net, sp_layer_kind kind, size
     }
     const double scale = 0.15 * sqrt(64.0 / (double)(in + out));
     for (size_t i = 0; i < count; i++) {
-        weight[i] = scale * next_random(state);
+        weight[i] = scale * sp_random_sign(random);
     }
     const sp_status status =
         kind == SP_LAYER_LSTM
@@ -48,13 +41,13 @@ static sp_status add_random(sp_error *err, sp_net *net, sp_layer_kind kind, size
 }
 
 static sp_status add_layers(sp_error *err, sp_net *net, size_t hidden) {
-    uint64_t state = 3;
-    SP_TRY(add_random(err, net, SP_LAYER_AFFINE, 10, 40, &state));
+    sp_random random = {3};
+    SP_TRY(add_random(err, net, SP_LAYER_AFFINE, 10, 40, &random));
     SP_TRY(sp_net_add_relu(err, net));
-    SP_TRY(add_random(err, net, SP_LAYER_LSTM, 40, hidden, &state));
-    SP_TRY(add_random(err, net, SP_LAYER_LSTM, hidden, hidden, &state));
+    SP_TRY(add_random(err, net, SP_LAYER_LSTM, 40, hidden, &random));
+    SP_TRY(add_random(err, net, SP_LAYER_LSTM, hidden, hidden, &random));
     sp_net_set_readout(net);
-    return add_random(err, net, SP_LAYER_AFFINE, hidden, 10, &state);
+    return add_random(err, net, SP_LAYER_AFFINE, hidden, 10, &random);
 }
 
 sp_status bench_case_net(sp_error *err, sp_net *net, size_t hidden) {
@@ -174,7 +167,7 @@ static bool find_clip(sp_clip *clip, char name[64], const bench_case *c, size_t 
 
 static sp_status make_noise(sp_error *err, sp_clip *clip, const bench_case *c, size_t frames) {
     const sp_front_layout *layout = sp_front_layout_of(c->front);
-    uint64_t state = frames;
+    sp_random random = {frames};
     size_t n = layout->frame;
     while (sp_front_frames(c->front, n) < frames) {
         n++;
@@ -184,7 +177,7 @@ static sp_status make_noise(sp_error *err, sp_clip *clip, const bench_case *c, s
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", n);
     }
     for (size_t i = 0; i < n; i++) {
-        samples[i] = 0.25 * layout->full_scale * next_random(&state);
+        samples[i] = 0.25 * layout->full_scale * sp_random_sign(&random);
     }
     const sp_status status = sp_clip_init(err, clip, samples, n, layout->sample_rate,
                                           layout->full_scale, layout->full_scale / 32768.0);

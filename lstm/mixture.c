@@ -10,20 +10,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/adam.h"
+#include "base/random.h"
 #include "lstm/layers.h"
 
 enum { MOST_SCORES = 2 * SP_R2_CANDIDATES };
 
 static const double adam_rate = 100.0, adam_decay = 0.98; /* seed 000, section 5 */
-static const double adam_first = 0.9, adam_second = 0.999, adam_tiny = 1e-8;
-
-static double uniform(uint64_t *state) {
-    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15)); // splitmix64
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    z ^= z >> 31;
-    return (double)(z >> 11) * 0x1p-52 - 1.0;
-}
 
 /* The units of product i, in the order of sp_mixture.product. */
 static size_t units_of(const sp_bounds *bounds, size_t i) {
@@ -52,6 +45,7 @@ sp_status sp_mixture_init(sp_error *err, sp_mixture *mix, const sp_bounds *bound
         return sp_fail(err, SP_E_MEMORY, "out of memory for the mixtures of %zu rows", rows);
     }
     double *at = mix->memory;
+    sp_random random = {seed};
     for (size_t i = 0; i < products; i++) {
         const size_t n = rows * units_of(bounds, i), scores = n * mix->scores;
         sp_mixed *m = &mix->product[i];
@@ -65,7 +59,7 @@ sp_status sp_mixture_init(sp_error *err, sp_mixture *mix, const sp_bounds *bound
         m->c = m->b + n;
         at = m->c + n;
         for (size_t k = 0; k < scores; k++) {
-            m->score[k] = uniform(&seed);
+            m->score[k] = sp_random_sign(&random);
         }
     }
     return SP_OK;
@@ -143,16 +137,14 @@ void sp_mixture_value(sp_walk *walk, const sp_gpu_menu *menu, sp_mixed *mixed, s
 
 void sp_mixture_step(sp_mixture *mix, const sp_bounds *bounds, size_t rows, size_t epoch) {
     const double rate = adam_rate * pow(adam_decay, (double)epoch);
-    const double unbias_first = 1.0 - pow(adam_first, (double)epoch + 1.0);
-    const double unbias_second = 1.0 - pow(adam_second, (double)epoch + 1.0);
+    const double mean_weight = sp_adam_weight(SP_ADAM_MEAN, (double)epoch + 1.0);
+    const double square_weight = sp_adam_weight(SP_ADAM_SQUARE, (double)epoch + 1.0);
     for (size_t i = 0; i < products_of(bounds); i++) {
         sp_mixed *m = &mix->product[i];
         for (size_t k = 0; k < rows * units_of(bounds, i) * mix->scores; k++) {
-            const double g = m->gradient[k];
-            m->first[k] = adam_first * m->first[k] + (1.0 - adam_first) * g;
-            m->second[k] = adam_second * m->second[k] + (1.0 - adam_second) * g * g;
-            m->score[k] += rate * (m->first[k] / unbias_first) /
-                           (sqrt(m->second[k] / unbias_second) + adam_tiny);
+            sp_adam_track(&m->first[k], &m->second[k], m->gradient[k]);
+            m->score[k] +=
+                sp_adam_step(rate, m->first[k] / mean_weight, m->second[k] / square_weight);
         }
     }
 }

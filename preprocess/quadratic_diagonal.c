@@ -6,10 +6,10 @@
  * same as C = A D^-1 A' <= 1, an R x R matrix. So the largest eigenvalue of C, proved by Cholesky
  * to be at most `scale`, makes scale D the answer; scale - 1 is the duality gap. */
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "preprocess/front_bound_impl.h"
 
 #define RANK 16    /* columns of V */
@@ -36,13 +36,6 @@ typedef struct mixing {
     double *row;      /* [n] */
     double *c, *l;    /* [rows, rows] */
 } mixing;
-
-static uint64_t splitmix(uint64_t *state) {
-    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
 
 static void normalise(double *v) {
     double square = 0.0;
@@ -76,7 +69,7 @@ static void contract(double *x, const double *a, const double *w, size_t rows) {
 
 // The same V on every run: uniform numbers of one seed.
 static void start(mixing *s) {
-    uint64_t state = 1;
+    sp_random random = {1};
     memset(s->w, 0, s->rows * RANK * sizeof *s->w);
     for (size_t k = 0; k < s->rows; k++) {
         s->root[k] = sqrt(s->band->weight[k]);
@@ -89,7 +82,7 @@ static void start(mixing *s) {
             s->norm[i] += a[k] * a[k];
         }
         for (size_t j = 0; j < RANK; j++) {
-            v[j] = (double)(splitmix(&state) >> 11) * 0x1p-52 - 1.0;
+            v[j] = sp_random_sign(&random);
         }
         normalise(v);
         add_outer(s->w, a, v, s->rows);

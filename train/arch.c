@@ -188,7 +188,7 @@ static sp_status build(sp_error *err, sp_net *net, const sp_json *root, size_t f
     SP_TRY(check(err, plans, count, &recurrent));
     sp_net_init(net, features);
     for (size_t l = 0; l < count; l++) {
-        sp_random random = sp_random_of(seed, SP_RANDOM_WEIGHTS, l, 0);
+        sp_random random = sp_train_stream(seed, SP_TRAIN_STREAM_WEIGHTS, l, 0);
         SP_TRY(add(err, net, &plans[l], &random));
         if (l + 1 == recurrent) {
             sp_net_set_readout(net);

@@ -40,7 +40,7 @@ static void read_one(void *context, size_t i) {
 
 static void draw_validation(sp_dataset *data) {
     for (size_t i = 0; i < data->count; i++) {
-        sp_random random = sp_random_of(0, SP_RANDOM_SPLIT, data->clip[i].number, 0);
+        sp_random random = sp_train_stream(0, SP_TRAIN_STREAM_SPLIT, data->clip[i].number, 0);
         if (data->clip[i].split == SP_SPLIT_TRAIN && sp_random_next(&random) % DRAWN == 0) {
             data->clip[i].split = SP_SPLIT_VALIDATION;
         }

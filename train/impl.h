@@ -3,7 +3,7 @@
 #define SP_TRAIN_IMPL_H
 
 #include "base/arena.h"
-#include "train/random.h"
+#include "train/stream.h"
 #include "train/train.h"
 
 /* ---- parameters ---- */
@@ -231,15 +231,15 @@ double sp_variant_fill(double *samples, const sp_variant *variant, const sp_clip
 
 /* ---- steps ---- */
 
-/** sp_adam - the state of the optimiser over P parameters. */
-typedef struct sp_adam {
+/** sp_train_adam - the state of the optimiser over P parameters. */
+typedef struct sp_train_adam {
     uint64_t steps;
     double *mean, *square; /* [P] borrowed */
-} sp_adam;
-/** sp_adam_step - one step along scale * gradient. */
-void sp_adam_step(sp_adam *adam, const sp_block *block, size_t blocks, const double *gradient,
-                  double scale, double rate, double decay);
-double sp_gradient_norm(const double *gradient, size_t count);
+} sp_train_adam;
+/** sp_train_step - one step along scale * gradient. */
+void sp_train_step(sp_train_adam *adam, const sp_block *block, size_t blocks,
+                   const double *gradient, double scale, double rate, double decay);
+double sp_train_gradient_norm(const double *gradient, size_t count);
 
 /** sp_shard - a few clips of a mini-batch; all inputs are borrowed. */
 enum { SP_SHARD = 16 }; /* most clips in one */
@@ -278,7 +278,7 @@ struct sp_training {
     double *mean, *deviation; /* [features] of the training clips' features */
     double *best;             /* [P] weights of the best epoch */
     double *gradients;        /* [shards of a batch, P] */
-    sp_adam adam;
+    sp_train_adam adam;
     size_t *train, *check; /* [of each] clips for training, in an order of their own per epoch, and
                                 for validation; owned by train */
     sp_epoch *curve;       /* [recipe.epochs] owned */

@@ -26,7 +26,8 @@ typedef struct work {
 static sp_status load_clip(sp_error *err, work *w, size_t i) {
     const sp_shard *s = w->shard;
     const sp_dataset_clip *clip = &s->data->clip[s->clip[i]];
-    sp_random random = sp_random_of(s->recipe->seed, SP_RANDOM_CLIP, s->epoch, clip->number);
+    sp_random random =
+        sp_train_stream(s->recipe->seed, SP_TRAIN_STREAM_CLIP, s->epoch, clip->number);
     sp_variant variant = {.gain = 1.0};
     if (s->augment) {
         const size_t least = sp_front_layout_of(s->front)->frame;
@@ -144,8 +145,8 @@ static void attack(work *w, sp_pass *pass, double most) {
     const size_t D = w->pack.width, n = w->pack.rows * D, steps = s->recipe->attack_steps;
     const double stride = steps > 1 ? 2.0 * most / (double)steps : most;
     size_t right = 0;
-    sp_random random =
-        sp_random_of(s->recipe->seed, SP_RANDOM_ATTACK, s->epoch, s->data->clip[s->clip[0]].number);
+    sp_random random = sp_train_stream(s->recipe->seed, SP_TRAIN_STREAM_ATTACK, s->epoch,
+                                       s->data->clip[s->clip[0]].number);
     for (size_t k = 0; k < n; k++) {
         w->u[k] = steps > 1 ? most * sp_random_sign(&random) / sqrt((double)D) : 0.0;
     }

@@ -196,7 +196,7 @@ void sp_training_destroy(sp_training *training) {
 /* The order of the clips is a function of seed and epoch: Fisher and Yates from their numbers. */
 static void shuffle(sp_training *t, size_t epoch) {
     const size_t n = t->data->split[SP_SPLIT_TRAIN];
-    sp_random random = sp_random_of(t->recipe.seed, SP_RANDOM_ORDER, epoch, 0);
+    sp_random random = sp_train_stream(t->recipe.seed, SP_TRAIN_STREAM_ORDER, epoch, 0);
     size_t used = 0;
     for (size_t i = 0; i < t->data->count; i++) {
         if (t->data->clip[i].split == SP_SPLIT_TRAIN) {
@@ -236,14 +236,14 @@ static sp_status descend(sp_error *err, sp_training *t, sp_shard *common, const 
             t->gradients[i] += t->gradients[s * P + i];
         }
     }
-    const double norm = sp_gradient_norm(t->gradients, P), most = t->recipe.clip;
+    const double norm = sp_train_gradient_norm(t->gradients, P), most = t->recipe.clip;
     if (!isfinite(norm) || !isfinite(sum.loss)) {
         return sp_fail(err, SP_E_NONFINITE,
                        "epoch %zu: the loss or its gradient is no longer a number: lower the rate",
                        common->epoch);
     }
-    sp_adam_step(&t->adam, t->block, t->blocks, t->gradients,
-                 most > 0.0 && norm > most ? most / norm : 1.0, rate, t->recipe.decay);
+    sp_train_step(&t->adam, t->block, t->blocks, t->gradients,
+                  most > 0.0 && norm > most ? most / norm : 1.0, rate, t->recipe.decay);
     *loss += sum.loss * (double)count;
     return SP_OK;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "certify/attack/descent.h"
 #include "certify/attack/replay.h"
 
@@ -82,20 +83,12 @@ static sp_status rank_labels(sp_error *err, assault *a) {
     return status;
 }
 
-/* splitmix64: the same numbers everywhere. */
-static double next_random(uint64_t *state) {
-    uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
-}
-
 /* Start 0: the hint or the clip itself; 4, 8, ...: corners of the box; the others: points of it. */
 static void take_start(assault *a, size_t start) {
     sp_descent *d = &a->descent;
-    uint64_t state = a->options->seed * UINT64_C(0x9E3779B97F4A7C15) + start;
+    sp_random random = {sp_random_seed(a->options->seed) + start};
     for (size_t i = 0; i < d->n; i++) {
-        const double lo = d->lo[i], hi = d->hi[i], u = next_random(&state);
+        const double lo = d->lo[i], hi = d->hi[i], u = sp_random_unit(&random);
         double x = a->problem->clip->samples[i];
         if (start == 0 && a->hint) {
             x += a->hint[i];

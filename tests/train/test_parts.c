@@ -224,14 +224,14 @@ static void adam_takes_its_steps(void **state) {
     double value[3] = {1.0, -2.0, 0.5}, mean[3] = {0.0}, square[3] = {0.0};
     const double slope[3] = {0.3, -40.0, 0.0};
     const sp_block block[2] = {{value, 0, 2, false}, {value + 2, 2, 1, true}};
-    sp_adam adam = {.mean = mean, .square = square};
-    assert_true(fabs(sp_gradient_norm(slope, 3) - sqrt(0.09 + 1600.0)) <= 1e-14);
-    sp_adam_step(&adam, block, 2, slope, 1.0, 0.1, 0.01);
+    sp_train_adam adam = {.mean = mean, .square = square};
+    assert_true(fabs(sp_train_gradient_norm(slope, 3) - sqrt(0.09 + 1600.0)) <= 1e-14);
+    sp_train_step(&adam, block, 2, slope, 1.0, 0.1, 0.01);
     assert_true(fabs(value[0] - (1.0 - 0.1 * 0.01 - 0.1)) <= 1e-7);
     assert_true(fabs(value[1] - (-2.0 + 0.1 * 0.01 * 2.0 + 0.1)) <= 1e-7);
     assert_true(value[2] == 0.5); // no slope, and biases do not decay
     const double before = value[0], second[3] = {-0.6, 0.0, 0.0};
-    sp_adam_step(&adam, block, 2, second, 0.5, 0.1, 0.0);
+    sp_train_step(&adam, block, 2, second, 0.5, 0.1, 0.0);
     const double m = (0.9 * 0.1 * 0.3 - 0.1 * 0.3) / (1.0 - 0.81);
     const double v = (0.999 * 0.001 * 0.09 + 0.001 * 0.09) / (1.0 - 0.999 * 0.999);
     assert_true(fabs(value[0] - (before - 0.1 * m / (sqrt(v) + 1e-8))) <= 1e-12);
