@@ -4,6 +4,7 @@
  * for threads inside its tasks, and these can wait only for sets opened later. */
 #include "base/pool.h"
 
+#include <fenv.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -85,8 +86,11 @@ static void help(task_set *set) {
     }
 }
 
+/* A new thread has the floating-point environment of the one that made it, which is the program's
+ * own affair: workers round to nearest and keep subnormal numbers whatever it is. */
 static void *worker(void *unused) {
     (void)unused;
+    (void)fesetenv(FE_DFL_ENV);
     pthread_mutex_lock(&pool.lock);
     while (!pool.stopping) {
         task_set *set = joinable(NULL);

@@ -1,6 +1,7 @@
 /* A pool of threads. Work is a numbered set of tasks; the caller works too, and idle threads join
  * whatever set is open, also one opened from inside a task. Which thread runs a task never changes
- * its result: a task depends only on its number. */
+ * its result: a task depends only on its number. The pool's threads round to nearest and keep
+ * subnormal numbers, whatever the thread does that starts the pool. */
 #ifndef SP_BASE_POOL_H
 #define SP_BASE_POOL_H
 

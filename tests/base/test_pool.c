@@ -1,4 +1,5 @@
-/* The pool: every task once, nested sets, the width, and the same results for any thread count. */
+/* The pool: every task once, nested sets, the width, the same results for any thread count, and
+ * floating point as it should be. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,10 +7,13 @@
 
 #include <cmocka.h>
 
+#include <fenv.h>
+#include <float.h>
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -219,6 +223,71 @@ static void sets_follow_each_other(void **state) {
     }
 }
 
+/* ---- floating point ---- */
+
+static bool to_nearest(void) {
+    const volatile double one = 1.0, little = 0x1p-60;
+    const volatile double above = one + little, below = one - little;
+    return above == 1.0 && below == 1.0;
+}
+
+static bool keeps_subnormals(void) {
+    const volatile double tiny = DBL_MIN, half = 0.5;
+    const volatile double product = tiny * half;
+    return product > 0.0;
+}
+
+typedef struct inspection {
+    meeting all; // every thread takes one task
+    pthread_t asker;
+    atomic_int directed, flushing;
+} inspection;
+
+static void inspect(void *context, size_t index) {
+    inspection *seen = context;
+    meet(&seen->all, index);
+    if (!pthread_equal(seen->asker, pthread_self())) {
+        atomic_fetch_add(&seen->directed, !to_nearest());
+        atomic_fetch_add(&seen->flushing, !keeps_subnormals());
+    }
+}
+
+/* Starts a pool from here and looks at its threads. */
+static void expect_plain_workers(void) {
+    inspection seen = {.all = {.wanted = 4}, .asker = pthread_self()};
+    assert_int_equal(sp_pool_start(4), SP_OK);
+    sp_pool_run(4, 0, inspect, &seen);
+    sp_pool_stop();
+    assert_int_equal(atomic_load(&seen.all.late), 0);
+    assert_int_equal(atomic_load(&seen.directed), 0);
+    assert_int_equal(atomic_load(&seen.flushing), 0);
+}
+
+static void workers_round_to_nearest_whoever_starts_them(void **state) {
+    (void)state;
+    static const int modes[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        assert_int_equal(fesetround(modes[i]), 0);
+        assert_true(to_nearest() == (modes[i] == FE_TONEAREST));
+        expect_plain_workers();
+        assert_int_equal(fegetround(), modes[i]); // the asker's own mode is left alone
+    }
+    assert_int_equal(fesetround(FE_TONEAREST), 0);
+}
+
+static void workers_keep_subnormals_whoever_starts_them(void **state) {
+    (void)state;
+    if (!sp_test_flush_subnormals(true)) {
+        print_message("this test knows no flush-to-zero of this processor\n");
+        skip();
+    }
+    assert_false(keeps_subnormals());
+    expect_plain_workers();
+    assert_false(keeps_subnormals());
+    sp_test_flush_subnormals(false);
+    assert_true(keeps_subnormals());
+}
+
 static void clocks_run_forward(void **state) {
     (void)state;
     const double wall = sp_clock_wall(), cpu = sp_clock_cpu();
@@ -241,6 +310,8 @@ int main(void) {
         cmocka_unit_test(idle_threads_join_inner_sets),
         cmocka_unit_test(results_do_not_depend_on_threads),
         cmocka_unit_test(sets_follow_each_other),
+        cmocka_unit_test(workers_round_to_nearest_whoever_starts_them),
+        cmocka_unit_test(workers_keep_subnormals_whoever_starts_them),
         cmocka_unit_test(clocks_run_forward),
     };
     return cmocka_run_group_tests_name("base/pool", tests, NULL, NULL);

@@ -338,6 +338,29 @@ static void other_rounding_is_refused(void **state) {
     clear(&s);
 }
 
+/* Nor does one that takes subnormal numbers for 0. */
+static void flushed_subnormals_are_refused(void **state) {
+    (void)state;
+    const sp_budget budget = {SP_BUDGET_DB_PEAK, -80.0};
+    small s;
+    make(&s, 7, false);
+    sp_system system = make_system(&s, "ibp");
+    sp_verdict verdict;
+    const bool known = sp_test_flush_subnormals(true);
+    const sp_status status = sp_certify(NULL, &verdict, &system, &s.clip, &budget, -1, 0.0);
+    sp_test_flush_subnormals(false);
+    const sp_verdict_kind kind = verdict.kind;
+    sp_verdict_clear(&verdict);
+    sp_system_clear(&system);
+    clear(&s);
+    if (!known) {
+        print_message("this test knows no flush-to-zero of this processor\n");
+        skip();
+    }
+    assert_int_equal(status, SP_E_NUMERIC);
+    assert_int_equal(kind, SP_VERDICT_ERROR);
+}
+
 /* One logit against a threshold is the same question as two logits, one of them constant. */
 static void one_logit_is_two_answers(void **state) {
     (void)state;
@@ -413,6 +436,7 @@ int main(void) {
         cmocka_unit_test(ties_fail_closed),
         cmocka_unit_test(failing_stages_give_a_reason),
         cmocka_unit_test(other_rounding_is_refused),
+        cmocka_unit_test(flushed_subnormals_are_refused),
         cmocka_unit_test(one_logit_is_two_answers),
         cmocka_unit_test(parts_must_fit),
     };

@@ -8,6 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#if defined(__SSE2__)
+#include <pmmintrin.h>
+#endif
 
 static bool is_on(const char *name) {
     const char *value = getenv(name);
@@ -111,4 +114,15 @@ double sp_rng_double(sp_rng *rng) {
             return x;
         }
     }
+}
+
+bool sp_test_flush_subnormals(bool flush) {
+#if defined(__SSE2__)
+    _MM_SET_FLUSH_ZERO_MODE(flush ? _MM_FLUSH_ZERO_ON : _MM_FLUSH_ZERO_OFF);
+    _MM_SET_DENORMALS_ZERO_MODE(flush ? _MM_DENORMALS_ZERO_ON : _MM_DENORMALS_ZERO_OFF);
+    return true;
+#else
+    (void)flush;
+    return false;
+#endif
 }

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/random.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -25,25 +27,24 @@ const char *sp_test_data(const char *relative, char *buffer, size_t size);
  * are made. Programs run side by side: begin the name with that of the program. Never NULL. */
 const char *sp_test_scratch(const char *name, char *buffer, size_t size);
 
+/** sp_test_flush_subnormals - whether this thread takes subnormal numbers for 0, as objects built
+ *  with fast-math make programs do. False: not known how on this processor; then call skip(). */
+bool sp_test_flush_subnormals(bool flush);
+
 /** sp_rng - splitmix64: equal seeds give equal numbers everywhere. */
-typedef struct sp_rng {
-    uint64_t s;
-} sp_rng;
+typedef sp_random sp_rng;
 
 static inline void sp_rng_init(sp_rng *rng, uint64_t seed) {
-    rng->s = seed;
+    rng->state = seed;
 }
 
 static inline uint64_t sp_rng_next(sp_rng *rng) {
-    uint64_t z = (rng->s += UINT64_C(0x9e3779b97f4a7c15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
+    return sp_random_next(rng);
 }
 
 /** sp_rng_uniform - in [lo, hi], both finite. */
 static inline double sp_rng_uniform(sp_rng *rng, double lo, double hi) {
-    const double u = (double)(sp_rng_next(rng) >> 11) * 0x1p-53;
+    const double u = sp_random_unit(rng);
     return fmin(hi, fmax(lo, lo * (1.0 - u) + hi * u));
 }
 
