@@ -48,7 +48,7 @@ static inline void attacked_clip(attacked *a, sp_rng *rng, double loudness) {
     }
     // test programs that run side by side draw the same clips
     snprintf(name, sizeof name, "certify_attacked/%ld-%llu.wav", (long)getpid(),
-             (unsigned long long)rng->s);
+             (unsigned long long)rng->state);
     sp_bytes bytes = sp_wav_bytes(samples, SMALL_SAMPLES, 1, SMALL_RATE);
     sp_file_write(name, a->path, PATH, bytes.data, bytes.size);
     sp_bytes_clear(&bytes);
