@@ -66,7 +66,8 @@ void sp_white_noise(double *noise, size_t n, uint64_t seed);
 /** sp_clip_write - writes the clip to `path` as one channel with the clip's rate and the container
  *  and sample format of the audio file `source`; lossy formats become WAV with as many bits, or
  *  with doubles. Integer samples must be multiples of lsb within the format's range: they are kept
- *  exactly. Others are rounded to the format's precision, single or double. */
+ *  exactly. Others are rounded to the format's precision, single or double. A failure leaves what
+ *  stood at `path`. */
 SP_NODISCARD sp_status sp_clip_write(sp_error *err, const char *path, const sp_clip *clip,
                                      const char *source);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "audio/audio.h"
+#include "base/file.h"
 
 /* Formats that keep every sample of a clip as it is; the others are WAV with as many bits. */
 static bool keeps_samples(int format, bool whole) {
@@ -96,21 +97,110 @@ static sp_status write_floats(sp_error *err, SNDFILE *file, const sp_clip *clip)
     return status;
 }
 
-sp_status sp_clip_write(sp_error *err, const char *path, const sp_clip *clip, const char *source) {
-    SF_INFO info;
-    SP_TRY(choose_format(err, &info, clip, source));
-    SNDFILE *file = sf_open(path, SFM_WRITE, &info);
+/* ---- the file, in memory: libsndfile does not tell of every write to a disk that fails ---- */
+
+typedef struct image {
+    char *bytes; /* [room] owned */
+    size_t size, room, at;
+    bool failed;
+} image;
+
+static sf_count_t image_size(void *data) {
+    return (sf_count_t)((const image *)data)->size;
+}
+
+static sf_count_t image_tell(void *data) {
+    return (sf_count_t)((const image *)data)->at;
+}
+
+static sf_count_t image_seek(sf_count_t offset, int whence, void *data) {
+    image *to = data;
+    const sf_count_t from = whence == SEEK_CUR   ? (sf_count_t)to->at
+                            : whence == SEEK_END ? (sf_count_t)to->size
+                                                 : 0;
+    if (offset < -from) {
+        return -1;
+    }
+    to->at = (size_t)(from + offset);
+    return from + offset;
+}
+
+static sf_count_t image_read(void *bytes, sf_count_t count, void *data) {
+    image *from = data;
+    const size_t left = from->at < from->size ? from->size - from->at : 0;
+    const size_t taken = (size_t)count < left ? (size_t)count : left;
+    memcpy(bytes, from->bytes + from->at, taken);
+    from->at += taken;
+    return (sf_count_t)taken;
+}
+
+static sf_count_t image_write(const void *bytes, sf_count_t count, void *data) {
+    image *to = data;
+    const size_t end = to->at + (size_t)count;
+    if (end > to->room) {
+        const size_t room = 2 * end + 4096;
+        char *larger = realloc(to->bytes, room);
+        if (larger == NULL) {
+            to->failed = true;
+            return 0;
+        }
+        memset(larger + to->room, 0, room - to->room);
+        to->bytes = larger;
+        to->room = room;
+    }
+    memcpy(to->bytes + to->at, bytes, (size_t)count);
+    to->at = end;
+    to->size = end > to->size ? end : to->size;
+    return count;
+}
+
+static SF_VIRTUAL_IO image_calls = {image_size, image_seek, image_read, image_write, image_tell};
+
+/* Whether as many samples as the clip has can be read from it. */
+static bool image_whole(image *of, const sp_clip *clip) {
+    SF_INFO info = {0};
+    double samples[1024];
+    sf_count_t frames = 0, got = 0;
+    of->at = 0;
+    SNDFILE *file = sf_open_virtual(&image_calls, SFM_READ, &info, of);
     if (file == NULL) {
-        return sp_fail(err, SP_E_IO,
-                       "%s: cannot be written: is there such a folder, and may files "
-                       "be made in it?",
-                       path);
+        return false;
+    }
+    while ((got = sf_read_double(file, samples, sizeof samples / sizeof *samples)) > 0) {
+        frames += got;
+    }
+    sf_close(file);
+    return frames == (sf_count_t)clip->n;
+}
+
+static sp_status make_image(sp_error *err, image *to, const sp_clip *clip, SF_INFO *info) {
+    SNDFILE *file = sf_open_virtual(&image_calls, SFM_WRITE, info, to);
+    if (file == NULL) {
+        return sp_fail(err, SP_E_IO, "cannot be written: %s", sf_strerror(NULL));
     }
     sf_command(file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE); // it holds the time of writing
-    sp_status status =
+    const sp_status status =
         clip->lsb > 0.0 ? write_integers(err, file, clip) : write_floats(err, file, clip);
-    if (sf_close(file) != 0 && status == SP_OK) {
-        status = sp_fail(err, SP_E_IO, "cannot be written completely");
+    const bool closed = sf_close(file) == 0;
+    if (status == SP_OK && to->failed) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", clip->n);
     }
-    return status == SP_OK ? SP_OK : sp_error_in(err, path);
+    if (status == SP_OK && !(closed && image_whole(to, clip))) {
+        return sp_fail(err, SP_E_IO, "cannot be written completely");
+    }
+    return status;
+}
+
+sp_status sp_clip_write(sp_error *err, const char *path, const sp_clip *clip, const char *source) {
+    SF_INFO info;
+    image file = {0};
+    SP_TRY(choose_format(err, &info, clip, source));
+    sp_status status = make_image(err, &file, clip, &info);
+    if (status != SP_OK) {
+        (void)sp_error_in(err, path);
+    } else {
+        status = sp_file_replace(err, path, file.bytes, file.size);
+    }
+    free(file.bytes);
+    return status;
 }

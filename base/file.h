@@ -1,8 +1,9 @@
-/* Whole files in memory. */
+/* Whole files: read into memory, and written so that nobody ever sees half of one. */
 #ifndef SP_BASE_FILE_H
 #define SP_BASE_FILE_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/status.h"
 
@@ -16,8 +17,31 @@ extern "C" {
 SP_NODISCARD sp_status sp_file_read(sp_error *err, char **data, size_t *size, const char *path,
                                     size_t limit);
 
-/** sp_file_replace - makes data[size] the content of `path`, by way of a file beside it that is
- *  renamed once it is on the disk: after a crash there is the old file or the new one. */
+/** sp_file_draft - a file in the making: it stands under a name of its own in the folder of its
+ *  final path, and takes that path when it is kept. Until then, and after any failure or kill, the
+ *  path holds what it held before. The draft of a killed run has no lock any more: the next run
+ *  that writes into the folder removes it.
+ *  A path that exists and is no regular file (a device, a pipe) is written directly. */
+typedef struct sp_file_draft {
+    int file;     /* the descriptor to write to */
+    FILE *stream; /* the same, or NULL; see sp_file_draft_stream */
+    char *path;   /* owned: the final path, links followed */
+    char *beside; /* owned: where the draft stands, or NULL: written directly */
+} sp_file_draft;
+
+/** sp_file_draft_open - SP_E_IO with a line that says why `path` cannot be written, also when what
+ *  stands there may not be changed. Afterwards call sp_file_draft_keep or sp_file_draft_drop, once;
+ *  either is harmless after a failed open. */
+SP_NODISCARD sp_status sp_file_draft_open(sp_error *err, sp_file_draft *draft, const char *path);
+/** sp_file_draft_stream - a stream over the descriptor, which the draft closes; NULL: no memory. */
+FILE *sp_file_draft_stream(sp_file_draft *draft);
+/** sp_file_draft_keep - brings the draft to the disk and gives it its path. Failures, of earlier
+ *  writes to the stream too, leave the old file and remove the draft. */
+SP_NODISCARD sp_status sp_file_draft_keep(sp_error *err, sp_file_draft *draft);
+/** sp_file_draft_drop - removes the draft. */
+void sp_file_draft_drop(sp_file_draft *draft);
+
+/** sp_file_replace - makes data[size] the content of `path` by way of a draft. */
 SP_NODISCARD sp_status sp_file_replace(sp_error *err, const char *path, const void *data,
                                        size_t size);
 

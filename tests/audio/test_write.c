@@ -1,6 +1,11 @@
 /* Clips that are written and read again: the samples, the rate and the format of their source. */
 #include "tests/audio/sound.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 enum { FRAMES = 500, RATE = 8000 };
 
 static const struct {
@@ -153,11 +158,65 @@ static void refusals(void **state) {
     sp_clip_clear(&clip);
 }
 
+/* Files may not grow beyond `most` bytes here, as on a full disk. 0, or what went wrong. */
+static int write_under_limit(const char *copy, const sp_clip *clip, const char *source, rlim_t most,
+                             bool *failed) {
+    const struct rlimit limit = {most, most};
+    sp_error err = {SP_OK, ""};
+    signal(SIGXFSZ, SIG_IGN);
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
+        return 1;
+    }
+    const sp_status status = sp_clip_write(&err, copy, clip, source);
+    *failed = status != SP_OK;
+    return status == SP_OK || (status == SP_E_IO && strstr(err.text, "cannot be written")) ? 0 : 2;
+}
+
+/* Whatever the format and wherever it fails, the copy is whole or the old one. */
+static void a_full_disk_leaves_the_old_copy(void **state) {
+    (void)state;
+    for (size_t f = 0; f < FORMATS; f++) {
+        char source[PATH_SIZE], copy[PATH_SIZE], name[64];
+        double samples[FRAMES] = {1.0};
+        sp_clip clip;
+        make_source(source, f, 1);
+        assert_int_equal(sp_clip_init(NULL, &clip, samples, FRAMES, RATE, 32768.0, 0.0), SP_OK);
+        fill(&clip, formats[f].bits, 32768.0);
+        snprintf(name, sizeof name, "audio_write/full_%s", formats[f].name);
+        sp_test_scratch(name, copy, PATH_SIZE);
+        assert_int_equal(sp_clip_write(NULL, copy, &clip, source), SP_OK);
+        size_t size = 0, after = 0;
+        unsigned char *old = sound_load(copy, &size);
+        clip.samples[2] = -clip.samples[2];
+        for (size_t most = 0; most < size; most += 1 + size / 13) {
+            int status = 0;
+            const pid_t child = fork();
+            assert_true(child >= 0);
+            if (child == 0) {
+                bool failed = false;
+                const int step = write_under_limit(copy, &clip, source, most, &failed);
+                _exit(step ? step : failed ? 0 : 3);
+            }
+            assert_int_equal(waitpid(child, &status, 0), child);
+            if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+                fail_msg("%s, %zu of %zu bytes: %d", copy, most, size, WEXITSTATUS(status));
+            }
+            unsigned char *now = sound_load(copy, &after);
+            assert_int_equal(after, size);
+            assert_memory_equal(now, old, size);
+            free(now);
+        }
+        free(old);
+        sp_clip_clear(&clip);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(samples_and_format_are_kept),
         cmocka_unit_test(files_do_not_depend_on_time),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(a_full_disk_leaves_the_old_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

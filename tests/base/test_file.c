@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "tests/support/support.h"
@@ -91,35 +90,12 @@ static void endless_devices_end_at_the_limit(void **state) {
     expect_failure("/dev/null", 100000, SP_E_FORMAT, "empty");
 }
 
-/* The new content replaces the old one whole, and nothing else is left in the folder. */
-static void files_are_replaced(void **state) {
-    (void)state;
-    char path[512], beside[600], *data = NULL;
-    size_t size = 0;
-    sp_error err = {SP_OK, ""};
-    write_file("base_file/replaced", "a longer old content", 20, path);
-    assert_int_equal(sp_file_replace(&err, path, "new\0", 4), SP_OK);
-    assert_int_equal(sp_file_read(&err, &data, &size, path, 100), SP_OK);
-    assert_int_equal(size, 4);
-    assert_memory_equal(data, "new\0", 4);
-    free(data);
-    snprintf(beside, sizeof beside, "%s.%ld.new", path, (long)getpid());
-    assert_int_not_equal(access(beside, F_OK), 0);
-    assert_int_equal(sp_file_replace(&err, "/nonexistent/folder/f", "x", 1), SP_E_IO);
-    assert_non_null(strstr(err.text, "/nonexistent/folder/f: cannot be written"));
-    // a folder stands in the way: the rename fails, and what was written beside it goes
-    sp_test_scratch("base_file/in_the_way/below", path, sizeof path);
-    *strrchr(path, '/') = '\0';
-    assert_int_equal(sp_file_replace(&err, path, "x", 1), SP_E_IO);
-    snprintf(beside, sizeof beside, "%s.%ld.new", path, (long)getpid());
-    assert_int_not_equal(access(beside, F_OK), 0);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bytes_come_back),    cmocka_unit_test(a_large_file_comes_back),
-        cmocka_unit_test(refusals_say_why),   cmocka_unit_test(endless_devices_end_at_the_limit),
-        cmocka_unit_test(files_are_replaced),
+        cmocka_unit_test(bytes_come_back),
+        cmocka_unit_test(a_large_file_comes_back),
+        cmocka_unit_test(refusals_say_why),
+        cmocka_unit_test(endless_devices_end_at_the_limit),
     };
     return cmocka_run_group_tests_name("base/file", tests, NULL, NULL);
 }
