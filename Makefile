@@ -72,7 +72,7 @@ room_objects = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c $(1)/*/*.c)) \
 LIBRARY_OBJECTS := $(foreach room,$(LIBRARY_ROOMS),$(call room_objects,$(room)))
 CLI_OBJECTS := $(call room_objects,cli)
 ROOM_ARCHIVES := $(foreach room,$(LIBRARY_ROOMS),$(B)/rooms/lib$(room).a)
-TEST_SOURCES := $(wildcard tests/*/test_*.c)
+TEST_SOURCES := $(wildcard tests/$(or $(ROOM),*)/test_*.c)
 TESTS := $(patsubst %.c,$(B)/%,$(TEST_SOURCES))
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 
@@ -170,6 +170,7 @@ endef
 $(foreach room,$(ROOMS),$(eval $(call test_program,$(room))))
 $(B)/tests/cli/%: build/soundproof
 
+## test        builds and runs the tests (ROOM=relax: those of one room)
 test: all $(TESTS)
 	@SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' SOUNDPROOF='$(CURDIR)/$(B)/soundproof' \
 	  SOUNDPROOF_SCRATCH='$(CURDIR)/$(B)/scratch' tests/run $(TESTS)

@@ -68,7 +68,7 @@ def link_tree(root, folder):
 def reason_to_skip(block, environment):
     """Why a block is not run here; "" when it is."""
     if block.note == "not run":
-        return "it says so"
+        return "takes longer than tests may"
     if block.note == "minutes" and environment.get("SOUNDPROOF_LONG") != "1":
         return "takes minutes, make check-long runs it"
     if block.note not in ("", "minutes"):
