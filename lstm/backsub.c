@@ -1,5 +1,5 @@
 // Back-substitution of one tile of rows of linear objectives through layers and time down to the
-// samples (DeepPoly/CROWN order; seed 000, section 3; rounding: math/rounding.md).
+// samples: docs/theory/graph.md 2; rounding: docs/theory/rounding.md 3.
 //
 // Invariant of a row at every point of the walk, for every perturbation d of the set, in real
 // arithmetic:

@@ -1,5 +1,5 @@
 // Cuts of the boxes of products: bounds on p x + q y and p x - q y by back-substitution
-// (math/planes.md 8).
+// (docs/theory/octagons.md 2).
 #include "lstm/layers.h"
 
 void sp_cut_rows(sp_bounds *bounds, const sp_start *where, size_t first, size_t end) {

@@ -12,7 +12,8 @@
 /* Rows of one clip are handled in tiles; on the CPU of this fixed height, so that neither threads
  * nor batches change a bit. */
 enum { SP_TILE = 64, SP_MAX_WIDTH = 1 << 16, SP_MAX_CLIPS = 1 << 12 };
-/* Relaxations that rows may choose from: nine anchors and the static one (math/planes.md 4). */
+/* Relaxations that rows may choose from: nine anchors and the static one (docs/theory/planes.md
+ * 4). */
 enum { SP_MENU_ANCHORS = 9, SP_MENU_PLANES = SP_MENU_ANCHORS + 1, SP_CURVE_LINES = 3 };
 /* "The layer below layer 0": the features. */
 #define SP_NO_LAYER ((size_t)-1)
@@ -36,7 +37,7 @@ typedef struct sp_state {
     double *out_lo, *out_hi;   /* [out] */
     double *cell_lo, *cell_hi; /* [out] LSTM: c_t; GRU: h_{t-1} - n */
     /* [omegas out] |W| |x| + |R| |h| + |b|, rounded up: the scale of the rounding errors of a
-     * product with these weights (math/rounding.md) */
+     * product with these weights (docs/theory/rounding.md 3) */
     double *omega;
     sp_gpu_menu menu[SP_MENUS];
     sp_cut *cut[SP_MENUS]; /* [out] of the boxes of products; NULL: boxes are not cut */

@@ -1,5 +1,5 @@
 // Final rows raised by R2's OPT: tiles of rows over threads, epochs of Adam on each tile, the best
-// bound kept, until all bounds of the tile are positive (seed 000, algorithm 1).
+// bound kept, until all bounds of the tile are positive [R2, algorithm 1].
 #include <stdatomic.h>
 #include <stdlib.h>
 

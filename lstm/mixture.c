@@ -1,4 +1,4 @@
-// R2's OPT (seed 000, section 3.2 and algorithm 1): every final row mixes the candidate planes of
+// R2's OPT [R2, section 3.2 and algorithm 1]: every final row mixes the candidate planes of
 // every product by softmax weights of its own, raised by Adam on the gradient of its bound. Unlike
 // PROVER's code, which keeps one set of planes for all layers, each layer has its own: sound for
 // any number.
@@ -16,7 +16,7 @@
 
 enum { MOST_SCORES = 2 * SP_R2_CANDIDATES };
 
-static const double adam_rate = 100.0, adam_decay = 0.98; /* seed 000, section 5 */
+static const double adam_rate = 100.0, adam_decay = 0.98; /* [R2, section 5] */
 
 /* The units of product i, in the order of sp_mixture.product. */
 static size_t units_of(const sp_bounds *bounds, size_t i) {

@@ -1,5 +1,5 @@
 /* Products of matrices in single precision. Rows, boxes, planes and everything else stay in double;
- * only what a product reads is rounded to floats.
+ * only what a product reads is rounded to floats: docs/theory/single-precision.md.
  *
  * Error. Let rows a meet a matrix B whose columns belong to variables v, and omega >= |B| |v|. With
  * entries of a and B that are 0 or in [SP_GPU_TINY, LARGEST] the product of floats c' satisfies

@@ -1,7 +1,8 @@
 // Rows on the part of the noise set in a halfspace. Every d of the part has
 // slope . d + offset <= 0, so for any g >= 0
 //   c . d >= c . d + g (slope . d + offset) >= g offset - sum_i |c_i + g slope_i| radius_i,
-// concave in g. Whatever g is found, the bound that it gives is proved.
+// concave in g. Whatever g is found, the bound that it gives is proved. Source:
+// docs/theory/halfspaces.md 2.
 #include <math.h>
 
 #include "lstm/impl.h"

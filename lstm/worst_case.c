@@ -1,7 +1,6 @@
 // The perturbation that attains the bound of each row of a tile, run forward through the
-// relaxations that the row chose; there each row chooses anew (math/planes.md 4, p-iteration, with
-// a menu of planes). Nothing here needs to be sound: whatever is chosen, the next walk back proves
-// its own bound.
+// relaxations that the row chose; there each row chooses anew (docs/theory/planes.md 4).
+// Nothing here needs to be sound: whatever is chosen, the next walk back proves its own bound.
 #include "lstm/layers.h"
 
 /* The samples of frame t at which the rows are least, in ws->sample. */
