@@ -73,7 +73,7 @@ SP_NODISCARD sp_status sp_clip_write(sp_error *err, const char *path, const sp_c
 
 /* ---- budgets ---- */
 typedef enum {
-    SP_BUDGET_DB_PEAK, /* "-70dB":  eps = 10^(v/20) max|s|, R2's metric (seed 000, section 5.2) */
+    SP_BUDGET_DB_PEAK, /* "-70dB":  eps = 10^(v/20) max|s|, the metric of [R2, section 5.2] */
     SP_BUDGET_DBFS,    /* "-50dBFS": eps = 10^(v/20) full scale */
     SP_BUDGET_LSB,     /* "3lsb":   eps = v steps of the file's integer format */
     SP_BUDGET_DB_SNR   /* "45dBsnr": SNR of the worst noise in the set: eps = rms 10^(-v/20) */

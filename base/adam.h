@@ -1,5 +1,5 @@
 /* Adam for one number: running means of its gradients, and the step that they ask for. Source:
- * Kingma and Ba 2015, with the constants that they recommend. */
+ * [Adam], with the constants that it recommends. */
 #ifndef SP_BASE_ADAM_H
 #define SP_BASE_ADAM_H
 

@@ -79,7 +79,7 @@ SP_HD double sp_gamma_of(double ku) {
 }
 
 /** sp_gamma - gamma_k = k u / (1 - k u), u = 2^-53, rounded up: the relative error of a chain of k
- *  roundings. Source: Higham, Accuracy and Stability, lemma 3.1. sp_gamma_single - the same for
+ *  roundings. Source: [Higham, lemma 3.1]. sp_gamma_single - the same for
  *  roundings to floats, u = 2^-24. */
 SP_HD double sp_gamma(double k) {
     return sp_gamma_of(k * 0x1p-53);

@@ -1,5 +1,4 @@
-/* Random numbers that are the same on every machine: splitmix64. Source: Steele, Lea and Flood
- * 2014. */
+/* Random numbers that are the same on every machine: splitmix64. Source: [SplitMix]. */
 #ifndef SP_BASE_RANDOM_H
 #define SP_BASE_RANDOM_H
 

@@ -1,5 +1,5 @@
 /* One step of projected accelerated gradient towards the least energy of a band over the box,
- * with restarts (O'Donoghue and Candes 2015). It steers only: the bound is certified in
+ * with restarts [Restart]. It steers only: the bound is certified in
  * band_minimum.c. */
 #include <math.h>
 

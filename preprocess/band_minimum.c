@@ -3,7 +3,7 @@
  * >= (sum_k z_k (y_k + f_k . d) + floor) / sqrt(sum_k z_k^2 / weight_k + floor), and the right
  * side is bounded over the set by its support function. A descent on E looks for a good z, by
  * gradients and, where these are slow, by interior points; only the last evaluation is rounded
- * with care. Source: math/frontend.md, "E_min must be converged". */
+ * with care. Source: docs/theory/front-end.md 4.3. */
 #include <math.h>
 #include <string.h>
 

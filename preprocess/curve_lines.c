@@ -5,7 +5,7 @@
 
 /* Both lines get the slope of the chord. Their offsets are the extremes of g(x) = log E(x) - w x,
  * found cell by cell: on a cell of width h, g stays within sup |g''| h^2 / 8 of the chord of its
- * ends, and g'' = E''/E - (E'/E)^2. Source: the remainder of linear interpolation. */
+ * ends, and g'' = E''/E - (E'/E)^2. Source: docs/theory/front-end.md 5.1. */
 #define CELLS 32
 
 static sp_iv point(double x) {

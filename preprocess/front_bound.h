@@ -17,8 +17,8 @@ extern "C" {
 
 typedef enum {
     SP_FRONT_INTERVAL, /* boxes of every stage only */
-    SP_FRONT_R2,       /* R2: one box per FFT bin, frames independent (seed 000, section 4) */
-    SP_FRONT_JOINT     /* one quadratic form per band, one sample vector (math/frontend.md) */
+    SP_FRONT_R2,       /* one box per FFT bin, frames independent [R2, section 4] */
+    SP_FRONT_JOINT     /* one quadratic form per band, shared samples: docs/theory/front-end.md 4 */
 } sp_front_rule;
 
 /** sp_front_forms - what depends on the front end only: quadratic forms Q_m of the bands, the

@@ -1,6 +1,6 @@
 /* Private to preprocess/: the relaxations of the stages.
  *
- * Rounding (shared/math/rounding.md): u = 2^-53, gamma_k as in sp_gamma. Every quantity below is
+ * Rounding (docs/theory/front-end.md 7): u = 2^-53, gamma_k as in sp_gamma. Every quantity below is
  * the double that is computed; its distance to the real number it stands for is bounded where it
  * is made. Samples, radii and constants are limited to the ranges of front_forms.c, so that
  * nothing between overflow and SP_FRONT_TINY is lost: each product that underflows is off by at
@@ -81,7 +81,7 @@ bool sp_cholesky(double *m, size_t n);
 void sp_cholesky_solve(const double *l, size_t n, double *x);
 
 /** sp_band_diagonal - D of nearly least trace with D >= Q, proved; and the curvature.
- *  SP_E_NUMERIC when no D could be proved. Source: math/frontend.md, quadratic_diagonal.c. */
+ *  SP_E_NUMERIC when no D could be proved. Source: docs/theory/front-end.md 4.2. */
 SP_NODISCARD sp_status sp_band_diagonal(sp_error *err, sp_band *band, const sp_stage *spectrum);
 
 /** sp_bins - what one frame and its radii make of every row of the spectrum, all [2 bins]:

@@ -4,7 +4,8 @@
  * rho_j it is at most mu Q_rho, Q_rho = sum_j f_j f_j' / rho_j, so
  *   sum_m a_m d' Q_m d <= max_j (sum_m a_m weight_mj rho_j) sum_i D_i r_i^2   for D >= Q_rho.
  * rho_j near the power of the bin's pair of rows (Parseval) makes Q_rho nearly diagonal: for the
- * ten bands of FSDD the bound is then within 6 % of that of the best diagonal for each a. */
+ * ten bands of FSDD the bound is then within 6 % of that of the best diagonal for each a. Source:
+ * docs/theory/front-end.md 4.6. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

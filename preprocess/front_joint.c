@@ -1,7 +1,6 @@
-/* The joint front end (math/frontend.md): each mel energy is one positive semidefinite quadratic
- * form of the samples that all frames share, E(d) = E(0) + g . d + d' Q d.
- *   upper: d' Q d <= sum_i D_i r_i^2, then the tangent of log at p = E(0) + sum D_i r_i^2 + |g|.r
- *  / 4;
+/* The joint front end (docs/theory/front-end.md 4): each mel energy is one positive semidefinite
+ * quadratic form of the samples that all frames share, E(d) = E(0) + g . d + d' Q d.
+ *   upper: d' Q d <= sum_i D_i r_i^2, then a tangent of log;
  *   lower: sqrt(E) >= l(d) = sqrt(E(0)) + g . d / (2 sqrt(E(0))), then the chord of 2 log between
  *          sqrt(E_min) and the largest value of l. */
 #include <math.h>

@@ -1,4 +1,4 @@
-/* R2's front end (seed 000, section 4): a box per FFT row, lines for the squares and for the
+/* R2's front end [R2, section 4]: a box per FFT row, lines for the squares and for the
  * logarithm. */
 #include <math.h>
 

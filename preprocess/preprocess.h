@@ -20,7 +20,7 @@ typedef enum {
 } sp_stage_kind;
 
 /** sp_stage - one map of the list, applied to every frame. The doubles in it ARE the front end
- *  that a verdict speaks of, in real arithmetic (shared/math/rounding.md). */
+ *  that a verdict speaks of, in real arithmetic (docs/theory/README.md 1). */
 typedef struct sp_stage {
     sp_stage_kind kind;
     const char *name; /* "spectrum", "power", "mel", "floor", "log", "dct": for messages, tests */

@@ -1,10 +1,11 @@
 /* The diagonal D of nearly least trace with D >= Q = F' diag(weight) F, and its proof.
  *
  * The dual of least trace is max tr(V' Q V) over unit rows v_i; it is solved in a low-rank factor
- * by the mixing method (Wang, Chang and Kolter 2017: one row at a time, v_i <- the direction of
+ * by the mixing method ([Mixing]: one row at a time, v_i <- the direction of
  * sum_{j != i} Q_ij v_j), and D_i = (Q V)_i . v_i. With A = diag(sqrt(weight)) F, D >= Q is the
  * same as C = A D^-1 A' <= 1, an R x R matrix. So the largest eigenvalue of C, proved by Cholesky
- * to be at most `scale`, makes scale D the answer; scale - 1 is the duality gap. */
+ * to be at most `scale`, makes scale D the answer; scale - 1 is the duality gap. Source:
+ * docs/theory/front-end.md 4.2. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,9 +151,8 @@ static void take_c(mixing *s) {
  * Each computed entry went through n + 6 roundings at most, so by Cauchy-Schwarz it is off by at
  * most gamma_{n+8} sqrt(C_kk C_ll), the matrix by at most e = gamma_{n+8} tr(C). If Cholesky in
  * floating point completes for M = (scale - shift) 1 - C as computed, its least eigenvalue is at
- * least -gamma_{R+1} / (1 - gamma_{R+1}) tr(M) (Rump 2006; Higham, theorem 10.3), and tr(M) <= R
- * scale.
- * The shift covers both and the roundings of the diagonal. */
+ * least -gamma_{R+1} / (1 - gamma_{R+1}) tr(M) ([Rump]; [Higham, theorem 10.3]), and tr(M) <= R
+ * scale. The shift covers both and the roundings of the diagonal. */
 static bool proved(const mixing *s, double scale) {
     const double rows = (double)s->rows, n = (double)s->n, g = sp_gamma(rows + 1.0);
     double trace = 0.0;

@@ -1,6 +1,6 @@
-/* R2's lines of the square and the logarithm (seed 000, section 4, figure 4), and DeepPoly's of the
- * ReLU. Each is sound for the rounded slope: the constant is taken from it, rounded outward. Host
- * and device. */
+/* R2's lines of the square and the logarithm [R2, figure 4], and those of [DeepPoly] of the ReLU:
+ * docs/theory/planes.md 6.2 and 6.3. Each is sound for the rounded slope: the constant is taken
+ * from it, rounded outward. Host and device. */
 #ifndef SP_RELAX_LINE_R2_H
 #define SP_RELAX_LINE_R2_H
 

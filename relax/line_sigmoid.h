@@ -1,4 +1,4 @@
-/* Lines that bound sigma and tanh on an interval: math/planes.md 6. Host and device.
+/* Lines that bound sigma and tanh on an interval: docs/theory/planes.md 6.1. Host and device.
  *
  * A slope is chosen first; the constant is then the least value of f - w x over the ends and the
  * one local minimum, less the margin of plane_offset.h (whose argument covers one variable too). So

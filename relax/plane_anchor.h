@@ -131,7 +131,7 @@ SP_HD sp_plane sp_octagon_lower_at(sp_product f, sp_box box, const sp_polygon *g
 }
 
 /** sp_plane_static_at - lower plane at centre + half side (-0.2 clip(yc / hy, -1, 1), -1/3), upper
- *  plane at the same point of the flipped box. Source: math/planes.md 4. */
+ *  plane at the same point of the flipped box. Source: docs/theory/planes.md 4. */
 SP_HD sp_plane_pair sp_plane_static_at(sp_product f, sp_box box, double tolerance) {
     const double xc = sp_relax_middle(box.x), yc = sp_relax_middle(box.y);
     const double hx = 0.5 * box.x.hi - 0.5 * box.x.lo, hy = 0.5 * box.y.hi - 0.5 * box.y.lo;

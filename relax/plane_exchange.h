@@ -1,6 +1,6 @@
 /* Slopes of the supporting plane of f's convex envelope at an anchor, by exchange: a simplex method
  * on three points of the box whose triangle holds the anchor. The points are priced by the spots of
- * plane_offset.h. Source: math/planes.md 3. Host and device.
+ * plane_offset.h. Source: docs/theory/planes.md 3. Host and device.
  *
  * Works in coordinates X = (x - px) / width, Y = (y - py) / height, with the anchor at the origin.
  * */

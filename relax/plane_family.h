@@ -1,7 +1,7 @@
 /* Slopes of the supporting plane of sigma(x) y at an anchor. f2 is linear in y, so a plane of slope
  * a in x is best when it touches both edges y = lo, hi: m_i(a) = min over x of y_i sigma(x) - a x,
  * b = (m_1 - m_0) / (hi - lo). The value at the anchor is concave in a; its maximum is bracketed
- * and found by intersecting tangents. Source: math/planes.md 3. Host and device. */
+ * and found by intersecting tangents. Source: docs/theory/planes.md 3. Host and device. */
 #ifndef SP_RELAX_PLANE_FAMILY_H
 #define SP_RELAX_PLANE_FAMILY_H
 

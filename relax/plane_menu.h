@@ -1,6 +1,6 @@
 /* Planes for the menu of one product: at the static anchors and at anchors spread over the box, on
- * boxes that may be cut by bounds on p x + q y and p x - q y (math/planes.md 4 and 8). Host and
- * device. */
+ * boxes that may be cut by bounds on p x + q y and p x - q y: docs/theory/planes.md 4 and
+ * docs/theory/octagons.md. Host and device. */
 #ifndef SP_RELAX_PLANE_MENU_H
 #define SP_RELAX_PLANE_MENU_H
 
@@ -38,7 +38,8 @@ SP_HD sp_plane sp_octagon_plane(sp_product f, sp_box box, const sp_polygon *poly
     return mirrored;
 }
 
-/** sp_static_anchor - the static anchor of math/planes.md 4 of the lower or the upper plane. */
+/** sp_static_anchor - the static anchor of docs/theory/planes.md 4 of the lower or the upper
+ *  plane. */
 SP_HD sp_anchor sp_static_anchor(sp_box box, bool upper) {
     const double xc = sp_relax_middle(box.x), yc = sp_relax_middle(box.y);
     const double hx = 0.5 * box.x.hi - 0.5 * box.x.lo, hy = 0.5 * box.y.hi - 0.5 * box.y.lo;

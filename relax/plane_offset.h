@@ -1,4 +1,4 @@
-/* The exact offset of a plane under a product on a box: math/planes.md 1.
+/* The exact offset of a plane under a product on a box: docs/theory/planes.md 1, 2 and 7.
  * The soundness of every plane rests on this file alone. Host and device.
  *
  * Why the margin SP_RELAX_MARGIN * (|a| X + |b| Y + |C| + 1) = 32 u [..] is enough, for slopes and

@@ -1,10 +1,10 @@
-/* Boxes cut by bounds on p x + q y and p x - q y ("octagons", math/planes.md 8): corners, the
- * points at which a plane must be checked, and the offset that follows. Host and device.
+/* Boxes cut by bounds on p x + q y and p x - q y ("octagons"): corners, the points at which a plane
+ * must be checked, and the offset that follows. Source: docs/theory/octagons.md 3 and 4. Host and
+ * device.
  *
  * On the cut edges no closed form gives the minimum of f - a x - b y. There f is sampled; between
- * two neighbouring samples the function lies above their smaller value less curvature L^2 / 8,
- * where
- * curvature >= the second derivative of f along the edge by arc parameter and L is their distance.
+ * two neighbouring samples the function lies above their smaller value less curvature L^2 / 8, with
+ * curvature >= the second derivative of f along the edge by arc parameter and L their distance.
  * Where the first factor has kinks, they are samples too.
  *
  * Rounding: the cuts are widened by SP_POLYGON_WIDEN of their range before corners are computed,

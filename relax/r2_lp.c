@@ -1,5 +1,5 @@
-/* R2's planes: the linear program of seed 000, Eq 2, by GLPK, then the exact offset. The only file
- * that touches GLPK.
+/* R2's planes: the linear program of [R2, Eq 2] by GLPK, then the exact offset. The only file that
+ * touches GLPK. Source: docs/theory/planes.md 5.
  *
  * Primal: max sum of a x_i + b y_i + c subject to a x_i + b y_i + c <= f_i, 100 rows and 3 free
  * columns. Solved here as its dual, min sum f_i u_i subject to sum u_i (x_i, y_i, 1) = sum (x_i,

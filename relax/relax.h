@@ -37,12 +37,12 @@ sp_iv sp_square_range(sp_iv x);
 sp_iv sp_log_range(sp_iv x); /* x.lo > 0 */
 
 /** sp_sigmoid_lines / sp_tanh_lines - lines of least gap at the anchor m in [x.lo, x.hi].
- *  Source: math/planes.md 6; the three cases of DeepCert (seed 003) are up to 3.7 times looser. */
+ *  Source: docs/theory/planes.md 6.1; the three cases of [DeepCert] are up to 3.5 times looser. */
 sp_line_pair sp_sigmoid_lines(sp_iv x, double m);
 sp_line_pair sp_tanh_lines(sp_iv x, double m);
-/** sp_relu_lines - upper: chord; lower: slope 0 or 1, whichever has the smaller area (DeepPoly). */
+/** sp_relu_lines - upper: chord; lower: slope 0 or 1, whichever has the smaller area [DeepPoly]. */
 sp_line_pair sp_relu_lines(sp_iv x);
-/** sp_square_lines_r2 / sp_log_lines_r2 - every case of R2's figure 4 (seed 000, section 4). */
+/** sp_square_lines_r2 / sp_log_lines_r2 - every case of [R2, figure 4]. */
 sp_line_pair sp_square_lines_r2(sp_iv x);
 sp_line_pair sp_log_lines_r2(sp_iv x); /* x.lo > 0 */
 
@@ -102,8 +102,8 @@ double sp_product_value(sp_product f, double x, double y);
 sp_iv sp_product_range(sp_product f, sp_box box);
 
 /** sp_plane_offset - the largest c (less its rounding margin) with a x + b y + c <= f on the box.
- *  Closed form over at most 9 candidates: math/planes.md 1 and 7; R2's Eq 4-10 hold misprints, see
- *  there. */
+ *  Closed form over at most 9 candidates: docs/theory/planes.md 1, 2 and 7; [R2, Eq 4] to Eq 10
+ *  hold misprints, see there. */
 double sp_plane_offset(sp_product f, sp_box box, double a, double b);
 /** sp_plane_offset_upper - the least c with a x + b y + c >= f on the box. */
 double sp_plane_offset_upper(sp_product f, sp_box box, double a, double b);
@@ -111,10 +111,10 @@ double sp_plane_offset_upper(sp_product f, sp_box box, double a, double b);
 /** sp_plane_lower / sp_plane_upper - the supporting plane of f's convex (concave) envelope at the
  *  anchor (px, py), moved a thousandth of the side inside, to the relative gap `tolerance` (1e-3 is
  *  the project's choice). Never below the constant plane at the anchor. Sound for any anchor and
- *  tolerance. Source: math/planes.md 3 (exchange), 1-D family for f2. */
+ *  tolerance. Source: docs/theory/planes.md 3. */
 sp_plane sp_plane_lower(sp_product f, sp_box box, double px, double py, double tolerance);
 sp_plane sp_plane_upper(sp_product f, sp_box box, double px, double py, double tolerance);
-/** sp_plane_static - both planes at the static anchors of math/planes.md 4. */
+/** sp_plane_static - both planes at the static anchors of docs/theory/planes.md 4. */
 sp_plane_pair sp_plane_static(sp_product f, sp_box box);
 /** sp_plane_tangent - the tangent plane at a point: no bound, the linear part of f. */
 sp_plane sp_plane_tangent(sp_product f, double x, double y);
@@ -125,7 +125,7 @@ sp_plane_pair sp_plane_interval(sp_product f, sp_box box);
 typedef struct sp_anchor {
     double x, y;
 } sp_anchor;
-/** sp_static_anchors - the static anchors of math/planes.md 4. */
+/** sp_static_anchors - the static anchors of docs/theory/planes.md 4. */
 void sp_static_anchors(sp_box box, sp_anchor *lower, sp_anchor *upper);
 /** sp_menu_anchors - the static ones, then up to nine spread over the box; count >= 1. */
 void sp_menu_anchors(sp_box box, size_t count, sp_anchor *lower, sp_anchor *upper);
@@ -138,7 +138,8 @@ typedef struct sp_cut {
 } sp_cut;
 
 /** sp_octagon_planes - planes that are valid on the part of the box inside the cut (NULL: on the
- *  box), one pair for each of `count` anchors, which are moved well inside. math/planes.md 8.
+ *  box), one pair for each of `count` anchors, which are moved well inside.
+ *  Source: docs/theory/octagons.md.
  *  O lower, upper [count]   I lower_at, upper_at [count] */
 void sp_octagon_planes(sp_product f, sp_box box, const sp_cut *cut, size_t count,
                        const sp_anchor *lower_at, const sp_anchor *upper_at, double tolerance,
@@ -164,13 +165,13 @@ sp_plane sp_gate_plane(const sp_gate_map *map, sp_box box, sp_plane plane, bool 
 /** sp_gate_range - the range of gate(x) g(y) on the box by intervals. */
 sp_iv sp_gate_range(const sp_gate_map *map, sp_box box);
 
-/** sp_plane_r2_lp - R2's planes: 100 uniform points, LP by GLPK, exact offset (seed 000, Eq 2 and
- *  step 2). The points depend on `seed` only (fixed per product, so results do not depend on
+/** sp_plane_r2_lp - R2's planes: 100 uniform points, LP by GLPK, exact offset [R2, section 3.1].
+ *  The points depend on `seed` only (fixed per product, so results do not depend on
  *  threads). SP_E_SOLVER when GLPK fails: *planes are then the constant planes. Thread-safe. */
 SP_NODISCARD sp_status sp_plane_r2_lp(sp_error *err, sp_plane_pair *planes, sp_product f,
                                       sp_box box, uint64_t seed);
 
-/** sp_plane_r2_candidates - R2's five candidates (seed 000, section 3.2): the planes of
+/** sp_plane_r2_candidates - R2's five candidates [R2, section 3.2]: the planes of
  *  sp_plane_r2_lp, and those of the four triangles of the two diagonals, which the corners of the
  *  box bind too. */
 enum { SP_R2_CANDIDATES = 5 };

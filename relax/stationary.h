@@ -1,6 +1,6 @@
 /* The local minima of sigma(x) T - a x on a line y = const, of s tanh(y) - b y on a line x = const,
  * and of sigma(x) tanh(y) - a x - b y in the plane. Each is unique, and each function gives false
- * when there is none. Source: math/planes.md 1. Host and device. */
+ * when there is none. Source: docs/theory/planes.md 2. Host and device. */
 #ifndef SP_RELAX_STATIONARY_H
 #define SP_RELAX_STATIONARY_H
 

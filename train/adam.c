@@ -1,4 +1,4 @@
-/* Adam with decoupled weight decay. Source: Kingma and Ba 2015; Loshchilov and Hutter 2019. */
+/* Adam with decoupled weight decay. Source: [Adam], [AdamW]. */
 #include <math.h>
 
 #include "base/adam.h"

@@ -1,6 +1,7 @@
 /* How far noise moves the features. Band m has the energy sum_k w_k |X_k|^2 = d^T Q d with Q = X^T
  * diag(w) X, so its root a is a norm of the samples: a(x + d) is within a(d) of a(x), and a(d)^2 is
- * at most the largest eigenvalue of Q times the sum of the d_i^2, which is below n eps^2. */
+ * at most the largest eigenvalue of Q times the sum of the d_i^2, which is below n eps^2. Source:
+ * docs/theory/training.md 2. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

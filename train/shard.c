@@ -182,8 +182,7 @@ static double adversarial_loss(work *w, sp_pass *pass, double scale, double *gra
 }
 
 /* The intervals cover a share of the noise around the worst that the attack found: all of it when
- * box is 1. Source: small boxes, Mueller et al., Certified Training: Small Boxes are All You Need,
- * ICLR 2023; deviation: boxes in the amplitudes of the bands. */
+ * box is 1. Source: [SABR]; deviation: boxes in the amplitudes of the bands. */
 static sp_status certified_loss(sp_error *err, double *loss, work *w, sp_pass *pass, double scale,
                                 double *gradient, size_t *right) {
     const sp_shard *s = w->shard;

@@ -1,6 +1,6 @@
 /* Projected descent of a margin over a box of noisy clips: signs of the gradient with momentum and
  * steps that halve when they stop paying.
- * Source: Croce and Hein, Reliable evaluation of adversarial robustness (Auto-PGD), ICML 2020. */
+ * Source: [AutoPGD]. */
 #include "certify/attack/descent.h"
 
 #include <math.h>

@@ -11,7 +11,7 @@
 #include "certify/audit/audit.h"
 #include "tests/support/support.h"
 
-/* Measured on the original decoder (wake.md). */
+/* Measured on the decoder of [Precise]. */
 static void thresholds_are_the_decoders(void **state) {
     (void)state;
     static const double table[][2] = {{0.5, 2.6295}, {0.2, 7.870}, {0.1, 9.976}, {0.8, 0.379}};

@@ -1,5 +1,5 @@
 /* A published wake-word model on a real recording: bounds at least as tight as those of a plain
- * zonotope (shared/wake.md, issue 6), 5 dB louder where single frames are noisy. */
+ * zonotope, 5 dB louder where single frames are noisy. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -62,8 +62,8 @@ static void sampled_lp_contains_attained_values(void **state) {
 }
 
 /* PROVER keeps one plane cache for all layers, so its bounds are false from two layers on: 5 of 16
- * random nets (math/planes.md 5). Deep nets with tiny and medium boxes, where a stale plane shows
- * at once. */
+ * random nets (docs/theory/planes.md 5). Deep nets with tiny and medium boxes, where a stale plane
+ * shows at once. */
 static void planes_belong_to_their_layer(void **state) {
     (void)state;
     const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
@@ -140,7 +140,7 @@ static void threads_do_not_change_a_bit(void **state) {
     assert_memory_equal(lower[0], lower[1], shape.classes * sizeof(double));
 }
 
-/* Seed 000, section 2: gates (1, 0.5) x + (0, 1), x in [-1.2, 1.2], objective h2 - h1. */
+/* [R2, section 2]: gates (1, 0.5) x + (0, 1), x in [-1.2, 1.2], objective h2 - h1. */
 static void worked_example_of_the_r2_paper(void **state) {
     (void)state;
     const double weight[8] = {1.0, 0.5, 1.0, 0.5, 1.0, 0.5, 1.0, 0.5};

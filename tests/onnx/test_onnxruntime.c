@@ -13,7 +13,7 @@ enum { BANDS = 10, DIGITS = 10 };
 
 static const char *const speakers[6] = {"george",  "jackson", "lucas",
                                         "nicolas", "theo",    "yweweler"};
-// Clips that the network classifies correctly, of 50 (shared/peers.md); -1: not known.
+// Clips that the network classifies correctly, of 50, as PROVER's code counts; -1: not known.
 static const int known_correct[6] = {-1, 36, -1, 42, 45, 40};
 
 static bool read_clip(const sp_front *front, batch *b, const char *relative) {

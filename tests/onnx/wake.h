@@ -1,4 +1,4 @@
-/* GRU models as tf2onnx writes them, with a Loop over the steps (shared/wake.md), in all seven
+/* GRU models as tf2onnx writes them, with a Loop over the steps, in all seven
  * shapes and in other algebra that means the same. */
 #ifndef SP_TESTS_ONNX_WAKE_H
 #define SP_TESTS_ONNX_WAKE_H

@@ -1,4 +1,4 @@
-/* The number of frames for every length, by the rule of math/frontend.md: "if len mod 200 != 0
+/* The number of frames for every length, by the rule of R2's FSDD model: "if len mod 200 != 0
  * append 200 zeros; T = floor((len - 256) / 200) + 1". The published certifier pads always, and
  * its loop drops the last frame when len mod 200 = 56: both lengths stand in the table. */
 #include <setjmp.h>

@@ -127,7 +127,7 @@ static void test_diagonals(void **state) {
             }
             total += trace;
             check_band(forms->spectrum, band);
-            // least trace / best signs lies between 1 and pi / 2 (Nesterov 1998)
+            // least trace / best signs lies between 1 and pi / 2 [Nesterov]
             const double signs = best_signs(forms->spectrum, band);
             assert_true(trace >= signs);
             if (!(trace <= 1.5708 * signs)) {
@@ -136,7 +136,7 @@ static void test_diagonals(void **state) {
         }
         check_band(forms->spectrum, &forms->energy);
         print_message("front %zu: sum of traces %.4f\n", which, total);
-        assert_true(which != 0 || fabs(total - 592.0) < 1.0); // math/frontend.md
+        assert_true(which != 0 || fabs(total - 592.0) < 1.0); // computed apart from this code
         sp_front_forms_destroy(forms);
         sp_front_destroy(front);
     }

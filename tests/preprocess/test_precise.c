@@ -1,5 +1,5 @@
-/* The features of mycroft-precise in both banks, against the formulas of wake.md written out
- * directly: a DFT by its sum, filters from the corner bins that are listed there, no code of ours.
+/* The features of mycroft-precise in both banks, against the formulas of [Precise] written out
+ * directly: a DFT by its sum, filters from the corner bins of both banks, no code of ours.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -46,7 +46,7 @@ static long double log_floor(const bank *b, long double energy) {
     return logl(low ? least : energy);
 }
 
-/* One frame of wake.md. */
+/* One frame by these formulas. */
 static void direct(long double *features, const bank *b, const double *x) {
     static long double cosine[FFT], sine[FFT];
     long double power[BINS], total = 0.0L, band[MELS];
@@ -166,7 +166,7 @@ static void test_stages(void **state) {
     }
 }
 
-/* Symmetries of wake.md: a sign changes nothing, a gain moves c0 by twice its logarithm, samples
+/* Symmetries: a sign changes nothing, a gain moves c0 by twice its logarithm, samples
  * behind the first 512 of a hop are never heard. */
 static void test_symmetries(void **state) {
     (void)state;

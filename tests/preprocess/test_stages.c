@@ -1,4 +1,4 @@
-/* The list of stages against the formulas of math/frontend.md, against the published model's
+/* The list of stages against the formulas of R2's FSDD front end, against the published model's
  * float64 values, and against the concrete path: both read the same constants. */
 #include <dirent.h>
 #include <math.h>
@@ -86,7 +86,7 @@ static distance compare_clip(const sp_front *front, const double *samples, size_
     return most;
 }
 
-/* y = x (P o w) F with the numbers of frontend.md, evaluated without any matrix of ours. */
+/* y = x (P o w) F with the numbers of R2's FSDD model, evaluated without any matrix of ours. */
 static void test_spectrum_formula(void **state) {
     (void)state;
     sp_front *front = make(NULL, 0);
@@ -112,7 +112,7 @@ static void test_spectrum_formula(void **state) {
     sp_front_destroy(front);
 }
 
-/* The bank of frontend.md: corners at 0 4 9 15 22 30 41 53 67 84 104 128 (257 hz / 8000, rounded
+/* The bank of that model: corners at 0 4 9 15 22 30 41 53 67 84 104 128 (257 hz / 8000, rounded
  * down). */
 static void test_mel_bank(void **state) {
     (void)state;

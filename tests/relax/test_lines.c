@@ -263,7 +263,7 @@ static void check_line(sp_line line, double w, double c) {
     assert_true(fabs(line.w - w) <= scale && fabs(line.c - c) <= scale);
 }
 
-/* Seed 000, section 4: one interval for each case of the square, and the logarithm. */
+/* [R2, figure 4]: one interval for each case of the square, and the logarithm. */
 static void cases_of_figure_4(void **state) {
     const sp_iv right = {1.0, 4.0}, left = {-4.0, -1.0}, both = {-1.0, 4.0};
     const sp_iv narrow = {2.0, 4.0}, narrow_left = {-4.0, -2.0}, log_x = {1.0, 3.0};

@@ -158,7 +158,7 @@ static void planes_reach_the_envelope(void **state) {
     }
 }
 
-/* The anchors of math/planes.md 4, written out again. */
+/* The anchors of docs/theory/planes.md 4, written out again. */
 static void static_planes_are_anchored_as_stated(void **state) {
     (void)state;
     for (int i = 0; i < trials(400); i++) {
@@ -261,9 +261,8 @@ static void what_is_not_finite_gives_no_information(void **state) {
     }
 }
 
-/* Seed 000, section 2: the intervals, and the planes of c2 on [0.4, 1.6]^2. Its linear program has
- * more than one optimum: the planes printed below (peers.md) all pass through one value at the
- * centre. */
+/* [R2, section 2]: the intervals, and the planes of c2 on [0.4, 1.6]^2. Its linear program has more
+ * than one optimum: the planes below all pass through one value at the centre. */
 static void worked_example_of_r2(void **state) {
     static const double printed[2][3] = {{0.1792, 0.3756, -0.1209}, {0.0739, 0.2703, 0.0898}};
     const sp_iv gate1 = {-1.2, 1.2}, gate2 = {0.4, 1.6};

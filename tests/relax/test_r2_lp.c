@@ -140,8 +140,7 @@ static void planes_are_near_the_envelope_at_the_centre(void **state) {
 static void worked_example_of_r2(void **state) {
     const sp_box box = check_box(0.4, 1.6, 0.4, 1.6);
     (void)state;
-    // Seed 000, section 2: the planes of c2 pass the centre at 0.434 (peers.md); sampling
-    // loses a little.
+    // [R2, section 2]: the planes of c2 pass the centre at 0.434; sampling loses a little.
     for (uint64_t seed = 0; seed < 8; seed++) {
         const sp_plane p = solve(SP_PRODUCT_SIGMOID_TANH, box, seed).lower;
         const double v = p.a + p.b + p.c;
