@@ -8,8 +8,7 @@
 #include "gpu/backend.h"
 
 /* CPU seconds of PROVER's LP (R2's published code, tuned build, one core) for one clip at one
- * budget: the upper ends of the ranges in shared/peers.md, "What the published tools reach on the
- * same clips". */
+ * budget: the upper ends of the ranges in docs/results.md. */
 static const struct {
     size_t frames;
     double cpu_seconds;
@@ -216,7 +215,7 @@ static int bench_rivals(const cli_options *options, const bench_case *c) {
                      frames);
             bench_figure(options, "rivals", what, lp.cpu_seconds / exact.cpu_seconds, "x", "");
         }
-        snprintf(what, sizeof what, "PROVER's LP (%.0f CPU s, peers.md) / exact, T = %zu",
+        snprintf(what, sizeof what, "PROVER's LP (%.0f CPU s) / exact, T = %zu",
                  prover_lp[i].cpu_seconds, frames);
         bench_figure(options, "rivals", what, prover_lp[i].cpu_seconds / exact.cpu_seconds, "x",
                      ">= 100");
