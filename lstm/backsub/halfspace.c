@@ -5,7 +5,7 @@
 // docs/theory/halfspaces.md 2.
 #include <math.h>
 
-#include "lstm/impl.h"
+#include "lstm/backsub/impl.h"
 
 enum { DOUBLINGS = 40, HALVINGS = 8 };
 
@@ -61,41 +61,53 @@ static double best_share(const sp_part *part, double scale) {
     return share;
 }
 
-/* Moves row r to c + g slope. The new coefficients are rounded twice each: with g offset they go to
+/* The sums of a row, in memory of the program: halfspaces are not known to a device. */
+typedef struct sp_row_sums {
+    double *c, *bias, *mass, *support; /* c [padded] */
+    unsigned char *sign;               /* NULL, or [width] */
+    size_t width;
+} sp_row_sums;
+
+/* Moves a row to c + g slope. The new coefficients are rounded twice each: with g offset they go to
  * the mass. */
-static void move_row(sp_walk *walk, size_t r, double g, double scale) {
-    const sp_front_bound *front = walk->bounds->front;
-    const sp_halfspace *half = walk->bounds->options.within;
-    sp_workspace *ws = walk->ws;
-    double *SP_RESTRICT c = walk->gradient + r * front->padded; /* gradient[r,:] */
+static void move_row(const sp_part *part, const sp_row_sums *row, double g, double scale) {
+    const sp_halfspace *half = part->half;
+    double *SP_RESTRICT c = row->c;
     double sum = 0.0;
 #pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < front->padded; i++) {
+    for (size_t i = 0; i < part->n; i++) {
         c[i] += g * half->slope[i];
-        sum += fabs(c[i]) * front->radius[i];
+        sum += fabs(c[i]) * part->radius[i];
     }
-    ws->mass[r] += ws->support[r] + g * scale + fabs(g * half->offset);
-    ws->bias[r] += g * half->offset;
-    ws->support[r] = sum;
-    unsigned char *sign = ws->sign + r * sp_sign_width(front);
-    for (size_t i = 0; walk->choosing && i < sp_sign_width(front); i++) {
-        sign[i] = c[i] >= 0.0;
+    *row->mass += *row->support + g * scale + fabs(g * half->offset);
+    *row->bias += g * half->offset;
+    *row->support = sum;
+    for (size_t i = 0; row->sign != NULL && i < row->width; i++) {
+        row->sign[i] = c[i] >= 0.0;
     }
 }
 
 void sp_walk_within(sp_walk *walk) {
-    const sp_front_bound *front = walk->bounds->front;
-    const sp_halfspace *half = walk->bounds->options.within;
+    const sp_boxes *boxes = &walk->self->boxes;
+    const sp_front_bound *front = boxes->front;
+    const sp_halfspace *half = walk->self->within;
+    double *slope = sp_program_array(boxes, walk->ws->slope);
+    double *bias = sp_program_array(boxes, walk->ws->bias);
+    double *mass = sp_program_array(boxes, walk->ws->mass);
+    double *support = sp_program_array(boxes, walk->ws->support);
+    const size_t width = sp_sign_width(front);
     double scale = 0.0;
     for (size_t i = 0; i < front->padded; i++) {
         scale += fabs(half->slope[i]) * front->radius[i];
     }
     for (size_t r = 0; r < walk->rows; r++) {
-        const sp_part part = {half, walk->gradient + r * front->padded, front->radius,
-                              front->padded};
+        const sp_part part = {half, slope + r * front->padded, front->radius, front->padded};
         const double g = best_share(&part, scale);
         if (g > 0.0) {
-            move_row(walk, r, g, scale);
+            move_row(&part,
+                     &(sp_row_sums){slope + r * front->padded, bias + r, mass + r, support + r,
+                                    walk->choosing ? walk->ws->sign + r * width : NULL, width},
+                     g, scale);
         }
     }
 }

@@ -1,0 +1,30 @@
+/* The domain of linear bounds by back-substitution: each box, each cut and each objective is a row
+ * of coefficients that is carried back through the graph to the samples, replacing every product and
+ * curve by a bounding plane or line. Boxes are met with intervals. [DeepPoly], [CROWN], [R2] */
+#ifndef SP_LSTM_BACKSUB_H
+#define SP_LSTM_BACKSUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/** sp_plane_rule - which planes products get. */
+typedef enum {
+    SP_PLANES_STATIC,       /* exact supporting planes at the static anchors */
+    SP_PLANES_R2_LP,        /* R2's sampled LP */
+    SP_PLANES_R2_CANDIDATES /* R2's five candidates; those of its LP are the standard ones */
+} sp_plane_rule;
+
+/** sp_backsub_options - standard: all 0. What goes beyond R2's planes needs the static ones. */
+typedef struct sp_backsub_options {
+    sp_plane_rule planes;
+    /* rounds in which each row of a box, and each final row, chooses its relaxations anew; 0: the
+     * standard ones */
+    size_t box_iterations, row_iterations;
+    bool octagons;      /* cut the boxes of products by bounds on x + y and x - y */
+    bool stop_positive; /* final rows need not be improved once they are positive */
+    /* products of matrices in single precision, with its error terms, where they are of use: static
+     * planes, the joint front end without halfspaces and lines, weights that floats hold */
+    bool single;
+} sp_backsub_options;
+
+#endif

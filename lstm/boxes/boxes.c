@@ -1,0 +1,451 @@
+// Intervals through the nodes of a graph in topological order, each with all its frames.
+#include "lstm/boxes/boxes.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/interval.h"
+
+/* ---- the task ---- */
+
+static sp_status check_front(sp_error *err, const sp_task *task, size_t i) {
+    const sp_front_bound *front = task->fronts[i], *before = task->fronts[i > 0 ? i - 1 : 0];
+    if (front->frames == 0) {
+        return sp_fail(err, SP_E_ARGUMENT, "nothing to bound: no frames");
+    }
+    if (front->node >= task->net->nodes ||
+        task->net->node[front->node].width != front->features) {
+        return sp_fail(err, SP_E_MISMATCH, "the model reads %zu features, the front end gives %zu",
+                       front->node < task->net->nodes ? task->net->node[front->node].width : 0,
+                       front->features);
+    }
+    if (before->forms != front->forms || before->matrix != front->matrix ||
+        before->frame != front->frame || before->step != front->step ||
+        before->node != front->node) {
+        return sp_fail(err, SP_E_MISMATCH, "the clips of a batch come from another front end");
+    }
+    if (before->frames < front->frames) {
+        return sp_fail(err, SP_E_ARGUMENT, "a clip of %zu frames stands behind one of %zu",
+                       front->frames, before->frames);
+    }
+    return SP_OK;
+}
+
+static sp_status check_nodes(sp_error *err, const sp_task *task) {
+    const sp_net *net = task->net;
+    const size_t source = task->fronts[0]->node;
+    if (source + 1 >= net->nodes) {
+        return sp_fail(err, SP_E_ARGUMENT, "nothing to bound: no node behind the front end");
+    }
+    for (size_t i = source + 1; i < net->nodes; i++) {
+        if (net->node[i].width > SP_MAX_WIDTH) {
+            return sp_fail(err, SP_E_UNSUPPORTED, "node %zu is wider than %d", i, SP_MAX_WIDTH);
+        }
+        for (size_t k = 0; k < sp_node_inputs(&net->node[i]); k++) {
+            if (sp_node_input(&net->node[i], k) < source) {
+                return sp_fail(err, SP_E_UNSUPPORTED,
+                               "node %zu reads node %zu, which is inside the front end", i,
+                               sp_node_input(&net->node[i], k));
+            }
+        }
+    }
+    return SP_OK;
+}
+
+static sp_status count_frames(sp_error *err, sp_boxes *boxes) {
+    const sp_net *net = boxes->net;
+    for (size_t clip = 0; clip < boxes->clips; clip++) {
+        for (size_t i = boxes->source; i < net->nodes; i++) {
+            const size_t frames =
+                sp_net_frames(net, boxes->source, i, boxes->fronts[clip]->frames);
+            boxes->frames[clip * net->nodes + i] = frames;
+            if (frames == 0) {
+                return sp_fail(err, SP_E_MISMATCH, "%zu frames are too few for node %zu",
+                               boxes->fronts[clip]->frames, i);
+            }
+        }
+    }
+    return SP_OK;
+}
+
+/* An affine node that reads one frame as it stands needs no window. */
+static bool reads_one_frame(const sp_node *node) {
+    return node->terms == 1 && node->term[0].timing.taps == 1 && node->term[0].timing.before == 0;
+}
+
+/* The most terms that a product of matrices, or another sum over columns, has. */
+static double width_of(const sp_boxes *boxes) {
+    const sp_front_bound *front = boxes->front;
+    size_t width = front->forms + front->bands + front->bins + front->features;
+    for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
+        const sp_node *node = &boxes->net->node[i];
+        size_t widest = node->width;
+        if (node->kind == SP_NODE_CELL) {
+            sp_cell_steps steps;
+            sp_cell_describe(&steps, &node->cell);
+            const size_t images = steps.images * node->width;
+            widest = images > node->cell.in ? images : node->cell.in;
+        }
+        for (size_t k = 0; node->kind == SP_NODE_AFFINE && k < node->terms; k++) {
+            widest += node->term[k].timing.taps * node->term[k].in;
+        }
+        width = widest > width ? widest : width;
+    }
+    return (double)width;
+}
+
+/* Sums over a row's coefficients that a node adds to its bound at one frame, at most. */
+static size_t sums_of(const sp_node *node) {
+    size_t sums = 2;
+    if (node->kind == SP_NODE_CELL) {
+        sp_cell_steps steps;
+        sp_cell_describe(&steps, &node->cell);
+        sums += steps.roundings;
+    }
+    for (size_t k = 0; node->kind == SP_NODE_AFFINE && k < node->terms; k++) {
+        sums += node->term[k].timing.taps;
+    }
+    return sums;
+}
+
+/* Every product of matrices sums at most `width` terms, every operation adds its sum of at most
+ * `width` terms to a running bias of `sums` terms, samples are summed over the padded clip; a
+ * coefficient meets a few more roundings on its way. Doubled: the masses are themselves computed.
+ */
+static double chain_of(const sp_boxes *boxes) {
+    double sums = 4.0 * (double)boxes->front->frames;
+    for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
+        sums += (double)sums_of(&boxes->net->node[i]) * (double)sp_frames_of(boxes, 0, i);
+    }
+    return 2.0 * (boxes->width + sums + (double)boxes->front->padded + 64.0);
+}
+
+sp_status sp_boxes_shape(sp_error *err, sp_boxes *boxes, const sp_task *task,
+                         const sp_refinement *refinement, bool device) {
+    if (task->clips == 0 || task->net->nodes == 0) {
+        return sp_fail(err, SP_E_ARGUMENT, "nothing to bound: %zu clips, %zu nodes", task->clips,
+                       task->net->nodes);
+    }
+    for (size_t i = 0; i < task->clips; i++) {
+        SP_TRY(check_front(err, task, i));
+    }
+    SP_TRY(check_nodes(err, task));
+    boxes->net = task->net;
+    boxes->clips = task->clips;
+    boxes->source = task->fronts[0]->node;
+    boxes->deadline = task->deadline;
+    boxes->device = device;
+    boxes->refinement = refinement;
+    boxes->fronts = calloc(task->clips, sizeof *boxes->fronts);
+    boxes->frames = calloc(task->clips * task->net->nodes, sizeof *boxes->frames);
+    if (boxes->fronts == NULL || boxes->frames == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for bounds");
+    }
+    memcpy(boxes->fronts, task->fronts, task->clips * sizeof *boxes->fronts);
+    boxes->front = boxes->fronts[0];
+    SP_TRY(count_frames(err, boxes));
+    for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
+        const sp_node *node = &boxes->net->node[i];
+        size_t columns = 0;
+        for (size_t k = 0; node->kind == SP_NODE_AFFINE && k < node->terms; k++) {
+            columns += node->term[k].timing.taps * node->term[k].in;
+        }
+        if (columns > boxes->gathered && !reads_one_frame(node)) {
+            boxes->gathered = columns;
+        }
+    }
+    boxes->width = width_of(boxes);
+    boxes->chain = chain_of(boxes);
+    boxes->underflow = boxes->chain * SP_LEAST_DOUBLE;
+    return SP_OK;
+}
+
+/* ---- reading what is there ---- */
+
+size_t sp_clips_at(const sp_boxes *boxes, size_t node, size_t t) {
+    size_t clips = boxes->clips;
+    while (clips > 0 && sp_frames_of(boxes, clips - 1, node) <= t) {
+        clips--;
+    }
+    return clips;
+}
+
+sp_box_array sp_out_box(const sp_boxes *boxes, size_t node, size_t frame) {
+    if (node == boxes->source) {
+        return sp_box_at(boxes->features, frame * boxes->front->features);
+    }
+    const sp_node *at = &boxes->net->node[node];
+    return sp_state_at(boxes, node, sp_step_frame(at, frame, sp_frames_of(boxes, 0, node)))->out;
+}
+
+sp_box_array sp_variable_box(const sp_boxes *boxes, size_t node, size_t t, int variable) {
+    const sp_cell_steps *steps = &boxes->constants[node].cell;
+    const sp_box_array none = {{NULL}, {NULL}};
+    if (variable == SP_NO_VARIABLE) {
+        return none;
+    }
+    const sp_cell_variable *v = &steps->variable[variable];
+    const sp_node_state *state = sp_state_at(boxes, node, t);
+    if (v->op == SP_CELL_STATE) {
+        for (size_t i = 0; t > 0 && i < steps->states; i++) {
+            if (steps->state[i].before == variable) {
+                return sp_variable_box(boxes, node, t - 1, steps->state[i].after);
+            }
+        }
+        return none;
+    }
+    if (variable == steps->output) {
+        return state->out;
+    }
+    return v->op == SP_CELL_IMAGE
+               ? sp_box_at(state->input, v->place * boxes->net->node[node].width)
+               : state->variable[variable];
+}
+
+void sp_boxes_box(sp_boxes *boxes, size_t node, size_t frame, int variable, const double **lo,
+                  const double **hi) {
+    const sp_node *at = &boxes->net->node[node];
+    sp_box_array box = {{NULL}, {NULL}};
+    if (variable == SP_NO_VARIABLE) {
+        box = sp_out_box(boxes, node, frame);
+    } else if (at->kind == SP_NODE_CELL) {
+        box = sp_variable_box(boxes, node,
+                              sp_step_frame(at, frame, sp_frames_of(boxes, 0, node)), variable);
+    }
+    *lo = sp_boxes_host(boxes, box.lo);
+    *hi = sp_boxes_host(boxes, box.hi);
+}
+
+void sp_boxes_output(sp_boxes *boxes, size_t clip, double *lo, double *hi) {
+    const size_t bytes = boxes->net->classes * sizeof *lo;
+    const size_t output = boxes->net->nodes - 1;
+    const sp_box_array box =
+        sp_box_at(sp_out_box(boxes, output, 0), clip * boxes->stride);
+    sp_gpu_read(boxes->gpu, lo, box.lo.on, bytes);
+    sp_gpu_read(boxes->gpu, hi, box.hi.on, bytes);
+}
+
+/* The lower bound of a row from the box of the output alone. */
+static double interval_row(size_t classes, const double *weight, const double *lo,
+                           const double *hi) {
+    const double zero = 0.0;
+    double row_lo, row_hi, omega;
+    sp_gpu_affine_interval(&(sp_gpu_interval_args){.at = {1, 0},
+                                                   .out = 1,
+                                                   .in = classes,
+                                                   .weight = weight,
+                                                   .bias = &zero,
+                                                   .x = {lo, hi},
+                                                   .lo = &row_lo,
+                                                   .hi = &row_hi,
+                                                   .omega = &omega});
+    return row_lo;
+}
+
+sp_status sp_boxes_raise(sp_error *err, sp_boxes *boxes, double *lower, const double *weight,
+                         size_t rows) {
+    const size_t classes = boxes->net->classes;
+    double *box = malloc((2 * classes + 1) * sizeof *box);
+    if (box == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu classes", classes);
+    }
+    for (size_t clip = 0; clip < boxes->clips; clip++) {
+        sp_boxes_output(boxes, clip, box, box + classes);
+        for (size_t r = clip * rows; r < (clip + 1) * rows; r++) {
+            const double bound =
+                interval_row(classes, weight + r * classes, box, box + classes);
+            lower[r] = bound > lower[r] ? bound : lower[r];
+        }
+    }
+    free(box);
+    return SP_OK;
+}
+
+/* ---- underflow ---- */
+
+void sp_boxes_lose(sp_boxes *boxes, sp_gpu_clips at, size_t n, sp_box_array box) {
+    if (n > 0 && box.lo.on != NULL) {
+        sp_gpu_lose(boxes->gpu, &(sp_gpu_lose_args){.at = at,
+                                                    .n = n,
+                                                    .x = sp_range_of(box),
+                                                    .rate = boxes->underflow,
+                                                    .lost = boxes->lost.on});
+    }
+}
+
+static double loss(double sum, double lo, double hi) {
+    return sp_above(sum + sp_above(1.0 + sp_iv_mag((sp_iv){lo, hi})));
+}
+
+double sp_boxes_front_loss(const sp_boxes *boxes, const sp_front_bound *front) {
+    const size_t T = front->frames;
+    double sum = 0.0;
+    for (size_t i = 0; i < T * front->features; i++) {
+        sum = loss(sum, front->feature_lo[i], front->feature_hi[i]);
+    }
+    for (size_t i = 0; i < T * front->bands; i++) {
+        sum = loss(sum, front->lo[i], front->hi[i]);
+        sum = front->square != NULL ? loss(sum, 0.0, front->square[i]) : sum;
+        sum = front->energy_max != NULL ? loss(sum, 0.0, front->energy_max[i]) : sum;
+    }
+    for (size_t i = 0; i < T * front->forms; i++) {
+        sum = loss(sum, 0.0, front->form_max[i]);
+    }
+    for (size_t i = 0; i < T * front->bins; i++) {
+        sum = loss(loss(sum, 0.0, front->bin_max[i]), 0.0, front->square_max[i]);
+    }
+    for (size_t i = 0; front->radius != NULL && i < front->padded; i++) {
+        sum = loss(sum, 0.0, front->radius[i]);
+    }
+    return sp_above(sp_above(boxes->underflow * sum));
+}
+
+/* ---- nodes ---- */
+
+/* Gathers the boxes of the frames that an affine node reads into one window; frames outside are 0.
+ */
+static void gather(sp_boxes *boxes, const sp_node *node, size_t t, sp_gpu_clips at) {
+    size_t column = 0;
+    for (size_t i = 0; i < node->terms; i++) {
+        const sp_term *term = &node->term[i];
+        const size_t frames = sp_frames_of(boxes, 0, term->input);
+        for (size_t k = 0; k < term->timing.taps; k++) {
+            const size_t reads = t * term->timing.stride + k * term->timing.dilation;
+            const bool inside =
+                reads >= term->timing.before && reads - term->timing.before < frames;
+            sp_box_array from = {{NULL}, {NULL}};
+            if (inside) {
+                from = sp_out_box(boxes, term->input, reads - term->timing.before);
+            }
+            const sp_box_array to = sp_box_at(boxes->window, column);
+            const sp_array pair[2][2] = {{from.lo, to.lo}, {from.hi, to.hi}};
+            for (size_t side = 0; side < 2; side++) {
+                sp_gpu_copy(boxes->gpu, &(sp_gpu_copy_args){.rows = at.clips,
+                                                            .n = term->in,
+                                                            .from = pair[side][0].on,
+                                                            .ldf = boxes->stride,
+                                                            .period = at.clips,
+                                                            .to = pair[side][1].on,
+                                                            .ldt = boxes->stride});
+            }
+            column += term->in;
+        }
+    }
+}
+
+static void bound_affine(sp_boxes *boxes, size_t i, size_t t) {
+    const sp_node *node = &boxes->net->node[i];
+    const sp_node_constants *c = &boxes->constants[i];
+    const sp_node_state *state = sp_state_at(boxes, i, t);
+    const sp_gpu_clips at = sp_clips_of(boxes, i, t);
+    sp_box_array x = boxes->window;
+    if (reads_one_frame(node)) {
+        x = sp_out_box(boxes, node->term[0].input, t * node->term[0].timing.stride);
+    } else {
+        gather(boxes, node, t, at);
+    }
+    sp_gpu_interval(boxes->gpu, &(sp_gpu_interval_args){.at = at,
+                                                        .out = node->width,
+                                                        .in = c->columns,
+                                                        .weight = c->weight.wide.on,
+                                                        .bias = c->bias.on,
+                                                        .x = sp_range_of(x),
+                                                        .lo = state->out.lo.on,
+                                                        .hi = state->out.hi.on,
+                                                        .omega = state->omega.on});
+}
+
+static void copy_box(sp_boxes *boxes, sp_gpu_clips at, size_t first, size_t n, sp_box_array from,
+                     sp_box_array to) {
+    const size_t offset = first * boxes->stride;
+    const sp_array pair[2][2] = {{from.lo, to.lo}, {from.hi, to.hi}};
+    for (size_t side = 0; side < 2; side++) {
+        sp_gpu_copy(boxes->gpu,
+                    &(sp_gpu_copy_args){.rows = at.clips,
+                                        .n = n,
+                                        .from = sp_array_at(pair[side][0], offset).on,
+                                        .ldf = boxes->stride,
+                                        .period = at.clips,
+                                        .to = sp_array_at(pair[side][1], offset).on,
+                                        .ldt = boxes->stride});
+    }
+}
+
+static sp_status bound_curve(sp_error *err, sp_boxes *boxes, size_t i, size_t t) {
+    const sp_node *node = &boxes->net->node[i];
+    const sp_node_state *state = sp_state_at(boxes, i, t);
+    const sp_gpu_clips at = sp_clips_of(boxes, i, t);
+    copy_box(boxes, at, 0, node->width, sp_out_box(boxes, node->input, t), state->input);
+    if (boxes->refinement->tighten != NULL) {
+        boxes->refinement->tighten(boxes, i, t, 0, 1);
+    }
+    if (boxes->refinement->relax != NULL) {
+        SP_TRY(boxes->refinement->relax(err, boxes, i, t, 0, 1));
+    }
+    sp_gpu_activate(boxes->gpu, &(sp_gpu_activate_args){.at = at,
+                                                        .n = node->width,
+                                                        .f = node->curve,
+                                                        .x = sp_range_of(state->input),
+                                                        .lo = state->out.lo.on,
+                                                        .hi = state->out.hi.on});
+    sp_boxes_lose(boxes, at, node->width, state->input);
+    return SP_OK;
+}
+
+/* The clips of a batch end at different frames. */
+static void bound_pool(sp_boxes *boxes, size_t i) {
+    const sp_node *node = &boxes->net->node[i];
+    size_t first = 0;
+    while (first < boxes->clips) {
+        const size_t frames = sp_frames_of(boxes, first, node->input);
+        size_t end = first + 1;
+        while (end < boxes->clips && sp_frames_of(boxes, end, node->input) == frames) {
+            end++;
+        }
+        const size_t from = node->pool == SP_POOL_LAST ? frames - 1 : 0;
+        copy_box(boxes, (sp_gpu_clips){end - first, boxes->stride}, first, node->width,
+                 sp_out_box(boxes, node->input, from), sp_state_at(boxes, i, 0)->out);
+        first = end;
+    }
+}
+
+static sp_status bound_frame(sp_error *err, sp_boxes *boxes, size_t i, size_t t) {
+    switch (boxes->net->node[i].kind) {
+    case SP_NODE_INPUT:
+        return sp_fail(err, SP_E_ARGUMENT, "node %zu is an input behind the front end", i);
+    case SP_NODE_AFFINE:
+        bound_affine(boxes, i, t);
+        break;
+    case SP_NODE_CURVE:
+        SP_TRY(bound_curve(err, boxes, i, t));
+        break;
+    case SP_NODE_CELL:
+        SP_TRY(sp_cell_bound(err, boxes, i, t));
+        break;
+    case SP_NODE_POOL:
+        bound_pool(boxes, i);
+        break;
+    }
+    sp_boxes_lose(boxes, sp_clips_of(boxes, i, t), boxes->net->node[i].width,
+                  sp_state_at(boxes, i, t)->out);
+    return SP_OK;
+}
+
+sp_status sp_boxes_bound(sp_error *err, sp_boxes *boxes) {
+    for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
+        const size_t frames = sp_frames_of(boxes, 0, i);
+        for (size_t t = 0; t < frames; t++) {
+            if (sp_clock_passed(boxes->deadline)) {
+                return sp_fail(err, SP_E_TIMEOUT, "time limit reached at frame %zu of %zu of node %zu",
+                               t + 1, frames, i);
+            }
+            SP_TRY(bound_frame(err, boxes, i, t));
+            if (boxes->deadline > 0.0) {
+                SP_TRY(sp_gpu_sync(err, boxes->gpu)); // the clock tells of work that is done
+            }
+        }
+    }
+    return sp_gpu_sync(err, boxes->gpu);
+}
