@@ -93,20 +93,19 @@ SP_HD void sp_unit_blend(const sp_gpu_blend_args *p, size_t i) {
     p->hi[at] = out.hi;
 }
 
-SP_HD size_t sp_count_apart(const sp_gpu_apart_args *p) {
-    return p->at.clips * p->planes.n;
+SP_HD size_t sp_count_lose(const sp_gpu_lose_args *p) {
+    return p->at.clips;
 }
 
-SP_HD void sp_unit_apart(const sp_gpu_apart_args *p, size_t i) {
-    const size_t j = i % p->planes.n, offset = i / p->planes.n * p->at.stride;
-    const sp_gpu_menu planes = sp_menu_of(&p->planes, offset);
-    const sp_iv n = sp_range_activation(p->f, sp_range_at(p->x, offset + j));
-    double most = 0.0;
-    for (size_t e = 0; e < planes.entries; e++) {
-        most = fmax(most, fabs(planes.b[e * planes.n + j]));
+SP_HD void sp_unit_lose(const sp_gpu_lose_args *p, size_t clip) {
+    const size_t at = clip * p->at.stride;
+    double sum = 0.0;
+    for (size_t j = 0; j < p->n; j++) {
+        sum = sum + (1.0 + sp_iv_mag(sp_range_at(p->x, at + j)));
     }
-    const double more = sp_above(sp_above(most * p->apart[offset + j]) + sp_iv_mag(n));
-    planes.mass[j] = sp_above(planes.mass[j] + more);
+    // n sums and n + 1 roundings of terms that are all positive
+    const double most = sp_above(sum * (1.0 + sp_gamma(2.0 * (double)p->n + 4.0)));
+    p->lost[at] = sp_above(p->lost[at] + sp_above(sp_above(p->rate * most)));
 }
 
 #endif

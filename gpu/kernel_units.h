@@ -47,7 +47,8 @@ SP_HD size_t sp_count_keep(const sp_gpu_keep_args *p) {
 
 SP_HD void sp_unit_keep(const sp_gpu_keep_args *p, size_t r) {
     const double gamma = p->gamma[sp_clip_offset(p->at, r)];
-    const double error = sp_above(gamma * sp_above(p->mass[r] + p->support[r]));
+    const double error = sp_above(sp_above(gamma * sp_above(p->mass[r] + p->support[r])) +
+                                  p->lost[sp_clip_offset(p->at, r)]);
     const double bound = sp_below(sp_below(p->bias[r] - p->support[r]) - error);
     const size_t clip = r / p->at.span, row = r % p->at.span, at = clip * p->apart + row;
     if (p->settled != NULL && p->settled[clip * sp_tiles(p->at.span, p->tile) + row / p->tile]) {

@@ -103,6 +103,8 @@ typedef struct sp_gpu_narrow_args {
     double *bias;        /* [rows] */
 } sp_gpu_narrow_args;
 #define SP_GPU_TINY 0x1p-50
+/* The largest entry of a matrix in single precision. */
+#define SP_GPU_LARGE 0x1p60
 
 /** pick - product or line (planes.b NULL) with the entry choice[r n + j] for each coefficient, or
  *  the standard one where that entry bounds from the wrong side; choice is set to the entry used.
@@ -149,13 +151,14 @@ typedef struct sp_gpu_widen_args {
     size_t ldt;
 } sp_gpu_widen_args;
 
-/** keep - raises lower (and sets error, or NULL) to bias - support - gamma (mass + support),
+/** keep - raises lower (and sets error, or NULL) to bias - support - gamma (mass + support) - lost,
  *  rounded down, where that is more; `fresh`: lower starts at -inf. Row r stands at lower[r / span
  *  * apart + r mod span]. Rows of tiles that are settled (`settle`) stay as they are. */
 typedef struct sp_gpu_keep_args {
     sp_gpu_rows at;
     size_t apart;
     const double *gamma; /* [1] clip */
+    const double *lost;  /* [1] clip: of `lose` */
     bool fresh;
     const double *bias, *mass, *support; /* [rows] */
     double *lower, *error;
@@ -252,15 +255,15 @@ typedef struct sp_gpu_blend_args {
     double *lo, *hi;         /* [n] clip */
 } sp_gpu_blend_args;
 
-/** apart - rows that pass from n + z y to n with w (1 - b) and to h with w b meet more than the
- *  planes of z y: the masses of these rise by |b| apart + |n| for the largest |b|, n = f(x). */
-typedef struct sp_gpu_apart_args {
+/** lose - what underflow can take from coefficients on n variables: lost += rate sum_j (1 + |x_j|),
+ *  |x_j| the magnitude of a box, rounded up (docs/theory/rounding.md). */
+typedef struct sp_gpu_lose_args {
     sp_gpu_clips at;
-    sp_activation f;
-    sp_gpu_range x;      /* [n] clip */
-    const double *apart; /* [n] clip: of `difference` */
-    sp_gpu_menu planes;  /* clip */
-} sp_gpu_apart_args;
+    size_t n;
+    sp_gpu_range x; /* [n] clip */
+    double rate;
+    double *lost; /* [1] clip */
+} sp_gpu_lose_args;
 
 /** relu - the lines of n ReLUs over their boxes and the boxes of their outputs; a second lower
  *  entry is the other slope. Boxes that are not ordered become unbounded. */
@@ -415,7 +418,7 @@ typedef struct sp_gpu_settle_args {
     X(activate)                                                                                    \
     X(difference)                                                                                  \
     X(blend)                                                                                       \
-    X(apart)                                                                                       \
+    X(lose)                                                                                      \
     X(relu)                                                                                        \
     X(value)                                                                                       \
     X(choose)                                                                                      \

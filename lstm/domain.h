@@ -20,8 +20,8 @@ typedef struct sp_halfspace {
     double offset;
 } sp_halfspace;
 
-/** sp_task - what is to be bounded. All of it is borrowed and must outlive what is made of it. */
-typedef struct sp_task {
+/** sp_bound_task - what is to be bounded. All of it is borrowed and must outlive what is made of it. */
+typedef struct sp_bound_task {
     const sp_net *net;
     const sp_front_bound *const *fronts; /* [clips] bounds of node fronts[0]->node, most frames
                                             first, all of one front end */
@@ -29,7 +29,7 @@ typedef struct sp_task {
     const sp_halfspace *within; /* NULL, or: only the noises in it; serves HALFSPACE */
     bool lines;                 /* `lines` will be asked; serves LINES */
     double deadline;            /* sp_clock_wall() after which SP_E_TIMEOUT is returned; 0: none */
-} sp_task;
+} sp_bound_task;
 
 /** sp_domain_serves - what a domain can do beyond the margins of one clip on the CPU. */
 enum {
@@ -42,7 +42,7 @@ enum {
 typedef struct sp_domain {
     const char *name;
     unsigned serves;
-    SP_NODISCARD sp_status (*create)(sp_error *err, void **self, const sp_task *task,
+    SP_NODISCARD sp_status (*create)(sp_error *err, void **self, const sp_bound_task *task,
                                      const void *options);
     /* O lower [clips, rows]  lower[r] <= sum_k weight[r,k] output[k](s + d) for every d of the set
      * O error [clips, rows]  the rounding terms that were subtracted; may be NULL
@@ -60,8 +60,8 @@ typedef struct sp_domain {
                 const double **hi);
     /* How many clips like this one, or shorter ones, are bounded at once; bytes that `clips` of
      * them need, on the device where it bounds them. */
-    size_t (*room)(const sp_task *task, const void *options);
-    size_t (*bytes)(const sp_task *task, const void *options, bool device);
+    size_t (*room)(const sp_bound_task *task, const void *options);
+    size_t (*bytes)(const sp_bound_task *task, const void *options, bool device);
     /* What was spent: floating point operations of matrix products (2 m n k each) and bytes moved
      * to and from a device. */
     void (*spent)(void *self, double *flops, size_t *moved);
@@ -74,14 +74,14 @@ const sp_domain *sp_domain_find(const char *name);
 extern const sp_domain sp_domain_interval, sp_domain_backsub, sp_domain_r2opt;
 
 /** sp_domain_bound - create, margins and destroy in one: the call of those who only want margins. */
-SP_NODISCARD sp_status sp_domain_bound(sp_error *err, const sp_domain *domain, const sp_task *task,
+SP_NODISCARD sp_status sp_domain_bound(sp_error *err, const sp_domain *domain, const sp_bound_task *task,
                                        const void *options, double *lower, double *error,
                                        const double *weight, size_t rows);
 
 /** sp_domain_serves_task - SP_OK, or SP_E_ARGUMENT with what the task asks that the domain has
  *  not. */
 SP_NODISCARD sp_status sp_domain_serves_task(sp_error *err, const sp_domain *domain,
-                                             const sp_task *task);
+                                             const sp_bound_task *task);
 
 #ifdef __cplusplus
 }

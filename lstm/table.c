@@ -20,7 +20,7 @@ const sp_domain *sp_domain_find(const char *name) {
     return NULL;
 }
 
-sp_status sp_domain_serves_task(sp_error *err, const sp_domain *domain, const sp_task *task) {
+sp_status sp_domain_serves_task(sp_error *err, const sp_domain *domain, const sp_bound_task *task) {
     const struct {
         bool asked;
         unsigned serves;
@@ -37,7 +37,7 @@ sp_status sp_domain_serves_task(sp_error *err, const sp_domain *domain, const sp
     return SP_OK;
 }
 
-sp_status sp_domain_bound(sp_error *err, const sp_domain *domain, const sp_task *task,
+sp_status sp_domain_bound(sp_error *err, const sp_domain *domain, const sp_bound_task *task,
                           const void *options, double *lower, double *error, const double *weight,
                           size_t rows) {
     void *self = NULL;

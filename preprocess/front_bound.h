@@ -43,6 +43,7 @@ enum { SP_FRONT_TANGENTS = 4 };
  *  The features are the bands, or matrix band + matrix_bias, exactly. */
 typedef struct sp_front_bound {
     sp_front_rule rule;
+    size_t node; /* of the graph: the bound is of its sequence; 0 for a network of features */
     size_t frames, bands, features; /* T, M, width of a feature row */
     size_t frame, step;             /* samples that a frame hears; samples */
     size_t padded;                  /* length of the padded sample vector */

@@ -23,7 +23,7 @@ static bool is_joint(const sp_front_bound *front) {
     return front->joint && front->forms > 0;
 }
 
-static bool has_slopes(const sp_task *task) {
+static bool has_slopes(const sp_bound_task *task) {
     return task->lines || task->within != NULL;
 }
 
@@ -38,21 +38,21 @@ static bool cells_run_forward(const sp_net *net) {
 
 /* What the kernels know: exact planes, the joint front end, the whole noise set, cells that run
  * forward. Where rows choose, the joint front end with its tangents. */
-static bool kernels_know(const sp_task *task, const sp_backsub_options *options) {
+static bool kernels_know(const sp_bound_task *task, const sp_backsub_options *options) {
     const sp_front_bound *front = task->fronts[0];
     const bool choose = options->box_iterations + options->row_iterations > 0;
     return options->planes == SP_PLANES_STATIC && !has_slopes(task) && front->bins == 0 &&
            cells_run_forward(task->net) && (!choose || front->tangents > 0);
 }
 
-static bool single_is_of_use(const sp_task *task, const sp_backsub_options *options) {
+static bool single_is_of_use(const sp_bound_task *task, const sp_backsub_options *options) {
     return options->single && options->planes == SP_PLANES_STATIC && !has_slopes(task) &&
            task->fronts[0]->tangents > 0 && task->fronts[0]->bins == 0;
 }
 
 /* ---- memory ---- */
 
-static sp_status shape(sp_error *err, sp_backsub *self, const sp_task *task,
+static sp_status shape(sp_error *err, sp_backsub *self, const sp_bound_task *task,
                        const sp_backsub_options *options, bool device) {
     self->options = *options;
     self->within = task->within;
@@ -84,12 +84,12 @@ static size_t fit_tile(sp_backsub *self, size_t room) {
 }
 
 /* The same clip `clips` times. */
-static size_t bytes_of(const sp_task *task, const sp_backsub_options *options, size_t clips,
+static size_t bytes_of(const sp_bound_task *task, const sp_backsub_options *options, size_t clips,
                        bool device) {
     sp_backsub self = {0};
     size_t bytes = SIZE_MAX;
     const sp_front_bound **fronts = calloc(clips, sizeof *fronts);
-    sp_task many = *task;
+    sp_bound_task many = *task;
     for (size_t i = 0; fronts != NULL && i < clips; i++) {
         fronts[i] = task->fronts[0];
     }
@@ -103,12 +103,12 @@ static size_t bytes_of(const sp_task *task, const sp_backsub_options *options, s
     return bytes;
 }
 
-size_t sp_backsub_bytes(const sp_task *task, const void *options, bool device) {
+size_t sp_backsub_bytes(const sp_bound_task *task, const void *options, bool device) {
     const sp_backsub_options standard = {0};
     return bytes_of(task, options != NULL ? options : &standard, task->clips, device);
 }
 
-size_t sp_backsub_room(const sp_task *task, const void *options) {
+size_t sp_backsub_room(const sp_bound_task *task, const void *options) {
     const sp_backsub_options standard = {0};
     const sp_backsub_options *o = options != NULL ? options : &standard;
     const size_t memory = sp_gpu_memory();
@@ -127,7 +127,7 @@ size_t sp_backsub_room(const sp_task *task, const void *options) {
     return fits;
 }
 
-sp_status sp_backsub_init(sp_error *err, sp_backsub *self, const sp_task *task,
+sp_status sp_backsub_init(sp_error *err, sp_backsub *self, const sp_bound_task *task,
                           const sp_backsub_options *options) {
     if (has_slopes(task) && (options->planes != SP_PLANES_STATIC || !is_joint(task->fronts[0]))) {
         return sp_fail(err, SP_E_ARGUMENT,
@@ -159,7 +159,7 @@ static void destroy(void *self) {
     }
 }
 
-static sp_status create(sp_error *err, void **out, const sp_task *task, const void *options) {
+static sp_status create(sp_error *err, void **out, const sp_bound_task *task, const void *options) {
     const sp_backsub_options standard = {0};
     sp_backsub *self = calloc(1, sizeof *self);
     *out = NULL;

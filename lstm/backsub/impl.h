@@ -149,11 +149,11 @@ SP_NODISCARD sp_status sp_backsub_relax(sp_error *err, sp_boxes *boxes, size_t n
                                         int first, int end);                          /* relax.c */
 
 /** sp_backsub_init - everything but the objectives: all boxes. `self` is zeroed. */
-SP_NODISCARD sp_status sp_backsub_init(sp_error *err, sp_backsub *self, const sp_task *task,
+SP_NODISCARD sp_status sp_backsub_init(sp_error *err, sp_backsub *self, const sp_bound_task *task,
                                        const sp_backsub_options *options);
 void sp_backsub_clear(sp_backsub *self);
-size_t sp_backsub_room(const sp_task *task, const void *options);
-size_t sp_backsub_bytes(const sp_task *task, const void *options, bool device);
+size_t sp_backsub_room(const sp_bound_task *task, const void *options);
+size_t sp_backsub_bytes(const sp_bound_task *task, const void *options, bool device);
 
 /* ---- rows ---- */
 

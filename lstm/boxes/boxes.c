@@ -10,7 +10,7 @@
 
 /* ---- the task ---- */
 
-static sp_status check_front(sp_error *err, const sp_task *task, size_t i) {
+static sp_status check_front(sp_error *err, const sp_bound_task *task, size_t i) {
     const sp_front_bound *front = task->fronts[i], *before = task->fronts[i > 0 ? i - 1 : 0];
     if (front->frames == 0) {
         return sp_fail(err, SP_E_ARGUMENT, "nothing to bound: no frames");
@@ -33,7 +33,7 @@ static sp_status check_front(sp_error *err, const sp_task *task, size_t i) {
     return SP_OK;
 }
 
-static sp_status check_nodes(sp_error *err, const sp_task *task) {
+static sp_status check_nodes(sp_error *err, const sp_bound_task *task) {
     const sp_net *net = task->net;
     const size_t source = task->fronts[0]->node;
     if (source + 1 >= net->nodes) {
@@ -122,7 +122,7 @@ static double chain_of(const sp_boxes *boxes) {
     return 2.0 * (boxes->width + sums + (double)boxes->front->padded + 64.0);
 }
 
-sp_status sp_boxes_shape(sp_error *err, sp_boxes *boxes, const sp_task *task,
+sp_status sp_boxes_shape(sp_error *err, sp_boxes *boxes, const sp_bound_task *task,
                          const sp_refinement *refinement, bool device) {
     if (task->clips == 0 || task->net->nodes == 0) {
         return sp_fail(err, SP_E_ARGUMENT, "nothing to bound: %zu clips, %zu nodes", task->clips,

@@ -196,7 +196,7 @@ typedef struct sp_boxes_need {
 } sp_boxes_need;
 /** sp_boxes_shape - checks the task and sets what a plan needs; arrays on `frames` are owned.
  *  boxes is zeroed but for the domain's own members. */
-SP_NODISCARD sp_status sp_boxes_shape(sp_error *err, sp_boxes *boxes, const sp_task *task,
+SP_NODISCARD sp_status sp_boxes_shape(sp_error *err, sp_boxes *boxes, const sp_bound_task *task,
                                       const sp_refinement *refinement, bool device);
 /** sp_boxes_count - the need of the shape. sp_boxes_total - of so many clips; SIZE_MAX: overflow. */
 sp_boxes_need sp_boxes_count(sp_boxes *boxes);

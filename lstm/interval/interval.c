@@ -13,13 +13,13 @@ static void destroy(void *self) {
     }
 }
 
-static sp_status bound(sp_error *err, sp_boxes *boxes, const sp_task *task) {
+static sp_status bound(sp_error *err, sp_boxes *boxes, const sp_bound_task *task) {
     SP_TRY(sp_boxes_shape(err, boxes, task, &none, false));
     SP_TRY(sp_boxes_take(err, boxes));
     return sp_boxes_bound(err, boxes);
 }
 
-static sp_status create(sp_error *err, void **self, const sp_task *task, const void *options) {
+static sp_status create(sp_error *err, void **self, const sp_bound_task *task, const void *options) {
     sp_boxes *boxes = calloc(1, sizeof *boxes);
     (void)options;
     *self = NULL;
@@ -57,13 +57,13 @@ static void box(void *self, size_t node, size_t frame, int variable, const doubl
     sp_boxes_box(self, node, frame, variable, lo, hi);
 }
 
-static size_t room(const sp_task *task, const void *options) {
+static size_t room(const sp_bound_task *task, const void *options) {
     (void)task;
     (void)options;
     return 1;
 }
 
-static size_t bytes(const sp_task *task, const void *options, bool device) {
+static size_t bytes(const sp_bound_task *task, const void *options, bool device) {
     sp_boxes boxes = {0};
     size_t need = SIZE_MAX;
     (void)options;

@@ -114,7 +114,7 @@ static void destroy(void *of) {
     }
 }
 
-static sp_status create(sp_error *err, void **out, const sp_task *task, const void *options) {
+static sp_status create(sp_error *err, void **out, const sp_bound_task *task, const void *options) {
     const sp_r2opt_options *o = options;
     sp_r2opt *self = calloc(1, sizeof *self);
     *out = NULL;
@@ -131,12 +131,12 @@ static sp_status create(sp_error *err, void **out, const sp_task *task, const vo
     return SP_OK;
 }
 
-static size_t room(const sp_task *task, const void *options) {
+static size_t room(const sp_bound_task *task, const void *options) {
     (void)options;
     return sp_backsub_room(task, &candidates);
 }
 
-static size_t bytes(const sp_task *task, const void *options, bool device) {
+static size_t bytes(const sp_bound_task *task, const void *options, bool device) {
     (void)options;
     return sp_backsub_bytes(task, &candidates, device);
 }
