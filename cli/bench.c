@@ -244,7 +244,7 @@ static int run(const cli_options *options) {
         return code;
     }
     print_head(options, &c);
-    if (sp_bounds_together()) { // the other figures are the CPU's
+    if (sp_gpu_memory() != SIZE_MAX) { // the other figures are the CPU's
         code = bench_kernels(options);
         code = code == CLI_OK ? bench_backend(options, &c) : code;
         code = code == CLI_OK ? bench_many(options, &c) : code;

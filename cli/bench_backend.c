@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/pool.h"
 #include "gpu/backend.h"
+#include "lstm/backsub/backsub.h"
 
 enum { MOST_CLIPS = 16 };
 
@@ -17,7 +18,7 @@ enum { MOST_CLIPS = 16 };
 /* Clips under several budgets, the longest first. */
 typedef struct load {
     const sp_net *net;
-    sp_bounds_options options;
+    sp_backsub_options options;
     sp_front_bound front[MOST_CLIPS];
     sp_noise noise[MOST_CLIPS];
     size_t clips;
@@ -53,7 +54,7 @@ static sp_status load_add(sp_error *err, load *l, const bench_case *c, const sp_
 static sp_status load_init(sp_error *err, load *l, const bench_case *c, const sp_front_forms *forms,
                            const sp_net *net, size_t frames, size_t least, size_t clips) {
     sp_status status = SP_OK;
-    *l = (load){.net = net, .options = {.planes = SP_PLANES_STATIC}};
+    *l = (load){.net = net};
     while (status == SP_OK && l->clips < clips) {
         const size_t shorter = clips > 1 ? l->clips * (frames - least) / (clips - 1) : 0;
         status = load_add(err, l, c, forms, frames - shorter);
@@ -69,28 +70,32 @@ static void bound_some(load *l, size_t first, size_t count) {
     const size_t classes = l->net->classes, rows = classes > 1 ? classes - 1 : 1;
     const sp_front_bound *front[MOST_CLIPS];
     double *weight = calloc(count * rows * (classes + 2), sizeof *weight);
-    sp_bounds *bounds = NULL;
+    const sp_bound_task task = {.net = l->net, .fronts = front, .clips = count};
+    double flops = 0.0;
+    size_t moved = 0;
+    void *bounds = NULL;
     for (size_t i = 0; i < count; i++) {
         front[i] = &l->front[first + i];
     }
-    sp_status status =
-        weight ? sp_bounds_create_batch(NULL, &bounds, l->net, front, count, &l->options)
-               : SP_E_MEMORY;
+    sp_status status = weight ? sp_domain_backsub.create(NULL, &bounds, &task, &l->options)
+                              : SP_E_MEMORY;
     for (size_t r = 0; status == SP_OK && r < count * rows; r++) {
         weight[r * classes] = 1.0;
         weight[r * classes + (classes > 1 ? 1 + r % rows : 0)] = -1.0;
     }
     if (status == SP_OK) {
         double *lower = weight + count * rows * classes;
-        status = sp_bounds_rows(NULL, bounds, lower, lower + count * rows, weight, rows);
+        status = sp_domain_backsub.margins(NULL, bounds, lower, lower + count * rows, weight, rows);
+    }
+    if (status == SP_OK) {
+        sp_domain_backsub.spent(bounds, &flops, &moved);
     }
     for (size_t i = 0; i < count; i++) {
         l->status[first + i] = status;
-        l->flops[first + i] = status == SP_OK ? sp_bounds_flops(bounds) / (double)count : 0.0;
-        l->moved[first + i] =
-            status == SP_OK ? (double)sp_bounds_moved(bounds) / (double)count : 0.0;
+        l->flops[first + i] = flops / (double)count;
+        l->moved[first + i] = (double)moved / (double)count;
     }
-    sp_bounds_destroy(bounds);
+    sp_domain_backsub.destroy(bounds);
     free(weight);
 }
 
@@ -101,7 +106,9 @@ static void bound_one(void *context, size_t index) {
 /* Seconds of all clips; NaN when one of them failed. */
 static double time_load(load *l) {
     const double start = sp_clock_wall();
-    if (sp_bounds_room(l->net, &l->front[0], &l->options) >= l->clips && l->clips > 1) {
+    const sp_front_bound *longest = &l->front[0];
+    const sp_bound_task one = {.net = l->net, .fronts = &longest, .clips = 1};
+    if (l->clips > 1 && sp_domain_backsub.room(&one, &l->options) >= l->clips) {
         bound_some(l, 0, l->clips);
     } else {
         sp_pool_run(l->clips, 0, bound_one, l);
@@ -262,7 +269,7 @@ static void show_clips(const cli_options *options, load *l) {
 }
 
 /* Seconds of bounds of `rows` rows, once all boxes are there. */
-static double time_rows(sp_bounds *bounds, size_t classes, size_t rows) {
+static double time_rows(void *bounds, size_t classes, size_t rows) {
     double *weight = calloc(rows * (classes + 1), sizeof *weight);
     double *lower = weight ? weight + rows * classes : NULL;
     for (size_t r = 0; weight && r < rows; r++) {
@@ -270,7 +277,7 @@ static double time_rows(sp_bounds *bounds, size_t classes, size_t rows) {
     }
     const double start = sp_clock_wall();
     const sp_status status =
-        weight ? sp_bounds_rows(NULL, bounds, lower, NULL, weight, rows) : SP_E_MEMORY;
+        weight ? sp_domain_backsub.margins(NULL, bounds, lower, NULL, weight, rows) : SP_E_MEMORY;
     const double seconds = sp_clock_wall() - start;
     free(weight);
     return status == SP_OK ? seconds : NAN;
@@ -279,10 +286,12 @@ static double time_rows(sp_bounds *bounds, size_t classes, size_t rows) {
 /* More rows for one clip. */
 static sp_status show_rows(sp_error *err, const cli_options *options, const load *l) {
     static const size_t rows[] = {64, 256, 1024};
-    sp_bounds *bounds = NULL;
+    const sp_front_bound *longest = &l->front[0];
+    const sp_bound_task one = {.net = l->net, .fronts = &longest, .clips = 1};
+    void *bounds = NULL;
     double first = 0.0;
     char what[96];
-    SP_TRY(sp_bounds_create(err, &bounds, l->net, &l->front[0], &l->options));
+    SP_TRY(sp_domain_backsub.create(err, &bounds, &one, &l->options));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const double each = time_rows(bounds, l->net->classes, rows[i]) / (double)rows[i];
         first = i == 0 ? each : first;
@@ -290,7 +299,7 @@ static sp_status show_rows(sp_error *err, const cli_options *options, const load
                  l->front[0].frames, rows[i]);
         bench_figure(options, "growth", what, each / first, "x", "");
     }
-    sp_bounds_destroy(bounds);
+    sp_domain_backsub.destroy(bounds);
     return SP_OK;
 }
 
@@ -305,9 +314,12 @@ static sp_status show_plan(sp_error *err, const cli_options *options, const benc
     const sp_status status = load_init(err, &l, c, forms, &net, FRAMES, FRAMES, 1);
     if (status == SP_OK) {
         const sp_front_bound *f = &l.front[0];
-        const double near = (double)sp_bounds_need(&net, f, &l.options, 1, false);
-        const double one = (double)sp_bounds_need(&net, f, &l.options, 1, true);
-        const double two = (double)sp_bounds_need(&net, f, &l.options, 2, true);
+        const sp_front_bound *same[] = {f, f};
+        sp_bound_task task = {.net = &net, .fronts = same, .clips = 1};
+        const double near = (double)sp_domain_backsub.bytes(&task, &l.options, false);
+        const double one = (double)sp_domain_backsub.bytes(&task, &l.options, true);
+        task.clips = 2;
+        const double two = (double)sp_domain_backsub.bytes(&task, &l.options, true);
         bench_figure(options, "plan", "H = 128, T = 100, exact: memory on the CPU", 1e-6 * near,
                      "MB", "");
         bench_figure(options, "plan", "the same on a device: one clip", 1e-6 * one, "MB", "");
@@ -334,8 +346,8 @@ int bench_backend(const cli_options *options, const bench_case *c) {
         show_profile(options, &l, "exact");
         show_clips(options, &l);
         status = status == SP_OK ? show_rows(&err, options, &l) : status;
-        l.options = (sp_bounds_options){
-            .planes = SP_PLANES_STATIC, .box_iterations = 1, .row_iterations = 1, .octagons = true};
+        l.options =
+            (sp_backsub_options){.box_iterations = 1, .row_iterations = 1, .octagons = true};
         show_profile(options, &l, "opt");
         load_clear(&l);
     }

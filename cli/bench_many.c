@@ -74,7 +74,7 @@ static size_t count_equal(const many *m) {
         const sp_verdict *a = &m->verdict[i], *b = &m->verdict[m->clips + i];
         const bool both = isfinite(a->margin) && isfinite(b->margin);
         const double apart = both ? fabs(a->margin - b->margin) : 0.0;
-        const double allowed = sp_bounds_together() ? 1e-9 * fmax(1.0, fabs(a->margin)) : 0.0;
+        const double allowed = sp_gpu_memory() != SIZE_MAX ? 1e-9 * fmax(1.0, fabs(a->margin)) : 0.0;
         equal += a->kind == b->kind && apart <= allowed;
     }
     return equal;

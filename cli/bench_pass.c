@@ -6,7 +6,7 @@
 #include "base/clock.h"
 
 /* Margins of label 0 against all others: the rows of a verdict. */
-static sp_status all_rows(sp_error *err, sp_bounds *bounds, size_t classes) {
+static sp_status all_rows(sp_error *err, const sp_domain *domain, void *bounds, size_t classes) {
     const size_t rows = classes - 1;
     double *weight = calloc(rows * classes, sizeof *weight);
     double *lower = malloc(rows * sizeof *lower);
@@ -16,7 +16,7 @@ static sp_status all_rows(sp_error *err, sp_bounds *bounds, size_t classes) {
         weight[r * classes + r + 1] = -1.0;
     }
     if (status == SP_OK) {
-        status = sp_bounds_rows(err, bounds, lower, NULL, weight, rows);
+        status = domain->margins(err, bounds, lower, NULL, weight, rows);
     }
     free(weight);
     free(lower);
@@ -25,15 +25,21 @@ static sp_status all_rows(sp_error *err, sp_bounds *bounds, size_t classes) {
 
 static sp_status run_net(sp_error *err, bench_pass *pass, const bench_case *c,
                          const sp_method *method, const sp_front_bound *front) {
-    sp_bounds *bounds = NULL;
+    const sp_domain *domain = method->pass[0].domain;
+    const sp_bound_task task = {.net = c->net, .fronts = &front, .clips = 1};
+    void *bounds = NULL;
+    size_t moved = 0;
     const double start = sp_clock_wall();
-    sp_status status = sp_bounds_create(err, &bounds, c->net, front, method->pass);
+    sp_status status = domain->create(err, &bounds, &task, method->pass[0].options);
     if (status == SP_OK) {
-        status = all_rows(err, bounds, c->net->classes);
+        status = all_rows(err, domain, bounds, c->net->classes);
     }
     pass->seconds = sp_clock_wall() - start;
-    pass->flops = status == SP_OK ? sp_bounds_flops(bounds) : 0.0;
-    sp_bounds_destroy(bounds);
+    pass->flops = 0.0;
+    if (status == SP_OK) {
+        domain->spent(bounds, &pass->flops, &moved);
+    }
+    domain->destroy(bounds);
     return status;
 }
 

@@ -18,31 +18,39 @@ static void add_box(boxes *all, sp_product f, double x_lo, double x_hi, double y
     }
 }
 
-/* The products of one LSTM layer at one step: i with g, o with c_t, f with c_{t-1}. */
-static void collect_step(boxes *all, sp_bounds *bounds, size_t t, size_t layer, size_t H) {
-    const double *lo, *hi, *c_lo, *c_hi;
-    sp_bounds_layer_box(bounds, t, layer, &lo, &hi);
-    sp_bounds_cell_box(bounds, t, layer, &c_lo, &c_hi);
-    for (size_t j = 0; j < H; j++) {
-        const size_t i = j, g = 2 * H + j, o = 3 * H + j;
-        add_box(all, SP_PRODUCT_SIGMOID_TANH, lo[i], hi[i], lo[g], hi[g]);
-        add_box(all, SP_PRODUCT_SIGMOID_TANH, lo[o], hi[o], c_lo[j], c_hi[j]);
-    }
-    if (t > 0) {
-        sp_bounds_cell_box(bounds, t - 1, layer, &c_lo, &c_hi);
-        for (size_t j = 0; j < H; j++) {
-            add_box(all, SP_PRODUCT_SIGMOID_ID, lo[H + j], hi[H + j], c_lo[j], c_hi[j]);
+/* The two factors of a product of a cell, or of the products of all its units. */
+static void collect_product(boxes *all, void *bounds, const sp_net *net, size_t node, size_t t,
+                            const sp_cell_steps *steps, const sp_cell_variable *p) {
+    const double *x_lo, *x_hi, *y_lo, *y_hi;
+    size_t before = t;
+    int second = p->b;
+    for (size_t i = 0; i < steps->states; i++) {
+        if (steps->state[i].before == second) {
+            second = steps->state[i].after;
+            before = t - 1;
         }
+    }
+    if (before > t || p->map.product > SP_PRODUCT_SIGMOID_ID) {
+        return; // times a state that is 0; or no product of an LSTM
+    }
+    sp_domain_backsub.box(bounds, node, t, p->a, &x_lo, &x_hi);
+    sp_domain_backsub.box(bounds, node, before, second, &y_lo, &y_hi);
+    for (size_t j = 0; j < net->node[node].width; j++) {
+        add_box(all, p->map.product, x_lo[j], x_hi[j], y_lo[j], y_hi[j]);
     }
 }
 
-static void collect_net(boxes *all, sp_bounds *bounds, const sp_net *net, size_t frames) {
-    for (size_t t = 0; t < frames; t++) {
-        for (size_t n = 1; n < net->nodes; n++) {
-            const sp_node *node = &net->node[n];
-            if (node->kind == SP_NODE_CELL && node->cell.kind == SP_CELL_LSTM &&
-                sp_net_frames(net, 0, n, frames) == frames) {
-                collect_step(all, bounds, t, n, node->width);
+static void collect_net(boxes *all, void *bounds, const sp_net *net, size_t frames) {
+    for (size_t n = 1; n < net->nodes; n++) {
+        sp_cell_steps steps = {0};
+        if (net->node[n].kind == SP_NODE_CELL && net->node[n].cell.kind == SP_CELL_LSTM) {
+            sp_cell_describe(&steps, &net->node[n].cell);
+        }
+        for (size_t t = 0; t < sp_net_frames(net, 0, n, frames); t++) {
+            for (size_t v = 0; v < steps.count; v++) {
+                if (steps.variable[v].op == SP_CELL_PRODUCT) {
+                    collect_product(all, bounds, net, n, t, &steps, &steps.variable[v]);
+                }
             }
         }
     }
@@ -50,10 +58,9 @@ static void collect_net(boxes *all, sp_bounds *bounds, const sp_net *net, size_t
 
 static sp_status collect(sp_error *err, boxes *all, const bench_case *c, const sp_clip *clip) {
     const sp_budget budget = {SP_BUDGET_DB_PEAK, -80.0};
-    const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
     sp_front_forms *forms = NULL;
     sp_front_bound front = {0};
-    sp_bounds *bounds = NULL;
+    void *bounds = NULL;
     sp_noise noise = {0};
     double eps = 0.0;
     SP_TRY(sp_budget_radius(err, &eps, &budget, clip));
@@ -63,12 +70,14 @@ static sp_status collect(sp_error *err, boxes *all, const bench_case *c, const s
         status = sp_front_bound_create(err, &front, forms, clip->samples, clip->n, &noise);
     }
     if (status == SP_OK) {
-        status = sp_bounds_create(err, &bounds, c->net, &front, &options);
+        const sp_front_bound *fronts[] = {&front};
+        const sp_bound_task task = {.net = c->net, .fronts = fronts, .clips = 1};
+        status = sp_domain_backsub.create(err, &bounds, &task, NULL);
     }
     if (status == SP_OK) {
         collect_net(all, bounds, c->net, front.frames);
     }
-    sp_bounds_destroy(bounds);
+    sp_domain_backsub.destroy(bounds);
     sp_front_bound_clear(&front);
     sp_front_forms_destroy(forms);
     sp_noise_clear(&noise);
