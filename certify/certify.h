@@ -8,7 +8,7 @@
 
 #include "audio/audio.h"
 #include "base/status.h"
-#include "lstm/lstm.h"
+#include "lstm/domain.h"
 #include "net/net.h"
 #include "preprocess/front_bound.h"
 #include "preprocess/preprocess.h"
@@ -17,14 +17,22 @@
 extern "C" {
 #endif
 
+/** sp_method_pass - one attempt of a method. */
+typedef struct sp_method_pass {
+    const sp_domain *domain;
+    const void *options; /* of the domain; NULL: its standard ones */
+    double hopeless;     /* left out when an earlier pass left a margin below this; 0: never */
+} sp_method_pass;
+
 /** sp_method - a row of the table of methods. */
 typedef struct sp_method {
     const char *name;    /* "exact" */
     const char *summary; /* one line, with its source */
+    const char *planes;  /* what products get in the tightest pass, in a word */
     sp_front_rule front; /* default relaxation of the front end */
     /* each is tried only while some margin is not positive; every label keeps its best */
     size_t passes;
-    const sp_bounds_options *pass; /* [passes], cheapest first; deadlines are set per clip */
+    const sp_method_pass *pass; /* [passes], cheapest first */
     /* how often a label that no pass excludes is bounded again, with the last pass, on the noises
      * for which it could still win (certify/refine.c) */
     size_t refinements;

@@ -4,63 +4,60 @@
 #include <stdio.h>
 #include <string.h>
 
-static const sp_bounds_options intervals[] = {{.planes = SP_PLANES_INTERVAL}};
-static const sp_bounds_options sampled[] = {{.planes = SP_PLANES_R2_LP}};
-static const sp_bounds_options mixed[] = {
-    {.planes = SP_PLANES_R2_LP},
-    {.planes = SP_PLANES_R2_OPT, .mix_epochs = 200},
-};
+#include "lstm/backsub/backsub.h"
+
+static const sp_method_pass intervals[] = {{.domain = &sp_domain_interval}};
+
+static const sp_backsub_options sampled_planes = {.planes = SP_PLANES_R2_LP};
+static const sp_method_pass sampled[] = {{&sp_domain_backsub, &sampled_planes, 0.0}};
+static const sp_method_pass mixed[] = {{&sp_domain_backsub, &sampled_planes, 0.0},
+                                       {&sp_domain_r2opt, NULL, 0.0}};
+
 /* The passes of exact and opt. */
-#define STATIC_PASS .planes = SP_PLANES_STATIC
-#define OCTAGON_PASS STATIC_PASS, .octagons = true, .row_iterations = 3, .stop_positive = true
-#define CHOOSING_PASS                                                                              \
-    STATIC_PASS, .octagons = true, .box_iterations = 1, .row_iterations = 8, .stop_positive = true
-static const sp_bounds_options fixed[] = {{STATIC_PASS}};
-static const sp_bounds_options optimised[] = {
-    {STATIC_PASS},
-    {OCTAGON_PASS, .hopeless = -1.0},
-    {CHOOSING_PASS},
-};
+#define OCTAGONS .octagons = true, .row_iterations = 3, .stop_positive = true
+#define CHOICES .octagons = true, .box_iterations = 1, .row_iterations = 8, .stop_positive = true
+static const sp_backsub_options plain = {.single = false}, plain_single = {.single = true};
+static const sp_backsub_options cut = {OCTAGONS}, cut_single = {OCTAGONS, .single = true};
+static const sp_backsub_options chosen = {CHOICES}, chosen_single = {CHOICES, .single = true};
+static const sp_method_pass fixed[] = {{&sp_domain_backsub, &plain, 0.0}};
+static const sp_method_pass optimised[] = {{&sp_domain_backsub, &plain, 0.0},
+                                           {&sp_domain_backsub, &cut, -1.0},
+                                           {&sp_domain_backsub, &chosen, 0.0}};
 
 /* Each pass with products in single precision, then in double for what it misses by little. The
  * two are seldom further apart than NEAR. */
 #define NEAR (-0.25)
-static const sp_bounds_options fixed_single[] = {
-    {STATIC_PASS, .single = true},
-    {STATIC_PASS, .hopeless = NEAR},
-};
-static const sp_bounds_options optimised_single[] = {
-    {STATIC_PASS, .single = true},
-    {STATIC_PASS, .hopeless = NEAR},
-    {OCTAGON_PASS, .hopeless = -1.0, .single = true},
-    {OCTAGON_PASS, .hopeless = NEAR},
-    {CHOOSING_PASS, .single = true},
-    {CHOOSING_PASS, .hopeless = NEAR},
+static const sp_method_pass fixed_single[] = {{&sp_domain_backsub, &plain_single, 0.0},
+                                              {&sp_domain_backsub, &plain, NEAR}};
+static const sp_method_pass optimised_single[] = {
+    {&sp_domain_backsub, &plain_single, 0.0}, {&sp_domain_backsub, &plain, NEAR},
+    {&sp_domain_backsub, &cut_single, -1.0},  {&sp_domain_backsub, &cut, NEAR},
+    {&sp_domain_backsub, &chosen_single, 0.0}, {&sp_domain_backsub, &chosen, NEAR},
 };
 
 #define PASSES(table) sizeof(table) / sizeof((table)[0]), table
 
 static const sp_method methods[] = {
-    {"ibp", "intervals through every stage and layer; fastest and loosest", SP_FRONT_INTERVAL,
-     PASSES(intervals), 0},
-    {"r2-lp", "R2's front end and its sampled LP planes, as published (CAV 2021)", SP_FRONT_R2,
-     PASSES(sampled), 0},
+    {"ibp", "intervals through every stage and layer; fastest and loosest", "interval",
+     SP_FRONT_INTERVAL, PASSES(intervals), 0},
+    {"r2-lp", "R2's front end and its sampled LP planes, as published (CAV 2021)", "r2-lp",
+     SP_FRONT_R2, PASSES(sampled), 0},
     {"r2-opt", "R2's OPT as published: r2-lp, then mixtures of five planes per product by Adam",
-     SP_FRONT_R2, PASSES(mixed), 0},
-    {"exact", "joint front end, exact supporting planes at static anchors", SP_FRONT_JOINT,
+     "r2-opt", SP_FRONT_R2, PASSES(mixed), 0},
+    {"exact", "joint front end, exact supporting planes at static anchors", "exact", SP_FRONT_JOINT,
      PASSES(fixed), 0},
-    {"opt", "exact, then octagons, then planes chosen by every row at its worst case",
+    {"opt", "exact, then octagons, then planes chosen by every row at its worst case", "octagons",
      SP_FRONT_JOINT, PASSES(optimised), 0},
     {"opt-rest", "opt, then its boxes again on the noises for which a label could still win",
-     SP_FRONT_JOINT, PASSES(optimised), 2},
+     "octagons", SP_FRONT_JOINT, PASSES(optimised), 2},
 };
 
 /* Those of them that multiply matrices, in single precision first. */
 static const sp_method methods_single[] = {
-    {"exact/float32", "exact, products of matrices in single precision first", SP_FRONT_JOINT,
-     PASSES(fixed_single), 0},
-    {"opt/float32", "opt, products of matrices in single precision first", SP_FRONT_JOINT,
-     PASSES(optimised_single), 0},
+    {"exact/float32", "exact, products of matrices in single precision first", "exact",
+     SP_FRONT_JOINT, PASSES(fixed_single), 0},
+    {"opt/float32", "opt, products of matrices in single precision first", "octagons",
+     SP_FRONT_JOINT, PASSES(optimised_single), 0},
 };
 
 const sp_method *sp_methods(size_t *count) {

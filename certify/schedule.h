@@ -47,21 +47,15 @@ typedef struct sp_margins {
     const sp_front_bound *const *front; /* [clips] those with the most frames first */
     size_t clips, rows;
     const double *weight;          /* [clips, rows, net classes] */
-    const sp_bounds_options *pass; /* its deadline, lines and halfspace are not read: */
+    const sp_method_pass *pass;
     const sp_halfspace *within;    /* NULL: the whole set */
     double deadline;               /* sp_clock_wall value; 0: none */
     double *lower, *error;         /* O [clips, rows] */
-    sp_halfspace *line;            /* O [rows] of one clip, see sp_bounds_lines; NULL: not asked */
+    sp_halfspace *line;            /* O [rows] of one clip, see lstm/domain.h; NULL: not asked */
     double boxes_seconds, rows_seconds; /* O */
 } sp_margins;
 SP_NODISCARD sp_status sp_margins_bound(sp_error *err, sp_margins *margins);
 /** sp_margins_room - how many clips like this one, or shorter ones, are bounded at once. */
 size_t sp_margins_room(const sp_net *net, const sp_front_bound *front,
-                       const sp_bounds_options *pass);
-/** sp_margins_gradient - gradients of objectives of the logits by the samples, at the one point of
- *  a noise set of radius 0.   O gradient [rows, padded]   I weight [rows, net classes] */
-SP_NODISCARD sp_status sp_margins_gradient(sp_error *err, const sp_net *net,
-                                           const sp_front_bound *front, double *gradient,
-                                           const double *weight, size_t rows);
-
+                       const sp_method_pass *pass);
 #endif

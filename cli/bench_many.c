@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "gpu/backend.h"
 
 enum { MANY = 100, SOME = 16, TURN = 20 };
 

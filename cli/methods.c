@@ -11,21 +11,11 @@ static const char *front_text(sp_front_rule rule) {
     return names[rule];
 }
 
-/* The planes of the last and tightest pass. */
-static const char *planes_text(const sp_method *method) {
-    static const char *const names[] = {[SP_PLANES_INTERVAL] = "interval",
-                                        [SP_PLANES_R2_LP] = "r2-lp",
-                                        [SP_PLANES_R2_OPT] = "r2-opt",
-                                        [SP_PLANES_STATIC] = "exact"};
-    const sp_bounds_options *last = &method->pass[method->passes - 1];
-    return last->octagons ? "octagons" : names[last->planes];
-}
-
 static void print_json(const sp_method *method, bool is_default) {
     sp_json_line *line = sp_json_line_create();
     sp_json_line_text(line, "method", method->name);
     sp_json_line_text(line, "front_relax", front_text(method->front));
-    sp_json_line_text(line, "planes", planes_text(method));
+    sp_json_line_text(line, "planes", method->planes);
     sp_json_line_text(line, "summary", method->summary);
     sp_json_line_bool(line, "default", is_default);
     cli_print(sp_json_line_finish(line));
@@ -46,7 +36,7 @@ static int run(const cli_options *options) {
             print_json(&methods[i], is_default);
         } else {
             printf("%-8s  %-9s  %-8s  %s%s\n", methods[i].name, front_text(methods[i].front),
-                   planes_text(&methods[i]), methods[i].summary, is_default ? " (default)" : "");
+                   methods[i].planes, methods[i].summary, is_default ? " (default)" : "");
         }
     }
     return CLI_OK;

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "certify/certify.h"
+#include "lstm/backsub/backsub.h"
 #include "tests/support/support.h"
 
 enum { C = 4 };
@@ -136,14 +137,16 @@ static void the_table_of_methods(void **state) {
         assert_true(methods[i].passes > 0);
     }
     assert_int_equal(sp_method_find("ibp")->front, SP_FRONT_INTERVAL);
-    assert_int_equal(sp_method_find("ibp")->pass->planes, SP_PLANES_INTERVAL);
+    assert_ptr_equal(sp_method_find("ibp")->pass->domain, &sp_domain_interval);
     assert_int_equal(sp_method_find("r2-lp")->front, SP_FRONT_R2);
-    assert_int_equal(sp_method_find("r2-lp")->pass->planes, SP_PLANES_R2_LP);
+    const sp_backsub_options *sampled = sp_method_find("r2-lp")->pass->options;
+    assert_int_equal(sampled->planes, SP_PLANES_R2_LP);
     assert_int_equal(sp_method_find("exact")->front, SP_FRONT_JOINT);
-    assert_int_equal(sp_method_find("exact")->pass->planes, SP_PLANES_STATIC);
+    const sp_backsub_options *exact = sp_method_find("exact")->pass->options;
+    assert_int_equal(exact->planes, SP_PLANES_STATIC);
     // opt begins with the pass of exact, so that it is never below it
     assert_memory_equal(sp_method_find("opt")->pass, sp_method_find("exact")->pass,
-                        sizeof(sp_bounds_options));
+                        sizeof(sp_method_pass));
     assert_null(sp_method_find("EXACT"));
     assert_null(sp_method_find(""));
     assert_null(sp_method_find(NULL));

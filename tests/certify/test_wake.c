@@ -79,13 +79,12 @@ static void wake_clear(wake *w) {
 }
 
 /* The range of the logit that is proved. */
-static sp_iv prove(const wake *w, const sp_front_bound *front, const sp_bounds_options *options) {
+static sp_iv prove(const wake *w, const sp_front_bound *front, const sp_backsub_options *options) {
     const double rows[2] = {1.0, -1.0};
     double lower[2];
-    sp_bounds *bounds;
-    assert_int_equal(sp_bounds_create(NULL, &bounds, &w->model.net, front, options), SP_OK);
-    assert_int_equal(sp_bounds_rows(NULL, bounds, lower, NULL, rows, 2), SP_OK);
-    sp_bounds_destroy(bounds);
+    const sp_bound_task task = {.net = &w->model.net, .fronts = &front, .clips = 1};
+    assert_int_equal(
+        sp_domain_bound(NULL, &sp_domain_backsub, &task, options, lower, NULL, rows, 2), SP_OK);
     const sp_iv range = {lower[0], -lower[1]};
     return range;
 }
@@ -99,8 +98,8 @@ static void boxes_of_features(void **state) {
     }
     enum { N = FRAMES * FEATURES };
     const double r = 3e-3;
-    const sp_bounds_options exact = {.planes = SP_PLANES_STATIC};
-    const sp_bounds_options opt = {.planes = SP_PLANES_STATIC, .octagons = true};
+    const sp_backsub_options exact = {.single = false};
+    const sp_backsub_options opt = {.octagons = true};
     double *a = calloc(FRAMES * FEATURES * FEATURES + 5 * N, sizeof *a);
     assert_non_null(a);
     double *lo = a + FRAMES * FEATURES * FEATURES, *hi = lo + N, *one = hi + N, *radius = one + N,
@@ -143,7 +142,7 @@ static void boxes_of_features(void **state) {
 }
 
 /* Noise in the samples of one frame, or of all, `db` below the peak. */
-static sp_iv prove_noise(const wake *w, size_t frame, double db, const sp_bounds_options *options) {
+static sp_iv prove_noise(const wake *w, size_t frame, double db, const sp_backsub_options *options) {
     const double eps = w->peak * pow(10.0, db / 20.0);
     sp_noise noise;
     sp_front_bound front;
@@ -162,9 +161,9 @@ static sp_iv prove_noise(const wake *w, size_t frame, double db, const sp_bounds
 static void noise_in_frames(void **state) {
     (void)state;
     static const double zonotope[8] = {-64, -56, -56, -58, -62, -62, -60, -54};
-    const sp_bounds_options exact = {.planes = SP_PLANES_STATIC};
-    const sp_bounds_options opt = {
-        .planes = SP_PLANES_STATIC, .octagons = true, .box_iterations = 1, .row_iterations = 4};
+    const sp_backsub_options exact = {.single = false};
+    const sp_backsub_options opt = {
+        .octagons = true, .box_iterations = 1, .row_iterations = 4};
     wake w;
     if (!wake_init(&w)) {
         skip();
