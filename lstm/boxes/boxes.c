@@ -183,7 +183,7 @@ sp_box_array sp_out_box(const sp_boxes *boxes, size_t node, size_t frame) {
 sp_box_array sp_variable_box(const sp_boxes *boxes, size_t node, size_t t, int variable) {
     const sp_cell_steps *steps = &boxes->constants[node].cell;
     const sp_box_array none = {{NULL}, {NULL}};
-    if (variable == SP_NO_VARIABLE) {
+    if (variable == SP_NO_VARIABLE || sp_cell_zero(steps, variable, t == 0)) {
         return none;
     }
     const sp_cell_variable *v = &steps->variable[variable];
