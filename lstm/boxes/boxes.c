@@ -72,7 +72,8 @@ static sp_status count_frames(sp_error *err, sp_boxes *boxes) {
 
 /* An affine node that reads one frame as it stands needs no window. */
 static bool reads_one_frame(const sp_node *node) {
-    return node->terms == 1 && node->term[0].timing.taps == 1 && node->term[0].timing.before == 0;
+    const sp_timing *timing = &node->term[0].timing;
+    return node->terms == 1 && timing->taps == 1 && timing->before == 0 && timing->after == 0;
 }
 
 /* The most terms that a product of matrices, or another sum over columns, has. */
