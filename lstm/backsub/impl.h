@@ -103,7 +103,8 @@ typedef struct sp_backsub {
     size_t *entries_frame; /* [nodes] */
     sp_array unit;  /* [2 n, n], n = widest box: rows e_0, -e_0, e_1, -e_1, ...: those of a box */
     size_t unit_width;
-    size_t most;         /* 2 n in whole tiles: rows of a clip that are bounded at once, at most */
+    size_t most; /* rows of a clip that are bounded at once, at most: 2 n or those of cuts, in whole
+                    tiles */
     sp_array box_lower;  /* [clips, most] their lower bounds */
     sp_array row_error;  /* [clips, most] error terms of final rows */
     sp_array objective;  /* [clips, most, classes] final rows, on a device */

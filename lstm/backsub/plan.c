@@ -375,12 +375,11 @@ void sp_backsub_carve(sp_boxes *boxes, sp_carver *carver) {
     const sp_widths w = widths_of(boxes);
     carve_tables(self, carver);
     self->unit_width = w.box;
-    self->most = sp_whole_tiles(2 * w.box);
+    // bounds of cuts too: four rows for each of up to two products of the widest cell
+    self->most = sp_whole_tiles(larger(2 * w.box, SP_CUT_PRODUCTS * SP_ROWS_PER_CUT * w.hidden));
     const size_t rows = boxes->clips * self->most;
     self->unit = sp_carve_array(carver, 2 * w.box * w.box);
-    // bounds of cuts too: four rows for each of up to two products of the widest cell
-    self->box_lower = sp_carve_array(
-        carver, boxes->clips * larger(self->most, SP_CUT_PRODUCTS * SP_ROWS_PER_CUT * w.hidden));
+    self->box_lower = sp_carve_array(carver, rows);
     self->row_error = sp_carve_array(carver, boxes->device ? rows : 0);
     self->objective = sp_carve_array(carver, boxes->device ? rows * boxes->net->classes : 0);
     if (boxes->device && self->options.stop_positive) {

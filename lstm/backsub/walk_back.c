@@ -19,7 +19,7 @@ static const sp_node *node_at(const sp_walk *walk, size_t i) {
 
 /* One frame of the input for each of the output. */
 static bool is_same(sp_timing t) {
-    return t.taps == 1 && t.stride == 1 && t.before == 0;
+    return t.taps == 1 && t.stride == 1 && t.before == 0 && t.after == 0;
 }
 
 static void biases_back(sp_walk *walk, size_t i, sp_span span) {

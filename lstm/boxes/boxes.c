@@ -72,7 +72,8 @@ static sp_status count_frames(sp_error *err, sp_boxes *boxes) {
 
 /* An affine node that reads one frame as it stands needs no window. */
 static bool reads_one_frame(const sp_node *node) {
-    return node->terms == 1 && node->term[0].timing.taps == 1 && node->term[0].timing.before == 0;
+    const sp_timing *timing = &node->term[0].timing;
+    return node->terms == 1 && timing->taps == 1 && timing->before == 0 && timing->after == 0;
 }
 
 /* The most terms that a product of matrices, or another sum over columns, has. */
@@ -183,7 +184,7 @@ sp_box_array sp_out_box(const sp_boxes *boxes, size_t node, size_t frame) {
 sp_box_array sp_variable_box(const sp_boxes *boxes, size_t node, size_t t, int variable) {
     const sp_cell_steps *steps = &boxes->constants[node].cell;
     const sp_box_array none = {{NULL}, {NULL}};
-    if (variable == SP_NO_VARIABLE) {
+    if (variable == SP_NO_VARIABLE || sp_cell_zero(steps, variable, t == 0)) {
         return none;
     }
     const sp_cell_variable *v = &steps->variable[variable];
