@@ -68,7 +68,7 @@ static void enter_step(sp_cell_walk *c, size_t t) {
     c->t = t;
     c->rows = sp_walk_rows(c->walk, c->index, t);
     c->gates = (sp_rows){sp_array_at(c->walk->ws->gates,
-                                     t % SP_STEP_BLOCK * c->walk->rows * ld),
+                                     t % c->walk->self->steps * c->walk->rows * ld),
                          ld};
 }
 
@@ -362,7 +362,7 @@ void sp_cell_back(sp_walk *walk, size_t index) {
         }
         step_back(&c, inside && t == top ? start->end : (int)c.steps->count);
         carry_states(&c);
-        if (t % SP_STEP_BLOCK == 0) {
+        if (t % walk->self->steps == 0) {
             input_back(&c, t, block_end, add);
             block_end = t;
         }
@@ -486,8 +486,8 @@ void sp_cell_forward(sp_walk *walk, size_t index, size_t iteration) {
                                               : span.end - 1;
     for (size_t t = 0; t <= top; t++) {
         const int end = inside && t == top ? start->end : (int)c.steps->count;
-        if (t % SP_STEP_BLOCK == 0) {
-            input_forward(&c, t, top + 1 - t < SP_STEP_BLOCK ? top + 1 : t + SP_STEP_BLOCK);
+        if (t % walk->self->steps == 0) {
+            input_forward(&c, t, top + 1 - t < walk->self->steps ? top + 1 : t + walk->self->steps);
         }
         enter_step(&c, t);
         for (size_t i = 0; i < c.weights->runs && c.weights->run[i].first < end; i++) {

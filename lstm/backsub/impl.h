@@ -7,9 +7,10 @@
 #include "lstm/boxes/boxes.h"
 
 /* Rows of one clip are handled in tiles; on the CPU of this fixed height, so that neither threads
- * nor batches change a bit. SP_STEP_BLOCK: steps of a cell whose input products are done together.
+ * nor batches change a bit. SP_DEVICE_STEPS: steps of a cell whose input products a device does
+ * together.
  */
-enum { SP_TILE = 64, SP_STEP_BLOCK = 16 };
+enum { SP_TILE = 64, SP_DEVICE_STEPS = 16 };
 /* Relaxations that rows may choose from: nine anchors and the static one (docs/theory/planes.md). */
 enum { SP_MENU_ANCHORS = 9, SP_MENU_PLANES = SP_MENU_ANCHORS + 1, SP_CURVE_LINES = 3 };
 
@@ -50,7 +51,7 @@ typedef struct sp_span {
 typedef struct sp_workspace {
     sp_array *slot;  /* [slots] coefficients on nodes, [frames, rows, width]; see slot_of */
     sp_span *span;   /* [nodes] */
-    sp_array gates;  /* [SP_STEP_BLOCK, rows, images H] of a cell's pre-activations */
+    sp_array gates;  /* [steps, rows, images H] of a cell's pre-activations */
     sp_array *own;   /* [SP_CELL_VARIABLES] [rows, H] of a cell's other variables */
     sp_array spare;  /* [rows, widest] */
     sp_array band;   /* [rows, bands] coefficients on the bands, where features are not these */
@@ -91,6 +92,7 @@ typedef struct sp_backsub {
     bool slopes;                /* rows keep their coefficients on all samples */
     size_t tile;    /* rows of each clip that are walked at once; whole tiles */
     size_t threads; /* workspaces */
+    size_t steps;   /* of a cell whose input products are done together: one on the CPU, hot */
     sp_array gamma; /* [1] clip: of the number of roundings that any one term can meet */
     sp_source source;
     sp_relaxations *relaxations; /* as states */

@@ -330,7 +330,7 @@ static void carve_workspace(sp_backsub *self, sp_carver *carver, sp_workspace *w
             ws->own[v] = own;
         }
     }
-    ws->gates = sp_carve_array(carver, SP_STEP_BLOCK * rows * w.images);
+    ws->gates = sp_carve_array(carver, self->steps * rows * w.images);
     ws->spare = sp_carve_array(carver, rows * larger(w.node, w.hidden));
     ws->form = sp_carve_array(carver,
                               rows * larger(larger(front->forms, front->bands), front->bins));
