@@ -90,7 +90,7 @@ static void make(wake *w, uint64_t seed, double share) {
         sp_attacker_init(&err, &w->attacker, &w->system) != SP_OK) {
         fail_msg("%s", err.text);
     }
-    sp_white_noise(w->noise, N, seed);
+    sp_clip_white_noise(w->noise, N, seed);
     double largest = 0.0;
     for (size_t i = 0; i < N; i++) {
         largest = fmax(largest, fabs(w->noise[i]));
