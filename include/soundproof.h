@@ -101,7 +101,7 @@ int soundproof_certify_file(const soundproof *system, soundproof_verdict *verdic
                             const char *budget, long label);
 
 /** soundproof_attack_file - looks for noise within the budget that changes the answer.
- *  O verdict  SOUNDPROOF_BROKEN only when a file of the clip's sample format, written, read again and
+ *  O verdict  SOUNDPROOF_BROKEN only when a file of the clip's sample format, written, read again
  *             found within the budget, is given another label; else SOUNDPROOF_UNKNOWN. Its margins
  *             are attained, by that file or by the best real-valued noise: they prove nothing
  *  O answer   the label given to the breaking file; -1 without one
