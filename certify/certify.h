@@ -26,8 +26,8 @@ typedef struct sp_method {
     size_t passes;
     const sp_bounds_options *pass; /* [passes], cheapest first; deadlines are set per clip */
     /* how often a label that no pass excludes is bounded again, with the last pass, on the noises
-     * for which it could still win (certify/remaining.c) */
-    size_t rounds;
+     * for which it could still win (certify/refine.c) */
+    size_t refinements;
 } sp_method;
 
 /** sp_methods - the table; sp_method_find - a row by name, or NULL. */
@@ -120,6 +120,9 @@ typedef struct sp_work {
     sp_verdict *verdict;
 } sp_work;
 
+/** sp_certify_group - how many clips are best given to sp_certify_all at once: 1 on the CPU, whose
+ *  threads take clips as they come; many on a device, which bounds them together. */
+size_t sp_certify_group(void);
 /** sp_certify_all - the verdicts that sp_certify gives for each, on all threads; on a device many
  *  clips at once, whose seconds are then those of the batch. SP_E_MEMORY: nothing was done. */
 SP_NODISCARD sp_status sp_certify_all(sp_error *err, const sp_system *system, const sp_work *work,

@@ -3,6 +3,7 @@
 #define SP_CERTIFY_IMPL_H
 
 #include "certify/certify.h"
+#include "certify/schedule.h"
 
 /** sp_question - which noise, about which label. */
 typedef struct sp_question {
@@ -41,34 +42,13 @@ sp_status sp_question_answer(sp_error *err, sp_verdict *verdict, const sp_system
                              const sp_clip *clip, const sp_question *question, sp_answer answer,
                              void *context);
 
-/* The steps of a certificate (certify.c). */
-
-/** sp_problem_rows - of a verdict: one per false label, +1 at the label, -1 at the other one. */
-size_t sp_problem_rows(const sp_problem *problem);
-/** sp_problem_objectives - O weight [rows, net classes], constant [rows]. */
-SP_NODISCARD sp_status sp_problem_objectives(sp_error *err, const sp_problem *problem,
-                                             double *weight, double *constant);
-/** sp_problem_take - better margins and larger error terms go to the verdict.
- *  I lower, error, constant [rows] */
-void sp_problem_take(const sp_problem *problem, const double *lower, const double *error,
-                     const double *constant);
-/** sp_problem_proved - whether all margins are positive. */
-bool sp_problem_proved(const sp_problem *problem);
-/** sp_problem_wants - whether pass number `pass` of the method is to be tried. */
-bool sp_problem_wants(const sp_problem *problem, size_t pass);
-/** sp_problem_front - the bounds of the front end; SP_E_TIMEOUT when the time ran out there. */
-SP_NODISCARD sp_status sp_problem_front(sp_error *err, const sp_problem *problem,
-                                        sp_front_bound *front);
-/** sp_problem_remaining - bounds labels that are not excluded on the noises for which they could
- *  still win; called by the last pass (remaining.c).
- *  I weight [rows, net classes], constant [rows]   I/O line [rows + 1]: of the last pass, and a
- *  spare one */
-SP_NODISCARD sp_status sp_problem_remaining(sp_error *err, const sp_problem *problem,
-                                            const sp_front_bound *front, const double *weight,
-                                            const double *constant, sp_halfspace *line);
-/** sp_problem_pass - one pass of the method; the last one with its rounds. */
-SP_NODISCARD sp_status sp_problem_pass(sp_error *err, const sp_problem *problem,
-                                       const sp_front_bound *front, const sp_bounds_options *pass);
+/** sp_problem_bound - the bounds of the front end, and one objective per false label: the score of
+ *  the label less that of the other one. SP_E_TIMEOUT when the time ran out there. Clear front and
+ *  objectives whatever was returned. sp_problem_judge - the verdict that the objectives prove
+ *  and the seconds that it took; of failed ones the seconds only. */
+SP_NODISCARD sp_status sp_problem_bound(sp_error *err, const sp_problem *problem,
+                                        sp_front_bound *front, sp_objectives *o);
+void sp_problem_judge(const sp_problem *problem, const sp_objectives *o);
 
 /** sp_arithmetic_check - whether this thread computes as the error terms assume. */
 SP_NODISCARD sp_status sp_arithmetic_check(sp_error *err);

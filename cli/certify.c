@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/pool.h"
-#include "lstm/lstm.h"
 
 /* One clip with a verdict per budget. */
 typedef struct item {
@@ -27,20 +26,12 @@ typedef struct job {
     bool failed;
 } job;
 
-/* Clips are worked on in groups: of one on the CPU, whose threads take clips as they come; of many
- * on a device, which bounds them together. */
-enum { DEVICE_GROUP = 64 };
-
-static size_t group_size(void) {
-    return sp_bounds_together() ? DEVICE_GROUP : 1;
-}
-
 /* ---- a group of clips ---- */
 
 typedef struct group {
     job *job;
     size_t first, count;
-    sp_clip clip[DEVICE_GROUP];
+    sp_clip *clip; /* [count] */
     sp_work *work; /* [count, budgets]; those that can be used come first */
     size_t works;
 } group;
@@ -115,20 +106,23 @@ static void certify_group(group *g) {
 
 static void work(void *context, size_t index) {
     job *j = context;
-    const size_t first = index * group_size(), left = j->session.clips.count - first;
-    const size_t count = left < group_size() ? left : group_size();
-    group *g = calloc(1, sizeof *g);
-    sp_work *list = calloc(count * j->options->budgets, sizeof *list);
-    if (g && list) {
-        *g = (group){.job = j, .first = first, .count = count, .work = list};
-        certify_group(g);
+    const size_t first = index * sp_certify_group(), left = j->session.clips.count - first;
+    const size_t count = left < sp_certify_group() ? left : sp_certify_group();
+    group g = {.job = j,
+               .first = first,
+               .count = count,
+               .clip = calloc(count, sizeof *g.clip),
+               .work = calloc(count * j->options->budgets, sizeof *g.work)};
+    const bool taken = g.clip && g.work;
+    if (taken) {
+        certify_group(&g);
     }
-    for (size_t i = 0; i < count && !(g && list); i++) {
+    for (size_t i = 0; i < count && !taken; i++) {
         sp_fail(&j->item[first + i].err, SP_E_MEMORY, "out of memory for %zu clips", count);
         fail_item(j, &j->item[first + i]);
     }
-    free(list);
-    free(g);
+    free(g.clip);
+    free(g.work);
 }
 
 /* ---- printing, in the order of the clips ---- */
@@ -188,7 +182,7 @@ static void emit_clip(job *j, size_t index) {
 
 static void emit(void *context, size_t index) {
     job *j = context;
-    const size_t first = index * group_size(), end = first + group_size();
+    const size_t first = index * sp_certify_group(), end = first + sp_certify_group();
     for (size_t i = first; i < end && i < j->session.clips.count; i++) {
         emit_clip(j, i);
     }
@@ -232,7 +226,8 @@ static int certify_all(job *j) {
     if (!j->options->json) {
         cli_print(sp_report_head(j->session.clips.names.width));
     }
-    if (!cli_batch_run("certify", (count + group_size() - 1) / group_size(), work, emit, j)) {
+    if (!cli_batch_run("certify", (count + sp_certify_group() - 1) / sp_certify_group(), work, emit,
+                       j)) {
         cli_complain("out of memory for %zu clips", count);
         return CLI_INPUT;
     }

@@ -103,29 +103,31 @@ typedef struct batch {
     sp_error error[BATCH];
 } batch;
 
+/* The objective of a window: its logit less the threshold, or the other way round. */
 static sp_status bound_window(sp_error *err, const search *s, const sp_front_bound *front,
                               size_t window) {
     const sp_line_question *q = s->q;
     sp_front_bound part = {0};
-    double lower = -INFINITY, margin = -INFINITY;
-    const double weight = q->fire ? 1.0 : -1.0;
-    SP_TRY(sp_front_bound_window(err, &part, front, q->stream->first[window], q->stream->steps));
-    sp_status status = SP_OK;
-    for (size_t i = 0; i < q->system->method->passes && status == SP_OK && !(margin > 0.0); i++) {
-        sp_bounds_options options = q->system->method->pass[i];
-        sp_bounds *bounds = NULL;
-        options.deadline = q->deadline;
-        status = sp_bounds_create(err, &bounds, q->system->net, &part, &options);
-        if (status == SP_OK) {
-            status = sp_bounds_rows(err, bounds, &lower, NULL, &weight, 1);
-        }
-        if (status == SP_OK) { // logit - threshold, or threshold - logit
-            margin = fmax(margin, sp_below(lower - weight * q->trigger->threshold));
-        }
-        sp_bounds_destroy(bounds);
+    sp_objectives objective = {0}, *const list[] = {&objective};
+    const double sign = q->fire ? 1.0 : -1.0;
+    sp_status status = sp_objectives_init(err, &objective, 1, q->system->net->classes);
+    if (status == SP_OK) {
+        status =
+            sp_front_bound_window(err, &part, front, q->stream->first[window], q->stream->steps);
     }
+    if (status == SP_OK) {
+        objective.front = &part;
+        objective.weight[0] = sign;
+        objective.constant[0] = -sign * q->trigger->threshold;
+        objective.clean[0] = sign * (s->logit[window] - q->trigger->threshold);
+        objective.deadline = q->deadline;
+        sp_schedule_run(q->system->method, q->system->net, list, 1);
+        status = objective.status;
+        *err = objective.err;
+        s->margin[window] = objective.proved[0];
+    }
+    sp_objectives_clear(&objective);
     sp_front_bound_clear(&part);
-    s->margin[window] = margin;
     return status;
 }
 

@@ -236,6 +236,62 @@ static void lines_hold(void **state) {
     assert_true(broken > 1);
 }
 
+/* Whether a method proves the window on a line up to level `most` in one part; its margin. */
+static bool proves(const wake *w, const sp_method *method, double most, bool fire, double *margin) {
+    sp_system system = w->system;
+    sp_stream stream = {0};
+    sp_noise line = {0};
+    sp_line_answer answer;
+    const sp_trigger single = {w->audit.trigger.threshold, 0, 64};
+    system.method = method;
+    assert_int_equal(sp_stream_one(NULL, &stream, &system, 4), SP_OK);
+    assert_int_equal(sp_noise_line(NULL, &line, w->noise, N, 0.0, most), SP_OK);
+    const sp_line_question question = {.system = &system,
+                                       .stream = &stream,
+                                       .trigger = &single,
+                                       .clip = &w->clip,
+                                       .noise = &line,
+                                       .fire = fire,
+                                       .most = 1};
+    assert_int_equal(sp_line_prove(NULL, &answer, &question), SP_OK);
+    *margin = answer.weakest;
+    sp_noise_clear(&line);
+    sp_stream_clear(&stream);
+    return answer.hi >= most;
+}
+
+/* opt-rest is opt and its refinement in an audit as it is in a certificate. */
+static void audits_refine(void **state) {
+    (void)state;
+    const sp_method *const opt = sp_method_find("opt"), *const rest = sp_method_find("opt-rest");
+    size_t refined = 0;
+    for (uint64_t seed = 1; seed <= (sp_test_sanitized() ? 4 : 12); seed++) {
+        wake w;
+        const bool fire = seed % 2 == 0;
+        make(&w, seed, fire ? 0.3 : -0.3);
+        for (double most = 0.05; most < 8.0; most *= 1.3) {
+            double margin[2];
+            const bool before = proves(&w, opt, most, fire, &margin[0]);
+            const bool after = proves(&w, rest, most, fire, &margin[1]);
+            assert_true(after || !before);
+            refined += after && !before;
+            for (int k = 0; after && k <= 40; k++) {
+                const sp_finding proof = {.property = SP_PROPERTY_NOISE_LINE,
+                                          .threshold = w.audit.trigger.threshold,
+                                          .margin = margin[1],
+                                          .frame = 4};
+                double samples[N];
+                for (size_t i = 0; i < N; i++) {
+                    samples[i] = w.clip.samples[i] + most * k / 40.0 * w.noise[i];
+                }
+                check_margin(&w, &proof, fire, samples);
+            }
+        }
+        clear(&w);
+    }
+    assert_true(refined > 0);
+}
+
 static void gains_hold(void **state) {
     (void)state;
     size_t certified = 0;
@@ -431,6 +487,7 @@ static void questions_that_cannot_be(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_hold),
+        cmocka_unit_test(audits_refine),
         cmocka_unit_test(gains_hold),
         cmocka_unit_test(boxes_hold),
         cmocka_unit_test(bursts_hold),

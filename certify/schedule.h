@@ -1,0 +1,67 @@
+/* Private to certify/: linear objectives under one noise set, and the passes of a method over
+ * them. Certificates, batches and audits all ask sp_schedule_run. */
+#ifndef SP_CERTIFY_SCHEDULE_H
+#define SP_CERTIFY_SCHEDULE_H
+
+#include "certify/certify.h"
+
+/** sp_objectives - linear objectives of the logits, proved when all are positive on the noise set
+ *  behind `front`, and what is proved of them so far. */
+typedef struct sp_objectives {
+    const sp_front_bound *front; /* borrowed */
+    size_t rows;
+    double *weight;   /* [rows, net classes] */
+    double *constant; /* [rows] added to the product */
+    double *clean;    /* [rows] the objectives without noise; steers a refinement, proves nothing */
+    double *proved;   /* [rows] certified lower bounds; NaN before the first pass */
+    double error;     /* largest running error term inside them */
+    double deadline;  /* sp_clock_wall value; 0: none */
+    double boxes_seconds, rows_seconds;
+    sp_status status; /* and err: of the first pass that failed; no later one is tried */
+    sp_error err;
+    double *memory; /* owned: all arrays above */
+} sp_objectives;
+SP_NODISCARD sp_status sp_objectives_init(sp_error *err, sp_objectives *o, size_t rows,
+                                          size_t classes);
+void sp_objectives_clear(sp_objectives *o);
+/** sp_objectives_take - keeps a lower bound of row r that is better than what is proved, and the
+ *  larger error term. `lower` is that of the product with the weights. */
+void sp_objectives_take(sp_objectives *o, size_t r, double lower, double error);
+
+/** sp_schedule_run - the passes of a method over `count` clips: each is tried only on those of
+ *  which something is left to prove and is not hopeless; the last one with its refinement. On a
+ *  device many clips are bounded together. Each leaves its status. */
+void sp_schedule_run(const sp_method *method, const sp_net *net, sp_objectives *const *list,
+                     size_t count);
+
+/** sp_schedule_refine - bounds rows that are not proved on the noises for which they could still
+ *  fail (refine.c).   I/O line [rows + 1]: of the last pass, and a spare one */
+SP_NODISCARD sp_status sp_schedule_refine(sp_error *err, const sp_method *method, const sp_net *net,
+                                          sp_objectives *o, sp_halfspace *line);
+
+/* ---- what is asked of the engine (margins.c, the only file that calls it) ---- */
+
+/** sp_margins - lower bounds of linear objectives, by one pass. */
+typedef struct sp_margins {
+    const sp_net *net;
+    const sp_front_bound *const *front; /* [clips] those with the most frames first */
+    size_t clips, rows;
+    const double *weight;          /* [clips, rows, net classes] */
+    const sp_bounds_options *pass; /* its deadline, lines and halfspace are not read: */
+    const sp_halfspace *within;    /* NULL: the whole set */
+    double deadline;               /* sp_clock_wall value; 0: none */
+    double *lower, *error;         /* O [clips, rows] */
+    sp_halfspace *line;            /* O [rows] of one clip, see sp_bounds_lines; NULL: not asked */
+    double boxes_seconds, rows_seconds; /* O */
+} sp_margins;
+SP_NODISCARD sp_status sp_margins_bound(sp_error *err, sp_margins *margins);
+/** sp_margins_room - how many clips like this one, or shorter ones, are bounded at once. */
+size_t sp_margins_room(const sp_net *net, const sp_front_bound *front,
+                       const sp_bounds_options *pass);
+/** sp_margins_gradient - gradients of objectives of the logits by the samples, at the one point of
+ *  a noise set of radius 0.   O gradient [rows, padded]   I weight [rows, net classes] */
+SP_NODISCARD sp_status sp_margins_gradient(sp_error *err, const sp_net *net,
+                                           const sp_front_bound *front, double *gradient,
+                                           const double *weight, size_t rows);
+
+#endif
