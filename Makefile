@@ -1,8 +1,13 @@
 # soundproof: `make help` lists the targets. One non-recursive Makefile. Objects live in
 # build/<configuration>/, named after a hash of the compiler and its flags, so that flags never mix.
 
-CC ?= gcc
-CXX ?= g++
+# make's own defaults, cc and g++, are not a choice of the caller's.
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin CXX),default)
+CXX := g++
+endif
 PREFIX ?= /usr/local
 DESTDIR ?=
 SOUNDPROOF_DATA ?= ../shared/data
@@ -64,6 +69,9 @@ NVCC_FLAGS = -std=c++17 -O3 --fmad=false -ftz=false -prec-div=true -prec-sqrt=tr
   -Xcompiler -Wall,-Wextra,-fPIC,-ffp-contract=off -Xptxas -v,-warn-spills \
   $(foreach c,$(cuda_targets),-gencode arch=compute_$(c),code=sm_$(c)) \
   -gencode arch=compute_$(cuda_oldest),code=compute_$(cuda_oldest)
+ifeq ($(CUDA)$(NVCC),yes)
+$(error CUDA=yes needs nvcc, which is neither in PATH nor in /usr/local/cuda/bin: NVCC=PATH names one)
+endif
 CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
 
 # ---- sources -----------------------------------------------------------------------------------
@@ -75,17 +83,28 @@ ROOM_ARCHIVES := $(foreach room,$(LIBRARY_ROOMS),$(B)/rooms/lib$(room).a)
 TEST_SOURCES := $(wildcard tests/$(or $(ROOM),*)/test_*.c)
 TESTS := $(patsubst %.c,$(B)/%,$(TEST_SOURCES))
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
+# Man pages, made where help2man is installed.
+HELP2MAN ?= $(shell command -v help2man 2>/dev/null)
+MAN_PAGES := $(B)/man/soundproof.1
 
 .DEFAULT_GOAL := all
 always:
-.PHONY: always all check check-long test test-long demo demo-wake demo-run packages lint asan ubsan tsan bench fuzz \
+.PHONY: always all ready check check-long test test-long demo demo-wake demo-run packages lint asan ubsan tsan bench fuzz \
   install uninstall compdb clean help sanitized cuda cuda-older check-gpu
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 ## all         the command (build/soundproof), the libraries and the pkg-config file
 all: build/soundproof $(B)/libsoundproof.a $(B)/libsoundproof.so.$(VERSION) $(B)/soundproof.pc \
-  $(if $(filter yes,$(CUDA)),$(B)/$(CUDA_LIBRARY))
+  $(if $(HELP2MAN),$(MAN_PAGES)) $(if $(filter yes,$(CUDA)),$(B)/$(CUDA_LIBRARY))
+
+# Whether there is what the sources include; where it is not, one line that says how to get it.
+HEADERS := sndfile.h samplerate.h fftw3.h glpk.h cblas.h protobuf-c/protobuf-c.h cjson/cJSON.h nettle/sha2.h \
+  cairo.h popt.h
+ready:
+	@for header in $(HEADERS); do echo "#include <$$header>"; done | $(CC) $(CPP) -E - >/dev/null 2>&1 && \
+	  [ -e /usr/include/onnx/onnx.proto ] && command -v protoc-c >/dev/null || { echo 'soundproof: a compiler or' \
+	  'libraries are missing: make packages installs them, docs/building.md lists them' >&2; exit 1; }
 
 # always: a link to another configuration can be newer than everything that this one is made of
 build/soundproof: $(B)/soundproof always
@@ -123,12 +142,21 @@ $(B)/cuda/%/$(CUDA_LIBRARY): $(B)/cuda/%/cuda.o $(B)/base/status.o $(B)/base/utf
 	  -o $@ $(filter %.o,$^) -lcublas
 
 ## cuda        the device's driver alone, and what each kernel needs (CUDA_ARCH=all: for every device)
+ifneq ($(NVCC),)
 cuda: $(cuda_built)
 	@tests/gpu/kernels.sh $(B)/cuda/$(cuda_tag)/cuda.log $<
+else
+cuda:
+	@echo 'soundproof: there is no nvcc, neither in PATH nor in /usr/local/cuda/bin: NVCC=PATH names one' >&2; exit 1
+endif
 
 ## cuda-older  compiles the kernels for devices that nvcc 13 no longer knows, with CUDA 12 from PyPI
 cuda-older:
 	@tests/gpu/older_devices.sh
+
+$(MAN_PAGES): $(B)/soundproof cli/man_pages.sh
+	$(call say,MAN,$(@D))
+	$(Q)cli/man_pages.sh $< $(VERSION) $(@D)
 
 # always made anew: it holds PREFIX
 $(B)/soundproof.pc: soundproof.pc.in always
@@ -141,16 +169,16 @@ $(B)/rooms/lib$(1).a: $(call room_objects,$(1))
 endef
 $(foreach room,$(LIBRARY_ROOMS),$(eval $(call room_archive,$(room))))
 
-$(B)/%.o: %.c
+$(B)/%.o: %.c | ready
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPP) $(COMPILE_FLAGS) -MMD -MP -c -o $@ $<
 
 # onnx.proto is the one that Debian installs; only onnx/ includes what it generates.
-$(B)/generated/onnx/onnx.pb-c.c: /usr/include/onnx/onnx.proto
+$(B)/generated/onnx/onnx.pb-c.c: $(wildcard /usr/include/onnx/onnx.proto) | ready
 	@mkdir -p $(@D)
-	$(call say,PROTOC-C,$<)
-	$(Q)protoc-c --proto_path=$(<D) --c_out=$(@D) $<
+	$(call say,PROTOC-C,onnx.proto)
+	$(Q)protoc-c --proto_path=/usr/include/onnx --c_out=$(@D) /usr/include/onnx/onnx.proto
 $(B)/generated/onnx/onnx.pb-c.h: $(B)/generated/onnx/onnx.pb-c.c ;
 $(B)/generated/onnx/onnx.pb-c.o: $(B)/generated/onnx/onnx.pb-c.c
 	$(call say,CC,$<)
@@ -170,13 +198,18 @@ endef
 $(foreach room,$(ROOMS),$(eval $(call test_program,$(room))))
 $(B)/tests/cli/%: build/soundproof
 
+# What a package would hold, for the tests of programs that use it.
+$(B)/installed: all always
+	$(Q)rm -rf $@
+	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(CURDIR)/$@ PREFIX=/usr/local >/dev/null
+
 ## test        builds and runs the tests (ROOM=relax: those of one room)
-test: all $(TESTS)
-	@SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' SOUNDPROOF='$(CURDIR)/$(B)/soundproof' \
+test: all $(TESTS) $(B)/installed
+	@SOUNDPROOF_INSTALLED='$(CURDIR)/$(B)/installed' SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' SOUNDPROOF='$(CURDIR)/$(B)/soundproof' \
 	  SOUNDPROOF_SCRATCH='$(CURDIR)/$(B)/scratch' tests/run $(TESTS)
 
-test-long: all $(TESTS)
-	@SOUNDPROOF_LONG=1 SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' SOUNDPROOF='$(CURDIR)/$(B)/soundproof' \
+test-long: all $(TESTS) $(B)/installed
+	@SOUNDPROOF_LONG=1 SOUNDPROOF_INSTALLED='$(CURDIR)/$(B)/installed' SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' SOUNDPROOF='$(CURDIR)/$(B)/soundproof' \
 	  SOUNDPROOF_SCRATCH='$(CURDIR)/$(B)/scratch' tests/run $(TESTS)
 
 ## demo        installs missing packages, builds, and shows everything on spoken digits
@@ -234,23 +267,37 @@ fuzz:
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run
 
 ## install, uninstall  PREFIX=/usr/local DESTDIR=
+SHARE = $(DESTDIR)$(PREFIX)/share/soundproof
+MAN = $(DESTDIR)$(PREFIX)/share/man/man1
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
-	  $(DESTDIR)$(PREFIX)/share/soundproof/fronts $(DESTDIR)$(PREFIX)/share/soundproof/models
-	install -m 755 $(B)/soundproof $(DESTDIR)$(PREFIX)/bin/soundproof
-	install -m 644 include/soundproof.h $(DESTDIR)$(PREFIX)/include/soundproof.h
-	install -m 644 $(B)/libsoundproof.a $(DESTDIR)$(PREFIX)/lib/libsoundproof.a
-	install -m 755 $(B)/libsoundproof.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libsoundproof.so.$(VERSION)
-	$(if $(filter yes,$(CUDA)),install -m 755 $(B)/$(CUDA_LIBRARY) $(DESTDIR)$(PREFIX)/lib/$(CUDA_LIBRARY))
-	ln -sfn libsoundproof.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libsoundproof.so.$(SOVERSION)
-	ln -sfn libsoundproof.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libsoundproof.so
-	install -m 644 $(B)/soundproof.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/soundproof.pc
-	install -m 644 examples/fronts/*.json $(DESTDIR)$(PREFIX)/share/soundproof/fronts
-	install -m 644 examples/models/*.onnx $(DESTDIR)$(PREFIX)/share/soundproof/models
+	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
+	  $(SHARE)/fronts $(SHARE)/models $(SHARE)/archs $(SHARE)/datasets
+	$(Q)install -m 755 $(B)/soundproof $(DESTDIR)$(PREFIX)/bin/soundproof
+	$(Q)install -m 644 include/soundproof.h $(DESTDIR)$(PREFIX)/include/soundproof.h
+	$(Q)install -m 644 $(B)/libsoundproof.a $(DESTDIR)$(PREFIX)/lib/libsoundproof.a
+	$(Q)install -m 755 $(B)/libsoundproof.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libsoundproof.so.$(VERSION)
+	$(if $(filter yes,$(CUDA)),$(Q)install -m 755 $(B)/$(CUDA_LIBRARY) $(DESTDIR)$(PREFIX)/lib/$(CUDA_LIBRARY))
+	$(Q)ln -sfn libsoundproof.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libsoundproof.so.$(SOVERSION)
+	$(Q)ln -sfn libsoundproof.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libsoundproof.so
+	$(Q)install -m 644 $(B)/soundproof.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/soundproof.pc
+	$(Q)install -m 644 examples/fronts/*.json $(SHARE)/fronts
+	$(Q)install -m 644 examples/models/*.onnx $(SHARE)/models
+	$(Q)install -m 644 examples/archs/*.json $(SHARE)/archs
+	$(Q)install -m 644 datasets/*.b2 datasets/*.py $(SHARE)/datasets
+	$(Q)install -m 755 datasets/fsdd datasets/synthetic $(SHARE)/datasets
+	$(if $(HELP2MAN),$(Q)install -d $(MAN) && install -m 644 $(B)/man/*.1 $(MAN))
+	$(if $(DESTDIR),,$(Q)ldconfig 2>/dev/null || echo 'ldconfig could not be run: run it as root')
+	@echo 'the command           $(DESTDIR)$(PREFIX)/bin/soundproof'
+	@echo 'libraries, header     $(DESTDIR)$(PREFIX)/lib/libsoundproof.{a,so}, $(DESTDIR)$(PREFIX)/include/soundproof.h'
+	@echo 'for pkg-config        $(DESTDIR)$(PREFIX)/lib/pkgconfig/soundproof.pc'
+	@echo 'fronts, archs, models, recipes  $(SHARE)/'
+	@echo 'man pages             $(if $(HELP2MAN),$(MAN)/soundproof*.1,none: help2man is not installed)'
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/soundproof $(DESTDIR)$(PREFIX)/include/soundproof.h \
-	  $(DESTDIR)$(PREFIX)/lib/libsoundproof.* $(DESTDIR)$(PREFIX)/lib/$(CUDA_LIBRARY) $(DESTDIR)$(PREFIX)/lib/pkgconfig/soundproof.pc
-	rm -rf $(DESTDIR)$(PREFIX)/share/soundproof
+	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/soundproof $(DESTDIR)$(PREFIX)/include/soundproof.h $(MAN)/soundproof.1 \
+	  $(MAN)/soundproof-*.1 $(DESTDIR)$(PREFIX)/lib/libsoundproof.* $(DESTDIR)$(PREFIX)/lib/$(CUDA_LIBRARY) \
+	  $(DESTDIR)$(PREFIX)/lib/pkgconfig/soundproof.pc
+	$(Q)rm -rf $(SHARE)
+	$(if $(DESTDIR),,$(Q)ldconfig 2>/dev/null || true)
 
 ## compdb      compile_commands.json for editors (needs bear)
 compdb:

@@ -44,25 +44,25 @@ SP_NODISCARD sp_status sp_clip_init(sp_error *err, sp_clip *clip, const double *
                                     int rate, double full_scale, double lsb);
 void sp_clip_clear(sp_clip *clip);
 
-/** sp_background - what a recording is set in: a device that listens hears a room before and after
- *  a word, never digital silence. */
-typedef struct sp_background {
+/** sp_clip_background - what a recording is set in: a device that listens hears a room before and
+ *  after a word, never digital silence. */
+typedef struct sp_clip_background {
     double before, after; /* seconds */
     /* root mean square of Gaussian noise over all of it, in steps of 16-bit samples */
     double noise;
     uint64_t seed;
-} sp_background;
+} sp_clip_background;
 /** sp_clip_embed - the clip in its background, rounded to the clip's format. Peak and rms are those
  *  of the result. */
 SP_NODISCARD sp_status sp_clip_embed(sp_error *err, sp_clip *out, const sp_clip *clip,
-                                     const sp_background *background);
+                                     const sp_clip_background *background);
 /** sp_clip_part - samples [first, first + n) of a clip. Its peak stays that of the whole, so that
  *  budgets relative to the peak mean the same noise. */
 SP_NODISCARD sp_status sp_clip_part(sp_error *err, sp_clip *part, const sp_clip *clip, size_t first,
                                     size_t n);
-/** sp_white_noise - independent Gaussian numbers of variance 1, the same for a seed.
+/** sp_clip_white_noise - independent Gaussian numbers of variance 1, the same for a seed.
  *  O noise [n] */
-void sp_white_noise(double *noise, size_t n, uint64_t seed);
+void sp_clip_white_noise(double *noise, size_t n, uint64_t seed);
 /** sp_clip_write - writes the clip to `path` as one channel with the clip's rate and the container
  *  and sample format of the audio file `source`; lossy formats become WAV with as many bits, or
  *  with doubles. Integer samples must be multiples of lsb within the format's range: they are kept

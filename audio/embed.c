@@ -11,7 +11,7 @@ static double next_normal(sp_random *random) {
     return sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v);
 }
 
-void sp_white_noise(double *noise, size_t n, uint64_t seed) {
+void sp_clip_white_noise(double *noise, size_t n, uint64_t seed) {
     sp_random random = {sp_random_seed(seed) + 1};
     for (size_t i = 0; i < n; i++) {
         noise[i] = next_normal(&random);
@@ -27,7 +27,7 @@ static double rounded(double x, const sp_clip *clip) {
 }
 
 sp_status sp_clip_embed(sp_error *err, sp_clip *out, const sp_clip *clip,
-                        const sp_background *background) {
+                        const sp_clip_background *background) {
     const double rate = clip->rate, step = clip->full_scale / 32768.0;
     const double before = nearbyint(background->before * rate);
     const double after = nearbyint(background->after * rate);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 typedef struct task_set {
-    sp_task task;
+    sp_pool_task task;
     void *context;
     size_t count, width;
     atomic_size_t next;     // the number that is handed out next
@@ -201,7 +201,7 @@ static void close_set(task_set *set) {
     pthread_mutex_unlock(&pool.lock);
 }
 
-void sp_pool_run(size_t count, size_t width, sp_task task, void *context) {
+void sp_pool_run(size_t count, size_t width, sp_pool_task task, void *context) {
     const size_t threads = (size_t)sp_pool_threads();
     width = width == 0 || width > threads ? threads : width;
     if (count < 2 || width < 2) {

@@ -13,8 +13,8 @@
 extern "C" {
 #endif
 
-/** sp_task - task `index` of a set; `context` is the caller's. */
-typedef void (*sp_task)(void *context, size_t index);
+/** sp_pool_task - task `index` of a set; `context` is the caller's. */
+typedef void (*sp_pool_task)(void *context, size_t index);
 
 /** sp_pool_start - makes `threads` threads (the caller included) available; 0 means one per online
  *  processor. Call once at start, not from a task; sp_pool_stop ends them. Without it all work runs
@@ -25,7 +25,7 @@ int sp_pool_threads(void);
 
 /** sp_pool_run - runs tasks 0..count-1 and returns when all are done. At most `width` of them run
  *  at once (0: as many as there are threads). May be called from a task. */
-void sp_pool_run(size_t count, size_t width, sp_task task, void *context);
+void sp_pool_run(size_t count, size_t width, sp_pool_task task, void *context);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,5 @@
-/* Certificates of many clips and budgets: one by one on the CPU's threads; on a device the passes of
- * all of them together (schedule.c). */
+/* Certificates of many clips and budgets: one by one on the CPU's threads; on a device the passes
+ * of all of them together (schedule.c). */
 #include <stdlib.h>
 
 #include "base/pool.h"

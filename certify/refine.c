@@ -1,9 +1,9 @@
 /* Preimage refinement. The last pass leaves for every row a line below its objective; noises where
  * that line is above a threshold are settled, and the others are the part of the set in a
- * halfspace. Every box is bounded again on that part alone: a proof by contradiction, after Kotha et
- * al., Provably Bounding Neural Network Preimages (2023), with the constraint kept as a halfspace of
- * the samples. It pays where margins are lost to first order; in the runaway of the boxes the lines
- * hardly depend on the samples. */
+ * halfspace. Every box is bounded again on that part alone: a proof by contradiction after [Kotha],
+ * with the constraint kept as a halfspace of the samples. It pays where margins are lost to first
+ * order; where boxes feed on themselves (docs/tried.md) the lines hardly depend on the samples.
+ * Source: docs/theory/halfspaces.md 4. */
 #include <math.h>
 
 #include "base/clock.h"

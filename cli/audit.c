@@ -86,7 +86,7 @@ static double *make_direction(sp_error *err, const job *j, size_t n) {
         (void)sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", n);
         return NULL;
     }
-    sp_white_noise(direction, n, (uint64_t)j->options->seed);
+    sp_clip_white_noise(direction, n, (uint64_t)j->options->seed);
     for (size_t i = 0; i < n; i++) {
         direction[i] = j->noise.n ? j->noise.samples[i % j->noise.n] : direction[i];
         largest = fmax(largest, fabs(direction[i]));
@@ -255,7 +255,7 @@ static void emit(void *context, size_t index) {
 }
 
 static void print_head(const job *j) {
-    const sp_background *b = &j->wishes.background;
+    const sp_clip_background *b = &j->wishes.background;
     printf("Each recording is set in Gaussian noise of %g steps (rms), %g s before it and %g s "
            "behind.\n"
            "It fires from a logit of %.4g on (sensitivity %g).\n\n",

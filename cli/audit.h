@@ -33,7 +33,7 @@ typedef struct cli_wishes {
     bool wanted[SP_PROPERTIES];
     bool chosen; /* by --property */
     double sensitivity, gain_lo, gain_hi;
-    sp_background background;
+    sp_clip_background background;
     const char *noise; /* borrowed; NULL: white */
 } cli_wishes;
 /** cli_wishes_read - -1, or the exit code after a message. */

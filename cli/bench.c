@@ -282,7 +282,7 @@ const cli_command cli_bench = {
     .name = "bench",
     .arguments = "[OPTION...]",
     .summary = "measure speed, as ratios to what this machine can do",
-    .examples = "  soundproof bench --data ../shared/data\n"
+    .examples = "  soundproof bench --data \"$SOUNDPROOF_DATA\"\n"
                 "  soundproof bench --quick --threads 1\n"
                 "  soundproof bench --model M.onnx --front F.json --data DIR --json\n",
     .accepts = CLI_DATA | CLI_MODEL | CLI_FRONT | CLI_QUICK | CLI_DEVICE | CLI_THREADS | CLI_JSON,

@@ -16,10 +16,11 @@ enum { COMMANDS = sizeof commands / sizeof commands[0] };
 static void print_help(void) {
     puts("Usage: soundproof [--threads N] COMMAND [OPTION...] [ARGUMENT...]\n\n"
          "Proves that noise within a budget cannot change the answer of a speech classifier.\n\n"
-         "Commands (soundproof COMMAND --help shows options and examples):");
+         "Commands (soundproof help COMMAND shows options and examples):");
     for (size_t i = 0; i < COMMANDS; i++) {
         printf("  %-9s %s\n", commands[i]->name, commands[i]->summary);
     }
+    printf("  %-9s %s\n", "help", "show what a command does, with examples, and its options");
     puts("\nExample:\n"
          "  soundproof certify --model M.onnx --front F.json --budget -70dB CLIP.wav\n\n"
          "Exit codes: 0 every clip got a verdict; 1 the command line is wrong; 2 some input could "
@@ -38,6 +39,23 @@ static const cli_command *find_command(const char *name) {
         }
     }
     return NULL;
+}
+
+/* soundproof help, and soundproof help COMMAND. */
+static int help(int argc, const char **argv) {
+    const cli_command *command = argc > 1 ? find_command(argv[1]) : NULL;
+    const char *arguments[] = {"", "--help"};
+    cli_options options;
+    if (argc > 2 || (argc == 2 && !command)) {
+        return complain_generally("unknown command", argv[argc - 1]);
+    }
+    if (!command) {
+        print_help();
+        return CLI_OK;
+    }
+    const int code = cli_options_read(&options, command, 2, arguments);
+    cli_options_clear(&options);
+    return code;
 }
 
 /* Output that could not be written, to a full disk for instance, is no success. */
@@ -125,6 +143,8 @@ int main(int argc, char **argv) {
     if (code < 0 && at >= argc) {
         cli_complain("which command? (see soundproof --help)");
         code = CLI_USAGE;
+    } else if (code < 0 && strcmp(arguments[at], "help") == 0) {
+        code = help(argc - at, arguments + at);
     } else if (code < 0) {
         const cli_command *command = find_command(arguments[at]);
         code = command ? run_command(command, threads, argc - at, arguments + at)

@@ -1,6 +1,7 @@
 /* The command line. Only this file knows popt. */
 #include "cli/impl.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <popt.h>
 #include <stdlib.h>
@@ -218,13 +219,32 @@ static int read_argument(cli_options *options, const cli_command *command, int o
     return code;
 }
 
+/* The purpose and the examples, then the options as popt prints them, below a line of its own. */
+static int print_help(const cli_command *command, poptContext context) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+    if (memory) {
+        poptPrintHelp(context, memory, 0);
+    }
+    if (!memory || fclose(memory) != 0) {
+        free(text);
+        cli_complain("out of memory");
+        return CLI_INPUT;
+    }
+    const char *options = strchr(text, '\n');
+    printf("Usage: soundproof %s %s\n\n%c%s.\n\nExamples:\n%s\nOptions:\n%s", command->name,
+           command->arguments, toupper((unsigned char)command->summary[0]), command->summary + 1,
+           command->examples, options ? options + 1 : "");
+    free(text);
+    return CLI_OK;
+}
+
 static int read_option(cli_options *options, const cli_command *command, poptContext context,
                        int option, bool *relax_given) {
     switch (option) {
     case HELP:
-        poptPrintHelp(context, stdout, 0);
-        printf("\n%s\nExamples:\n%s", command->summary, command->examples);
-        return CLI_OK;
+        return print_help(command, context);
     case CLI_JSON:
         options->json = true;
         return -1;

@@ -100,6 +100,15 @@ void soundproof_verdict_clear(soundproof_verdict *verdict);
 int soundproof_certify_file(const soundproof *system, soundproof_verdict *verdict, const char *path,
                             const char *budget, long label);
 
+/** soundproof_attack_file - looks for noise within the budget that changes the answer.
+ *  O verdict  SOUNDPROOF_BROKEN only when a file of the clip's sample format, written, read again
+ *             found within the budget, is given another label; else SOUNDPROOF_UNKNOWN. Its margins
+ *             are attained, by that file or by the best real-valued noise: they prove nothing
+ *  O answer   the label given to the breaking file; -1 without one
+ *  I out      where that file is kept; NULL: it is removed after the replay */
+int soundproof_attack_file(const soundproof *system, soundproof_verdict *verdict, int *answer,
+                           const char *path, const char *budget, long label, const char *out);
+
 /** soundproof_certify_samples - the same for n samples in memory.
  *  I samples     full scale is `full_scale` (1 for floats, 32768 for int16 values)
  *  I rate        Hz; must be the model's

@@ -15,7 +15,7 @@ extern "C" {
 
 /** sp_trigger - decides from one logit per prediction. A prediction is on when its logit reaches
  *  the threshold; the activation rises with predictions that are on, falls with others, and the
- *  device fires when it exceeds `level`. Source: mycroft-precise, TriggerDetector. */
+ *  device fires when it exceeds `level`. Source: [Precise], TriggerDetector. */
 typedef struct sp_trigger {
     double threshold;
     int level;    /* 3; 0: every prediction that is on fires */

@@ -57,7 +57,7 @@ static sp_status same_logit(sp_error *err, sp_inquiry *q, const sp_noise *dead, 
     if (!samples) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", q->window.n);
     }
-    sp_white_noise(samples, q->window.n, 1);
+    sp_clip_white_noise(samples, q->window.n, 1);
     for (size_t i = 0; i < q->window.n; i++) {
         samples[i] = dead->radius[i] > 0.0 ? dead->radius[i] * samples[i] : q->window.samples[i];
     }

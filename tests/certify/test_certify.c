@@ -112,7 +112,8 @@ static void check_samples(const small *s, const sp_verdict *verdict, sp_rng *rng
                 continue;
             }
             const double attained = logits[verdict->label] - logits[k];
-            if (!(attained >= verdict->margins[k] - 1e-9)) {
+            const double size = fabs(logits[verdict->label]) + fabs(logits[k]);
+            if (!(attained >= verdict->margins[k] - 1e-9 * size)) {
                 fail_msg("margin %a proved, %a attained", verdict->margins[k], attained);
             }
             if (verdict->kind == SP_VERDICT_CERTIFIED) {
@@ -361,6 +362,35 @@ static void flushed_subnormals_are_refused(void **state) {
     assert_int_equal(kind, SP_VERDICT_ERROR);
 }
 
+/* Products of floats leave out coefficients that are too small for them, and pay for each. Here
+ * that is every coefficient behind the readout. */
+static void small_coefficients_are_paid_for_in_single_precision(void **state) {
+    (void)state;
+    const sp_budget budget = {SP_BUDGET_DB_PEAK, -60.0};
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed());
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        small s;
+        sp_verdict verdict;
+        make(&s, seed, false);
+        sp_layer *readout = &s.net.layer[1];
+        for (size_t i = 0; i < C * H; i++) {
+            readout->weight[i] *= 0x1p-70;
+        }
+        memset(readout->bias, 0, C * sizeof(double));
+        sp_system system = make_system(&s, "exact/float32");
+        assert_int_equal(sp_certify(NULL, &verdict, &system, &s.clip, &budget, -1, 0.0), SP_OK);
+        for (size_t k = 0; k < C; k++) {
+            const double clean = verdict.logits[verdict.label] - verdict.logits[k];
+            assert_true(k == verdict.label || verdict.margins[k] <= clean);
+        }
+        check_samples(&s, &verdict, &rng, 20);
+        sp_verdict_clear(&verdict);
+        sp_system_clear(&system);
+        clear(&s);
+    }
+}
+
 /* One logit against a threshold is the same question as two logits, one of them constant. */
 static void one_logit_is_two_answers(void **state) {
     (void)state;
@@ -437,6 +467,7 @@ int main(void) {
         cmocka_unit_test(failing_stages_give_a_reason),
         cmocka_unit_test(other_rounding_is_refused),
         cmocka_unit_test(flushed_subnormals_are_refused),
+        cmocka_unit_test(small_coefficients_are_paid_for_in_single_precision),
         cmocka_unit_test(one_logit_is_two_answers),
         cmocka_unit_test(parts_must_fit),
     };

@@ -187,6 +187,36 @@ static void bad_calls_are_explained(void **state) {
     soundproof_close(system);
 }
 
+/* Nothing changes the answer in the last bits; the loudest noise does, and its file is heard so. */
+static void attacks_leave_the_file_that_breaks(void **state) {
+    const files *paths = *state;
+    char out[PATH];
+    soundproof_verdict verdict;
+    int answer = 7;
+    soundproof *system = open_or_fail(paths->with_front, NULL, NULL);
+    sp_test_scratch("certify_soundproof_out.wav", out, PATH);
+    assert_int_equal(
+        soundproof_attack_file(system, &verdict, &answer, paths->clip, "-120dB", -1, NULL), 0);
+    assert_int_equal(verdict.outcome, SOUNDPROOF_UNKNOWN);
+    assert_int_equal(answer, -1);
+    soundproof_verdict_clear(&verdict);
+    assert_int_equal(soundproof_attack_file(system, &verdict, &answer, paths->clip, "0dB", -1, out),
+                     0);
+    assert_int_equal(verdict.outcome, SOUNDPROOF_BROKEN);
+    assert_int_not_equal(answer, verdict.predicted);
+    assert_true(verdict.margin < 0.0);
+    soundproof_verdict_clear(&verdict);
+    assert_int_equal(soundproof_certify_file(system, &verdict, out, "-120dB", -1), 0);
+    assert_int_equal(verdict.predicted, answer);
+    soundproof_verdict_clear(&verdict);
+    assert_int_not_equal(
+        soundproof_attack_file(system, &verdict, &answer, "/nonexistent.wav", "0dB", -1, NULL), 0);
+    assert_int_equal(verdict.outcome, SOUNDPROOF_ERROR);
+    assert_int_equal(answer, -1);
+    soundproof_verdict_clear(&verdict);
+    soundproof_close(system);
+}
+
 static void the_version_is_a_number(void **state) {
     (void)state;
     assert_true(soundproof_version()[0] >= '0' && soundproof_version()[0] <= '9');
@@ -194,9 +224,13 @@ static void the_version_is_a_number(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files_are_certified),           cmocka_unit_test(two_ways_agree),
-        cmocka_unit_test(the_file_name_gives_the_label), cmocka_unit_test(bad_parts_are_named),
-        cmocka_unit_test(bad_calls_are_explained),       cmocka_unit_test(the_version_is_a_number),
+        cmocka_unit_test(files_are_certified),
+        cmocka_unit_test(two_ways_agree),
+        cmocka_unit_test(the_file_name_gives_the_label),
+        cmocka_unit_test(bad_parts_are_named),
+        cmocka_unit_test(bad_calls_are_explained),
+        cmocka_unit_test(the_version_is_a_number),
+        cmocka_unit_test(attacks_leave_the_file_that_breaks),
     };
     return cmocka_run_group_tests(tests, make_files, NULL);
 }

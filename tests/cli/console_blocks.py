@@ -5,7 +5,8 @@
     tests/cli/console_blocks.py --update FOLDER PAGE.md   writes what was printed into the page
 
 docs/README.md says how a block is read. SOUNDPROOF is the command, SOUNDPROOF_DATA the folder of the
-data; SOUNDPROOF_LONG=1 also runs the blocks that take minutes. Prints a line "skipped PAGE:LINE:
+data, SOUNDPROOF_INSTALLED one in which `make install DESTDIR=` has put everything below /usr/local;
+SOUNDPROOF_LONG=1 also runs the blocks that take minutes. A block "```c NAME" is examples/NAME. Prints a line "skipped PAGE:LINE:
 reason" for every block that is not run; fails when a command fails or prints something else."""
 
 import glob
@@ -65,13 +66,38 @@ def link_tree(root, folder):
                os.path.join(folder, "build", "soundproof"))
 
 
+def installed_tree(root, folder):
+    """An empty folder with the C programs, and the environment of one who has only these."""
+    where = os.path.join(folder, "elsewhere")
+    os.makedirs(where)
+    for program in glob.glob(os.path.join(root, "examples", "*.c")):
+        shutil.copy(program, where)
+    copy = os.environ["SOUNDPROOF_INSTALLED"]
+    return where, {"PATH": f"{copy}/usr/local/bin:{os.environ['PATH']}", "HOME": where,
+                   "LD_LIBRARY_PATH": f"{copy}/usr/local/lib", "PKG_CONFIG_SYSROOT_DIR": copy,
+                   "PKG_CONFIG_PATH": f"{copy}/usr/local/lib/pkgconfig"}
+
+
+def wrong_programs(page, lines):
+    """The number of C programs in a page that are not those of examples/."""
+    wrong = 0
+    for match in re.finditer(r"^```c (\S+)\n(.*?)^```$", "\n".join(lines), re.M | re.S):
+        with open(os.path.join("examples", match.group(1)), encoding="utf-8") as file:
+            if file.read() != match.group(2):
+                print(f"{page}: {match.group(1)} is not that of examples/")
+                wrong += 1
+    return wrong
+
+
 def reason_to_skip(block, environment):
     """Why a block is not run here; "" when it is."""
     if block.note == "not run":
         return "takes longer than tests may"
     if block.note == "minutes" and environment.get("SOUNDPROOF_LONG") != "1":
         return "takes minutes, make check-long runs it"
-    if block.note not in ("", "minutes"):
+    if block.note == "installed" and not environment.get("SOUNDPROOF_INSTALLED"):
+        return "nothing is installed, make test does that"
+    if block.note not in ("", "minutes", "installed"):
         raise SystemExit(f"line {block.line}: the note '# {block.note}' is unknown")
     commands = "\n".join("\n".join(step[0]) for step in block.steps)
     for path in re.findall(r"\$SOUNDPROOF_DATA/([\w./-]+)", commands):
@@ -83,8 +109,8 @@ def reason_to_skip(block, environment):
 class Shell:
     """One bash for all commands of a page."""
 
-    def __init__(self, folder, environment):
-        self.data = environment["SOUNDPROOF_DATA"]
+    def __init__(self, folder, environment, data):
+        self.data = data
         self.bash = subprocess.Popen(["bash"], cwd=folder, env=environment, text=True,
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                      stderr=subprocess.STDOUT)
@@ -159,14 +185,18 @@ def run_page(page, folder, update):
     with open(page, encoding="utf-8") as file:
         lines = file.read().split("\n")
     link_tree(os.getcwd(), folder)
-    shell, wrong, changes = Shell(folder, environment), 0, []
+    shells, wrong, changes = {}, wrong_programs(page, lines), []
     for block in read_blocks(lines):
         reason = reason_to_skip(block, environment)
         if reason:
             print(f"skipped {page}:{block.line}: {reason}")
             continue
+        kind = "installed" if block.note == "installed" else ""
+        if kind not in shells:
+            place = installed_tree(os.getcwd(), folder) if kind else (folder, environment)
+            shells[kind] = Shell(*place, environment["SOUNDPROOF_DATA"])
         for command, number, expected in block.steps:
-            printed, status = shell.run("\n".join(command))
+            printed, status = shells[kind].run("\n".join(command))
             same = same_lines(masked(expected), masked(printed))
             if not same and update:
                 changes.append((number, len(expected), printed))

@@ -24,6 +24,8 @@ static void the_command(void **state) {
     (void)state;
     EXPECT_USAGE("unknown command 'certifi'", "certifi");
     EXPECT_USAGE("unknown command 'a?b?[0m'", "a\nb\033[0m");
+    EXPECT_USAGE("unknown command 'certifi'", "help", "certifi");
+    EXPECT_USAGE("unknown command 'x'", "help", "certify", "x");
     EXPECT_USAGE("unknown option '--nope'", "--nope");
     EXPECT_USAGE("--threads", "--threads");
     EXPECT_USAGE("--threads", "--threads", "0", "methods");
@@ -104,10 +106,18 @@ static void help(void **state) {
         snprintf(example, sizeof example, "soundproof %s", commands[i]);
         assert_non_null(strstr(own.out, "Examples:"));
         assert_non_null(strstr(strstr(own.out, "Examples:"), example));
+        assert_true(strstr(own.out, "Examples:") < strstr(own.out, "Options:"));
         assert_string_equal(own.err, "");
+        sp_process asked = RUN("help", commands[i]);
+        expect_code(&asked, 0);
+        assert_string_equal(asked.out, own.out);
+        sp_process_clear(&asked);
         sp_process_clear(&own);
     }
     assert_string_equal(process.err, "");
+    sp_process again = RUN("help");
+    assert_string_equal(again.out, process.out);
+    sp_process_clear(&again);
     sp_process_clear(&process);
     process = RUN("--version");
     expect_code(&process, 0);

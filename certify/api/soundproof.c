@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/pool.h"
+#include "certify/attack/attack.h"
 #include "certify/certify.h"
 #include "gpu/backend.h"
 #include "onnx/onnx.h"
@@ -155,26 +156,66 @@ static int certify_clip(const soundproof *system, soundproof_verdict *verdict, c
     return (int)status;
 }
 
-int soundproof_certify_file(const soundproof *system, soundproof_verdict *verdict, const char *path,
-                            const char *budget, long label) {
+/* A clip and a budget as they are named by a caller; the label becomes that of the file's name. */
+typedef struct request {
+    sp_budget budget;
+    sp_clip clip;
+    long label;
+} request;
+
+static sp_status read_request(sp_error *err, request *asked, const soundproof *system,
+                              const char *path, const char *budget, long label) {
     const sp_front_layout *layout = sp_front_layout_of(system->front);
     const sp_clip_options options = {.rate = layout->sample_rate, .full_scale = layout->full_scale};
-    sp_budget parsed;
-    sp_clip clip = {0};
-    last_error = (sp_error){0};
-    sp_status status = sp_budget_parse(&last_error, &parsed, budget);
-    if (status == SP_OK) {
-        status = sp_clip_read(&last_error, &clip, path, &options);
+    *asked = (request){.label = label};
+    SP_TRY(sp_budget_parse(err, &asked->budget, budget));
+    SP_TRY(sp_clip_read(err, &asked->clip, path, &options));
+    if (label == SOUNDPROOF_LABEL_OF_NAME) {
+        asked->label = sp_label_of_name(path, sp_system_answers(&system->model.net));
     }
+    return SP_OK;
+}
+
+int soundproof_certify_file(const soundproof *system, soundproof_verdict *verdict, const char *path,
+                            const char *budget, long label) {
+    request asked;
+    last_error = (sp_error){0};
+    const sp_status status = read_request(&last_error, &asked, system, path, budget, label);
     if (status != SP_OK) {
         return fail_early(verdict, status);
     }
-    if (label == SOUNDPROOF_LABEL_OF_NAME) {
-        label = sp_label_of_name(path, sp_system_answers(&system->model.net));
-    }
-    const int result = certify_clip(system, verdict, &clip, &parsed, label);
-    sp_clip_clear(&clip);
+    const int result = certify_clip(system, verdict, &asked.clip, &asked.budget, asked.label);
+    sp_clip_clear(&asked.clip);
     return result;
+}
+
+int soundproof_attack_file(const soundproof *system, soundproof_verdict *verdict, int *answer,
+                           const char *path, const char *budget, long label, const char *out) {
+    const sp_attack_options options = {.seed = 1, .source = path, .out = out};
+    request asked;
+    sp_attacker attacker;
+    sp_attack attack;
+    *answer = -1;
+    last_error = (sp_error){0};
+    sp_status status = read_request(&last_error, &asked, system, path, budget, label);
+    if (status != SP_OK) {
+        return fail_early(verdict, status);
+    }
+    status = sp_attacker_init(&last_error, &attacker, &system->system);
+    if (status == SP_OK) {
+        status = sp_attack_budget(&last_error, &attack, &attacker, &asked.clip, &asked.budget,
+                                  asked.label, &options);
+        publish(verdict, &attack.verdict);
+        if (verdict->outcome == SOUNDPROOF_BROKEN) {
+            *answer = public_label(attack.file_answer);
+        }
+        free(attack.noise); // the rest of it is the caller's now
+    } else {
+        fail_early(verdict, status);
+    }
+    sp_attacker_clear(&attacker);
+    sp_clip_clear(&asked.clip);
+    return (int)status;
 }
 
 /* Samples rescaled to what the front end hears; a power of two changes no digit. */

@@ -1,0 +1,107 @@
+/* What bounds all bands of a frame at once, number by number: every row of the spectrum that bands
+ * read has a peak above it, and the energy of a frame is all of the weighed squares of its radii.
+ * Noises from inside the set come within a few per cent of the bound at best, so that they do not
+ * tell a peak or an energy that is a little too small. */
+#include "tests/preprocess/front_check.h"
+#include "tests/support/arb.h"
+
+/* a b >= c, exactly: one rounding keeps the sign. */
+static bool product_reaches(double a, double b, double c) {
+    return fma(a, b, -c) >= 0.0;
+}
+
+/* Whether some column of the peaks is at least weight_mj rho_j for all bands m. */
+static bool is_peaked(const sp_front_bound *b, const sp_front_forms *forms, size_t k, double part) {
+    const sp_band *energy = &forms->energy; /* its weights are 1 / rho */
+    for (size_t j = 0; j < b->peaks; j++) {
+        bool covers = true;
+        for (size_t m = 0; m < b->bands && covers; m++) {
+            const double weight = forms->mel->matrix[m * forms->mel->in + energy->row[k]];
+            covers = weight <= 0.0 ||
+                     product_reaches(part * b->peak[m * b->peaks + j], energy->weight[k], weight);
+        }
+        if (covers) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_peaks(const sp_front_bound *b, const sp_front_forms *forms, bool *tight) {
+    size_t read = 0;
+    for (size_t k = 0; k < forms->energy.rows; k++) {
+        assert_true(is_peaked(b, forms, k, 1.0));
+        *tight = *tight || !is_peaked(b, forms, k, 0.99);
+    }
+    for (size_t j = 0; j < forms->spectrum->out; j++) {
+        bool is_read = false, is_zero = true;
+        for (size_t m = 0; m < b->bands; m++) {
+            is_read = is_read || forms->mel->matrix[m * forms->mel->in + j] > 0.0;
+        }
+        for (size_t i = 0; i < forms->spectrum->in; i++) {
+            is_zero = is_zero && forms->spectrum->matrix[j * forms->spectrum->in + i] == 0.0;
+        }
+        read += is_read && !is_zero;
+    }
+    assert_int_equal(read, forms->energy.rows); // no row is forgotten
+}
+
+/* energy[t] >= sum_i D_i r_i^2, and hardly more. */
+static void check_energy(const sp_front_bound *b, const sp_front_forms *forms, size_t t) {
+    arb_t sum, square, weight;
+    arb_init(sum);
+    arb_init(square);
+    arb_init(weight);
+    for (size_t i = 0; i < b->frame; i++) {
+        arb_set_d(square, b->radius[t * b->step + i]);
+        arb_sqr(square, square, SP_ARB_BITS);
+        arb_set_d(weight, forms->energy.diagonal[i]);
+        arb_addmul(sum, weight, square, SP_ARB_BITS);
+    }
+    assert_true(sp_arb_le(sum, b->energy[t]));
+    assert_true(sp_arb_ge(sum, b->energy[t] * (1.0 - 1e-9)));
+    arb_clear(sum);
+    arb_clear(square);
+    arb_clear(weight);
+}
+
+static void peaks_and_energies_hold_number_by_number(void **state) {
+    (void)state;
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed());
+    for (size_t which = 0; which < FRONT_COUNT; which++) {
+        sp_front *front = front_make(which);
+        sp_front_forms *forms = front_forms(front, SP_FRONT_JOINT);
+        front_clip clip;
+        front_clip_make(&clip, CLIP_NOISE, 700, &rng);
+        sp_noise noise = {0};
+        sp_front_bound bound;
+        sp_error err;
+        bool tight = false;
+        assert_int_equal(sp_noise_box(&err, &noise, clip.n, 3.0), SP_OK);
+        for (size_t i = 0; i < clip.n; i++) { // a radius of its own for every sample
+            noise.radius[i] = sp_rng_below(&rng, 4) ? sp_rng_uniform(&rng, 0.0, 3.0) : 0.0;
+        }
+        if (sp_front_bound_create(&err, &bound, forms, clip.samples, clip.n, &noise) != SP_OK) {
+            fail_msg("%s", err.text);
+        }
+        assert_true(bound.peaks > 0);
+        check_peaks(&bound, forms, &tight);
+        assert_true(tight); // and the peaks are no larger than they must be
+        for (size_t t = 0; t < bound.frames; t++) {
+            check_energy(&bound, forms, t);
+        }
+        sp_front_bound_clear(&bound);
+        sp_noise_clear(&noise);
+        free(clip.samples);
+        sp_front_forms_destroy(forms);
+        sp_front_destroy(front);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(peaks_and_energies_hold_number_by_number),
+    };
+    return cmocka_run_group_tests_name("preprocess/front_energy", tests, NULL, NULL);
+}
