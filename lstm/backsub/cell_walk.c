@@ -213,6 +213,23 @@ static void clear_unmet(sp_cell_walk *c) {
     }
 }
 
+/* How many columns meet W at the step at hand: where rows start inside the cell, those that come
+ * behind have no scales yet. */
+static size_t met_columns(const sp_cell_walk *c) {
+    const sp_start *start = c->walk->start;
+    if (c->index != start->node || start->end == 0 || c->t != start->t) {
+        return sp_cell_gates(&c->node->cell) * c->H;
+    }
+    size_t blocks = 0;
+    for (int v = 0; v < start->end; v++) {
+        const sp_cell_variable *at = variable(c, v);
+        if (at->op == SP_CELL_IMAGE && at->input && at->place >= blocks) {
+            blocks = at->place + 1;
+        }
+    }
+    return blocks * c->H;
+}
+
 /* From coefficients on the pre-activations of steps [first, end), all in one block, to those on the
  * input. */
 static void input_back(sp_cell_walk *c, size_t first, size_t end, bool add) {
@@ -227,7 +244,7 @@ static void input_back(sp_cell_walk *c, size_t first, size_t end, bool add) {
                                 sp_walk_rows(c->walk, c->index, end - 1);
             sp_walk_multiply_wide(c->walk, rows, D, K, c->gates, c->weights->weight, add, to);
         } else {
-            sp_walk_multiply(c->walk, c->rows, D, K, c->gates,
+            sp_walk_multiply(c->walk, c->rows, D, met_columns(c), c->gates,
                              sp_state_at(boxes, c->index, t)->omega, c->weights->weight, add, to);
         }
     }
