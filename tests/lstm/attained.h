@@ -1,41 +1,52 @@
-/* Bounds of random networks against attained values: samples and an ascent, all boxes and final
- * rows. */
+/* Bounds of networks against attained values: samples and an ascent, everything that has a box, and
+ * final rows. */
 #ifndef SP_TESTS_LSTM_ATTAINED_H
 #define SP_TESTS_LSTM_ATTAINED_H
 
 #include "tests/lstm/toy.h"
 
-#include "lstm/cell_gru.h"
+#include "lstm/backsub/impl.h"
 
-/* Forward pass written from the definition, which also records every boxed quantity. */
+enum { MOST_NODES = 24 };
+
+/** sp_trace - the numbers of all nodes, and the variables of all cells as their descriptions name
+ *  them. */
 typedef struct sp_trace {
-    double *in[64];   /* per layer [T, 4 out] pre-activations in the order of the layer's boxes */
-    double *out[64];  /* per layer [T, out] GRU, RNN: h_t */
-    double *cell[64]; /* per layer [T, out] LSTM: c_t; GRU: h_{t-1} - n */
-    double logits[16];
+    const sp_net *net;
+    size_t source;
+    size_t frames[MOST_NODES];
+    double *value[MOST_NODES];    /* [frames, width] */
+    double *variable[MOST_NODES]; /* of cells: [frames, variables, out] */
 } sp_trace;
 
 static inline void trace_init(sp_trace *trace, const sp_toy *toy) {
-    for (size_t l = 0; l < toy->net.layers; l++) {
-        trace->in[l] = calloc(toy->front.frames * 4 * toy->net.layer[l].out, sizeof(double));
-        trace->cell[l] = calloc(toy->front.frames * toy->net.layer[l].out, sizeof(double));
-        trace->out[l] = calloc(toy->front.frames * toy->net.layer[l].out, sizeof(double));
-        assert_non_null(trace->in[l]);
-        assert_non_null(trace->out[l]);
-        assert_non_null(trace->cell[l]);
+    const sp_net *net = &toy->net;
+    *trace = (sp_trace){.net = net, .source = toy->front.node};
+    assert_true(net->nodes <= MOST_NODES);
+    for (size_t i = trace->source; i < net->nodes; i++) {
+        trace->frames[i] = sp_net_frames(net, trace->source, i, toy->front.frames);
+        const size_t numbers = trace->frames[i] * net->node[i].width;
+        trace->value[i] = calloc(numbers, sizeof(double));
+        trace->variable[i] = calloc(numbers * SP_CELL_VARIABLES, sizeof(double));
+        assert_non_null(trace->value[i]);
+        assert_non_null(trace->variable[i]);
     }
 }
 
-static inline void trace_clear(sp_trace *trace, const sp_toy *toy) {
-    for (size_t l = 0; l < toy->net.layers; l++) {
-        free(trace->in[l]);
-        free(trace->out[l]);
-        free(trace->cell[l]);
+static inline void trace_clear(sp_trace *trace) {
+    for (size_t i = 0; i < MOST_NODES; i++) {
+        free(trace->value[i]);
+        free(trace->variable[i]);
     }
 }
 
-static inline double sigma(double x) {
-    return 1.0 / (1.0 + exp(-x));
+static inline double *value_at(const sp_trace *trace, size_t node, size_t frame) {
+    return trace->value[node] + frame * trace->net->node[node].width;
+}
+
+static inline double *variable_at(const sp_trace *trace, size_t node, size_t frame, int v) {
+    const size_t H = trace->net->node[node].width;
+    return trace->variable[node] + (frame * SP_CELL_VARIABLES + (size_t)v) * H;
 }
 
 static inline double row_of(const double *w, const double *x, size_t n) {
@@ -46,96 +57,134 @@ static inline double row_of(const double *w, const double *x, size_t n) {
     return s;
 }
 
-/* ONNX's definitions; h is that of the step before and becomes that of this one. */
-static inline void trace_gru(const sp_layer *layer, const double *x, double *h, double *in,
-                             double *cell) {
-    const size_t n = layer->out, D = layer->in;
-    const double *rn = layer->recurrent + 2 * n * n;
-    double gated[64], z[64], next[64];
-    for (size_t k = 0; k < 2 * n; k++) {
-        in[k] = row_of(layer->weight + k * D, x, D) + row_of(layer->recurrent + k * n, h, n) +
-                layer->bias[k];
-    }
-    for (size_t j = 0; j < n; j++) {
-        z[j] = sp_activation_value(layer->gate, in[j]);
-        gated[j] = sp_activation_value(layer->gate, in[n + j]) * h[j];
-    }
-    for (size_t j = 0; j < n; j++) {
-        double a = row_of(layer->weight + (2 * n + j) * D, x, D) + layer->bias[2 * n + j];
-        if (layer->reset_after) {
-            in[3 * n + j] = row_of(rn + j * n, h, n) + layer->recurrent_bias[j];
-            a += sp_activation_value(layer->gate, in[n + j]) * in[3 * n + j];
-        } else {
-            a += row_of(rn + j * n, gated, n);
-        }
-        const double candidate = sp_activation_value(layer->candidate, a);
-        in[2 * n + j] = a;
-        cell[j] = h[j] - candidate;
-        next[j] = (1.0 - z[j]) * candidate + z[j] * h[j];
-    }
-    memcpy(h, next, n * sizeof *h);
-}
-
-static inline void trace_rnn(const sp_layer *layer, const double *x, double *h, double *in) {
-    const size_t n = layer->out;
-    for (size_t j = 0; j < n; j++) {
-        in[j] = row_of(layer->weight + j * layer->in, x, layer->in) +
-                row_of(layer->recurrent + j * n, h, n) + layer->bias[j];
-    }
-    for (size_t j = 0; j < n; j++) {
-        h[j] = sp_activation_value(layer->candidate, in[j]);
-    }
-}
-
-static inline void trace_run(sp_trace *trace, const sp_toy *toy, const double *features) {
-    const sp_net *net = &toy->net;
-    double h[8][64] = {{0}}, x[64], y[64];
-    for (size_t t = 0; t < toy->front.frames; t++) {
-        memcpy(x, features + t * net->features, net->features * sizeof(double));
-        const size_t layers = t + 1 == toy->front.frames ? net->layers : net->readout;
-        for (size_t l = 0; l < layers; l++) {
-            const sp_layer *layer = &net->layer[l];
-            const size_t n = layer->out, gates = layer->kind == SP_LAYER_LSTM ? 4 * n : n;
-            double *in = trace->in[l] + t * 4 * n, *c = trace->cell[l] + t * n;
-            if (layer->kind == SP_LAYER_GRU || layer->kind == SP_LAYER_RNN) {
-                if (layer->kind == SP_LAYER_GRU) {
-                    trace_gru(layer, x, h[l], in, c);
-                } else {
-                    trace_rnn(layer, x, h[l], in);
-                }
-                memcpy(x, h[l], n * sizeof(double));
-                memcpy(trace->out[l] + t * n, x, n * sizeof(double));
-                continue;
-            }
-            for (size_t k = 0; k < gates; k++) {
-                if (layer->kind == SP_LAYER_RELU) {
-                    in[k] = x[k];
-                    y[k] = fmax(0.0, x[k]);
+static inline void trace_affine(const sp_trace *trace, size_t i) {
+    const sp_node *node = &trace->net->node[i];
+    for (size_t t = 0; t < trace->frames[i]; t++) {
+        double *y = value_at(trace, i, t);
+        memcpy(y, node->bias, node->width * sizeof *y);
+        for (size_t k = 0; k < node->terms; k++) {
+            const sp_term *term = &node->term[k];
+            const sp_timing *g = &term->timing;
+            for (size_t tap = 0; tap < g->taps; tap++) {
+                const size_t at = t * g->stride + tap * g->dilation;
+                if (at < g->before || at - g->before >= trace->frames[term->input]) {
                     continue;
                 }
-                double s = layer->bias[k];
-                for (size_t j = 0; j < layer->in; j++) {
-                    s += layer->weight[k * layer->in + j] * x[j];
-                }
-                for (size_t j = 0; layer->kind == SP_LAYER_LSTM && j < n; j++) {
-                    s += layer->recurrent[k * n + j] * h[l][j];
-                }
-                in[k] = s;
-            }
-            for (size_t j = 0; j < n; j++) {
-                if (layer->kind == SP_LAYER_AFFINE) {
-                    y[j] = in[j];
-                } else if (layer->kind == SP_LAYER_LSTM) {
-                    c[j] = sigma(in[j]) * tanh(in[2 * n + j]) +
-                           (t > 0 ? sigma(in[n + j]) * c[(ptrdiff_t)j - (ptrdiff_t)n] : 0.0);
-                    y[j] = sigma(in[3 * n + j]) * tanh(c[j]);
-                    h[l][j] = y[j];
+                for (size_t j = 0; j < node->width; j++) {
+                    y[j] += row_of(term->weight + (j * g->taps + tap) * term->in,
+                                   value_at(trace, term->input, at - g->before), term->in);
                 }
             }
-            memcpy(x, y, n * sizeof(double));
         }
     }
-    memcpy(trace->logits, x, net->classes * sizeof(double));
+}
+
+/* Number j of an image. */
+static inline double image_of(const sp_cell *cell, const sp_cell_variable *v, size_t j,
+                              const double *x, const double *a, const double *b) {
+    const size_t H = cell->out, row = v->block * H + j;
+    double sum = v->recurrent_bias ? cell->recurrent_bias[j] : cell->bias[row];
+    sum += v->input ? row_of(cell->weight + row * cell->in, x, cell->in) : 0.0;
+    sum += a != NULL ? row_of(cell->recurrent + row * H, a, H) : 0.0;
+    return sum + (b != NULL ? b[j] : 0.0);
+}
+
+static inline double number_of(const sp_cell *cell, const sp_cell_variable *v, size_t j,
+                               const double *x, const double *a, const double *b) {
+    switch (v->op) {
+    case SP_CELL_IMAGE:
+        return image_of(cell, v, j, x, a, b);
+    case SP_CELL_PRODUCT: {
+        const double gate = sp_activation_value(v->f, a[j]);
+        return (v->complement ? 1.0 - gate : gate) * (v->second_tanh ? tanh(b[j]) : b[j]);
+    }
+    case SP_CELL_CURVE:
+        return sp_activation_value(v->f, a[j]);
+    case SP_CELL_SUM:
+        return a[j] + b[j];
+    case SP_CELL_DIFFERENCE:
+        return a[j] - b[j];
+    case SP_CELL_STATE:
+        break;
+    }
+    return 0.0;
+}
+
+static inline void trace_cell(const sp_trace *trace, size_t i) {
+    const sp_node *node = &trace->net->node[i];
+    sp_cell_steps steps;
+    sp_cell_describe(&steps, &node->cell);
+    for (size_t k = 0; k < trace->frames[i]; k++) {
+        const bool reverse = node->cell.reverse;
+        const size_t t = reverse ? trace->frames[i] - 1 - k : k;
+        for (int v = 0; v < (int)steps.count; v++) {
+            const sp_cell_variable *at = &steps.variable[v];
+            const double *a = at->a >= 0 ? variable_at(trace, i, t, at->a) : NULL;
+            const double *b = at->b >= 0 ? variable_at(trace, i, t, at->b) : NULL;
+            for (size_t j = 0; at->op != SP_CELL_STATE && j < node->width; j++) {
+                variable_at(trace, i, t, v)[j] =
+                    number_of(&node->cell, at, j, value_at(trace, node->input, t), a, b);
+            }
+        }
+        memcpy(value_at(trace, i, t), variable_at(trace, i, t, steps.output),
+               node->width * sizeof(double));
+        for (size_t s = 0; k + 1 < trace->frames[i] && s < steps.states; s++) {
+            memcpy(variable_at(trace, i, reverse ? t - 1 : t + 1, steps.state[s].before),
+                   variable_at(trace, i, t, steps.state[s].after), node->width * sizeof(double));
+        }
+    }
+}
+
+static inline const double *trace_output(const sp_trace *trace) {
+    return trace->value[trace->net->nodes - 1];
+}
+
+static inline void trace_run(const sp_trace *trace, const double *features) {
+    const sp_net *net = trace->net;
+    const size_t first = trace->source;
+    memcpy(trace->value[first], features,
+           trace->frames[first] * net->node[first].width * sizeof *features);
+    for (size_t i = first + 1; i < net->nodes; i++) {
+        const sp_node *node = &net->node[i];
+        const size_t numbers = trace->frames[i] * node->width;
+        switch (node->kind) {
+        case SP_NODE_INPUT:
+            break;
+        case SP_NODE_AFFINE:
+            trace_affine(trace, i);
+            break;
+        case SP_NODE_CURVE:
+            for (size_t k = 0; k < numbers; k++) {
+                trace->value[i][k] = sp_activation_value(node->curve, trace->value[node->input][k]);
+            }
+            break;
+        case SP_NODE_CELL:
+            trace_cell(trace, i);
+            break;
+        case SP_NODE_POOL:
+            memcpy(trace->value[i],
+                   value_at(trace, node->input,
+                            node->pool == SP_POOL_LAST ? trace->frames[node->input] - 1 : 0),
+                   node->width * sizeof(double));
+            break;
+        }
+    }
+}
+
+/* What is written here agrees with the pass that is tested against the definitions. */
+static inline void check_trace(const sp_trace *trace, const double *features, uint64_t seed) {
+    double logits[64];
+    assert_true(trace->net->classes <= 64);
+    assert_int_equal(sp_net_run_from(NULL, trace->net, trace->source, logits, features,
+                                     trace->frames[trace->source]),
+                     SP_OK);
+    for (size_t k = 0; k < trace->net->classes; k++) {
+        const double value = trace_output(trace)[k];
+        if (!(fabs(value - logits[k]) <= 1e-9 * (1.0 + fabs(value)))) {
+            fail_msg("seed %llu: logit %zu is %a here, %a in the pass", (unsigned long long)seed, k,
+                     value, logits[k]);
+        }
+    }
 }
 
 static inline double objective(const double *row, const double *logits, size_t classes) {
@@ -146,93 +195,84 @@ static inline double objective(const double *row, const double *logits, size_t c
     return s;
 }
 
-static inline void check_inside(const char *what, size_t t, size_t l, size_t n, const double *value,
-                                const double *lo, const double *hi, uint64_t seed) {
-    for (size_t j = 0; j < n; j++) {
+/** sp_place - which boxes are checked. */
+typedef struct sp_place {
+    const char *what;
+    size_t node, frame;
+    int variable;
+    uint64_t seed;
+} sp_place;
+
+static inline void check_inside(sp_place at, size_t n, const double *value, const double *lo,
+                                const double *hi) {
+    for (size_t j = 0; lo != NULL && j < n; j++) {
         const double slack = 1e-12 * (1.0 + fabs(value[j])); // of the evaluation in this test
         if (!(value[j] >= lo[j] - slack && value[j] <= hi[j] + slack)) {
-            fail_msg("seed %llu: %s of layer %zu, step %zu, unit %zu: %a outside [%a, %a]",
-                     (unsigned long long)seed, what, l, t, j, value[j], lo[j], hi[j]);
+            fail_msg("seed %llu: %s of node %zu, frame %zu, variable %d, unit %zu: %a outside [%a, "
+                     "%a]",
+                     (unsigned long long)at.seed, at.what, at.node, at.frame, at.variable, j,
+                     value[j], lo[j], hi[j]);
         }
     }
 }
 
-/* p x + q y and p x - q y of product k of unit j at step t, if the boxes are cut. */
-static inline void check_cut(sp_bounds *bounds, size_t k, size_t j, size_t t, size_t l, double x,
-                             double y, uint64_t seed) {
-    const double *far = (const double *)sp_state_at(bounds, t, l)->cut[k];
-    const sp_cut *cut = (const sp_cut *)sp_bounds_near(bounds, far);
-    if (cut != NULL) {
-        const double s = cut[j].p * x + cut[j].q * y, d = cut[j].p * x - cut[j].q * y;
+/* p x + q y and p x - q y of every product whose box is cut. */
+static inline void check_cut(const sp_cut *cut, sp_place at, size_t n, const double *x,
+                             const double *y) {
+    for (size_t j = 0; cut != NULL && j < n; j++) {
+        const double px = cut[j].p * x[j], qy = cut[j].q * y[j];
         // of the evaluation, and of the box that the cut was met with
-        const double slack = 1e-11 * (1.0 + fabs(cut[j].p * x) + fabs(cut[j].q * y));
+        const double slack = 1e-11 * (1.0 + fabs(px) + fabs(qy));
         const double lo[2] = {cut[j].sum.lo - slack, cut[j].difference.lo - slack};
         const double hi[2] = {cut[j].sum.hi + slack, cut[j].difference.hi + slack};
-        const double value[2] = {s, d};
-        check_inside(k == 0   ? "first cut"
-                     : k == 1 ? "second cut"
-                              : "third cut",
-                     t, l, 2, value, lo, hi, seed);
+        const double value[2] = {px + qy, px - qy};
+        at.what = "cut";
+        check_inside(at, 2, value, lo, hi);
     }
 }
 
-/* The arguments of every product of a layer. */
-static inline void check_cuts(const sp_toy *toy, sp_bounds *bounds, const sp_trace *trace, size_t t,
-                              size_t l, uint64_t seed) {
-    const sp_layer *layer = &toy->net.layer[l];
-    const size_t n = layer->out;
-    const double *in = trace->in[l] + t * 4 * n, *cell = trace->cell[l] + t * n;
-    const double *h = trace->out[l] + (t - (t > 0)) * n, *old = cell - (t > 0 ? n : 0);
-    const bool paired = layer->kind == SP_LAYER_GRU && sp_gru_is_paired(layer);
-    for (size_t j = 0; j < n; j++) {
-        if (layer->kind == SP_LAYER_LSTM) {
-            check_cut(bounds, 0, j, t, l, in[j], in[2 * n + j], seed);
-            check_cut(bounds, 2, j, t, l, in[3 * n + j], cell[j], seed);
-            if (t > 0) {
-                check_cut(bounds, 1, j, t, l, in[n + j], old[j], seed);
-            }
-        } else if (layer->kind == SP_LAYER_GRU) {
-            if (layer->reset_after || t > 0) {
-                check_cut(bounds, 0, j, t, l, in[n + j], layer->reset_after ? in[3 * n + j] : h[j],
-                          seed);
-            }
-            if (paired) {
-                check_cut(bounds, 1, j, t, l, in[j], in[2 * n + j], seed);
-            }
-            if (!paired || t > 0) {
-                check_cut(bounds, 2, j, t, l, in[j], paired ? h[j] : cell[j], seed);
-            }
+static inline void check_cell(const sp_bounds *bounds, const sp_trace *trace, sp_place at) {
+    sp_boxes *boxes = boxes_of(bounds);
+    const sp_node *node = &trace->net->node[at.node];
+    const size_t n = node->width, t = sp_step_frame(node, at.frame, trace->frames[at.node]);
+    const sp_cell_steps *steps = &boxes->constants[at.node].cell;
+    for (int v = 0; v < (int)steps->count; v++) {
+        const sp_cell_variable *variable = &steps->variable[v];
+        const double *lo, *hi;
+        at.variable = v;
+        at.what = "variable";
+        bounds->domain->box(bounds->self, at.node, at.frame, v, &lo, &hi);
+        check_inside(at, n, variable_at(trace, at.node, at.frame, v), lo, hi);
+        if (variable->op == SP_CELL_PRODUCT && bounds->domain != &sp_domain_interval &&
+            !sp_cell_zero(steps, v, t == 0)) {
+            const sp_cut *cut = sp_relaxations_at(bounds->self, at.node, t)->cut[v];
+            cut = (const sp_cut *)sp_boxes_host(boxes, (sp_array){(double *)cut});
+            check_cut(cut, at, n, variable_at(trace, at.node, at.frame, variable->a),
+                      variable_at(trace, at.node, at.frame, variable->b));
         }
     }
 }
 
-static inline void check_boxes(const sp_toy *toy, sp_bounds *bounds, const sp_trace *trace,
-                               uint64_t seed) {
-    for (size_t t = 0; t < toy->front.frames; t++) {
-        const size_t layers = t + 1 == toy->front.frames ? toy->net.layers : toy->net.readout;
-        for (size_t l = 0; l < layers; l++) {
-            const sp_layer *layer = &toy->net.layer[l];
+static inline void check_boxes(const sp_bounds *bounds, const sp_trace *trace, uint64_t seed) {
+    sp_boxes *boxes = boxes_of(bounds);
+    for (size_t i = trace->source; i < trace->net->nodes; i++) {
+        const sp_node *node = &trace->net->node[i];
+        for (size_t t = 0; t < trace->frames[i]; t++) {
+            sp_place at = {"output", i, t, SP_NO_VARIABLE, seed};
             const double *lo, *hi;
-            if (layer->kind == SP_LAYER_AFFINE) {
+            bounds->domain->box(bounds->self, i, t, SP_NO_VARIABLE, &lo, &hi);
+            assert_non_null(lo);
+            check_inside(at, node->width, value_at(trace, i, t), lo, hi);
+            if (i == trace->source) {
                 continue;
             }
-            sp_bounds_layer_box(bounds, t, l, &lo, &hi);
-            check_cuts(toy, bounds, trace, t, l, seed);
-            const size_t blocks = layer->kind == SP_LAYER_RELU ? 1
-                                  : layer->reset_after         ? 4
-                                                               : sp_layer_gates(layer);
-            check_inside("pre-activation", t, l, blocks * layer->out,
-                         trace->in[l] + t * 4 * layer->out, lo, hi, seed);
-            if (layer->kind == SP_LAYER_GRU || layer->kind == SP_LAYER_RNN) {
-                const sp_state *at = sp_state_at(bounds, t, l);
-                check_inside("state", t, l, layer->out, trace->out[l] + t * layer->out,
-                             sp_bounds_near(bounds, at->out_lo), sp_bounds_near(bounds, at->out_hi),
-                             seed);
-            }
-            if (layer->kind == SP_LAYER_LSTM || layer->kind == SP_LAYER_GRU) {
-                sp_bounds_cell_box(bounds, t, l, &lo, &hi);
-                check_inside("cell", t, l, layer->out, trace->cell[l] + t * layer->out, lo, hi,
-                             seed);
+            if (node->kind == SP_NODE_CELL) {
+                check_cell(bounds, trace, at);
+            } else if (node->kind == SP_NODE_CURVE) {
+                const sp_box_array input = sp_state_at(boxes, i, t)->input;
+                at.what = "argument";
+                check_inside(at, node->width, value_at(trace, node->input, t),
+                             sp_boxes_host(boxes, input.lo), sp_boxes_host(boxes, input.hi));
             }
         }
     }
@@ -240,8 +280,8 @@ static inline void check_boxes(const sp_toy *toy, sp_bounds *bounds, const sp_tr
 
 /* Samples the set, climbs each objective by flipping coordinates, and compares with the bounds.
  * Returns the least attained value of row 0. */
-static inline double check_toy(const sp_toy *toy, sp_bounds *bounds, const double *rows,
-                               size_t count, const double *lower, uint64_t seed) {
+static inline double check_toy(const sp_toy *toy, const sp_bounds *bounds, const double *rows,
+                               size_t count, const double *lower, size_t samples, uint64_t seed) {
     const size_t n = toy_point_size(toy), C = toy->net.classes;
     const double eps = toy->front.radius[0];
     double *d = calloc(n, sizeof *d),
@@ -253,7 +293,6 @@ static inline double check_toy(const sp_toy *toy, sp_bounds *bounds, const doubl
     assert_non_null(features);
     trace_init(&trace, toy);
     sp_rng_init(&rng, seed ^ 0x5eed);
-    const size_t samples = sp_test_long() ? 4000 : sp_test_sanitized() ? 150 : 1000;
     for (size_t s = 0; s < samples; s++) {
         const double share = s % 3 == 0 ? 1.0 : sp_rng_uniform(&rng, 0.0, 1.0);
         for (size_t i = 0; i < n; i++) {
@@ -261,12 +300,15 @@ static inline double check_toy(const sp_toy *toy, sp_bounds *bounds, const doubl
                               : (sp_rng_below(&rng, 2) ? eps : -eps) * share;
         }
         toy_features(toy, d, features);
-        trace_run(&trace, toy, features);
-        check_boxes(toy, bounds, &trace, seed);
+        trace_run(&trace, features);
+        if (s == 0) {
+            check_trace(&trace, features, seed);
+        }
+        check_boxes(bounds, &trace, seed);
         for (size_t r = 0; r < count; r++) {
-            const double value = objective(rows + r * C, trace.logits, C);
+            const double value = objective(rows + r * C, trace_output(&trace), C);
             least = r == 0 ? fmin(least, value) : least;
-            if (!(lower[r] <= value + 1e-12)) {
+            if (!(lower[r] <= value + 1e-12 * fmax(1.0, fabs(value)))) {
                 fail_msg("seed %llu: row %zu: bound %a above attained %a", (unsigned long long)seed,
                          r, lower[r], value);
             }
@@ -281,8 +323,8 @@ static inline double check_toy(const sp_toy *toy, sp_bounds *bounds, const doubl
             for (size_t i = 0; i < n; i++) {
                 d[i] = -d[i];
                 toy_features(toy, d, features);
-                trace_run(&trace, toy, features);
-                const double value = objective(rows + r * C, trace.logits, C);
+                trace_run(&trace, features);
+                const double value = objective(rows + r * C, trace_output(&trace), C);
                 if (value < best) {
                     best = value;
                 } else {
@@ -291,15 +333,19 @@ static inline double check_toy(const sp_toy *toy, sp_bounds *bounds, const doubl
             }
         }
         least = r == 0 ? fmin(least, best) : least;
-        if (!(lower[r] <= best + 1e-12)) {
+        if (!(lower[r] <= best + 1e-12 * fmax(1.0, fabs(best)))) {
             fail_msg("seed %llu: row %zu: bound %a above attained %a after the ascent",
                      (unsigned long long)seed, r, lower[r], best);
         }
     }
-    trace_clear(&trace, toy);
+    trace_clear(&trace);
     free(d);
     free(features);
     return least;
+}
+
+static inline size_t toy_samples(void) {
+    return sp_test_long() ? 4000 : sp_test_sanitized() ? 150 : 1000;
 }
 
 static inline void margin_rows(double *rows, size_t C) {
@@ -311,17 +357,17 @@ static inline void margin_rows(double *rows, size_t C) {
     rows[(C - 1) * C + C - 1] = -2.0; // one row that is no difference
 }
 
-static inline double bound_toy(uint64_t seed, const sp_toy_shape *shape,
-                               const sp_bounds_options *options, double *least) {
+static inline double bound_toy(uint64_t seed, const sp_toy_shape *shape, const sp_method *method,
+                               double *least) {
     sp_toy toy;
-    sp_bounds *bounds;
+    sp_bounds bounds;
     double rows[16 * 16], lower[16];
     toy_init(&toy, seed, shape);
-    assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, options), SP_OK);
+    assert_int_equal(bounds_of(NULL, &bounds, &toy.net, &toy.front, method), SP_OK);
     margin_rows(rows, shape->classes);
-    assert_int_equal(sp_bounds_rows(NULL, bounds, lower, NULL, rows, shape->classes), SP_OK);
-    *least = check_toy(&toy, bounds, rows, shape->classes, lower, seed);
-    sp_bounds_destroy(bounds);
+    assert_int_equal(bounds_margins(NULL, &bounds, lower, NULL, rows, shape->classes), SP_OK);
+    *least = check_toy(&toy, &bounds, rows, shape->classes, lower, toy_samples(), seed);
+    bounds_destroy(&bounds);
     toy_clear(&toy);
     return lower[0];
 }

@@ -41,6 +41,54 @@ static inline void clips_clear(clips *c) {
     }
 }
 
+static inline sp_bound_task clips_task(const clips *c, size_t count) {
+    return (sp_bound_task){.net = &c->toy[0].net, .fronts = c->front, .clips = count};
+}
+
+/* The first clips, or one of them alone. */
+static inline sp_status bounds_of_clips(sp_error *err, sp_bounds *bounds, const clips *c,
+                                        size_t count, const sp_method *method) {
+    bounds->task = clips_task(c, count);
+    return bounds_create(err, bounds, method);
+}
+
+static inline sp_status bounds_of_clip(sp_error *err, sp_bounds *bounds, const clips *c, size_t clip,
+                                       const sp_method *method) {
+    return bounds_of(err, bounds, &c->toy[0].net, c->front[clip], method);
+}
+
+/* Bytes on the device for so many clips like one of these; how many have room there. */
+static inline size_t device_bytes(const clips *c, size_t clip, size_t count,
+                                  const sp_method *method) {
+    const sp_bound_task task = {
+        .net = &c->toy[0].net, .fronts = c->front + clip, .clips = 1};
+    const sp_front_bound *same[MOST_CLIPS];
+    for (size_t i = 0; i < count; i++) {
+        same[i] = task.fronts[0];
+    }
+    const sp_bound_task many = {.net = task.net, .fronts = same, .clips = count};
+    return method->domain->bytes(&many, method_options(method), true);
+}
+
+static inline size_t device_room(const clips *c, const sp_method *method) {
+    const sp_bound_task task = clips_task(c, 1);
+    return method->domain->room(&task, method_options(method));
+}
+
+static inline size_t bounds_moved(const sp_bounds *bounds) {
+    double flops;
+    size_t moved;
+    bounds->domain->spent(bounds->self, &flops, &moved);
+    return moved;
+}
+
+static inline double bounds_flops(const sp_bounds *bounds) {
+    double flops;
+    size_t moved;
+    bounds->domain->spent(bounds->self, &flops, &moved);
+    return flops;
+}
+
 /* The emulator, or with make check-gpu the device itself. */
 static inline const char *device_id(void) {
     const char *id = getenv("SOUNDPROOF_BACKEND");
@@ -58,13 +106,13 @@ static inline void random_rows(sp_rng *rng, double *rows, size_t count) {
     }
 }
 
-static const sp_bounds_options exact = {.planes = SP_PLANES_STATIC};
-static const sp_bounds_options single = {.planes = SP_PLANES_STATIC, .single = true};
-static const sp_bounds_options chosen = {.planes = SP_PLANES_STATIC,
-                                         .octagons = true,
-                                         .box_iterations = 1,
-                                         .row_iterations = 2,
-                                         .stop_positive = true};
+static const sp_method exact = {.domain = &sp_domain_backsub};
+static const sp_method single = {.domain = &sp_domain_backsub, .backsub = {.single = true}};
+static const sp_method chosen = {.domain = &sp_domain_backsub,
+                                 .backsub = {.octagons = true,
+                                             .box_iterations = 1,
+                                             .row_iterations = 2,
+                                             .stop_positive = true}};
 
 static const sp_toy_shape wide = {.frames = 3,
                                   .bands = 3,

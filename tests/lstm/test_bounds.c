@@ -1,64 +1,62 @@
 /* Bounds of random networks of LSTMs against attained values. */
 #include "tests/lstm/attained.h"
 
-#include <stdio.h>
-
 #include "base/pool.h"
 
-static void random_nets(const sp_bounds_options *options, size_t count) {
+static void random_nets(const sp_method *method, size_t count) {
     sp_rng rng;
     sp_rng_init(&rng, sp_test_seed());
     for (size_t i = 0; i < count; i++) {
         const sp_toy_shape shape = toy_shape(&rng);
         double least;
-        bound_toy(sp_test_seed() + i, &shape, options, &least);
+        bound_toy(sp_test_seed() + i, &shape, method, &least);
     }
 }
 
 static void exact_planes_contain_attained_values(void **state) {
     (void)state;
-    const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
+    const sp_method method = method_backsub((sp_backsub_options){0});
     const size_t count = sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 40;
-    random_nets(&options, strcmp(sp_gpu_id(), "emulator") == 0 ? count / 4 : count);
+    random_nets(&method, strcmp(sp_gpu_id(), "emulator") == 0 ? count / 4 : count);
 }
 
 static void octagons_contain_attained_values(void **state) {
     (void)state;
-    sp_bounds_options options = {.planes = SP_PLANES_STATIC, .octagons = true};
-    random_nets(&options, sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 40);
-    options.box_iterations = 1;
-    options.row_iterations = 3;
-    random_nets(&options, sp_test_sanitized() ? 5 : sp_test_long() ? 100 : 20);
+    sp_method method = method_backsub((sp_backsub_options){.octagons = true});
+    random_nets(&method, sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 40);
+    method.backsub.box_iterations = 1;
+    method.backsub.row_iterations = 3;
+    random_nets(&method, sp_test_sanitized() ? 5 : sp_test_long() ? 100 : 20);
 }
 
 static void single_precision_contains_attained_values(void **state) {
     (void)state;
-    sp_bounds_options options = {.planes = SP_PLANES_STATIC, .single = true};
+    sp_method method = method_backsub((sp_backsub_options){.single = true});
     const size_t count = sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 40;
-    random_nets(&options, strcmp(sp_gpu_id(), "emulator") == 0 ? count / 4 : count);
-    options.octagons = true;
-    options.box_iterations = 1;
-    options.row_iterations = 3;
-    random_nets(&options, sp_test_sanitized() ? 5 : sp_test_long() ? 100 : 20);
+    random_nets(&method, strcmp(sp_gpu_id(), "emulator") == 0 ? count / 4 : count);
+    method.backsub.octagons = true;
+    method.backsub.box_iterations = 1;
+    method.backsub.row_iterations = 3;
+    random_nets(&method, sp_test_sanitized() ? 5 : sp_test_long() ? 100 : 20);
 }
 
 static void intervals_contain_attained_values(void **state) {
     (void)state;
-    const sp_bounds_options options = {.planes = SP_PLANES_INTERVAL};
-    random_nets(&options, sp_test_sanitized() ? 15 : 40);
+    const sp_method method = method_intervals();
+    random_nets(&method, sp_test_sanitized() ? 15 : 40);
 }
 
 static void chosen_planes_contain_attained_values(void **state) {
     (void)state;
-    const sp_bounds_options options = {
-        .planes = SP_PLANES_STATIC, .box_iterations = 2, .row_iterations = 5};
-    random_nets(&options, sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 40);
+    const sp_method method =
+        method_backsub((sp_backsub_options){.box_iterations = 2, .row_iterations = 5});
+    random_nets(&method, sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 40);
 }
 
 static void sampled_lp_contains_attained_values(void **state) {
     (void)state;
-    const sp_bounds_options options = {.planes = SP_PLANES_R2_LP};
-    random_nets(&options, sp_test_long() ? 40 : 4);
+    const sp_method method = method_backsub((sp_backsub_options){.planes = SP_PLANES_R2_LP});
+    random_nets(&method, sp_test_long() ? 40 : 4);
 }
 
 /* PROVER keeps one plane cache for all layers, so its bounds are false from two layers on: 5 of 16
@@ -66,7 +64,7 @@ static void sampled_lp_contains_attained_values(void **state) {
  * shows at once. */
 static void planes_belong_to_their_layer(void **state) {
     (void)state;
-    const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
+    const sp_method method = method_backsub((sp_backsub_options){0});
     for (size_t i = 0; i < 16; i++) {
         const sp_toy_shape shape = {.frames = 4,
                                     .bands = 3,
@@ -80,7 +78,7 @@ static void planes_belong_to_their_layer(void **state) {
                                     .eps = i % 4 == 0 ? 1e-3 : 0.05,
                                     .scale = 1.0};
         double least;
-        const double lower = bound_toy(1000 + i, &shape, &options, &least);
+        const double lower = bound_toy(1000 + i, &shape, &method, &least);
         if (shape.eps < 0.01) { // and they are tight there
             assert_true(least - lower < 0.05);
         }
@@ -90,7 +88,7 @@ static void planes_belong_to_their_layer(void **state) {
 /* A set of one point: the bound is the value. */
 static void no_noise_gives_the_value(void **state) {
     (void)state;
-    const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
+    const sp_method method = method_backsub((sp_backsub_options){0});
     for (size_t i = 0; i < 8; i++) {
         const sp_toy_shape shape = {.frames = 5,
                                     .bands = 3,
@@ -104,7 +102,7 @@ static void no_noise_gives_the_value(void **state) {
                                     .eps = 1e-13,
                                     .scale = 0.8};
         double least;
-        const double lower = bound_toy(2000 + i, &shape, &options, &least);
+        const double lower = bound_toy(2000 + i, &shape, &method, &least);
         assert_true(fabs(least - lower) < 1e-4);
     }
 }
@@ -122,18 +120,18 @@ static void threads_do_not_change_a_bit(void **state) {
                                 .joint = true,
                                 .eps = 0.01,
                                 .scale = 0.5};
-    const sp_bounds_options options = {.planes = SP_PLANES_STATIC};
+    const sp_method method = method_backsub((sp_backsub_options){0});
     double lower[2][16], rows[16 * 16];
     margin_rows(rows, shape.classes);
     for (int run = 0; run < 2; run++) {
         sp_toy toy;
-        sp_bounds *bounds;
+        sp_bounds bounds;
         assert_int_equal(sp_pool_start(run == 0 ? 1 : 3), SP_OK);
         toy_init(&toy, 77, &shape);
-        assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
-        assert_int_equal(sp_bounds_rows(NULL, bounds, lower[run], NULL, rows, shape.classes),
+        assert_int_equal(bounds_of(NULL, &bounds, &toy.net, &toy.front, &method), SP_OK);
+        assert_int_equal(bounds_margins(NULL, &bounds, lower[run], NULL, rows, shape.classes),
                          SP_OK);
-        sp_bounds_destroy(bounds);
+        bounds_destroy(&bounds);
         toy_clear(&toy);
         sp_pool_stop();
     }
@@ -170,18 +168,19 @@ static void worked_example_of_the_r2_paper(void **state) {
                             .feature_hi = &hi,
                             .radius = &r};
     sp_net net;
-    sp_net_init(&net, 1);
+    assert_int_equal(sp_net_init(NULL, &net, 1), SP_OK);
     assert_int_equal(sp_net_add_lstm(NULL, &net, 2, weight, recurrent, bias), SP_OK);
-    sp_net_set_readout(&net);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &net, 2, identity, zero), SP_OK);
     double lower[3];
-    const sp_plane_rule rules[3] = {SP_PLANES_INTERVAL, SP_PLANES_R2_LP, SP_PLANES_STATIC};
+    const sp_method methods[3] = {
+        method_intervals(), method_backsub((sp_backsub_options){.planes = SP_PLANES_R2_LP}),
+        method_backsub((sp_backsub_options){0})};
     for (int i = 0; i < 3; i++) {
-        const sp_bounds_options options = {.planes = rules[i]};
-        sp_bounds *bounds;
-        assert_int_equal(sp_bounds_create(NULL, &bounds, &net, &front, &options), SP_OK);
-        assert_int_equal(sp_bounds_rows(NULL, bounds, lower + i, NULL, row, 1), SP_OK);
-        sp_bounds_destroy(bounds);
+        sp_bounds bounds;
+        assert_int_equal(bounds_of(NULL, &bounds, &net, &front, &methods[i]), SP_OK);
+        assert_int_equal(bounds_margins(NULL, &bounds, lower + i, NULL, row, 1), SP_OK);
+        bounds_destroy(&bounds);
     }
     print_message(
         "h2 - h1 >= %.4f (intervals), %.4f (sampled LP), %.4f (exact planes); minimum 0.1022\n",
@@ -204,27 +203,29 @@ static void bad_arguments_are_refused(void **state) {
                                 .joint = true,
                                 .eps = 0.1,
                                 .scale = 0.5};
-    sp_bounds_options options = {.planes = SP_PLANES_STATIC, .deadline = 1e-9};
+    const sp_method method = method_backsub((sp_backsub_options){0});
     sp_toy toy;
-    sp_bounds *bounds;
+    sp_bounds bounds;
     sp_error err;
     double lower, row[2] = {1.0, NAN};
     toy_init(&toy, 5, &shape);
-    assert_int_equal(sp_bounds_create(&err, &bounds, &toy.net, &toy.front, &options), SP_E_TIMEOUT);
-    assert_null(bounds);
-    options.deadline = 0.0;
-    assert_int_equal(sp_bounds_create(&err, &bounds, &toy.net, &toy.front, &options), SP_OK);
-    assert_int_equal(sp_bounds_rows(&err, bounds, &lower, NULL, row, 1), SP_E_NONFINITE);
-    sp_bounds_destroy(bounds);
+    bounds.front = &toy.front;
+    bounds.task = (sp_bound_task){
+        .net = &toy.net, .fronts = &bounds.front, .clips = 1, .deadline = 1e-9};
+    assert_int_equal(bounds_create(&err, &bounds, &method), SP_E_TIMEOUT);
+    assert_null(bounds.self);
+    assert_int_equal(bounds_of(&err, &bounds, &toy.net, &toy.front, &method), SP_OK);
+    assert_int_equal(bounds_margins(&err, &bounds, &lower, NULL, row, 1), SP_E_NONFINITE);
+    bounds_destroy(&bounds);
     toy.front.lo_c[1] = NAN; // a broken relaxation must not certify
     toy.front.lo[1] = -INFINITY;
     row[1] = -1.0;
-    assert_int_equal(sp_bounds_create(&err, &bounds, &toy.net, &toy.front, &options), SP_OK);
-    assert_int_equal(sp_bounds_rows(&err, bounds, &lower, NULL, row, 1), SP_OK);
+    assert_int_equal(bounds_of(&err, &bounds, &toy.net, &toy.front, &method), SP_OK);
+    assert_int_equal(bounds_margins(&err, &bounds, &lower, NULL, row, 1), SP_OK);
     assert_true(lower < 0.0 && !isnan(lower));
-    sp_bounds_destroy(bounds);
+    bounds_destroy(&bounds);
     toy.front.features = 1;
-    assert_int_equal(sp_bounds_create(&err, &bounds, &toy.net, &toy.front, &options),
+    assert_int_equal(bounds_of(&err, &bounds, &toy.net, &toy.front, &method),
                      SP_E_MISMATCH);
     toy_clear(&toy);
 }

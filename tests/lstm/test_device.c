@@ -2,6 +2,7 @@
  * memory. The emulator ends the program where anything but a kernel or a
  * copy touches the device's memory. */
 #include "tests/lstm/compare.h"
+#include "tests/lstm/toy_graph.h"
 
 /* Nets of LSTMs, or of GRUs and RNNs of every kind. */
 static void random_nets(bool cells, uint64_t seed) {
@@ -56,6 +57,34 @@ static void every_cell_agrees_with_the_cpu(void **state) {
     check_strayed();
 }
 
+/* Graphs beyond chains; batches whose clips end at different frames of every node. */
+static void graphs_agree_with_the_cpu(void **state) {
+    sp_rng rng;
+    (void)state;
+    sp_rng_init(&rng, sp_test_seed() + 6);
+    for (size_t i = 0; i < (sp_test_long() ? 400 : sp_test_sanitized() ? 6 : 40); i++) {
+        sp_toy_shape shape = toy_shape(&rng);
+        size_t frames[MOST_CLIPS];
+        const size_t count = 1 + sp_rng_below(&rng, MOST_CLIPS);
+        const sp_method *const methods[] = {&exact, &single, &exact, &chosen};
+        clips c;
+        shape.lstms = shape.dense = shape.head = 0;
+        shape.joint = i % 4 == 3 || shape.joint;
+        shape.split = i % 4 != 3 && shape.split;
+        shape.eps = fmin(shape.eps, 0.02);
+        random_frames(&rng, shape.frames, frames, count);
+        clips_mixed(&c, sp_test_seed() + 900 + i, &shape, frames, count);
+        toy_graph(&rng, &c.toy[0], shape.classes, false, i % 3 == 2);
+        for (size_t k = 0; k < count; k++) {
+            c.toy[k].front.node = c.toy[0].front.node;
+        }
+        compare(&c, methods[i % 4], 0, 1 + sp_rng_below(&rng, SOME_ROWS),
+                sp_test_seed() + 900 + i);
+        clips_clear(&c);
+    }
+    check_strayed();
+}
+
 /* Frames that overlap, so that rows which join meet windows that moved once or twice before; dense
  * layers between the readout and the highest LSTM or GRU, and none of these at all. More rows than
  * twice the widest layer. */
@@ -92,27 +121,26 @@ static void work_is_split_to_fit(void **state) {
 
 /* What the kernels do not know runs on the CPU, with the same bits as there. */
 static void the_rest_runs_on_the_cpu(void **state) {
-    static const sp_bounds_options rest[] = {
-        {.planes = SP_PLANES_INTERVAL},
-        {.planes = SP_PLANES_R2_LP},
-        {.planes = SP_PLANES_R2_OPT, .mix_epochs = 2},
+    const sp_method rest[] = {
+        method_intervals(),
+        method_backsub((sp_backsub_options){.planes = SP_PLANES_R2_LP}),
+        method_r2opt(2),
     };
     (void)state;
     for (size_t k = 0; k < sizeof rest / sizeof rest[0]; k++) {
         sp_toy_shape shape = wide;
         sp_toy toy;
-        sp_bounds *bounds;
+        sp_bounds bounds;
         double lower[2];
         const double row[4] = {1.0, -1.0, 0.5, 0.0};
         shape.hidden = 6;
         toy_init(&toy, 34, &shape);
         for (size_t i = 0; i < 2; i++) {
             select_backend(i == 0 ? "cpu" : device_id(), 0);
-            assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &rest[k]),
-                             SP_OK);
-            assert_int_equal(sp_bounds_rows(NULL, bounds, &lower[i], NULL, row, 1), SP_OK);
-            assert_int_equal(sp_bounds_moved(bounds), 0);
-            sp_bounds_destroy(bounds);
+            assert_int_equal(bounds_of(NULL, &bounds, &toy.net, &toy.front, &rest[k]), SP_OK);
+            assert_int_equal(bounds_margins(NULL, &bounds, &lower[i], NULL, row, 1), SP_OK);
+            assert_int_equal(bounds_moved(&bounds), 0);
+            bounds_destroy(&bounds);
         }
         assert_memory_equal(&lower[0], &lower[1], sizeof lower[0]);
         toy_clear(&toy);
@@ -139,6 +167,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(device_agrees_with_the_cpu),
         cmocka_unit_test(every_cell_agrees_with_the_cpu),
+        cmocka_unit_test(graphs_agree_with_the_cpu),
         cmocka_unit_test(rows_join_at_their_last_step),
         cmocka_unit_test(work_is_split_to_fit),
         cmocka_unit_test(the_rest_runs_on_the_cpu),

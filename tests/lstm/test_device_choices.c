@@ -20,17 +20,17 @@ static void rows_choose_alike(void **state) {
         if (i % 3 == 2) {
             tame_cells(&shape);
         }
-        const sp_bounds_options options = {.planes = SP_PLANES_STATIC,
-                                           .box_iterations = i % 2,
-                                           .row_iterations = i % 4 == 0 ? 0 : 2,
-                                           .octagons = i % 4 != 1,
-                                           .single = i % 5 == 4};
+        const sp_method method =
+            method_backsub((sp_backsub_options){.box_iterations = i % 2,
+                                                .row_iterations = i % 4 == 0 ? 0 : 2,
+                                                .octagons = i % 4 != 1,
+                                                .single = i % 5 == 4});
         clips c;
         size_t frames[MOST_CLIPS];
         const size_t count = 1 + sp_rng_below(&rng, MOST_CLIPS);
         random_frames(&rng, shape.frames, frames, count);
         clips_mixed(&c, sp_test_seed() + 50 + i, &shape, frames, count);
-        compare(&c, &options, 0, 1 + sp_rng_below(&rng, SOME_ROWS), sp_test_seed() + i);
+        compare(&c, &method, 0, 1 + sp_rng_below(&rng, SOME_ROWS), sp_test_seed() + i);
         clips_clear(&c);
     }
     check_strayed();
@@ -56,13 +56,13 @@ static void likely_rows(sp_rng *rng, const sp_toy *toy, double *weight, size_t r
 
 /* Tiles of 64 rows of each clip stop by themselves at the first walk that proves them positive. */
 static void tiles_stop_alike(void **state) {
-    static const sp_bounds_options through = {.planes = SP_PLANES_STATIC, .row_iterations = 3};
-    sp_bounds_options stopping = through;
+    const sp_method through = method_backsub((sp_backsub_options){.row_iterations = 3});
+    sp_method stopping = through;
     double weight[MOST_CLIPS * MOST_ROWS * MOST_CLASSES], bound[2][MOST_CLIPS * MOST_ROWS];
     size_t stopped = 0, improved = 0;
     sp_rng rng;
     (void)state;
-    stopping.stop_positive = true;
+    stopping.backsub.stop_positive = true;
     sp_rng_init(&rng, sp_test_seed() + 6);
     for (size_t i = 0; i < 6; i++) {
         sp_toy_shape shape = choosing_shape(&rng);
@@ -114,13 +114,12 @@ static void little_is_moved(void **state) {
     select_backend(device_id(), 0);
     for (size_t k = 0; k < 2; k++) {
         double lower[MOST_CLIPS * ROWS], error[MOST_CLIPS * ROWS];
-        sp_bounds *bounds;
-        assert_int_equal(sp_bounds_create_batch(NULL, &bounds, &c.toy[0].net, c.front,
-                                                k == 0 ? 1 : MOST_CLIPS, &chosen),
+        sp_bounds bounds;
+        assert_int_equal(bounds_of_clips(NULL, &bounds, &c, k == 0 ? 1 : MOST_CLIPS, &chosen),
                          SP_OK);
-        assert_int_equal(sp_bounds_rows(NULL, bounds, lower, error, weight, ROWS), SP_OK);
-        moved[k] = sp_bounds_moved(bounds);
-        sp_bounds_destroy(bounds);
+        assert_int_equal(bounds_margins(NULL, &bounds, lower, error, weight, ROWS), SP_OK);
+        moved[k] = bounds_moved(&bounds);
+        bounds_destroy(&bounds);
     }
     select_backend("cpu", 0);
     const sp_front_bound *f = c.front[0];

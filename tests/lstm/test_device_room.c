@@ -5,20 +5,19 @@
 #include "base/clock.h"
 #include "base/pool.h"
 
-static void check_room(const sp_bounds_options *options) {
+static void check_room(const sp_method *method) {
     clips c;
-    sp_bounds *bounds;
+    sp_bounds bounds;
     clips_init(&c, 32, &wide, MOST_CLIPS);
-    const sp_net *net = &c.toy[0].net;
-    const size_t three = sp_bounds_need(net, c.front[0], options, 3, true);
-    assert_int_equal(sp_bounds_room(net, c.front[0], options), 1);
+    const size_t three = device_bytes(&c, 0, 3, method);
+    assert_int_equal(device_room(&c, method), 1);
     select_backend(device_id(), three + 256);
-    assert_int_equal(sp_bounds_room(net, c.front[0], options), 3);
-    assert_int_equal(sp_bounds_create_batch(NULL, &bounds, net, c.front, 4, options),
+    assert_int_equal(device_room(&c, method), 3);
+    assert_int_equal(bounds_of_clips(NULL, &bounds, &c, 4, method),
                      SP_E_ARGUMENT);
-    assert_null(bounds);
-    assert_int_equal(sp_bounds_create_batch(NULL, &bounds, net, c.front, 3, options), SP_OK);
-    sp_bounds_destroy(bounds);
+    assert_null(bounds.self);
+    assert_int_equal(bounds_of_clips(NULL, &bounds, &c, 3, method), SP_OK);
+    bounds_destroy(&bounds);
     select_backend("cpu", 0);
     clips_clear(&c);
 }
@@ -34,23 +33,23 @@ static void batches_are_ordered(void **state) {
     static const size_t frames[MOST_CLIPS] = {4, 3, 3, 1, 1};
     const sp_front_bound *wrong[2];
     clips c;
-    sp_bounds *bounds;
+    sp_bounds bounds;
     sp_error err;
     (void)state;
     clips_mixed(&c, 36, &wide, frames, MOST_CLIPS);
-    const sp_net *net = &c.toy[0].net;
-    select_backend(device_id(), sp_bounds_need(net, c.front[0], &exact, 2, true) + 256);
-    assert_int_equal(sp_bounds_room(net, c.front[0], &exact), 2);
-    assert_true(sp_bounds_need(net, c.front[3], &exact, 2, true) <
-                sp_bounds_need(net, c.front[0], &exact, 2, true));
-    assert_int_equal(sp_bounds_create_batch(NULL, &bounds, net, c.front, 3, &exact), SP_E_ARGUMENT);
-    assert_int_equal(sp_bounds_create_batch(NULL, &bounds, net, c.front, 2, &exact), SP_OK);
-    sp_bounds_destroy(bounds);
+    select_backend(device_id(), device_bytes(&c, 0, 2, &exact) + 256);
+    assert_int_equal(device_room(&c, &exact), 2);
+    assert_true(device_bytes(&c, 3, 2, &exact) <
+                device_bytes(&c, 0, 2, &exact));
+    assert_int_equal(bounds_of_clips(NULL, &bounds, &c, 3, &exact), SP_E_ARGUMENT);
+    assert_int_equal(bounds_of_clips(NULL, &bounds, &c, 2, &exact), SP_OK);
+    bounds_destroy(&bounds);
     wrong[0] = c.front[1];
     wrong[1] = c.front[0];
-    assert_int_equal(sp_bounds_create_batch(&err, &bounds, net, wrong, 2, &exact), SP_E_ARGUMENT);
+    bounds.task.fronts = wrong;
+    assert_int_equal(bounds_create(&err, &bounds, &exact), SP_E_ARGUMENT);
     assert_non_null(strstr(err.text, "4 frames"));
-    assert_null(bounds);
+    assert_null(bounds.self);
     select_backend("cpu", 0);
     clips_clear(&c);
 }
@@ -58,31 +57,29 @@ static void batches_are_ordered(void **state) {
 /* Time that is up leaves nothing behind. */
 static void time_limits_hold(void **state) {
     static const size_t frames[3] = {4, 2, 1};
-    sp_bounds_options late = exact;
     clips c;
-    sp_bounds *bounds;
+    sp_bounds bounds;
     (void)state;
     clips_mixed(&c, 37, &wide, frames, 3);
-    const sp_net *net = &c.toy[0].net;
-    select_backend(device_id(), sp_bounds_need(net, c.front[0], &exact, 3, true) + 256);
-    late.deadline = sp_clock_wall() - 1.0;
-    assert_int_equal(sp_bounds_create_batch(NULL, &bounds, net, c.front, 3, &late), SP_E_TIMEOUT);
-    assert_null(bounds);
-    late.deadline = sp_clock_wall() + 1000.0;
-    assert_int_equal(sp_bounds_create_batch(NULL, &bounds, net, c.front, 3, &late), SP_OK);
-    sp_bounds_destroy(bounds);
+    select_backend(device_id(), device_bytes(&c, 0, 3, &exact) + 256);
+    bounds.task = clips_task(&c, 3);
+    bounds.task.deadline = sp_clock_wall() - 1.0;
+    assert_int_equal(bounds_create(NULL, &bounds, &exact), SP_E_TIMEOUT);
+    assert_null(bounds.self);
+    bounds.task.deadline = sp_clock_wall() + 1000.0;
+    assert_int_equal(bounds_create(NULL, &bounds, &exact), SP_OK);
+    bounds_destroy(&bounds);
     select_backend("cpu", 0);
     clips_clear(&c);
 }
 
 static size_t bytes_moved(const clips *c, size_t count, const double *weight, size_t rows) {
     double lower[MOST_CLIPS * SOME_ROWS], error[MOST_CLIPS * SOME_ROWS];
-    sp_bounds *bounds;
-    assert_int_equal(sp_bounds_create_batch(NULL, &bounds, &c->toy[0].net, c->front, count, &exact),
-                     SP_OK);
-    assert_int_equal(sp_bounds_rows(NULL, bounds, lower, error, weight, rows), SP_OK);
-    const size_t moved = sp_bounds_moved(bounds);
-    sp_bounds_destroy(bounds);
+    sp_bounds bounds;
+    assert_int_equal(bounds_of_clips(NULL, &bounds, c, count, &exact), SP_OK);
+    assert_int_equal(bounds_margins(NULL, &bounds, lower, error, weight, rows), SP_OK);
+    const size_t moved = bounds_moved(&bounds);
+    bounds_destroy(&bounds);
     return moved;
 }
 
@@ -133,14 +130,13 @@ typedef struct crowd {
 static void bound_one(void *context, size_t index) {
     crowd *work = context;
     const double row[4] = {1.0, -1.0, 0.5, 0.0};
-    sp_bounds *bounds;
+    sp_bounds bounds;
     work->lower[index] = NAN;
-    if (sp_bounds_create(NULL, &bounds, &work->c->toy[0].net, work->c->front[index], &exact) ==
-        SP_OK) {
-        if (sp_bounds_rows(NULL, bounds, &work->lower[index], NULL, row, 1) != SP_OK) {
+    if (bounds_of_clip(NULL, &bounds, work->c, index, &exact) == SP_OK) {
+        if (bounds_margins(NULL, &bounds, &work->lower[index], NULL, row, 1) != SP_OK) {
             work->lower[index] = NAN;
         }
-        sp_bounds_destroy(bounds);
+        bounds_destroy(&bounds);
     }
 }
 
@@ -149,7 +145,7 @@ static void queues_wait_for_memory(void **state) {
     crowd one = {.c = &c}, many = {.c = &c};
     (void)state;
     clips_init(&c, 35, &wide, MOST_CLIPS);
-    const size_t need = sp_bounds_need(&c.toy[0].net, c.front[0], &exact, 1, true);
+    const size_t need = device_bytes(&c, 0, 1, &exact);
     select_backend(device_id(), need + need / 2); // room for one at a time
     for (size_t i = 0; i < MOST_CLIPS; i++) {
         bound_one(&one, i);

@@ -3,24 +3,22 @@
  * where PROVER's fail. */
 #include "tests/lstm/toy.h"
 
-#include "lstm/layers.h"
+#include "lstm/r2opt/mixture.h"
 
 static double row_bound(sp_walk *walk, size_t r) {
     sp_walk_back(walk);
-    return walk->ws->bias[r] - walk->ws->support[r];
+    return walk->ws->bias.on[r] - walk->ws->support.on[r]; // of the program
 }
 
-/* Whether rows meet this product of the layer at step t. */
-static bool is_mixed(const sp_layer *layer, size_t t, size_t product) {
-    const sp_shape shape = sp_layer_ops_of(layer)->shape(layer);
-    if (shape.menu[product] != SP_MENU_PRODUCT) {
+/* Whether rows meet variable v of the node, a product, at step t. */
+static bool is_mixed(const sp_backsub *self, size_t node, size_t t, int v) {
+    const sp_boxes *boxes = &self->boxes;
+    if (boxes->net->node[node].kind != SP_NODE_CELL) {
         return false;
     }
-    if (layer->kind == SP_LAYER_LSTM) {
-        return t > 0 || product != 1;
-    }
-    const bool paired = shape.menu[1] == SP_MENU_PRODUCT;
-    return t > 0 || (product == 0 ? layer->reset_after : product == 1 || !paired);
+    const sp_cell_steps *steps = &boxes->constants[node].cell;
+    return v < (int)steps->count && steps->variable[v].op == SP_CELL_PRODUCT &&
+           steps->variable[v].used && !sp_cell_zero(steps, v, t == 0);
 }
 
 static void gradient_matches_finite_differences(void **state) {
@@ -43,37 +41,39 @@ static void gradient_matches_finite_differences(void **state) {
                                     .split = i % 3 > 0,
                                     .eps = 0.1,
                                     .scale = i < 6 ? 0.8 : 0.5};
-        const sp_bounds_options options = {.planes = SP_PLANES_R2_OPT, .mix_epochs = 1};
+        const sp_method method = method_r2opt(1);
         const double weight[6] = {1.0, -1.0, 0.0, 1.0, 0.0, -1.0};
         sp_toy toy;
-        sp_bounds *bounds;
+        sp_bounds bounds;
         sp_mixture mix;
         toy_init(&toy, 300 + i, &shape);
-        assert_int_equal(sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, &options), SP_OK);
-        assert_int_equal(sp_mixture_init(NULL, &mix, bounds, 2, 9 + i), SP_OK);
-        const sp_start start = {
-            .t = shape.frames - 1, .layer = toy.net.layers - 1, .output = {weight, 3}};
-        sp_walk walk = {.bounds = bounds,
-                        .ws = bounds->work,
+        assert_int_equal(bounds_of(NULL, &bounds, &toy.net, &toy.front, &method), SP_OK);
+        sp_backsub *self = bounds.self;
+        assert_int_equal(sp_mixture_init(NULL, &mix, self, 2, 9 + i), SP_OK);
+        const sp_start start = {.node = toy.net.nodes - 1, .output = {{(double *)weight}, 3}};
+        sp_walk walk = {.self = self,
+                        .ws = self->work,
                         .start = &start,
                         .rows = 2,
                         .span = 2,
                         .choosing = true,
-                        .mix = &mix};
-        sp_reset_choices(bounds, bounds->work, &start);
+                        .mixer = &sp_mixture_mixer,
+                        .mixture = &mix};
+        sp_walk_reset(&walk);
         const double base = row_bound(&walk, 1);
-        sp_walk_worst(&walk, 0);
+        sp_walk_forward(&walk, 0);
         size_t checked = 0;
-        for (size_t k = 0; k < 400; k++) {
-            const size_t t = sp_rng_below(&rng, shape.frames),
-                         l = sp_rng_below(&rng, toy.net.layers);
-            const size_t product = sp_rng_below(&rng, 3);
-            if (!is_mixed(&toy.net.layer[l], t, product)) {
+        for (size_t k = 0; k < 1200; k++) {
+            const size_t node = 1 + sp_rng_below(&rng, toy.net.nodes - 1);
+            const size_t t = sp_rng_below(&rng, sp_frames_of(&self->boxes, 0, node));
+            const int v = (int)sp_rng_below(&rng, SP_CELL_VARIABLES);
+            if (!is_mixed(self, node, t, v)) {
                 continue;
             }
-            sp_mixed *m = sp_mixed_at(&walk, l, t, product);
-            const size_t at = (shape.hidden + sp_rng_below(&rng, shape.hidden)) * mix.scores +
-                              sp_rng_below(&rng, mix.scores); /* a score of row 1 */
+            sp_mixed *m = mix.product + (self->boxes.first[node] + t) * SP_CELL_VARIABLES + v;
+            const size_t scores = 2 * SP_R2_CANDIDATES;
+            const size_t at = (shape.hidden + sp_rng_below(&rng, shape.hidden)) * scores +
+                              sp_rng_below(&rng, scores); /* a score of row 1 */
             const double gradient = m->gradient[at], score = m->score[at], h = 1e-5;
             m->score[at] = score + h;
             const double up = row_bound(&walk, 1);
@@ -83,15 +83,15 @@ static void gradient_matches_finite_differences(void **state) {
             const double slope = (up - down) / (2.0 * h);
             if (!(fabs(slope - gradient) <=
                   1e-6 * (1.0 + fabs(base)) * (1e-3 + fabs(gradient)) + 1e-9)) {
-                fail_msg("net %zu: layer %zu step %zu product %zu: slope %.9g, gradient %.9g", i, l,
-                         t, product, slope, gradient);
+                fail_msg("net %zu: node %zu step %zu variable %d: slope %.9g, gradient %.9g", i, node,
+                         t, v, slope, gradient);
             }
             checked += gradient != 0.0;
         }
         assert_true(shape.cells || checked > 20);
         all_checked += checked;
         sp_mixture_clear(&mix);
-        sp_bounds_destroy(bounds);
+        bounds_destroy(&bounds);
         toy_clear(&toy);
     }
     assert_true(all_checked > 500);
@@ -139,18 +139,17 @@ static void mixtures_are_sound_and_not_below_the_lp(void **state) {
                                     .joint = true,
                                     .eps = 0.15,
                                     .scale = 1.0};
-        const sp_bounds_options lp = {.planes = SP_PLANES_R2_LP};
-        const sp_bounds_options opt = {.planes = SP_PLANES_R2_OPT, .mix_epochs = 30};
+        const sp_method methods[2] = {
+            method_backsub((sp_backsub_options){.planes = SP_PLANES_R2_LP}), method_r2opt(30)};
         const double row[3] = {1.0, -1.0, 0.0};
         double bound[2];
         sp_toy toy;
         toy_init(&toy, 700 + i, &shape);
         for (size_t k = 0; k < 2; k++) {
-            sp_bounds *bounds;
-            assert_int_equal(
-                sp_bounds_create(NULL, &bounds, &toy.net, &toy.front, k == 0 ? &lp : &opt), SP_OK);
-            assert_int_equal(sp_bounds_rows(NULL, bounds, &bound[k], NULL, row, 1), SP_OK);
-            sp_bounds_destroy(bounds);
+            sp_bounds bounds;
+            assert_int_equal(bounds_of(NULL, &bounds, &toy.net, &toy.front, &methods[k]), SP_OK);
+            assert_int_equal(bounds_margins(NULL, &bounds, &bound[k], NULL, row, 1), SP_OK);
+            bounds_destroy(&bounds);
         }
         const double least = attained(&toy, row, 5 + i);
         assert_true(bound[1] >= bound[0] - 1e-9); // the error term covers more planes

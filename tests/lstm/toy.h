@@ -17,7 +17,9 @@
 #include <cmocka.h>
 
 #include "gpu/backend.h"
-#include "lstm/lstm.h"
+#include "lstm/backsub/backsub.h"
+#include "lstm/boxes/boxes.h"
+#include "lstm/r2opt/r2opt.h"
 #include "tests/support/support.h"
 
 #define TOY_PI 3.14159265358979323846
@@ -41,6 +43,71 @@ typedef struct sp_toy_shape {
     bool joint, split, plain;  /* plain: no squares */
     double eps, wiggle, scale; /* radius, nonlinearity of the features, size of the weights */
 } sp_toy_shape;
+
+/* ---- domains ---- */
+
+/** sp_method - a domain and its options. */
+typedef struct sp_method {
+    const sp_domain *domain;
+    sp_backsub_options backsub;
+    sp_r2opt_options r2opt;
+} sp_method;
+
+static inline sp_method method_intervals(void) {
+    return (sp_method){.domain = &sp_domain_interval};
+}
+
+static inline sp_method method_backsub(sp_backsub_options options) {
+    return (sp_method){.domain = &sp_domain_backsub, .backsub = options};
+}
+
+static inline sp_method method_r2opt(size_t epochs) {
+    return (sp_method){.domain = &sp_domain_r2opt, .r2opt = {epochs}};
+}
+
+static inline const void *method_options(const sp_method *method) {
+    return method->domain == &sp_domain_backsub ? (const void *)&method->backsub
+           : method->domain == &sp_domain_r2opt ? (const void *)&method->r2opt
+                                                : NULL;
+}
+
+/** sp_bounds - what a domain made of the clips of a net, and the task that it borrows. */
+typedef struct sp_bounds {
+    const sp_domain *domain;
+    sp_bound_task task;
+    const sp_front_bound *front; /* of one clip */
+    void *self;
+} sp_bounds;
+
+static inline sp_status bounds_create(sp_error *err, sp_bounds *bounds, const sp_method *method) {
+    bounds->domain = method->domain;
+    return bounds->domain->create(err, &bounds->self, &bounds->task, method_options(method));
+}
+
+/* Of one clip. The bounds stay where they are: the task points into them. */
+static inline sp_status bounds_of(sp_error *err, sp_bounds *bounds, const sp_net *net,
+                                  const sp_front_bound *front, const sp_method *method) {
+    bounds->front = front;
+    bounds->task = (sp_bound_task){.net = net, .fronts = &bounds->front, .clips = 1};
+    return bounds_create(err, bounds, method);
+}
+
+static inline sp_status bounds_margins(sp_error *err, sp_bounds *bounds, double *lower,
+                                       double *error, const double *weight, size_t rows) {
+    return bounds->domain->margins(err, bounds->self, lower, error, weight, rows);
+}
+
+static inline void bounds_destroy(sp_bounds *bounds) {
+    bounds->domain->destroy(bounds->self);
+    bounds->self = NULL;
+}
+
+/* Every domain begins with its boxes. */
+static inline sp_boxes *boxes_of(const sp_bounds *bounds) {
+    return bounds->self;
+}
+
+/* ---- backends ---- */
 
 /* SOUNDPROOF_BACKEND: the backend of the tests of a program; cmocka's group setup. */
 static inline int toy_backend(void **state) {
@@ -134,7 +201,7 @@ static inline void toy_cell_net(sp_rng *rng, sp_net *net, const sp_toy_cell *cel
     double *w = toy_random(rng, 3 * H * in, 0.6), *r = toy_random(rng, 3 * H * H, 0.5);
     double *b = toy_random(rng, 3 * H, 0.5), *own = toy_random(rng, H, 0.5);
     sp_net_clear(net);
-    sp_net_init(net, in);
+    assert_int_equal(sp_net_init(NULL, net, in), SP_OK);
     if (cell->rnn) {
         assert_int_equal(sp_net_add_rnn(NULL, net, H, cell->candidate, w, r, b), SP_OK);
     } else {
@@ -142,7 +209,7 @@ static inline void toy_cell_net(sp_rng *rng, sp_net *net, const sp_toy_cell *cel
                                         r, b, cell->after ? own : NULL),
                          SP_OK);
     }
-    sp_net_set_readout(net);
+    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
     toy_affine(rng, net, H, classes, 1.0);
     free(w);
     free(r);
@@ -152,7 +219,7 @@ static inline void toy_cell_net(sp_rng *rng, sp_net *net, const sp_toy_cell *cel
 
 static inline void toy_net(sp_rng *rng, sp_net *net, const sp_toy_shape *s) {
     size_t width = s->mapped > 0 ? s->mapped : s->bands;
-    sp_net_init(net, width);
+    assert_int_equal(sp_net_init(NULL, net, width), SP_OK);
     if (s->dense > 0) {
         toy_affine(rng, net, width, s->dense, s->scale);
         assert_int_equal(sp_net_add_relu(NULL, net), SP_OK);
@@ -173,7 +240,7 @@ static inline void toy_net(sp_rng *rng, sp_net *net, const sp_toy_shape *s) {
         free(b);
         width = H;
     }
-    sp_net_set_readout(net);
+    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
     if (s->head > 0) {
         toy_affine(rng, net, width, s->head, 1.0);
         assert_int_equal(sp_net_add_relu(NULL, net), SP_OK);
