@@ -19,8 +19,10 @@ static void affine_forward(sp_walk *walk, size_t i) {
                 const size_t at = t * timing.stride + tap * timing.dilation;
                 if (at >= timing.before &&
                     at - timing.before < sp_frames_of(boxes, 0, term->input)) {
-                    sp_walk_weigh(walk, rows, node->width, term->in,
-                                  sp_walk_on(walk, term->input, at - timing.before),
+                    const size_t frame = at - timing.before;
+                    const size_t read = sp_walk_rows(walk, term->input, frame);
+                    sp_walk_weigh(walk, read < rows ? read : rows, node->width, term->in,
+                                  sp_walk_on(walk, term->input, frame),
                                   sp_matrix_at(&boxes->constants[i].weight, 0, column), out);
                 }
                 column += term->in;

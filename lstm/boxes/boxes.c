@@ -305,32 +305,46 @@ double sp_boxes_front_loss(const sp_boxes *boxes, const sp_front_bound *front) {
 
 /* ---- nodes ---- */
 
-/* Gathers the boxes of the frames that an affine node reads into one window; frames outside are 0.
- */
+static void copy_box(sp_boxes *boxes, sp_gpu_clips at, size_t first, size_t n, sp_box_array from,
+                     sp_box_array to) {
+    const size_t offset = first * boxes->stride;
+    const sp_array pair[2][2] = {{from.lo, to.lo}, {from.hi, to.hi}};
+    for (size_t side = 0; at.clips > 0 && side < 2; side++) {
+        sp_gpu_copy(boxes->gpu,
+                    &(sp_gpu_copy_args){.rows = at.clips,
+                                        .n = n,
+                                        .from = sp_array_at(pair[side][0], offset).on,
+                                        .ldf = boxes->stride,
+                                        .period = at.clips,
+                                        .to = sp_array_at(pair[side][1], offset).on,
+                                        .ldt = boxes->stride});
+    }
+}
+
+/* The box of a frame that a tap reads, of all clips; 0 for those in which it is padding. */
+static void gather_frame(sp_boxes *boxes, sp_gpu_clips at, const sp_term *term, size_t reads,
+                         sp_box_array to) {
+    const sp_box_array zero = {{NULL}, {NULL}};
+    size_t clips = 0;
+    if (reads >= term->timing.before &&
+        reads - term->timing.before < sp_frames_of(boxes, 0, term->input)) {
+        const size_t frame = reads - term->timing.before;
+        clips = sp_clips_at(boxes, term->input, frame);
+        clips = clips < at.clips ? clips : at.clips;
+        copy_box(boxes, (sp_gpu_clips){clips, at.stride}, 0, term->in,
+                 sp_out_box(boxes, term->input, frame), to);
+    }
+    copy_box(boxes, (sp_gpu_clips){at.clips - clips, at.stride}, clips, term->in, zero, to);
+}
+
+/* Gathers the boxes of the frames that an affine node reads into one window. */
 static void gather(sp_boxes *boxes, const sp_node *node, size_t t, sp_gpu_clips at) {
     size_t column = 0;
     for (size_t i = 0; i < node->terms; i++) {
         const sp_term *term = &node->term[i];
-        const size_t frames = sp_frames_of(boxes, 0, term->input);
         for (size_t k = 0; k < term->timing.taps; k++) {
-            const size_t reads = t * term->timing.stride + k * term->timing.dilation;
-            const bool inside =
-                reads >= term->timing.before && reads - term->timing.before < frames;
-            sp_box_array from = {{NULL}, {NULL}};
-            if (inside) {
-                from = sp_out_box(boxes, term->input, reads - term->timing.before);
-            }
-            const sp_box_array to = sp_box_at(boxes->window, column);
-            const sp_array pair[2][2] = {{from.lo, to.lo}, {from.hi, to.hi}};
-            for (size_t side = 0; side < 2; side++) {
-                sp_gpu_copy(boxes->gpu, &(sp_gpu_copy_args){.rows = at.clips,
-                                                            .n = term->in,
-                                                            .from = pair[side][0].on,
-                                                            .ldf = boxes->stride,
-                                                            .period = at.clips,
-                                                            .to = pair[side][1].on,
-                                                            .ldt = boxes->stride});
-            }
+            gather_frame(boxes, at, term, t * term->timing.stride + k * term->timing.dilation,
+                         sp_box_at(boxes->window, column));
             column += term->in;
         }
     }
@@ -356,22 +370,6 @@ static void bound_affine(sp_boxes *boxes, size_t i, size_t t) {
                                                         .lo = state->out.lo.on,
                                                         .hi = state->out.hi.on,
                                                         .omega = state->omega.on});
-}
-
-static void copy_box(sp_boxes *boxes, sp_gpu_clips at, size_t first, size_t n, sp_box_array from,
-                     sp_box_array to) {
-    const size_t offset = first * boxes->stride;
-    const sp_array pair[2][2] = {{from.lo, to.lo}, {from.hi, to.hi}};
-    for (size_t side = 0; side < 2; side++) {
-        sp_gpu_copy(boxes->gpu,
-                    &(sp_gpu_copy_args){.rows = at.clips,
-                                        .n = n,
-                                        .from = sp_array_at(pair[side][0], offset).on,
-                                        .ldf = boxes->stride,
-                                        .period = at.clips,
-                                        .to = sp_array_at(pair[side][1], offset).on,
-                                        .ldt = boxes->stride});
-    }
 }
 
 static sp_status bound_curve(sp_error *err, sp_boxes *boxes, size_t i, size_t t) {
