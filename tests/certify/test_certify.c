@@ -373,9 +373,9 @@ static void small_coefficients_are_paid_for_in_single_precision(void **state) {
         small s;
         sp_verdict verdict;
         make(&s, seed, false);
-        sp_layer *readout = &s.net.layer[1];
+        sp_node *readout = &s.net.node[3];
         for (size_t i = 0; i < C * H; i++) {
-            readout->weight[i] *= 0x1p-70;
+            readout->term[0].weight[i] *= 0x1p-70;
         }
         memset(readout->bias, 0, C * sizeof(double));
         sp_system system = make_system(&s, "exact/float32");

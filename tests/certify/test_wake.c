@@ -11,7 +11,8 @@
 
 #include <cmocka.h>
 
-#include "lstm/lstm.h"
+#include "lstm/backsub/backsub.h"
+#include "lstm/domain.h"
 #include "onnx/onnx.h"
 #include "tests/support/support.h"
 
