@@ -1,211 +1,438 @@
-/* Networks as lists of layers: building them from copied, checked weights. */
+// Networks as graphs: nodes appended one by one, each checked against those before it.
+#include "net/net.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/net.h"
+#include "net/impl.h"
 
-void sp_net_init(sp_net *net, size_t features) {
-    *net = (sp_net){.features = features, .classes = features};
+static void cell_clear(sp_cell *cell) {
+    free(cell->weight);
+    free(cell->recurrent);
+    free(cell->bias);
+    free(cell->recurrent_bias);
 }
 
-static void layer_clear(sp_layer *layer) {
-    free(layer->weight);
-    free(layer->recurrent);
-    free(layer->bias);
-    free(layer->recurrent_bias);
-    *layer = (sp_layer){0};
+static void node_clear(sp_node *node) {
+    for (size_t i = 0; node->term != NULL && i < node->terms; i++) {
+        free(node->term[i].weight);
+    }
+    free(node->term);
+    free(node->bias);
+    cell_clear(&node->cell);
+    *node = (sp_node){0};
+}
+
+sp_status sp_net_init(sp_error *err, sp_net *net, size_t features) {
+    *net = (sp_net){.features = features, .classes = features};
+    if (features == 0) {
+        return sp_fail(err, SP_E_ARGUMENT, "a network reads at least one number per frame");
+    }
+    net->node = calloc(1, sizeof *net->node);
+    if (net->node == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "no memory for a network");
+    }
+    net->nodes = 1;
+    net->node[0] = (sp_node){.kind = SP_NODE_INPUT, .width = features};
+    return SP_OK;
 }
 
 void sp_net_clear(sp_net *net) {
-    for (size_t l = 0; l < net->layers; l++) {
-        layer_clear(&net->layer[l]);
+    for (size_t n = 0; n < net->nodes; n++) {
+        node_clear(&net->node[n]);
     }
-    free(net->layer);
+    free(net->node);
     *net = (sp_net){0};
 }
 
-void sp_net_set_readout(sp_net *net) {
-    net->readout = net->layers;
-    net->readout_set = true;
+/* ---- what follows from a node ---- */
+
+size_t sp_node_inputs(const sp_node *node) {
+    switch (node->kind) {
+    case SP_NODE_INPUT:
+        return 0;
+    case SP_NODE_AFFINE:
+        return node->terms;
+    case SP_NODE_CURVE:
+    case SP_NODE_CELL:
+    case SP_NODE_POOL:
+        return 1;
+    }
+    return 0;
 }
 
+size_t sp_node_input(const sp_node *node, size_t i) {
+    return node->kind == SP_NODE_AFFINE ? node->term[i].input : node->input;
+}
+
+size_t sp_node_parameters(const sp_node *node) {
+    size_t count = 0;
+    if (node->kind == SP_NODE_CELL) {
+        count = sp_cell_parameters(&node->cell);
+    } else if (node->kind == SP_NODE_AFFINE) {
+        count = node->width;
+        for (size_t i = 0; i < node->terms; i++) {
+            count += node->width * node->term[i].timing.taps * node->term[i].in;
+        }
+    }
+    return count;
+}
+
+/* ---- copies of weights ---- */
+
 /* Copies values[rows, columns] into *copy; `what` names the array in messages. */
-static sp_status copy_finite(sp_error *err, double **copy, size_t layer, const char *what,
+static sp_status copy_finite(sp_error *err, double **copy, size_t node, const char *what,
                              const double *values, size_t rows, size_t columns) {
+    *copy = NULL;
     if (columns > SIZE_MAX / sizeof(double) / rows) {
-        return sp_fail(err, SP_E_MEMORY, "layer %zu: %s [%zu, %zu] is too large", layer, what, rows,
+        return sp_fail(err, SP_E_MEMORY, "node %zu: %s [%zu, %zu] is too large", node, what, rows,
                        columns);
     }
     const size_t count = rows * columns;
     for (size_t i = 0; i < count; i++) {
         if (!isfinite(values[i])) {
             return sp_fail(err, SP_E_NONFINITE,
-                           "layer %zu: %s[%zu] is %g: weights must be finite numbers", layer, what,
-                           i, values[i]);
+                           "node %zu: %s[%zu] is %g: weights must be finite numbers", node, what, i,
+                           values[i]);
         }
     }
     *copy = malloc(count * sizeof(double));
-    if (!*copy) {
-        return sp_fail(err, SP_E_MEMORY, "layer %zu: no memory for %s [%zu, %zu]", layer, what,
-                       rows, columns);
+    if (*copy == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "node %zu: no memory for %s [%zu, %zu]", node, what, rows,
+                       columns);
     }
     memcpy(*copy, values, count * sizeof(double));
     return SP_OK;
 }
 
-/* Appends `layer`, which it takes over; on failure the net is as before. */
-static sp_status append(sp_error *err, sp_net *net, sp_layer *layer) {
-    sp_layer *grown = NULL;
-    if (net->layers < SIZE_MAX / sizeof *grown - 1) {
-        grown = realloc(net->layer, (net->layers + 1) * sizeof *grown);
-    }
-    if (!grown) {
-        layer_clear(layer);
-        return sp_fail(err, SP_E_MEMORY, "no memory for layer %zu", net->layers);
-    }
-    net->layer = grown;
-    net->layer[net->layers++] = *layer;
-    net->classes = layer->out;
-    if (!net->readout_set) {
-        net->readout = net->layers;
-    }
-    return SP_OK;
-}
-
-static sp_status check_width(sp_error *err, const sp_net *net, size_t out) {
-    if (net->classes == 0 || out == 0) {
-        return sp_fail(err, SP_E_ARGUMENT, "layer %zu: widths must be positive, not %zu to %zu",
-                       net->layers, net->classes, out);
-    }
-    return SP_OK;
-}
-
-sp_status sp_net_add_affine(sp_error *err, sp_net *net, size_t out, const double *weight,
-                            const double *bias) {
-    SP_TRY(check_width(err, net, out));
-    sp_layer layer = {.kind = SP_LAYER_AFFINE, .in = net->classes, .out = out};
-    sp_status status =
-        copy_finite(err, &layer.weight, net->layers, "weight", weight, out, layer.in);
-    if (status == SP_OK) {
-        status = copy_finite(err, &layer.bias, net->layers, "bias", bias, out, 1);
-    }
-    if (status != SP_OK) {
-        layer_clear(&layer);
-        return status;
-    }
-    return append(err, net, &layer);
-}
-
-sp_status sp_net_add_relu(sp_error *err, sp_net *net) {
-    SP_TRY(check_width(err, net, net->classes));
-    sp_layer layer = {.kind = SP_LAYER_RELU, .in = net->classes, .out = net->classes};
-    return append(err, net, &layer);
-}
-
-static sp_status check_activation(sp_error *err, size_t layer, sp_activation f) {
+static sp_status check_activation(sp_error *err, size_t node, sp_activation f) {
     if (sp_activation_name(f.kind) == NULL) {
-        return sp_fail(err, SP_E_ARGUMENT, "layer %zu: no activation has number %d", layer,
+        return sp_fail(err, SP_E_ARGUMENT, "node %zu: no activation has number %d", node,
                        (int)f.kind);
     }
     const bool reads = f.kind == SP_ACTIVATION_HARD_SIGMOID || f.kind == SP_ACTIVATION_AFFINE;
     if (reads && !(isfinite(f.alpha) && isfinite(f.beta))) {
         return sp_fail(err, SP_E_NONFINITE,
-                       "layer %zu: %s with alpha %g and beta %g: they must be finite numbers",
-                       layer, sp_activation_name(f.kind), f.alpha, f.beta);
+                       "node %zu: %s with alpha %g and beta %g: they must be finite numbers", node,
+                       sp_activation_name(f.kind), f.alpha, f.beta);
     }
     return SP_OK;
 }
 
-/* Checks the layer, copies its weights and appends it. */
-static sp_status add_recurrent(sp_error *err, sp_net *net, sp_layer layer, const double *weight,
-                               const double *recurrent, const double *bias,
-                               const double *recurrent_bias) {
-    const size_t l = net->layers, blocks = sp_layer_gates(&layer);
-    SP_TRY(check_width(err, net, layer.out));
-    SP_TRY(check_activation(err, l, layer.gate));
-    SP_TRY(check_activation(err, l, layer.candidate));
-    if (layer.out > SIZE_MAX / blocks) {
-        return sp_fail(err, SP_E_MEMORY, "layer %zu: %zu hidden units are too many", l, layer.out);
+static sp_status copy_cell(sp_error *err, sp_cell *copy, const sp_cell *cell, size_t n) {
+    const size_t gates = sp_cell_gates(cell), H = cell->out;
+    SP_TRY(check_activation(err, n, cell->gate));
+    SP_TRY(check_activation(err, n, cell->candidate));
+    if (gates == 0) {
+        return sp_fail(err, SP_E_ARGUMENT, "node %zu: no cell has number %d", n, (int)cell->kind);
     }
-    const size_t rows = blocks * layer.out;
-    layer.in = net->classes;
-    sp_status status = copy_finite(err, &layer.weight, l, "weight", weight, rows, layer.in);
+    if (cell->recurrent_bias != NULL && !cell->reset_after) {
+        return sp_fail(err, SP_E_ARGUMENT,
+                       "node %zu: a recurrent bias of its own needs the reset after the product",
+                       n);
+    }
+    if (H > SIZE_MAX / gates) {
+        return sp_fail(err, SP_E_MEMORY, "node %zu: %zu hidden units are too many", n, H);
+    }
+    SP_TRY(copy_finite(err, &copy->weight, n, "weight", cell->weight, gates * H, cell->in));
+    SP_TRY(copy_finite(err, &copy->recurrent, n, "recurrent", cell->recurrent, gates * H, H));
+    SP_TRY(copy_finite(err, &copy->bias, n, "bias", cell->bias, gates * H, 1));
+    if (cell->recurrent_bias != NULL) {
+        return copy_finite(err, &copy->recurrent_bias, n, "recurrent_bias", cell->recurrent_bias, H,
+                           1);
+    }
+    if (cell->reset_after) {
+        copy->recurrent_bias = calloc(H, sizeof(double));
+        return copy->recurrent_bias != NULL ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory");
+    }
+    return SP_OK;
+}
+
+/* ---- frames ---- */
+
+enum { MOST_FRAMES = 1 << 30 }; /* that a timing names; sums of a few of them fit a size_t */
+
+static size_t span(const sp_timing *timing) {
+    return (timing->taps - 1) * timing->dilation + 1;
+}
+
+size_t sp_frames_after(const sp_timing *timing, size_t frames) {
+    const size_t padded = frames + timing->before + timing->after;
+    return frames == 0 || padded < span(timing) ? 0 : (padded - span(timing)) / timing->stride + 1;
+}
+
+size_t sp_net_frames(const sp_net *net, size_t source, size_t index, size_t frames) {
+    const sp_node *node = &net->node[index];
+    if (index <= source) {
+        return index == source ? frames : 0;
+    }
+    const size_t before = sp_net_frames(net, source, sp_node_input(node, 0), frames);
+    if (node->kind == SP_NODE_POOL) {
+        return before > 0 ? 1 : 0;
+    }
+    return node->kind == SP_NODE_AFFINE ? sp_frames_after(&node->term[0].timing, before) : before;
+}
+
+/* The frames of a node as a function of those of the input: floor((n + shift) / stride) + 1, or,
+ * behind a pool (stride 0), a number: shift. Modulo 2^64. */
+typedef struct extent {
+    size_t stride, shift;
+} extent;
+
+static extent extent_of(const sp_net *net, size_t index);
+
+static extent extent_after(const sp_timing *timing, extent before) {
+    if (before.stride == 0) {
+        return (extent){0, sp_frames_after(timing, before.shift)};
+    }
+    // floor((floor((n + a) / s) + 1 + b) / r) + 1 = floor((n + a + s (1 + b)) / (s r)) + 1
+    const size_t b = timing->before + timing->after - span(timing);
+    return (extent){before.stride * timing->stride, before.shift + before.stride * (1 + b)};
+}
+
+static extent extent_of(const sp_net *net, size_t index) {
+    const sp_node *node = &net->node[index];
+    if (node->kind == SP_NODE_INPUT) {
+        return (extent){1, (size_t)0 - 1};
+    }
+    if (node->kind == SP_NODE_POOL) {
+        return (extent){0, 1};
+    }
+    const extent before = extent_of(net, sp_node_input(node, 0));
+    return node->kind == SP_NODE_AFFINE ? extent_after(&node->term[0].timing, before) : before;
+}
+
+static bool has_one_frame(const sp_net *net, size_t index) {
+    const extent e = extent_of(net, index);
+    return e.stride == 0 && e.shift == 1;
+}
+
+/* ---- checks of a node ---- */
+
+static sp_status check_timing(sp_error *err, size_t n, const sp_timing *timing) {
+    if (timing->taps == 0 || timing->stride == 0 || timing->dilation == 0) {
+        return sp_fail(err, SP_E_ARGUMENT, "node %zu: taps, stride and dilation must be positive",
+                       n);
+    }
+    if (timing->taps > MOST_FRAMES || timing->stride > MOST_FRAMES ||
+        timing->dilation > MOST_FRAMES || timing->before > MOST_FRAMES ||
+        timing->after > MOST_FRAMES) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "node %zu: it reaches over more than %d frames", n,
+                       MOST_FRAMES);
+    }
+    return SP_OK;
+}
+
+static sp_status check_input(sp_error *err, const sp_net *net, size_t input, size_t width) {
+    if (input >= net->nodes) {
+        return sp_fail(err, SP_E_MISMATCH, "node %zu: it reads node %zu, which is not before it",
+                       net->nodes, input);
+    }
+    if (net->node[input].width != width) {
+        return sp_fail(err, SP_E_MISMATCH, "node %zu: it reads %zu numbers where node %zu has %zu",
+                       net->nodes, width, input, net->node[input].width);
+    }
+    return SP_OK;
+}
+
+static sp_status check_terms(sp_error *err, const sp_net *net, const sp_node *node) {
+    if (node->terms == 0) {
+        return sp_fail(err, SP_E_ARGUMENT, "node %zu: it reads no node", net->nodes);
+    }
+    for (size_t i = 0; i < node->terms; i++) {
+        const sp_term *term = &node->term[i];
+        SP_TRY(check_input(err, net, term->input, term->in));
+        SP_TRY(check_timing(err, net->nodes, &term->timing));
+        const extent e = extent_after(&term->timing, extent_of(net, term->input)),
+                     first =
+                         extent_after(&node->term[0].timing, extent_of(net, node->term[0].input));
+        if (e.stride != first.stride || e.shift != first.shift) {
+            return sp_fail(err, SP_E_MISMATCH, "node %zu: it adds sequences of different lengths",
+                           net->nodes);
+        }
+    }
+    return SP_OK;
+}
+
+static sp_status check(sp_error *err, const sp_net *net, const sp_node *node) {
+    const size_t n = net->nodes;
+    if (node->width == 0) {
+        return sp_fail(err, SP_E_ARGUMENT, "node %zu: widths must be positive", n);
+    }
+    switch (node->kind) {
+    case SP_NODE_INPUT:
+        return sp_fail(err, SP_E_ARGUMENT, "node %zu: only the first node is an input", n);
+    case SP_NODE_AFFINE:
+        return check_terms(err, net, node);
+    case SP_NODE_CURVE:
+        SP_TRY(check_activation(err, n, node->curve));
+        return check_input(err, net, node->input, node->width);
+    case SP_NODE_CELL:
+        if (node->cell.out != node->width) {
+            return sp_fail(err, SP_E_MISMATCH, "node %zu: a cell of %zu units, width %zu", n,
+                           node->cell.out, node->width);
+        }
+        return check_input(err, net, node->input, node->cell.in);
+    case SP_NODE_POOL:
+        return check_input(err, net, node->input, node->width);
+    }
+    return sp_fail(err, SP_E_ARGUMENT, "node %zu: no kind of node has number %d", n,
+                   (int)node->kind);
+}
+
+static sp_status copy_terms(sp_error *err, sp_node *copy, const sp_node *node, size_t n) {
+    copy->term = calloc(node->terms, sizeof *copy->term);
+    if (copy->term == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory");
+    }
+    for (size_t i = 0; i < node->terms; i++) {
+        const sp_term *term = &node->term[i];
+        const size_t taps = term->timing.taps;
+        copy->term[i] = *term;
+        copy->term[i].weight = NULL;
+        if (term->in > SIZE_MAX / taps) {
+            return sp_fail(err, SP_E_MEMORY, "node %zu: weight [%zu, %zu, %zu] is too large", n,
+                           node->width, taps, term->in);
+        }
+        SP_TRY(copy_finite(err, &copy->term[i].weight, n, "weight", term->weight, node->width,
+                           taps * term->in));
+    }
+    return copy_finite(err, &copy->bias, n, "bias", node->bias, node->width, 1);
+}
+
+static sp_status copy_node(sp_error *err, sp_node *copy, const sp_node *node, size_t n) {
+    *copy = (sp_node){.kind = node->kind, .width = node->width, .input = node->input};
+    switch (node->kind) {
+    case SP_NODE_AFFINE:
+        copy->terms = node->terms;
+        return copy_terms(err, copy, node, n);
+    case SP_NODE_CELL:
+        copy->cell = node->cell;
+        copy->cell.weight = copy->cell.recurrent = NULL;
+        copy->cell.bias = copy->cell.recurrent_bias = NULL;
+        return copy_cell(err, &copy->cell, &node->cell, n);
+    case SP_NODE_CURVE:
+        copy->curve = node->curve;
+        return SP_OK;
+    case SP_NODE_POOL:
+        copy->pool = node->pool;
+        return SP_OK;
+    case SP_NODE_INPUT:
+        return SP_OK;
+    }
+    return SP_OK;
+}
+
+sp_status sp_net_append(sp_error *err, sp_net *net, const sp_node *node, size_t *index) {
+    sp_node copy = {0};
+    SP_TRY(check(err, net, node));
+    sp_status status = copy_node(err, &copy, node, net->nodes);
+    sp_node *grown = NULL;
     if (status == SP_OK) {
-        status = copy_finite(err, &layer.recurrent, l, "recurrent", recurrent, rows, layer.out);
-    }
-    if (status == SP_OK) {
-        status = copy_finite(err, &layer.bias, l, "bias", bias, rows, 1);
-    }
-    if (status == SP_OK && recurrent_bias != NULL) {
-        status = copy_finite(err, &layer.recurrent_bias, l, "recurrent_bias", recurrent_bias,
-                             layer.out, 1);
-    } else if (status == SP_OK && layer.reset_after) {
-        layer.recurrent_bias = calloc(layer.out, sizeof(double));
-        status = layer.recurrent_bias == NULL ? sp_fail(err, SP_E_MEMORY, "out of memory") : SP_OK;
+        grown = realloc(net->node, (net->nodes + 1) * sizeof *grown);
+        status =
+            grown != NULL ? SP_OK : sp_fail(err, SP_E_MEMORY, "no memory for node %zu", net->nodes);
     }
     if (status != SP_OK) {
-        layer_clear(&layer);
+        node_clear(&copy);
         return status;
     }
-    return append(err, net, &layer);
+    net->node = grown;
+    net->node[net->nodes] = copy;
+    if (index != NULL) {
+        *index = net->nodes;
+    }
+    net->nodes++;
+    net->classes = node->width;
+    return SP_OK;
+}
+
+/* ---- appending a node that reads the last one ---- */
+
+const sp_timing sp_timing_same = {.taps = 1, .stride = 1, .dilation = 1};
+
+/* The arrays of nodes are not const; sp_net_append copies them. */
+static double *borrow(const double *array) {
+    return (double *)(uintptr_t)array;
+}
+
+sp_status sp_net_add_affine(sp_error *err, sp_net *net, size_t out, const double *weight,
+                            const double *bias) {
+    return sp_net_add_convolution(err, net, out, sp_timing_same, weight, bias);
+}
+
+sp_status sp_net_add_convolution(sp_error *err, sp_net *net, size_t out, sp_timing timing,
+                                 const double *weight, const double *bias) {
+    sp_term term = {
+        .input = net->nodes - 1, .in = net->classes, .weight = borrow(weight), .timing = timing};
+    const sp_node node = {
+        .kind = SP_NODE_AFFINE, .width = out, .terms = 1, .term = &term, .bias = borrow(bias)};
+    return sp_net_append(err, net, &node, NULL);
+}
+
+sp_status sp_net_add_curve(sp_error *err, sp_net *net, sp_activation curve) {
+    const sp_node node = {
+        .kind = SP_NODE_CURVE, .width = net->classes, .input = net->nodes - 1, .curve = curve};
+    return sp_net_append(err, net, &node, NULL);
+}
+
+sp_status sp_net_add_relu(sp_error *err, sp_net *net) {
+    return sp_net_add_curve(err, net, (sp_activation){.kind = SP_ACTIVATION_RELU});
+}
+
+static sp_status add_cell(sp_error *err, sp_net *net, sp_cell cell) {
+    cell.in = net->classes;
+    const sp_node node = {
+        .kind = SP_NODE_CELL, .width = cell.out, .input = net->nodes - 1, .cell = cell};
+    return sp_net_append(err, net, &node, NULL);
 }
 
 sp_status sp_net_add_lstm(sp_error *err, sp_net *net, size_t hidden, const double *weight,
                           const double *recurrent, const double *bias) {
-    const sp_layer layer = {.kind = SP_LAYER_LSTM,
-                            .out = hidden,
-                            .gate = {SP_ACTIVATION_SIGMOID, 0.0, 0.0},
-                            .candidate = {SP_ACTIVATION_TANH, 0.0, 0.0}};
-    return add_recurrent(err, net, layer, weight, recurrent, bias, NULL);
+    return add_cell(err, net,
+                    (sp_cell){.kind = SP_CELL_LSTM,
+                              .out = hidden,
+                              .weight = borrow(weight),
+                              .recurrent = borrow(recurrent),
+                              .bias = borrow(bias),
+                              .gate = {.kind = SP_ACTIVATION_SIGMOID},
+                              .candidate = {.kind = SP_ACTIVATION_TANH}});
 }
 
 sp_status sp_net_add_gru(sp_error *err, sp_net *net, size_t hidden, sp_activation gate,
                          sp_activation candidate, bool reset_after, const double *weight,
                          const double *recurrent, const double *bias,
                          const double *recurrent_bias) {
-    if (recurrent_bias != NULL && !reset_after) {
-        return sp_fail(err, SP_E_ARGUMENT,
-                       "layer %zu: a recurrent bias of its own needs the reset after the product",
-                       net->layers);
-    }
-    const sp_layer layer = {.kind = SP_LAYER_GRU,
-                            .out = hidden,
-                            .gate = gate,
-                            .candidate = candidate,
-                            .reset_after = reset_after};
-    return add_recurrent(err, net, layer, weight, recurrent, bias, recurrent_bias);
+    return add_cell(err, net,
+                    (sp_cell){.kind = SP_CELL_GRU,
+                              .out = hidden,
+                              .weight = borrow(weight),
+                              .recurrent = borrow(recurrent),
+                              .bias = borrow(bias),
+                              .recurrent_bias = borrow(recurrent_bias),
+                              .gate = gate,
+                              .candidate = candidate,
+                              .reset_after = reset_after});
 }
 
 sp_status sp_net_add_rnn(sp_error *err, sp_net *net, size_t hidden, sp_activation activation,
                          const double *weight, const double *recurrent, const double *bias) {
-    const sp_layer layer = {.kind = SP_LAYER_RNN, .out = hidden, .candidate = activation};
-    return add_recurrent(err, net, layer, weight, recurrent, bias, NULL);
+    return add_cell(err, net,
+                    (sp_cell){.kind = SP_CELL_RNN,
+                              .out = hidden,
+                              .weight = borrow(weight),
+                              .recurrent = borrow(recurrent),
+                              .bias = borrow(bias),
+                              .candidate = activation});
 }
 
-size_t sp_layer_gates(const sp_layer *layer) {
-    switch (layer->kind) {
-    case SP_LAYER_LSTM:
-        return 4;
-    case SP_LAYER_GRU:
-        return 3;
-    case SP_LAYER_RNN:
-    case SP_LAYER_AFFINE:
-        return 1;
-    case SP_LAYER_RELU:
-        break;
+sp_status sp_net_add_pool(sp_error *err, sp_net *net, sp_pool pool) {
+    if (has_one_frame(net, net->nodes - 1)) {
+        return SP_OK;
     }
-    return 0;
-}
-
-bool sp_layer_is_recurrent(const sp_layer *layer) {
-    return layer->kind == SP_LAYER_LSTM || layer->kind == SP_LAYER_GRU ||
-           layer->kind == SP_LAYER_RNN;
-}
-
-size_t sp_layer_parameters(const sp_layer *layer) {
-    const size_t columns = layer->in + (sp_layer_is_recurrent(layer) ? layer->out : 0) + 1;
-    return sp_layer_gates(layer) * layer->out * columns +
-           (layer->recurrent_bias != NULL ? layer->out : 0);
+    const sp_node node = {
+        .kind = SP_NODE_POOL, .width = net->classes, .input = net->nodes - 1, .pool = pool};
+    return sp_net_append(err, net, &node, NULL);
 }

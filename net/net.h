@@ -1,4 +1,9 @@
-/* Networks and their concrete forward pass. */
+/* Networks as graphs of sequences, and their concrete pass.
+ *
+ * A node gives a sequence, frames x width numbers, out of the sequences of nodes before it; how many
+ * frames it has follows from theirs. Node 0 is the input: features handed in directly, or samples
+ * (width 1) where the front end is the first part of the graph (preprocess/). The last node is the
+ * output. Weights are read as exact reals. */
 #ifndef SP_NET_NET_H
 #define SP_NET_NET_H
 
@@ -6,66 +11,85 @@
 #include <stddef.h>
 
 #include "base/status.h"
-#include "relax/relax.h"
+#include "net/cell.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 typedef enum {
-    SP_LAYER_AFFINE,
-    SP_LAYER_RELU,
-    SP_LAYER_LSTM,
-    SP_LAYER_GRU,
-    SP_LAYER_RNN
-} sp_layer_kind;
+    SP_NODE_INPUT,
+    SP_NODE_AFFINE, /* y_t = bias + sum over terms and taps of weights times frames */
+    SP_NODE_CURVE,  /* one function of one variable for every number */
+    SP_NODE_CELL,   /* a recurrent cell over all frames */
+    SP_NODE_POOL    /* one frame out of all */
+} sp_node_kind;
 
-/** sp_layer - one layer. Weights are read as exact reals. States start at zero.
- *  LSTM: gates in the order i, f, g, o; c = sigma(f) c' + sigma(i) tanh(g), h = sigma(o) tanh(c).
- *  GRU: gates in the order z, r, n, with z = gate(Wz x + Rz h' + bz), r = gate(Wr x + Rr h' + br),
- *    n = candidate(Wn x + Rn (r o h') + bn), or for reset_after
- *    n = candidate(Wn x + bn + r o (Rn h' + recurrent_bias)); h = (1 - z) o n + z o h'.
- *  RNN: h = candidate(W x + R h' + b).
- *  The bias is the sum of the file's input and recurrent biases, except for recurrent_bias. */
-typedef struct sp_layer {
-    sp_layer_kind kind;
-    size_t in, out;          /* widths D and H; equal for ReLU */
-    double *weight;          /* owned; [G out, in], G = sp_layer_gates */
-    double *recurrent;       /* owned; recurrent layers: [G out, out] */
-    double *bias;            /* owned; [G out] */
-    double *recurrent_bias;  /* owned; GRU with reset_after: [out]; else NULL */
-    sp_activation gate;      /* LSTM: sigmoid; GRU: of z and r */
-    sp_activation candidate; /* LSTM: tanh; GRU: of n; RNN */
-    bool reset_after;        /* GRU: r multiplies the product (ONNX: linear_before_reset) */
-} sp_layer;
+/** sp_timing - the frames that frame t of the output reads: those of the input numbered
+ *  t stride + k dilation - before, k < taps; `before` and `after` are frames of zeros around the
+ *  input. */
+typedef struct sp_timing {
+    size_t taps, stride, dilation, before, after;
+} sp_timing;
+/** sp_timing_same - one tap, frame by frame. */
+extern const sp_timing sp_timing_same;
 
-/** sp_net - layers [0, readout) run at every step, layers [readout, layers) once on the output that
- *  the step layers have at the last step. */
+/** sp_term - one input of an affine node. */
+typedef struct sp_term {
+    size_t input;   /* node */
+    size_t in;      /* its width */
+    double *weight; /* owned; [out, taps, in] */
+    sp_timing timing;
+} sp_term;
+
+typedef enum { SP_POOL_LAST, SP_POOL_FIRST } sp_pool;
+
+/** sp_node - one node; which members count depends on the kind. */
+typedef struct sp_node {
+    sp_node_kind kind;
+    size_t width;
+    size_t input;        /* CURVE, CELL, POOL: the node that they read */
+    size_t terms;        /* AFFINE */
+    sp_term *term;       /* owned; [terms] */
+    double *bias;        /* owned; AFFINE: [width] */
+    sp_activation curve; /* CURVE */
+    sp_cell cell;        /* CELL */
+    sp_pool pool;        /* POOL */
+} sp_node;
+
+/** sp_net - the graph. */
 typedef struct sp_net {
-    sp_layer *layer; /* [layers] owned */
-    size_t layers, readout;
-    size_t features;  /* input width */
-    size_t classes;   /* output width C */
-    size_t steps;     /* the number of steps that it takes; 0: any */
-    bool readout_set; /* by sp_net_set_readout */
-    bool sigmoid;     /* classes = 1: the model's answer is the sigmoid of the logit */
-    bool softmax;     /* the model's answer is the softmax of the logits */
+    sp_node *node; /* [nodes] owned */
+    size_t nodes;
+    size_t features; /* width of the input */
+    size_t classes;  /* width of the output C */
+    size_t steps;    /* the number of frames that it takes; 0: any */
+    bool sigmoid;    /* classes = 1: the model's answer is the sigmoid of the logit */
+    bool softmax;    /* the model's answer is the softmax of the logits */
 } sp_net;
 
-/** sp_net_init - an empty net that reads `features` numbers per step. */
-void sp_net_init(sp_net *net, size_t features);
+/** sp_net_init - a graph whose only node is an input of `features` numbers per frame. */
+SP_NODISCARD sp_status sp_net_init(sp_error *err, sp_net *net, size_t features);
 void sp_net_clear(sp_net *net);
-/** sp_net_add_* - append a layer after the last one; the arrays are copied; widths must fit.
- *  After sp_net_set_readout the layers that follow run once. All weights must be finite
- *  (SP_E_NONFINITE names the array and index). */
+
+/* ---- appending a node that reads the last one ---- */
+
+/** sp_net_add_* - the arrays are copied; all weights must be finite (SP_E_NONFINITE names the array
+ *  and the index). affine: weight [out, width], bias [out], frame by frame. */
 SP_NODISCARD sp_status sp_net_add_affine(sp_error *err, sp_net *net, size_t out,
                                          const double *weight, const double *bias);
+/** sp_net_add_convolution - weight [out, taps, width]. */
+SP_NODISCARD sp_status sp_net_add_convolution(sp_error *err, sp_net *net, size_t out,
+                                              sp_timing timing, const double *weight,
+                                              const double *bias);
+/** sp_net_add_curve - alpha and beta that an activation reads must be finite. */
+SP_NODISCARD sp_status sp_net_add_curve(sp_error *err, sp_net *net, sp_activation curve);
 SP_NODISCARD sp_status sp_net_add_relu(sp_error *err, sp_net *net);
 SP_NODISCARD sp_status sp_net_add_lstm(sp_error *err, sp_net *net, size_t hidden,
                                        const double *weight, const double *recurrent,
                                        const double *bias);
 /** sp_net_add_gru, sp_net_add_rnn - recurrent_bias [hidden] may be NULL for zero; it must be NULL
- *  without reset_after. alpha and beta that an activation reads must be finite. */
+ *  without reset_after. */
 SP_NODISCARD sp_status sp_net_add_gru(sp_error *err, sp_net *net, size_t hidden, sp_activation gate,
                                       sp_activation candidate, bool reset_after,
                                       const double *weight, const double *recurrent,
@@ -73,20 +97,46 @@ SP_NODISCARD sp_status sp_net_add_gru(sp_error *err, sp_net *net, size_t hidden,
 SP_NODISCARD sp_status sp_net_add_rnn(sp_error *err, sp_net *net, size_t hidden,
                                       sp_activation activation, const double *weight,
                                       const double *recurrent, const double *bias);
-void sp_net_set_readout(sp_net *net);
+/** sp_net_add_pool - the nodes that follow have one frame. A second pool of one frame changes
+ *  nothing and is not added. */
+SP_NODISCARD sp_status sp_net_add_pool(sp_error *err, sp_net *net, sp_pool pool);
 
-/** sp_layer_gates - blocks of pre-activations: 4 LSTM, 3 GRU, 1 RNN and affine, 0 ReLU. */
-size_t sp_layer_gates(const sp_layer *layer);
-/** sp_layer_parameters - its number of weights. */
-size_t sp_layer_parameters(const sp_layer *layer);
-/** sp_layer_is_recurrent - whether it keeps a state from step to step. */
-bool sp_layer_is_recurrent(const sp_layer *layer);
+/* ---- appending a node anywhere ---- */
 
-/** sp_net_run - the concrete forward pass: logits [classes] of features [steps, features].
- *  SP_E_NONFINITE when a feature, a pre-activation, a cell or a logit is not finite; SP_E_MISMATCH
- *  for no steps at all or a number of steps that the net does not take. Thread-safe. */
+/** sp_net_append - a node whose inputs are named; its arrays are copied. *index: where it stands.
+ *  SP_E_MISMATCH where widths do not fit, SP_E_NONFINITE for weights that are no numbers. */
+SP_NODISCARD sp_status sp_net_append(sp_error *err, sp_net *net, const sp_node *node,
+                                     size_t *index);
+
+/* ---- what follows from the graph ---- */
+
+/** sp_net_frames - how many frames node `index` has when node `source` has `frames`; 0: these are
+ *  too few for it. */
+size_t sp_net_frames(const sp_net *net, size_t source, size_t index, size_t frames);
+/** sp_node_inputs - number of nodes that a node reads; sp_node_input - the i-th of them. */
+size_t sp_node_inputs(const sp_node *node);
+size_t sp_node_input(const sp_node *node, size_t i);
+/** sp_node_parameters - its number of weights and biases. */
+size_t sp_node_parameters(const sp_node *node);
+
+/* ---- concrete passes ---- */
+
+/** sp_net_run - logits [classes] of an input [frames, features]; the output must have one frame.
+ *  SP_E_NONFINITE when a number of the input, a pre-activation, a state or a logit is not finite;
+ *  SP_E_MISMATCH for no frames at all or a number of frames that the net does not take.
+ *  Thread-safe. */
 SP_NODISCARD sp_status sp_net_run(sp_error *err, const sp_net *net, double *logits,
-                                  const double *features, size_t steps);
+                                  const double *input, size_t frames);
+/** sp_net_run_from - the same with the sequence of node `source` [frames, width] handed in; the
+ *  nodes before it are not computed and no later one may read them. frames: of that node. */
+SP_NODISCARD sp_status sp_net_run_from(sp_error *err, const sp_net *net, size_t source,
+                                       double *logits, const double *sequence, size_t frames);
+/** sp_net_gradient - gradients of rows of linear objectives of the output by the input, at an input
+ *  [frames, features]: reverse mode, in doubles.
+ *  O gradient [rows, frames, features]   I weight [rows, classes] */
+SP_NODISCARD sp_status sp_net_gradient(sp_error *err, const sp_net *net, double *gradient,
+                                       const double *input, size_t frames, const double *weight,
+                                       size_t rows);
 
 /** SP_NO_LABEL - stands for a label or a prediction that is not known. */
 #define SP_NO_LABEL ((size_t)-1)
@@ -98,5 +148,4 @@ size_t sp_prediction(const double *logits, size_t classes, bool *tie);
 #ifdef __cplusplus
 }
 #endif
-
 #endif

@@ -1,7 +1,7 @@
 /* Networks in long double, by the definitions of PyTorch's Linear, ReLU and LSTM and of ONNX's GRU
  * and RNN, and the same networks as an sp_net. */
-#ifndef SP_TESTS_LSTM_PLAIN_H
-#define SP_TESTS_LSTM_PLAIN_H
+#ifndef SP_TESTS_NET_PLAIN_H
+#define SP_TESTS_NET_PLAIN_H
 
 #include <math.h>
 #include <setjmp.h>
@@ -19,13 +19,15 @@
 
 enum { WIDEST = 17, LONGEST = 12, DEEPEST = 8 };
 
+typedef enum { PLAIN_AFFINE, PLAIN_RELU, PLAIN_LSTM, PLAIN_GRU, PLAIN_RNN } plain_kind;
+
 /* A layer as PyTorch's documentation writes it: one matrix per gate. */
 typedef struct plain_gate {
     double input[WIDEST][WIDEST], hidden[WIDEST][WIDEST], bias[WIDEST];
 } plain_gate;
 
 typedef struct plain_layer {
-    sp_layer_kind kind;
+    plain_kind kind;
     size_t in, out;
     plain_gate i, f, g, o; /* affine, RNN: i only; GRU: i, f, g are z, r, n */
     sp_activation gate, candidate;
@@ -117,16 +119,16 @@ static inline void plain_rnn(plain_layer *layer, const long double *x) {
 
 static inline void plain_step(plain_layer *layer, long double *x) {
     long double y[WIDEST], h[WIDEST];
-    if (layer->kind == SP_LAYER_GRU || layer->kind == SP_LAYER_RNN) {
-        (layer->kind == SP_LAYER_GRU ? plain_gru : plain_rnn)(layer, x);
+    if (layer->kind == PLAIN_GRU || layer->kind == PLAIN_RNN) {
+        (layer->kind == PLAIN_GRU ? plain_gru : plain_rnn)(layer, x);
         memcpy(x, layer->h, layer->out * sizeof *x);
         return;
     }
     memcpy(h, layer->h, sizeof h);
     for (size_t j = 0; j < layer->out; j++) {
-        if (layer->kind == SP_LAYER_RELU) {
+        if (layer->kind == PLAIN_RELU) {
             y[j] = fmaxl(x[j], 0.0L);
-        } else if (layer->kind == SP_LAYER_AFFINE) {
+        } else if (layer->kind == PLAIN_AFFINE) {
             y[j] = preactivation(&layer->i, j, layer, x, NULL);
         } else {
             const long double i = logistic(preactivation(&layer->i, j, layer, x, h));
@@ -178,22 +180,22 @@ static inline void add_layer(sp_net *net, const plain_layer *layer) {
         stack_gate(w + k * H * D, r + k * H * H, b + k * H, gates[k], D, H);
     }
     switch (layer->kind) {
-    case SP_LAYER_AFFINE:
+    case PLAIN_AFFINE:
         assert_int_equal(sp_net_add_affine(NULL, net, H, w, b), SP_OK);
         break;
-    case SP_LAYER_RELU:
+    case PLAIN_RELU:
         assert_int_equal(sp_net_add_relu(NULL, net), SP_OK);
         break;
-    case SP_LAYER_LSTM:
+    case PLAIN_LSTM:
         assert_int_equal(sp_net_add_lstm(NULL, net, H, w, r, b), SP_OK);
         break;
-    case SP_LAYER_GRU:
+    case PLAIN_GRU:
         assert_int_equal(sp_net_add_gru(NULL, net, H, layer->gate, layer->candidate,
                                         layer->reset_after, w, r, b,
                                         layer->reset_after ? layer->recurrent_bias : NULL),
                          SP_OK);
         break;
-    case SP_LAYER_RNN:
+    case PLAIN_RNN:
         assert_int_equal(sp_net_add_rnn(NULL, net, H, layer->candidate, w, r, b), SP_OK);
         break;
     }
@@ -206,11 +208,11 @@ static inline sp_activation random_activation(sp_rng *rng, uint64_t kinds) {
     return f;
 }
 
-static inline void add_plain(sp_rng *rng, plain_net *net, sp_layer_kind kind, size_t out) {
+static inline void add_plain(sp_rng *rng, plain_net *net, plain_kind kind, size_t out) {
     plain_layer *layer = &net->layer[net->layers];
     layer->kind = kind;
     layer->in = net->layers == 0 ? net->features : net->layer[net->layers - 1].out;
-    layer->out = kind == SP_LAYER_RELU ? layer->in : out;
+    layer->out = kind == PLAIN_RELU ? layer->in : out;
     plain_gate *gates[4] = {&layer->i, &layer->f, &layer->g, &layer->o};
     for (size_t k = 0; k < 4; k++) {
         fill_gate(rng, gates[k], layer->in, layer->out);
@@ -224,21 +226,25 @@ static inline void add_plain(sp_rng *rng, plain_net *net, sp_layer_kind kind, si
     net->layers++;
 }
 
+/* The layers up to the read-out at every step, those behind it once, on the last step. */
 static inline void build(sp_net *net, const plain_net *plain) {
-    sp_net_init(net, plain->features);
-    for (size_t l = 0; l < plain->layers; l++) {
+    assert_int_equal(sp_net_init(NULL, net, plain->features), SP_OK);
+    for (size_t l = 0; l <= plain->layers; l++) {
         if (l == plain->readout) {
-            sp_net_set_readout(net);
+            assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
         }
-        add_layer(net, &plain->layer[l]);
+        if (l < plain->layers) {
+            add_layer(net, &plain->layer[l]);
+        }
     }
-    if (plain->readout == plain->layers) {
-        sp_net_set_readout(net);
-    }
-    assert_int_equal(net->layers, plain->layers);
-    assert_int_equal(net->readout, plain->readout);
+    assert_int_equal(net->nodes, plain->layers + 2);
     assert_int_equal(net->classes,
                      plain->layers ? plain->layer[plain->layers - 1].out : plain->features);
+}
+
+/* The node of layer l. */
+static inline size_t node_of(const plain_net *plain, size_t l) {
+    return l + (l < plain->readout ? 1 : 2);
 }
 
 /* Largest difference of the logits of both networks, relative to max(1, |logit|). */
@@ -260,8 +266,7 @@ static inline void random_net(sp_rng *rng, plain_net *plain) {
     plain->features = 1 + sp_rng_below(rng, WIDEST - 1);
     const size_t layers = sp_rng_below(rng, DEEPEST);
     for (size_t l = 0; l < layers; l++) {
-        add_plain(rng, plain, (sp_layer_kind)sp_rng_below(rng, 5),
-                  1 + sp_rng_below(rng, WIDEST - 1));
+        add_plain(rng, plain, (plain_kind)sp_rng_below(rng, 5), 1 + sp_rng_below(rng, WIDEST - 1));
     }
     plain->readout = sp_rng_below(rng, layers + 1);
 }

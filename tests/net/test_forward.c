@@ -46,7 +46,7 @@ static void test_gate_order_is_seen(void **state) {
     double features[LONGEST * WIDEST];
     random_features(&rng, features);
     plain->features = 3;
-    add_plain(&rng, plain, SP_LAYER_LSTM, 4);
+    add_plain(&rng, plain, PLAIN_LSTM, 4);
     plain->readout = 1;
     sp_net net;
     build(&net, plain);
@@ -79,8 +79,8 @@ static void test_readout(void **state) {
     double features[LONGEST * WIDEST];
     random_features(&rng, features);
     plain->features = 2;
-    add_plain(&rng, plain, SP_LAYER_AFFINE, 5);
-    add_plain(&rng, plain, SP_LAYER_LSTM, 3);
+    add_plain(&rng, plain, PLAIN_AFFINE, 5);
+    add_plain(&rng, plain, PLAIN_LSTM, 3);
     sp_net net;
     double last[WIDEST], all[WIDEST];
     plain->readout = 1;
@@ -99,11 +99,12 @@ static void test_readout(void **state) {
     free(plain);
 }
 
-static void test_empty_net_is_identity(void **state) {
+static void test_a_pool_alone_is_the_last_frame(void **state) {
     (void)state;
     sp_net net;
     double out[2];
-    sp_net_init(&net, 2);
+    assert_int_equal(sp_net_init(NULL, &net, 2), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
     assert_int_equal(sp_net_run(NULL, &net, out, (const double[]){1, 2, 3, 4}, 2), SP_OK);
     assert_true(out[0] == 3.0 && out[1] == 4.0);
     sp_net_clear(&net);
@@ -113,7 +114,7 @@ static void test_weights_are_copied(void **state) {
     (void)state;
     sp_net net;
     double weight[2] = {1.0, 2.0}, bias[1] = {3.0}, out[1];
-    sp_net_init(&net, 2);
+    assert_int_equal(sp_net_init(NULL, &net, 2), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &net, 1, weight, bias), SP_OK);
     weight[0] = bias[0] = 100.0;
     assert_int_equal(sp_net_run(NULL, &net, out, (const double[]){5, 7}, 1), SP_OK);
@@ -130,7 +131,7 @@ static void test_bad_weights(void **state) {
     for (size_t i = 0; i < 3; i++) {
         sp_net net;
         sp_error err = {0};
-        sp_net_init(&net, 2);
+        assert_int_equal(sp_net_init(NULL, &net, 2), SP_OK);
         w[3] = bad[i];
         expect_refused(sp_net_add_affine(&err, &net, 4, w, b), SP_E_NONFINITE, &err, "weight[3]");
         expect_refused(sp_net_add_lstm(&err, &net, 1, w, r, b), SP_E_NONFINITE, &err, "weight[3]");
@@ -143,7 +144,7 @@ static void test_bad_weights(void **state) {
         expect_refused(sp_net_add_affine(&err, &net, 4, w, b), SP_E_NONFINITE, &err, "bias[1]");
         expect_refused(sp_net_add_lstm(&err, &net, 1, w, r, b), SP_E_NONFINITE, &err, "bias[1]");
         b[1] = 0.0;
-        assert_int_equal(net.layers, 0);
+        assert_int_equal(net.nodes, 1);
         assert_int_equal(net.classes, 2);
         sp_net_clear(&net);
     }
@@ -154,7 +155,7 @@ static void test_bad_sizes(void **state) {
     const double zero[1] = {0};
     sp_error err = {0};
     sp_net net;
-    sp_net_init(&net, 2);
+    assert_int_equal(sp_net_init(NULL, &net, 2), SP_OK);
     expect_refused(sp_net_add_affine(&err, &net, 0, zero, zero), SP_E_ARGUMENT, &err, "positive");
     expect_refused(sp_net_add_affine(&err, &net, SIZE_MAX / 4, zero, zero), SP_E_MEMORY, &err,
                    "too large");
@@ -162,11 +163,9 @@ static void test_bad_sizes(void **state) {
                    "too many");
     expect_refused(sp_net_add_lstm(&err, &net, SIZE_MAX / 32, zero, zero, zero), SP_E_MEMORY, &err,
                    "too large");
-    assert_int_equal(net.layers, 0);
+    assert_int_equal(net.nodes, 1);
     sp_net_clear(&net);
-    sp_net_init(&net, 0);
-    expect_refused(sp_net_add_relu(&err, &net), SP_E_ARGUMENT, &err, "positive");
-    sp_net_clear(&net);
+    expect_refused(sp_net_init(&err, &net, 0), SP_E_ARGUMENT, &err, "at least one");
 }
 
 static void test_bad_runs(void **state) {
@@ -174,10 +173,13 @@ static void test_bad_runs(void **state) {
     sp_error err = {0};
     sp_net net;
     double out[2], x[4] = {1.0, 1.0, 1.0, 1.0};
-    sp_net_init(&net, 2);
+    const double zeros[4] = {0};
+    assert_int_equal(sp_net_init(NULL, &net, 2), SP_OK);
     const double huge[4] = {1e308, 1e308, -1e308, -1e308}, zero[2] = {0};
     assert_int_equal(sp_net_add_affine(&err, &net, 2, huge, zero), SP_OK);
     assert_int_equal(sp_net_add_relu(&err, &net), SP_OK);
+    expect_refused(sp_net_run(&err, &net, out, zeros, 2), SP_E_MISMATCH, &err, "2 frames");
+    assert_int_equal(sp_net_add_pool(&err, &net, SP_POOL_LAST), SP_OK);
     expect_refused(sp_net_run(&err, &net, out, x, 0), SP_E_MISMATCH, &err, "at least one step");
     x[0] = x[2] = 0.5;
     x[1] = x[3] = 0.25;
@@ -185,7 +187,7 @@ static void test_bad_runs(void **state) {
     assert_true(out[0] == 7.5e307 && out[1] == 0.0);
     // -1e308 - 1e308 overflows; a ReLU that made 0 of it would hide that.
     x[0] = x[1] = 1.0;
-    expect_refused(sp_net_run(&err, &net, out, x, 2), SP_E_NONFINITE, &err, "step 0, layer 0");
+    expect_refused(sp_net_run(&err, &net, out, x, 2), SP_E_NONFINITE, &err, "step 0, node 1");
     x[0] = NAN;
     expect_refused(sp_net_run(&err, &net, out, x, 2), SP_E_NONFINITE, &err, "feature 0 of step 0");
     x[0] = 0.0;
@@ -200,16 +202,18 @@ static void test_saturated_gates(void **state) {
     (void)state;
     sp_net net;
     double out[1];
-    sp_net_init(&net, 1);
+    assert_int_equal(sp_net_init(NULL, &net, 1), SP_OK);
     // i, f, o at +-1e4 and g at 1e4: exact limits, no overflow in the sigmoid.
     const double w[4] = {0}, r[4] = {0}, open[4] = {1e4, 1e4, 1e4, 1e4},
                  shut[4] = {-1e4, 1e4, 1e4, 1e4};
     assert_int_equal(sp_net_add_lstm(NULL, &net, 1, w, r, open), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
     assert_int_equal(sp_net_run(NULL, &net, out, (const double[]){0, 0, 0}, 3), SP_OK);
     assert_true(fabs(out[0] - tanh(3.0)) <= 1e-15);
     sp_net_clear(&net);
-    sp_net_init(&net, 1);
+    assert_int_equal(sp_net_init(NULL, &net, 1), SP_OK);
     assert_int_equal(sp_net_add_lstm(NULL, &net, 1, w, r, shut), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
     assert_int_equal(sp_net_run(NULL, &net, out, (const double[]){0, 0, 0}, 3), SP_OK);
     assert_true(out[0] == 0.0);
     sp_net_clear(&net);
@@ -220,7 +224,7 @@ int main(void) {
         cmocka_unit_test(test_random_nets),
         cmocka_unit_test(test_gate_order_is_seen),
         cmocka_unit_test(test_readout),
-        cmocka_unit_test(test_empty_net_is_identity),
+        cmocka_unit_test(test_a_pool_alone_is_the_last_frame),
         cmocka_unit_test(test_weights_are_copied),
         cmocka_unit_test(test_bad_weights),
         cmocka_unit_test(test_bad_sizes),

@@ -1,0 +1,309 @@
+/* Random graphs, and their values and derivatives along a direction in long double, node by node
+ * from the definitions: y_t = bias + sum over taps of the padded sequence, ONNX's cells. */
+#ifndef SP_TESTS_NET_GRAPHS_H
+#define SP_TESTS_NET_GRAPHS_H
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "net/net.h"
+#include "tests/support/support.h"
+
+enum { GRAPH_WIDTH = 5, GRAPH_FRAMES = 40, GRAPH_NODES = 12 };
+
+/* ---- numbers with a derivative ---- */
+
+typedef struct dual {
+    long double v, d;
+} dual;
+
+static inline dual dual_add(dual a, dual b) {
+    return (dual){a.v + b.v, a.d + b.d};
+}
+
+static inline dual dual_times(dual a, dual b) {
+    return (dual){a.v * b.v, a.d * b.v + a.v * b.d};
+}
+
+static inline dual dual_scale(double w, dual a) {
+    return (dual){w * a.v, w * a.d};
+}
+
+static inline dual dual_function(sp_activation f, dual x) {
+    const long double u = (long double)f.alpha * x.v + f.beta;
+    long double v = 0.0L, slope = 0.0L;
+    switch (f.kind) {
+    case SP_ACTIVATION_SIGMOID:
+        v = 1.0L / (1.0L + expl(-x.v));
+        slope = v * (1.0L - v);
+        break;
+    case SP_ACTIVATION_TANH:
+        v = tanhl(x.v);
+        slope = 1.0L - v * v;
+        break;
+    case SP_ACTIVATION_HARD_SIGMOID:
+        v = fmaxl(0.0L, fminl(1.0L, u));
+        slope = u > 0.0L && u < 1.0L ? f.alpha : 0.0L;
+        break;
+    case SP_ACTIVATION_RELU:
+        v = fmaxl(0.0L, x.v);
+        slope = x.v > 0.0L ? 1.0L : 0.0L;
+        break;
+    case SP_ACTIVATION_AFFINE:
+        v = u;
+        slope = f.alpha;
+        break;
+    }
+    return (dual){v, slope * x.d};
+}
+
+/* ---- the nodes by their definitions ---- */
+
+typedef dual sequence[GRAPH_FRAMES][GRAPH_WIDTH];
+
+static inline dual gate_sum(const sp_cell *cell, size_t row, const dual *x, const dual *h) {
+    dual sum = {cell->bias[row], 0.0L};
+    for (size_t i = 0; i < cell->in; i++) {
+        sum = dual_add(sum, dual_scale(cell->weight[row * cell->in + i], x[i]));
+    }
+    for (size_t i = 0; h != NULL && i < cell->out; i++) {
+        sum = dual_add(sum, dual_scale(cell->recurrent[row * cell->out + i], h[i]));
+    }
+    return sum;
+}
+
+static inline void lstm_step(const sp_cell *cell, const dual *x, dual *h, dual *c) {
+    const size_t H = cell->out;
+    dual next[GRAPH_WIDTH];
+    for (size_t j = 0; j < H; j++) {
+        const dual i = dual_function(cell->gate, gate_sum(cell, j, x, h));
+        const dual f = dual_function(cell->gate, gate_sum(cell, H + j, x, h));
+        const dual g = dual_function(cell->candidate, gate_sum(cell, 2 * H + j, x, h));
+        const dual o = dual_function(cell->gate, gate_sum(cell, 3 * H + j, x, h));
+        c[j] = dual_add(dual_times(f, c[j]), dual_times(i, g));
+        next[j] = dual_times(o, dual_function(cell->candidate, c[j]));
+    }
+    memcpy(h, next, H * sizeof *h);
+}
+
+static inline void gru_step(const sp_cell *cell, const dual *x, dual *h) {
+    const size_t H = cell->out;
+    dual r[GRAPH_WIDTH], kept[GRAPH_WIDTH], next[GRAPH_WIDTH];
+    for (size_t j = 0; j < H; j++) {
+        r[j] = dual_function(cell->gate, gate_sum(cell, H + j, x, h));
+        kept[j] = dual_times(r[j], h[j]);
+    }
+    for (size_t j = 0; j < H; j++) {
+        const dual z = dual_function(cell->gate, gate_sum(cell, j, x, h));
+        dual n = gate_sum(cell, 2 * H + j, x, cell->reset_after ? NULL : kept);
+        if (cell->reset_after) {
+            dual q = {cell->recurrent_bias[j], 0.0L};
+            for (size_t i = 0; i < H; i++) {
+                q = dual_add(q, dual_scale(cell->recurrent[(2 * H + j) * H + i], h[i]));
+            }
+            n = dual_add(n, dual_times(r[j], q));
+        }
+        const dual rest = {1.0L - z.v, -z.d};
+        next[j] =
+            dual_add(dual_times(rest, dual_function(cell->candidate, n)), dual_times(z, h[j]));
+    }
+    memcpy(h, next, H * sizeof *h);
+}
+
+static inline void rnn_step(const sp_cell *cell, const dual *x, dual *h) {
+    dual next[GRAPH_WIDTH];
+    for (size_t j = 0; j < cell->out; j++) {
+        next[j] = dual_function(cell->candidate, gate_sum(cell, j, x, h));
+    }
+    memcpy(h, next, cell->out * sizeof *h);
+}
+
+static inline void cell_sequence(const sp_cell *cell, sequence y, sequence x, size_t frames) {
+    dual h[GRAPH_WIDTH] = {{0.0L, 0.0L}}, c[GRAPH_WIDTH] = {{0.0L, 0.0L}};
+    for (size_t s = 0; s < frames; s++) {
+        const size_t t = cell->reverse ? frames - 1 - s : s;
+        switch (cell->kind) {
+        case SP_CELL_LSTM:
+            lstm_step(cell, x[t], h, c);
+            break;
+        case SP_CELL_GRU:
+            gru_step(cell, x[t], h);
+            break;
+        case SP_CELL_RNN:
+            rnn_step(cell, x[t], h);
+            break;
+        }
+        memcpy(y[t], h, cell->out * sizeof *h);
+    }
+}
+
+/* Adds a term of an affine node, frame by frame of the padded input; returns its frames. */
+static inline size_t term_sequence(const sp_term *term, size_t width, sequence y, sequence x,
+                                   size_t frames) {
+    const sp_timing *g = &term->timing;
+    const long padded = (long)(frames + g->before + g->after);
+    size_t count = 0;
+    for (long start = 0; start + (long)((g->taps - 1) * g->dilation) < padded;
+         start += (long)g->stride) {
+        assert_true(count < GRAPH_FRAMES);
+        for (size_t j = 0; j < width; j++) {
+            for (size_t k = 0; k < g->taps; k++) {
+                const long at = start + (long)(k * g->dilation) - (long)g->before;
+                for (size_t i = 0; at >= 0 && at < (long)frames && i < term->in; i++) {
+                    const double w = term->weight[(j * g->taps + k) * term->in + i];
+                    y[count][j] = dual_add(y[count][j], dual_scale(w, x[at][i]));
+                }
+            }
+        }
+        count++;
+    }
+    return count;
+}
+
+/* The sequences of all nodes; O frames [nodes]. I values[0], frames[0]: the input. */
+static inline void reference_run(const sp_net *net, sequence *values, size_t *frames) {
+    for (size_t n = 1; n < net->nodes; n++) {
+        const sp_node *node = &net->node[n];
+        memset(values[n], 0, sizeof values[n]);
+        switch (node->kind) {
+        case SP_NODE_INPUT:
+            break;
+        case SP_NODE_AFFINE:
+            for (size_t i = 0; i < node->terms; i++) {
+                frames[n] = term_sequence(&node->term[i], node->width, values[n],
+                                          values[node->term[i].input], frames[node->term[i].input]);
+            }
+            for (size_t t = 0; t < frames[n]; t++) {
+                for (size_t j = 0; j < node->width; j++) {
+                    values[n][t][j].v += node->bias[j];
+                }
+            }
+            break;
+        case SP_NODE_CURVE:
+            frames[n] = frames[node->input];
+            for (size_t t = 0; t < frames[n]; t++) {
+                for (size_t j = 0; j < node->width; j++) {
+                    values[n][t][j] = dual_function(node->curve, values[node->input][t][j]);
+                }
+            }
+            break;
+        case SP_NODE_CELL:
+            frames[n] = frames[node->input];
+            cell_sequence(&node->cell, values[n], values[node->input], frames[n]);
+            break;
+        case SP_NODE_POOL:
+            frames[n] = 1;
+            memcpy(values[n][0],
+                   values[node->input][node->pool == SP_POOL_LAST ? frames[node->input] - 1 : 0],
+                   node->width * sizeof(dual));
+            break;
+        }
+    }
+}
+
+/* ---- random graphs ---- */
+
+static inline void random_numbers(sp_rng *rng, double *to, size_t count, double scale) {
+    for (size_t i = 0; i < count; i++) {
+        to[i] = scale * sp_rng_normal(rng);
+    }
+}
+
+/* Functions whose values do not run away. */
+static inline sp_activation random_function(sp_rng *rng, uint64_t kinds) {
+    return (sp_activation){(sp_activation_kind)sp_rng_below(rng, kinds),
+                           0.3 + 0.2 * sp_rng_uniform(rng, 0.0, 1.0), 0.3 * sp_rng_normal(rng)};
+}
+
+static inline sp_timing random_timing(sp_rng *rng) {
+    return (sp_timing){.taps = 1 + sp_rng_below(rng, 4),
+                       .stride = 1 + sp_rng_below(rng, 3),
+                       .dilation = 1 + sp_rng_below(rng, 3),
+                       .before = sp_rng_below(rng, 5),
+                       .after = sp_rng_below(rng, 5)};
+}
+
+static inline void random_affine(sp_rng *rng, sp_net *net, size_t first) {
+    double weight[4][GRAPH_WIDTH * 4 * GRAPH_WIDTH], bias[GRAPH_WIDTH];
+    sp_term term[4];
+    const bool timed = sp_rng_below(rng, 2) == 0;
+    const sp_timing timing = timed ? random_timing(rng) : sp_timing_same;
+    sp_node node = {.kind = SP_NODE_AFFINE,
+                    .width = 1 + sp_rng_below(rng, GRAPH_WIDTH),
+                    .terms = 1 + sp_rng_below(rng, 4),
+                    .term = term,
+                    .bias = bias};
+    random_numbers(rng, bias, node.width, 1.0);
+    for (size_t i = 0; i < node.terms; i++) {
+        const size_t input = first + sp_rng_below(rng, net->nodes - first);
+        const size_t in = net->node[input].width;
+        random_numbers(rng, weight[i], node.width * timing.taps * in, 0.4);
+        term[i] = (sp_term){.input = input, .in = in, .weight = weight[i], .timing = timing};
+    }
+    sp_error err = {0};
+    const sp_status status = sp_net_append(&err, net, &node, NULL);
+    assert_true(status == SP_OK || status == SP_E_MISMATCH); // lengths that do not fit
+}
+
+static inline void random_cell(sp_rng *rng, sp_net *net, size_t first) {
+    enum { ROWS = 4 * GRAPH_WIDTH };
+    double weight[ROWS * GRAPH_WIDTH], recurrent[ROWS * GRAPH_WIDTH], bias[ROWS], own[GRAPH_WIDTH];
+    const size_t input = first + sp_rng_below(rng, net->nodes - first);
+    sp_cell cell = {.kind = (sp_cell_kind)sp_rng_below(rng, 3),
+                    .in = net->node[input].width,
+                    .out = 1 + sp_rng_below(rng, GRAPH_WIDTH),
+                    .weight = weight,
+                    .recurrent = recurrent,
+                    .bias = bias,
+                    .gate = {.kind = SP_ACTIVATION_SIGMOID},
+                    .candidate = {.kind = SP_ACTIVATION_TANH},
+                    .reverse = sp_rng_below(rng, 2) == 0};
+    if (cell.kind != SP_CELL_LSTM) {
+        cell.candidate = random_function(rng, 5);
+        cell.gate = random_function(rng, 3);
+    }
+    cell.reset_after = cell.kind == SP_CELL_GRU && sp_rng_below(rng, 2) == 0;
+    cell.recurrent_bias = cell.reset_after ? own : NULL;
+    random_numbers(rng, weight, ROWS * GRAPH_WIDTH, 0.5);
+    random_numbers(rng, recurrent, ROWS * GRAPH_WIDTH, 0.3);
+    random_numbers(rng, bias, ROWS, 0.5);
+    random_numbers(rng, own, GRAPH_WIDTH, 0.5);
+    const sp_node node = {.kind = SP_NODE_CELL, .width = cell.out, .input = input, .cell = cell};
+    assert_int_equal(sp_net_append(NULL, net, &node, NULL), SP_OK);
+}
+
+/* Ends in one frame. Nodes may be left unread, before `first` all are. */
+static inline void random_graph(sp_rng *rng, sp_net *net, size_t nodes, size_t first) {
+    assert_int_equal(sp_net_init(NULL, net, 1 + sp_rng_below(rng, GRAPH_WIDTH)), SP_OK);
+    while (net->nodes + 1 < nodes) {
+        const size_t from = net->nodes > first ? first : 0;
+        const size_t input = from + sp_rng_below(rng, net->nodes - from);
+        const sp_node curve = {.kind = SP_NODE_CURVE,
+                               .width = net->node[input].width,
+                               .input = input,
+                               .curve = random_function(rng, 5)};
+        switch (sp_rng_below(rng, 4)) {
+        case 0:
+            assert_int_equal(sp_net_append(NULL, net, &curve, NULL), SP_OK);
+            break;
+        case 1:
+            random_cell(rng, net, from);
+            break;
+        default:
+            random_affine(rng, net, from);
+        }
+    }
+    assert_int_equal(
+        sp_net_add_pool(NULL, net, sp_rng_below(rng, 2) == 0 ? SP_POOL_LAST : SP_POOL_FIRST),
+        SP_OK);
+}
+
+#endif
