@@ -73,8 +73,10 @@ static sp_status apply(sp_reader *r, const sp_function *f, const sp_tensor *x) {
 }
 
 static sp_status add_relu(sp_reader *r, sp_flow flow) {
-    SP_TRY(
-        sp_block_add(r, &flow, flow.inner, (sp_block){.kind = SP_LAYER_RELU, .out = flow.width}));
+    SP_TRY(sp_block_add(r, &flow, flow.inner,
+                        (sp_block){.kind = SP_NODE_CURVE,
+                                   .curve = {.kind = SP_ACTIVATION_RELU},
+                                   .out = flow.width}));
     return sp_return_flow(r, 0, &flow);
 }
 
@@ -133,7 +135,9 @@ static sp_status limit(sp_reader *r, sp_value *to, const sp_value *x, double lo,
             to->kind = SP_VALUE_FLOW;
             to->flow = x->flow;
             return sp_block_add(r, &to->flow, to->flow.inner,
-                                (sp_block){.kind = SP_LAYER_RELU, .out = to->flow.width});
+                                (sp_block){.kind = SP_NODE_CURVE,
+                                           .curve = {.kind = SP_ACTIVATION_RELU},
+                                           .out = to->flow.width});
         }
         return sp_refuse(
             r, SP_E_UNSUPPORTED,

@@ -1,5 +1,5 @@
-/* Layers of the network to be, as a tree of blocks, and the branch of it that becomes the
- * network. */
+/* Nodes of the network to be, as a tree of blocks, and the branch of it that becomes the network.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,7 +72,7 @@ static sp_status shift(sp_reader *r, sp_flow *flow, const double *bias) {
         weight[i * n + i] = 1.0;
     }
     size_t index = 0;
-    const sp_block block = {.kind = SP_LAYER_AFFINE,
+    const sp_block block = {.kind = SP_NODE_AFFINE,
                             .parent = *flow->block,
                             .in = n,
                             .out = n,
@@ -86,7 +86,7 @@ static sp_status shift(sp_reader *r, sp_flow *flow, const double *bias) {
 sp_status sp_block_add_bias(sp_reader *r, sp_flow *flow, const double *bias) {
     SP_TRY(check_single(r, flow));
     const size_t last = *flow->block;
-    if (last == SP_INPUT || r->block[last].kind != SP_LAYER_AFFINE) {
+    if (last == SP_INPUT || r->block[last].kind != SP_NODE_AFFINE) {
         return shift(r, flow, bias);
     }
     sp_block block = r->block[last];
@@ -105,38 +105,31 @@ sp_status sp_block_add_bias(sp_reader *r, sp_flow *flow, const double *bias) {
 
 /* ---- the network ---- */
 
-static sp_status add_layer(sp_error *err, sp_net *net, const sp_block *block) {
+/* Appends the node of a block behind the last one. */
+static sp_status add_node(sp_error *err, sp_net *net, const sp_block *block) {
+    const sp_node cell = {
+        .kind = SP_NODE_CELL, .width = block->out, .input = net->nodes - 1, .cell = block->cell};
     switch (block->kind) {
-    case SP_LAYER_AFFINE:
+    case SP_NODE_AFFINE:
         return sp_net_add_affine(err, net, block->out, block->weight, block->bias);
-    case SP_LAYER_RELU:
-        return sp_net_add_relu(err, net);
-    case SP_LAYER_LSTM:
-        return sp_net_add_lstm(err, net, block->out, block->weight, block->recurrent, block->bias);
-    case SP_LAYER_GRU:
-        return sp_net_add_gru(err, net, block->out, block->gate, block->candidate,
-                              block->reset_after, block->weight, block->recurrent, block->bias,
-                              block->recurrent_bias);
-    case SP_LAYER_RNN:
-        return sp_net_add_rnn(err, net, block->out, block->candidate, block->weight,
-                              block->recurrent, block->bias);
+    case SP_NODE_CURVE:
+        return sp_net_add_curve(err, net, block->curve);
+    case SP_NODE_CELL:
+        return sp_net_append(err, net, &cell, NULL);
+    case SP_NODE_INPUT:
+    case SP_NODE_POOL:
+        break;
     }
     return SP_E_ARGUMENT;
 }
 
-static bool is_recurrent(const sp_block *block) {
-    return block->kind == SP_LAYER_LSTM || block->kind == SP_LAYER_GRU ||
-           block->kind == SP_LAYER_RNN;
-}
-
-/* How many of the layers must run at every step: up to the last recurrent one that
- * sees all steps. Dense
- * layers between it and the read-out give the same numbers when they run once. */
+/* How many of the layers must run at every step: up to the last recurrent one that sees all steps.
+ * Dense layers between it and the read-out give the same numbers when they run once. */
 static size_t step_layers(const sp_reader *r, const size_t *chain, size_t count) {
     size_t steps = 0;
     for (size_t i = 0; i < count; i++) {
         const sp_block *block = &r->block[chain[i]];
-        if (is_recurrent(block) && !block->once) {
+        if (block->kind == SP_NODE_CELL && !block->once) {
             steps = i + 1;
         }
     }
@@ -156,21 +149,18 @@ sp_status sp_blocks_to_net(sp_reader *r, sp_net *net, size_t features, size_t la
         chain[--i] = at;
     }
     const size_t steps = step_layers(r, chain, count);
-    sp_net_init(net, features);
-    for (size_t i = 0; i < count; i++) {
-        if (i == steps) {
-            sp_net_set_readout(net);
-        }
+    SP_TRY(sp_net_init(r->err, net, features));
+    for (size_t i = 0; i <= count; i++) {
         sp_error why = {0};
-        const sp_status status = add_layer(&why, net, &r->block[chain[i]]);
-        if (status != SP_OK) {
+        sp_status status = i == steps ? sp_net_add_pool(&why, net, SP_POOL_LAST) : SP_OK;
+        if (status == SP_OK && i < count) {
             r->node = r->block[chain[i]].node;
+            status = add_node(&why, net, &r->block[chain[i]]);
+        }
+        if (status != SP_OK) {
             sp_net_clear(net);
             return sp_refuse(r, status, "%s", why.text);
         }
-    }
-    if (steps == count) {
-        sp_net_set_readout(net);
     }
     net->steps = r->steps_axis == SP_NO_AXIS ? 1 : r->steps;
     return SP_OK;

@@ -78,7 +78,7 @@ static sp_status read_function(const sp_match *m, size_t k, const sp_atom *atom,
 static sp_status read_linear(sp_match *m, size_t k, sp_row *row, const sp_form *sum) {
     row->seen = true;
     for (size_t i = 0; i < sum->terms; i++) {
-        const sp_term *term = &sum->term[i];
+        const sp_monomial *term = &sum->term[i];
         const sp_symbol s = term->symbol[0];
         if (s == SP_NO_SYMBOL) {
             *row->bias = term->factor;
@@ -183,7 +183,7 @@ static sp_status take_rows(sp_match *m, size_t gates) {
 /* ---- RNN ---- */
 
 static sp_symbol lone_atom(const sp_form *form) {
-    const sp_term *term = form->term;
+    const sp_monomial *term = form->term;
     return form->terms == 1 && term->factor == 1.0 && is_atom(term->symbol[0]) &&
                    term->symbol[1] == SP_NO_SYMBOL
                ? term->symbol[0]
@@ -209,7 +209,7 @@ static bool is_rnn(const sp_form *next, size_t hidden) {
 }
 
 static sp_status match_rnn(sp_match *m, const sp_form *next) {
-    m->cell->kind = SP_LAYER_RNN;
+    m->cell->kind = SP_CELL_RNN;
     SP_TRY(take_rows(m, 1));
     for (size_t k = 0; k < m->H; k++) {
         sp_row *row = &m->row[k];
@@ -229,7 +229,7 @@ static sp_status match_rnn(sp_match *m, const sp_form *next) {
 
 /* ---- GRU ---- */
 
-static bool contains(const sp_term *term, sp_symbol symbol) {
+static bool contains(const sp_monomial *term, sp_symbol symbol) {
     for (size_t i = 0; i < SP_MOST_FACTORS; i++) {
         if (term->symbol[i] == symbol) {
             return true;
@@ -240,7 +240,7 @@ static bool contains(const sp_term *term, sp_symbol symbol) {
 
 /* form = symbol a + b. */
 static sp_status split(sp_match *m, sp_form *a, sp_form *b, const sp_form *form, sp_symbol symbol) {
-    sp_term *term = sp_heap_take(&m->r->heap, form->terms + 1, sizeof *term);
+    sp_monomial *term = sp_heap_take(&m->r->heap, form->terms + 1, sizeof *term);
     if (!term) {
         return sp_out_of_memory(m->r);
     }
@@ -254,7 +254,7 @@ static sp_status split(sp_match *m, sp_form *a, sp_form *b, const sp_form *form,
         if (!contains(&form->term[i], symbol)) {
             continue;
         }
-        sp_term rest = {.factor = form->term[i].factor};
+        sp_monomial rest = {.factor = form->term[i].factor};
         size_t n = 0, dropped = 0;
         for (size_t j = 0; j < SP_MOST_FACTORS; j++) {
             if (form->term[i].symbol[j] == symbol && dropped++ == 0) {
@@ -367,7 +367,7 @@ static bool resets_after(sp_match *m, const sp_form *sum) {
 static sp_status read_products(sp_match *m, size_t k, const sp_form *sum) {
     sp_row *row = &m->row[2 * m->H + k];
     for (size_t i = 0; i < sum->terms; i++) {
-        const sp_term *term = &sum->term[i];
+        const sp_monomial *term = &sum->term[i];
         const sp_symbol *s = term->symbol;
         const size_t used = s[0] == SP_NO_SYMBOL ? 0 : s[1] == SP_NO_SYMBOL ? 1 : 2;
         if (used == 0) {
@@ -387,7 +387,7 @@ static sp_status read_products(sp_match *m, size_t k, const sp_form *sum) {
 
 static sp_status match_gru(sp_match *m, const sp_form *next) {
     const size_t H = m->H;
-    m->cell->kind = SP_LAYER_GRU;
+    m->cell->kind = SP_CELL_GRU;
     SP_TRY(take_rows(m, 3));
     sp_form *sum = sp_heap_take(&m->r->heap, H, sizeof *sum);
     m->cell->recurrent_bias = sp_heap_take(&m->r->heap, H, sizeof(double));
@@ -452,7 +452,7 @@ bool sp_cell_same(const sp_cell *a, const sp_cell *b) {
         !same_function(a->candidate, b->candidate)) {
         return false;
     }
-    const size_t rows = (a->kind == SP_LAYER_GRU ? 3 : 1) * a->out;
+    const size_t rows = sp_cell_gates(a) * a->out;
     return same_numbers(a->weight, b->weight, rows * a->in) &&
            same_numbers(a->recurrent, b->recurrent, rows * a->out) &&
            same_numbers(a->bias, b->bias, rows) &&

@@ -44,7 +44,7 @@ static sp_status multiply(sp_reader *r, sp_flow *flow, size_t axis, const sp_mat
     }
     return sp_block_add(
         r, flow, axis,
-        (sp_block){.kind = SP_LAYER_AFFINE, .out = m->out, .weight = weight, .bias = bias});
+        (sp_block){.kind = SP_NODE_AFFINE, .out = m->out, .weight = weight, .bias = bias});
 }
 
 /* The constant as one number per feature, the same at every step: it may have a length along the
@@ -125,7 +125,7 @@ static sp_status scale(sp_reader *r, sp_flow *flow, const double *factor) {
     }
     return sp_block_add(
         r, flow, flow->inner,
-        (sp_block){.kind = SP_LAYER_AFFINE, .out = n, .weight = weight, .bias = bias});
+        (sp_block){.kind = SP_NODE_AFFINE, .out = n, .weight = weight, .bias = bias});
 }
 
 sp_status sp_dense_arithmetic(sp_reader *r, char op) {

@@ -7,7 +7,7 @@
 
 /* ---- terms ---- */
 
-static int compare_symbols(const sp_term *a, const sp_term *b) {
+static int compare_symbols(const sp_monomial *a, const sp_monomial *b) {
     for (size_t i = 0; i < SP_MOST_FACTORS; i++) {
         if (a->symbol[i] != b->symbol[i]) {
             return a->symbol[i] < b->symbol[i] ? -1 : 1;
@@ -18,7 +18,7 @@ static int compare_symbols(const sp_term *a, const sp_term *b) {
 
 /* Equal symbols keep their order, so that sums do not depend on the sorting. */
 static int compare_terms(const void *a, const void *b) {
-    const sp_term *p = a, *q = b;
+    const sp_monomial *p = a, *q = b;
     const int order = compare_symbols(p, q);
     return order != 0 ? order : p->order < q->order ? -1 : p->order > q->order;
 }
@@ -28,14 +28,14 @@ static sp_status overflows(sp_reader *r) {
 }
 
 /* Makes `count` terms a form: sorts them, adds up equal symbols, and drops what cancels. */
-static sp_status collect(sp_reader *r, sp_form *form, sp_term *term, size_t count) {
+static sp_status collect(sp_reader *r, sp_form *form, sp_monomial *term, size_t count) {
     for (size_t i = 0; i < count; i++) {
         term[i].order = (uint32_t)i;
     }
     qsort(term, count, sizeof *term, compare_terms);
     size_t kept = 0;
     for (size_t i = 0; i < count;) {
-        sp_term sum = term[i++];
+        sp_monomial sum = term[i++];
         for (; i < count && compare_symbols(&term[i], &sum) == 0; i++) {
             sum.factor += term[i].factor;
         }
@@ -55,18 +55,18 @@ static sp_status collect(sp_reader *r, sp_form *form, sp_term *term, size_t coun
     return SP_OK;
 }
 
-static sp_term *take_terms(sp_reader *r, size_t count) {
-    return count <= UINT32_MAX ? sp_heap_take(&r->heap, count + 1, sizeof(sp_term)) : NULL;
+static sp_monomial *take_terms(sp_reader *r, size_t count) {
+    return count <= UINT32_MAX ? sp_heap_take(&r->heap, count + 1, sizeof(sp_monomial)) : NULL;
 }
 
 /* Appends factor * form to term[*count]. */
-static void append(sp_term *term, size_t *count, const sp_form *form, double factor) {
+static void append(sp_monomial *term, size_t *count, const sp_form *form, double factor) {
     for (size_t i = 0; i < form->terms; i++) {
         term[*count] = form->term[i];
         term[(*count)++].factor *= form->scale * factor;
     }
     if (form->shift != 0.0) {
-        term[(*count)++] = (sp_term){.factor = form->shift * factor};
+        term[(*count)++] = (sp_monomial){.factor = form->shift * factor};
     }
 }
 
@@ -86,11 +86,11 @@ bool sp_form_same(const sp_form *a, const sp_form *b) {
 /* ---- sums and products ---- */
 
 sp_status sp_form_symbol(sp_reader *r, sp_form *form, sp_symbol symbol) {
-    sp_term *term = take_terms(r, 1);
+    sp_monomial *term = take_terms(r, 1);
     if (!term) {
         return sp_out_of_memory(r);
     }
-    *term = (sp_term){.factor = 1.0, .symbol = {symbol}};
+    *term = (sp_monomial){.factor = 1.0, .symbol = {symbol}};
     *form = (sp_form){.term = term, .terms = 1, .scale = 1.0};
     return SP_OK;
 }
@@ -129,7 +129,7 @@ sp_status sp_form_add(sp_reader *r, sp_form *sum, const sp_form *a, const sp_for
         return isfinite(sum->shift) ? SP_OK : overflows(r);
     }
     size_t count = 0;
-    sp_term *term = take_terms(r, a->terms + b->terms + 2);
+    sp_monomial *term = take_terms(r, a->terms + b->terms + 2);
     if (!term) {
         return sp_out_of_memory(r);
     }
@@ -139,9 +139,9 @@ sp_status sp_form_add(sp_reader *r, sp_form *sum, const sp_form *a, const sp_for
 }
 
 /* The product of two terms; false when it has too many symbols. */
-static bool multiply_terms(sp_term *product, const sp_term *a, const sp_term *b) {
+static bool multiply_terms(sp_monomial *product, const sp_monomial *a, const sp_monomial *b) {
     size_t i = 0, j = 0, n = 0;
-    *product = (sp_term){.factor = a->factor * b->factor};
+    *product = (sp_monomial){.factor = a->factor * b->factor};
     for (;;) {
         const sp_symbol p = i < SP_MOST_FACTORS ? a->symbol[i] : SP_NO_SYMBOL;
         const sp_symbol q = j < SP_MOST_FACTORS ? b->symbol[j] : SP_NO_SYMBOL;
@@ -170,10 +170,10 @@ sp_status sp_form_multiply(sp_reader *r, sp_form *product, const sp_form *a, con
     sp_form x = *a, y = *b;
     SP_TRY(sp_form_normalise(r, &x));
     SP_TRY(sp_form_normalise(r, &y));
-    if (y.terms > SIZE_MAX / sizeof(sp_term) / x.terms / 2) {
+    if (y.terms > SIZE_MAX / sizeof(sp_monomial) / x.terms / 2) {
         return sp_out_of_memory(r);
     }
-    sp_term *term = take_terms(r, x.terms * y.terms);
+    sp_monomial *term = take_terms(r, x.terms * y.terms);
     if (!term) {
         return sp_out_of_memory(r);
     }
@@ -200,7 +200,7 @@ sp_status sp_form_combine(sp_reader *r, sp_form *sum, const sp_form *form, size_
                              weight[i * stride]);
         }
     }
-    sp_term *term = take_terms(r, terms);
+    sp_monomial *term = take_terms(r, terms);
     if (!term) {
         return sp_out_of_memory(r);
     }
@@ -243,7 +243,7 @@ static uint64_t hash_atom(const sp_atom *atom) {
     uint64_t hash = mix(UINT64_C(0xcbf29ce484222325), &atom->kind, sizeof atom->kind);
     hash = mix(hash, numbers, sizeof numbers);
     for (size_t i = 0; i < atom->argument.terms; i++) {
-        const sp_term *term = &atom->argument.term[i];
+        const sp_monomial *term = &atom->argument.term[i];
         hash = mix(hash, &term->factor, sizeof term->factor);
         hash = mix(hash, term->symbol, sizeof term->symbol);
     }
@@ -304,7 +304,7 @@ sp_status sp_form_activate(sp_reader *r, sp_form *result, sp_atom_kind kind, con
 
 /* The atom that a form is, without factor and shift; NULL when it is none. */
 static const sp_atom *bare_atom(const sp_reader *r, const sp_form *a) {
-    const sp_term *term = a->term;
+    const sp_monomial *term = a->term;
     return a->terms == 1 && a->scale == 1.0 && a->shift == 0.0 && term->factor == 1.0 &&
                    term->symbol[0] >= SP_SYMBOL_ATOM && term->symbol[1] == SP_NO_SYMBOL
                ? &r->algebra->atom[term->symbol[0] - SP_SYMBOL_ATOM]

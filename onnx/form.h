@@ -20,18 +20,18 @@ typedef uint32_t sp_symbol;
 #define SP_SYMBOL_ATOM ((sp_symbol)4 << 28)    /* + index */
 enum { SP_MOST_FACTORS = 3, SP_MOST_UNITS = 1 << 22, SP_MOST_STATES = 32 };
 
-/** sp_term - factor times a product of symbols, which descend; SP_NO_SYMBOL fills up the rest. */
-typedef struct sp_term {
+/** sp_monomial - factor times a product of symbols, which descend; SP_NO_SYMBOL fills up the rest. */
+typedef struct sp_monomial {
     double factor;
     sp_symbol symbol[SP_MOST_FACTORS];
     uint32_t order; /* of sums: where the term stood before sorting */
-} sp_term;
+} sp_monomial;
 
 /** sp_form - scale times a sum of terms with different symbols, sorted, plus shift. scale and shift
  *  are kept apart so that activations find the weights and their alpha and beta as the file has
  *  them. */
 typedef struct sp_form {
-    const sp_term *term; /* [terms] borrowed from the heap */
+    const sp_monomial *term; /* [terms] borrowed from the heap */
     size_t terms;
     double scale, shift;
 } sp_form;
@@ -95,18 +95,8 @@ SP_NODISCARD sp_status sp_form_activate(struct sp_reader *r, sp_form *result, sp
 SP_NODISCARD sp_status sp_form_clip(struct sp_reader *r, sp_form *result, const sp_form *a,
                                     double lo, double hi);
 
-/** sp_cell - a recurrent cell that polynomials of one iteration were recognised to be; arrays as
- *  in sp_layer, from the heap. */
-typedef struct sp_cell {
-    sp_layer_kind kind;
-    size_t in, out;
-    sp_activation gate, candidate;
-    bool reset_after;
-    double *weight, *recurrent, *bias, *recurrent_bias;
-} sp_cell;
-
-/** sp_cell_recognise - the cell whose next state the forms [hidden] are; SP_E_UNSUPPORTED when they
- *  are neither a GRU nor an RNN. Normalises the forms. */
+/** sp_cell_recognise - the cell whose next state the forms [hidden] are, its arrays on the heap;
+ *  SP_E_UNSUPPORTED when they are neither a GRU nor an RNN. Normalises the forms. */
 SP_NODISCARD sp_status sp_cell_recognise(struct sp_reader *r, sp_cell *cell, sp_form *next,
                                          size_t hidden);
 /** sp_cell_same - equal in every number. */

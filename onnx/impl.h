@@ -84,16 +84,16 @@ typedef struct sp_tensor {
     const sp_form *form;    /* [count] borrowed from the heap; FORM only */
 } sp_tensor;
 
-/** sp_block - a layer of the network to be. Blocks form a tree: the branches that do not lead to
- *  the output of the graph are dropped. Arrays as in sp_layer, borrowed from the heap. */
+/** sp_block - a node of the network to be. Blocks form a tree: the branches that do not lead to
+ *  the output of the graph are dropped. Arrays are borrowed from the heap. */
 typedef struct sp_block {
-    sp_layer_kind kind;
+    sp_node_kind kind;
     size_t parent; /* SP_INPUT: reads the features */
     size_t in, out;
-    const double *weight, *recurrent, *bias, *recurrent_bias;
-    sp_activation gate, candidate;
-    bool reset_after;
-    bool once; /* runs on the last step only */
+    const double *weight, *bias; /* AFFINE: [out, in], [out] */
+    sp_activation curve;         /* CURVE */
+    sp_cell cell;                /* CELL */
+    bool once;                   /* runs on the last step only */
     const Onnx__NodeProto *node;
 } sp_block;
 
@@ -366,7 +366,7 @@ SP_NODISCARD sp_status sp_flow_select(sp_reader *r, sp_flow *flow, size_t axis, 
 SP_NODISCARD sp_status sp_block_add(sp_reader *r, sp_flow *flow, size_t axis, sp_block block);
 /** sp_block_add_bias - adds numbers to the features; a dense layer at the end takes them up. */
 SP_NODISCARD sp_status sp_block_add_bias(sp_reader *r, sp_flow *flow, const double *bias);
-/** sp_blocks_to_net - the branch that ends in `last`, as layers. */
+/** sp_blocks_to_net - the branch that ends in `last`, as nodes. */
 SP_NODISCARD sp_status sp_blocks_to_net(sp_reader *r, sp_net *net, size_t features, size_t last);
 
 /* ---- operators: each reads the node at hand ---- */
@@ -436,7 +436,7 @@ SP_NODISCARD sp_status sp_model_check(sp_error *err, sp_model *model);
 /** sp_recurrence - an LSTM, GRU or RNN node as the file has it: gates in ONNX's order (i, o, f, c;
  *  z, r, h), G = 4, 3 or 1. */
 typedef struct sp_recurrence {
-    sp_layer_kind kind;
+    sp_cell_kind kind;
     size_t gates, hidden, width;
     const double *weight, *recurrent; /* [G hidden, width], [G hidden, hidden] */
     const double *bias;               /* [2 G hidden], of W and of R; NULL: zero */

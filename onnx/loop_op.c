@@ -126,7 +126,6 @@ static sp_status last_step(sp_reader *r, sp_flow *flow) {
 /* Appends the cell as a block; *sequence is its output at every step, with the state's axes. */
 static sp_status add_cell(sp_reader *r, sp_loop *loop, sp_flow *sequence) {
     const sp_algebra *algebra = r->algebra;
-    const sp_cell *cell = &loop->cell;
     if (loop->iterations != algebra->steps) {
         return sp_refuse(r, SP_E_UNSUPPORTED, "it ends after %zu of the %zu steps",
                          loop->iterations, algebra->steps);
@@ -135,15 +134,7 @@ static sp_status add_cell(sp_reader *r, sp_loop *loop, sp_flow *sequence) {
     const size_t axis = sequence->inner;
     SP_TRY(sp_flow_of_block(r, sequence, algebra->source, algebra->width));
     return sp_block_add(r, sequence, axis,
-                        (sp_block){.kind = cell->kind,
-                                   .out = loop->hidden,
-                                   .weight = cell->weight,
-                                   .recurrent = cell->recurrent,
-                                   .bias = cell->bias,
-                                   .recurrent_bias = cell->recurrent_bias,
-                                   .gate = cell->gate,
-                                   .candidate = cell->candidate,
-                                   .reset_after = cell->reset_after});
+                        (sp_block){.kind = SP_NODE_CELL, .out = loop->hidden, .cell = loop->cell});
 }
 
 /* The constants of all iterations, one behind the other along a new first axis. */

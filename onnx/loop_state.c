@@ -98,7 +98,7 @@ sp_status sp_loop_keep_cell(sp_reader *r, sp_loop *loop, const sp_cell *cell) {
                                "iteration %zu computes another cell than the first one",
                                loop->iterations);
     }
-    const size_t rows = (cell->kind == SP_LAYER_GRU ? 3 : 1) * cell->out;
+    const size_t rows = sp_cell_gates(cell) * cell->out;
     sp_cell *copy = &loop->cell;
     *copy = *cell;
     copy->weight = copy_numbers(r, cell->weight, rows * cell->in);

@@ -125,8 +125,8 @@ static sp_status read_net(sp_reader *r, sp_net *net, size_t *logits) {
 
 static size_t count_parameters(const sp_net *net) {
     size_t count = 0;
-    for (size_t l = 0; l < net->layers; l++) {
-        count += sp_layer_parameters(&net->layer[l]);
+    for (size_t n = 0; n < net->nodes; n++) {
+        count += sp_node_parameters(&net->node[n]);
     }
     return count;
 }

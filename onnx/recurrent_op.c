@@ -11,10 +11,10 @@
 
 enum { IN_X, IN_W, IN_R, IN_B, IN_SEQUENCE_LENS, IN_INITIAL_H, IN_INITIAL_C, IN_P };
 
-/* Gate g of the layer is gate order[g] of the file. */
-static const size_t *gate_order(sp_layer_kind kind) {
+/* Gate g of the cell is gate order[g] of the file. */
+static const size_t *gate_order(sp_cell_kind kind) {
     static const size_t lstm[4] = {0, 2, 3, 1}, same[4] = {0, 1, 2, 3};
-    return kind == SP_LAYER_LSTM ? lstm : same;
+    return kind == SP_CELL_LSTM ? lstm : same;
 }
 
 /* ---- attributes ---- */
@@ -137,7 +137,7 @@ static sp_status read_activations(sp_reader *r, sp_activation *function, size_t 
     return SP_OK;
 }
 
-/* A layer's LSTM has its activations built in. */
+/* An LSTM of a network has its activations built in. */
 static sp_status check_lstm_activations(sp_reader *r, const sp_activation *function) {
     static const sp_activation_kind wanted[3] = {SP_ACTIVATION_SIGMOID, SP_ACTIVATION_TANH,
                                                  SP_ACTIVATION_TANH};
@@ -174,12 +174,12 @@ static sp_status read_attributes(sp_reader *r, sp_recurrence *cell) {
     SP_TRY(read_switch(r, &cell->batch_first, "layout"));
     SP_TRY(check_no_clip(r));
     switch (cell->kind) {
-    case SP_LAYER_LSTM:
+    case SP_CELL_LSTM:
         SP_TRY(check_input_forget(r));
         SP_TRY(read_activations(r, function, 3));
         SP_TRY(check_lstm_activations(r, function));
         break;
-    case SP_LAYER_GRU:
+    case SP_CELL_GRU:
         SP_TRY(read_switch(r, &cell->reset_after, "linear_before_reset"));
         SP_TRY(read_activations(r, function, 2));
         break;
@@ -276,8 +276,8 @@ static sp_status read_hidden(sp_reader *r, size_t *hidden) {
 /* The node as the file has it, reading `width` features. */
 static sp_status read_recurrence(sp_reader *r, sp_recurrence *cell, size_t width) {
     const char *type = r->node->op_type;
-    cell->kind = type[0] == 'L' ? SP_LAYER_LSTM : type[0] == 'G' ? SP_LAYER_GRU : SP_LAYER_RNN;
-    cell->gates = cell->kind == SP_LAYER_LSTM ? 4 : cell->kind == SP_LAYER_GRU ? 3 : 1;
+    cell->kind = type[0] == 'L' ? SP_CELL_LSTM : type[0] == 'G' ? SP_CELL_GRU : SP_CELL_RNN;
+    cell->gates = cell->kind == SP_CELL_LSTM ? 4 : cell->kind == SP_CELL_GRU ? 3 : 1;
     cell->width = width;
     SP_TRY(read_attributes(r, cell));
     SP_TRY(read_hidden(r, &cell->hidden));
@@ -287,9 +287,9 @@ static sp_status read_recurrence(sp_reader *r, sp_recurrence *cell, size_t width
     return sp_input(r, IN_B) ? read_weights(r, &cell->bias, IN_B, "B", 2, 2 * rows, width) : SP_OK;
 }
 
-/* ---- the layer ---- */
+/* ---- the cell ---- */
 
-/* Rows of `from` [gates hidden, columns], gate by gate, in the layer's order. */
+/* Rows of `from` [gates hidden, columns], gate by gate, in the order of sp_cell. */
 static double *reorder(sp_reader *r, const sp_recurrence *cell, const double *from,
                        size_t columns) {
     const size_t *order = gate_order(cell->kind), size = cell->hidden * columns;
@@ -300,36 +300,37 @@ static double *reorder(sp_reader *r, const sp_recurrence *cell, const double *fr
     return to;
 }
 
-static sp_status make_biases(sp_reader *r, const sp_recurrence *cell, sp_block *block) {
-    const size_t H = cell->hidden, rows = cell->gates * H, *order = gate_order(cell->kind);
+static sp_status make_biases(sp_reader *r, const sp_recurrence *file, sp_cell *cell) {
+    const size_t H = file->hidden, rows = file->gates * H, *order = gate_order(file->kind);
     double *bias = sp_heap_take(&r->heap, rows, sizeof *bias);
     double *inner = sp_heap_take(&r->heap, H, sizeof *inner);
     if (!bias || !inner) {
         return sp_out_of_memory(r);
     }
-    for (size_t j = 0; cell->bias && j < rows; j++) {
+    for (size_t j = 0; file->bias && j < rows; j++) {
         const size_t from = order[j / H] * H + j % H;
-        if (cell->reset_after && j >= 2 * H) {
-            bias[j] = cell->bias[from];
-            inner[j - 2 * H] = cell->bias[rows + from];
+        if (file->reset_after && j >= 2 * H) {
+            bias[j] = file->bias[from];
+            inner[j - 2 * H] = file->bias[rows + from];
         } else {
-            bias[j] = cell->bias[from] + cell->bias[rows + from];
+            bias[j] = file->bias[from] + file->bias[rows + from];
         }
     }
-    block->bias = bias;
-    block->recurrent_bias = cell->reset_after ? inner : NULL;
+    cell->bias = bias;
+    cell->recurrent_bias = file->reset_after ? inner : NULL;
     return SP_OK;
 }
 
-static sp_status make_block(sp_reader *r, const sp_recurrence *cell, sp_block *block) {
-    *block = (sp_block){.kind = cell->kind,
-                        .out = cell->hidden,
-                        .weight = reorder(r, cell, cell->weight, cell->width),
-                        .recurrent = reorder(r, cell, cell->recurrent, cell->hidden),
-                        .gate = cell->function[0],
-                        .candidate = cell->function[1],
-                        .reset_after = cell->reset_after};
-    return block->weight && block->recurrent ? make_biases(r, cell, block) : sp_out_of_memory(r);
+static sp_status make_cell(sp_reader *r, const sp_recurrence *file, sp_cell *cell) {
+    *cell = (sp_cell){.kind = file->kind,
+                      .in = file->width,
+                      .out = file->hidden,
+                      .weight = reorder(r, file, file->weight, file->width),
+                      .recurrent = reorder(r, file, file->recurrent, file->hidden),
+                      .gate = file->function[0],
+                      .candidate = file->function[1],
+                      .reset_after = file->reset_after};
+    return cell->weight && cell->recurrent ? make_biases(r, file, cell) : sp_out_of_memory(r);
 }
 
 /* ---- the node ---- */
@@ -358,18 +359,19 @@ static sp_status return_outputs(sp_reader *r, const sp_flow *h, const sp_recurre
             sp_flow_select(r, &last, cell->batch_first ? 1 : 0, sp_whole(-1), sp_whole(INT32_MAX)));
     }
     SP_TRY(sp_return_flow(r, 1, &last));
-    return cell->kind == SP_LAYER_LSTM
+    return cell->kind == SP_CELL_LSTM
                ? sp_return_opaque(r, 2, "the cell state of an LSTM: only Y and Y_h are supported")
                : SP_OK;
 }
 
-static sp_status add_layer(sp_reader *r, sp_flow flow) {
+static sp_status add_cell(sp_reader *r, sp_flow flow) {
     sp_recurrence cell = {0};
-    sp_block block;
+    sp_block block = {.kind = SP_NODE_CELL};
     SP_TRY(read_recurrence(r, &cell, flow.width));
     SP_TRY(check_axes(r, &flow, &cell));
     SP_TRY(check_inputs(r, &cell, flow.outer == SP_NO_AXIS ? sp_whole(1) : flow.dim[flow.outer]));
-    SP_TRY(make_block(r, &cell, &block));
+    SP_TRY(make_cell(r, &cell, &block.cell));
+    block.out = cell.hidden;
     SP_TRY(sp_block_add(r, &flow, 2, block));
     return return_outputs(r, &flow, &cell);
 }
@@ -378,7 +380,7 @@ sp_status sp_op_recurrent(sp_reader *r) {
     const sp_value *x = sp_input(r, IN_X);
     sp_recurrence cell = {0};
     if (x->kind == SP_VALUE_FLOW) {
-        return add_layer(r, x->flow);
+        return add_cell(r, x->flow);
     }
     if (x->tensor.kind != SP_NUMBERS_REAL || x->tensor.rank != 3) {
         return sp_refuse(r, SP_E_UNSUPPORTED, "its input '%.60s' is no sequence",

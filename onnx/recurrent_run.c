@@ -46,13 +46,13 @@ static void step(const sp_recurrence *cell, double *next, double *c, double *res
                  const double *x) {
     const size_t H = cell->hidden;
     const sp_activation f = cell->function[0], g = cell->function[1];
-    for (size_t j = 0; cell->kind == SP_LAYER_GRU && j < H; j++) {
+    for (size_t j = 0; cell->kind == SP_CELL_GRU && j < H; j++) {
         reset[j] = function(f, gate(cell, H + j, x, h)) * (cell->reset_after ? 1.0 : h[j]);
     }
     for (size_t j = 0; j < H; j++) {
-        if (cell->kind == SP_LAYER_RNN) {
+        if (cell->kind == SP_CELL_RNN) {
             next[j] = function(g, gate(cell, j, x, h));
-        } else if (cell->kind == SP_LAYER_GRU) {
+        } else if (cell->kind == SP_CELL_GRU) {
             const double z = function(f, gate(cell, j, x, h));
             const double inner = cell->reset_after ? reset[j] * of_state(cell, 2 * H + j, h)
                                                    : of_state(cell, 2 * H + j, reset);

@@ -6,9 +6,9 @@
 #include "base/file.h"
 #include "onnx/impl.h"
 
-enum { OPSET = 14, IR_VERSION = 7, MOST_INPUTS = 4, NODES_PER_LAYER = 3, TENSORS_PER_LAYER = 4 };
+enum { OPSET = 14, IR_VERSION = 7, MOST_INPUTS = 4, NODES_PER_NODE = 3, TENSORS_PER_NODE = 4 };
 
-/* Gate g of the file is gate order[g] of the layer: i, o, f, c out of i, f, g, o; z, r, h. */
+/* Gate g of the file is gate order[g] of the cell: i, o, f, c out of i, f, g, o; z, r, h. */
 static const size_t lstm_order[4] = {0, 3, 1, 2}, plain_order[3] = {0, 1, 2};
 
 /* writer - a model in the making; what it points to is in blocks. */
@@ -176,11 +176,11 @@ static char *step(writer *w, const char *op, char *const *input, size_t inputs) 
     return node(w, op, input, inputs, output, 1) ? output[0] : NULL;
 }
 
-/* ---- layers ---- */
+/* ---- nodes of the network; l counts those that are no pool ---- */
 
 /* out = x W^T + b, with W^T [in, out] in the file: MatMul takes any rank. */
-static char *write_affine(writer *w, const sp_layer *layer, size_t l, char *x) {
-    const size_t in = layer->in, out = layer->out;
+static char *write_affine(writer *w, const sp_node *from, size_t l, char *x) {
+    const size_t in = from->term[0].in, out = from->width;
     float *weight = take(w, in * out, sizeof *weight), *bias = take(w, out, sizeof *bias);
     const int64_t weight_dim[] = {(int64_t)in, (int64_t)out}, bias_dim[] = {(int64_t)out};
     if (!weight || !bias) {
@@ -188,9 +188,9 @@ static char *write_affine(writer *w, const sp_layer *layer, size_t l, char *x) {
     }
     for (size_t j = 0; j < out; j++) {
         for (size_t i = 0; i < in; i++) {
-            weight[i * out + j] = (float)layer->weight[j * in + i];
+            weight[i * out + j] = (float)from->term[0].weight[j * in + i];
         }
-        bias[j] = (float)layer->bias[j];
+        bias[j] = (float)from->bias[j];
     }
     char *product[] = {x, floats(w, numbered(w, "weight", l + 1), weight_dim, 2, weight)};
     char *sum[] = {step(w, "MatMul", product, 2),
@@ -198,7 +198,7 @@ static char *write_affine(writer *w, const sp_layer *layer, size_t l, char *x) {
     return step(w, "Add", sum, 2);
 }
 
-/* Rows of the layer's matrix [G out, columns] in the file's order of gates. */
+/* Rows of the cell's matrix [G out, columns] in the file's order of gates. */
 static float *reorder(writer *w, const double *from, const size_t *order, size_t gates,
                       size_t block) {
     float *to = take(w, gates * block, sizeof *to);
@@ -211,31 +211,30 @@ static float *reorder(writer *w, const double *from, const size_t *order, size_t
 }
 
 /* The file's two biases; the second one is the recurrent bias of a GRU, else zero. */
-static float *biases(writer *w, const sp_layer *layer, const size_t *order, size_t gates) {
-    const size_t H = layer->out;
+static float *biases(writer *w, const sp_cell *cell, const size_t *order, size_t gates) {
+    const size_t H = cell->out;
     float *both = take(w, 2 * gates * H, sizeof *both);
-    float *first = reorder(w, layer->bias, order, gates, H);
+    float *first = reorder(w, cell->bias, order, gates, H);
     if (!both || !first) {
         return NULL;
     }
     memcpy(both, first, gates * H * sizeof *both);
-    for (size_t j = 0; layer->recurrent_bias && j < H; j++) {
-        both[(2 * gates - 1) * H + j] = (float)layer->recurrent_bias[j];
+    for (size_t j = 0; cell->recurrent_bias && j < H; j++) {
+        both[(2 * gates - 1) * H + j] = (float)cell->recurrent_bias[j];
     }
     return both;
 }
 
 /* [T, 1, in] to [T, 1, out], or to the last state [1, out]. */
-static char *write_recurrent(writer *w, const sp_layer *layer, size_t l, char *x, bool last) {
-    const bool lstm = layer->kind == SP_LAYER_LSTM, gru = layer->kind == SP_LAYER_GRU;
-    const size_t G = sp_layer_gates(layer), H = layer->out,
-                 *order = lstm ? lstm_order : plain_order;
+static char *write_recurrent(writer *w, const sp_cell *cell, size_t l, char *x, bool last) {
+    const bool lstm = cell->kind == SP_CELL_LSTM, gru = cell->kind == SP_CELL_GRU;
+    const size_t G = sp_cell_gates(cell), H = cell->out, *order = lstm ? lstm_order : plain_order;
     const int64_t rows = (int64_t)(G * H);
-    const int64_t weight_dim[] = {1, rows, (int64_t)layer->in}, loop_dim[] = {1, rows, (int64_t)H};
+    const int64_t weight_dim[] = {1, rows, (int64_t)cell->in}, loop_dim[] = {1, rows, (int64_t)H};
     const int64_t bias_dim[] = {1, 2 * rows};
-    float *weight = reorder(w, layer->weight, order, G, H * layer->in);
-    float *loop = reorder(w, layer->recurrent, order, G, H * H);
-    float *bias = biases(w, layer, order, G);
+    float *weight = reorder(w, cell->weight, order, G, H * cell->in);
+    float *loop = reorder(w, cell->recurrent, order, G, H * H);
+    float *bias = biases(w, cell, order, G);
     if (!weight || !loop || !bias) {
         return NULL;
     }
@@ -248,43 +247,62 @@ static char *write_recurrent(writer *w, const sp_layer *layer, size_t l, char *x
         node(w, lstm ? "LSTM" : (gru ? "GRU" : "RNN"), input, MOST_INPUTS, output, last ? 2 : 1);
     set_int(w, n, "hidden_size", (int64_t)H);
     if (gru) {
-        set_int(w, n, "linear_before_reset", layer->reset_after);
+        set_int(w, n, "linear_before_reset", cell->reset_after);
     } else if (!lstm) {
-        set_activation(w, n, layer->candidate.kind == SP_ACTIVATION_RELU ? "Relu" : "Tanh");
+        set_activation(w, n, cell->candidate.kind == SP_ACTIVATION_RELU ? "Relu" : "Tanh");
     }
     char *squeezed[] = {state, axis(w, l + 1, last ? 0 : 1)}; // the axis of the directions
     return step(w, "Squeeze", squeezed, 2);
 }
 
-static bool writable(const sp_layer *layer) {
-    const sp_activation_kind gate = layer->gate.kind, candidate = layer->candidate.kind;
-    switch (layer->kind) {
-    case SP_LAYER_AFFINE:
-    case SP_LAYER_RELU:
-        return true;
-    case SP_LAYER_LSTM:
-    case SP_LAYER_GRU:
-        return gate == SP_ACTIVATION_SIGMOID && candidate == SP_ACTIVATION_TANH;
-    case SP_LAYER_RNN:
-        return candidate == SP_ACTIVATION_TANH || candidate == SP_ACTIVATION_RELU;
+static bool writable_cell(const sp_cell *cell) {
+    const sp_activation_kind gate = cell->gate.kind, candidate = cell->candidate.kind;
+    if (cell->kind == SP_CELL_RNN) {
+        return !cell->reverse &&
+               (candidate == SP_ACTIVATION_TANH || candidate == SP_ACTIVATION_RELU);
+    }
+    return !cell->reverse && gate == SP_ACTIVATION_SIGMOID && candidate == SP_ACTIVATION_TANH;
+}
+
+static bool is_dense(const sp_node *at) {
+    const sp_timing *timing = &at->term[0].timing;
+    return at->terms == 1 && timing->taps == 1 && timing->stride == 1 && timing->before == 0 &&
+           timing->after == 0;
+}
+
+static bool writable(const sp_node *at) {
+    switch (at->kind) {
+    case SP_NODE_AFFINE:
+        return is_dense(at);
+    case SP_NODE_CURVE:
+        return at->curve.kind == SP_ACTIVATION_RELU;
+    case SP_NODE_CELL:
+        return writable_cell(&at->cell);
+    case SP_NODE_POOL:
+        return at->pool == SP_POOL_LAST;
+    case SP_NODE_INPUT:
+        break;
     }
     return false;
 }
 
+/* A chain of nodes with one pool, which follows a cell; behind it there are no cells. */
 static sp_status check(sp_error *err, const sp_net *net) {
-    if (net->layers == 0 || !net->readout_set || net->readout == 0 ||
-        !sp_layer_is_recurrent(&net->layer[net->readout - 1])) {
-        return sp_fail(err, SP_E_UNSUPPORTED,
-                       "only networks whose last layer of every step is recurrent are written");
-    }
-    for (size_t l = 0; l < net->layers; l++) {
-        if (!writable(&net->layer[l]) ||
-            (l >= net->readout && sp_layer_is_recurrent(&net->layer[l]))) {
+    size_t pool = 0;
+    for (size_t n = 1; n < net->nodes; n++) {
+        const sp_node *at = &net->node[n];
+        if (!writable(at) || sp_node_input(at, 0) != n - 1 ||
+            (pool > 0 && (at->kind == SP_NODE_CELL || at->kind == SP_NODE_POOL))) {
             return sp_fail(err, SP_E_UNSUPPORTED,
                            "layer %zu: only dense, ReLU, LSTM, GRU and RNN layers with the "
                            "activations of the standard are written",
-                           l + 1);
+                           pool > 0 ? n - 1 : n);
         }
+        pool = at->kind == SP_NODE_POOL ? n : pool;
+    }
+    if (pool < 2 || net->node[pool - 1].kind != SP_NODE_CELL) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "only networks whose last layer of every step is recurrent are written");
     }
     return SP_OK;
 }
@@ -330,16 +348,22 @@ static Onnx__ValueInfoProto *value_info(writer *w, char *name, const int64_t *di
     return info;
 }
 
-static void write_layers(writer *w, const sp_net *net, char *name) {
-    for (size_t l = 0; l < net->layers && !w->failed; l++) {
-        const sp_layer *layer = &net->layer[l];
-        if (sp_layer_is_recurrent(layer)) {
-            name = write_recurrent(w, layer, l, name, l + 1 == net->readout);
-        } else if (layer->kind == SP_LAYER_AFFINE) {
-            name = write_affine(w, layer, l, name);
+static void write_nodes(writer *w, const sp_net *net, char *name) {
+    size_t l = 0;
+    for (size_t n = 1; n < net->nodes && !w->failed; n++) {
+        const sp_node *at = &net->node[n];
+        if (at->kind == SP_NODE_POOL) {
+            continue; // the cell before it gives its last state
+        }
+        if (at->kind == SP_NODE_CELL) {
+            const bool last = n + 1 < net->nodes && net->node[n + 1].kind == SP_NODE_POOL;
+            name = write_recurrent(w, &at->cell, l, name, last);
+        } else if (at->kind == SP_NODE_AFFINE) {
+            name = write_affine(w, at, l, name);
         } else {
             name = step(w, "Relu", &name, 1);
         }
+        l++;
     }
     if (!w->failed) { // the last node gives the logits their name
         Onnx__NodeProto *last = w->graph.node[w->graph.n_node - 1];
@@ -351,8 +375,8 @@ static void write_graph(writer *w, const sp_net *net) {
     const int64_t in[] = {-1, 1, (int64_t)net->features}, out[] = {1, (int64_t)net->classes};
     onnx__graph_proto__init(&w->graph);
     w->graph.name = text(w, "soundproof");
-    w->graph.node = take(w, NODES_PER_LAYER * net->layers, sizeof *w->graph.node);
-    w->graph.initializer = take(w, TENSORS_PER_LAYER * net->layers, sizeof *w->graph.initializer);
+    w->graph.node = take(w, NODES_PER_NODE * net->nodes, sizeof *w->graph.node);
+    w->graph.initializer = take(w, TENSORS_PER_NODE * net->nodes, sizeof *w->graph.initializer);
     w->graph.input = take(w, 1, sizeof *w->graph.input);
     w->graph.output = take(w, 1, sizeof *w->graph.output);
     if (w->failed) {
@@ -362,7 +386,7 @@ static void write_graph(writer *w, const sp_net *net) {
     w->graph.output[0] = value_info(w, text(w, "logits"), out, 2);
     w->graph.n_input = w->graph.n_output = 1;
     if (!w->failed) {
-        write_layers(w, net, w->graph.input[0]->name);
+        write_nodes(w, net, w->graph.input[0]->name);
     }
 }
 

@@ -12,12 +12,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Whether a run takes no longer than a blink. */
 static int is_small(const sp_net *net) {
     size_t work = 0;
-    for (size_t l = 0; l < net->layers; l++) {
-        const size_t in = net->layer[l].in, out = net->layer[l].out;
-        if (in > MOST_WIDTH || out > MOST_WIDTH) {
+    for (size_t n = 0; n < net->nodes; n++) {
+        if (net->node[n].width > MOST_WIDTH) {
             return 0;
         }
-        work += in * out;
+        work += sp_node_parameters(&net->node[n]);
     }
     return net->features <= MOST_WIDTH && work < 1000000 && net->steps <= STEPS;
 }

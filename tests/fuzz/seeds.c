@@ -27,7 +27,7 @@ static om *stack(sp_rng *rng, size_t layers, read_out way) {
     om_node(m, "MatMul", "x,w", "a");
     om_node(m, "Add", "a,b", "d");
     om_node(m, "Relu", "d", "c");
-    sp_net_init(&unused, D);
+    assert_int_equal(sp_net_init(NULL, &unused, D), SP_OK);
     torch_states(m, "c", layers, H);
     torch_stack(m, rng, &unused, "c", layers, D, H);
     sp_net_clear(&unused);

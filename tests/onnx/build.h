@@ -394,8 +394,8 @@ static inline void om_refuse(om *m, sp_status status, const char *parts) {
     }
     assert_null(strchr(err.text, '\n'));
     // A refused model holds nothing.
-    assert_int_equal(model.net.layers, 0);
-    assert_null(model.net.layer);
+    assert_int_equal(model.net.nodes, 0);
+    assert_null(model.net.node);
     assert_null(model.input_name);
     om_free(m);
 }
@@ -417,43 +417,64 @@ static inline void om_expect_activation(sp_activation a, sp_activation b) {
     }
 }
 
-static inline void om_expect_layer(const sp_layer *a, const sp_layer *b) {
+static inline void om_expect_cell(const sp_cell *a, const sp_cell *b) {
+    const size_t rows = sp_cell_gates(b) * b->out;
     assert_int_equal(a->kind, b->kind);
     assert_int_equal(a->in, b->in);
-    assert_int_equal(a->out, b->out);
-    const size_t rows = sp_layer_gates(b) * b->out;
-    if (b->kind != SP_LAYER_RELU) {
-        om_expect_equal("weight", a->weight, b->weight, rows * b->in);
-        om_expect_equal("bias", a->bias, b->bias, rows);
-    }
-    if (sp_layer_is_recurrent(b)) {
-        om_expect_equal("recurrent", a->recurrent, b->recurrent, rows * b->out);
-        om_expect_activation(a->candidate, b->candidate);
-    }
-    if (b->kind == SP_LAYER_GRU) {
+    assert_int_equal(a->reverse, b->reverse);
+    om_expect_equal("weight", a->weight, b->weight, rows * b->in);
+    om_expect_equal("bias", a->bias, b->bias, rows);
+    om_expect_equal("recurrent", a->recurrent, b->recurrent, rows * b->out);
+    om_expect_activation(a->candidate, b->candidate);
+    if (b->kind == SP_CELL_GRU) {
         assert_int_equal(a->reset_after, b->reset_after);
         om_expect_activation(a->gate, b->gate);
     }
-    for (size_t j = 0; b->kind == SP_LAYER_GRU && b->reset_after && j < b->out; j++) {
+    for (size_t j = 0; b->kind == SP_CELL_GRU && b->reset_after && j < b->out; j++) {
         const double x = a->recurrent_bias ? a->recurrent_bias[j] : 0.0;
         const double y = b->recurrent_bias ? b->recurrent_bias[j] : 0.0;
         om_expect_equal("recurrent_bias", &x, &y, 1);
     }
 }
 
-/* The net that was read must equal `want` in every layer and weight; clears both. */
-static inline void om_expect_net(sp_model *model, sp_net *want) {
-    const sp_net *got = &model->net;
-    assert_int_equal(got->layers, want->layers);
-    assert_int_equal(got->readout, want->readout);
+static inline void om_expect_node(const sp_node *a, const sp_node *b) {
+    assert_int_equal(a->kind, b->kind);
+    assert_int_equal(a->width, b->width);
+    assert_int_equal(sp_node_inputs(a), sp_node_inputs(b));
+    for (size_t i = 0; i < sp_node_inputs(b); i++) {
+        assert_int_equal(sp_node_input(a, i), sp_node_input(b, i));
+    }
+    for (size_t i = 0; b->kind == SP_NODE_AFFINE && i < b->terms; i++) {
+        const sp_term *p = &a->term[i], *q = &b->term[i];
+        assert_memory_equal(&p->timing, &q->timing, sizeof q->timing);
+        om_expect_equal("weight", p->weight, q->weight, b->width * q->timing.taps * q->in);
+    }
+    if (b->kind == SP_NODE_AFFINE) {
+        om_expect_equal("bias", a->bias, b->bias, b->width);
+    } else if (b->kind == SP_NODE_CURVE) {
+        om_expect_activation(a->curve, b->curve);
+    } else if (b->kind == SP_NODE_CELL) {
+        om_expect_cell(&a->cell, &b->cell);
+    }
+    assert_int_equal(a->pool, b->pool);
+}
+
+static inline void om_expect_nodes(const sp_net *got, const sp_net *want) {
+    assert_int_equal(got->nodes, want->nodes);
     assert_int_equal(got->features, want->features);
     assert_int_equal(got->classes, want->classes);
+    for (size_t n = 0; n < want->nodes; n++) {
+        om_expect_node(&got->node[n], &want->node[n]);
+    }
+}
+
+/* The net that was read must equal `want` in every node and weight; clears both. */
+static inline void om_expect_net(sp_model *model, sp_net *want) {
+    const sp_net *got = &model->net;
+    om_expect_nodes(got, want);
     assert_int_equal(got->steps, want->steps);
     assert_int_equal(got->sigmoid, want->sigmoid);
     assert_int_equal(got->softmax, want->softmax);
-    for (size_t l = 0; l < want->layers; l++) {
-        om_expect_layer(&got->layer[l], &want->layer[l]);
-    }
     sp_model_clear(model);
     sp_net_clear(want);
 }

@@ -45,8 +45,8 @@ static inline void accept(om *m, size_t steps) {
     sp_net want;
     sp_model model;
     const double zero[C] = {0};
-    sp_net_init(&want, D);
-    sp_net_set_readout(&want);
+    assert_int_equal(sp_net_init(NULL, &want, D), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
     want.steps = steps;
     assert_int_equal(sp_net_add_affine(NULL, &want, C, weight, zero), SP_OK);
     om_output(m, "y");

@@ -68,7 +68,7 @@ static bool try_bytes(const uint8_t *data, size_t size) {
         assert_true(err.text[0] != '\0' && strchr(err.text, '\n') == NULL);
         return false;
     }
-    if (model.net.features <= 64 && model.net.classes <= 64 && model.net.layers <= 64) {
+    if (model.net.features <= 64 && model.net.classes <= 64 && model.net.nodes <= 65) {
         double features[4 * 64], logits[64];
         for (size_t i = 0; i < 4 * 64; i++) {
             features[i] = sp_rng_normal(&rng);

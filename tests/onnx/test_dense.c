@@ -34,8 +34,8 @@ static void expect_dense(om *m, double scale, double shift, size_t steps) {
     for (size_t i = 0; i < C; i++) {
         b[i] = shift * bias[i];
     }
-    sp_net_init(&want, D);
-    sp_net_set_readout(&want);
+    assert_int_equal(sp_net_init(NULL, &want, D), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
     want.steps = steps;
     assert_int_equal(sp_net_add_affine(NULL, &want, C, w, b), SP_OK);
     om_accept(m, &model);
@@ -197,8 +197,8 @@ static void test_lonely_add(void **state) {
     om_node(m, "Add", "c,shift", "y");
     om_output(m, "y");
     sp_net want;
-    sp_net_init(&want, D);
-    sp_net_set_readout(&want);
+    assert_int_equal(sp_net_init(NULL, &want, D), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
     want.steps = 1;
     assert_int_equal(sp_net_add_affine(NULL, &want, D, identity, doubled), SP_OK);
     assert_int_equal(sp_net_add_relu(NULL, &want), SP_OK);
@@ -259,8 +259,8 @@ static void test_width_one(void **state) {
     om_output(m, "y");
     sp_net want;
     const double zero[2] = {0};
-    sp_net_init(&want, 1);
-    sp_net_set_readout(&want);
+    assert_int_equal(sp_net_init(NULL, &want, 1), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &want, 2, w1, zero), SP_OK);
     assert_int_equal(sp_net_add_relu(NULL, &want), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &want, 1, w2, b1), SP_OK);
@@ -375,12 +375,12 @@ static void test_nonfinite_weights(void **state) {
         om_reals(m, "bad", "2x3", w);
         om_int(m, om_node(m, "Gemm", "x,bad,b", "y"), "transB", 1);
         om_output(m, "y");
-        om_refuse(m, SP_E_NONFINITE, "'y' (Gemm)|layer 0|weight[4]");
+        om_refuse(m, SP_E_NONFINITE, "'y' (Gemm)|weight[4]");
         m = start("N x 3");
         om_reals(m, "bad", "2", w + 3);
         om_int(m, om_node(m, "Gemm", "x,W,bad", "y"), "transB", 1);
         om_output(m, "y");
-        om_refuse(m, SP_E_NONFINITE, "'y' (Gemm)|layer 0|bias[1]");
+        om_refuse(m, SP_E_NONFINITE, "'y' (Gemm)|bias[1]");
     }
     // A finite weight times alpha may overflow.
     double w[6] = {1e300};

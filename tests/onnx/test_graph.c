@@ -176,7 +176,7 @@ static void test_names(void **state) {
     om_node(m, "Relu", "a", "z");
     om_node(m, "Relu", "y", "a");
     om_accept(m, &model);
-    assert_int_equal(model.net.layers, 3);
+    assert_int_equal(model.net.nodes, 5);
     sp_model_clear(&model);
 }
 

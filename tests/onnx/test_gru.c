@@ -34,9 +34,9 @@ static node_weights weights_put(om *m, size_t gates) {
     return n;
 }
 
-/* The net of one GRU; biased: whether B is given. */
-static sp_net gru_net(const node_weights *n, sp_activation f, sp_activation g, bool after,
-                      bool biased) {
+/* One GRU at every step; biased: whether B is given. */
+static sp_net gru_steps(const node_weights *n, sp_activation f, sp_activation g, bool after,
+                        bool biased) {
     double bias[3 * H] = {0}, inner[H] = {0};
     sp_net net;
     for (size_t j = 0; biased && j < 3 * H; j++) {
@@ -45,10 +45,16 @@ static sp_net gru_net(const node_weights *n, sp_activation f, sp_activation g, b
     for (size_t j = 0; biased && j < H; j++) {
         inner[j] = n->b[5 * H + j];
     }
-    sp_net_init(&net, D);
+    assert_int_equal(sp_net_init(NULL, &net, D), SP_OK);
     assert_int_equal(
         sp_net_add_gru(NULL, &net, H, f, g, after, n->w, n->r, bias, after ? inner : NULL), SP_OK);
-    sp_net_set_readout(&net);
+    return net;
+}
+
+static sp_net gru_net(const node_weights *n, sp_activation f, sp_activation g, bool after,
+                      bool biased) {
+    sp_net net = gru_steps(n, f, g, after, biased);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
     return net;
 }
 
@@ -58,9 +64,9 @@ static sp_net rnn_net(const node_weights *n, sp_activation f) {
     for (size_t j = 0; j < H; j++) {
         bias[j] = n->b[j] + n->b[H + j];
     }
-    sp_net_init(&net, D);
+    assert_int_equal(sp_net_init(NULL, &net, D), SP_OK);
     assert_int_equal(sp_net_add_rnn(NULL, &net, H, f, n->w, n->r, bias), SP_OK);
-    sp_net_set_readout(&net);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
     return net;
 }
 
@@ -244,13 +250,12 @@ static void test_stack(void **state) {
     om_int(m, om_node(m, "Gemm", "v,dense,bias", "logits"), "transB", 1);
     om_int(m, om_node(m, "Softmax", "logits", "y"), "axis", 1);
     om_output(m, "y");
-    sp_net net = gru_net(&first, sigmoid, tangent, true, true);
-    net.readout_set = false;
+    sp_net net = gru_steps(&first, sigmoid, tangent, true, true);
     for (size_t j = 0; j < H; j++) {
         sum[j] = b[j] + b[H + j];
     }
     assert_int_equal(sp_net_add_rnn(NULL, &net, H, tangent, w, r, sum), SP_OK);
-    sp_net_set_readout(&net);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &net, 2, dense, bias), SP_OK);
     net.softmax = true;
     accept(m, net);
@@ -375,7 +380,7 @@ static void test_evaluation(void **state) {
             worst = fmax(worst, fabs(ours[k] - theirs[k]));
         }
         assert_true(tampered ? worst > 1e-4 : worst < 1e-12);
-        model.net.layer[0].recurrent[H * H + 1] += 0.125;
+        model.net.node[1].cell.recurrent[H * H + 1] += 0.125;
     }
     sp_error err = {0};
     assert_int_equal(sp_model_evaluate(&err, &model, theirs, NULL, features, 0), SP_E_MISMATCH);

@@ -24,8 +24,8 @@ static void accept_head(om *m, size_t classes, bool is_sigmoid) {
     sp_model model;
     sp_net net;
     om_accept(m, &model);
-    sp_net_init(&net, D);
-    sp_net_set_readout(&net);
+    assert_int_equal(sp_net_init(NULL, &net, D), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &net, classes, weight, zero), SP_OK);
     net.steps = 1;
     net.sigmoid = is_sigmoid;

@@ -14,8 +14,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/file.h"
-#include "onnx/onnx.h"
-#include "tests/support/support.h"
+#include "tests/onnx/build.h"
 
 enum { BANDS = 10, CLASSES = 10 };
 
@@ -34,28 +33,23 @@ static void read_model(sp_model *model, const char *relative) {
 static void test_structure(void **state) {
     (void)state;
     static const struct {
-        sp_layer_kind kind;
-        size_t in, out;
-    } want[] = {{SP_LAYER_AFFINE, 10, 40},
-                {SP_LAYER_RELU, 40, 40},
-                {SP_LAYER_LSTM, 40, 32},
-                {SP_LAYER_LSTM, 32, 32},
-                {SP_LAYER_AFFINE, 32, 10}};
+        sp_node_kind kind;
+        size_t width;
+    } want[] = {{SP_NODE_INPUT, 10}, {SP_NODE_AFFINE, 40}, {SP_NODE_CURVE, 40}, {SP_NODE_CELL, 32},
+                {SP_NODE_CELL, 32},  {SP_NODE_POOL, 32},   {SP_NODE_AFFINE, 10}};
+    const size_t parameters = 11 * 40 + (40 + 32 + 1) * 4 * 32 + (32 + 32 + 1) * 4 * 32 + 33 * 10;
     sp_model model;
     read_model(&model, "models/fsdd.onnx");
-    assert_int_equal(model.net.layers, 5);
-    assert_int_equal(model.net.readout, 4);
+    assert_int_equal(model.net.nodes, 7);
     assert_int_equal(model.net.features, BANDS);
     assert_int_equal(model.net.classes, CLASSES);
     assert_int_equal(model.net.steps, 0);
-    size_t parameters = 0;
-    for (size_t l = 0; l < 5; l++) {
-        assert_int_equal(model.net.layer[l].kind, want[l].kind);
-        assert_int_equal(model.net.layer[l].in, want[l].in);
-        assert_int_equal(model.net.layer[l].out, want[l].out);
-        parameters += want[l].kind == SP_LAYER_AFFINE ? (want[l].in + 1) * want[l].out : 0;
-        parameters += want[l].kind == SP_LAYER_LSTM ? (want[l].in + want[l].out + 1) * 4 * 32 : 0;
+    for (size_t n = 0; n < 7; n++) {
+        assert_int_equal(model.net.node[n].kind, want[n].kind);
+        assert_int_equal(model.net.node[n].width, want[n].width);
     }
+    assert_int_equal(model.net.node[3].cell.kind, SP_CELL_LSTM);
+    assert_int_equal(model.net.node[4].cell.kind, SP_CELL_LSTM);
     assert_int_equal(model.parameters, parameters);
     assert_int_equal(model.opset, 17);
     assert_string_equal(model.input_name, "logmel");
@@ -65,29 +59,13 @@ static void test_structure(void **state) {
     sp_model_clear(&model);
 }
 
-static void expect_same(const double *a, const double *b, size_t count) {
-    assert_memory_equal(a, b, count * sizeof *a);
-}
-
 static void test_opsets_agree(void **state) {
     (void)state;
     sp_model a, b;
     read_model(&a, "models/fsdd.onnx");
     read_model(&b, "models/fsdd-opset13.onnx");
     assert_int_equal(b.opset, 13);
-    assert_int_equal(a.net.layers, b.net.layers);
-    for (size_t l = 0; l < a.net.layers; l++) {
-        const sp_layer *p = &a.net.layer[l], *q = &b.net.layer[l];
-        assert_int_equal(p->kind, q->kind);
-        const size_t rows = p->kind == SP_LAYER_LSTM ? 4 * p->out : p->out;
-        if (p->kind != SP_LAYER_RELU) {
-            expect_same(p->weight, q->weight, rows * p->in);
-            expect_same(p->bias, q->bias, rows);
-        }
-        if (p->kind == SP_LAYER_LSTM) {
-            expect_same(p->recurrent, q->recurrent, rows * p->out);
-        }
-    }
+    om_expect_nodes(&a.net, &b.net);
     sp_model_clear(&a);
     sp_model_clear(&b);
 }

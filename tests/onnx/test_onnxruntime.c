@@ -180,7 +180,7 @@ static om *random_model_make(sp_rng *rng, random_model *r) {
         width = hidden;
     }
     const read_out way = (read_out)sp_rng_below(rng, layers == 0 ? READ_STATES : (size_t)READ_WAYS);
-    sp_net_init(&unused, width);
+    assert_int_equal(sp_net_init(NULL, &unused, width), SP_OK);
     if (layers > 0) {
         torch_states(m, x, layers, hidden);
         torch_stack(m, rng, &unused, x, layers, width, hidden);

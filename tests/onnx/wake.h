@@ -469,13 +469,13 @@ static inline void wake_expect(sp_net *net, const wake_weights *w, const wake_sh
                                                  ? SP_ACTIVATION_RELU
                                                  : SP_ACTIVATION_AFFINE,
                                      .alpha = 1.0};
-    sp_net_init(net, D);
+    assert_int_equal(sp_net_init(NULL, net, D), SP_OK);
     net->steps = w->steps;
     net->sigmoid = true;
     assert_int_equal(sp_net_add_gru(NULL, net, H, wake_activation(s), candidate, s->reset_after,
                                     weight, u, bias, s->reset_after ? w->inner_bias : NULL),
                      SP_OK);
-    sp_net_set_readout(net);
+    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, net, 1, w->dense, w->dense_bias), SP_OK);
     free(weight);
     free(u);

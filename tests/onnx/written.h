@@ -53,10 +53,10 @@ static inline void written_layer(sp_rng *rng, sp_net *net, char kind, size_t out
 }
 
 static inline void written_net(sp_rng *rng, sp_net *net, const char *stack) {
-    sp_net_init(net, 1 + sp_rng_below(rng, 6));
+    assert_int_equal(sp_net_init(NULL, net, 1 + sp_rng_below(rng, 6)), SP_OK);
     for (const char *kind = stack; *kind; kind++) {
         if (*kind == '|') {
-            sp_net_set_readout(net);
+            assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
         } else {
             written_layer(rng, net, *kind, 1 + sp_rng_below(rng, 6));
         }

@@ -67,11 +67,11 @@ static inline void add_layer(sp_rng *rng, sp_net *net, char kind, size_t out) {
 }
 
 static inline void make_net(sp_rng *rng, sp_net *net, const char *stack) {
-    sp_net_init(net, FEATURES);
+    assert_int_equal(sp_net_init(NULL, net, FEATURES), SP_OK);
     size_t out = 5;
     for (const char *c = stack; *c; c++) {
         if (*c == '|') {
-            sp_net_set_readout(net);
+            assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
             continue;
         }
         add_layer(rng, net, *c, out);
