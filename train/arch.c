@@ -12,14 +12,15 @@ enum { MOST_LAYERS = 64, MOST_OUT = 4096, MOST_BYTES = 1 << 20 };
 
 typedef struct kind {
     const char *name;
-    sp_layer_kind kind;
+    sp_node_kind node;
+    sp_cell_kind cell; /* CELL */
     size_t gates;
 } kind;
-static const kind kinds[] = {{"dense", SP_LAYER_AFFINE, 1},
-                             {"relu", SP_LAYER_RELU, 0},
-                             {"lstm", SP_LAYER_LSTM, 4},
-                             {"gru", SP_LAYER_GRU, 3},
-                             {"rnn", SP_LAYER_RNN, 1}};
+static const kind kinds[] = {{.name = "dense", .node = SP_NODE_AFFINE, .gates = 1},
+                             {.name = "relu", .node = SP_NODE_CURVE},
+                             {"lstm", SP_NODE_CELL, SP_CELL_LSTM, 4},
+                             {"gru", SP_NODE_CELL, SP_CELL_GRU, 3},
+                             {"rnn", SP_NODE_CELL, SP_CELL_RNN, 1}};
 
 /* layer_plan - one layer as the description has it. */
 typedef struct layer_plan {
@@ -77,13 +78,13 @@ static sp_status read_layer(sp_error *err, layer_plan *plan, const sp_json *node
         return sp_fail(err, SP_E_FORMAT, "a layer is an object with a \"kind\"");
     }
     SP_TRY(read_kind(err, plan, node));
-    const sp_layer_kind is = plan->kind->kind;
-    SP_TRY(
-        sp_json_only(err, node, is == SP_LAYER_RELU ? relu : (is == SP_LAYER_RNN ? rnn : plain)));
-    if (is == SP_LAYER_RNN) {
+    const bool curve = plan->kind->node == SP_NODE_CURVE;
+    const bool is_rnn = plan->kind->node == SP_NODE_CELL && plan->kind->cell == SP_CELL_RNN;
+    SP_TRY(sp_json_only(err, node, curve ? relu : (is_rnn ? rnn : plain)));
+    if (is_rnn) {
         SP_TRY(read_activation(err, plan, node));
     }
-    return is == SP_LAYER_RELU ? SP_OK : read_out(err, plan, node);
+    return curve ? SP_OK : read_out(err, plan, node);
 }
 
 static sp_status read_plans(sp_error *err, layer_plan *plans, size_t *count, const sp_json *root) {
@@ -123,19 +124,21 @@ static sp_status add_filled(sp_error *err, sp_net *net, const layer_plan *plan,
     static const sp_activation sigmoid = {SP_ACTIVATION_SIGMOID, 0.0, 0.0};
     static const sp_activation tangent = {SP_ACTIVATION_TANH, 0.0, 0.0};
     const size_t H = plan->out;
-    switch (plan->kind->kind) {
-    case SP_LAYER_RELU:
+    if (plan->kind->node == SP_NODE_CURVE) {
         return sp_net_add_relu(err, net);
-    case SP_LAYER_AFFINE:
+    }
+    if (plan->kind->node == SP_NODE_AFFINE) {
         return sp_net_add_affine(err, net, H, weight, bias);
-    case SP_LAYER_LSTM:
+    }
+    switch (plan->kind->cell) {
+    case SP_CELL_LSTM:
         for (size_t j = H; j < 2 * H; j++) {
             bias[j] = 1.0; // the forget gate begins open
         }
         return sp_net_add_lstm(err, net, H, weight, recurrent, bias);
-    case SP_LAYER_GRU:
+    case SP_CELL_GRU:
         return sp_net_add_gru(err, net, H, sigmoid, tangent, true, weight, recurrent, bias, own);
-    case SP_LAYER_RNN:
+    case SP_CELL_RNN:
         return sp_net_add_rnn(err, net, H, plan->activation, weight, recurrent, bias);
     }
     return sp_fail(err, SP_E_UNSUPPORTED, "a layer of no known kind");
@@ -143,7 +146,7 @@ static sp_status add_filled(sp_error *err, sp_net *net, const layer_plan *plan,
 
 static sp_status add(sp_error *err, sp_net *net, const layer_plan *plan, sp_random *random) {
     const size_t rows = plan->kind->gates * plan->out, in = net->classes;
-    const bool recurrent = plan->kind->gates > 0 && plan->kind->kind != SP_LAYER_AFFINE;
+    const bool recurrent = plan->kind->node == SP_NODE_CELL;
     const double scale = 1.0 / sqrt((double)(recurrent ? plan->out : in));
     double *weight = uniform(random, rows * in, scale);
     double *loop = uniform(random, recurrent ? rows * plan->out : 0, scale);
@@ -152,7 +155,7 @@ static sp_status add(sp_error *err, sp_net *net, const layer_plan *plan, sp_rand
     if (weight && loop && bias && own) {
         status = add_filled(err, net, plan, weight, loop, bias, own);
     } else {
-        sp_fail(err, status, "no memory for layer %zu", net->layers + 1);
+        sp_fail(err, status, "no memory for layer %zu", net->nodes);
     }
     free(weight);
     free(loop);
@@ -164,16 +167,15 @@ static sp_status add(sp_error *err, sp_net *net, const layer_plan *plan, sp_rand
 static sp_status check(sp_error *err, const layer_plan *plans, size_t count, size_t *recurrent) {
     *recurrent = 0;
     for (size_t l = 0; l < count; l++) {
-        const sp_layer_kind is = plans[l].kind->kind;
-        *recurrent = is == SP_LAYER_AFFINE || is == SP_LAYER_RELU ? *recurrent : l + 1;
+        *recurrent = plans[l].kind->node == SP_NODE_CELL ? l + 1 : *recurrent;
     }
-    if (count > 0 && plans[0].kind->kind == SP_LAYER_RELU) {
+    if (count > 0 && plans[0].kind->node == SP_NODE_CURVE) {
         return sp_fail(err, SP_E_UNSUPPORTED, "the first layer has weights: a relu comes later");
     }
     if (*recurrent == 0) {
         return sp_fail(err, SP_E_UNSUPPORTED, "at least one layer is an lstm, a gru or an rnn");
     }
-    if (plans[count - 1].kind->kind != SP_LAYER_AFFINE) {
+    if (plans[count - 1].kind->node != SP_NODE_AFFINE) {
         return sp_fail(err, SP_E_UNSUPPORTED,
                        "the last layer is dense: its outputs are the logits");
     }
@@ -186,12 +188,12 @@ static sp_status build(sp_error *err, sp_net *net, const sp_json *root, size_t f
     size_t count = 0, recurrent = 0;
     SP_TRY(read_plans(err, plans, &count, root));
     SP_TRY(check(err, plans, count, &recurrent));
-    sp_net_init(net, features);
+    SP_TRY(sp_net_init(err, net, features));
     for (size_t l = 0; l < count; l++) {
         sp_random random = sp_train_stream(seed, SP_TRAIN_STREAM_WEIGHTS, l, 0);
         SP_TRY(add(err, net, &plans[l], &random));
         if (l + 1 == recurrent) {
-            sp_net_set_readout(net);
+            SP_TRY(sp_net_add_pool(err, net, SP_POOL_LAST));
         }
     }
     return SP_OK;

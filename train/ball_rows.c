@@ -20,9 +20,9 @@ void sp_ball_recurrence_back(const sp_ball_layer *at, size_t t, const double *mi
 }
 
 void sp_ball_recurrent_slopes(const sp_ball_layer *at, sp_ball product) {
-    const sp_layer *layer = at->layer;
+    const sp_cell *layer = at->layer;
     const sp_pack *pack = at->pack;
-    const size_t H = layer->out, G = sp_layer_gates(layer) * H, D = layer->in, rows = pack->rows;
+    const size_t H = layer->out, G = sp_cell_gates(layer) * H, D = layer->in, rows = pack->rows;
     const size_t later = rows - pack->count[0], mark = sp_arena_mark(at->arena);
     const sp_ball dy = {at->trace->gates, at->trace->gates + rows * G};
     if (at->dx.mid) {

@@ -34,12 +34,12 @@ sp_status sp_training_fingerprint(sp_error *err, const sp_training *training, ch
     sp_digest *digest = sp_digest_create();
     sp_digest_add(digest, training->data->digest, sizeof training->data->digest);
     add_recipe(digest, &training->recipe);
-    for (size_t l = 0; l < training->net.layers; l++) {
-        const sp_layer *layer = &training->net.layer[l];
-        sp_digest_number(digest, (uint64_t)layer->kind);
-        sp_digest_number(digest, (uint64_t)layer->candidate.kind);
-        sp_digest_number(digest, layer->in);
-        sp_digest_number(digest, layer->out);
+    for (size_t n = 0; n < training->net.nodes; n++) {
+        const sp_node *node = &training->net.node[n];
+        sp_digest_number(digest, (uint64_t)node->kind);
+        sp_digest_number(digest, (uint64_t)node->cell.kind);
+        sp_digest_number(digest, (uint64_t)node->cell.candidate.kind);
+        sp_digest_number(digest, node->width);
     }
     for (size_t m = 0; m < training->net.features; m++) { // a function of data and front end
         sp_digest_real(digest, training->mean[m]);

@@ -37,7 +37,7 @@ static sp_ends blend(sp_ends z, sp_ends n, sp_ends h) {
     return (sp_ends){h.lo < n.lo ? z.hi : z.lo, h.hi > n.hi ? z.hi : z.lo};
 }
 
-static void step_forward(const sp_layer *layer, cell a) {
+static void step_forward(const sp_cell *layer, cell a) {
     const size_t H = layer->out;
     for (size_t j = 0; j < H; j++) {
         const size_t k = 2 * H + j;
@@ -59,7 +59,7 @@ static void step_forward(const sp_layer *layer, cell a) {
 }
 
 void sp_gru_box_forward(const sp_ball_layer *at) {
-    const sp_layer *layer = at->layer;
+    const sp_cell *layer = at->layer;
     const size_t H = layer->out, W = 3 * H, rows = at->pack->rows;
     const sp_ball gates = {at->trace->gates, at->trace->gates + rows * W};
     const sp_ball q = {at->trace->inner, at->trace->inner + rows * H};
@@ -83,7 +83,7 @@ void sp_gru_box_forward(const sp_ball_layer *at) {
     }
 }
 
-static void step_backward(const sp_layer *layer, cell a) {
+static void step_backward(const sp_cell *layer, cell a) {
     const size_t H = layer->out;
     for (size_t j = 0; j < H; j++) {
         const size_t k = 2 * H + j;
@@ -115,7 +115,7 @@ static void gather(double *product, const double *gates, const double *q, size_t
 }
 
 void sp_gru_box_backward(const sp_ball_layer *at) {
-    const sp_layer *layer = at->layer;
+    const sp_cell *layer = at->layer;
     const size_t H = layer->out, W = 3 * H, rows = at->pack->rows;
     const size_t mark = sp_arena_mark(at->arena);
     double *both = sp_arena_take(at->arena, 2 * rows * W, double);

@@ -8,7 +8,7 @@
 #include "train/impl.h"
 
 /* q of step t, for all its rows. */
-static void inner_product(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, size_t t) {
+static void inner_product(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, size_t t) {
     const size_t H = layer->out, rows = pack->count[t];
     double *q = trace->inner + pack->first[t] * H;
     for (size_t i = 0; i < rows; i++) {
@@ -22,7 +22,7 @@ static void inner_product(const sp_layer *layer, const sp_pack *pack, sp_trace *
     }
 }
 
-void sp_gru_forward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x) {
+void sp_gru_forward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x) {
     const size_t H = layer->out, G = 3 * H;
     sp_rows_affine(trace->gates, G, x, pack->rows, layer->in, layer->weight, layer->bias, G);
     for (size_t t = 0; t < pack->steps; t++) {
@@ -44,7 +44,7 @@ void sp_gru_forward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace,
 
 /* Gates become their slopes before the activation, q the slope by q; kept [H] is what h' receives
  * directly. */
-static void step_backward(const sp_layer *layer, double *gates, double *q, const double *before,
+static void step_backward(const sp_cell *layer, double *gates, double *q, const double *before,
                           const double *slope, double *kept) {
     const size_t H = layer->out;
     double *z = gates, *r = z + H, *n = r + H;
@@ -62,7 +62,7 @@ static void step_backward(const sp_layer *layer, double *gates, double *q, const
     }
 }
 
-void sp_gru_backward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x,
+void sp_gru_backward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x,
                      double *dx, const sp_slopes *slopes, sp_arena *arena) {
     const size_t H = layer->out, G = 3 * H, mark = sp_arena_mark(arena);
     /* slopes of the products with h': those of z and r, and of q */

@@ -8,24 +8,32 @@
 
 /* ---- parameters ---- */
 
-/** sp_block - one array of a net, and where it stands in the vector of all parameters: layer by
- *  layer weight, recurrent, bias, recurrent_bias. */
+/** sp_weights - the arrays of a node, NULL and 0 where it has none: weight [rows, in], recurrent
+ *  [rows, out], bias [rows], recurrent_bias [out]. */
+typedef struct sp_weights {
+    size_t in, out, rows;
+    double *weight, *recurrent, *bias, *recurrent_bias; /* in the net */
+} sp_weights;
+sp_weights sp_weights_of(const sp_node *node);
+
+/** sp_block - one array of a net, and where it stands in the vector of all parameters: node by
+ *  node weight, recurrent, bias, recurrent_bias. */
 typedef struct sp_block {
     double *value; /* in the net */
     size_t first, count;
     bool bias;
 } sp_block;
-enum { SP_LAYER_BLOCKS = 4 };
-/** sp_blocks_of - O block [4 layers]; returns how many there are. */
+enum { SP_NODE_BLOCKS = 4 };
+/** sp_blocks_of - O block [4 nodes]; returns how many there are. */
 size_t sp_blocks_of(sp_block *block, const sp_net *net);
 /** sp_parameters - the number of all parameters. */
 size_t sp_parameters(const sp_net *net);
 
-/** sp_slopes - the places of one layer's arrays in a gradient; NULL where the layer has none. */
+/** sp_slopes - the places of one node's arrays in a gradient; NULL where the node has none. */
 typedef struct sp_slopes {
     double *weight, *recurrent, *bias, *recurrent_bias;
 } sp_slopes;
-sp_slopes sp_slopes_of(const sp_net *net, size_t layer, double *gradient);
+sp_slopes sp_slopes_of(const sp_net *net, size_t node, double *gradient);
 
 /* ---- batches ---- */
 
@@ -47,10 +55,12 @@ SP_NODISCARD sp_status sp_pack_create(sp_error *err, sp_pack *pack, const size_t
                                       const size_t *label, size_t clips, size_t width);
 void sp_pack_clear(sp_pack *pack);
 
-/* ---- values: one pass ---- */
+/* ---- values: one pass. Nets are chains: each node reads the one before it ---- */
 
-/** sp_trace - what a pass leaves at one layer. rows: of the pack, or its clips behind the
- *  readout. */
+/** sp_pack_rows - rows that a node has: those of the pack, or, from a pool on, its clips. */
+size_t sp_pack_rows(const sp_pack *pack, const sp_net *net, size_t node);
+
+/** sp_trace - what a pass leaves at one node; rows: sp_pack_rows. */
 typedef struct sp_trace {
     double *out;   /* [rows, out] */
     double *gates; /* recurrent: [rows, G out] the gates' values; GRU: z, r, n */
@@ -63,8 +73,7 @@ typedef struct sp_trace {
 typedef struct sp_pass {
     const sp_net *net;   /* borrowed */
     const sp_pack *pack; /* borrowed */
-    sp_trace *trace;     /* [layers] */
-    double *last;        /* [clips, width at the readout] */
+    sp_trace *trace;     /* [nodes] */
     double *input_slope; /* [rows, features], if asked for */
     sp_arena arena;      /* owned */
 } sp_pass;
@@ -81,23 +90,23 @@ const double *sp_pass_forward(sp_pass *pass, const double *x);
 void sp_pass_backward(sp_pass *pass, const double *x, const double *slope, double *gradient,
                       bool inputs);
 
-/** sp_cell - what a recurrent layer does over a whole pack: forward from its input x [rows, in],
+/** sp_*_forward, sp_*_backward - what a recurrent layer does over a whole pack: forward from its input x [rows, in],
  *  and back from trace->slope, which then holds all of the loss's slope by out; dx [rows, in] or
  *  NULL; slopes NULL: not wanted. `arena` has room for scratch, see sp_pass_create. */
-void sp_lstm_forward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x);
-void sp_lstm_backward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x,
+void sp_lstm_forward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x);
+void sp_lstm_backward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x,
                       double *dx, const sp_slopes *slopes, sp_arena *arena);
-void sp_gru_forward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x);
-void sp_gru_backward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x,
+void sp_gru_forward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x);
+void sp_gru_backward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x,
                      double *dx, const sp_slopes *slopes, sp_arena *arena);
-void sp_rnn_forward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x);
-void sp_rnn_backward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x,
+void sp_rnn_forward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x);
+void sp_rnn_backward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x,
                      double *dx, const sp_slopes *slopes, sp_arena *arena);
 
 /** sp_recurrent_slopes - what the three share: dx, and the slopes by weight, bias and recurrent,
  *  from those by the pre-activations in trace->gates; `product` [rows, G out]: those by the
  *  products with h of the step before. */
-void sp_recurrent_slopes(const sp_layer *layer, const sp_pack *pack, const sp_trace *trace,
+void sp_recurrent_slopes(const sp_cell *layer, const sp_pack *pack, const sp_trace *trace,
                          const double *product, const double *x, double *dx,
                          const sp_slopes *slopes, sp_arena *arena);
 
@@ -108,7 +117,7 @@ typedef struct sp_ball {
     double *mid, *rad; /* rad >= 0 */
 } sp_ball;
 
-/** sp_ball_trace - what a pass of intervals leaves at one layer. */
+/** sp_ball_trace - what a pass of intervals leaves at one node. */
 typedef struct sp_ball_trace {
     sp_ball out; /* [rows, out] */
     double
@@ -121,16 +130,15 @@ typedef struct sp_ball_trace {
 typedef struct sp_ball_pass {
     const sp_net *net;    /* borrowed */
     const sp_pack *pack;  /* borrowed */
-    sp_ball_trace *trace; /* [layers] */
-    double **magnitude;   /* [layers] |weight| then |recurrent| */
-    sp_ball last;         /* [clips, width at the readout] */
+    sp_ball_trace *trace; /* [nodes] */
+    double **magnitude;   /* [nodes] |weight| then |recurrent| */
     sp_arena arena;       /* owned */
 } sp_ball_pass;
 
 SP_NODISCARD sp_status sp_ball_pass_create(sp_error *err, sp_ball_pass *pass, const sp_net *net,
                                            const sp_pack *pack);
 void sp_ball_pass_clear(sp_ball_pass *pass);
-/** sp_ball_pass_forward - interval bounds of features x [rows, features] through all layers but the
+/** sp_ball_pass_forward - interval bounds of features x [rows, features] through all nodes but the
  *  last; O worst [clips, classes] upper bounds of logit[k] - logit[label]. */
 void sp_ball_pass_forward(sp_ball_pass *pass, sp_ball x, double *worst);
 /** sp_ball_pass_backward - I slope [clips, classes] of the loss by `worst`; adds to gradient [P].
@@ -139,7 +147,7 @@ void sp_ball_pass_backward(sp_ball_pass *pass, sp_ball x, const double *slope, d
 
 /** sp_ball_layer - a recurrent layer at work: what its functions read and write. */
 typedef struct sp_ball_layer {
-    const sp_layer *layer;
+    const sp_cell *layer;
     const sp_pack *pack;
     sp_ball_trace *trace;
     const double *magnitude; /* |weight| then |recurrent| */

@@ -29,7 +29,7 @@ static cell cell_at(const sp_ball_layer *at, size_t t, size_t i) {
     return r;
 }
 
-static void step_forward(const sp_layer *layer, cell a) {
+static void step_forward(const sp_cell *layer, cell a) {
     const size_t H = layer->out;
     for (size_t j = 0; j < H; j++) {
         sp_ends gate[4];
@@ -52,7 +52,7 @@ static void step_forward(const sp_layer *layer, cell a) {
 }
 
 void sp_lstm_box_forward(const sp_ball_layer *at) {
-    const sp_layer *layer = at->layer;
+    const sp_cell *layer = at->layer;
     const size_t H = layer->out, W = 4 * H, rows = at->pack->rows;
     const sp_ball gates = {at->trace->gates, at->trace->gates + rows * W};
     sp_ball_affine(gates, at->x, rows, layer->in, layer->weight, at->magnitude, layer->bias, W);
@@ -69,7 +69,7 @@ void sp_lstm_box_forward(const sp_ball_layer *at) {
 }
 
 /* carry [H]: the slopes that reach c from the step after. */
-static void step_backward(const sp_layer *layer, cell a, sp_pair carry) {
+static void step_backward(const sp_cell *layer, cell a, sp_pair carry) {
     const size_t H = layer->out;
     for (size_t j = 0; j < H; j++) {
         sp_ends gate[4], slope[4] = {{0.0, 0.0}}, dtanh = {0.0, 0.0}, before = {0.0, 0.0};
@@ -95,7 +95,7 @@ static void step_backward(const sp_layer *layer, cell a, sp_pair carry) {
 }
 
 void sp_lstm_box_backward(const sp_ball_layer *at) {
-    const sp_layer *layer = at->layer;
+    const sp_cell *layer = at->layer;
     const size_t H = layer->out, W = 4 * H, rows = at->pack->rows;
     const size_t mark = sp_arena_mark(at->arena), clips = at->pack->clips;
     const sp_ball gates = {at->trace->gates, at->trace->gates + rows * W};

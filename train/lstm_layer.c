@@ -7,7 +7,7 @@
 #include "gpu/backend.h"
 #include "train/impl.h"
 
-static void step_forward(const sp_layer *layer, double *gates, const double *before, double *cell,
+static void step_forward(const sp_cell *layer, double *gates, const double *before, double *cell,
                          double *squashed, double *out) {
     const size_t H = layer->out;
     double *i = gates, *f = i + H, *g = f + H, *o = g + H;
@@ -22,7 +22,7 @@ static void step_forward(const sp_layer *layer, double *gates, const double *bef
     }
 }
 
-void sp_lstm_forward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x) {
+void sp_lstm_forward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x) {
     const size_t H = layer->out, G = 4 * H;
     double *squashed = trace->cell + pack->rows * H;
     sp_rows_affine(trace->gates, G, x, pack->rows, layer->in, layer->weight, layer->bias, G);
@@ -42,7 +42,7 @@ void sp_lstm_forward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace
 
 /* Gates become their slopes before the activation; carry [H] is what reaches c from the step
  * after. */
-static void step_backward(const sp_layer *layer, double *gates, const double *before,
+static void step_backward(const sp_cell *layer, double *gates, const double *before,
                           const double *squashed, const double *slope, double *carry) {
     const size_t H = layer->out;
     const sp_activation gate = layer->gate, candidate = layer->candidate;
@@ -58,7 +58,7 @@ static void step_backward(const sp_layer *layer, double *gates, const double *be
     }
 }
 
-void sp_lstm_backward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x,
+void sp_lstm_backward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x,
                       double *dx, const sp_slopes *slopes, sp_arena *arena) {
     const size_t H = layer->out, G = 4 * H, mark = sp_arena_mark(arena);
     const double *squashed = trace->cell + pack->rows * H;

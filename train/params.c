@@ -1,6 +1,27 @@
 /* The parameters of a net as one vector. */
 #include "train/impl.h"
 
+sp_weights sp_weights_of(const sp_node *node) {
+    const sp_cell *cell = &node->cell;
+    if (node->kind == SP_NODE_CELL) {
+        return (sp_weights){cell->in,
+                            cell->out,
+                            sp_cell_gates(cell) * cell->out,
+                            cell->weight,
+                            cell->recurrent,
+                            cell->bias,
+                            cell->recurrent_bias};
+    }
+    if (node->kind == SP_NODE_AFFINE) {
+        return (sp_weights){.in = node->term[0].in,
+                            .out = node->width,
+                            .rows = node->width,
+                            .weight = node->term[0].weight,
+                            .bias = node->bias};
+    }
+    return (sp_weights){.in = node->width, .out = node->width};
+}
+
 static size_t add(sp_block *block, double *value, size_t count, bool bias) {
     *block = (sp_block){value, 0, count, bias};
     return value && count > 0;
@@ -8,14 +29,13 @@ static size_t add(sp_block *block, double *value, size_t count, bool bias) {
 
 size_t sp_blocks_of(sp_block *block, const sp_net *net) {
     size_t blocks = 0, first = 0;
-    for (size_t l = 0; l < net->layers; l++) {
-        const sp_layer *layer = &net->layer[l];
-        const size_t rows = sp_layer_gates(layer) * layer->out;
-        sp_block own[SP_LAYER_BLOCKS];
-        size_t count = add(own, layer->weight, rows * layer->in, false);
-        count += add(own + count, layer->recurrent, rows * layer->out, false);
-        count += add(own + count, layer->bias, rows, true);
-        count += add(own + count, layer->recurrent_bias, layer->out, true);
+    for (size_t n = 0; n < net->nodes; n++) {
+        const sp_weights at = sp_weights_of(&net->node[n]);
+        sp_block own[SP_NODE_BLOCKS];
+        size_t count = add(own, at.weight, at.rows * at.in, false);
+        count += add(own + count, at.recurrent, at.rows * at.out, false);
+        count += add(own + count, at.bias, at.rows, true);
+        count += add(own + count, at.recurrent_bias, at.out, true);
         for (size_t i = 0; i < count; i++) {
             own[i].first = first;
             first += own[i].count;
@@ -27,30 +47,26 @@ size_t sp_blocks_of(sp_block *block, const sp_net *net) {
 
 size_t sp_parameters(const sp_net *net) {
     size_t sum = 0;
-    for (size_t l = 0; l < net->layers; l++) {
-        sp_layer layer = net->layer[l];
-        sp_block block[SP_LAYER_BLOCKS];
-        const sp_net one = {.layer = &layer, .layers = 1};
-        const size_t blocks = sp_blocks_of(block, &one);
-        sum += blocks > 0 ? block[blocks - 1].first + block[blocks - 1].count : 0;
+    for (size_t n = 0; n < net->nodes; n++) {
+        sum += sp_node_parameters(&net->node[n]);
     }
     return sum;
 }
 
-sp_slopes sp_slopes_of(const sp_net *net, size_t layer, double *gradient) {
-    const sp_net before = {.layer = net->layer, .layers = layer};
-    const sp_layer *at = &net->layer[layer];
-    const size_t rows = sp_layer_gates(at) * at->out;
+sp_slopes sp_slopes_of(const sp_net *net, size_t node, double *gradient) {
+    const sp_weights at = sp_weights_of(&net->node[node]);
     sp_slopes slopes = {0};
-    gradient += sp_parameters(&before);
+    for (size_t n = 0; n < node; n++) {
+        gradient += sp_node_parameters(&net->node[n]);
+    }
     slopes.weight = gradient;
-    gradient += rows * at->in;
-    if (at->recurrent) {
+    gradient += at.rows * at.in;
+    if (at.recurrent) {
         slopes.recurrent = gradient;
-        gradient += rows * at->out;
+        gradient += at.rows * at.out;
     }
     slopes.bias = gradient;
-    gradient += rows;
-    slopes.recurrent_bias = at->recurrent_bias ? gradient : NULL;
+    gradient += at.rows;
+    slopes.recurrent_bias = at.recurrent_bias ? gradient : NULL;
     return slopes;
 }

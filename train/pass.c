@@ -1,4 +1,4 @@
-/* One pass of concrete values through all layers, and back. */
+/* One pass of concrete values through all nodes, and back. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,26 +9,25 @@ static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-static size_t rows_of(const sp_pass *pass, size_t layer) {
-    return layer < pass->net->readout ? pass->pack->rows : pass->pack->clips;
+size_t sp_pack_rows(const sp_pack *pack, const sp_net *net, size_t node) {
+    return sp_net_frames(net, 0, node, 2) == 1 ? pack->clips : pack->rows;
 }
 
-/* The width of what layer `layer` reads. */
-static size_t width_before(const sp_net *net, size_t layer) {
-    return layer > 0 ? net->layer[layer - 1].out : net->features;
+static size_t rows_of(const sp_pass *pass, size_t node) {
+    return sp_pack_rows(pass->pack, pass->net, node);
 }
 
-/* Bytes of what one layer keeps; *scratch: of what it needs on the way back. */
-static size_t layer_need(const sp_pack *pack, const sp_layer *layer, size_t rows, size_t *scratch) {
-    const size_t d = sizeof(double), H = layer->out, G = sp_layer_gates(layer) * H;
+/* Bytes of what one node keeps; *scratch: of what it needs on the way back. */
+static size_t node_need(const sp_pack *pack, const sp_node *node, size_t rows, size_t *scratch) {
+    const size_t d = sizeof(double), H = node->width, G = sp_weights_of(node).rows;
     size_t need = 2 * sp_arena_need(rows * H, d), work = sp_arena_need(rows * G, d);
-    if (sp_layer_is_recurrent(layer)) {
+    if (node->kind == SP_NODE_CELL) {
         need += sp_arena_need(rows * G, d);
         work += sp_arena_need(rows * H, d) + sp_arena_need(pack->clips * H, d);
     }
-    if (layer->kind == SP_LAYER_LSTM) {
+    if (node->kind == SP_NODE_CELL && node->cell.kind == SP_CELL_LSTM) {
         need += sp_arena_need(2 * rows * H, d);
-    } else if (layer->kind == SP_LAYER_GRU) {
+    } else if (node->kind == SP_NODE_CELL && node->cell.kind == SP_CELL_GRU) {
         need += sp_arena_need(rows * H, d);
         work += sp_arena_need(rows * G, d);
     }
@@ -36,39 +35,37 @@ static size_t layer_need(const sp_pack *pack, const sp_layer *layer, size_t rows
     return need;
 }
 
-static void take_layer(sp_pass *pass, size_t l) {
-    const sp_layer *layer = &pass->net->layer[l];
-    const size_t rows = rows_of(pass, l), H = layer->out;
-    sp_trace *trace = &pass->trace[l];
+static void take_node(sp_pass *pass, size_t n) {
+    const sp_node *node = &pass->net->node[n];
+    const size_t rows = rows_of(pass, n), H = node->width;
+    sp_trace *trace = &pass->trace[n];
     trace->out = sp_arena_take(&pass->arena, rows * H, double);
     trace->slope = sp_arena_take(&pass->arena, rows * H, double);
-    if (sp_layer_is_recurrent(layer)) {
-        trace->gates = sp_arena_take(&pass->arena, rows * sp_layer_gates(layer) * H, double);
+    if (node->kind != SP_NODE_CELL) {
+        return;
     }
-    if (layer->kind == SP_LAYER_LSTM) {
+    trace->gates = sp_arena_take(&pass->arena, rows * sp_weights_of(node).rows, double);
+    if (node->cell.kind == SP_CELL_LSTM) {
         trace->cell = sp_arena_take(&pass->arena, 2 * rows * H, double);
-    } else if (layer->kind == SP_LAYER_GRU) {
+    } else if (node->cell.kind == SP_CELL_GRU) {
         trace->inner = sp_arena_take(&pass->arena, rows * H, double);
     }
 }
 
 sp_status sp_pass_create(sp_error *err, sp_pass *pass, const sp_net *net, const sp_pack *pack) {
     *pass = (sp_pass){.net = net, .pack = pack};
-    const size_t width = width_before(net, net->readout);
-    size_t scratch = 0, need = sp_arena_need(2 * pack->clips * width, sizeof(double)) +
-                               sp_arena_need(pack->rows * pack->width, sizeof(double));
-    for (size_t l = 0; l < net->layers; l++) {
-        need += layer_need(pack, &net->layer[l], rows_of(pass, l), &scratch);
+    size_t scratch = 0, need = sp_arena_need(pack->rows * pack->width, sizeof(double));
+    for (size_t n = 1; n < net->nodes; n++) {
+        need += node_need(pack, &net->node[n], rows_of(pass, n), &scratch);
     }
-    pass->trace = calloc(net->layers, sizeof *pass->trace);
+    pass->trace = calloc(net->nodes, sizeof *pass->trace);
     if (!pass->trace || sp_arena_init(&pass->arena, need + scratch) != SP_OK) {
         sp_pass_clear(pass);
         return sp_fail(err, SP_E_MEMORY, "no memory for a pass over %zu steps", pack->rows);
     }
-    pass->last = sp_arena_take(&pass->arena, 2 * pack->clips * width, double);
     pass->input_slope = sp_arena_take(&pass->arena, pack->rows * pack->width, double);
-    for (size_t l = 0; l < net->layers; l++) {
-        take_layer(pass, l);
+    for (size_t n = 1; n < net->nodes; n++) {
+        take_node(pass, n);
     }
     return SP_OK;
 }
@@ -81,53 +78,59 @@ void sp_pass_clear(sp_pass *pass) {
 
 /* ---- there ---- */
 
-static void layer_forward(sp_pass *pass, size_t l, const double *x) {
-    const sp_layer *layer = &pass->net->layer[l];
-    sp_trace *trace = &pass->trace[l];
-    const size_t rows = rows_of(pass, l);
-    switch (layer->kind) {
-    case SP_LAYER_AFFINE:
-        sp_rows_affine(trace->out, layer->out, x, rows, layer->in, layer->weight, layer->bias,
-                       layer->out);
+static void cell_forward(sp_pass *pass, const sp_cell *cell, sp_trace *trace, const double *x) {
+    switch (cell->kind) {
+    case SP_CELL_LSTM:
+        sp_lstm_forward(cell, pass->pack, trace, x);
         break;
-    case SP_LAYER_RELU:
-        for (size_t j = 0; j < rows * layer->out; j++) {
+    case SP_CELL_GRU:
+        sp_gru_forward(cell, pass->pack, trace, x);
+        break;
+    case SP_CELL_RNN:
+        sp_rnn_forward(cell, pass->pack, trace, x);
+        break;
+    }
+}
+
+static void node_forward(sp_pass *pass, size_t n, const double *x) {
+    const sp_node *node = &pass->net->node[n];
+    const sp_weights at = sp_weights_of(node);
+    sp_trace *trace = &pass->trace[n];
+    const size_t rows = rows_of(pass, n);
+    switch (node->kind) {
+    case SP_NODE_AFFINE:
+        sp_rows_affine(trace->out, at.out, x, rows, at.in, at.weight, at.bias, at.out);
+        break;
+    case SP_NODE_CURVE: // a ReLU
+        for (size_t j = 0; j < rows * node->width; j++) {
             trace->out[j] = x[j] < 0.0 ? 0.0 : x[j];
         }
         break;
-    case SP_LAYER_LSTM:
-        sp_lstm_forward(layer, pass->pack, trace, x);
+    case SP_NODE_CELL:
+        cell_forward(pass, &node->cell, trace, x);
         break;
-    case SP_LAYER_GRU:
-        sp_gru_forward(layer, pass->pack, trace, x);
+    case SP_NODE_POOL:
+        sp_pack_last(trace->out, pass->pack, x, node->width);
         break;
-    case SP_LAYER_RNN:
-        sp_rnn_forward(layer, pass->pack, trace, x);
+    case SP_NODE_INPUT:
         break;
     }
 }
 
 const double *sp_pass_forward(sp_pass *pass, const double *x) {
-    const sp_net *net = pass->net;
-    for (size_t l = 0; l <= net->layers; l++) {
-        if (l == net->readout) {
-            sp_pack_last(pass->last, pass->pack, x, width_before(net, l));
-            x = pass->last;
-        }
-        if (l < net->layers) {
-            layer_forward(pass, l, x);
-            x = pass->trace[l].out;
-        }
+    for (size_t n = 1; n < pass->net->nodes; n++) {
+        node_forward(pass, n, x);
+        x = pass->trace[n].out;
     }
     return x;
 }
 
 /* ---- back ---- */
 
-void sp_recurrent_slopes(const sp_layer *layer, const sp_pack *pack, const sp_trace *trace,
+void sp_recurrent_slopes(const sp_cell *layer, const sp_pack *pack, const sp_trace *trace,
                          const double *product, const double *x, double *dx,
                          const sp_slopes *slopes, sp_arena *arena) {
-    const size_t H = layer->out, G = sp_layer_gates(layer) * H, D = layer->in;
+    const size_t H = layer->out, G = sp_cell_gates(layer) * H, D = layer->in;
     const size_t rows = pack->rows, later = rows - pack->count[0], mark = sp_arena_mark(arena);
     if (dx) {
         sp_gpu_gemm(rows, D, G, trace->gates, G, layer->weight, D, false, 0.0, dx, D);
@@ -144,49 +147,62 @@ void sp_recurrent_slopes(const sp_layer *layer, const sp_pack *pack, const sp_tr
     sp_arena_release(arena, mark);
 }
 
-static void affine_backward(sp_pass *pass, size_t l, const double *x, double *dx,
+static void affine_backward(sp_pass *pass, size_t n, const double *x, double *dx,
                             const sp_slopes *slopes) {
-    const sp_layer *layer = &pass->net->layer[l];
-    const size_t rows = rows_of(pass, l), mark = sp_arena_mark(&pass->arena);
-    const double *dy = pass->trace[l].slope;
+    const sp_weights at = sp_weights_of(&pass->net->node[n]);
+    const size_t rows = rows_of(pass, n), mark = sp_arena_mark(&pass->arena);
+    const double *dy = pass->trace[n].slope;
     if (dx) {
-        sp_gpu_gemm(rows, layer->in, layer->out, dy, layer->out, layer->weight, layer->in, false,
-                    0.0, dx, layer->in);
+        sp_gpu_gemm(rows, at.in, at.out, dy, at.out, at.weight, at.in, false, 0.0, dx, at.in);
     }
     if (slopes) {
-        double *turned = sp_arena_take(&pass->arena, rows * layer->out, double);
-        sp_rows_outer(slopes->weight, dy, layer->out, x, rows, layer->out, layer->in, turned);
-        sp_rows_sum(slopes->bias, dy, layer->out, rows, layer->out);
+        double *turned = sp_arena_take(&pass->arena, rows * at.out, double);
+        sp_rows_outer(slopes->weight, dy, at.out, x, rows, at.out, at.in, turned);
+        sp_rows_sum(slopes->bias, dy, at.out, rows, at.out);
     }
     sp_arena_release(&pass->arena, mark);
 }
 
-static void relu_backward(sp_pass *pass, size_t l, double *dx) {
-    const sp_trace *trace = &pass->trace[l];
-    for (size_t j = 0; dx && j < rows_of(pass, l) * pass->net->layer[l].out; j++) {
+static void relu_backward(sp_pass *pass, size_t n, double *dx) {
+    const sp_trace *trace = &pass->trace[n];
+    for (size_t j = 0; dx && j < rows_of(pass, n) * pass->net->node[n].width; j++) {
         dx[j] = trace->out[j] > 0.0 ? trace->slope[j] : 0.0;
     }
 }
 
-static void layer_backward(sp_pass *pass, size_t l, const double *x, double *dx,
-                           const sp_slopes *slopes) {
-    const sp_layer *layer = &pass->net->layer[l];
-    sp_trace *trace = &pass->trace[l];
-    switch (layer->kind) {
-    case SP_LAYER_AFFINE:
-        affine_backward(pass, l, x, dx, slopes);
+static void cell_backward(sp_pass *pass, size_t n, const double *x, double *dx,
+                          const sp_slopes *slopes) {
+    const sp_cell *cell = &pass->net->node[n].cell;
+    sp_trace *trace = &pass->trace[n];
+    switch (cell->kind) {
+    case SP_CELL_LSTM:
+        sp_lstm_backward(cell, pass->pack, trace, x, dx, slopes, &pass->arena);
         break;
-    case SP_LAYER_RELU:
-        relu_backward(pass, l, dx);
+    case SP_CELL_GRU:
+        sp_gru_backward(cell, pass->pack, trace, x, dx, slopes, &pass->arena);
         break;
-    case SP_LAYER_LSTM:
-        sp_lstm_backward(layer, pass->pack, trace, x, dx, slopes, &pass->arena);
+    case SP_CELL_RNN:
+        sp_rnn_backward(cell, pass->pack, trace, x, dx, slopes, &pass->arena);
         break;
-    case SP_LAYER_GRU:
-        sp_gru_backward(layer, pass->pack, trace, x, dx, slopes, &pass->arena);
+    }
+}
+
+static void node_backward(sp_pass *pass, size_t n, const double *x, double *dx,
+                          const sp_slopes *slopes) {
+    switch (pass->net->node[n].kind) {
+    case SP_NODE_AFFINE:
+        affine_backward(pass, n, x, dx, slopes);
         break;
-    case SP_LAYER_RNN:
-        sp_rnn_backward(layer, pass->pack, trace, x, dx, slopes, &pass->arena);
+    case SP_NODE_CURVE:
+        relu_backward(pass, n, dx);
+        break;
+    case SP_NODE_CELL:
+        cell_backward(pass, n, x, dx, slopes);
+        break;
+    case SP_NODE_POOL:
+        sp_pack_spread(dx, pass->pack, pass->trace[n].slope, pass->net->node[n].width);
+        break;
+    case SP_NODE_INPUT:
         break;
     }
 }
@@ -194,24 +210,12 @@ static void layer_backward(sp_pass *pass, size_t l, const double *x, double *dx,
 void sp_pass_backward(sp_pass *pass, const double *x, const double *slope, double *gradient,
                       bool inputs) {
     const sp_net *net = pass->net;
-    const size_t width = width_before(net, net->readout);
-    double *last_slope = pass->last + pass->pack->clips * width;
-    memcpy(pass->trace[net->layers - 1].slope, slope,
+    memcpy(pass->trace[net->nodes - 1].slope, slope,
            pass->pack->clips * net->classes * sizeof *slope);
-    for (size_t l = net->layers; l-- > 0;) {
-        const sp_slopes slopes = gradient ? sp_slopes_of(net, l, gradient) : (sp_slopes){0};
-        const bool behind = l == net->readout;
-        const double *in = behind ? pass->last : (l > 0 ? pass->trace[l - 1].out : x);
-        double *dx = behind ? last_slope : NULL;
-        if (!behind && l > 0) {
-            dx = pass->trace[l - 1].slope;
-        } else if (!behind && inputs) {
-            dx = pass->input_slope;
-        }
-        layer_backward(pass, l, in, dx, gradient ? &slopes : NULL);
-        if (behind) {
-            sp_pack_spread(l > 0 ? pass->trace[l - 1].slope : pass->input_slope, pass->pack,
-                           last_slope, width);
-        }
+    for (size_t n = net->nodes - 1; n > 0; n--) {
+        const sp_slopes slopes = gradient ? sp_slopes_of(net, n, gradient) : (sp_slopes){0};
+        const double *in = n > 1 ? pass->trace[n - 1].out : x;
+        double *dx = n > 1 ? pass->trace[n - 1].slope : (inputs ? pass->input_slope : NULL);
+        node_backward(pass, n, in, dx, gradient ? &slopes : NULL);
     }
 }

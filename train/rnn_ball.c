@@ -2,7 +2,7 @@
 #include "train/ball_rules.h"
 
 void sp_rnn_box_forward(const sp_ball_layer *at) {
-    const sp_layer *layer = at->layer;
+    const sp_cell *layer = at->layer;
     const size_t H = layer->out, rows = at->pack->rows;
     const sp_pair value = sp_pair_of(at->trace->gates, rows * H);
     const sp_ball gates = {value.lo, value.hi};
@@ -23,7 +23,7 @@ void sp_rnn_box_forward(const sp_ball_layer *at) {
 }
 
 void sp_rnn_box_backward(const sp_ball_layer *at) {
-    const sp_layer *layer = at->layer;
+    const sp_cell *layer = at->layer;
     const size_t H = layer->out, rows = at->pack->rows;
     const sp_pair value = sp_pair_of(at->trace->gates, rows * H);
     const sp_ball gates = {value.lo, value.hi}, slope = at->trace->slope;

@@ -2,7 +2,7 @@
 #include "gpu/backend.h"
 #include "train/impl.h"
 
-void sp_rnn_forward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x) {
+void sp_rnn_forward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x) {
     const size_t H = layer->out;
     sp_rows_affine(trace->out, H, x, pack->rows, layer->in, layer->weight, layer->bias, H);
     for (size_t t = 0; t < pack->steps; t++) {
@@ -18,7 +18,7 @@ void sp_rnn_forward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace,
     }
 }
 
-void sp_rnn_backward(const sp_layer *layer, const sp_pack *pack, sp_trace *trace, const double *x,
+void sp_rnn_backward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x,
                      double *dx, const sp_slopes *slopes, sp_arena *arena) {
     const size_t H = layer->out;
     for (size_t t = pack->steps; t-- > 0;) {

@@ -146,7 +146,7 @@ static sp_status begin(sp_error *err, sp_training *t) {
     if (t->recipe.defence != SP_DEFENCE_NONE) {
         SP_TRY(sp_reach_create(err, &t->reach, t->front));
     }
-    t->block = calloc(SP_LAYER_BLOCKS * t->net.layers, sizeof *t->block);
+    t->block = calloc(SP_NODE_BLOCKS * t->net.nodes, sizeof *t->block);
     if (!t->block) {
         return sp_fail(err, SP_E_MEMORY, "no memory for the parameters");
     }

@@ -8,22 +8,24 @@ static void architectures_are_read(void **state) {
     sp_net net, again, other;
     sp_error err = {0};
     assert_int_equal(sp_arch_parse(&err, &net, small_arch, strlen(small_arch), "a", 5, 7), SP_OK);
-    static const sp_layer_kind kinds[] = {SP_LAYER_AFFINE, SP_LAYER_RELU, SP_LAYER_LSTM,
-                                          SP_LAYER_GRU,    SP_LAYER_RNN,  SP_LAYER_AFFINE};
-    static const size_t out[] = {8, 8, 6, 5, 6, 3};
-    assert_int_equal(net.layers, 6);
+    static const sp_node_kind kinds[] = {SP_NODE_INPUT, SP_NODE_AFFINE, SP_NODE_CURVE,
+                                         SP_NODE_CELL,  SP_NODE_CELL,   SP_NODE_CELL,
+                                         SP_NODE_POOL,  SP_NODE_AFFINE};
+    static const size_t width[] = {5, 8, 8, 6, 5, 6, 6, 3};
+    assert_int_equal(net.nodes, 8);
     assert_int_equal(net.features, 5);
-    assert_int_equal(net.readout, 5);
-    for (size_t l = 0; l < 6; l++) {
-        assert_int_equal(net.layer[l].kind, kinds[l]);
-        assert_int_equal(net.layer[l].out, out[l]);
+    for (size_t n = 0; n < 8; n++) {
+        assert_int_equal(net.node[n].kind, kinds[n]);
+        assert_int_equal(net.node[n].width, width[n]);
     }
-    assert_true(net.layer[2].bias[6] == 1.0 && net.layer[2].bias[0] == 0.0);
-    assert_true(net.layer[3].reset_after && net.layer[3].recurrent_bias);
+    const sp_cell *lstm = &net.node[3].cell, *gru = &net.node[4].cell, *rnn = &net.node[5].cell;
+    assert_true(lstm->kind == SP_CELL_LSTM && gru->kind == SP_CELL_GRU && rnn->kind == SP_CELL_RNN);
+    assert_true(lstm->bias[6] == 1.0 && lstm->bias[0] == 0.0);
+    assert_true(gru->reset_after && gru->recurrent_bias);
     assert_int_equal(sp_arch_parse(&err, &again, small_arch, strlen(small_arch), "a", 5, 7), SP_OK);
     assert_int_equal(sp_arch_parse(&err, &other, small_arch, strlen(small_arch), "a", 5, 8), SP_OK);
-    assert_memory_equal(net.layer[2].weight, again.layer[2].weight, 24 * 8 * sizeof(double));
-    assert_memory_not_equal(net.layer[2].weight, other.layer[2].weight, 24 * 8 * sizeof(double));
+    assert_memory_equal(lstm->weight, again.node[3].cell.weight, 24 * 8 * sizeof(double));
+    assert_memory_not_equal(lstm->weight, other.node[3].cell.weight, 24 * 8 * sizeof(double));
     sp_net_clear(&net);
     sp_net_clear(&again);
     sp_net_clear(&other);
@@ -60,7 +62,7 @@ static void wrong_architectures_are_refused(void **state) {
         if (!strstr(err.text, cases[i].word) || strncmp(err.text, "arch.json: ", 11) != 0) {
             fail_msg("'%s' does not speak of '%s'", err.text, cases[i].word);
         }
-        assert_int_equal(net.layers, 0);
+        assert_int_equal(net.nodes, 0);
     }
 }
 

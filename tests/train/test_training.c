@@ -85,10 +85,10 @@ static void trainings_learn(void **state) {
             sp_dataset_accuracy(NULL, &accuracy, &s.data, SP_SPLIT_VALIDATION, &net, s.front),
             SP_OK);
         assert_true(fabs(accuracy - best->accuracy) <= 1e-12);
-        for (size_t l = 0; l < net.layers; l++) {
-            const sp_layer *layer = &net.layer[l];
-            for (size_t i = 0; layer->weight && i < layer->out * layer->in; i++) {
-                assert_true(layer->weight[i] == (double)(float)layer->weight[i]);
+        for (size_t n = 0; n < net.nodes; n++) {
+            const sp_weights at = sp_weights_of(&net.node[n]);
+            for (size_t i = 0; i < at.rows * at.in; i++) {
+                assert_true(at.weight[i] == (double)(float)at.weight[i]);
             }
         }
         sp_net_clear(&net);
