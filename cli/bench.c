@@ -76,12 +76,12 @@ static void bench_rates(const cli_options *options, const bench_case *c) {
         snprintf(what, sizeof what, "%dx%dx%d, %d threads", LARGE, LARGE, LARGE, threads);
         bench_figure(options, "dgemm", what, all * 1e-9, "GFLOP/s", "");
     }
-    for (size_t l = 0; l < c->net->layers; l++) {
-        const sp_layer *layer = &c->net->layer[l];
-        if (layer->kind == SP_LAYER_LSTM) {
-            const size_t n = layer->in + layer->out, k = 4 * layer->out;
-            snprintf(what, sizeof what, "64x%zux%zu (LSTM layer %zu, one tile of rows), 1 thread",
-                     n, k, l + 1);
+    for (size_t i = 1; i < c->net->nodes; i++) {
+        const sp_cell *cell = &c->net->node[i].cell;
+        if (c->net->node[i].kind == SP_NODE_CELL && cell->kind == SP_CELL_LSTM) {
+            const size_t n = cell->in + cell->out, k = 4 * cell->out;
+            snprintf(what, sizeof what, "64x%zux%zu (LSTM, node %zu, one tile of rows), 1 thread",
+                     n, k, i);
             bench_figure(options, "dgemm", what, bench_gemm_rate(64, n, k, 1, seconds) / one, "x",
                          "");
         }

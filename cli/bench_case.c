@@ -20,10 +20,10 @@ static const char fsdd_front[] =
     " \"formula\": \"2595*log10(1+f/700)\", \"rounding\": \"floor((N+1)*hz/rate)\"},"
     " \"floor\": {\"add\": 1e-10}, \"log\": \"natural\"}";
 
-static sp_status add_random(sp_error *err, sp_net *net, sp_layer_kind kind, size_t in, size_t out,
+static sp_status add_random(sp_error *err, sp_net *net, bool lstm, size_t in, size_t out,
                             sp_random *random) {
-    const size_t rows = kind == SP_LAYER_LSTM ? 4 * out : out;
-    const size_t count = rows * (in + (kind == SP_LAYER_LSTM ? out : 0) + 1);
+    const size_t rows = lstm ? 4 * out : out;
+    const size_t count = rows * (in + (lstm ? out : 0) + 1);
     double *weight = malloc(count * sizeof *weight); // W, R and b
     if (!weight) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for a random network");
@@ -32,26 +32,25 @@ static sp_status add_random(sp_error *err, sp_net *net, sp_layer_kind kind, size
     for (size_t i = 0; i < count; i++) {
         weight[i] = scale * sp_random_sign(random);
     }
-    const sp_status status =
-        kind == SP_LAYER_LSTM
-            ? sp_net_add_lstm(err, net, out, weight, weight + rows * in, weight + rows * (in + out))
-            : sp_net_add_affine(err, net, out, weight, weight + in * out);
+    const sp_status status = lstm ? sp_net_add_lstm(err, net, out, weight, weight + rows * in,
+                                                    weight + rows * (in + out))
+                                  : sp_net_add_affine(err, net, out, weight, weight + in * out);
     free(weight);
     return status;
 }
 
 static sp_status add_layers(sp_error *err, sp_net *net, size_t hidden) {
     sp_random random = {3};
-    SP_TRY(add_random(err, net, SP_LAYER_AFFINE, 10, 40, &random));
+    SP_TRY(add_random(err, net, false, 10, 40, &random));
     SP_TRY(sp_net_add_relu(err, net));
-    SP_TRY(add_random(err, net, SP_LAYER_LSTM, 40, hidden, &random));
-    SP_TRY(add_random(err, net, SP_LAYER_LSTM, hidden, hidden, &random));
-    sp_net_set_readout(net);
-    return add_random(err, net, SP_LAYER_AFFINE, hidden, 10, &random);
+    SP_TRY(add_random(err, net, true, 40, hidden, &random));
+    SP_TRY(add_random(err, net, true, hidden, hidden, &random));
+    SP_TRY(sp_net_add_pool(err, net, SP_POOL_LAST));
+    return add_random(err, net, false, hidden, 10, &random);
 }
 
 sp_status bench_case_net(sp_error *err, sp_net *net, size_t hidden) {
-    sp_net_init(net, 10);
+    SP_TRY(sp_net_init(err, net, 10));
     const sp_status status = add_layers(err, net, hidden);
     if (status != SP_OK) {
         sp_net_clear(net);

@@ -81,62 +81,61 @@ sp_status bench_pass_run(sp_error *err, bench_pass *pass, const bench_case *c,
     return status;
 }
 
-/* Operations of the walk of one row that starts on the pre-activations of layer l (or, for l =
- * layers, on its logits) at step t: at every step on the way down each recurrent layer with G gates
- * costs 2 x G H x (D + H) (D alone at step 0), each dense layer 2 D H, the front end 2 M frame.
- * `top` is the first layer met at step t. */
+/* Operations of the walk of one row that starts on the pre-activations of node `top` - 1 (or, for
+ * top = nodes, on the logits) at step t: at every step on the way down each cell with G gates costs
+ * 2 x G H x (D + H) (D alone at step 0), each dense node 2 D H, the front end 2 M frame. `top` is
+ * the first node above those met at step t. */
 static double walk_flops(const sp_net *net, const sp_front_layout *layout, size_t t, size_t top) {
     double flops = 0.0;
     size_t highest = 0;
-    bool recurrent = false;
-    for (size_t l = 0; l < top; l++) {
-        if (sp_layer_is_recurrent(&net->layer[l])) {
-            highest = l;
-            recurrent = true;
-        }
+    for (size_t n = 1; n < top; n++) {
+        highest = net->node[n].kind == SP_NODE_CELL ? n : highest;
     }
     for (size_t step = t + 1; step-- > 0;) {
         const size_t end = step == t ? top : highest + 1;
-        for (size_t l = 0; l < end; l++) {
-            const sp_layer *layer = &net->layer[l];
-            const double width = (double)(layer->in + (step > 0 ? layer->out : 0));
-            if (sp_layer_is_recurrent(layer)) {
-                flops += 2.0 * (double)(sp_layer_gates(layer) * layer->out) * width;
-            } else if (layer->kind == SP_LAYER_AFFINE) {
-                flops += 2.0 * (double)layer->in * (double)layer->out;
+        for (size_t n = 1; n < end; n++) {
+            const sp_node *node = &net->node[n];
+            const sp_cell *cell = &node->cell;
+            if (node->kind == SP_NODE_CELL) {
+                const double width = (double)(cell->in + (step > 0 ? cell->out : 0));
+                flops += 2.0 * (double)(sp_cell_gates(cell) * cell->out) * width;
+            } else if (node->kind == SP_NODE_AFFINE) {
+                flops += 2.0 * (double)(sp_node_parameters(node) - node->width);
             }
         }
         flops += 2.0 * (double)layout->features * (double)layout->frame;
-        if (!recurrent) {
+        if (highest == 0) {
             break;
         }
     }
     return flops;
 }
 
-/* Variables per unit whose boxes are found by rows: LSTM four gates and the cell; GRU two gates,
- * h - n and h, with reset_after R_n h, with a curve for a candidate its argument. */
-static size_t boxes_of(const sp_layer *layer) {
-    if (layer->kind == SP_LAYER_GRU) {
-        return 4 + (layer->reset_after ? 1 : 0) +
-               (layer->candidate.kind != SP_ACTIVATION_AFFINE ? 1 : 0);
+/* Variables per unit whose boxes are found by rows. */
+static size_t boxes_of(const sp_cell *cell) {
+    sp_cell_steps steps;
+    size_t boxes = 0;
+    sp_cell_describe(&steps, cell);
+    for (size_t v = 0; v < steps.count; v++) {
+        boxes += steps.variable[v].boxed ? 1 : 0;
     }
-    return layer->kind == SP_LAYER_LSTM ? 5 : layer->kind == SP_LAYER_RNN ? 1 : 0;
+    return boxes;
 }
 
-/* Every box of every recurrent layer and step has two rows per unit, every input of a ReLU two, and
- * the margins have classes - 1. */
+/* Every box of every cell and step has two rows per unit, every input of a ReLU two, and the
+ * margins have classes - 1. */
 double bench_pass_flops(const sp_net *net, const sp_front_layout *layout, size_t frames) {
-    double flops = (double)(net->classes - 1) * walk_flops(net, layout, frames - 1, net->layers);
-    for (size_t t = 0; t < frames; t++) {
-        const size_t layers = t + 1 == frames ? net->layers : net->readout;
-        for (size_t l = 0; l < layers; l++) {
-            const double out = (double)net->layer[l].out;
-            if (sp_layer_is_recurrent(&net->layer[l])) {
-                flops += 2.0 * (double)boxes_of(&net->layer[l]) * out *
-                         walk_flops(net, layout, t, l + 1);
-            } else if (net->layer[l].kind == SP_LAYER_RELU) {
-                flops += 2.0 * out * walk_flops(net, layout, t, l);
+    double flops = (double)(net->classes - 1) * walk_flops(net, layout, frames - 1, net->nodes);
+    for (size_t n = 1; n < net->nodes; n++) {
+        const sp_node *node = &net->node[n];
+        const size_t count = sp_net_frames(net, 0, n, frames);
+        for (size_t i = 0; i < count; i++) {
+            const size_t t = frames - count + i; // behind the pool: the last
+            if (node->kind == SP_NODE_CELL) {
+                flops += 2.0 * (double)(boxes_of(&node->cell) * node->width) *
+                         walk_flops(net, layout, t, n + 1);
+            } else if (node->kind == SP_NODE_CURVE) {
+                flops += 2.0 * (double)node->width * walk_flops(net, layout, t, n);
             }
         }
     }

@@ -38,9 +38,11 @@ static void collect_step(boxes *all, sp_bounds *bounds, size_t t, size_t layer, 
 
 static void collect_net(boxes *all, sp_bounds *bounds, const sp_net *net, size_t frames) {
     for (size_t t = 0; t < frames; t++) {
-        for (size_t l = 0; l < net->readout; l++) {
-            if (net->layer[l].kind == SP_LAYER_LSTM) {
-                collect_step(all, bounds, t, l, net->layer[l].out);
+        for (size_t n = 1; n < net->nodes; n++) {
+            const sp_node *node = &net->node[n];
+            if (node->kind == SP_NODE_CELL && node->cell.kind == SP_CELL_LSTM &&
+                sp_net_frames(net, 0, n, frames) == frames) {
+                collect_step(all, bounds, t, n, node->width);
             }
         }
     }

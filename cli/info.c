@@ -1,22 +1,25 @@
 /* soundproof info: what a model file holds. */
 #include "cli/impl.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "base/json.h"
 
-static const char *kind_text(sp_layer_kind kind) {
-    switch (kind) {
-    case SP_LAYER_AFFINE:
-        return "dense";
-    case SP_LAYER_RELU:
-        return "ReLU";
-    case SP_LAYER_LSTM:
-        return "LSTM";
-    case SP_LAYER_GRU:
-        return "GRU";
-    case SP_LAYER_RNN:
-        return "RNN";
+static const char *kind_text(const sp_node *node) {
+    static const char *const cells[] = {
+        [SP_CELL_LSTM] = "LSTM", [SP_CELL_GRU] = "GRU", [SP_CELL_RNN] = "RNN"};
+    switch (node->kind) {
+    case SP_NODE_AFFINE:
+        return node->term[0].timing.taps > 1 ? "conv" : "dense";
+    case SP_NODE_CURVE:
+        return node->curve.kind == SP_ACTIVATION_RELU ? "ReLU"
+                                                      : sp_activation_name(node->curve.kind);
+    case SP_NODE_CELL:
+        return cells[node->cell.kind];
+    case SP_NODE_INPUT:
+    case SP_NODE_POOL:
+        break;
     }
     return "unknown";
 }
@@ -43,17 +46,36 @@ static void print_activation(sp_activation f) {
 }
 
 /* A second line for cells that come in several kinds. */
-static void print_cell(const sp_layer *layer) {
-    if (layer->kind == SP_LAYER_GRU) {
+static void print_cell(const sp_cell *cell) {
+    if (cell->kind == SP_CELL_GRU) {
         printf("       gates ");
-        print_activation(layer->gate);
+        print_activation(cell->gate);
         printf(", candidate ");
-        print_activation(layer->candidate);
-        printf(", reset %s the product\n", layer->reset_after ? "after" : "before");
-    } else if (layer->kind == SP_LAYER_RNN) {
+        print_activation(cell->candidate);
+        printf(", reset %s the product\n", cell->reset_after ? "after" : "before");
+    } else if (cell->kind == SP_CELL_RNN) {
         printf("       activation ");
-        print_activation(layer->candidate);
+        print_activation(cell->candidate);
         putchar('\n');
+    }
+}
+
+/* The nodes but for the input and pools; those behind a pool run once. */
+static void print_nodes(const sp_net *net) {
+    size_t l = 0;
+    printf("layer  kind      in   out  parameters  runs\n");
+    for (size_t n = 1; n < net->nodes; n++) {
+        const sp_node *node = &net->node[n];
+        if (node->kind == SP_NODE_POOL) {
+            continue;
+        }
+        printf("%5zu  %-5s  %5zu %5zu  %10zu  %s\n", ++l, kind_text(node),
+               net->node[sp_node_input(node, 0)].width, node->width, sp_node_parameters(node),
+               sp_net_frames(net, 0, n, SIZE_MAX / 2) == 1 ? "once, after the last frame"
+                                                           : "at every frame");
+        if (node->kind == SP_NODE_CELL) {
+            print_cell(&node->cell);
+        }
     }
 }
 
@@ -87,14 +109,7 @@ static void print_model(const char *path, const sp_model *model) {
            model->agreement);
     printf("front end   %s\n\n", model->front ? "described inside the file"
                                               : "not described inside the file: pass --front");
-    printf("layer  kind      in   out  parameters  runs\n");
-    for (size_t i = 0; i < net->layers; i++) {
-        const sp_layer *layer = &net->layer[i];
-        printf("%5zu  %-5s  %5zu %5zu  %10zu  %s\n", i + 1, kind_text(layer->kind), layer->in,
-               layer->out, sp_layer_parameters(layer),
-               i < net->readout ? "at every frame" : "once, after the last frame");
-        print_cell(layer);
-    }
+    print_nodes(net);
 }
 
 static void print_member(const char *name, const sp_json *value) {

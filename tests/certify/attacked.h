@@ -79,9 +79,9 @@ static inline void attacked_net(attacked *a, sp_rng *rng) {
             bias[k] -= weight[k * SMALL_FEATURES + m] * mean[m];
         }
     }
-    sp_net_init(&a->net, SMALL_FEATURES);
+    assert_int_equal(sp_net_init(NULL, &a->net, SMALL_FEATURES), SP_OK);
     assert_int_equal(sp_net_add_lstm(NULL, &a->net, H, weight, recurrent, bias), SP_OK);
-    sp_net_set_readout(&a->net);
+    assert_int_equal(sp_net_add_pool(NULL, &a->net, SP_POOL_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &a->net, C, readout, offset), SP_OK);
 }
 

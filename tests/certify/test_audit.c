@@ -55,9 +55,9 @@ static void make_net(sp_net *net) {
     numbers(b, 3 * H, 0.5);
     numbers(out, H, 2.0);
     numbers(offset, 1, 0.2);
-    sp_net_init(net, F);
+    assert_int_equal(sp_net_init(NULL, net, F), SP_OK);
     assert_int_equal(sp_net_add_gru(NULL, net, H, gate, candidate, false, w, r, b, NULL), SP_OK);
-    sp_net_set_readout(net);
+    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, net, 1, out, offset), SP_OK);
     net->steps = STEPS;
 }

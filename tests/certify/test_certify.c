@@ -41,9 +41,9 @@ static void make_net(sp_net *net, sp_rng *rng, size_t features, size_t classes, 
         memcpy(readout + H, readout, H * sizeof(double));
         offset[0] = offset[1] = 50.0;
     }
-    sp_net_init(net, features);
+    assert_int_equal(sp_net_init(NULL, net, features), SP_OK);
     assert_int_equal(sp_net_add_lstm(NULL, net, H, weight, recurrent, bias), SP_OK);
-    sp_net_set_readout(net);
+    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, net, classes, readout, offset), SP_OK);
 }
 
@@ -371,15 +371,15 @@ static void one_logit_is_two_answers(void **state) {
         small s, two;
         make(&s, seed, false);
         make(&two, seed, false);
-        sp_layer *readout = &s.net.layer[1], *other = &two.net.layer[1];
+        sp_node *readout = &s.net.node[3], *other = &two.net.node[3];
         const double threshold = 0.1 * (double)seed - 0.6;
-        readout->out = 1; // the net of one logit is the first row of the readout
+        readout->width = 1; // the net of one logit is the first row of the readout
         s.net.classes = 1;
-        memcpy(other->weight + H, readout->weight, H * sizeof(double));
-        memcpy(other->weight, zero, sizeof zero);
+        memcpy(other->term[0].weight + H, readout->term[0].weight, H * sizeof(double));
+        memcpy(other->term[0].weight, zero, sizeof zero);
         other->bias[1] = readout->bias[0];
         other->bias[0] = threshold;
-        other->out = 2;
+        other->width = 2;
         two.net.classes = 2;
         sp_rng_init(&rng, seed);
         sp_system a = make_system(&s, "exact"), b = make_system(&two, "exact");

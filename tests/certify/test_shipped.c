@@ -44,9 +44,9 @@ static void close_shipped(shipped *s) {
 /* R2's architecture, its front end, and a history. */
 static void models_know_where_they_come_from(void **state) {
     (void)state;
-    static const sp_layer_kind kinds[] = {SP_LAYER_AFFINE, SP_LAYER_RELU, SP_LAYER_LSTM,
-                                          SP_LAYER_LSTM, SP_LAYER_AFFINE};
-    static const size_t out[] = {40, 40, 32, 32, 10};
+    static const sp_node_kind kinds[] = {SP_NODE_INPUT, SP_NODE_AFFINE, SP_NODE_CURVE, SP_NODE_CELL,
+                                         SP_NODE_CELL,  SP_NODE_POOL,   SP_NODE_AFFINE};
+    static const size_t width[] = {10, 40, 40, 32, 32, 32, 10};
     for (size_t i = 0; i < 2; i++) {
         shipped s;
         sp_json *root = NULL;
@@ -57,10 +57,10 @@ static void models_know_where_they_come_from(void **state) {
         assert_int_equal(layout->frame, 256);
         assert_int_equal(layout->step, 200);
         assert_int_equal(layout->features, 10);
-        assert_int_equal(s.model.net.layers, 5);
-        for (size_t l = 0; l < 5; l++) {
-            assert_int_equal(s.model.net.layer[l].kind, kinds[l]);
-            assert_int_equal(s.model.net.layer[l].out, out[l]);
+        assert_int_equal(s.model.net.nodes, 7);
+        for (size_t n = 0; n < 7; n++) {
+            assert_int_equal(s.model.net.node[n].kind, kinds[n]);
+            assert_int_equal(s.model.net.node[n].width, width[n]);
         }
         assert_non_null(s.model.training);
         assert_int_equal(sp_json_parse(NULL, &root, s.model.training, strlen(s.model.training)),
