@@ -32,10 +32,10 @@ typedef struct sp_front_forms sp_front_forms;
  *  SP_E_NUMERIC: no diagonal could be proved (joint rule only). */
 SP_NODISCARD sp_status sp_front_forms_create(sp_error *err, sp_front_forms **forms,
                                              const sp_front *front, sp_front_rule rule);
-/** sp_front_forms_of_graph - those of the band energies that the first nodes of a graph over samples
- *  compute, wherever it comes from. The bounds are of node `node`: a logarithm, or one affine map
- *  of logarithms frame by frame; SP_FRONT_ANY_NODE: of the first logarithm of band energies. No
- *  later node may read an earlier one. */
+/** sp_front_forms_of_graph - those of the band energies that the first nodes of a graph over
+ *  samples compute, wherever it comes from. The bounds are of node `node`: a logarithm, or one
+ *  affine map of logarithms frame by frame; SP_FRONT_ANY_NODE: of the first logarithm of band
+ *  energies. No later node may read an earlier one. */
 #define SP_FRONT_ANY_NODE ((size_t)-1)
 SP_NODISCARD sp_status sp_front_forms_of_graph(sp_error *err, sp_front_forms **forms,
                                                const sp_net *graph, size_t node,

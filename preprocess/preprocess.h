@@ -58,10 +58,10 @@ const sp_front_layout *sp_front_layout_of(const sp_front *front);
  *  (with a row of ones for the total energy), floor, log, dct ([features, M]). */
 const sp_stage *sp_front_stages(const sp_front *front, size_t *count);
 
-/** sp_front_graph - the stages as the first nodes of a graph, and behind them the nodes of a network
- *  of features (NULL: none). Node 0 is the clip with its padding [sp_front_padded, 1]; *features:
- *  the node whose sequence the features are. sp_net_run over it and sp_front_run with sp_net_run
- *  agree up to rounding. */
+/** sp_front_graph - the stages as the first nodes of a graph, and behind them the nodes of a
+ *  network of features (NULL: none). Node 0 is the clip with its padding [sp_front_padded, 1];
+ *  *features: the node whose sequence the features are. sp_net_run over it and sp_front_run with
+ *  sp_net_run agree up to rounding. */
 SP_NODISCARD sp_status sp_front_graph(sp_error *err, sp_net *graph, size_t *features,
                                       const sp_front *front, const sp_net *net);
 

@@ -19,8 +19,9 @@ SP_HD sp_iv sp_curve_affine_range(sp_activation f, sp_iv x) {
     return sp_iv_add(sp_iv_mul(alpha, x), beta);
 }
 
-/** sp_affine_is_usable - whether nothing overflows on the way to a line over alpha x + beta. */
-SP_HD bool sp_affine_is_usable(sp_activation f, sp_iv x) {
+/** sp_curve_affine_is_usable - whether nothing overflows on the way to a line over alpha x + beta.
+ */
+SP_HD bool sp_curve_affine_is_usable(sp_activation f, sp_iv x) {
     return fabs(f.alpha) <= SP_RELAX_HUGE && sp_relax_usable(sp_curve_affine_range(f, x));
 }
 
@@ -28,7 +29,7 @@ SP_HD sp_line_pair sp_curve_affine_lines(sp_activation f, sp_iv x, double m) {
     const sp_line line = {f.alpha, f.beta};
     const sp_line_pair r = {line, line};
     (void)m;
-    return sp_affine_is_usable(f, x) ? r : sp_line_constant(sp_curve_affine_range(f, x));
+    return sp_curve_affine_is_usable(f, x) ? r : sp_line_constant(sp_curve_affine_range(f, x));
 }
 
 #endif

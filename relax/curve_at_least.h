@@ -18,11 +18,11 @@ SP_HD sp_iv sp_curve_at_least_range(sp_activation f, sp_iv x) {
 }
 
 SP_HD sp_line_pair sp_curve_at_least_lines(sp_activation f, sp_iv x, double m) {
-    sp_knots k = sp_knots_of(x, f.alpha);
+    sp_line_knots k = sp_line_knots_of(x, f.alpha);
     for (int i = 0; i < k.count; i++) {
         k.value[i] = sp_curve_at_least_value(f, k.at[i]);
     }
-    return sp_knots_lines(&k, sp_curve_at_least_slope(f, m), x, m);
+    return sp_line_pair_of_knots(&k, sp_curve_at_least_slope(f, m), x, m);
 }
 
 #endif

@@ -30,7 +30,7 @@ SP_HD sp_line sp_line_from_u(sp_activation f, sp_iv x, sp_line line, double sign
 }
 
 SP_HD sp_line_pair sp_curve_hard_sigmoid_lines(sp_activation f, sp_iv x, double m) {
-    if (!sp_affine_is_usable(f, x)) {
+    if (!sp_curve_affine_is_usable(f, x)) {
         return sp_line_constant(sp_curve_hard_sigmoid_range(f, x));
     }
     const sp_iv u = sp_curve_affine_range(f, x);

@@ -26,8 +26,8 @@ SP_HD sp_line_pair sp_curve_relu_lines(sp_activation f, sp_iv x, double m) {
     return sp_piecewise_lines(SP_PRODUCT_RELU_ID, x, m);
 }
 
-/** sp_first_relu - DeepPoly's lines. */
-SP_HD sp_line_pair sp_first_relu(sp_activation f, sp_iv x) {
+/** sp_line_first_relu - DeepPoly's lines. */
+SP_HD sp_line_pair sp_line_first_relu(sp_activation f, sp_iv x) {
     (void)f;
     return sp_line_relu(x);
 }

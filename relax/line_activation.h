@@ -65,7 +65,7 @@ SP_HD sp_line_pair sp_line_activation(sp_activation f, sp_iv x, double m) {
     return sp_line_unknown();
 }
 
-SP_HD sp_line_pair sp_first_middle(sp_activation f, sp_iv x) {
+SP_HD sp_line_pair sp_line_first_middle(sp_activation f, sp_iv x) {
     return sp_line_activation(f, x, 0.5 * x.lo + 0.5 * x.hi);
 }
 
@@ -73,7 +73,7 @@ SP_HD sp_line_pair sp_line_first(sp_activation f, sp_iv x) {
     switch (f.kind) {
 #define SP_CURVE_CASE(KIND, name, parameters, least, first)                                        \
     case SP_ACTIVATION_##KIND:                                                                     \
-        return sp_first_##first(f, x);
+        return sp_line_first_##first(f, x);
         SP_ACTIVATION_LIST(SP_CURVE_CASE)
 #undef SP_CURVE_CASE
     }

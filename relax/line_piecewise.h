@@ -8,15 +8,16 @@
 
 #include "relax/factor.h"
 
-/** sp_knots - the ends of an interval and the kinks between them, in order, with the values there. */
-typedef struct sp_knots {
+/** sp_line_knots - the ends of an interval and the kinks between them, in order, with the values
+ *  there. */
+typedef struct sp_line_knots {
     int count;
     double at[4], value[4];
-} sp_knots;
+} sp_line_knots;
 
-/** sp_knots_of - of a function with one kink, without the values. */
-SP_HD sp_knots sp_knots_of(sp_iv x, double kink) {
-    sp_knots k = {0, {0.0, 0.0, 0.0, 0.0}, {0.0, 0.0, 0.0, 0.0}};
+/** sp_line_knots_of - of a function with one kink, without the values. */
+SP_HD sp_line_knots sp_line_knots_of(sp_iv x, double kink) {
+    sp_line_knots k = {0, {0.0, 0.0, 0.0, 0.0}, {0.0, 0.0, 0.0, 0.0}};
     k.at[k.count++] = x.lo;
     if (kink > x.lo && kink < x.hi) {
         k.at[k.count++] = kink;
@@ -25,9 +26,10 @@ SP_HD sp_knots sp_knots_of(sp_iv x, double kink) {
     return k;
 }
 
-/** sp_knots_lower - for sign = 1 the line below f at m, for -1 the line below -f. slope: of f at m,
- *  for an interval of one point; the interval u is usable, m inside it. */
-SP_HD sp_line sp_knots_lower(const sp_knots *knots, double sign, double slope, sp_iv u, double m) {
+/** sp_line_below_knots - for sign = 1 the line below f at m, for -1 the line below -f. slope: of f
+ *  at m, for an interval of one point; the interval u is usable, m inside it. */
+SP_HD sp_line sp_line_below_knots(const sp_line_knots *knots, double sign, double slope, sp_iv u,
+                                  double m) {
     const double *knot = knots->at;
     const int n = knots->count;
     double value[4], least = INFINITY;
@@ -55,10 +57,11 @@ SP_HD sp_line sp_knots_lower(const sp_knots *knots, double sign, double slope, s
     return r;
 }
 
-SP_HD sp_line_pair sp_knots_lines(const sp_knots *knots, double slope, sp_iv u, double m) {
-    const sp_line flipped = sp_knots_lower(knots, -1.0, slope, u, m);
+SP_HD sp_line_pair sp_line_pair_of_knots(const sp_line_knots *knots, double slope, sp_iv u,
+                                         double m) {
+    const sp_line flipped = sp_line_below_knots(knots, -1.0, slope, u, m);
     sp_line_pair r;
-    r.lower = sp_knots_lower(knots, 1.0, slope, u, m);
+    r.lower = sp_line_below_knots(knots, 1.0, slope, u, m);
     r.upper.w = -flipped.w;
     r.upper.c = -flipped.c;
     return r;
@@ -66,12 +69,12 @@ SP_HD sp_line_pair sp_knots_lines(const sp_knots *knots, double slope, sp_iv u, 
 
 /** sp_piecewise_lines - of the first factor of a product. */
 SP_HD sp_line_pair sp_piecewise_lines(sp_product f, sp_iv u, double m) {
-    sp_knots k = {0, {0.0, 0.0, 0.0, 0.0}, {0.0, 0.0, 0.0, 0.0}};
+    sp_line_knots k = {0, {0.0, 0.0, 0.0, 0.0}, {0.0, 0.0, 0.0, 0.0}};
     k.count = sp_factor_knots(f, u, k.at);
     for (int i = 0; i < k.count; i++) {
         k.value[i] = sp_factor_x(f, k.at[i]);
     }
-    return sp_knots_lines(&k, sp_factor_slope(f, m), u, m);
+    return sp_line_pair_of_knots(&k, sp_factor_slope(f, m), u, m);
 }
 
 #endif
