@@ -83,6 +83,13 @@ size_t sp_front_frames(const sp_front *front, size_t n);
 SP_NODISCARD sp_status sp_front_run(sp_error *err, const sp_front *front, double *features,
                                     const double *samples, size_t n);
 
+/** sp_front_gradient - gradients by the samples from those by the features, at a clip that has at
+ *  least one frame.
+ *  O gradient [rows, n]   I samples [n]   I slope [rows, T, features]. Thread-safe. */
+SP_NODISCARD sp_status sp_front_gradient(sp_error *err, const sp_front *front, double *gradient,
+                                         const double *samples, size_t n, const double *slope,
+                                         size_t rows);
+
 #ifdef __cplusplus
 }
 #endif

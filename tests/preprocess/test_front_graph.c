@@ -99,6 +99,46 @@ static void a_graph_agrees_with_the_front_end_and_the_net(void **state) {
     }
 }
 
+/* Through the stages and the network, or through the graph as one: the same. */
+static void gradients_of_both_agree(void **state) {
+    (void)state;
+    enum { R = 2 };
+    sp_rng_init(&rng, sp_test_seed() + 4);
+    for (size_t which = 0; which <= FRONT_COUNT; which++) {
+        sp_front *front = front_number(which);
+        const sp_front_layout *layout = sp_front_layout_of(front);
+        sp_net net, graph;
+        size_t features = 0, padded = 0;
+        make_net(&net, layout->features);
+        assert_int_equal(sp_front_graph(NULL, &graph, &features, front, &net), SP_OK);
+        const size_t n = sp_front_samples(front, 3) + sp_rng_below(&rng, layout->step);
+        const size_t frames = sp_front_frames(front, n), numbers = frames * layout->features;
+        double *samples = padded_clip(front, n, &padded), weight[R * 2], largest = 0.0;
+        double *one = calloc(R * padded, sizeof *one), *two = calloc(R * n, sizeof *two);
+        double *rows = calloc((R + 1) * numbers, sizeof *rows), *slope = rows + numbers;
+        assert_true(one != NULL && two != NULL && rows != NULL);
+        fill(weight, R * 2, 1.0);
+        assert_int_equal(sp_net_gradient(NULL, &graph, one, samples, padded, weight, R), SP_OK);
+        assert_int_equal(sp_front_run(NULL, front, rows, samples, n), SP_OK);
+        assert_int_equal(sp_net_gradient(NULL, &net, slope, rows, frames, weight, R), SP_OK);
+        assert_int_equal(sp_front_gradient(NULL, front, two, samples, n, slope, R), SP_OK);
+        for (size_t i = 0; i < R * n; i++) {
+            largest = fmax(largest, fabs(two[i]));
+        }
+        assert_true(largest > 0.0);
+        for (size_t i = 0; i < R * n; i++) {
+            assert_true(fabs(two[i] - one[i / n * padded + i % n]) <= 1e-9 * largest);
+        }
+        free(rows);
+        free(one);
+        free(two);
+        free(samples);
+        sp_net_clear(&graph);
+        sp_net_clear(&net);
+        sp_front_destroy(front);
+    }
+}
+
 static void expect_same(const char *what, const double *a, const double *b, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (!(fabs(a[i] - b[i]) <= 1e-12 * fabs(a[i]))) { // sums over padding end elsewhere
@@ -276,6 +316,7 @@ static void what_only_looks_like_them_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_graph_agrees_with_the_front_end_and_the_net),
+        cmocka_unit_test(gradients_of_both_agree),
         cmocka_unit_test(bounds_of_a_graph_are_those_of_the_description),
         cmocka_unit_test(band_energies_are_found_in_any_graph),
         cmocka_unit_test(what_only_looks_like_them_is_refused),
