@@ -15,31 +15,27 @@
 sp_status sp_descent_init(sp_error *err, sp_descent *d, const sp_attacker *attacker,
                           const sp_problem *problem) {
     const size_t n = problem->clip->n, classes = sp_system_answers(attacker->system->net);
-    const size_t padded = sp_front_padded(attacker->system->front, n);
-    *d = (sp_descent){.attacker = attacker, .n = n, .padded = padded, .classes = classes};
+    *d = (sp_descent){.attacker = attacker, .n = n, .classes = classes};
     d->label = problem->verdict->label;
     d->deadline = problem->deadline;
     d->margin = INFINITY;
-    d->memory = calloc(7 * n + (classes - 1) * (padded + classes) + classes, sizeof *d->memory);
-    if (!d->memory || sp_noise_box(err, &d->still, n, 0.0) != SP_OK) {
-        sp_descent_clear(d);
+    d->memory = calloc(7 * n + (classes - 1) * (n + classes) + classes, sizeof *d->memory);
+    if (!d->memory) {
         return sp_fail(err, SP_E_MEMORY, "out of memory to attack %zu samples", n);
     }
-    memset(d->still.radius, 0, n * sizeof *d->still.radius);
     double *at = d->memory;
     double **const vectors[7] = {&d->lo, &d->hi, &d->x, &d->before, &d->point, &d->best, &d->home};
     for (int i = 0; i < 7; i++, at += n) {
         *vectors[i] = at;
     }
     d->gradient = at;
-    d->weight = d->gradient + (classes - 1) * padded;
+    d->weight = d->gradient + (classes - 1) * n;
     d->logits = d->weight + (classes - 1) * classes;
     return SP_OK;
 }
 
 void sp_descent_clear(sp_descent *d) {
     free(d->memory);
-    sp_noise_clear(&d->still);
     *d = (sp_descent){0};
 }
 
@@ -78,12 +74,12 @@ sp_status sp_descent_promise(sp_error *err, sp_descent *d, const sp_problem *pro
         }
     }
     d->steps++;
-    SP_TRY(sp_attacker_gradient(err, d->attacker, d->gradient, problem->clip->samples, &d->still,
+    SP_TRY(sp_attacker_gradient(err, d->attacker, d->gradient, problem->clip->samples, d->n,
                                 d->weight, rows));
     for (size_t k = 0, row = 0; k < d->classes; k++) {
         promise[k] = logits[d->label] - logits[k];
         if (k != d->label) {
-            const double *slope = d->gradient + row++ * d->padded; /* gradient[row,:] */
+            const double *slope = d->gradient + row++ * d->n; /* gradient[row,:] */
             for (size_t i = 0; i < d->n; i++) {
                 promise[k] -= fabs(slope[i]) * problem->noise.radius[i];
             }
@@ -127,7 +123,7 @@ static sp_status take_slope(sp_error *err, sp_descent *d, size_t rival) {
     d->weight[d->label] = 1.0;
     d->weight[rival] = -1.0;
     d->steps++;
-    return sp_attacker_gradient(err, d->attacker, d->gradient, d->point, &d->still, d->weight, 1);
+    return sp_attacker_gradient(err, d->attacker, d->gradient, d->point, d->n, d->weight, 1);
 }
 
 /* One step down: against the sign of the gradient, mixed with the last move. */

@@ -13,7 +13,7 @@
  *  */
 typedef struct sp_descent {
     const sp_attacker *attacker; /* borrowed */
-    size_t n, padded, classes, label;
+    size_t n, classes, label;
     double *lo, *hi; /* [n] the box; with a sample format its ends are values of the format */
     double lsb;      /* > 0: points are rounded to multiples of it before the model hears them */
     bool single;     /* points are rounded to single precision */
@@ -26,19 +26,17 @@ typedef struct sp_descent {
     double deadline; /* sp_clock_wall value; 0: none */
     // scratch:
     double *before, *point; /* [n] */
-    double *gradient;       /* [classes - 1, padded] */
+    double *gradient;       /* [classes - 1, n] */
     double *weight;         /* [classes - 1, classes] */
     double *logits;         /* [classes] */
-    sp_noise still;         /* radius 0 */
     double *memory;         /* owned: all arrays above */
 } sp_descent;
 
 /** sp_attacker_gradient - gradients of `rows` linear objectives of the scores by the samples.
- *  O gradient [rows, padded]   I weight [rows, answers]   I still  a noise set of radius 0 */
+ *  O gradient [rows, n]   I samples [n], weight [rows, answers] */
 SP_NODISCARD sp_status sp_attacker_gradient(sp_error *err, const sp_attacker *attacker,
-                                            double *gradient, const double *samples,
-                                            const sp_noise *still, const double *weight,
-                                            size_t rows);
+                                            double *gradient, const double *samples, size_t n,
+                                            const double *weight, size_t rows);
 
 SP_NODISCARD sp_status sp_descent_init(sp_error *err, sp_descent *d, const sp_attacker *attacker,
                                        const sp_problem *problem);

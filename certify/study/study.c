@@ -93,7 +93,7 @@ static double slope_of(const double *gradient, size_t n) {
 
 /* The row whose margin the linearised model loses at the smallest amplitude of noise. */
 static size_t weakest_row(const double *gradient, const sp_verdict *verdict, size_t n,
-                          size_t padded, size_t *rival) {
+                          size_t *rival) {
     size_t weakest = 0;
     double least = INFINITY;
     *rival = SP_NO_LABEL;
@@ -102,7 +102,7 @@ static size_t weakest_row(const double *gradient, const sp_verdict *verdict, siz
             continue;
         }
         const double margin = verdict->logits[verdict->label] - verdict->logits[k];
-        const double edge = margin / slope_of(gradient + row * padded, n); /* gradient[row,:] */
+        const double edge = margin / slope_of(gradient + row * n, n); /* gradient[row,:] */
         if (edge < least) {
             least = edge;
             weakest = row;
@@ -129,22 +129,19 @@ static void find_sensitive_frames(const errand *e) {
     const sp_system *system = e->attacker->system;
     const sp_verdict *verdict = &study->radius.verdict;
     const size_t classes = verdict->classes, rows = classes - 1, n = study->clip.n;
-    const size_t padded = sp_front_padded(system->front, n);
-    sp_noise still = {0};
-    double *gradient = calloc(rows * (padded + classes), sizeof *gradient);
-    double *weight = gradient ? gradient + rows * padded : NULL; /* [rows, classes] */
-    if (gradient && sp_noise_box(NULL, &still, n, 1.0) == SP_OK) {
-        memset(still.radius, 0, n * sizeof *still.radius);
-        fill_weights(weight, classes, verdict->label);
-        if (sp_attacker_gradient(NULL, e->attacker, gradient, study->clip.samples, &still, weight,
-                                 rows) == SP_OK) {
-            const size_t row = weakest_row(gradient, verdict, n, padded, &study->rival);
-            if (study->rival != SP_NO_LABEL) {
-                take_shares(study, sp_front_layout_of(system->front), gradient + row * padded);
-            }
+    double *gradient = calloc(rows * (n + classes), sizeof *gradient);
+    double *weight = gradient ? gradient + rows * n : NULL; /* [rows, classes] */
+    if (!gradient) {
+        return;
+    }
+    fill_weights(weight, classes, verdict->label);
+    if (sp_attacker_gradient(NULL, e->attacker, gradient, study->clip.samples, n, weight, rows) ==
+        SP_OK) {
+        const size_t row = weakest_row(gradient, verdict, n, &study->rival);
+        if (study->rival != SP_NO_LABEL) {
+            take_shares(study, sp_front_layout_of(system->front), gradient + row * n);
         }
     }
-    sp_noise_clear(&still);
     free(gradient);
 }
 
