@@ -74,9 +74,10 @@ const sp_domain *sp_domain_find(const char *name);
 extern const sp_domain sp_domain_interval, sp_domain_backsub, sp_domain_r2opt;
 
 /** sp_domain_bound - create, margins and destroy in one: the call of those who only want margins. */
-SP_NODISCARD sp_status sp_domain_bound(sp_error *err, const sp_domain *domain, const sp_bound_task *task,
-                                       const void *options, double *lower, double *error,
-                                       const double *weight, size_t rows);
+SP_NODISCARD sp_status sp_domain_bound(sp_error *err, const sp_domain *domain,
+                                       const sp_bound_task *task, const void *options,
+                                       double *lower, double *error, const double *weight,
+                                       size_t rows);
 
 /** sp_domain_serves_task - SP_OK, or SP_E_ARGUMENT with what the task asks that the domain has
  *  not. */

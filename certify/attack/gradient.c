@@ -5,21 +5,21 @@
 
 sp_status sp_attacker_gradient(sp_error *err, const sp_attacker *attacker, double *gradient,
                                const double *samples, size_t n, const double *weight, size_t rows) {
-    const sp_system *system = attacker->system;
-    const size_t frames = sp_front_frames(system->front, n), classes = system->net->classes;
-    const size_t numbers = frames * system->net->features;
+    const sp_pipeline *pipeline = attacker->pipeline;
+    const size_t frames = sp_front_frames(pipeline->front, n), classes = pipeline->net->classes;
+    const size_t numbers = frames * pipeline->net->features;
     double *features = malloc(((rows + 1) * numbers + rows * (classes + 1)) * sizeof *features);
     if (features == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for gradients of %zu samples", n);
     }
     double *slope = features + numbers, *row = slope + rows * numbers;
-    sp_system_rows(system, row, row + rows * classes, weight, rows);
-    sp_status status = sp_front_run(err, system->front, features, samples, n);
+    sp_pipeline_rows(pipeline, row, row + rows * classes, weight, rows);
+    sp_status status = sp_front_run(err, pipeline->front, features, samples, n);
     if (status == SP_OK) {
-        status = sp_net_gradient(err, system->net, slope, features, frames, row, rows);
+        status = sp_net_gradient(err, pipeline->net, slope, features, frames, row, rows);
     }
     if (status == SP_OK) {
-        status = sp_front_gradient(err, system->front, gradient, samples, n, slope, rows);
+        status = sp_front_gradient(err, pipeline->front, gradient, samples, n, slope, rows);
     }
     free(features);
     return status;

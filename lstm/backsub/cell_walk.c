@@ -67,9 +67,8 @@ static void enter_step(sp_cell_walk *c, size_t t) {
     const size_t ld = c->steps->images * c->H;
     c->t = t;
     c->rows = sp_walk_rows(c->walk, c->index, t);
-    c->gates = (sp_rows){sp_array_at(c->walk->ws->gates,
-                                     t % c->walk->self->steps * c->walk->rows * ld),
-                         ld};
+    c->gates = (sp_rows){
+        sp_array_at(c->walk->ws->gates, t % c->walk->self->steps * c->walk->rows * ld), ld};
 }
 
 /* ---- back: what one variable hands to another ---- */
@@ -186,8 +185,7 @@ static void images_back(sp_cell_walk *c, int first, int end) {
         const bool add = is_live(c, v->a);
         settle_view(c, v->a);
         sp_walk_multiply(c->walk, c->rows, H, n, in, omega,
-                         sp_matrix_at(&c->weights->recurrent, v->block * H, 0), add,
-                         own(c, v->a));
+                         sp_matrix_at(&c->weights->recurrent, v->block * H, 0), add, own(c, v->a));
         c->view[v->a] = own(c, v->a);
     }
     if (v->b != SP_NO_VARIABLE && !is_zero(c, v->b)) {
@@ -223,8 +221,8 @@ static void input_back(sp_cell_walk *c, size_t first, size_t end, bool add) {
         enter_step(c, t);
         const sp_rows to = sp_walk_on(c->walk, c->node->input, frame_of(c));
         if (together) {
-            const size_t rows = (end - first - 1) * c->walk->rows +
-                                sp_walk_rows(c->walk, c->index, end - 1);
+            const size_t rows =
+                (end - first - 1) * c->walk->rows + sp_walk_rows(c->walk, c->index, end - 1);
             sp_walk_multiply_wide(c->walk, rows, D, K, c->gates, c->weights->weight, add, to);
         } else {
             sp_walk_multiply(c->walk, c->rows, D, K, c->gates,
@@ -308,7 +306,8 @@ static void begin_inside(sp_cell_walk *c) {
     const size_t images = c->steps->images * c->H;
     if (start->cuts != NULL) {
         sp_gpu_cut_rows_args cuts = *start->cuts;
-        const sp_rows other = own(c, start->cut_variable != SP_NO_VARIABLE ? start->cut_variable : 0);
+        const sp_rows other =
+            own(c, start->cut_variable != SP_NO_VARIABLE ? start->cut_variable : 0);
         cuts.at = sp_walk_at(walk, c->rows);
         cuts.first = walk->row;
         cuts.gates = c->gates.at.on;
@@ -345,9 +344,7 @@ void sp_cell_back(sp_walk *walk, size_t index) {
     const sp_span span = walk->ws->span[index];
     sp_cell_walk c = cell_walk(walk, index);
     const bool reverse = c.node->cell.reverse;
-    const size_t top = inside    ? start->t
-                       : reverse ? c.frames - 1 - span.first
-                                 : span.end - 1;
+    const size_t top = inside ? start->t : reverse ? c.frames - 1 - span.first : span.end - 1;
     const size_t first = reverse ? c.frames - 1 - top : 0;
     const bool add = sp_walk_open(walk, c.node->input, first, first + top + 1);
     size_t block_end = top + 1;
@@ -505,8 +502,7 @@ void sp_cell_forward(sp_walk *walk, size_t index, size_t iteration) {
         }
         const size_t frame = frame_of(&c);
         if (frame >= span.first && frame < span.end) {
-            sp_walk_set(walk, c.rows, c.H, c.view[c.steps->output],
-                        sp_walk_on(walk, index, frame));
+            sp_walk_set(walk, c.rows, c.H, c.view[c.steps->output], sp_walk_on(walk, index, frame));
         }
         hand_on(&c);
     }

@@ -147,13 +147,13 @@ struct sp_boxes {
      * roundings of one term, and the most terms of one sum. */
     double underflow, chain, width;
 
-    size_t *frames;    /* [clips, nodes] */
-    size_t *first;     /* [nodes] where the states of a node start */
+    size_t *frames; /* [clips, nodes] */
+    size_t *first;  /* [nodes] where the states of a node start */
     sp_node_state *state;
     sp_node_constants *constants; /* [nodes] */
-    sp_box_array features; /* [frames, width] clip: the boxes of the source */
-    sp_box_array window;   /* [columns of the widest gathered window] clip */
-    size_t gathered;       /* that many */
+    sp_box_array features;        /* [frames, width] clip: the boxes of the source */
+    sp_box_array window;          /* [columns of the widest gathered window] clip */
+    size_t gathered;              /* that many */
     sp_array lost; /* [1] clip: what underflow can take from a bound, of all nodes so far */
 
     sp_arena host, numbers; /* owned */
