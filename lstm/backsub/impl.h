@@ -11,7 +11,7 @@
  * together.
  */
 enum { SP_TILE = 64, SP_DEVICE_STEPS = 16 };
-/* Relaxations that rows may choose from: nine anchors and the static one (docs/theory/planes.md). */
+/* Relaxations that rows may choose from: nine anchors and the static one. */
 enum { SP_MENU_ANCHORS = 9, SP_MENU_PLANES = SP_MENU_ANCHORS + 1, SP_CURVE_LINES = 3 };
 
 /** sp_relaxations - of a node at one frame: the lines of a curve ([0]), the planes and lines of a
@@ -209,8 +209,8 @@ void sp_walk_back(sp_walk *walk);
  *  that their arguments take there (walk_forward.c). iteration counts from 0. Nothing here needs to
  *  be sound: whatever is chosen, the next walk back proves its own bound. */
 void sp_walk_forward(sp_walk *walk, size_t iteration);
-/** sp_walk_within - after the walk itself, with the coefficients on all samples in ws->slope: bounds
- *  the rows on the halfspace of the task (halfspace.c). */
+/** sp_walk_within - after the walk itself, with the coefficients on all samples in ws->slope:
+ *  bounds the rows on the halfspace of the task (halfspace.c). */
 void sp_walk_within(sp_walk *walk);
 /** sp_walk_reset - every row of the tile starts with the standard relaxations. */
 void sp_walk_reset(sp_walk *walk);
@@ -245,7 +245,7 @@ size_t sp_walk_rows(const sp_walk *walk, size_t node, size_t t);
  *  true: they hold something already and must be added to. */
 sp_rows sp_walk_on(const sp_walk *walk, size_t node, size_t frame);
 bool sp_walk_open(sp_walk *walk, size_t node, size_t first, size_t end);
-/** sp_walk_begin - the tile's rows of those that the start names: of each clip, or common to all. */
+/** sp_walk_begin - the tile's rows of those that the start names: of each clip, or common. */
 void sp_walk_begin(sp_walk *walk, size_t rows, size_t n, sp_rows from, sp_rows to);
 sp_gpu_rows sp_walk_at(const sp_walk *walk, size_t rows);
 /** sp_walk_multiply - c [rows, n] = a [rows, k] b [k, n] (+ c for add), in single precision where
@@ -279,7 +279,8 @@ void sp_walk_scalars(sp_walk *walk, size_t rows, sp_rows in, const sp_gpu_menu *
 void sp_walk_product(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_rows in,
                      sp_rows x, sp_rows y, bool add);
 void sp_walk_line(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_rows in, sp_rows x);
-/** sp_walk_set - a [rows, columns] = from, or 0. sp_walk_add - to = a + b or, for `minus`, a - b. */
+/** sp_walk_set - to [rows, columns] = from, or 0. sp_walk_add - to = a + b or, for `minus`,
+ *  a - b. */
 void sp_walk_set(sp_walk *walk, size_t rows, size_t columns, sp_rows from, sp_rows to);
 void sp_walk_add(sp_walk *walk, size_t rows, size_t n, sp_rows a, sp_rows b, bool minus,
                  sp_rows to);
@@ -288,7 +289,8 @@ void sp_walk_menu_pick(sp_walk *walk, size_t rows, sp_rows in, const sp_gpu_menu
                        sp_rows x, sp_rows y, bool add);
 
 /* forward */
-/** sp_walk_weigh - out [rows, n] += in [rows, k] weights^T. sp_walk_bias - bias [n] into all rows. */
+/** sp_walk_weigh - out [rows, n] += in [rows, k] weights^T. sp_walk_bias - bias [n] into all
+ *  rows. */
 void sp_walk_weigh(sp_walk *walk, size_t rows, size_t n, size_t k, sp_rows in, sp_matrix weight,
                    sp_rows out);
 void sp_walk_bias(sp_walk *walk, size_t rows, size_t n, sp_array bias, sp_rows out);

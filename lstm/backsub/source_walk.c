@@ -177,8 +177,8 @@ static void add_carry(sp_walk *walk, size_t rows, size_t keep) {
 }
 
 /* Through the front end to the samples of frame t. Samples that no earlier frame shares are
- * concretised here, the others move on to frame t-1, unless this is the last one to be met. carried:
- * rows for which frame t+1 left some. */
+ * concretised here, the others move on to frame t-1, unless this is the last one to be met.
+ * carried: rows for which frame t+1 left some. */
 static void frame_back(sp_walk *walk, size_t rows, size_t carried, size_t t, bool last) {
     const sp_front_bound *front = front_of(walk);
     const sp_rows in = sp_walk_on(walk, walk->self->boxes.source, t);

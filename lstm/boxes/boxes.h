@@ -198,7 +198,8 @@ typedef struct sp_boxes_need {
  *  boxes is zeroed but for the domain's own members. */
 SP_NODISCARD sp_status sp_boxes_shape(sp_error *err, sp_boxes *boxes, const sp_bound_task *task,
                                       const sp_refinement *refinement, bool device);
-/** sp_boxes_count - the need of the shape. sp_boxes_total - of so many clips; SIZE_MAX: overflow. */
+/** sp_boxes_count - the need of the shape. sp_boxes_total - of so many clips; SIZE_MAX:
+ *  overflow. */
 sp_boxes_need sp_boxes_count(sp_boxes *boxes);
 size_t sp_boxes_total(sp_boxes_need need, size_t clips);
 /** sp_boxes_take - opens the queue, takes the memory, copies the weights and the clips' inputs. */
@@ -207,8 +208,8 @@ SP_NODISCARD sp_status sp_boxes_take(sp_error *err, sp_boxes *boxes);
 SP_NODISCARD sp_status sp_boxes_bound(sp_error *err, sp_boxes *boxes);
 void sp_boxes_clear(sp_boxes *boxes);
 
-/** sp_boxes_send - writes an array of clip number `clip` to where `to`, the first clip's, stands for
- *  it. */
+/** sp_boxes_send - writes an array of clip number `clip` to where `to`, the first clip's, stands
+ *  for it. */
 void sp_boxes_send(sp_boxes *boxes, size_t clip, sp_array to, const double *from, size_t count);
 
 /** sp_boxes_host - an array of the first clip for the program to read; NULL: there is none. */
@@ -222,7 +223,8 @@ SP_NODISCARD sp_status sp_boxes_raise(sp_error *err, sp_boxes *boxes, double *lo
 /** sp_boxes_box - the `box` of a domain. */
 void sp_boxes_box(sp_boxes *boxes, size_t node, size_t frame, int variable, const double **lo,
                   const double **hi);
-/** sp_boxes_front_loss - the same of the front end's variables. sp_boxes_lose - adds what underflow can take from coefficients on these n variables. */
+/** sp_boxes_front_loss - the same of the front end's variables. sp_boxes_lose - adds what
+ *  underflow can take from coefficients on these n variables. */
 double sp_boxes_front_loss(const sp_boxes *boxes, const sp_front_bound *front);
 void sp_boxes_lose(sp_boxes *boxes, sp_gpu_clips at, size_t n, sp_box_array box);
 

@@ -37,8 +37,8 @@ static sp_gpu_factor factor(const sp_cell_at *c, int v) {
 
 /* ---- pre-activations ---- */
 
-/* Whether one interval image and one product of matrices serve both: neighbouring blocks of the same
- * weights, state and bias, and nothing added. */
+/* Whether one interval image and one product of matrices serve both: neighbouring blocks of the
+ * same weights, state and bias, and nothing added. */
 static bool neighbours(const sp_cell_variable *v, const sp_cell_variable *next) {
     return next->op == SP_CELL_IMAGE && next->a == v->a && v->b == SP_NO_VARIABLE &&
            next->b == SP_NO_VARIABLE && next->input == v->input && !v->recurrent_bias &&
