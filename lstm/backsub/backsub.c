@@ -58,9 +58,10 @@ static sp_status shape(sp_error *err, sp_backsub *self, const sp_bound_task *tas
     self->within = task->within;
     self->slopes = has_slopes(task);
     self->threads = device ? 1 : (size_t)sp_pool_threads();
-    self->steps = device ? SP_DEVICE_STEPS : 1;
     self->boxes.single = single_is_of_use(task, options);
     SP_TRY(sp_boxes_shape(err, &self->boxes, task, &refinement, device));
+    const size_t frames = self->boxes.front->frames;
+    self->steps = !device ? 1 : frames < SP_DEVICE_STEPS ? frames : SP_DEVICE_STEPS;
     self->slot_of = calloc(3 * task->net->nodes, sizeof *self->slot_of);
     if (self->slot_of == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for bounds");

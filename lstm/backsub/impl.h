@@ -141,11 +141,11 @@ static inline size_t sp_samples_read(const sp_front_bound *front) {
 
 /* ---- making it: the functions of sp_refinement ---- */
 
-void sp_backsub_carve(sp_boxes *boxes, sp_carver *carver);                 /* plan.c */
-void sp_backsub_carve_clip(sp_boxes *boxes, sp_carver *carver);            /* plan.c */
-void sp_backsub_carve_inputs(sp_boxes *boxes, sp_carver *carver);          /* plan.c */
-void sp_backsub_fill_inputs(sp_boxes *boxes, const sp_front_bound *front); /* source.c */
-SP_NODISCARD sp_status sp_backsub_prepare(sp_error *err, sp_boxes *boxes); /* source.c */
+void sp_backsub_carve(sp_boxes *boxes, sp_carver *carver);                       /* plan.c */
+void sp_backsub_carve_clip(sp_boxes *boxes, sp_carver *carver);                  /* plan.c */
+void sp_backsub_carve_inputs(sp_boxes *boxes, sp_carver *carver, size_t frames); /* plan.c */
+void sp_backsub_fill_inputs(sp_boxes *boxes, const sp_front_bound *front);       /* source.c */
+SP_NODISCARD sp_status sp_backsub_prepare(sp_error *err, sp_boxes *boxes);       /* source.c */
 SP_NODISCARD sp_status sp_backsub_send_front(sp_error *err, sp_boxes *boxes, size_t clip);
 void sp_backsub_tighten(sp_boxes *boxes, size_t node, size_t t, int first, int end); /* tighten.c */
 SP_NODISCARD sp_status sp_backsub_relax(sp_error *err, sp_boxes *boxes, size_t node, size_t t,

@@ -90,7 +90,7 @@ static void carve_relaxations(const sp_backsub *self, sp_carver *carver) {
 
 /* ---- the front end ---- */
 
-void sp_backsub_carve_inputs(sp_boxes *boxes, sp_carver *carver) {
+void sp_backsub_carve_inputs(sp_boxes *boxes, sp_carver *carver, size_t frames) {
     sp_backsub *self = of(boxes);
     const sp_front_bound *front = boxes->front;
     const size_t steps = front->frames;
@@ -98,7 +98,11 @@ void sp_backsub_carve_inputs(sp_boxes *boxes, sp_carver *carver) {
     sp_source *source = &self->source;
     sp_gpu_menu spare;
     self->gamma = sp_carve_array(carver, 1);
-    for (size_t t = 0; t < steps; t++) {
+    source->energy_omega = sp_carve_array(carver, front->bins > 0 ? steps * front->bands : 0);
+    source->feature_omega =
+        sp_carve_array(carver, front->matrix != NULL ? steps * front->features : 0);
+    source->form_min = sp_carve_array(carver, steps * front->forms);
+    for (size_t t = 0; t < frames; t++) {
         carve_menu(carver, source->line != NULL ? source->line + t : &spare, front->bands,
                    choose ? 2 : 1, choose ? 1 + front->tangents : 1, false);
         if (front->bins > 0) {
@@ -106,10 +110,6 @@ void sp_backsub_carve_inputs(sp_boxes *boxes, sp_carver *carver) {
                        front->bins, 1, 1, false);
         }
     }
-    source->energy_omega = sp_carve_array(carver, front->bins > 0 ? steps * front->bands : 0);
-    source->feature_omega =
-        sp_carve_array(carver, front->matrix != NULL ? steps * front->features : 0);
-    source->form_min = sp_carve_array(carver, steps * front->forms);
 }
 
 static sp_array clip_array(const sp_boxes *boxes, sp_carver *carver, const double *from,

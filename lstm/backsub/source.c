@@ -103,15 +103,15 @@ static void fill_feature_scale(const sp_front_bound *front, size_t t, double *om
 /* The error of rows by their mass. In single precision each product adds gamma_{2k+2} of its own
  * part of the mass, and one rounding for what the forms dropped (docs/theory/single-precision.md).
  */
-static double gamma_of(const sp_boxes *boxes) {
-    const double gamma = sp_gamma(boxes->chain);
+static double gamma_of(const sp_boxes *boxes, const sp_front_bound *front) {
+    const double gamma = sp_gamma(sp_boxes_chain(boxes, front));
     return boxes->single ? sp_above(gamma + sp_gamma_single(2.0 * boxes->width + 4.0)) : gamma;
 }
 
 /* What is filled here is the program's, or staged in memory of the program. */
 void sp_backsub_fill_inputs(sp_boxes *boxes, const sp_front_bound *front) {
     sp_backsub *self = of(boxes);
-    const double gamma = gamma_of(boxes);
+    const double gamma = gamma_of(boxes, front);
     memcpy(self->gamma.on, &gamma, sizeof gamma);
     for (size_t t = 0; t < front->frames; t++) {
         fill_feature_scale(front, t, self->source.feature_omega.on);

@@ -113,12 +113,13 @@ static size_t sums_of(const sp_node *node) {
  * `width` terms to a running bias of `sums` terms, samples are summed over the padded clip; a
  * coefficient meets a few more roundings on its way. Doubled: the masses are themselves computed.
  */
-static double chain_of(const sp_boxes *boxes) {
-    double sums = 4.0 * (double)boxes->front->frames;
+double sp_boxes_chain(const sp_boxes *boxes, const sp_front_bound *front) {
+    double sums = 4.0 * (double)front->frames;
     for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
-        sums += (double)sums_of(&boxes->net->node[i]) * (double)sp_frames_of(boxes, 0, i);
+        const size_t frames = sp_net_frames(boxes->net, boxes->source, i, front->frames);
+        sums += (double)sums_of(&boxes->net->node[i]) * (double)frames;
     }
-    return 2.0 * (boxes->width + sums + (double)boxes->front->padded + 64.0);
+    return 2.0 * (boxes->width + sums + (double)front->padded + 64.0);
 }
 
 sp_status sp_boxes_shape(sp_error *err, sp_boxes *boxes, const sp_bound_task *task,
@@ -156,8 +157,7 @@ sp_status sp_boxes_shape(sp_error *err, sp_boxes *boxes, const sp_bound_task *ta
         }
     }
     boxes->width = width_of(boxes);
-    boxes->chain = chain_of(boxes);
-    boxes->underflow = boxes->chain * SP_LEAST_DOUBLE;
+    boxes->underflow = sp_boxes_chain(boxes, boxes->front) * SP_LEAST_DOUBLE;
     return SP_OK;
 }
 

@@ -113,8 +113,9 @@ typedef struct sp_refinement {
     void (*carve)(sp_boxes *boxes, sp_carver *carver);
     void (*carve_clip)(sp_boxes *boxes, sp_carver *carver);
     /* Arrays that the program fills for one clip before anything is bounded, at the start of the
-     * clip's memory; on a device they are filled in memory of the program and sent. */
-    void (*carve_inputs)(sp_boxes *boxes, sp_carver *carver);
+     * clip's memory; on a device they are filled in memory of the program and sent. What belongs to
+     * frames comes last, frame by frame, and ends with a clip of fewer. */
+    void (*carve_inputs)(sp_boxes *boxes, sp_carver *carver, size_t frames);
     void (*fill_inputs)(sp_boxes *boxes, const sp_front_bound *front);
     /* Constants of all clips; then, on a device, arrays of the front bound of one clip. */
     SP_NODISCARD sp_status (*prepare)(sp_error *err, sp_boxes *boxes);
@@ -143,9 +144,8 @@ struct sp_boxes {
     double deadline;
     bool single; /* matrices are wanted in floats too */
     /* The rate of underflow: what products lose per unit of the variables behind them
-     * (docs/theory/rounding.md, Underflow), the most
-     * roundings of one term, and the most terms of one sum. */
-    double underflow, chain, width;
+     * (docs/theory/rounding.md, Underflow), and the most terms of one sum. */
+    double underflow, width;
 
     size_t *frames; /* [clips, nodes] */
     size_t *first;  /* [nodes] where the states of a node start */
@@ -207,6 +207,9 @@ SP_NODISCARD sp_status sp_boxes_take(sp_error *err, sp_boxes *boxes);
 /** sp_boxes_bound - all boxes. */
 SP_NODISCARD sp_status sp_boxes_bound(sp_error *err, sp_boxes *boxes);
 void sp_boxes_clear(sp_boxes *boxes);
+
+/** sp_boxes_chain - the most roundings that one term of a bound of this clip can meet. */
+double sp_boxes_chain(const sp_boxes *boxes, const sp_front_bound *front);
 
 /** sp_boxes_send - writes an array of clip number `clip` to where `to`, the first clip's, stands
  *  for it. */

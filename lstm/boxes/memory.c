@@ -233,17 +233,17 @@ static void carve_states(sp_boxes *boxes, sp_carver *carver) {
 }
 
 /* What the program fills for a clip. */
-static void carve_inputs(sp_boxes *boxes, sp_carver *carver) {
+static void carve_inputs(sp_boxes *boxes, sp_carver *carver, size_t frames) {
     boxes->lost = sp_carve_array(carver, 1);
     if (boxes->refinement->carve_inputs != NULL) {
-        boxes->refinement->carve_inputs(boxes, carver);
+        boxes->refinement->carve_inputs(boxes, carver, frames);
     }
 }
 
 static void carve_clip(sp_boxes *boxes, sp_carver *carver) {
     const sp_front_bound *front = boxes->front;
     const size_t start = carver->need, numbers = front->frames * front->features;
-    carve_inputs(boxes, carver);
+    carve_inputs(boxes, carver, front->frames);
     boxes->input_bytes = carver->need - start;
     boxes->features = boxes->device ? sp_carve_box(carver, numbers)
                                     : (sp_box_array){{front->feature_lo}, {front->feature_hi}};
@@ -345,12 +345,12 @@ static sp_status send_inputs(sp_error *err, sp_boxes *boxes) {
         memset(staged, 0, boxes->input_bytes);
         sp_arena_over(&arena, staged, boxes->input_bytes);
         sp_carver carver = {NULL, &arena, 0, 0};
-        carve_inputs(boxes, &carver);
+        carve_inputs(boxes, &carver, front->frames);
         double lost;
         fill(boxes, front, &lost);
         memcpy(boxes->lost.on, &lost, sizeof lost); // staged
         char *to = (char *)boxes->block + boxes->clip_at + clip * boxes->clip_bytes;
-        sp_gpu_write(boxes->gpu, to, staged, boxes->input_bytes);
+        sp_gpu_write(boxes->gpu, to, staged, carver.need);
         sp_boxes_send(boxes, clip, boxes->features.lo, front->feature_lo, numbers);
         sp_boxes_send(boxes, clip, boxes->features.hi, front->feature_hi, numbers);
         if (boxes->refinement->send_front != NULL) {
@@ -361,7 +361,7 @@ static sp_status send_inputs(sp_error *err, sp_boxes *boxes) {
     sp_arena arena;
     sp_arena_over(&arena, (char *)boxes->block + boxes->clip_at, boxes->input_bytes);
     sp_carver carver = {NULL, &arena, 0, 0};
-    carve_inputs(boxes, &carver);
+    carve_inputs(boxes, &carver, boxes->front->frames);
     return status;
 }
 

@@ -1,0 +1,156 @@
+/* Random graphs behind the toy front end: convolutions and strides, cells that run either way,
+ * sums of several branches, curves of every kind, pools. */
+#ifndef SP_TESTS_LSTM_TOY_GRAPH_H
+#define SP_TESTS_LSTM_TOY_GRAPH_H
+
+#include "tests/lstm/toy.h"
+
+enum { GRAPH_NODES = 11, GRAPH_WIDTH = 6 };
+
+/** sp_growth - a graph being made. Nodes of one class have equally many frames. */
+typedef struct sp_growth {
+    sp_rng *rng;
+    sp_net *net;
+    size_t source, classes;
+    size_t class_of[GRAPH_NODES + 8];
+    bool reverse; /* cells may run backwards */
+    double scale;
+} sp_growth;
+
+static inline size_t any_node(const sp_growth *g) {
+    return g->source + sp_rng_below(g->rng, g->net->nodes - g->source);
+}
+
+static inline void append(sp_growth *g, const sp_node *node, size_t class) {
+    g->class_of[g->net->nodes] = class;
+    assert_int_equal(sp_net_append(NULL, g->net, node, NULL), SP_OK);
+}
+
+/* Padded so that no input is too short. */
+static inline sp_timing toy_timing(sp_rng *rng) {
+    sp_timing t = {.taps = 1 + sp_rng_below(rng, 3),
+                   .stride = 1 + sp_rng_below(rng, 2),
+                   .dilation = 1 + sp_rng_below(rng, 2),
+                   .before = sp_rng_below(rng, 4)};
+    const size_t reach = (t.taps - 1) * t.dilation;
+    t.after = (reach > t.before ? reach - t.before : 0) + sp_rng_below(rng, 2);
+    return t;
+}
+
+/* Another timing of equally many frames, the middle tap alone of three. */
+static const sp_timing toy_three = {.taps = 3, .stride = 2, .dilation = 1, .before = 1, .after = 1};
+static const sp_timing toy_second = {.taps = 1, .stride = 2, .dilation = 1};
+
+/* A sum over nodes of one class. */
+static inline void grow_affine(sp_growth *g, size_t width) {
+    sp_term term[3];
+    const size_t first = any_node(g), class = g->class_of[first];
+    const size_t kind = sp_rng_below(g->rng, 4); // timed, halved in two ways, else frame by frame
+    const sp_timing timing = toy_timing(g->rng);
+    sp_node node = {.kind = SP_NODE_AFFINE,
+                    .width = width,
+                    .terms = 1 + sp_rng_below(g->rng, 3),
+                    .term = term,
+                    .bias = toy_random(g->rng, width, 0.5)};
+    for (size_t k = 0; k < node.terms; k++) {
+        size_t input = any_node(g);
+        input = k > 0 && g->class_of[input] == class ? input : first;
+        term[k] = (sp_term){.input = input,
+                            .in = g->net->node[input].width,
+                            .timing = kind == 0   ? timing
+                                      : kind == 1 ? (k % 2 == 0 ? toy_three : toy_second)
+                                                  : sp_timing_same};
+        term[k].weight = toy_random(g->rng, width * term[k].timing.taps * term[k].in,
+                                    g->scale / (double)(node.terms * term[k].timing.taps));
+    }
+    append(g, &node, kind < 2 ? ++g->classes : class);
+    for (size_t k = 0; k < node.terms; k++) {
+        free(term[k].weight);
+    }
+    free(node.bias);
+}
+
+static inline void grow_curve(sp_growth *g) {
+    const size_t input = any_node(g);
+    const sp_node node = {.kind = SP_NODE_CURVE,
+                          .width = g->net->node[input].width,
+                          .input = input,
+                          .curve = toy_activation(g->rng, false)};
+    append(g, &node, g->class_of[input]);
+}
+
+static inline void grow_cell(sp_growth *g) {
+    const size_t input = any_node(g), in = g->net->node[input].width;
+    const size_t H = 1 + sp_rng_below(g->rng, GRAPH_WIDTH);
+    sp_cell cell = {.kind = (sp_cell_kind)sp_rng_below(g->rng, 3),
+                    .in = in,
+                    .out = H,
+                    .weight = toy_random(g->rng, 4 * H * in, g->scale),
+                    .recurrent = toy_random(g->rng, 4 * H * H, 0.7 * g->scale),
+                    .bias = toy_random(g->rng, 4 * H, 0.5),
+                    .gate = {.kind = SP_ACTIVATION_SIGMOID},
+                    .candidate = {.kind = SP_ACTIVATION_TANH},
+                    .reverse = g->reverse && sp_rng_below(g->rng, 2) == 0};
+    double *own = toy_random(g->rng, H, 0.5);
+    if (cell.kind != SP_CELL_LSTM) {
+        cell.gate = toy_activation(g->rng, true);
+        if (sp_rng_below(g->rng, 2) > 0) {
+            cell.candidate = toy_activation(g->rng, false);
+        }
+        cell.reset_after = cell.kind == SP_CELL_GRU && sp_rng_below(g->rng, 2) > 0;
+        cell.recurrent_bias = cell.reset_after ? own : NULL;
+    }
+    const sp_node node = {.kind = SP_NODE_CELL, .width = H, .input = input, .cell = cell};
+    append(g, &node, g->class_of[input]);
+    free(cell.weight);
+    free(cell.recurrent);
+    free(cell.bias);
+    free(own);
+}
+
+static inline void grow_pool(sp_growth *g) {
+    const size_t input = any_node(g);
+    const sp_node node = {.kind = SP_NODE_POOL,
+                          .width = g->net->node[input].width,
+                          .input = input,
+                          .pool = sp_rng_below(g->rng, 2) > 0 ? SP_POOL_LAST : SP_POOL_FIRST};
+    append(g, &node, 1); // of one frame
+}
+
+/* In place of the toy's net. With `inner` the front end is bounded at a node behind the input. */
+static inline void toy_graph(sp_rng *rng, sp_toy *toy, size_t classes, bool reverse, bool inner) {
+    sp_net *net = &toy->net;
+    sp_growth g = {.rng = rng, .net = net, .classes = 1, .reverse = reverse};
+    g.scale = sp_rng_uniform(rng, 0.3, 1.0);
+    sp_net_clear(net);
+    assert_int_equal(sp_net_init(NULL, net, inner ? 2 : toy->front.features), SP_OK);
+    if (inner) {
+        toy_affine(rng, net, 2, toy->front.features, 1.0);
+        g.source = net->nodes - 1;
+    }
+    toy->front.node = g.source;
+    const size_t nodes = net->nodes + 1 + sp_rng_below(rng, GRAPH_NODES - 3);
+    while (net->nodes < nodes) {
+        switch (sp_rng_below(rng, 8)) {
+        case 0:
+            grow_curve(&g);
+            break;
+        case 1:
+        case 2:
+            grow_cell(&g);
+            break;
+        case 3:
+            if (sp_rng_below(rng, 3) == 0) {
+                grow_pool(&g);
+            }
+            break;
+        default:
+            grow_affine(&g, 1 + sp_rng_below(rng, GRAPH_WIDTH));
+        }
+    }
+    assert_int_equal(
+        sp_net_add_pool(NULL, net, sp_rng_below(rng, 3) > 0 ? SP_POOL_LAST : SP_POOL_FIRST), SP_OK);
+    toy_affine(rng, net, net->node[net->nodes - 1].width, classes, 1.0);
+}
+
+#endif
