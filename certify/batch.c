@@ -6,15 +6,15 @@
 #include "certify/impl.h"
 
 typedef struct sp_item {
-    const sp_work *work;
-    sp_problem problem;
+    const sp_certify_item *work;
+    sp_query query;
     sp_front_bound front;
     sp_objectives objectives; /* its status: of the first step that failed */
     bool open;                /* there is something to bound */
 } sp_item;
 
 typedef struct sp_batch {
-    const sp_system *system;
+    const sp_pipeline *pipeline;
     double timeout;
     sp_item *item;
 } sp_batch;
@@ -22,14 +22,14 @@ typedef struct sp_batch {
 static void open_item(void *context, size_t index) {
     const sp_batch *batch = context;
     sp_item *item = &batch->item[index];
-    const sp_question question = {item->work->budget, NULL, item->work->label, batch->timeout};
+    const sp_query_options options = {item->work->budget, NULL, item->work->label, batch->timeout};
     sp_error err = {0};
     bool settled = false;
-    sp_status status = sp_question_open(&err, &item->problem, item->work->verdict, batch->system,
-                                        item->work->clip, &question, &settled);
+    sp_status status = sp_query_open(&err, &item->query, item->work->verdict, batch->pipeline,
+                                     item->work->clip, &options, &settled);
     item->open = status == SP_OK && !settled;
     if (item->open) {
-        status = sp_problem_bound(&err, &item->problem, &item->front, &item->objectives);
+        status = sp_query_bound(&err, &item->query, &item->front, &item->objectives);
     }
     item->objectives.status = status;
     item->objectives.err = err;
@@ -40,17 +40,17 @@ static void close_item(void *context, size_t index) {
     sp_item *item = &batch->item[index];
     const sp_objectives *o = &item->objectives;
     if (item->open) {
-        sp_problem_judge(&item->problem, o);
+        sp_query_judge(&item->query, o);
     }
-    sp_question_close(&o->err, &item->problem, o->status);
+    sp_query_close(&o->err, &item->query, o->status);
     sp_objectives_clear(&item->objectives);
     sp_front_bound_clear(&item->front);
 }
 
 static void certify_one(void *context, size_t index) {
     const sp_batch *batch = context;
-    const sp_work *work = batch->item[index].work;
-    const sp_status status = sp_certify(NULL, work->verdict, batch->system, work->clip,
+    const sp_certify_item *work = batch->item[index].work;
+    const sp_status status = sp_certify(NULL, work->verdict, batch->pipeline, work->clip,
                                         work->budget, work->label, batch->timeout);
     (void)status; // the verdict tells
 }
@@ -63,15 +63,15 @@ static void certify_together(sp_batch *batch, sp_objectives **list, size_t count
             list[open++] = &batch->item[i].objectives;
         }
     }
-    sp_schedule_run(batch->system->method, batch->system->net, list, open);
+    sp_schedule_run(batch->pipeline->method, batch->pipeline->net, list, open);
     sp_pool_run(count, 0, close_item, batch);
 }
 
-sp_status sp_certify_all(sp_error *err, const sp_system *system, const sp_work *work, size_t count,
-                         double timeout) {
+sp_status sp_certify_all(sp_error *err, const sp_pipeline *pipeline, const sp_certify_item *work,
+                         size_t count, double timeout) {
     sp_item *items = calloc(count > 0 ? count : 1, sizeof *items);
     sp_objectives **list = calloc(count > 0 ? count : 1, sizeof(sp_objectives *));
-    sp_batch batch = {system, timeout, items};
+    sp_batch batch = {pipeline, timeout, items};
     sp_status status = SP_OK;
     for (size_t i = 0; items && i < count; i++) {
         items[i].work = &work[i];

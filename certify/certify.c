@@ -6,8 +6,8 @@
 #include "certify/impl.h"
 
 /* +1 at the label, -1 at the other one. */
-static sp_status fill_objectives(sp_error *err, const sp_problem *problem, sp_objectives *o) {
-    const sp_verdict *verdict = problem->verdict;
+static sp_status fill_objectives(sp_error *err, const sp_query *query, sp_objectives *o) {
+    const sp_verdict *verdict = query->verdict;
     const size_t classes = verdict->classes;
     double *answers = calloc(o->rows > 0 ? o->rows * classes : 1, sizeof *answers);
     if (!answers) {
@@ -20,31 +20,29 @@ static sp_status fill_objectives(sp_error *err, const sp_problem *problem, sp_ob
             o->clean[r++] = verdict->logits[verdict->label] - verdict->logits[k];
         }
     }
-    sp_system_rows(problem->system, o->weight, o->constant, answers, o->rows);
+    sp_pipeline_rows(query->pipeline, o->weight, o->constant, answers, o->rows);
     free(answers);
     return SP_OK;
 }
 
-sp_status sp_problem_bound(sp_error *err, const sp_problem *problem, sp_front_bound *front,
-                           sp_objectives *o) {
+sp_status sp_query_bound(sp_error *err, const sp_query *query, sp_front_bound *front,
+                         sp_objectives *o) {
     *front = (sp_front_bound){0};
-    SP_TRY(
-        sp_objectives_init(err, o, problem->verdict->classes - 1, problem->system->net->classes));
-    o->deadline = problem->deadline;
+    SP_TRY(sp_objectives_init(err, o, query->verdict->classes - 1, query->pipeline->net->classes));
+    o->deadline = query->deadline;
     o->front = front;
-    SP_TRY(fill_objectives(err, problem, o));
+    SP_TRY(fill_objectives(err, query, o));
     const double start = sp_clock_wall();
-    const sp_status status =
-        sp_front_bound_create(err, front, problem->system->forms, problem->clip->samples,
-                              problem->clip->n, &problem->noise);
-    problem->verdict->front_seconds = sp_clock_wall() - start;
-    return status == SP_OK && sp_clock_passed(problem->deadline)
+    const sp_status status = sp_front_bound_create(
+        err, front, query->pipeline->forms, query->clip->samples, query->clip->n, &query->noise);
+    query->verdict->front_seconds = sp_clock_wall() - start;
+    return status == SP_OK && sp_clock_passed(query->deadline)
                ? sp_fail(err, SP_E_TIMEOUT, "the time ran out in the front end")
                : status;
 }
 
-void sp_problem_judge(const sp_problem *problem, const sp_objectives *o) {
-    sp_verdict *verdict = problem->verdict;
+void sp_query_judge(const sp_query *query, const sp_objectives *o) {
+    sp_verdict *verdict = query->verdict;
     verdict->boxes_seconds = o->boxes_seconds;
     verdict->rows_seconds = o->rows_seconds;
     if (o->status == SP_OK) {
@@ -58,30 +56,30 @@ void sp_problem_judge(const sp_problem *problem, const sp_objectives *o) {
     }
 }
 
-static sp_status certify(sp_error *err, sp_problem *problem, void *context) {
+static sp_status certify(sp_error *err, sp_query *query, void *context) {
     sp_front_bound front = {0};
     sp_objectives objectives = {0}, *const list[] = {&objectives};
     (void)context;
-    sp_status status = sp_problem_bound(err, problem, &front, &objectives);
+    sp_status status = sp_query_bound(err, query, &front, &objectives);
     if (status == SP_OK) {
-        sp_schedule_run(problem->system->method, problem->system->net, list, 1);
+        sp_schedule_run(query->pipeline->method, query->pipeline->net, list, 1);
         status = objectives.status;
         *err = objectives.err;
-        sp_problem_judge(problem, &objectives);
+        sp_query_judge(query, &objectives);
     }
     sp_objectives_clear(&objectives);
     sp_front_bound_clear(&front);
     return status;
 }
 
-sp_status sp_certify(sp_error *err, sp_verdict *verdict, const sp_system *system,
+sp_status sp_certify(sp_error *err, sp_verdict *verdict, const sp_pipeline *pipeline,
                      const sp_clip *clip, const sp_budget *budget, long label, double timeout) {
-    const sp_question question = {budget, NULL, label, timeout};
-    return sp_question_answer(err, verdict, system, clip, &question, certify, NULL);
+    const sp_query_options options = {budget, NULL, label, timeout};
+    return sp_query_answer(err, verdict, pipeline, clip, &options, certify, NULL);
 }
 
-sp_status sp_certify_noise(sp_error *err, sp_verdict *verdict, const sp_system *system,
+sp_status sp_certify_noise(sp_error *err, sp_verdict *verdict, const sp_pipeline *pipeline,
                            const sp_clip *clip, const sp_noise *noise, long label, double timeout) {
-    const sp_question question = {NULL, noise, label, timeout};
-    return sp_question_answer(err, verdict, system, clip, &question, certify, NULL);
+    const sp_query_options options = {NULL, noise, label, timeout};
+    return sp_query_answer(err, verdict, pipeline, clip, &options, certify, NULL);
 }

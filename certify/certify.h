@@ -1,5 +1,5 @@
-/* Methods, queries and verdicts. What else is asked of a system: the headers of the parts, attack/,
- * study/, audit/ and report/. */
+/* Methods, queries and verdicts. What else is asked of a pipeline: the headers of the parts,
+ * attack/, study/, audit/ and report/. */
 #ifndef SP_CERTIFY_CERTIFY_H
 #define SP_CERTIFY_CERTIFY_H
 
@@ -45,9 +45,9 @@ const sp_method *sp_method_find(const char *name);
  *  first, and in double where that does not certify; NULL: there is none. */
 const sp_method *sp_method_single(const sp_method *method);
 
-/** sp_system - a network behind its front end: what is being certified. Shared by clips and
+/** sp_pipeline - a network behind its front end: what is being certified. Shared by clips and
  *  threads. */
-typedef struct sp_system {
+typedef struct sp_pipeline {
     const sp_net *net;     /* borrowed */
     const sp_front *front; /* borrowed */
     sp_front_forms *forms; /* owned; for the rule of the method */
@@ -55,19 +55,20 @@ typedef struct sp_system {
     sp_front_rule front_rule;
     double threshold; /* of a net with one logit: it fires from here on; 0 unless set */
     const struct sp_model *original; /* borrowed; its own graph hears breaking files too; or NULL */
-} sp_system;
+} sp_pipeline;
 
-/** sp_system_answers - between how many answers a net decides. A net with one logit has two: 0, it
- *  stays silent, and 1, it fires. Their scores are the threshold and the logit; the scores of other
- *  nets are their logits. Everywhere below, logits, margins and labels are those of the answers. */
-size_t sp_system_answers(const sp_net *net);
+/** sp_pipeline_answers - between how many answers a net decides. A net with one logit has two: 0,
+ *  it stays silent, and 1, it fires. Their scores are the threshold and the logit; the scores of
+ *  other nets are their logits. Everywhere below, logits, margins and labels are those of the
+ *  answers. */
+size_t sp_pipeline_answers(const sp_net *net);
 
-/** sp_system_init - checks that net and front end fit together and prepares the forms of `rule`
+/** sp_pipeline_init - checks that net and front end fit together and prepares the forms of `rule`
  *  (method->front, or another one asked for by --front-relax). */
-SP_NODISCARD sp_status sp_system_init(sp_error *err, sp_system *system, const sp_net *net,
-                                      const sp_front *front, const sp_method *method,
-                                      sp_front_rule rule);
-void sp_system_clear(sp_system *system);
+SP_NODISCARD sp_status sp_pipeline_init(sp_error *err, sp_pipeline *pipeline, const sp_net *net,
+                                        const sp_front *front, const sp_method *method,
+                                        sp_front_rule rule);
+void sp_pipeline_clear(sp_pipeline *pipeline);
 
 typedef enum {
     SP_VERDICT_CERTIFIED,     /* no noise of the set changes the answer: every margin is positive */
@@ -106,35 +107,35 @@ void sp_verdict_clear(sp_verdict *verdict);
  *  Certified only if every margin but the label's own is > 0: NaN and -inf are unknown. */
 void sp_verdict_judge(sp_verdict *verdict);
 
-/** SP_ARITHMETIC - the arithmetic model of every verdict, printed with it (after GPUPoly's levels).
- *  */
+/** SP_ARITHMETIC - the arithmetic model of every verdict, printed with it (after GPUPoly's
+ *  levels). */
 #define SP_ARITHMETIC "real arithmetic over the file's weights and the front end's double constants"
 
 /** sp_certify - the verdict for one clip. `label` < 0: the model's own prediction.
  *  Always leaves a verdict: errors become SP_VERDICT_ERROR (or _TIMEOUT) with the reason, and are
  *  also returned. timeout in seconds, 0: none. */
-sp_status sp_certify(sp_error *err, sp_verdict *verdict, const sp_system *system,
+sp_status sp_certify(sp_error *err, sp_verdict *verdict, const sp_pipeline *pipeline,
                      const sp_clip *clip, const sp_budget *budget, long label, double timeout);
 /** sp_certify_noise - the same for any noise set; eps is its largest radius, snr_db that of its
  *  loudest noise. A set of radius 0 is an error. */
-sp_status sp_certify_noise(sp_error *err, sp_verdict *verdict, const sp_system *system,
+sp_status sp_certify_noise(sp_error *err, sp_verdict *verdict, const sp_pipeline *pipeline,
                            const sp_clip *clip, const sp_noise *noise, long label, double timeout);
 
-/** sp_work - a clip, a budget, and where the verdict goes. */
-typedef struct sp_work {
+/** sp_certify_item - a clip, a budget, and where the verdict goes. */
+typedef struct sp_certify_item {
     const sp_clip *clip;
     const sp_budget *budget;
     long label; /* -1: the model's own answer */
     sp_verdict *verdict;
-} sp_work;
+} sp_certify_item;
 
 /** sp_certify_group - how many clips are best given to sp_certify_all at once: 1 on the CPU, whose
  *  threads take clips as they come; many on a device, which bounds them together. */
 size_t sp_certify_group(void);
 /** sp_certify_all - the verdicts that sp_certify gives for each, on all threads; on a device many
  *  clips at once, whose seconds are then those of the batch. SP_E_MEMORY: nothing was done. */
-SP_NODISCARD sp_status sp_certify_all(sp_error *err, const sp_system *system, const sp_work *work,
-                                      size_t count, double timeout);
+SP_NODISCARD sp_status sp_certify_all(sp_error *err, const sp_pipeline *pipeline,
+                                      const sp_certify_item *work, size_t count, double timeout);
 
 #ifdef __cplusplus
 }

@@ -32,8 +32,7 @@ sp_status sp_margins_bound(sp_error *err, sp_margins *margins) {
     return status;
 }
 
-size_t sp_margins_room(const sp_net *net, const sp_front_bound *front,
-                       const sp_method_pass *pass) {
+size_t sp_margins_room(const sp_net *net, const sp_front_bound *front, const sp_method_pass *pass) {
     const sp_bound_task task = {.net = net, .fronts = &front, .clips = 1};
     return pass->domain->room(&task, pass->options);
 }

@@ -30,8 +30,8 @@ static const sp_method_pass optimised[] = {{&sp_domain_backsub, &plain, 0.0},
 static const sp_method_pass fixed_single[] = {{&sp_domain_backsub, &plain_single, 0.0},
                                               {&sp_domain_backsub, &plain, NEAR}};
 static const sp_method_pass optimised_single[] = {
-    {&sp_domain_backsub, &plain_single, 0.0}, {&sp_domain_backsub, &plain, NEAR},
-    {&sp_domain_backsub, &cut_single, -1.0},  {&sp_domain_backsub, &cut, NEAR},
+    {&sp_domain_backsub, &plain_single, 0.0},  {&sp_domain_backsub, &plain, NEAR},
+    {&sp_domain_backsub, &cut_single, -1.0},   {&sp_domain_backsub, &cut, NEAR},
     {&sp_domain_backsub, &chosen_single, 0.0}, {&sp_domain_backsub, &chosen, NEAR},
 };
 

@@ -46,16 +46,15 @@ typedef struct sp_margins {
     const sp_net *net;
     const sp_front_bound *const *front; /* [clips] those with the most frames first */
     size_t clips, rows;
-    const double *weight;          /* [clips, rows, net classes] */
+    const double *weight; /* [clips, rows, net classes] */
     const sp_method_pass *pass;
-    const sp_halfspace *within;    /* NULL: the whole set */
-    double deadline;               /* sp_clock_wall value; 0: none */
-    double *lower, *error;         /* O [clips, rows] */
-    sp_halfspace *line;            /* O [rows] of one clip, see lstm/domain.h; NULL: not asked */
+    const sp_halfspace *within; /* NULL: the whole set */
+    double deadline;            /* sp_clock_wall value; 0: none */
+    double *lower, *error;      /* O [clips, rows] */
+    sp_halfspace *line;         /* O [rows] of one clip, see lstm/domain.h; NULL: not asked */
     double boxes_seconds, rows_seconds; /* O */
 } sp_margins;
 SP_NODISCARD sp_status sp_margins_bound(sp_error *err, sp_margins *margins);
 /** sp_margins_room - how many clips like this one, or shorter ones, are bounded at once. */
-size_t sp_margins_room(const sp_net *net, const sp_front_bound *front,
-                       const sp_method_pass *pass);
+size_t sp_margins_room(const sp_net *net, const sp_front_bound *front, const sp_method_pass *pass);
 #endif

@@ -105,7 +105,7 @@ static void print_attack(job *j, size_t clip, size_t budget) {
     const cli_clips *clips = &j->session.clips;
     const sp_attack *attack = &it->attack[budget];
     const sp_attack_options options = options_of(j, it, clips->file[clip], budget);
-    char *json = sp_attack_json(clips->path[clip], attack, &options);
+    char *json = sp_report_attack_json(clips->path[clip], attack, &options);
     if (attack->verdict.kind == SP_VERDICT_BROKEN && options.out) {
         write_beside(j, clips->path[clip], options.out, json);
     }
@@ -114,7 +114,7 @@ static void print_attack(job *j, size_t clip, size_t budget) {
         return;
     }
     free(json);
-    cli_print(sp_attack_row(clips->names.name[clip], clips->names.width, attack));
+    cli_print(sp_report_attack_row(clips->names.name[clip], clips->names.width, attack));
     if (j->options->verbose && attack->verdict.reason[0]) {
         printf("    why: %s; %zu gradients\n", attack->verdict.reason, attack->steps);
     }
@@ -181,8 +181,8 @@ static bool take_memory(job *j) {
         it->out = calloc(budgets, sizeof *it->out);
         taken = it->attack && it->out;
         for (size_t b = 0; taken && j->options->out && b < budgets; b++) {
-            it->out[b] = cli_place_beside(j->options->out, j->session.clips.names.name[i],
-                                          j->options->budget_text[b]);
+            it->out[b] = cli_path_beside(j->options->out, j->session.clips.names.name[i],
+                                         j->options->budget_text[b]);
             taken = it->out[b] != NULL;
         }
     }
@@ -207,7 +207,7 @@ static void clear_job(job *j) {
 static int attack_all(job *j) {
     const double start = sp_clock_wall();
     const size_t count = j->session.clips.count;
-    if (j->options->out && !cli_folder_make(j->options->out)) {
+    if (j->options->out && !cli_path_make_folder(j->options->out)) {
         cli_complain("%s: no such folder can be made", j->options->out);
         return CLI_INPUT;
     }
@@ -216,7 +216,7 @@ static int attack_all(job *j) {
         return CLI_INPUT;
     }
     if (!j->options->json) {
-        cli_print(sp_attack_head(j->session.clips.names.width));
+        cli_print(sp_report_attack_head(j->session.clips.names.width));
     }
     if (!cli_batch_run("attack", count, work, emit, j)) {
         cli_complain("out of memory for %zu clips", count);

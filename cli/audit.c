@@ -24,7 +24,7 @@ typedef struct item {
 
 typedef struct job {
     const cli_options *options;
-    cli_wishes wishes;
+    cli_audit_options asked;
     cli_session session;
     sp_attacker attacker;
     sp_front *other; /* owned; the other bank of mycroft-precise, or NULL */
@@ -60,17 +60,17 @@ static void open_other(job *j) {
 }
 
 /* The largest logit with the other bank. */
-static double hear_other(const job *j, const sp_audit *audit) {
-    sp_system system = *audit->attacker->system;
-    sp_attacker attacker = {.system = &system};
+static double run_other(const job *j, const sp_audit *audit) {
+    sp_pipeline pipeline = *audit->attacker->pipeline;
+    sp_attacker attacker = {.pipeline = &pipeline};
     sp_audit other = *audit;
     double logit = NAN;
     size_t frame = 0;
     bool fires = false;
     if (j->other) {
-        system.front = j->other;
+        pipeline.front = j->other;
         other.attacker = &attacker;
-        if (sp_audit_hear(NULL, &logit, &frame, &fires, &other) != SP_OK) {
+        if (sp_audit_run(NULL, &logit, &frame, &fires, &other) != SP_OK) {
             logit = NAN;
         }
     }
@@ -101,12 +101,12 @@ static sp_audit audit_of(const job *j, const sp_clip *clip, const double *direct
                          const char *source) {
     const cli_options *options = j->options;
     const sp_audit audit = {.attacker = &j->attacker,
-                            .trigger = {j->session.system.threshold, LEVEL, CHUNK},
+                            .trigger = {j->session.pipeline.threshold, LEVEL, CHUNK},
                             .clip = clip,
                             .noise = direction,
                             .source = source,
-                            .gain_lo = j->wishes.gain_lo,
-                            .gain_hi = j->wishes.gain_hi,
+                            .gain_lo = j->asked.gain_lo,
+                            .gain_hi = j->asked.gain_hi,
                             .burst = options->burst ? (size_t)options->burst : BURST,
                             .tolerance = options->tolerance,
                             .attack = cli_attack_options(options, source),
@@ -121,7 +121,7 @@ static bool has_budget(sp_property property) {
 }
 
 static bool is_wanted(const job *j, const item *it, sp_property property) {
-    return j->wishes.chosen ? j->wishes.wanted[property] : sp_audit_applies(property, it->fires);
+    return j->asked.chosen ? j->asked.wanted[property] : sp_audit_applies(property, it->fires);
 }
 
 static char *place_of(const job *j, const char *clip, sp_property property, size_t budget) {
@@ -132,7 +132,7 @@ static char *place_of(const job *j, const char *clip, sp_property property, size
     const char *name = strrchr(clip, '/') ? strrchr(clip, '/') + 1 : clip;
     const char *at = j->options->budgets ? j->options->budget_text[budget] : "";
     snprintf(text, sizeof text, "%s%s%.60s", sp_property_name(property), at[0] ? "_" : "", at);
-    return cli_place_beside(j->options->out, name, text);
+    return cli_path_beside(j->options->out, name, text);
 }
 
 static void ask(job *j, item *it, size_t clip, sp_property property, size_t budget) {
@@ -148,8 +148,8 @@ static sp_status audit_clip(sp_error *err, job *j, item *it, size_t index, const
     const size_t budgets = j->options->budgets ? j->options->budgets : 1;
     size_t frame = 0;
     it->audit = audit_of(j, clip, direction, j->session.clips.file[index]);
-    SP_TRY(sp_audit_hear(err, &it->logit, &frame, &it->fires, &it->audit));
-    it->other_logit = hear_other(j, &it->audit);
+    SP_TRY(sp_audit_run(err, &it->logit, &frame, &it->fires, &it->audit));
+    it->other_logit = run_other(j, &it->audit);
     it->finding = calloc(SP_PROPERTIES * budgets, sizeof *it->finding);
     it->out = calloc(SP_PROPERTIES * budgets, sizeof *it->out);
     if (!it->finding || !it->out) {
@@ -174,7 +174,7 @@ static void work(void *context, size_t index) {
     sp_status status =
         cli_clips_read(&it->err, &read, &label, &j->session.clips, index, j->session.source.front);
     if (status == SP_OK) {
-        status = sp_clip_embed(&it->err, &clip, &read, &j->wishes.background);
+        status = sp_clip_embed(&it->err, &clip, &read, &j->asked.background);
     }
     if (status == SP_OK) {
         direction = make_direction(&it->err, j, clip.n);
@@ -191,7 +191,7 @@ static void work(void *context, size_t index) {
 /* ---- printing, in the order of the clips ---- */
 
 static void warn_of_bank(const job *j, size_t index, const item *it) {
-    const double threshold = j->session.system.threshold;
+    const double threshold = j->session.pipeline.threshold;
     const bool differs = (it->logit >= threshold) != (it->other_logit >= threshold);
     if (!isnan(it->other_logit) && (differs || fabs(it->logit - it->other_logit) > 3.0)) {
         char text[256];
@@ -209,10 +209,10 @@ static void print_finding(job *j, size_t index, size_t at) {
     const cli_clips *clips = &j->session.clips;
     const sp_finding *f = &it->finding[at];
     if (j->options->json) {
-        cli_print(sp_audit_json(clips->path[index], &it->audit, f, it->out[at]));
+        cli_print(sp_report_audit_json(clips->path[index], &it->audit, f, it->out[at]));
         return;
     }
-    cli_print(sp_audit_row(clips->names.name[index], clips->names.width, f));
+    cli_print(sp_report_audit_row(clips->names.name[index], clips->names.width, f));
     const bool told = f->kind == SP_VERDICT_ERROR || !f->reason[0];
     if (!told && (j->options->verbose || f->kind == SP_VERDICT_MISCLASSIFIED)) {
         printf("    %s\n", f->reason);
@@ -255,12 +255,12 @@ static void emit(void *context, size_t index) {
 }
 
 static void print_head(const job *j) {
-    const sp_clip_background *b = &j->wishes.background;
+    const sp_clip_background *b = &j->asked.background;
     printf("Each recording is set in Gaussian noise of %g steps (rms), %g s before it and %g s "
            "behind.\n"
            "It fires from a logit of %.4g on (sensitivity %g).\n\n",
-           b->noise, b->before, b->after, j->session.system.threshold, j->wishes.sensitivity);
-    cli_print(sp_audit_head(j->session.clips.names.width));
+           b->noise, b->before, b->after, j->session.pipeline.threshold, j->asked.sensitivity);
+    cli_print(sp_report_audit_head(j->session.clips.names.width));
 }
 
 static void print_summary(const job *j, double seconds) {
@@ -276,8 +276,8 @@ static void print_summary(const job *j, double seconds) {
         "proved for all\nnoise up to there. Broken: noise was found that does it; file: also as a "
         "file of the clip's format,\nheard again by the model's own graph. %s: %s noise.\nMethod "
         "%s, %.1f s on %d thread%s.\n",
-        "noise-line, streams", j->wishes.noise ? j->wishes.noise : "white",
-        j->session.system.method->name, seconds, sp_pool_threads(),
+        "noise-line, streams", j->asked.noise ? j->asked.noise : "white",
+        j->session.pipeline.method->name, seconds, sp_pool_threads(),
         sp_pool_threads() == 1 ? "" : "s");
 }
 
@@ -320,24 +320,24 @@ static int audit_all(job *j) {
 static int prepare(job *j) {
     sp_error err = {0};
     sp_stream stream = {0};
-    sp_system *system = &j->session.system;
-    system->threshold = sp_trigger_threshold(j->wishes.sensitivity);
-    system->original = &j->session.source.model;
-    if (sp_stream_one(&err, &stream, system, 0) != SP_OK) {
+    sp_pipeline *pipeline = &j->session.pipeline;
+    pipeline->threshold = sp_trigger_threshold(j->asked.sensitivity);
+    pipeline->original = &j->session.source.model;
+    if (sp_stream_one(&err, &stream, pipeline, 0) != SP_OK) {
         cli_complain_about(j->options->model, err.text);
         return CLI_INPUT;
     }
     sp_stream_clear(&stream);
-    if (j->wishes.noise && cli_clip_read(&err, &j->noise, j->wishes.noise, j->session.source.front,
-                                         j->options) != SP_OK) {
-        cli_complain_about(j->wishes.noise, err.text);
+    if (j->asked.noise && cli_clip_read(&err, &j->noise, j->asked.noise, j->session.source.front,
+                                        j->options) != SP_OK) {
+        cli_complain_about(j->asked.noise, err.text);
         return CLI_INPUT;
     }
     if (j->noise.n && !(j->noise.peak > 0.0)) {
-        cli_complain_about(j->wishes.noise, "is digital silence, and no noise");
+        cli_complain_about(j->asked.noise, "is digital silence, and no noise");
         return CLI_INPUT;
     }
-    if (j->options->out && !cli_folder_make(j->options->out)) {
+    if (j->options->out && !cli_path_make_folder(j->options->out)) {
         cli_complain("%s: is no folder and cannot be made", j->options->out);
         return CLI_INPUT;
     }
@@ -347,7 +347,7 @@ static int prepare(job *j) {
 
 static int run(const cli_options *options) {
     job j = {.options = options};
-    int code = cli_wishes_read(&j.wishes, options);
+    int code = cli_audit_options_read(&j.asked, options);
     if (code < 0) {
         code = cli_session_open(&j.session, &cli_audit, options);
     }
@@ -377,6 +377,6 @@ const cli_command cli_audit = {
     .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_METHOD | CLI_AUDIO | CLI_TOL | CLI_BURST |
                CLI_OUT | CLI_EFFORT | CLI_TIMEOUT | CLI_THREADS | CLI_JSON | CLI_VERBOSE,
     .own = own_options,
-    .owned = AUDIT_OPTIONS,
+    .owned = CLI_AUDIT_COUNT,
     .run = run,
 };

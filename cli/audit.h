@@ -24,20 +24,20 @@ enum {
 #define CLI_AUDIT_INDEX(name, option, help, argument) AUDIT_##name,
     CLI_AUDIT_OPTIONS(CLI_AUDIT_INDEX)
 #undef CLI_AUDIT_INDEX
-        AUDIT_OPTIONS
+        CLI_AUDIT_COUNT
 };
 #define CLI_AUDIT_OPTION(name, option, help, argument) {option, help, argument},
 
-/** cli_wishes - the values of these options. */
-typedef struct cli_wishes {
+/** cli_audit_options - the values of these options. */
+typedef struct cli_audit_options {
     bool wanted[SP_PROPERTIES];
     bool chosen; /* by --property */
     double sensitivity, gain_lo, gain_hi;
     sp_clip_background background;
     const char *noise; /* borrowed; NULL: white */
-} cli_wishes;
-/** cli_wishes_read - -1, or the exit code after a message. */
-int cli_wishes_read(cli_wishes *wishes, const cli_options *options);
+} cli_audit_options;
+/** cli_audit_options_read - -1, or the exit code after a message. */
+int cli_audit_options_read(cli_audit_options *asked, const cli_options *options);
 
 extern const cli_command cli_audit;
 

@@ -11,10 +11,10 @@ static bool read_number(double *value, const char *text, double least, double mo
     return end != text && *end == '\0' && *value >= least && *value <= most;
 }
 
-static int read_properties(cli_wishes *wishes, const char *text) {
+static int read_properties(cli_audit_options *asked, const char *text) {
     char *list = strdup(text);
     int code = list ? -1 : CLI_INPUT;
-    wishes->chosen = true;
+    asked->chosen = true;
     for (char *name = list; name && code < 0;) {
         char *comma = strchr(name, ',');
         if (comma) {
@@ -24,7 +24,7 @@ static int read_properties(cli_wishes *wishes, const char *text) {
         if (property == SP_PROPERTIES) {
             code = cli_usage(&cli_audit, "there is no property '%s'", name);
         } else {
-            wishes->wanted[property] = true;
+            asked->wanted[property] = true;
         }
         name = comma ? comma + 1 : NULL;
     }
@@ -32,14 +32,14 @@ static int read_properties(cli_wishes *wishes, const char *text) {
     return code;
 }
 
-static int read_gain(cli_wishes *wishes, const char *text) {
+static int read_gain(cli_audit_options *asked, const char *text) {
     char *copy = strdup(text), *colon = copy ? strchr(copy, ':') : NULL;
     bool good = colon != NULL;
     if (good) {
         *colon = '\0';
-        good = read_number(&wishes->gain_lo, copy, -60.0, 0.0) &&
-               read_number(&wishes->gain_hi, colon + 1, 0.0, 60.0) &&
-               wishes->gain_lo < wishes->gain_hi;
+        good = read_number(&asked->gain_lo, copy, -60.0, 0.0) &&
+               read_number(&asked->gain_hi, colon + 1, 0.0, 60.0) &&
+               asked->gain_lo < asked->gain_hi;
     }
     free(copy);
     return good ? -1
@@ -54,32 +54,32 @@ static int read_one(double *value, const char *text, const char *name, double le
                            most, text);
 }
 
-int cli_wishes_read(cli_wishes *wishes, const cli_options *options) {
+int cli_audit_options_read(cli_audit_options *asked, const cli_options *options) {
     char **own = options->own;
     int code = -1;
-    *wishes = (cli_wishes){.sensitivity = 0.5,
-                           .gain_lo = -6.0,
-                           .gain_hi = 6.0,
-                           .background = {1.5, 0.75, 30.0, (uint64_t)options->seed},
-                           .noise = own[AUDIT_NOISE]};
+    *asked = (cli_audit_options){.sensitivity = 0.5,
+                                 .gain_lo = -6.0,
+                                 .gain_hi = 6.0,
+                                 .background = {1.5, 0.75, 30.0, (uint64_t)options->seed},
+                                 .noise = own[AUDIT_NOISE]};
     if (own[AUDIT_PROPERTY]) {
-        code = read_properties(wishes, own[AUDIT_PROPERTY]);
+        code = read_properties(asked, own[AUDIT_PROPERTY]);
     }
     if (code < 0 && own[AUDIT_GAIN]) {
-        code = read_gain(wishes, own[AUDIT_GAIN]);
+        code = read_gain(asked, own[AUDIT_GAIN]);
     }
     if (code < 0) {
-        code = read_one(&wishes->sensitivity, own[AUDIT_SENSITIVITY], "sensitivity", 0.001, 0.999);
+        code = read_one(&asked->sensitivity, own[AUDIT_SENSITIVITY], "sensitivity", 0.001, 0.999);
     }
     if (code < 0) {
-        code = read_one(&wishes->background.before, own[AUDIT_BEFORE], "before", 0.0, 600.0);
+        code = read_one(&asked->background.before, own[AUDIT_BEFORE], "before", 0.0, 600.0);
     }
     if (code < 0) {
-        code = read_one(&wishes->background.after, own[AUDIT_AFTER], "after", 0.0, 600.0);
+        code = read_one(&asked->background.after, own[AUDIT_AFTER], "after", 0.0, 600.0);
     }
     if (code < 0) {
         code =
-            read_one(&wishes->background.noise, own[AUDIT_BACKGROUND], "background", 0.0, 32768.0);
+            read_one(&asked->background.noise, own[AUDIT_BACKGROUND], "background", 0.0, 32768.0);
     }
     return code;
 }

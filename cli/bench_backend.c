@@ -77,8 +77,8 @@ static void bound_some(load *l, size_t first, size_t count) {
     for (size_t i = 0; i < count; i++) {
         front[i] = &l->front[first + i];
     }
-    sp_status status = weight ? sp_domain_backsub.create(NULL, &bounds, &task, &l->options)
-                              : SP_E_MEMORY;
+    sp_status status =
+        weight ? sp_domain_backsub.create(NULL, &bounds, &task, &l->options) : SP_E_MEMORY;
     for (size_t r = 0; status == SP_OK && r < count * rows; r++) {
         weight[r * classes] = 1.0;
         weight[r * classes + (classes > 1 ? 1 + r % rows : 0)] = -1.0;

@@ -84,10 +84,10 @@ static sp_status open_random(sp_error *err, bench_case *c) {
 /* --model and --front, or those of --data where they are absent. */
 static int open_named(bench_case *c, const cli_options *options, char *model, char *front) {
     cli_options named = *options;
-    cli_source source;
+    cli_model_files source;
     named.model = options->model ? options->model : model;
     named.front = options->front || options->model ? options->front : front;
-    const int code = cli_source_open(&source, &cli_bench, &named);
+    const int code = cli_model_files_open(&source, &cli_bench, &named);
     if (code < 0) {
         c->model = source.model;
         c->front = source.front;

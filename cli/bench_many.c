@@ -11,10 +11,10 @@
 enum { MANY = 100, SOME = 16, TURN = 20 };
 
 typedef struct many {
-    sp_system system;
-    sp_clip *clip;       /* [clips] owned */
-    sp_verdict *verdict; /* [2, clips] owned; one after the other, together */
-    sp_work *work;       /* [2, clips] owned */
+    sp_pipeline pipeline;
+    sp_clip *clip;         /* [clips] owned */
+    sp_verdict *verdict;   /* [2, clips] owned; one after the other, together */
+    sp_certify_item *work; /* [2, clips] owned */
     sp_budget budget;
     size_t clips;
 } many;
@@ -26,7 +26,7 @@ static void many_clear(many *m) {
     for (size_t i = 0; m->verdict && i < 2 * m->clips; i++) {
         sp_verdict_clear(&m->verdict[i]);
     }
-    sp_system_clear(&m->system);
+    sp_pipeline_clear(&m->pipeline);
     free(m->clip);
     free(m->verdict);
     free(m->work);
@@ -41,17 +41,17 @@ static sp_status take_clips(sp_error *err, many *m, const bench_case *c) {
     }
     SP_TRY(bench_case_clips(err, m->clip, m->clips, c));
     for (size_t i = 0; i < 2 * m->clips; i++) {
-        m->work[i] = (sp_work){&m->clip[i % m->clips], &m->budget, -1, &m->verdict[i]};
+        m->work[i] = (sp_certify_item){&m->clip[i % m->clips], &m->budget, -1, &m->verdict[i]};
     }
     return SP_OK;
 }
 
 /* Adds wall and processor seconds of `count` clips, `at_once` at a time. */
-static sp_status time_work(sp_error *err, const many *m, const sp_work *work, size_t count,
+static sp_status time_work(sp_error *err, const many *m, const sp_certify_item *work, size_t count,
                            size_t at_once, double *seconds, double *cpu_seconds) {
     const double start = sp_clock_wall(), cpu = sp_clock_cpu();
     for (size_t i = 0; i < count; i += at_once) {
-        SP_TRY(sp_certify_all(err, &m->system, work + i, at_once, 0.0));
+        SP_TRY(sp_certify_all(err, &m->pipeline, work + i, at_once, 0.0));
     }
     *seconds += sp_clock_wall() - start;
     *cpu_seconds += sp_clock_cpu() - cpu;
@@ -75,7 +75,8 @@ static size_t count_equal(const many *m) {
         const sp_verdict *a = &m->verdict[i], *b = &m->verdict[m->clips + i];
         const bool both = isfinite(a->margin) && isfinite(b->margin);
         const double apart = both ? fabs(a->margin - b->margin) : 0.0;
-        const double allowed = sp_gpu_memory() != SIZE_MAX ? 1e-9 * fmax(1.0, fabs(a->margin)) : 0.0;
+        const double allowed =
+            sp_gpu_memory() != SIZE_MAX ? 1e-9 * fmax(1.0, fabs(a->margin)) : 0.0;
         equal += a->kind == b->kind && apart <= allowed;
     }
     return equal;
@@ -85,14 +86,14 @@ static size_t count_equal(const many *m) {
  * `cpu` seconds in double, whose verdicts stand in the second half. */
 static sp_status show_single(sp_error *err, const cli_options *options, many *m, const char *method,
                              double cpu) {
-    const sp_method *single = sp_method_single(m->system.method);
+    const sp_method *single = sp_method_single(m->pipeline.method);
     double seconds = 0.0, cpu_single = 0.0;
     size_t certified = 0, equal = 0;
     char what[96];
     for (size_t i = 0; i < m->clips; i++) {
         sp_verdict_clear(&m->verdict[i]);
     }
-    m->system.method = single;
+    m->pipeline.method = single;
     SP_TRY(time_work(err, m, m->work, m->clips, m->clips, &seconds, &cpu_single));
     for (size_t i = 0; i < m->clips; i++) {
         const sp_verdict *a = &m->verdict[i], *b = &m->verdict[m->clips + i];
@@ -131,7 +132,7 @@ static sp_status bench_method(sp_error *err, const cli_options *options, const b
                               const char *name, const char *target, size_t clips) {
     const sp_method *method = sp_method_find(name);
     many m = {.budget = {SP_BUDGET_DB_PEAK, -75.0}, .clips = clips};
-    sp_status status = sp_system_init(err, &m.system, c->net, c->front, method, method->front);
+    sp_status status = sp_pipeline_init(err, &m.pipeline, c->net, c->front, method, method->front);
     status = status == SP_OK ? take_clips(err, &m, c) : status;
     status = status == SP_OK ? show_method(err, options, &m, name, target) : status;
     many_clear(&m);

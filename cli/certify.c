@@ -31,8 +31,8 @@ typedef struct job {
 typedef struct group {
     job *job;
     size_t first, count;
-    sp_clip *clip; /* [count] */
-    sp_work *work; /* [count, budgets]; those that can be used come first */
+    sp_clip *clip;         /* [count] */
+    sp_certify_item *work; /* [count, budgets]; those that can be used come first */
     size_t works;
 } group;
 
@@ -67,7 +67,7 @@ static void list_work(group *g) {
         item *it = &g->job->item[g->first + i];
         for (size_t b = 0; it->usable && b < options->budgets; b++) {
             g->work[g->works++] =
-                (sp_work){&g->clip[i], &options->budget[b], it->label, &it->verdict[b]};
+                (sp_certify_item){&g->clip[i], &options->budget[b], it->label, &it->verdict[b]};
         }
     }
 }
@@ -75,12 +75,12 @@ static void list_work(group *g) {
 static void attack_work(void *context, size_t index) {
     const group *g = context;
     const job *j = g->job;
-    const sp_work *work = &g->work[index];
+    const sp_certify_item *work = &g->work[index];
     if (work->verdict->kind == SP_VERDICT_UNKNOWN) {
         const size_t clip = g->first + (size_t)(work->clip - g->clip);
         const sp_attack_options attack =
             cli_attack_options(j->options, j->session.clips.file[clip]);
-        sp_verdict_attack(work->verdict, &j->attacker, work->clip, work->budget, work->label,
+        sp_attack_verdict(work->verdict, &j->attacker, work->clip, work->budget, work->label,
                           &attack);
     }
 }
@@ -90,7 +90,7 @@ static void certify_group(group *g) {
     sp_error err = {0};
     sp_pool_run(g->count, 0, read_clip, g);
     list_work(g);
-    if (sp_certify_all(&err, &g->job->session.system, g->work, g->works, options->timeout) !=
+    if (sp_certify_all(&err, &g->job->session.pipeline, g->work, g->works, options->timeout) !=
         SP_OK) {
         for (size_t i = 0; i < g->count; i++) {
             g->job->item[g->first + i].err = err;
@@ -162,13 +162,13 @@ static void emit_clip(job *j, size_t index) {
         const sp_verdict *verdict = &it->verdict[b];
         sp_tally_add(&j->tally[b], verdict);
         if (j->options->json) {
-            cli_print(sp_report_json(path, &j->session.system, verdict));
+            cli_print(sp_report_verdict_json(path, &j->session.pipeline, verdict));
         } else {
-            cli_print(sp_report_row(j->session.clips.names.name[index],
-                                    j->session.clips.names.width, verdict));
+            cli_print(sp_report_verdict_row(j->session.clips.names.name[index],
+                                            j->session.clips.names.width, verdict));
         }
         if (j->options->verbose && !j->options->json) {
-            cli_print(sp_report_details(verdict));
+            cli_print(sp_report_verdict_details(verdict));
         }
     }
     fflush(stdout);
@@ -198,7 +198,7 @@ static void print_summary(const job *j, double seconds) {
                "model's own answer stays what it is.\n",
                j->own_labels);
     }
-    printf("Method %s, %.1f s on %d thread%s.\n", j->session.system.method->name, seconds,
+    printf("Method %s, %.1f s on %d thread%s.\n", j->session.pipeline.method->name, seconds,
            sp_pool_threads(), sp_pool_threads() == 1 ? "" : "s");
 }
 
@@ -224,7 +224,7 @@ static int certify_all(job *j) {
         return CLI_INPUT;
     }
     if (!j->options->json) {
-        cli_print(sp_report_head(j->session.clips.names.width));
+        cli_print(sp_report_verdict_head(j->session.clips.names.width));
     }
     if (!cli_batch_run("certify", (count + sp_certify_group() - 1) / sp_certify_group(), work, emit,
                        j)) {

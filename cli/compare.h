@@ -13,12 +13,13 @@ typedef struct cli_item {
 /** cli_job - one model in a comparison. */
 typedef struct cli_job {
     const cli_options *options;
-    cli_session session; /* its system serves the attack, and the methods with the same front end */
+    cli_session
+        session; /* its pipeline serves the attack, and the methods with the same front end */
     sp_attacker attacker;
-    sp_system *system; /* [methods] */
-    size_t *order;     /* [budgets] from quiet to loud */
-    sp_contest contest;
-    sp_standings standings;
+    sp_pipeline *pipeline; /* [methods] */
+    size_t *order;         /* [budgets] from quiet to loud */
+    sp_comparison_setup setup;
+    sp_comparison_totals totals;
     cli_item *item; /* [clips] */
     bool failed;    /* some clip could not be used */
     bool open;

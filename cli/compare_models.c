@@ -66,7 +66,7 @@ static int run_contenders(contenders *c, bool *complete) {
     for (size_t i = 0; i < c->count && *complete; i++) {
         int code = cli_job_open(&c->job[i]);
         const char *chart = c->options[i].plot;
-        if (code < 0 && i == 0 && chart && !cli_place_writable(chart)) {
+        if (code < 0 && i == 0 && chart && !cli_path_writable(chart)) {
             cli_complain("%s: the chart cannot be written: %s", chart, strerror(errno));
             code = CLI_INPUT;
         }
@@ -84,7 +84,7 @@ static int run_contenders(contenders *c, bool *complete) {
 
 static int plot(const contenders *c, const char *path) {
     sp_error err = {0};
-    sp_field *field = calloc(c->count, sizeof *field);
+    sp_report_model *field = calloc(c->count, sizeof *field);
     cli_names names = {0};
     char **model = calloc(c->count, sizeof *model);
     bool ready = field && model;
@@ -97,10 +97,10 @@ static int plot(const contenders *c, const char *path) {
         if (dot && strcmp(dot, ".onnx") == 0) {
             *dot = '\0';
         }
-        field[i] = (sp_field){names.name[i], &c->job[i].standings, &c->job[i].contest};
+        field[i] = (sp_report_model){names.name[i], &c->job[i].totals, &c->job[i].setup};
     }
     int code = CLI_OK;
-    if (!ready || sp_standings_chart(&err, field, c->count, path) != SP_OK) {
+    if (!ready || sp_report_comparison_chart(&err, field, c->count, path) != SP_OK) {
         cli_complain("%s", ready ? err.text : "out of memory");
         code = CLI_INPUT;
     }
@@ -111,13 +111,13 @@ static int plot(const contenders *c, const char *path) {
 }
 
 static int check_usage(const cli_options *options) {
-    const sp_contest budgets = {.budgets = options->budgets, .budget = options->budget};
+    const sp_comparison_setup budgets = {.budgets = options->budgets, .budget = options->budget};
     sp_error err = {0};
     const int code = cli_budget_check(&cli_compare, options);
     if (code < 0 && options->model && options->own[MODELS]) {
         return cli_usage(&cli_compare, "--model and --models exclude each other");
     }
-    if (code < 0 && options->plot && sp_contest_check_chart(&err, &budgets) != SP_OK) {
+    if (code < 0 && options->plot && sp_report_comparison_check_chart(&err, &budgets) != SP_OK) {
         return cli_usage(&cli_compare, "--plot: %s", err.text);
     }
     return code;

@@ -131,15 +131,16 @@ void cli_print(char *text);
 
 /* ---- model and clips ---- */
 
-/** cli_source - a model and its front end. */
-typedef struct cli_source {
+/** cli_model_files - a model and its front end. */
+typedef struct cli_model_files {
     sp_model model;
     sp_front *front;
-} cli_source;
-/** cli_source_open - reads --model and --front (or the description inside the model). On failure
- *  the reason has been printed and the exit code is returned, else -1. */
-int cli_source_open(cli_source *source, const cli_command *command, const cli_options *options);
-void cli_source_clear(cli_source *source);
+} cli_model_files;
+/** cli_model_files_open - reads --model and --front (or the description inside the model). On
+ *  failure the reason has been printed and the exit code is returned, else -1. */
+int cli_model_files_open(cli_model_files *source, const cli_command *command,
+                         const cli_options *options);
+void cli_model_files_clear(cli_model_files *source);
 
 /** cli_clip_read - reads a clip as the front end and the options ask. */
 SP_NODISCARD sp_status cli_clip_read(sp_error *err, sp_clip *clip, const char *path,
@@ -177,9 +178,9 @@ SP_NODISCARD sp_status cli_clips_read(sp_error *err, sp_clip *clip, long *label,
 /** cli_session - model, front end, clips and the forms of the method. */
 typedef struct cli_session {
     const cli_options *options; /* borrowed */
-    cli_source source;
+    cli_model_files source;
     cli_clips clips;
-    sp_system system;
+    sp_pipeline pipeline;
 } cli_session;
 /** cli_session_open - -1, or the exit code after a message, with nothing to clear. */
 int cli_session_open(cli_session *session, const cli_command *command, const cli_options *options);
@@ -191,13 +192,13 @@ sp_attack_options cli_attack_options(const cli_options *options, const char *sou
 /** cli_budget_check - -1, or the exit code when there is no --budget. */
 int cli_budget_check(const cli_command *command, const cli_options *options);
 
-/** cli_folder_make - makes the folder and those above it; false: it is none. cli_place_writable -
- *  whether a file of this name can be written or made, else errno says why. cli_place_beside -
+/** cli_path_make_folder - makes the folder and those above it; false: it is none. cli_path_writable
+ *  - whether a file of this name can be written or made, else errno says why. cli_path_beside -
  *  FOLDER/NAME_TEXT with NAME's ending behind the text, the slashes of the name replaced; owned by
  *  the caller, NULL: no memory. */
-bool cli_folder_make(const char *path);
-bool cli_place_writable(const char *path);
-char *cli_place_beside(const char *folder, const char *name, const char *text);
+bool cli_path_make_folder(const char *path);
+bool cli_path_writable(const char *path);
+char *cli_path_beside(const char *folder, const char *name, const char *text);
 
 /** cli_batch_run - runs work(context, 0..count-1) in the pool and emit(context, i) in the order of
  *  i, each as soon as all before it are done, one at a time. A progress bar shows on a terminal.

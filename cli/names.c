@@ -43,7 +43,7 @@ bool cli_names_make(cli_names *names, char *const *path, size_t count) {
         for (char *c = name; *c; c++) {
             *c = (unsigned char)*c < 0x20 || *c == 0x7F ? '?' : *c;
         }
-        const size_t width = sp_text_width(name);
+        const size_t width = sp_table_text_width(name);
         names->width = width > names->width ? width : names->width;
     }
     return names->name != NULL;

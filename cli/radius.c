@@ -107,13 +107,13 @@ static void work(void *context, size_t index) {
 static void print_search(const job *j, size_t clip, const sp_radius *radius, bool weakest) {
     const cli_clips *clips = &j->session.clips;
     if (j->options->json) {
-        cli_print(sp_radius_json(clips->path[clip], &j->session.system, radius, weakest));
+        cli_print(sp_report_radius_json(clips->path[clip], &j->session.pipeline, radius, weakest));
         return;
     }
-    cli_print(sp_radius_row(clips->names.name[clip], clips->names.width, radius,
-                            wants_moments(j->options)));
+    cli_print(sp_report_radius_row(clips->names.name[clip], clips->names.width, radius,
+                                   wants_moments(j->options)));
     if (j->options->verbose) {
-        cli_print(sp_radius_details(radius));
+        cli_print(sp_report_radius_details(radius));
     }
 }
 
@@ -141,7 +141,7 @@ static void emit(void *context, size_t index) {
         print_search(j, index, &it->radius[i], i == weakest);
     }
     if (it->count > 1 && !j->options->json) {
-        cli_print(sp_radius_moment(&j->session.system, &it->radius[weakest]));
+        cli_print(sp_report_radius_moment(&j->session.pipeline, &it->radius[weakest]));
     }
     fflush(stdout);
     complain_errors(j, index, it);
@@ -177,7 +177,7 @@ static void print_summary(const job *j, double seconds) {
     printf(".\nBudgets are relative to the clip's peak and multiples of %g dB. Certified: proved. "
            "Broken: real-valued\nnoise that changes the answer was found; file: also as a file in "
            "the clip's sample format.\nMethod %s, %.1f s on %d thread%s.\n",
-           j->options->tolerance, j->session.system.method->name, seconds, sp_pool_threads(),
+           j->options->tolerance, j->session.pipeline.method->name, seconds, sp_pool_threads(),
            sp_pool_threads() == 1 ? "" : "s");
 }
 
@@ -203,7 +203,7 @@ static int search_all(job *j) {
         return CLI_INPUT;
     }
     if (!j->options->json) {
-        cli_print(sp_radius_head(j->session.clips.names.width, wants_moments(j->options)));
+        cli_print(sp_report_radius_head(j->session.clips.names.width, wants_moments(j->options)));
     }
     if (!cli_batch_run("radius", count, work, emit, j)) {
         cli_complain("out of memory for %zu clips", count);

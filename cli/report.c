@@ -66,10 +66,11 @@ static void emit(void *context, size_t index) {
     const cli_clips *clips = &j->session.clips;
     const sp_study *study = &j->study[index];
     if (j->options->json) {
-        cli_print(sp_radius_json(clips->path[index], &j->session.system, &study->radius, false));
-    } else {
         cli_print(
-            sp_radius_row(clips->names.name[index], clips->names.width, &study->radius, false));
+            sp_report_radius_json(clips->path[index], &j->session.pipeline, &study->radius, false));
+    } else {
+        cli_print(sp_report_radius_row(clips->names.name[index], clips->names.width, &study->radius,
+                                       false));
     }
     fflush(stdout);
     if (study->radius.verdict.kind == SP_VERDICT_ERROR) {
@@ -93,7 +94,7 @@ static int open_html(job *j) {
         return CLI_INPUT;
     }
     snprintf(j->part, size, "%s.part", j->html);
-    j->out = cli_place_writable(j->html) ? fopen(j->part, "w") : NULL;
+    j->out = cli_path_writable(j->html) ? fopen(j->part, "w") : NULL;
     if (!j->out) {
         cli_complain("%s: cannot be written: %s", j->html, strerror(errno));
         return CLI_INPUT;
@@ -109,7 +110,7 @@ static const char *model_name(const char *path) {
 static int write_html(job *j) {
     const cli_clips *clips = &j->session.clips;
     const sp_page page = {.model = model_name(j->options->model),
-                          .system = &j->session.system,
+                          .pipeline = &j->session.pipeline,
                           .count = clips->count,
                           .budgets = j->budgets,
                           .study = j->study,
@@ -156,8 +157,7 @@ static int take_memory(job *j) {
     for (size_t i = 0; taken && i < count; i++) {
         sp_study_init(&j->study[i]);
         if (j->options->out) {
-            j->kept[i] =
-                cli_place_beside(j->options->out, j->session.clips.names.name[i], "broken");
+            j->kept[i] = cli_path_beside(j->options->out, j->session.clips.names.name[i], "broken");
             taken = j->kept[i] != NULL;
         }
     }
@@ -172,7 +172,7 @@ static int study_all(job *j) {
     const double start = sp_clock_wall();
     const size_t count = j->session.clips.count;
     if (!j->options->json) {
-        cli_print(sp_radius_head(j->session.clips.names.width, false));
+        cli_print(sp_report_radius_head(j->session.clips.names.width, false));
     }
     if (!cli_batch_run("report", count, work, emit, j)) {
         cli_complain("out of memory for %zu clips", count);
@@ -187,7 +187,7 @@ static int study_all(job *j) {
         if (j->options->out) {
             printf("Breaking clips: %s/\n", j->options->out);
         }
-        printf("Method %s, %.1f s on %d thread%s.\n", j->session.system.method->name,
+        printf("Method %s, %.1f s on %d thread%s.\n", j->session.pipeline.method->name,
                sp_clock_wall() - start, sp_pool_threads(), sp_pool_threads() == 1 ? "" : "s");
     }
     return j->failed ? CLI_INPUT : CLI_OK;
@@ -198,7 +198,7 @@ static int prepare(job *j) {
     if (code < 0) {
         code = cli_attacker_open(&j->attacker, &j->session);
     }
-    if (code < 0 && j->options->out && !cli_folder_make(j->options->out)) {
+    if (code < 0 && j->options->out && !cli_path_make_folder(j->options->out)) {
         cli_complain("%s: no such folder can be made", j->options->out);
         code = CLI_INPUT;
     }

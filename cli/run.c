@@ -18,7 +18,7 @@ typedef struct outcome {
 
 typedef struct job {
     const cli_options *options;
-    cli_source source;
+    cli_model_files source;
     cli_names names;
     outcome *outcome; /* [clips] */
     bool failed;
@@ -64,7 +64,7 @@ static void predict(const sp_net *net, outcome *out) {
     }
 }
 
-static sp_status hear(sp_error *err, const job *j, outcome *out, const sp_clip *clip) {
+static sp_status run_clip(sp_error *err, const job *j, outcome *out, const sp_clip *clip) {
     const sp_front *front = j->source.front;
     const sp_net *net = &j->source.model.net;
     out->frames = sp_front_frames(front, clip->n);
@@ -94,7 +94,7 @@ static void work(void *context, size_t index) {
     out->status =
         cli_clip_read(&out->err, &clip, j->options->argument[index], j->source.front, j->options);
     if (out->status == SP_OK) {
-        out->status = hear(&out->err, j, out, &clip);
+        out->status = run_clip(&out->err, j, out, &clip);
         sp_clip_clear(&clip);
     }
 }
@@ -198,7 +198,7 @@ static void print_json(const job *j, const char *clip, const outcome *out) {
 
 static void print_name(const cli_names *names, size_t index) {
     const char *name = names->name[index];
-    printf("%s%*s", name, (int)(names->width - sp_text_width(name)), "");
+    printf("%s%*s", name, (int)(names->width - sp_table_text_width(name)), "");
 }
 
 static void print_hop(const job *j, size_t index, const outcome *out, size_t hop,
@@ -265,7 +265,7 @@ static void emit(void *context, size_t index) {
 
 /* ---- the command ---- */
 
-static sp_status check_widths(sp_error *err, const cli_source *source) {
+static sp_status check_widths(sp_error *err, const cli_model_files *source) {
     const size_t features = sp_front_layout_of(source->front)->features;
     if (features != source->model.net.features) {
         return sp_fail(err, SP_E_MISMATCH,
@@ -302,12 +302,12 @@ static int run(const cli_options *options) {
     if (options->arguments == 0) {
         return cli_usage(&cli_run, "no clips: name at least one audio file");
     }
-    int code = cli_source_open(&j.source, &cli_run, options);
+    int code = cli_model_files_open(&j.source, &cli_run, options);
     if (code < 0) {
         code = run_all(&j);
         cli_names_clear(&j.names);
         free(j.outcome);
-        cli_source_clear(&j.source);
+        cli_model_files_clear(&j.source);
     }
     return code;
 }

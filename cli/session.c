@@ -5,8 +5,8 @@
 static int open_system(cli_session *session, const sp_method *method, sp_front_rule rule) {
     const cli_options *options = session->options;
     sp_error err = {0};
-    if (sp_system_init(&err, &session->system, &session->source.model.net, session->source.front,
-                       method, rule) != SP_OK) {
+    if (sp_pipeline_init(&err, &session->pipeline, &session->source.model.net,
+                         session->source.front, method, rule) != SP_OK) {
         cli_complain("%s with %s: %s", options->model,
                      options->front ? options->front : "its own front end", err.text);
         return CLI_INPUT;
@@ -18,13 +18,13 @@ int cli_session_open(cli_session *session, const cli_command *command, const cli
     *session = (cli_session){.options = options};
     int code = cli_clips_check(command, options);
     if (code < 0) {
-        code = cli_source_open(&session->source, command, options);
+        code = cli_model_files_open(&session->source, command, options);
     }
     if (code >= 0) {
         return code;
     }
     code = cli_clips_open(&session->clips, command, options,
-                          sp_system_answers(&session->source.model.net));
+                          sp_pipeline_answers(&session->source.model.net));
     if (code < 0) {
         code = open_system(session, options->method, options->front_rule);
         if (code >= 0) {
@@ -32,20 +32,20 @@ int cli_session_open(cli_session *session, const cli_command *command, const cli
         }
     }
     if (code >= 0) {
-        cli_source_clear(&session->source);
+        cli_model_files_clear(&session->source);
     }
     return code;
 }
 
 void cli_session_clear(cli_session *session) {
-    sp_system_clear(&session->system);
+    sp_pipeline_clear(&session->pipeline);
     cli_clips_clear(&session->clips);
-    cli_source_clear(&session->source);
+    cli_model_files_clear(&session->source);
 }
 
 int cli_attacker_open(sp_attacker *attacker, const cli_session *session) {
     sp_error err = {0};
-    if (sp_attacker_init(&err, attacker, &session->system) != SP_OK) {
+    if (sp_attacker_init(&err, attacker, &session->pipeline) != SP_OK) {
         cli_complain("attacks need the joint front end: %s", err.text);
         return CLI_INPUT;
     }

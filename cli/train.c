@@ -206,7 +206,7 @@ static sp_status resume(sp_error *err, job *j, const char *checkpoint) {
 static sp_status check_places(sp_error *err, const cli_options *options) {
     const char *const place[] = {options->own[CLI_TRAIN_out], options->own[CLI_TRAIN_checkpoint]};
     for (size_t i = 0; i < sizeof place / sizeof place[0]; i++) {
-        if (place[i] && !cli_place_writable(place[i])) {
+        if (place[i] && !cli_path_writable(place[i])) {
             return sp_fail(err, SP_E_IO, "%s: cannot be written: %s", place[i], strerror(errno));
         }
     }

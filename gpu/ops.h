@@ -418,7 +418,7 @@ typedef struct sp_gpu_settle_args {
     X(activate)                                                                                    \
     X(difference)                                                                                  \
     X(blend)                                                                                       \
-    X(lose)                                                                                      \
+    X(lose)                                                                                        \
     X(relu)                                                                                        \
     X(value)                                                                                       \
     X(choose)                                                                                      \

@@ -20,7 +20,7 @@ typedef struct sp_halfspace {
     double offset;
 } sp_halfspace;
 
-/** sp_bound_task - what is to be bounded. All of it is borrowed and must outlive what is made of it. */
+/** sp_bound_task - what is to be bounded; borrowed, and must outlive what is made of it. */
 typedef struct sp_bound_task {
     const sp_net *net;
     const sp_front_bound *const *fronts; /* [clips] bounds of node fronts[0]->node, most frames
@@ -38,7 +38,7 @@ enum {
     SP_SERVES_BATCH = 4      /* several clips at once, on a backend with memory of its own */
 };
 
-/** sp_domain - a row. `options` are those of the domain, see its header; NULL: the standard ones. */
+/** sp_domain - a row. `options`: those of the domain, see its header; NULL: standard ones. */
 typedef struct sp_domain {
     const char *name;
     unsigned serves;
@@ -73,10 +73,11 @@ const sp_domain *const *sp_domains(size_t *count);
 const sp_domain *sp_domain_find(const char *name);
 extern const sp_domain sp_domain_interval, sp_domain_backsub, sp_domain_r2opt;
 
-/** sp_domain_bound - create, margins and destroy in one: the call of those who only want margins. */
-SP_NODISCARD sp_status sp_domain_bound(sp_error *err, const sp_domain *domain, const sp_bound_task *task,
-                                       const void *options, double *lower, double *error,
-                                       const double *weight, size_t rows);
+/** sp_domain_bound - create, margins and destroy in one, for those who only want margins. */
+SP_NODISCARD sp_status sp_domain_bound(sp_error *err, const sp_domain *domain,
+                                       const sp_bound_task *task, const void *options,
+                                       double *lower, double *error, const double *weight,
+                                       size_t rows);
 
 /** sp_domain_serves_task - SP_OK, or SP_E_ARGUMENT with what the task asks that the domain has
  *  not. */

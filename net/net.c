@@ -112,8 +112,8 @@ static sp_status check_activation(sp_error *err, size_t node, sp_activation f) {
         return sp_fail(err, SP_E_ARGUMENT, "node %zu: no activation has number %d", node,
                        (int)f.kind);
     }
-    const bool reads = f.kind == SP_ACTIVATION_HARD_SIGMOID || f.kind == SP_ACTIVATION_AFFINE;
-    if (reads && !(isfinite(f.alpha) && isfinite(f.beta))) {
+    const size_t reads = sp_activation_parameters(f.kind);
+    if ((reads > 0 && !isfinite(f.alpha)) || (reads > 1 && !isfinite(f.beta))) {
         return sp_fail(err, SP_E_NONFINITE,
                        "node %zu: %s with alpha %g and beta %g: they must be finite numbers", node,
                        sp_activation_name(f.kind), f.alpha, f.beta);
@@ -121,10 +121,18 @@ static sp_status check_activation(sp_error *err, size_t node, sp_activation f) {
     return SP_OK;
 }
 
+static sp_status check_gate(sp_error *err, size_t node, sp_activation f) {
+    SP_TRY(check_activation(err, node, f));
+    return sp_gate_is_known(f.kind)
+               ? SP_OK
+               : sp_fail(err, SP_E_UNSUPPORTED, "node %zu: no cell has the activation %s", node,
+                         sp_activation_name(f.kind));
+}
+
 static sp_status copy_cell(sp_error *err, sp_cell *copy, const sp_cell *cell, size_t n) {
     const size_t gates = sp_cell_gates(cell), H = cell->out;
-    SP_TRY(check_activation(err, n, cell->gate));
-    SP_TRY(check_activation(err, n, cell->candidate));
+    SP_TRY(check_gate(err, n, cell->gate));
+    SP_TRY(check_gate(err, n, cell->candidate));
     if (gates == 0) {
         return sp_fail(err, SP_E_ARGUMENT, "node %zu: no cell has number %d", n, (int)cell->kind);
     }

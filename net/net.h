@@ -1,9 +1,9 @@
 /* Networks as graphs of sequences, and their concrete pass.
  *
- * A node gives a sequence, frames x width numbers, out of the sequences of nodes before it; how many
- * frames it has follows from theirs. Node 0 is the input: features handed in directly, or samples
- * (width 1) where the front end is the first part of the graph (preprocess/). The last node is the
- * output. Weights are read as exact reals. */
+ * A node gives a sequence, frames x width numbers, out of the sequences of nodes before it; how
+ * many frames it has follows from theirs. Node 0 is the input: features handed in directly, or
+ * samples (width 1) where the front end is the first part of the graph (preprocess/). The last node
+ * is the output. Weights are read as exact reals. */
 #ifndef SP_NET_NET_H
 #define SP_NET_NET_H
 

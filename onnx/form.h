@@ -20,7 +20,8 @@ typedef uint32_t sp_symbol;
 #define SP_SYMBOL_ATOM ((sp_symbol)4 << 28)    /* + index */
 enum { SP_MOST_FACTORS = 3, SP_MOST_UNITS = 1 << 22, SP_MOST_STATES = 32 };
 
-/** sp_monomial - factor times a product of symbols, which descend; SP_NO_SYMBOL fills up the rest. */
+/** sp_monomial - factor times a product of symbols, which descend; SP_NO_SYMBOL fills up the rest.
+ */
 typedef struct sp_monomial {
     double factor;
     sp_symbol symbol[SP_MOST_FACTORS];

@@ -16,8 +16,9 @@ static double function(sp_activation f, double x) {
         return fmax(0.0, x);
     case SP_ACTIVATION_AFFINE:
         return f.alpha * x + f.beta;
+    default:
+        return NAN;
     }
-    return NAN;
 }
 
 /* Row `row` of W x + Wb, and of R h + Rb. */

@@ -9,7 +9,7 @@
 
 struct sp_fft {
     size_t n;
-    fftw_plan plan;
+    fftw_plan plan, adjoint;
 };
 
 // FFTW's planner is not thread-safe; its execution is.
@@ -46,8 +46,9 @@ sp_status sp_fft_create(sp_error *err, sp_fft **fft, size_t n) {
         pthread_mutex_lock(&planner);
         (*fft)->plan = fftw_plan_dft_r2c_1d((int)n, in, (fftw_complex *)out,
                                             FFTW_ESTIMATE | FFTW_PRESERVE_INPUT);
+        (*fft)->adjoint = fftw_plan_dft_c2r_1d((int)n, (fftw_complex *)out, in, FFTW_ESTIMATE);
         pthread_mutex_unlock(&planner);
-        if ((*fft)->plan == NULL) {
+        if ((*fft)->plan == NULL || (*fft)->adjoint == NULL) {
             status = sp_fail(err, SP_E_MEMORY, "FFTW has no plan for %zu points", n);
         }
     }
@@ -63,14 +64,26 @@ void sp_fft_destroy(sp_fft *fft) {
     if (fft == NULL) {
         return;
     }
+    pthread_mutex_lock(&planner);
     if (fft->plan != NULL) {
-        pthread_mutex_lock(&planner);
         fftw_destroy_plan(fft->plan);
-        pthread_mutex_unlock(&planner);
     }
+    if (fft->adjoint != NULL) {
+        fftw_destroy_plan(fft->adjoint);
+    }
+    pthread_mutex_unlock(&planner);
     free(fft);
 }
 
 void sp_fft_execute(const sp_fft *fft, double *in, double *out) {
     fftw_execute_dft_r2c(fft->plan, in, (fftw_complex *)out);
+}
+
+/* The transform back adds every inner bin twice, as re + i im and as its conjugate. */
+void sp_fft_adjoint(const sp_fft *fft, double *spectrum, double *in) {
+    for (size_t k = 1; 2 * k < fft->n; k++) {
+        spectrum[2 * k] *= 0.5;
+        spectrum[2 * k + 1] *= 0.5;
+    }
+    fftw_execute_dft_c2r(fft->adjoint, (fftw_complex *)spectrum, in);
 }

@@ -4,11 +4,11 @@
 #include "preprocess/front_bound_impl.h"
 
 size_t sp_frame_size(const sp_front_forms *forms) {
-    return 3 * forms->layout->used + 16 * forms->layout->bins + sp_band_minimum_work(forms);
+    return 3 * forms->layout->used + 8 * forms->spectrum->out + sp_band_minimum_work(forms);
 }
 
 void sp_frame_place(sp_frame *frame, const sp_front_forms *forms, double *memory) {
-    const size_t n = forms->layout->used, rows = 2 * forms->layout->bins;
+    const size_t n = forms->layout->used, rows = forms->spectrum->out;
     frame->forms = forms;
     frame->x = memory;
     frame->r = frame->x + n;

@@ -15,10 +15,10 @@ sp_status sp_front_check(sp_error *err, const sp_front_forms *forms, const doubl
         return sp_fail(err, SP_E_MISMATCH, "the noise set has %zu samples, the clip %zu", noise->n,
                        n);
     }
-    if (sp_front_frames(forms->front, n) == 0) {
+    if (sp_forms_frames(forms, n) == 0) {
         return sp_fail(err, SP_E_MISMATCH,
                        "the clip has %zu samples, with padding %zu; one frame needs %zu", n,
-                       sp_front_padded(forms->front, n), sp_front_samples(forms->front, 1));
+                       sp_forms_padded(forms, n), forms->span);
     }
     for (size_t i = 0; i < n; i++) {
         if (!(noise->radius[i] >= 0.0 && fabs(samples[i]) + noise->radius[i] <= SP_FRONT_LOUDEST)) {
@@ -202,9 +202,10 @@ sp_status sp_front_bound_create(sp_error *err, sp_front_bound *bound, const sp_f
     }
     SP_TRY(sp_front_check(err, forms, samples, n, noise));
     bound->rule = forms->rule;
+    bound->node = forms->node;
     bound->joint = forms->rule == SP_FRONT_JOINT;
-    bound->frames = sp_front_frames(forms->front, n);
-    bound->padded = sp_front_padded(forms->front, n);
+    bound->frames = sp_forms_frames(forms, n);
+    bound->padded = sp_forms_padded(forms, n);
     bound->bands = forms->layout->bands;
     bound->features = forms->layout->features;
     if (forms->dct != NULL) {

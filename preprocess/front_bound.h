@@ -25,12 +25,21 @@ typedef enum {
  *  diagonals D_m >= Q_m (proved by Cholesky with Rump's criterion), norms. Made once, shared by
  *  clips and threads. */
 typedef struct sp_front_forms sp_front_forms;
-/** sp_front_forms_create - `front` is borrowed and must outlive the forms.
+/** sp_front_forms_create - those of a description; the bounds are of the input of a network of
+ *  features (node 0).
  *  SP_E_UNSUPPORTED: the stages are not affine, square, affine with weights >= 0, at most one
  *  floor, log, at most one linear map.
  *  SP_E_NUMERIC: no diagonal could be proved (joint rule only). */
 SP_NODISCARD sp_status sp_front_forms_create(sp_error *err, sp_front_forms **forms,
                                              const sp_front *front, sp_front_rule rule);
+/** sp_front_forms_of_graph - those of the band energies that the first nodes of a graph over
+ *  samples compute, wherever it comes from. The bounds are of node `node`: a logarithm, or one
+ *  affine map of logarithms frame by frame; SP_FRONT_ANY_NODE: of the first logarithm of band
+ *  energies. No later node may read an earlier one. */
+#define SP_FRONT_ANY_NODE ((size_t)-1)
+SP_NODISCARD sp_status sp_front_forms_of_graph(sp_error *err, sp_front_forms **forms,
+                                               const sp_net *graph, size_t node,
+                                               sp_front_rule rule);
 void sp_front_forms_destroy(sp_front_forms *forms);
 
 enum { SP_FRONT_TANGENTS = 4 };
@@ -43,7 +52,7 @@ enum { SP_FRONT_TANGENTS = 4 };
  *  The features are the bands, or matrix band + matrix_bias, exactly. */
 typedef struct sp_front_bound {
     sp_front_rule rule;
-    size_t node; /* of the graph: the bound is of its sequence; 0 for a network of features */
+    size_t node; /* of the graph: its sequence is bounded; 0 for the input of a net of features */
     size_t frames, bands, features; /* T, M, width of a feature row */
     size_t frame, step;             /* samples that a frame hears; samples */
     size_t padded;                  /* length of the padded sample vector */
@@ -54,7 +63,7 @@ typedef struct sp_front_bound {
     double *form_max;                  /* [T, forms] >= max over the set of |form . d_t| */
     double *lo_w, *lo_c, *up_w, *up_c; /* [T, M]; interval rule: slopes are 0 */
     double *lo, *hi;                   /* [T, M] */
-    const double *matrix;              /* [features, M] borrowed from the front end, or NULL */
+    const double *matrix;              /* [features, M] borrowed from the forms, or NULL */
     const double *matrix_bias;         /* [features] */
     double *feature_lo, *feature_hi;   /* [T, features] boxes; lo and hi when there is no matrix */
     /* Joint only. What up_c holds for the squares of the noise, up_w square[t,m], is too much for
@@ -75,7 +84,7 @@ typedef struct sp_front_bound {
      * band <= ... */
     size_t bins; /* 2 K; 0 for the other rules */
     const double *spectrum, *mel,
-        *mel_bias;   /* [bins, frame], [M, bins], [M]; borrowed from the front end */
+        *mel_bias;   /* [bins, frame], [M, bins], [M]; borrowed from the forms */
     double *bin_max; /* [T, bins] >= |v_k| over the set */
     double *square_lo_w, *square_lo_c, *square_up_w, *square_up_c; /* [T, bins] */
     double *square_max;                                            /* [T, bins] >= the squares */

@@ -43,8 +43,8 @@ typedef struct sp_band {
 
 struct sp_front_forms {
     sp_front_rule rule;
-    const sp_front *front; /* borrowed: valid as long as the caller's front end */
-    const sp_front_layout *layout;
+    size_t node;                   /* of the graph that the bounds speak of */
+    const sp_front_layout *layout; /* &shape; its rate and scale are not known */
     const sp_stage *spectrum, *mel;
     const sp_stage *floor; /* maximum with it, or what stands for zero; NULL: neither */
     const sp_stage *dct;   /* of the logarithms; NULL: they are the features */
@@ -52,6 +52,12 @@ struct sp_front_forms {
     size_t *rows;          /* owned: all row indices */
     double *memory;        /* owned: what is per band */
     size_t most_rows;      /* largest R */
+    /* Owned: what was recognised. */
+    sp_front_layout shape;
+    size_t span;   /* samples that a first frame needs */
+    bool pad_step; /* one step of zeros behind clips that are no multiple of it */
+    sp_stage stage[4];
+    double *constants;
     /* Joint rule only, front_energy.c: sum_m a_m Q_m <= max_j (sum_m a_m peak[m,j]) energy.diagonal
      * for a >= 0. */
     sp_band energy;
@@ -60,6 +66,13 @@ struct sp_front_forms {
     size_t *energy_rows;   /* owned */
     double *energy_memory; /* owned */
 };
+
+/** sp_forms_recognise - fills the stages of the forms by those of a graph (front_recognise.c). */
+SP_NODISCARD sp_status sp_forms_recognise(sp_error *err, sp_front_forms *forms, const sp_net *graph,
+                                          size_t node);
+/** sp_forms_padded, sp_forms_frames - length of a clip with its padding; number of its frames. */
+size_t sp_forms_padded(const sp_front_forms *forms, size_t n);
+size_t sp_forms_frames(const sp_front_forms *forms, size_t n);
 
 /** sp_front_energy - the bound of all bands together; zero [rows of the spectrum] marks those that
  *  are left out. */

@@ -1,11 +1,11 @@
-/* Recognises a front end of the kind affine - square - affine with weights >= 0 - floor - log -
- * linear, the floor and the last map being optional, and prepares what its bounds need of it. */
+/* Prepares what the bounds of a front end need of it, once front_recognise.c knows its stages. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/pool.h"
 #include "preprocess/front_bound_impl.h"
+#include "preprocess/impl.h"
 
 /* Constants within these limits neither overflow nor lose digits in any bound. */
 #define LARGEST 0x1p20
@@ -20,37 +20,22 @@ static bool all_within(const double *x, size_t n, double least, double most) {
     return true;
 }
 
-static sp_status recognise(sp_error *err, sp_front_forms *forms) {
-    size_t count = 0;
-    const sp_stage *s = sp_front_stages(forms->front, &count);
-    const bool power = count >= 4 && s[0].kind == SP_STAGE_AFFINE && s[1].kind == SP_STAGE_SQUARE &&
-                       s[2].kind == SP_STAGE_AFFINE;
-    const bool floored =
-        power && (s[3].kind == SP_STAGE_AT_LEAST || s[3].kind == SP_STAGE_FOR_ZERO);
-    const size_t logs = floored ? 4 : 3, dct = logs + 1;
-    if (!power || count <= logs || s[logs].kind != SP_STAGE_LOG || count > dct + 1 ||
-        (count > dct && s[dct].kind != SP_STAGE_AFFINE)) {
-        return sp_fail(err, SP_E_UNSUPPORTED,
-                       "this front end is not spectrum, power, mel energies, logarithm: no bounds");
-    }
-    const double added = floored ? 0.0 : LEAST_FLOOR;
-    bool within = all_within(s[0].matrix, s[0].in * s[0].out, -LARGEST, LARGEST) &&
-                  all_within(s[0].bias, s[0].out, -LARGEST, LARGEST) &&
-                  all_within(s[2].matrix, s[2].in * s[2].out, 0.0, LARGEST) &&
-                  all_within(s[2].bias, s[2].out, added, 0x1p400);
-    within = within && (!floored || all_within(s[3].bias, s[3].out, LEAST_FLOOR, 0x1p400));
-    within = within && (count <= dct ||
-                        (all_within(s[dct].matrix, s[dct].in * s[dct].out, -LARGEST, LARGEST) &&
-                         all_within(s[dct].bias, s[dct].out, -LARGEST, LARGEST)));
-    if (!within) {
-        return sp_fail(err, SP_E_UNSUPPORTED,
-                       "this front end has constants outside the range that bounds are made for");
-    }
-    forms->spectrum = &s[0];
-    forms->mel = &s[2];
-    forms->floor = floored ? &s[3] : NULL;
-    forms->dct = count > dct ? &s[dct] : NULL;
-    return SP_OK;
+static sp_status check_constants(sp_error *err, const sp_front_forms *forms) {
+    const sp_stage *spectrum = forms->spectrum, *mel = forms->mel, *dct = forms->dct;
+    const double added = forms->floor != NULL ? 0.0 : LEAST_FLOOR;
+    bool within = all_within(spectrum->matrix, spectrum->in * spectrum->out, -LARGEST, LARGEST) &&
+                  all_within(spectrum->bias, spectrum->out, -LARGEST, LARGEST) &&
+                  all_within(mel->matrix, mel->in * mel->out, 0.0, LARGEST) &&
+                  all_within(mel->bias, mel->out, added, 0x1p400);
+    within = within && (forms->floor == NULL ||
+                        all_within(forms->floor->bias, mel->out, LEAST_FLOOR, 0x1p400));
+    within =
+        within && (dct == NULL || (all_within(dct->matrix, dct->in * dct->out, -LARGEST, LARGEST) &&
+                                   all_within(dct->bias, dct->out, -LARGEST, LARGEST)));
+    return within ? SP_OK
+                  : sp_fail(err, SP_E_UNSUPPORTED,
+                            "this front end has constants outside the range that bounds are made "
+                            "for");
 }
 
 static bool row_is_zero(const sp_stage *spectrum, size_t k) {
@@ -142,7 +127,7 @@ static sp_status take_diagonals(sp_error *err, sp_front_forms *forms) {
 }
 
 static sp_status fill(sp_error *err, sp_front_forms *forms) {
-    SP_TRY(recognise(err, forms));
+    SP_TRY(check_constants(err, forms));
     bool *zero = calloc(forms->spectrum->out, sizeof *zero);
     forms->band = calloc(forms->layout->bands, sizeof *forms->band);
     if (zero == NULL || forms->band == NULL) {
@@ -163,23 +148,46 @@ static sp_status fill(sp_error *err, sp_front_forms *forms) {
     return status;
 }
 
-sp_status sp_front_forms_create(sp_error *err, sp_front_forms **forms, const sp_front *front,
-                                sp_front_rule rule) {
+sp_status sp_front_forms_of_graph(sp_error *err, sp_front_forms **forms, const sp_net *graph,
+                                  size_t node, sp_front_rule rule) {
     *forms = NULL;
     sp_front_forms *made = calloc(1, sizeof *made);
     if (made == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for the forms of the front end");
     }
     made->rule = rule;
-    made->front = front;
-    made->layout = sp_front_layout_of(front);
-    const sp_status status = fill(err, made);
+    sp_status status = sp_forms_recognise(err, made, graph, node);
+    status = status == SP_OK ? fill(err, made) : status;
     if (status != SP_OK) {
         sp_front_forms_destroy(made);
         return status;
     }
     *forms = made;
     return SP_OK;
+}
+
+sp_status sp_front_forms_create(sp_error *err, sp_front_forms **forms, const sp_front *front,
+                                sp_front_rule rule) {
+    sp_net graph = {0};
+    size_t features = 0;
+    *forms = NULL;
+    SP_TRY(sp_front_graph(err, &graph, &features, front, NULL));
+    const sp_status status = sp_front_forms_of_graph(err, forms, &graph, features, rule);
+    sp_net_clear(&graph);
+    if (status == SP_OK) {
+        (*forms)->node = 0;
+        (*forms)->pad_step = front->description.pad_step;
+    }
+    return status;
+}
+
+size_t sp_forms_padded(const sp_front_forms *forms, size_t n) {
+    return forms->pad_step && n % forms->layout->step != 0 ? n + forms->layout->step : n;
+}
+
+size_t sp_forms_frames(const sp_front_forms *forms, size_t n) {
+    const size_t padded = sp_forms_padded(forms, n);
+    return padded < forms->span ? 0 : (padded - forms->span) / forms->layout->step + 1;
 }
 
 void sp_front_forms_destroy(sp_front_forms *forms) {
@@ -189,6 +197,7 @@ void sp_front_forms_destroy(sp_front_forms *forms) {
         free(forms->memory);
         free(forms->energy_rows);
         free(forms->energy_memory);
+        free(forms->constants);
         free(forms);
     }
 }

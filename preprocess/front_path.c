@@ -141,7 +141,7 @@ sp_status sp_front_path_create(sp_error *err, sp_front_path **path, const sp_fro
     if (status == SP_OK) {
         made->forms = forms;
         made->noise = noise;
-        made->frames = sp_front_frames(forms->front, n);
+        made->frames = sp_forms_frames(forms, n);
         made->curve = calloc(made->frames * forms->layout->bands, sizeof *made->curve);
         status = made->curve != NULL
                      ? fill_path(err, &work, &still)
@@ -166,6 +166,7 @@ void sp_front_path_destroy(sp_front_path *path) {
 static sp_status shape(sp_error *err, sp_front_bound *bound, const sp_front_path *path) {
     const sp_front_forms *forms = path->forms;
     *bound = (sp_front_bound){.rule = SP_FRONT_JOINT,
+                              .node = forms->node,
                               .frames = path->frames,
                               .bands = forms->layout->bands,
                               .features = forms->layout->features,

@@ -53,7 +53,7 @@ sp_status sp_front_stage_boxes(sp_error *err, double *lo, double *hi, const sp_f
         return sp_fail(err, SP_E_UNSUPPORTED, "this front end has no boxes of its stages");
     }
     SP_TRY(sp_front_check(err, forms, samples, n, noise));
-    if (t >= sp_front_frames(forms->front, n)) {
+    if (t >= sp_forms_frames(forms, n)) {
         return sp_fail(err, SP_E_ARGUMENT, "frame %zu is behind the clip's last", t);
     }
     const size_t form_size = 2 * forms->layout->used;

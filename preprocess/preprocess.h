@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/status.h"
+#include "net/net.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -57,6 +58,13 @@ const sp_front_layout *sp_front_layout_of(const sp_front *front);
  *  (with a row of ones for the total energy), floor, log, dct ([features, M]). */
 const sp_stage *sp_front_stages(const sp_front *front, size_t *count);
 
+/** sp_front_graph - the stages as the first nodes of a graph, and behind them the nodes of a
+ *  network of features (NULL: none). Node 0 is the clip with its padding [sp_front_padded, 1];
+ *  *features: the node whose sequence the features are. sp_net_run over it and sp_front_run with
+ *  sp_net_run agree up to rounding. */
+SP_NODISCARD sp_status sp_front_graph(sp_error *err, sp_net *graph, size_t *features,
+                                      const sp_front *front, const sp_net *net);
+
 /** sp_front_name - what the description calls itself ("name"), or "". */
 const char *sp_front_name(const sp_front *front);
 
@@ -74,6 +82,13 @@ size_t sp_front_frames(const sp_front *front, size_t n);
  *  A clip too short for one frame is SP_E_MISMATCH with both lengths. Thread-safe. */
 SP_NODISCARD sp_status sp_front_run(sp_error *err, const sp_front *front, double *features,
                                     const double *samples, size_t n);
+
+/** sp_front_gradient - gradients by the samples from those by the features, at a clip that has at
+ *  least one frame.
+ *  O gradient [rows, n]   I samples [n]   I slope [rows, T, features]. Thread-safe. */
+SP_NODISCARD sp_status sp_front_gradient(sp_error *err, const sp_front *front, double *gradient,
+                                         const double *samples, size_t n, const double *slope,
+                                         size_t rows);
 
 #ifdef __cplusplus
 }

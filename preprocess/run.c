@@ -5,9 +5,8 @@
 
 #include "preprocess/impl.h"
 
-// Windowed, pre-emphasised frame that starts at sample `first`; samples beyond n are zero.
-static void load_frame(double *in, const sp_front *front, const double *samples, size_t n,
-                       size_t first) {
+void sp_front_load(double *in, const sp_front *front, const double *samples, size_t n,
+                   size_t first) {
     const sp_description *d = &front->description;
     const size_t used = front->layout.used;
     double before = 0.0;
@@ -29,7 +28,7 @@ static void take_power(double *out, const sp_front *front) {
     }
 }
 
-static double floored(double energy, const sp_front *front, size_t m) {
+double sp_front_floored(double energy, const sp_front *front, size_t m) {
     switch (front->description.floor_rule) {
     case SP_FLOOR_ADD:
         return energy + front->added[m];
@@ -41,16 +40,20 @@ static double floored(double energy, const sp_front *front, size_t m) {
     return NAN;
 }
 
-static bool take_logs(double *logs, const sp_front *front, const double *power) {
+double sp_front_energy_of(const sp_front *front, size_t m, const double *power) {
     const size_t bins = front->layout.bins;
+    const double *weight = front->mel + m * 2 * bins; /* mel[m, :bins] */
+    double energy = 0.0;
+    for (size_t k = 0; k < bins; k++) {
+        energy += weight[k] * power[k];
+    }
+    return energy;
+}
+
+static bool take_logs(double *logs, const sp_front *front, const double *power) {
     bool finite = true;
     for (size_t m = 0; m < front->layout.bands; m++) {
-        const double *weight = front->mel + m * 2 * bins; /* mel[m, :bins] */
-        double energy = 0.0;
-        for (size_t k = 0; k < bins; k++) {
-            energy += weight[k] * power[k];
-        }
-        logs[m] = log(floored(energy, front, m));
+        logs[m] = log(sp_front_floored(sp_front_energy_of(front, m, power), front, m));
         finite = finite && isfinite(logs[m]);
     }
     return finite;
@@ -94,7 +97,7 @@ sp_status sp_front_run(sp_error *err, const sp_front *front, double *features,
     sp_status status =
         logs != NULL ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory for a frame");
     for (size_t t = 0; t < frames && status == SP_OK; t++) {
-        load_frame(in, front, samples, n, t * front->layout.step);
+        sp_front_load(in, front, samples, n, t * front->layout.step);
         if (!run_frame(features + t * front->layout.features, logs, front, in, out)) {
             status = sp_fail(err, SP_E_NONFINITE, "frame %zu has a feature that is not finite", t);
         }

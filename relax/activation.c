@@ -1,39 +1,41 @@
-// The functions of one variable that gates and candidates use: values and tangents, and exported
-// functions of range.h and line_activation.h.
-#include <math.h>
-
+// Exported functions of line_activation.h, and what the rows of curve_list.h say.
 #include "relax/line_activation.h"
 
 const char *sp_activation_name(sp_activation_kind kind) {
     switch (kind) {
-    case SP_ACTIVATION_SIGMOID:
-        return "sigmoid";
-    case SP_ACTIVATION_TANH:
-        return "tanh";
-    case SP_ACTIVATION_HARD_SIGMOID:
-        return "hard_sigmoid";
-    case SP_ACTIVATION_RELU:
-        return "relu";
-    case SP_ACTIVATION_AFFINE:
-        return "affine";
+#define SP_CURVE_CASE(KIND, name, parameters, least, first)                                        \
+    case SP_ACTIVATION_##KIND:                                                                     \
+        return #name;
+        SP_ACTIVATION_LIST(SP_CURVE_CASE)
+#undef SP_CURVE_CASE
     }
     return NULL;
 }
 
-double sp_activation_value(sp_activation f, double x) {
-    switch (f.kind) {
-    case SP_ACTIVATION_SIGMOID:
-        return 1.0 / (1.0 + exp(-x));
-    case SP_ACTIVATION_TANH:
-        return tanh(x);
-    case SP_ACTIVATION_HARD_SIGMOID:
-        return fmin(fmax(f.alpha * x + f.beta, 0.0), 1.0);
-    case SP_ACTIVATION_RELU:
-        return x < 0.0 ? 0.0 : x;
-    case SP_ACTIVATION_AFFINE:
-        return f.alpha * x + f.beta;
+size_t sp_activation_parameters(sp_activation_kind kind) {
+    switch (kind) {
+#define SP_CURVE_CASE(KIND, name, parameters, least, first)                                        \
+    case SP_ACTIVATION_##KIND:                                                                     \
+        return parameters;
+        SP_ACTIVATION_LIST(SP_CURVE_CASE)
+#undef SP_CURVE_CASE
     }
-    return NAN;
+    return 0;
+}
+
+double sp_activation_least(sp_activation_kind kind) {
+    switch (kind) {
+#define SP_CURVE_CASE(KIND, name, parameters, least, first)                                        \
+    case SP_ACTIVATION_##KIND:                                                                     \
+        return least;
+        SP_ACTIVATION_LIST(SP_CURVE_CASE)
+#undef SP_CURVE_CASE
+    }
+    return INFINITY;
+}
+
+double sp_activation_value(sp_activation f, double x) {
+    return sp_curve_value_of(f, x);
 }
 
 sp_iv sp_activation_range(sp_activation f, sp_iv x) {
@@ -45,25 +47,6 @@ sp_line_pair sp_activation_lines(sp_activation f, sp_iv x, double m) {
 }
 
 sp_line sp_activation_tangent(sp_activation f, double x) {
-    const double v = sp_activation_value(f, x), u = f.alpha * x + f.beta;
-    sp_line r = {0.0, 0.0};
-    switch (f.kind) {
-    case SP_ACTIVATION_SIGMOID:
-        r.w = v * (1.0 - v);
-        break;
-    case SP_ACTIVATION_TANH:
-        r.w = 1.0 - v * v;
-        break;
-    case SP_ACTIVATION_HARD_SIGMOID:
-        r.w = f.alpha * sp_factor_slope(SP_PRODUCT_HARD_ID, u);
-        break;
-    case SP_ACTIVATION_RELU:
-        r.w = sp_factor_slope(SP_PRODUCT_RELU_ID, x);
-        break;
-    case SP_ACTIVATION_AFFINE:
-        r.w = f.alpha;
-        break;
-    }
-    r.c = v - r.w * x;
-    return r;
+    const double w = sp_curve_slope_of(f, x);
+    return (sp_line){w, sp_curve_value_of(f, x) - w * x};
 }

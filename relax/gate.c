@@ -22,9 +22,13 @@ sp_gate_map sp_gate_complement(sp_activation gate) {
     return (sp_gate_map){SP_PRODUCT_SIGMOID_TANH, -1.0, 0.0, 1.0, 0.0};
 }
 
+bool sp_gate_is_known(sp_activation_kind kind) {
+    return sp_activation_name(kind) != NULL && kind <= SP_ACTIVATION_AFFINE;
+}
+
 sp_gate_map sp_gate_map_of(sp_activation gate) {
     switch (gate.kind) {
-    case SP_ACTIVATION_SIGMOID:
+    default:
         break;
     case SP_ACTIVATION_TANH: // tanh(x) = 2 sigma(2 x) - 1
         return (sp_gate_map){SP_PRODUCT_SIGMOID_ID, 2.0, 0.0, 2.0, -1.0};

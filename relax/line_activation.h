@@ -1,69 +1,93 @@
-/* Lines of the functions of one variable that gates and candidates use. Host and device. */
+/* The functions of one variable: values, slopes, ranges and lines, by their rows in curve_list.h.
+ * Host and device. */
 #ifndef SP_RELAX_LINE_ACTIVATION_H
 #define SP_RELAX_LINE_ACTIVATION_H
 
-#include "relax/line_piecewise.h"
-#include "relax/line_r2.h"
-#include "relax/line_sigmoid.h"
+#include "relax/curve_affine.h"
+#include "relax/curve_at_least.h"
+#include "relax/curve_for_zero.h"
+#include "relax/curve_hard_sigmoid.h"
+#include "relax/curve_log.h"
+#include "relax/curve_relu.h"
+#include "relax/curve_sigmoid.h"
+#include "relax/curve_square.h"
+#include "relax/curve_tanh.h"
 
-/** sp_line_from_u - from a line over u = alpha x + beta: w alpha x + (w beta + c). What rounding
- *  moves goes into the constant, down (sign 1) for a lower line. */
-SP_HD sp_line sp_line_from_u(sp_activation f, sp_iv x, sp_line line, double sign) {
-    const double w = line.w * f.alpha, shift = line.w * f.beta;
-    const double slack = sp_above(fabs(w) * sp_iv_mag(x) + fabs(shift) + fabs(line.c)) * 0x1p-50;
-    const sp_line r = {w, shift + line.c - sign * slack};
-    return r;
+SP_HD double sp_curve_value_of(sp_activation f, double x) {
+    switch (f.kind) {
+#define SP_CURVE_CASE(KIND, name, parameters, least, first)                                        \
+    case SP_ACTIVATION_##KIND:                                                                     \
+        return sp_curve_##name##_value(f, x);
+        SP_ACTIVATION_LIST(SP_CURVE_CASE)
+#undef SP_CURVE_CASE
+    }
+    return NAN;
 }
 
-SP_HD sp_line_pair sp_line_hard(sp_activation f, sp_iv x, double m) {
-    const sp_iv u = sp_range_affine(f, x);
-    sp_line_pair r =
-        sp_piecewise_lines(SP_PRODUCT_HARD_ID, u, sp_relax_clamp(f.alpha * m + f.beta, u.lo, u.hi));
-    r.lower = sp_line_from_u(f, x, r.lower, 1.0);
-    r.upper = sp_line_from_u(f, x, r.upper, -1.0);
-    return r;
+SP_HD double sp_curve_slope_of(sp_activation f, double x) {
+    switch (f.kind) {
+#define SP_CURVE_CASE(KIND, name, parameters, least, first)                                        \
+    case SP_ACTIVATION_##KIND:                                                                     \
+        return sp_curve_##name##_slope(f, x);
+        SP_ACTIVATION_LIST(SP_CURVE_CASE)
+#undef SP_CURVE_CASE
+    }
+    return NAN;
 }
 
-/** sp_line_has_slope - whether nothing overflows on the way to a line with a slope. */
-SP_HD bool sp_line_has_slope(sp_activation f, sp_iv x) {
-    const bool reads = f.kind == SP_ACTIVATION_HARD_SIGMOID || f.kind == SP_ACTIVATION_AFFINE;
-    return sp_relax_usable(x) &&
-           (!reads || (fabs(f.alpha) <= SP_RELAX_HUGE && sp_relax_usable(sp_range_affine(f, x))));
+SP_HD sp_iv sp_range_activation(sp_activation f, sp_iv x) {
+    if (!sp_relax_finite(x)) {
+        return sp_relax_unknown();
+    }
+    switch (f.kind) {
+#define SP_CURVE_CASE(KIND, name, parameters, least, first)                                        \
+    case SP_ACTIVATION_##KIND:                                                                     \
+        return sp_curve_##name##_range(f, x);
+        SP_ACTIVATION_LIST(SP_CURVE_CASE)
+#undef SP_CURVE_CASE
+    }
+    return sp_relax_unknown();
 }
 
 /** sp_line_activation - lines at m, which is clamped into x; NaN becomes the middle. */
 SP_HD sp_line_pair sp_line_activation(sp_activation f, sp_iv x, double m) {
-    const sp_iv range = sp_range_activation(f, x);
     const double at = m == m ? sp_relax_clamp(m, x.lo, x.hi) : sp_relax_middle(x);
-    sp_line_pair r = {{0.0, range.lo}, {0.0, range.hi}};
-    if (!sp_line_has_slope(f, x)) {
-        return r;
+    if (!sp_relax_usable(x)) {
+        return sp_line_constant(sp_range_activation(f, x));
     }
     switch (f.kind) {
-    case SP_ACTIVATION_SIGMOID:
-        return sp_curve_lines(SP_CURVE_SIGMOID, x, at);
-    case SP_ACTIVATION_TANH:
-        return sp_curve_lines(SP_CURVE_TANH, x, at);
-    case SP_ACTIVATION_HARD_SIGMOID:
-        return sp_line_hard(f, x, at);
-    case SP_ACTIVATION_RELU:
-        return sp_piecewise_lines(SP_PRODUCT_RELU_ID, x, at);
-    case SP_ACTIVATION_AFFINE:
-        r.lower.w = r.upper.w = f.alpha;
-        r.lower.c = r.upper.c = f.beta;
-        return r;
+#define SP_CURVE_CASE(KIND, name, parameters, least, first)                                        \
+    case SP_ACTIVATION_##KIND:                                                                     \
+        return sp_curve_##name##_lines(f, x, at);
+        SP_ACTIVATION_LIST(SP_CURVE_CASE)
+#undef SP_CURVE_CASE
     }
-    return r;
+    return sp_line_unknown();
 }
 
-/** sp_line_spread - pair k of a menu: 0 stands at the middle (of the ReLU: DeepPoly's), the others
- *  in turn a third of the width to either side. */
+SP_HD sp_line_pair sp_line_first_middle(sp_activation f, sp_iv x) {
+    return sp_line_activation(f, x, 0.5 * x.lo + 0.5 * x.hi);
+}
+
+SP_HD sp_line_pair sp_line_first(sp_activation f, sp_iv x) {
+    switch (f.kind) {
+#define SP_CURVE_CASE(KIND, name, parameters, least, first)                                        \
+    case SP_ACTIVATION_##KIND:                                                                     \
+        return sp_line_first_##first(f, x);
+        SP_ACTIVATION_LIST(SP_CURVE_CASE)
+#undef SP_CURVE_CASE
+    }
+    return sp_line_unknown();
+}
+
+/** sp_line_spread - pair k of a menu: 0 is the function's own choice, the others stand in turn a
+ *  third of the width to either side of the middle. */
 SP_HD sp_line_pair sp_line_spread(sp_activation f, sp_iv x, size_t k) {
     const double middle = 0.5 * x.lo + 0.5 * x.hi, reach = (x.hi - x.lo) / 3.0;
-    if (k == 0 && f.kind == SP_ACTIVATION_RELU) {
-        return sp_line_relu(x);
+    if (k == 0) {
+        return sp_line_first(f, x);
     }
-    return sp_line_activation(f, x, k == 0 ? middle : k % 2 == 1 ? middle - reach : middle + reach);
+    return sp_line_activation(f, x, k % 2 == 1 ? middle - reach : middle + reach);
 }
 
 #endif

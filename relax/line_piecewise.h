@@ -1,5 +1,5 @@
-/* Lines of the hard sigmoid and of the ReLU at an anchor, over u: both are linear between their
- * kinks, so their envelopes are chords between knots. Host and device.
+/* Lines of piecewise linear functions at an anchor: their envelopes are chords between knots. Host
+ * and device.
  *
  * The slope is chosen first; the constant is the least value of f - w u over the knots, less the
  * margin of plane_offset.h. */
@@ -8,14 +8,34 @@
 
 #include "relax/factor.h"
 
-/** sp_piecewise_lower - for sign = 1 the line below p at m, for -1 the line below -p. `f` names the
- *  product whose first factor is p; the interval is usable, m inside it. */
-SP_HD sp_line sp_piecewise_lower(sp_product f, double sign, sp_iv u, double m) {
-    double knot[4], value[4], least = INFINITY;
-    const int n = sp_factor_knots(f, u, knot);
-    sp_line r = {sign * sp_factor_slope(f, m), 0.0};
+/** sp_line_knots - the ends of an interval and the kinks between them, in order, with the values
+ *  there. */
+typedef struct sp_line_knots {
+    int count;
+    double at[4], value[4];
+} sp_line_knots;
+
+/** sp_line_knots_of - of a function with one kink, without the values. */
+SP_HD sp_line_knots sp_line_knots_of(sp_iv x, double kink) {
+    sp_line_knots k = {0, {0.0, 0.0, 0.0, 0.0}, {0.0, 0.0, 0.0, 0.0}};
+    k.at[k.count++] = x.lo;
+    if (kink > x.lo && kink < x.hi) {
+        k.at[k.count++] = kink;
+    }
+    k.at[k.count++] = x.hi;
+    return k;
+}
+
+/** sp_line_below_knots - for sign = 1 the line below f at m, for -1 the line below -f. slope: of f
+ *  at m, for an interval of one point; the interval u is usable, m inside it. */
+SP_HD sp_line sp_line_below_knots(const sp_line_knots *knots, double sign, double slope, sp_iv u,
+                                  double m) {
+    const double *knot = knots->at;
+    const int n = knots->count;
+    double value[4], least = INFINITY;
+    sp_line r = {sign * slope, 0.0};
     for (int k = 0; k < n; k++) {
-        value[k] = sign * sp_factor_x(f, knot[k]);
+        value[k] = sign * knots->value[k];
     }
     for (int i = 0; i < n; i++) {
         for (int k = i + 1; k < n; k++) {
@@ -37,13 +57,24 @@ SP_HD sp_line sp_piecewise_lower(sp_product f, double sign, sp_iv u, double m) {
     return r;
 }
 
-SP_HD sp_line_pair sp_piecewise_lines(sp_product f, sp_iv u, double m) {
-    const sp_line flipped = sp_piecewise_lower(f, -1.0, u, m);
+SP_HD sp_line_pair sp_line_pair_of_knots(const sp_line_knots *knots, double slope, sp_iv u,
+                                         double m) {
+    const sp_line flipped = sp_line_below_knots(knots, -1.0, slope, u, m);
     sp_line_pair r;
-    r.lower = sp_piecewise_lower(f, 1.0, u, m);
+    r.lower = sp_line_below_knots(knots, 1.0, slope, u, m);
     r.upper.w = -flipped.w;
     r.upper.c = -flipped.c;
     return r;
+}
+
+/** sp_piecewise_lines - of the first factor of a product. */
+SP_HD sp_line_pair sp_piecewise_lines(sp_product f, sp_iv u, double m) {
+    sp_line_knots k = {0, {0.0, 0.0, 0.0, 0.0}, {0.0, 0.0, 0.0, 0.0}};
+    k.count = sp_factor_knots(f, u, k.at);
+    for (int i = 0; i < k.count; i++) {
+        k.value[i] = sp_factor_x(f, k.at[i]);
+    }
+    return sp_line_pair_of_knots(&k, sp_factor_slope(f, m), u, m);
 }
 
 #endif

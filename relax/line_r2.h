@@ -12,6 +12,12 @@ SP_HD sp_line_pair sp_line_unknown(void) {
     return r;
 }
 
+/** sp_line_constant - constant lines. */
+SP_HD sp_line_pair sp_line_constant(sp_iv range) {
+    const sp_line_pair r = {{0.0, range.lo}, {0.0, range.hi}};
+    return r;
+}
+
 /** sp_line_above_end - the least c, rounded up, with w x + c >= f at one point x. */
 SP_HD double sp_line_above_end(double f, double w, double x) {
     return sp_above(f - sp_below(w * x));

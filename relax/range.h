@@ -73,35 +73,4 @@ SP_HD sp_iv sp_range_product(sp_product f, sp_box box) {
     return r;
 }
 
-/** sp_range_affine - alpha x + beta, rounded outward. */
-SP_HD sp_iv sp_range_affine(sp_activation f, sp_iv x) {
-    const sp_iv alpha = {f.alpha, f.alpha}, beta = {f.beta, f.beta};
-    return sp_iv_add(sp_iv_mul(alpha, x), beta);
-}
-
-SP_HD sp_iv sp_range_activation(sp_activation f, sp_iv x) {
-    if (!sp_relax_finite(x)) {
-        return sp_relax_unknown();
-    }
-    sp_iv r = x;
-    switch (f.kind) {
-    case SP_ACTIVATION_SIGMOID:
-        return sp_range_sigmoid(x);
-    case SP_ACTIVATION_TANH:
-        return sp_range_tanh(x);
-    case SP_ACTIVATION_HARD_SIGMOID:
-        r = sp_range_affine(f, x);
-        r.lo = sp_relax_clamp(r.lo, 0.0, 1.0);
-        r.hi = sp_relax_clamp(r.hi, 0.0, 1.0);
-        return r;
-    case SP_ACTIVATION_RELU:
-        r.lo = sp_relax_max(r.lo, 0.0);
-        r.hi = sp_relax_max(r.hi, 0.0);
-        return r;
-    case SP_ACTIVATION_AFFINE:
-        return sp_range_affine(f, x);
-    }
-    return sp_relax_unknown();
-}
-
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/interval.h"
 #include "base/status.h"
+#include "relax/curve_list.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -46,25 +47,34 @@ sp_line_pair sp_relu_lines(sp_iv x);
 sp_line_pair sp_square_lines_r2(sp_iv x);
 sp_line_pair sp_log_lines_r2(sp_iv x); /* x.lo > 0 */
 
+/** sp_activation_kind - SP_ACTIVATION_SIGMOID and so on, the rows of curve_list.h. */
 typedef enum {
-    SP_ACTIVATION_SIGMOID,
-    SP_ACTIVATION_TANH,
-    SP_ACTIVATION_HARD_SIGMOID, /* min(max(alpha x + beta, 0), 1) */
-    SP_ACTIVATION_RELU,
-    SP_ACTIVATION_AFFINE /* alpha x + beta */
+#define SP_ACTIVATION_KIND(KIND, name, parameters, least, first) SP_ACTIVATION_##KIND,
+    SP_ACTIVATION_LIST(SP_ACTIVATION_KIND)
+#undef SP_ACTIVATION_KIND
 } sp_activation_kind;
 
+/* The number of kinds. */
+enum {
+#define SP_ACTIVATION_ONE(KIND, name, parameters, least, first) +1
+    SP_ACTIVATION_KINDS = 0 SP_ACTIVATION_LIST(SP_ACTIVATION_ONE)
+#undef SP_ACTIVATION_ONE
+};
+
 /** sp_activation - a function of one variable; alpha and beta are read as exact reals, and only by
- *  the kinds that name them. */
+ *  the kinds that have them. */
 typedef struct sp_activation {
     sp_activation_kind kind;
     double alpha, beta;
 } sp_activation;
 
-/** sp_activation_value - in doubles, by libm. sp_activation_name - "hard_sigmoid" and so on; NULL
- *  for what is no kind. */
-double sp_activation_value(sp_activation activation, double x);
+/** sp_activation_name - "hard_sigmoid" and so on; NULL for what is no kind.
+ *  sp_activation_parameters - how many of alpha and beta it reads. sp_activation_least - arguments
+ *  lie above it. sp_activation_value - in doubles, by libm. */
 const char *sp_activation_name(sp_activation_kind kind);
+size_t sp_activation_parameters(sp_activation_kind kind);
+double sp_activation_least(sp_activation_kind kind);
+double sp_activation_value(sp_activation activation, double x);
 sp_iv sp_activation_range(sp_activation f, sp_iv x);
 /** sp_activation_lines - lines of least gap at the anchor m, which is moved into [x.lo, x.hi]. */
 sp_line_pair sp_activation_lines(sp_activation f, sp_iv x, double m);
@@ -150,11 +160,13 @@ typedef struct sp_gate_map {
     sp_product product;
     double scale, shift, factor, rest;
 } sp_gate_map;
-/** sp_gate_identity - the product itself. sp_gate_map_of - gate(x) y. sp_gate_complement - (1 -
+/** sp_gate_identity - the product itself. sp_gate_is_known - whether a function may be a gate.
+ *  sp_gate_map_of - gate(x) y. sp_gate_complement - (1 -
  *  gate(x)) tanh(y) for the sigmoid, sigma(-x) tanh(y), and the hard sigmoid;
  *  sp_gate_has_complement - whether it is known without rounding. */
 sp_gate_map sp_gate_identity(sp_product product);
 sp_gate_map sp_gate_map_of(sp_activation gate);
+bool sp_gate_is_known(sp_activation_kind kind);
 bool sp_gate_has_complement(sp_activation gate);
 sp_gate_map sp_gate_complement(sp_activation gate);
 /** sp_gate_box, sp_gate_cut - the domain of the product, rounded outward. */

@@ -90,9 +90,10 @@ const double *sp_pass_forward(sp_pass *pass, const double *x);
 void sp_pass_backward(sp_pass *pass, const double *x, const double *slope, double *gradient,
                       bool inputs);
 
-/** sp_*_forward, sp_*_backward - what a recurrent layer does over a whole pack: forward from its input x [rows, in],
- *  and back from trace->slope, which then holds all of the loss's slope by out; dx [rows, in] or
- *  NULL; slopes NULL: not wanted. `arena` has room for scratch, see sp_pass_create. */
+/** sp_*_forward, sp_*_backward - what a recurrent layer does over a whole pack: forward from its
+ *  input x [rows, in], and back from trace->slope, which then holds all of the loss's slope by out;
+ *  dx [rows, in] or NULL; slopes NULL: not wanted. `arena` has room for scratch, see
+ *  sp_pass_create. */
 void sp_lstm_forward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x);
 void sp_lstm_backward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x,
                       double *dx, const sp_slopes *slopes, sp_arena *arena);

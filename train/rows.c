@@ -16,8 +16,9 @@ double sp_activation_slope(sp_activation activation, double value) {
         return value > 0.0 ? 1.0 : 0.0;
     case SP_ACTIVATION_AFFINE:
         return activation.alpha;
+    default:
+        return 0.0;
     }
-    return 0.0;
 }
 
 void sp_rows_affine(double *y, size_t ldy, const double *x, size_t rows, size_t in,

@@ -17,7 +17,7 @@
 struct soundproof {
     sp_model model;
     sp_front *front;
-    sp_system system;
+    sp_pipeline pipeline;
 };
 
 _Static_assert((int)SOUNDPROOF_CERTIFIED == (int)SP_VERDICT_CERTIFIED &&
@@ -66,7 +66,8 @@ static sp_status open_parts(sp_error *err, soundproof *system, const char *model
     }
     SP_TRY(sp_model_read(err, &system->model, model));
     SP_TRY(read_front(err, system, model, front));
-    return sp_system_init(err, &system->system, &system->model.net, system->front, row, row->front);
+    return sp_pipeline_init(err, &system->pipeline, &system->model.net, system->front, row,
+                            row->front);
 }
 
 soundproof *soundproof_open(const char *model, const char *front, const char *method) {
@@ -88,7 +89,7 @@ soundproof *soundproof_open(const char *model, const char *front, const char *me
 
 void soundproof_close(soundproof *system) {
     if (system) {
-        sp_system_clear(&system->system);
+        sp_pipeline_clear(&system->pipeline);
         sp_front_destroy(system->front);
         sp_model_clear(&system->model);
         free(system);
@@ -96,7 +97,7 @@ void soundproof_close(soundproof *system) {
 }
 
 size_t soundproof_classes(const soundproof *system) {
-    return sp_system_answers(&system->model.net);
+    return sp_pipeline_answers(&system->model.net);
 }
 
 int soundproof_sample_rate(const soundproof *system) {
@@ -151,7 +152,7 @@ static int certify_clip(const soundproof *system, soundproof_verdict *verdict, c
                         const sp_budget *budget, long label) {
     sp_verdict inner;
     const sp_status status =
-        sp_certify(&last_error, &inner, &system->system, clip, budget, label, 0.0);
+        sp_certify(&last_error, &inner, &system->pipeline, clip, budget, label, 0.0);
     publish(verdict, &inner);
     return (int)status;
 }
@@ -171,7 +172,7 @@ static sp_status read_request(sp_error *err, request *asked, const soundproof *s
     SP_TRY(sp_budget_parse(err, &asked->budget, budget));
     SP_TRY(sp_clip_read(err, &asked->clip, path, &options));
     if (label == SOUNDPROOF_LABEL_OF_NAME) {
-        asked->label = sp_label_of_name(path, sp_system_answers(&system->model.net));
+        asked->label = sp_label_of_name(path, sp_pipeline_answers(&system->model.net));
     }
     return SP_OK;
 }
@@ -201,7 +202,7 @@ int soundproof_attack_file(const soundproof *system, soundproof_verdict *verdict
     if (status != SP_OK) {
         return fail_early(verdict, status);
     }
-    status = sp_attacker_init(&last_error, &attacker, &system->system);
+    status = sp_attacker_init(&last_error, &attacker, &system->pipeline);
     if (status == SP_OK) {
         status = sp_attack_budget(&last_error, &attack, &attacker, &asked.clip, &asked.budget,
                                   asked.label, &options);

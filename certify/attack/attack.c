@@ -12,26 +12,26 @@
 /* How much louder than allowed the noise of a ladder is, rung by rung: where the answer changes
  * under louder noise, the descent continues from there in a smaller box. */
 static const double ladder[] = {4.0, 2.8, 2.0, 1.4, 1.2, 1.1};
-enum { RUNGS = sizeof ladder / sizeof ladder[0], FAVOURITES = 3 };
+enum { RUNGS = sizeof ladder / sizeof ladder[0], TARGETS = 3 };
 
 /* What one attack works with. */
-typedef struct assault {
-    const sp_problem *problem;
+typedef struct attack_state {
+    const sp_query *query;
     const sp_attack_options *options;
-    sp_descent descent;
-    const double *hint; /* [n] noise of the first start, or NULL */
-    size_t *favourite;  /* [classes - 1] owned; other labels, the most promising first */
-    double *best;       /* [n] owned; the best point of the set */
-    double margin;      /* least margin there; +inf: none yet */
-    size_t answer;      /* the strongest other label there */
-    bool whole;         /* only clips of the sample format */
-    bool hopeless;      /* the answer does not change under much louder noise */
-} assault;
+    sp_attack_descent descent;
+    const double *hint;   /* [n] noise of the first start, or NULL */
+    size_t *target_order; /* [classes - 1] owned; other labels, the most promising first */
+    double *best;         /* [n] owned; the best point of the set */
+    double margin;        /* least margin there; +inf: none yet */
+    size_t answer;        /* the strongest other label there */
+    bool whole;           /* only clips of the sample format */
+    bool hopeless;        /* the answer does not change under much louder noise */
+} attack_state;
 
-sp_status sp_attacker_init(sp_error *err, sp_attacker *attacker, const sp_system *system) {
-    *attacker = (sp_attacker){.system = system, .forms = system->forms};
-    if (system->front_rule != SP_FRONT_JOINT) {
-        SP_TRY(sp_front_forms_create(err, &attacker->own, system->front, SP_FRONT_JOINT));
+sp_status sp_attacker_init(sp_error *err, sp_attacker *attacker, const sp_pipeline *pipeline) {
+    *attacker = (sp_attacker){.pipeline = pipeline, .forms = pipeline->forms};
+    if (pipeline->front_rule != SP_FRONT_JOINT) {
+        SP_TRY(sp_front_forms_create(err, &attacker->own, pipeline->front, SP_FRONT_JOINT));
         attacker->forms = attacker->own;
     }
     return SP_OK;
@@ -62,34 +62,35 @@ void sp_attack_init(sp_attack *attack) {
 /* ---- starts ---- */
 
 /* The other labels by the margin that the model linearised at the clip reaches in the set. */
-static sp_status rank_labels(sp_error *err, assault *a) {
-    const sp_descent *d = &a->descent;
-    const sp_problem *problem = a->problem;
-    double *promise = malloc(d->classes * sizeof *promise);
-    sp_status status = promise ? sp_descent_promise(err, &a->descent, problem, promise)
-                               : sp_fail(err, SP_E_MEMORY, "out of memory");
+static sp_status rank_labels(sp_error *err, attack_state *a) {
+    const sp_attack_descent *d = &a->descent;
+    const sp_query *query = a->query;
+    double *linear_margin = malloc(d->classes * sizeof *linear_margin);
+    sp_status status = linear_margin
+                           ? sp_attack_descent_margins(err, &a->descent, query, linear_margin)
+                           : sp_fail(err, SP_E_MEMORY, "out of memory");
     size_t count = 0;
     for (size_t k = 0; status == SP_OK && k < d->classes; k++) {
         if (k == d->label) {
             continue;
         }
         size_t at = count++;
-        for (; at > 0 && promise[k] < promise[a->favourite[at - 1]]; at--) {
-            a->favourite[at] = a->favourite[at - 1];
+        for (; at > 0 && linear_margin[k] < linear_margin[a->target_order[at - 1]]; at--) {
+            a->target_order[at] = a->target_order[at - 1];
         }
-        a->favourite[at] = k;
+        a->target_order[at] = k;
     }
-    free(promise);
+    free(linear_margin);
     return status;
 }
 
 /* Start 0: the hint or the clip itself; 4, 8, ...: corners of the box; the others: points of it. */
-static void take_start(assault *a, size_t start) {
-    sp_descent *d = &a->descent;
+static void take_start(attack_state *a, size_t start) {
+    sp_attack_descent *d = &a->descent;
     sp_random random = {sp_random_seed(a->options->seed) + start};
     for (size_t i = 0; i < d->n; i++) {
         const double lo = d->lo[i], hi = d->hi[i], u = sp_random_unit(&random);
-        double x = a->problem->clip->samples[i];
+        double x = a->query->clip->samples[i];
         if (start == 0 && a->hint) {
             x += a->hint[i];
         } else if (start > 0) {
@@ -99,20 +100,20 @@ static void take_start(assault *a, size_t start) {
     }
 }
 
-static bool take_box(assault *a, double scale) {
-    return a->whole ? sp_descent_format_box(&a->descent, a->problem, scale)
-                    : (sp_descent_real_box(&a->descent, a->problem, scale), true);
+static bool take_box(attack_state *a, double scale) {
+    return a->whole ? sp_attack_descent_format_box(&a->descent, a->query, scale)
+                    : (sp_attack_descent_real_box(&a->descent, a->query, scale), true);
 }
 
-static bool changed(const assault *a) {
+static bool changed(const attack_state *a) {
     return a->margin < -SP_ATTACK_CLEAR;
 }
 
 /* One descent in the box of the set itself; the best point of all of them is kept. */
-static sp_status descend_once(sp_error *err, assault *a, size_t target, size_t steps) {
-    sp_descent *d = &a->descent;
+static sp_status descend_once(sp_error *err, attack_state *a, size_t target, size_t steps) {
+    sp_attack_descent *d = &a->descent;
     d->margin = INFINITY;
-    SP_TRY(sp_descent_run(err, d, target, steps));
+    SP_TRY(sp_attack_descent_run(err, d, target, steps));
     if (d->margin < a->margin) {
         a->margin = d->margin;
         a->answer = d->answer;
@@ -122,32 +123,32 @@ static sp_status descend_once(sp_error *err, assault *a, size_t target, size_t s
 }
 
 /* Down the ladder from the clip. */
-static sp_status climb_down(sp_error *err, assault *a, size_t target, size_t steps) {
-    sp_descent *d = &a->descent;
-    memcpy(d->x, a->problem->clip->samples, d->n * sizeof *d->x);
+static sp_status climb_down(sp_error *err, attack_state *a, size_t target, size_t steps) {
+    sp_attack_descent *d = &a->descent;
+    memcpy(d->x, a->query->clip->samples, d->n * sizeof *d->x);
     for (size_t rung = 0; rung < RUNGS && !a->hopeless; rung++) {
         (void)take_box(a, ladder[rung]);
-        sp_descent_clamp(d, d->x);
+        sp_attack_descent_clamp(d, d->x);
         d->margin = INFINITY;
-        SP_TRY(sp_descent_run(err, d, target, (steps + 1) / 2));
-        memcpy(d->x, sp_descent_changed(d) ? d->best : d->home, d->n * sizeof *d->x);
-        a->hopeless = rung == 0 && !sp_descent_changed(d);
+        SP_TRY(sp_attack_descent_run(err, d, target, (steps + 1) / 2));
+        memcpy(d->x, sp_attack_descent_changed(d) ? d->best : d->home, d->n * sizeof *d->x);
+        a->hopeless = rung == 0 && !sp_attack_descent_changed(d);
     }
     (void)take_box(a, 1.0);
-    sp_descent_clamp(d, d->x);
+    sp_attack_descent_clamp(d, d->x);
     return a->hopeless ? SP_OK : descend_once(err, a, target, steps);
 }
 
 /* Every second start comes down the ladder; the first two are after any label, the others after
  * the most promising ones. */
-static sp_status descend(sp_error *err, assault *a) {
+static sp_status descend(sp_error *err, attack_state *a) {
     const size_t starts = a->options->starts ? a->options->starts : SP_ATTACK_STARTS;
     const size_t steps = a->options->steps ? a->options->steps : SP_ATTACK_STEPS;
     const size_t others = a->descent.classes - 1;
-    const size_t favourites = others < FAVOURITES ? others : FAVOURITES;
+    const size_t targets = others < TARGETS ? others : TARGETS;
     a->margin = INFINITY;
     for (size_t start = 0; start < starts && !changed(a) && !a->hopeless; start++) {
-        const size_t target = start < 2 ? SP_NO_LABEL : a->favourite[(start / 2 - 1) % favourites];
+        const size_t target = start < 2 ? SP_NO_LABEL : a->target_order[(start / 2 - 1) % targets];
         if (start % 2 == 1) {
             SP_TRY(climb_down(err, a, target, steps));
         } else {
@@ -160,14 +161,14 @@ static sp_status descend(sp_error *err, assault *a) {
 
 /* ---- the two searches ---- */
 
-static void take_noise(const assault *a, sp_attack *attack) {
+static void take_noise(const attack_state *a, sp_attack *attack) {
     for (size_t i = 0; i < a->descent.n; i++) {
-        attack->noise[i] = a->best[i] - a->problem->clip->samples[i];
+        attack->noise[i] = a->best[i] - a->query->clip->samples[i];
     }
 }
 
-static sp_status search_real(sp_error *err, assault *a, sp_attack *attack) {
-    const sp_descent *d = &a->descent;
+static sp_status search_real(sp_error *err, attack_state *a, sp_attack *attack) {
+    const sp_attack_descent *d = &a->descent;
     a->whole = false;
     a->hint = a->options->hint;
     (void)take_box(a, 1.0);
@@ -190,8 +191,8 @@ static void explain(sp_verdict *verdict, const char *why, const sp_attack *attac
 }
 
 /* The best clip of the format is written, read again and heard. */
-static sp_status search_format(sp_error *err, assault *a, sp_attack *attack) {
-    sp_verdict *verdict = a->problem->verdict;
+static sp_status search_format(sp_error *err, attack_state *a, sp_attack *attack) {
+    sp_verdict *verdict = a->query->verdict;
     a->whole = true;
     a->hopeless = false;
     a->hint = attack->noise;
@@ -206,7 +207,7 @@ static sp_status search_format(sp_error *err, assault *a, sp_attack *attack) {
         explain(verdict, "none was found that the file's sample format can hold", attack);
         return SP_OK;
     }
-    SP_TRY(sp_replay(err, attack, a->problem, a->best, a->options));
+    SP_TRY(sp_attack_replay(err, attack, a->query, a->best, a->options));
     if (attack->file_margin < -SP_ATTACK_CLEAR) {
         verdict->kind = SP_VERDICT_BROKEN;
         take_noise(a, attack);
@@ -219,12 +220,12 @@ static sp_status search_format(sp_error *err, assault *a, sp_attack *attack) {
     return SP_OK;
 }
 
-static sp_status run_searches(sp_error *err, assault *a, sp_attack *attack) {
-    sp_verdict *verdict = a->problem->verdict;
+static sp_status run_searches(sp_error *err, attack_state *a, sp_attack *attack) {
+    sp_verdict *verdict = a->query->verdict;
     verdict->kind = SP_VERDICT_UNKNOWN;
     SP_TRY(rank_labels(err, a));
     SP_TRY(search_real(err, a, attack));
-    SP_TRY(sp_problem_attain(err, a->problem, a->best));
+    SP_TRY(sp_query_attain(err, a->query, a->best));
     if (!attack->real_broken) {
         snprintf(verdict->reason, sizeof verdict->reason,
                  "no noise was found that changes the answer: the least margin reached is %.4g, "
@@ -245,47 +246,47 @@ typedef struct order {
     const sp_attack_options *options;
 } order;
 
-static sp_status answer(sp_error *err, sp_problem *problem, void *context) {
+static sp_status answer(sp_error *err, sp_query *query, void *context) {
     const order *o = context;
-    if (problem->noise.kind != SP_NOISE_BOX) {
+    if (query->noise.kind != SP_NOISE_BOX) {
         return sp_fail(err, SP_E_UNSUPPORTED, "attacks search boxes of noise only");
     }
-    assault a = {.problem = problem, .options = o->options};
-    SP_TRY(sp_descent_init(err, &a.descent, o->attacker, problem));
-    a.favourite = calloc(a.descent.classes, sizeof *a.favourite);
+    attack_state a = {.query = query, .options = o->options};
+    SP_TRY(sp_attack_descent_init(err, &a.descent, o->attacker, query));
+    a.target_order = calloc(a.descent.classes, sizeof *a.target_order);
     a.best = calloc(a.descent.n, sizeof *a.best);
-    const sp_status status = a.favourite && a.best ? run_searches(err, &a, o->attack)
-                                                   : sp_fail(err, SP_E_MEMORY, "out of memory");
+    const sp_status status = a.target_order && a.best ? run_searches(err, &a, o->attack)
+                                                      : sp_fail(err, SP_E_MEMORY, "out of memory");
     o->attack->steps = a.descent.steps;
     free(a.best);
-    free(a.favourite);
-    sp_descent_clear(&a.descent);
+    free(a.target_order);
+    sp_attack_descent_clear(&a.descent);
     return status;
 }
 
-static sp_status attack_question(sp_error *err, sp_attack *attack, const sp_attacker *attacker,
-                                 const sp_clip *clip, const sp_question *question,
-                                 const sp_attack_options *options) {
+static sp_status attack_query(sp_error *err, sp_attack *attack, const sp_attacker *attacker,
+                              const sp_clip *clip, const sp_query_options *asked,
+                              const sp_attack_options *options) {
     order o = {attack, attacker, options};
     sp_attack_init(attack);
-    return sp_question_answer(err, &attack->verdict, attacker->system, clip, question, answer, &o);
+    return sp_query_answer(err, &attack->verdict, attacker->pipeline, clip, asked, answer, &o);
 }
 
 sp_status sp_attack_budget(sp_error *err, sp_attack *attack, const sp_attacker *attacker,
                            const sp_clip *clip, const sp_budget *budget, long label,
                            const sp_attack_options *options) {
-    const sp_question question = {budget, NULL, label, options->timeout};
-    return attack_question(err, attack, attacker, clip, &question, options);
+    const sp_query_options asked = {budget, NULL, label, options->timeout};
+    return attack_query(err, attack, attacker, clip, &asked, options);
 }
 
 sp_status sp_attack_noise(sp_error *err, sp_attack *attack, const sp_attacker *attacker,
                           const sp_clip *clip, const sp_noise *noise, long label,
                           const sp_attack_options *options) {
-    const sp_question question = {NULL, noise, label, options->timeout};
-    return attack_question(err, attack, attacker, clip, &question, options);
+    const sp_query_options asked = {NULL, noise, label, options->timeout};
+    return attack_query(err, attack, attacker, clip, &asked, options);
 }
 
-void sp_verdict_attack(sp_verdict *verdict, const sp_attacker *attacker, const sp_clip *clip,
+void sp_attack_verdict(sp_verdict *verdict, const sp_attacker *attacker, const sp_clip *clip,
                        const sp_budget *budget, long label, const sp_attack_options *options) {
     sp_attack attack;
     (void)sp_attack_budget(NULL, &attack, attacker, clip, budget, label, options);

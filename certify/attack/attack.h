@@ -12,14 +12,14 @@
 extern "C" {
 #endif
 
-/** sp_attacker - what attacks need besides the system. Shared by clips and threads. */
+/** sp_attacker - what attacks need besides the pipeline. Shared by clips and threads. */
 typedef struct sp_attacker {
-    const sp_system *system;     /* borrowed */
-    const sp_front_forms *forms; /* of the joint front end: the system's, or own */
-    sp_front_forms *own;         /* owned; NULL when the system's rule is joint */
+    const sp_pipeline *pipeline; /* borrowed */
+    const sp_front_forms *forms; /* of the joint front end: the pipeline's, or own */
+    sp_front_forms *own;         /* owned; NULL when the pipeline's rule is joint */
 } sp_attacker;
 SP_NODISCARD sp_status sp_attacker_init(sp_error *err, sp_attacker *attacker,
-                                        const sp_system *system);
+                                        const sp_pipeline *pipeline);
 void sp_attacker_clear(sp_attacker *attacker);
 
 typedef struct sp_attack_options {
@@ -64,9 +64,9 @@ sp_status sp_attack_noise(sp_error *err, sp_attack *attack, const sp_attacker *a
                           const sp_clip *clip, const sp_noise *noise, long label,
                           const sp_attack_options *options);
 
-/** sp_verdict_attack - attacks what could not be certified: an unknown verdict becomes broken, or
+/** sp_attack_verdict - attacks what could not be certified: an unknown verdict becomes broken, or
  *  keeps its margins and says in its reason how far the attack came. Its seconds are added. */
-void sp_verdict_attack(sp_verdict *verdict, const sp_attacker *attacker, const sp_clip *clip,
+void sp_attack_verdict(sp_verdict *verdict, const sp_attacker *attacker, const sp_clip *clip,
                        const sp_budget *budget, long label, const sp_attack_options *options);
 
 #ifdef __cplusplus

@@ -12,49 +12,45 @@
 #define INERTIA 0.75 /* weight of the new step against the last move */
 #define PAYING 0.75  /* part of the steps that must improve for the step to stay */
 
-sp_status sp_descent_init(sp_error *err, sp_descent *d, const sp_attacker *attacker,
-                          const sp_problem *problem) {
-    const size_t n = problem->clip->n, classes = sp_system_answers(attacker->system->net);
-    const size_t padded = sp_front_padded(attacker->system->front, n);
-    *d = (sp_descent){.attacker = attacker, .n = n, .padded = padded, .classes = classes};
-    d->label = problem->verdict->label;
-    d->deadline = problem->deadline;
+sp_status sp_attack_descent_init(sp_error *err, sp_attack_descent *d, const sp_attacker *attacker,
+                                 const sp_query *query) {
+    const size_t n = query->clip->n, classes = sp_pipeline_answers(attacker->pipeline->net);
+    *d = (sp_attack_descent){.attacker = attacker, .n = n, .classes = classes};
+    d->label = query->verdict->label;
+    d->deadline = query->deadline;
     d->margin = INFINITY;
-    d->memory = calloc(7 * n + (classes - 1) * (padded + classes) + classes, sizeof *d->memory);
-    if (!d->memory || sp_noise_box(err, &d->still, n, 0.0) != SP_OK) {
-        sp_descent_clear(d);
+    d->memory = calloc(7 * n + (classes - 1) * (n + classes) + classes, sizeof *d->memory);
+    if (!d->memory) {
         return sp_fail(err, SP_E_MEMORY, "out of memory to attack %zu samples", n);
     }
-    memset(d->still.radius, 0, n * sizeof *d->still.radius);
     double *at = d->memory;
     double **const vectors[7] = {&d->lo, &d->hi, &d->x, &d->before, &d->point, &d->best, &d->home};
     for (int i = 0; i < 7; i++, at += n) {
         *vectors[i] = at;
     }
     d->gradient = at;
-    d->weight = d->gradient + (classes - 1) * padded;
+    d->weight = d->gradient + (classes - 1) * n;
     d->logits = d->weight + (classes - 1) * classes;
     return SP_OK;
 }
 
-void sp_descent_clear(sp_descent *d) {
+void sp_attack_descent_clear(sp_attack_descent *d) {
     free(d->memory);
-    sp_noise_clear(&d->still);
-    *d = (sp_descent){0};
+    *d = (sp_attack_descent){0};
 }
 
-void sp_descent_clamp(const sp_descent *d, double *x) {
+void sp_attack_descent_clamp(const sp_attack_descent *d, double *x) {
     for (size_t i = 0; i < d->n; i++) {
         x[i] = fmin(fmax(x[i], d->lo[i]), d->hi[i]);
     }
 }
 
-bool sp_descent_changed(const sp_descent *d) {
+bool sp_attack_descent_changed(const sp_attack_descent *d) {
     return d->margin < -SP_ATTACK_CLEAR;
 }
 
 /* The clip nearest to x that the format holds; x lies in the box, whose ends the format holds. */
-static void round_point(const sp_descent *d, double *point, const double *x) {
+static void round_point(const sp_attack_descent *d, double *point, const double *x) {
     for (size_t i = 0; i < d->n; i++) {
         double value = x[i];
         if (d->lsb > 0.0) {
@@ -66,9 +62,9 @@ static void round_point(const sp_descent *d, double *point, const double *x) {
     }
 }
 
-sp_status sp_descent_promise(sp_error *err, sp_descent *d, const sp_problem *problem,
-                             double *promise) {
-    const double *logits = problem->verdict->logits;
+sp_status sp_attack_descent_margins(sp_error *err, sp_attack_descent *d, const sp_query *query,
+                                    double *linear_margin) {
+    const double *logits = query->verdict->logits;
     const size_t rows = d->classes - 1;
     memset(d->weight, 0, rows * d->classes * sizeof *d->weight);
     for (size_t k = 0, row = 0; k < d->classes; k++) {
@@ -78,14 +74,14 @@ sp_status sp_descent_promise(sp_error *err, sp_descent *d, const sp_problem *pro
         }
     }
     d->steps++;
-    SP_TRY(sp_attacker_gradient(err, d->attacker, d->gradient, problem->clip->samples, &d->still,
+    SP_TRY(sp_attacker_gradient(err, d->attacker, d->gradient, query->clip->samples, d->n,
                                 d->weight, rows));
     for (size_t k = 0, row = 0; k < d->classes; k++) {
-        promise[k] = logits[d->label] - logits[k];
+        linear_margin[k] = logits[d->label] - logits[k];
         if (k != d->label) {
-            const double *slope = d->gradient + row++ * d->padded; /* gradient[row,:] */
+            const double *slope = d->gradient + row++ * d->n; /* gradient[row,:] */
             for (size_t i = 0; i < d->n; i++) {
-                promise[k] -= fabs(slope[i]) * problem->noise.radius[i];
+                linear_margin[k] -= fabs(slope[i]) * query->noise.radius[i];
             }
         }
     }
@@ -93,45 +89,46 @@ sp_status sp_descent_promise(sp_error *err, sp_descent *d, const sp_problem *pro
 }
 
 /* The strongest other label at the logits in d. */
-static size_t rival_of(const sp_descent *d) {
-    size_t rival = SP_NO_LABEL;
+static size_t runner_up_of(const sp_attack_descent *d) {
+    size_t runner_up = SP_NO_LABEL;
     for (size_t k = 0; k < d->classes; k++) {
-        if (k != d->label && (rival == SP_NO_LABEL || d->logits[k] > d->logits[rival])) {
-            rival = k;
+        if (k != d->label && (runner_up == SP_NO_LABEL || d->logits[k] > d->logits[runner_up])) {
+            runner_up = k;
         }
     }
-    return rival;
+    return runner_up;
 }
 
 /* Hears the rounded x, keeps it when it is the best so far; *value: the margin over `target`, or
  * the least margin when that is SP_NO_LABEL. */
-static sp_status hear(sp_error *err, sp_descent *d, size_t target, double *value, size_t *rival) {
+static sp_status run_model(sp_error *err, sp_attack_descent *d, size_t target, double *value,
+                           size_t *runner_up) {
     round_point(d, d->point, d->x);
-    SP_TRY(sp_system_run(err, d->attacker->system, d->logits, d->point, d->n));
-    *rival = rival_of(d);
-    const double least = d->logits[d->label] - d->logits[*rival];
+    SP_TRY(sp_pipeline_run(err, d->attacker->pipeline, d->logits, d->point, d->n));
+    *runner_up = runner_up_of(d);
+    const double least = d->logits[d->label] - d->logits[*runner_up];
     if (least < d->margin) {
         d->margin = least;
-        d->answer = *rival;
+        d->answer = *runner_up;
         memcpy(d->best, d->point, d->n * sizeof *d->best);
     }
     if (target != SP_NO_LABEL) {
-        *rival = target;
+        *runner_up = target;
     }
-    *value = d->logits[d->label] - d->logits[*rival];
+    *value = d->logits[d->label] - d->logits[*runner_up];
     return SP_OK;
 }
 
-static sp_status take_slope(sp_error *err, sp_descent *d, size_t rival) {
+static sp_status take_slope(sp_error *err, sp_attack_descent *d, size_t runner_up) {
     memset(d->weight, 0, d->classes * sizeof *d->weight);
     d->weight[d->label] = 1.0;
-    d->weight[rival] = -1.0;
+    d->weight[runner_up] = -1.0;
     d->steps++;
-    return sp_attacker_gradient(err, d->attacker, d->gradient, d->point, &d->still, d->weight, 1);
+    return sp_attacker_gradient(err, d->attacker, d->gradient, d->point, d->n, d->weight, 1);
 }
 
 /* One step down: against the sign of the gradient, mixed with the last move. */
-static void move(sp_descent *d, double size, bool first) {
+static void move(sp_attack_descent *d, double size, bool first) {
     for (size_t i = 0; i < d->n; i++) {
         const double x = d->x[i], lo = d->lo[i], hi = d->hi[i];
         const double reach = 0.5 * size * (hi - lo), slope = d->gradient[i];
@@ -160,7 +157,7 @@ static pace start_pace(size_t steps) {
 }
 
 /* Halves the step and returns to the best point when too few steps of the stretch have paid. */
-static void judge(sp_descent *d, pace *p) {
+static void judge(sp_attack_descent *d, pace *p) {
     if (--p->left > 0) {
         return;
     }
@@ -177,29 +174,29 @@ static void judge(sp_descent *d, pace *p) {
     p->left = p->stretch;
 }
 
-sp_status sp_descent_run(sp_error *err, sp_descent *d, size_t target, size_t steps) {
+sp_status sp_attack_descent_run(sp_error *err, sp_attack_descent *d, size_t target, size_t steps) {
     pace p = start_pace(steps);
     double last = INFINITY;
     for (size_t i = 0;; i++) {
         double value = 0.0;
-        size_t rival = 0;
+        size_t runner_up = 0;
         if (sp_clock_passed(d->deadline)) {
             return sp_fail(err, SP_E_TIMEOUT, "the time ran out in the attack");
         }
-        SP_TRY(hear(err, d, target, &value, &rival));
+        SP_TRY(run_model(err, d, target, &value, &runner_up));
         if (value < p.best) {
             p.best = value;
             memcpy(d->home, d->x, d->n * sizeof *d->home);
         }
         p.improved += value < last;
         last = value;
-        if (sp_descent_changed(d) || i >= steps) {
+        if (sp_attack_descent_changed(d) || i >= steps) {
             return SP_OK;
         }
         if (i > 0) {
             judge(d, &p);
         }
-        SP_TRY(take_slope(err, d, rival));
+        SP_TRY(take_slope(err, d, runner_up));
         move(d, p.size, i == 0);
     }
 }

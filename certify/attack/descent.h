@@ -9,11 +9,11 @@
  *  above the rounding errors of the concrete pass. */
 #define SP_ATTACK_CLEAR 1e-9
 
-/** sp_descent - a box of noisy clips, a point in it, and the best point so far over all descents.
- *  */
-typedef struct sp_descent {
+/** sp_attack_descent - a box of noisy clips, a point in it, and the best point so far over all
+ *  descents. */
+typedef struct sp_attack_descent {
     const sp_attacker *attacker; /* borrowed */
-    size_t n, padded, classes, label;
+    size_t n, classes, label;
     double *lo, *hi; /* [n] the box; with a sample format its ends are values of the format */
     double lsb;      /* > 0: points are rounded to multiples of it before the model hears them */
     bool single;     /* points are rounded to single precision */
@@ -26,42 +26,43 @@ typedef struct sp_descent {
     double deadline; /* sp_clock_wall value; 0: none */
     // scratch:
     double *before, *point; /* [n] */
-    double *gradient;       /* [classes - 1, padded] */
+    double *gradient;       /* [classes - 1, n] */
     double *weight;         /* [classes - 1, classes] */
     double *logits;         /* [classes] */
-    sp_noise still;         /* radius 0 */
     double *memory;         /* owned: all arrays above */
-} sp_descent;
+} sp_attack_descent;
 
 /** sp_attacker_gradient - gradients of `rows` linear objectives of the scores by the samples.
- *  O gradient [rows, padded]   I weight [rows, answers]   I still  a noise set of radius 0 */
+ *  O gradient [rows, n]   I samples [n], weight [rows, answers] */
 SP_NODISCARD sp_status sp_attacker_gradient(sp_error *err, const sp_attacker *attacker,
-                                            double *gradient, const double *samples,
-                                            const sp_noise *still, const double *weight,
-                                            size_t rows);
+                                            double *gradient, const double *samples, size_t n,
+                                            const double *weight, size_t rows);
 
-SP_NODISCARD sp_status sp_descent_init(sp_error *err, sp_descent *d, const sp_attacker *attacker,
-                                       const sp_problem *problem);
-void sp_descent_clear(sp_descent *d);
+SP_NODISCARD sp_status sp_attack_descent_init(sp_error *err, sp_attack_descent *d,
+                                              const sp_attacker *attacker, const sp_query *query);
+void sp_attack_descent_clear(sp_attack_descent *d);
 
-/** sp_descent_real_box - all real noise of `scale` times the set. sp_descent_format_box - the clips
- *  of the sample format in it; false: there is none but the clip itself. */
-void sp_descent_real_box(sp_descent *d, const sp_problem *problem, double scale);
-bool sp_descent_format_box(sp_descent *d, const sp_problem *problem, double scale);
-/** sp_descent_clamp - moves x [n] into the box. */
-void sp_descent_clamp(const sp_descent *d, double *x);
+/** sp_attack_descent_real_box - all real noise of `scale` times the set.
+ *  sp_attack_descent_format_box - the clips of the sample format in it; false: there is none but
+ *  the clip itself. */
+void sp_attack_descent_real_box(sp_attack_descent *d, const sp_query *query, double scale);
+bool sp_attack_descent_format_box(sp_attack_descent *d, const sp_query *query, double scale);
+/** sp_attack_descent_clamp - moves x [n] into the box. */
+void sp_attack_descent_clamp(const sp_attack_descent *d, double *x);
 
-/** sp_descent_promise - the margin over every label that the model linearised at the clip reaches
- *  in the noise set.   O promise [classes] */
-SP_NODISCARD sp_status sp_descent_promise(sp_error *err, sp_descent *d, const sp_problem *problem,
-                                          double *promise);
+/** sp_attack_descent_margins - the margin over every label that the model linearised at the clip
+ *  reaches in the noise set.   O linear_margin [classes] */
+SP_NODISCARD sp_status sp_attack_descent_margins(sp_error *err, sp_attack_descent *d,
+                                                 const sp_query *query, double *linear_margin);
 
-/** sp_descent_changed - whether the best point has another answer, by more than rounding errors. */
-bool sp_descent_changed(const sp_descent *d);
+/** sp_attack_descent_changed - whether the best point has another answer, by more than rounding
+ *  errors. */
+bool sp_attack_descent_changed(const sp_attack_descent *d);
 
-/** sp_descent_run - from x: at most `steps` gradient steps down the margin over label `target`, or
- *  over the strongest label at every point when that is SP_NO_LABEL. Ends early when the answer has
- *  changed. */
-SP_NODISCARD sp_status sp_descent_run(sp_error *err, sp_descent *d, size_t target, size_t steps);
+/** sp_attack_descent_run - from x: at most `steps` gradient steps down the margin over label
+ *  `target`, or over the strongest label at every point when that is SP_NO_LABEL. Ends early when
+ *  the answer has changed. */
+SP_NODISCARD sp_status sp_attack_descent_run(sp_error *err, sp_attack_descent *d, size_t target,
+                                             size_t steps);
 
 #endif

@@ -4,11 +4,11 @@
 #include "certify/attack/descent.h"
 
 /* A hair inside the set: a sum of a sample and a noise is rounded. */
-void sp_descent_real_box(sp_descent *d, const sp_problem *problem, double scale) {
+void sp_attack_descent_real_box(sp_attack_descent *d, const sp_query *query, double scale) {
     d->lsb = 0.0;
     d->single = false;
     for (size_t i = 0; i < d->n; i++) {
-        const double s = problem->clip->samples[i], r = scale * problem->noise.radius[i];
+        const double s = query->clip->samples[i], r = scale * query->noise.radius[i];
         const double inner = fmax(r * (1.0 - 1e-12) - 1e-15 * fabs(s), 0.0);
         d->lo[i] = s - inner;
         d->hi[i] = s + inner;
@@ -44,14 +44,14 @@ static bool holds_singles(const sp_clip *clip) {
     return single;
 }
 
-bool sp_descent_format_box(sp_descent *d, const sp_problem *problem, double scale) {
-    const sp_clip *clip = problem->clip;
+bool sp_attack_descent_format_box(sp_attack_descent *d, const sp_query *query, double scale) {
+    const sp_clip *clip = query->clip;
     bool other = false;
-    sp_descent_real_box(d, problem, scale);
+    sp_attack_descent_real_box(d, query, scale);
     d->lsb = clip->lsb;
     d->single = !(clip->lsb > 0.0) && holds_singles(clip);
     for (size_t i = 0; i < d->n; i++) {
-        const double s = clip->samples[i], r = scale * problem->noise.radius[i];
+        const double s = clip->samples[i], r = scale * query->noise.radius[i];
         if (d->lsb > 0.0) {
             whole_range(clip, s, r, &d->lo[i], &d->hi[i]);
         } else if (d->single) {

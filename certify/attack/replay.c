@@ -24,9 +24,9 @@ sp_status sp_temporary_make(sp_error *err, char *path, size_t size) {
 }
 
 /* Whether every sample of the file lies in the set; the loudest and the power of its noise. */
-static sp_status measure(sp_error *err, sp_attack *attack, const sp_problem *problem,
+static sp_status measure(sp_error *err, sp_attack *attack, const sp_query *query,
                          const sp_clip *heard) {
-    const sp_clip *clip = problem->clip;
+    const sp_clip *clip = query->clip;
     double largest = 0.0, energy = 0.0;
     if (heard->n != clip->n) {
         return sp_fail(err, SP_E_NUMERIC, "the written file has %zu samples instead of %zu",
@@ -34,11 +34,11 @@ static sp_status measure(sp_error *err, sp_attack *attack, const sp_problem *pro
     }
     for (size_t i = 0; i < clip->n; i++) {
         const double d = fabs(heard->samples[i] - clip->samples[i]);
-        if (!(d <= problem->noise.radius[i])) {
+        if (!(d <= query->noise.radius[i])) {
             return sp_fail(err, SP_E_NUMERIC,
                            "sample %zu of the written file is %g away from the clip's, %g is "
                            "allowed",
-                           i, d, problem->noise.radius[i]);
+                           i, d, query->noise.radius[i]);
         }
         largest = fmax(largest, d);
         energy += d * d;
@@ -49,14 +49,14 @@ static sp_status measure(sp_error *err, sp_attack *attack, const sp_problem *pro
 }
 
 /* The file must also break the model as its own graph computes it. */
-static sp_status ask_original(sp_error *err, sp_attack *attack, const sp_problem *problem,
+static sp_status ask_original(sp_error *err, sp_attack *attack, const sp_query *query,
                               const sp_clip *heard) {
-    const sp_verdict *verdict = problem->verdict;
+    const sp_verdict *verdict = query->verdict;
     double *logits = malloc(verdict->classes * sizeof *logits);
     sp_status status =
-        logits ? sp_system_original(err, problem->system, logits, heard->samples, heard->n)
+        logits ? sp_pipeline_original(err, query->pipeline, logits, heard->samples, heard->n)
                : sp_fail(err, SP_E_MEMORY, "out of memory");
-    if (status == SP_OK && problem->system->original) {
+    if (status == SP_OK && query->pipeline->original) {
         attack->original_margin = logits[verdict->label] - logits[attack->file_answer];
         if (!(attack->original_margin <= attack->file_margin)) { // NaN: nothing is broken
             attack->file_margin = attack->original_margin;
@@ -66,46 +66,46 @@ static sp_status ask_original(sp_error *err, sp_attack *attack, const sp_problem
     return status;
 }
 
-static sp_status hear_again(sp_error *err, sp_attack *attack, const sp_problem *problem,
-                            const char *path) {
-    const sp_front_layout *layout = sp_front_layout_of(problem->system->front);
+static sp_status run_file(sp_error *err, sp_attack *attack, const sp_query *query,
+                          const char *path) {
+    const sp_front_layout *layout = sp_front_layout_of(query->pipeline->front);
     const sp_clip_options wanted = {.rate = layout->sample_rate, .full_scale = layout->full_scale};
     sp_clip heard = {0};
     SP_TRY(sp_clip_read(err, &heard, path, &wanted));
-    sp_status status = measure(err, attack, problem, &heard);
+    sp_status status = measure(err, attack, query, &heard);
     if (status == SP_OK) {
-        status = sp_problem_attain(err, problem, heard.samples);
+        status = sp_query_attain(err, query, heard.samples);
     }
     if (status == SP_OK) {
-        attack->file_margin = problem->verdict->margin;
-        attack->file_answer = sp_verdict_weakest(problem->verdict);
-        status = ask_original(err, attack, problem, &heard);
+        attack->file_margin = query->verdict->margin;
+        attack->file_answer = sp_verdict_weakest(query->verdict);
+        status = ask_original(err, attack, query, &heard);
     }
     sp_clip_clear(&heard);
     return status;
 }
 
 /* Only a file that breaks the clip stays. */
-static sp_status replay(sp_error *err, sp_attack *attack, const sp_problem *problem,
+static sp_status replay(sp_error *err, sp_attack *attack, const sp_query *query,
                         const double *samples, const char *path, const char *source) {
-    sp_clip noisy = *problem->clip;
+    sp_clip noisy = *query->clip;
     noisy.samples = (double *)samples; // read only
     SP_TRY(sp_clip_write(err, path, &noisy, source));
-    const sp_status status = hear_again(err, attack, problem, path);
+    const sp_status status = run_file(err, attack, query, path);
     if (status != SP_OK || !(attack->file_margin < -SP_ATTACK_CLEAR)) {
         unlink(path);
     }
     return status;
 }
 
-sp_status sp_replay(sp_error *err, sp_attack *attack, const sp_problem *problem,
-                    const double *samples, const sp_attack_options *options) {
+sp_status sp_attack_replay(sp_error *err, sp_attack *attack, const sp_query *query,
+                           const double *samples, const sp_attack_options *options) {
     char path[1024];
     if (options->out) {
-        return replay(err, attack, problem, samples, options->out, options->source);
+        return replay(err, attack, query, samples, options->out, options->source);
     }
     SP_TRY(sp_temporary_make(err, path, sizeof path));
-    const sp_status status = replay(err, attack, problem, samples, path, options->source);
+    const sp_status status = replay(err, attack, query, samples, path, options->source);
     unlink(path);
     return status;
 }

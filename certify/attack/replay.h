@@ -5,12 +5,12 @@
 #include "certify/attack/attack.h"
 #include "certify/impl.h"
 
-/** sp_replay - writes `samples` in the format of options->source to options->out or a temporary
- *  file, reads it as any clip is read, checks every sample against the noise set and lets the model
- *  hear it.
+/** sp_attack_replay - writes `samples` in the format of options->source to options->out or a
+ *  temporary file, reads it as any clip is read, checks every sample against the noise set and lets
+ *  the model hear it.
  *  Fills the file_ fields of the attack; a file outside the set is SP_E_NUMERIC. */
-SP_NODISCARD sp_status sp_replay(sp_error *err, sp_attack *attack, const sp_problem *problem,
-                                 const double *samples, const sp_attack_options *options);
+SP_NODISCARD sp_status sp_attack_replay(sp_error *err, sp_attack *attack, const sp_query *query,
+                                        const double *samples, const sp_attack_options *options);
 
 /** sp_temporary_make - an empty file of its own, in TMPDIR or /tmp.   O path [size] */
 SP_NODISCARD sp_status sp_temporary_make(sp_error *err, char *path, size_t size);

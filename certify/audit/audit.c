@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "certify/audit/inquiry.h"
+#include "certify/audit/audit_task.h"
 
 static const struct {
     const char *name, *summary;
@@ -44,12 +44,12 @@ bool sp_audit_applies(sp_property property, bool fires) {
     }
 }
 
-double sp_inquiry_time(const sp_inquiry *q) {
+double sp_audit_task_time(const sp_audit_task *q) {
     return q->deadline > 0.0 ? fmax(q->deadline - sp_clock_wall(), 1e-9) : 0.0;
 }
 
-sp_budget_scale sp_inquiry_scale(const sp_inquiry *q, const sp_clip *clip, double eps,
-                                 double power) {
+sp_budget_scale sp_audit_task_scale(const sp_audit_task *q, const sp_clip *clip, double eps,
+                                    double power) {
     sp_budget_scale scale;
     (void)q;
     sp_budget_describe(&scale, eps, clip);
@@ -61,9 +61,9 @@ sp_budget_scale sp_inquiry_scale(const sp_inquiry *q, const sp_clip *clip, doubl
 
 /* A prediction at every frame that ends a whole window. */
 static sp_status every_frame(sp_error *err, sp_stream *stream, const sp_audit *audit) {
-    const sp_system *system = audit->attacker->system;
-    SP_TRY(sp_stream_one(err, stream, system, 0));
-    const size_t frames = sp_front_frames(system->front, audit->clip->n), steps = stream->steps;
+    const sp_pipeline *pipeline = audit->attacker->pipeline;
+    SP_TRY(sp_stream_one(err, stream, pipeline, 0));
+    const size_t frames = sp_front_frames(pipeline->front, audit->clip->n), steps = stream->steps;
     if (frames < steps) {
         sp_stream_clear(stream);
         const double rate = audit->clip->rate;
@@ -71,7 +71,7 @@ static sp_status every_frame(sp_error *err, sp_stream *stream, const sp_audit *a
                        "the recording is %.2f s long, and one window of the model hears %.2f s: "
                        "give it more to hear before it (--before)",
                        (double)audit->clip->n / rate,
-                       (double)sp_front_samples(system->front, steps) / rate);
+                       (double)sp_front_samples(pipeline->front, steps) / rate);
     }
     free(stream->first);
     stream->count = frames - steps + 1;
@@ -91,7 +91,7 @@ static sp_status logits_of(sp_error *err, double **logit, const sp_stream *strea
     if (!*logit) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu predictions", stream->count);
     }
-    return sp_stream_run(err, *logit, stream, audit->attacker->system, audit->clip->samples,
+    return sp_stream_run(err, *logit, stream, audit->attacker->pipeline, audit->clip->samples,
                          audit->clip->n);
 }
 
@@ -105,8 +105,8 @@ static bool fires_on(const sp_trigger *trigger, const double *logit, size_t coun
     return fires;
 }
 
-sp_status sp_audit_hear(sp_error *err, double *logit, size_t *frame, bool *fires,
-                        const sp_audit *audit) {
+sp_status sp_audit_run(sp_error *err, double *logit, size_t *frame, bool *fires,
+                       const sp_audit *audit) {
     sp_stream frames = {0}, chunks = {0};
     double *by_frame = NULL, *by_chunk = NULL;
     sp_status status = every_frame(err, &frames, audit);
@@ -114,7 +114,7 @@ sp_status sp_audit_hear(sp_error *err, double *logit, size_t *frame, bool *fires
         status = logits_of(err, &by_frame, &frames, audit);
     }
     if (status == SP_OK) {
-        status = sp_stream_init(err, &chunks, audit->attacker->system, audit->clip->n,
+        status = sp_stream_init(err, &chunks, audit->attacker->pipeline, audit->clip->n,
                                 audit->trigger.chunk);
     }
     if (status == SP_OK) {
@@ -138,7 +138,7 @@ sp_status sp_audit_hear(sp_error *err, double *logit, size_t *frame, bool *fires
 /* ---- one property ---- */
 
 /* What must hold, and whether it does without any noise. */
-static bool settle(sp_inquiry *q, bool stream_fires) {
+static bool settle(sp_audit_task *q, bool stream_fires) {
     sp_finding *f = q->finding;
     const sp_property property = f->property;
     const bool stream =
@@ -165,44 +165,44 @@ static bool settle(sp_inquiry *q, bool stream_fires) {
     return true;
 }
 
-static sp_status open_inquiry(sp_error *err, sp_inquiry *q, bool *settled) {
+static sp_status open_task(sp_error *err, sp_audit_task *q, bool *settled) {
     const sp_audit *audit = q->audit;
-    const sp_system *system = audit->attacker->system;
-    const sp_front_layout *layout = sp_front_layout_of(system->front);
+    const sp_pipeline *pipeline = audit->attacker->pipeline;
+    const sp_front_layout *layout = sp_front_layout_of(pipeline->front);
     sp_finding *f = q->finding;
     bool fires = false;
-    SP_TRY(sp_audit_hear(err, &f->logit, &f->frame, &fires, audit));
+    SP_TRY(sp_audit_run(err, &f->logit, &f->frame, &fires, audit));
     const size_t begin = f->frame * layout->step;
-    const size_t length = sp_front_samples(system->front, system->net->steps);
+    const size_t length = sp_front_samples(pipeline->front, pipeline->net->steps);
     f->begin_s = (double)begin / layout->sample_rate;
     f->end_s = (double)(begin + length) / layout->sample_rate;
     *settled = settle(q, fires);
     SP_TRY(sp_clip_part(err, &q->window, audit->clip, begin, length));
-    SP_TRY(sp_stream_one(err, &q->one, system, 0));
-    return sp_stream_init(err, &q->whole, system, audit->clip->n, audit->trigger.chunk);
+    SP_TRY(sp_stream_one(err, &q->one, pipeline, 0));
+    return sp_stream_init(err, &q->whole, pipeline, audit->clip->n, audit->trigger.chunk);
 }
 
-static sp_status inquire(sp_error *err, sp_inquiry *q) {
+static sp_status run_task(sp_error *err, sp_audit_task *q) {
     bool settled = false;
-    SP_TRY(open_inquiry(err, q, &settled));
+    SP_TRY(open_task(err, q, &settled));
     if (settled) {
         return SP_OK;
     }
     switch (q->finding->property) {
     case SP_PROPERTY_FIRE:
     case SP_PROPERTY_SILENT:
-        return sp_inquire_box(err, q);
+        return sp_audit_task_box(err, q);
     case SP_PROPERTY_BURST:
-        return sp_inquire_burst(err, q);
+        return sp_audit_task_burst(err, q);
     case SP_PROPERTY_GAIN:
-        return sp_inquire_gain(err, q);
+        return sp_audit_task_gain(err, q);
     case SP_PROPERTY_NOISE_LINE:
-        return sp_inquire_line(err, q, false);
+        return sp_audit_task_line(err, q, false);
     case SP_PROPERTY_STREAM_FIRE:
     case SP_PROPERTY_STREAM_SILENT:
-        return sp_inquire_line(err, q, true);
+        return sp_audit_task_line(err, q, true);
     case SP_PROPERTY_DEAD:
-        return sp_inquire_dead(err, q);
+        return sp_audit_task_dead(err, q);
     default:
         return sp_fail(err, SP_E_ARGUMENT, "there is no such property");
     }
@@ -251,13 +251,13 @@ sp_status sp_audit_property(sp_error *err, sp_finding *finding, const sp_audit *
                             sp_property property, const char *out) {
     const double start = sp_clock_wall();
     sp_error local = {0};
-    sp_inquiry q = {.audit = audit, .finding = finding, .out = out};
+    sp_audit_task q = {.audit = audit, .finding = finding, .out = out};
     init_finding(finding, audit, property);
     q.deadline = audit->timeout > 0.0 ? start + audit->timeout : 0.0;
     q.single = (sp_trigger){audit->trigger.threshold, 0, audit->trigger.chunk};
     sp_status status = sp_arithmetic_check(&local);
     if (status == SP_OK) {
-        status = inquire(&local, &q);
+        status = run_task(&local, &q);
     }
     sp_clip_clear(&q.window);
     sp_stream_clear(&q.one);

@@ -39,21 +39,21 @@ typedef struct sp_stream {
 } sp_stream;
 /** sp_stream_init - one prediction per chunk of n samples. sp_stream_one - the one prediction on
  *  the window that begins at frame `first`. */
-SP_NODISCARD sp_status sp_stream_init(sp_error *err, sp_stream *stream, const sp_system *system,
+SP_NODISCARD sp_status sp_stream_init(sp_error *err, sp_stream *stream, const sp_pipeline *pipeline,
                                       size_t n, size_t chunk);
-SP_NODISCARD sp_status sp_stream_one(sp_error *err, sp_stream *stream, const sp_system *system,
+SP_NODISCARD sp_status sp_stream_one(sp_error *err, sp_stream *stream, const sp_pipeline *pipeline,
                                      long first);
 void sp_stream_clear(sp_stream *stream);
 /** sp_stream_run - the logit of every prediction, concretely.  O logit [count] */
 SP_NODISCARD sp_status sp_stream_run(sp_error *err, double *logit, const sp_stream *stream,
-                                     const sp_system *system, const double *samples, size_t n);
+                                     const sp_pipeline *pipeline, const double *samples, size_t n);
 
 /* ---- one-dimensional noise ---- */
 
-/** sp_line_question - whether a trigger fires (or stays silent) on a recording under every noise
+/** sp_audit_line - whether a trigger fires (or stays silent) on a recording under every noise
  *  of a one-dimensional set. */
-typedef struct sp_line_question {
-    const sp_system *system;
+typedef struct sp_audit_line {
+    const sp_pipeline *pipeline;
     const sp_stream *stream;
     const sp_trigger *trigger;
     const sp_clip *clip;
@@ -63,21 +63,22 @@ typedef struct sp_line_question {
     double finest, share;  /* parts are not made smaller than this, nor than this share of |a| */
     size_t most;           /* parts that are tried; 0: 400 */
     double deadline;       /* sp_clock_wall value; 0: none */
-} sp_line_question;
+} sp_audit_line;
 
-/** sp_line_answer - what was proved around the start; NaN where nothing was, or none was found. */
-typedef struct sp_line_answer {
+/** sp_audit_line_result - what was proved around the start; NaN where nothing was, or none was
+ *  found. */
+typedef struct sp_audit_line_result {
     double lo, hi;               /* proved for all parameters between these */
     double broken_lo, broken_hi; /* the nearest found below and above at which it is not so */
     size_t pieces;               /* parts that the proof consists of */
     size_t tried;                /* parts that were bounded */
     double weakest; /* least certified distance of a logit that the proof uses to the threshold */
     bool late;      /* the time was up */
-} sp_line_answer;
-/** sp_line_prove - splits the set until it is proved or broken, widest parts first. Noise at the
- *  ends and the middle of every part is heard concretely. */
-SP_NODISCARD sp_status sp_line_prove(sp_error *err, sp_line_answer *answer,
-                                     const sp_line_question *question);
+} sp_audit_line_result;
+/** sp_audit_line_prove - splits the set until it is proved or broken, widest parts first. Noise at
+ *  the ends and the middle of every part is heard concretely. */
+SP_NODISCARD sp_status sp_audit_line_prove(sp_error *err, sp_audit_line_result *answer,
+                                           const sp_audit_line *line);
 
 /* ---- audits ---- */
 
@@ -105,8 +106,8 @@ sp_property sp_property_find(const char *name);
 
 /** sp_audit - what is audited; everything is borrowed. */
 typedef struct sp_audit {
-    const sp_attacker *attacker; /* of the system: one logit, a fixed number of frames */
-    sp_trigger trigger;          /* its threshold is the system's too */
+    const sp_attacker *attacker; /* of the pipeline: one logit, a fixed number of frames */
+    sp_trigger trigger;          /* its threshold is the pipeline's too */
     const sp_clip *clip;         /* as it is heard */
     const double *noise;         /* [n of the clip] of noise lines; its largest sample is 1 */
     const char *source;          /* file in whose format breaking clips are written */
@@ -145,11 +146,11 @@ typedef struct sp_finding {
     double seconds;
 } sp_finding;
 void sp_finding_clear(sp_finding *finding);
-/** sp_audit_hear - the largest logit of the clean recording over the windows of all frames, and
+/** sp_audit_run - the largest logit of the clean recording over the windows of all frames, and
  *  whether the trigger fires on it.
  *  SP_E_MISMATCH when it is shorter than one window, SP_E_UNSUPPORTED for other kinds of models. */
-SP_NODISCARD sp_status sp_audit_hear(sp_error *err, double *logit, size_t *frame, bool *fires,
-                                     const sp_audit *audit);
+SP_NODISCARD sp_status sp_audit_run(sp_error *err, double *logit, size_t *frame, bool *fires,
+                                    const sp_audit *audit);
 /** sp_audit_property - always leaves a finding, as sp_certify does a verdict. The clip that breaks
  *  the property is written to `out` (NULL: to a temporary file), read again and heard, also by the
  *  graph of the model's file. */

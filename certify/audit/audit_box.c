@@ -6,39 +6,39 @@
 #include <string.h>
 
 #include "base/pool.h"
-#include "certify/audit/inquiry.h"
+#include "certify/audit/audit_task.h"
 
-static sp_attack_options attack_of(const sp_inquiry *q) {
+static sp_attack_options attack_of(const sp_audit_task *q) {
     sp_attack_options options = q->audit->attack;
     options.source = q->audit->source;
     options.steps = options.steps ? options.steps : SP_AUDIT_STEPS;
     options.starts = options.starts ? options.starts : SP_AUDIT_STARTS;
     options.out = NULL;
     options.hint = NULL;
-    options.timeout = sp_inquiry_time(q);
+    options.timeout = sp_audit_task_time(q);
     return options;
 }
 
 /* Part of the samples of the window that noise in `frames` frames reaches; 1: in all of it. */
-static double power_of(const sp_inquiry *q, size_t frames) {
-    const sp_front_layout *layout = sp_front_layout_of(q->audit->attacker->system->front);
+static double power_of(const sp_audit_task *q, size_t frames) {
+    const sp_front_layout *layout = sp_front_layout_of(q->audit->attacker->pipeline->front);
     const size_t noisy = frames ? (frames - 1) * layout->step + layout->used : q->window.n;
     return (double)noisy / (double)q->window.n;
 }
 
-static sp_budget_scale scale_at(const sp_inquiry *q, double db, size_t frames) {
+static sp_budget_scale scale_at(const sp_audit_task *q, double db, size_t frames) {
     const sp_budget_scale none = {NAN, NAN, NAN, false};
     if (isnan(db)) {
         return none;
     }
-    sp_budget_scale scale =
-        sp_inquiry_scale(q, &q->window, q->window.peak * pow(10.0, db / 20.0), power_of(q, frames));
+    sp_budget_scale scale = sp_audit_task_scale(
+        q, &q->window, q->window.peak * pow(10.0, db / 20.0), power_of(q, frames));
     scale.db_peak = db;
     return scale;
 }
 
 /* The breaking file of a search is written once more, to where it shall stay, and heard. */
-static sp_status keep_file(sp_error *err, sp_inquiry *q, const double *noise, double db,
+static sp_status keep_file(sp_error *err, sp_audit_task *q, const double *noise, double db,
                            size_t frames) {
     bool broken = false;
     double *samples = malloc(q->window.n * sizeof *samples);
@@ -49,7 +49,7 @@ static sp_status keep_file(sp_error *err, sp_inquiry *q, const double *noise, do
         samples[i] = q->window.samples[i] + noise[i];
     }
     const sp_status status =
-        sp_inquiry_keep(err, q, &q->window, &q->one, &q->single, samples, &broken);
+        sp_audit_task_keep(err, q, &q->window, &q->one, &q->single, samples, &broken);
     if (status == SP_OK && broken) {
         q->finding->file = scale_at(q, db, frames);
     }
@@ -69,21 +69,21 @@ static void conclude(sp_finding *f) {
 
 /* ---- one budget ---- */
 
-static sp_status decide(sp_error *err, sp_inquiry *q, const sp_noise *noise, size_t frames) {
+static sp_status decide(sp_error *err, sp_audit_task *q, const sp_noise *noise, size_t frames) {
     sp_finding *f = q->finding;
     const sp_attack_options options = attack_of(q);
     const long label = q->fire ? 1 : 0;
     sp_verdict verdict;
     sp_attack attack;
-    sp_status status = sp_certify_noise(err, &verdict, q->audit->attacker->system, &q->window,
-                                        noise, label, sp_inquiry_time(q));
+    sp_status status = sp_certify_noise(err, &verdict, q->audit->attacker->pipeline, &q->window,
+                                        noise, label, sp_audit_task_time(q));
     f->margin = verdict.margin;
     f->kind = verdict.kind;
     snprintf(f->reason, sizeof f->reason, "%s", verdict.reason);
     if (verdict.kind == SP_VERDICT_CERTIFIED) {
         f->certified = verdict.scale;
         f->certified.snr_db =
-            sp_inquiry_scale(q, &q->window, verdict.eps, power_of(q, frames)).snr_db;
+            sp_audit_task_scale(q, &q->window, verdict.eps, power_of(q, frames)).snr_db;
     }
     const sp_budget_scale scale = verdict.scale;
     const bool attacked = status == SP_OK && verdict.kind == SP_VERDICT_UNKNOWN;
@@ -104,12 +104,12 @@ static sp_status decide(sp_error *err, sp_inquiry *q, const sp_noise *noise, siz
     return status;
 }
 
-static sp_status decide_budget(sp_error *err, sp_inquiry *q, size_t first, size_t frames) {
+static sp_status decide_budget(sp_error *err, sp_audit_task *q, size_t first, size_t frames) {
     sp_noise noise = {0};
     double eps = 0.0;
     SP_TRY(sp_budget_radius(err, &eps, q->audit->budget, q->audit->clip));
-    SP_TRY(sp_noise_frames(err, &noise, q->audit->attacker->system->front, q->window.n, eps, first,
-                           frames));
+    SP_TRY(sp_pipeline_frame_noise(err, &noise, q->audit->attacker->pipeline->front, q->window.n,
+                                   eps, first, frames));
     const sp_status status = decide(err, q, &noise, frames);
     sp_noise_clear(&noise);
     return status;
@@ -117,17 +117,17 @@ static sp_status decide_budget(sp_error *err, sp_inquiry *q, size_t first, size_
 
 /* ---- all levels ---- */
 
-static sp_radius_options search_of(const sp_inquiry *q, size_t first, size_t frames) {
+static sp_radius_options search_of(const sp_audit_task *q, size_t first, size_t frames) {
     const sp_radius_options options = {.tolerance = q->audit->tolerance,
                                        .first = first,
                                        .frames = frames,
                                        .attack = attack_of(q),
-                                       .timeout = sp_inquiry_time(q)};
+                                       .timeout = sp_audit_task_time(q)};
     return options;
 }
 
 /* A search that was stopped keeps what it has proved. */
-static sp_status take_radius(sp_error *err, sp_inquiry *q, const sp_radius *radius) {
+static sp_status take_radius(sp_error *err, sp_audit_task *q, const sp_radius *radius) {
     sp_finding *f = q->finding;
     const size_t frames = radius->frames;
     f->certified = scale_at(q, radius->certified_db, frames);
@@ -144,7 +144,7 @@ static sp_status take_radius(sp_error *err, sp_inquiry *q, const sp_radius *radi
     return SP_OK;
 }
 
-sp_status sp_inquire_box(sp_error *err, sp_inquiry *q) {
+sp_status sp_audit_task_box(sp_error *err, sp_audit_task *q) {
     sp_radius radius;
     if (q->audit->budget) {
         return decide_budget(err, q, 0, 0);
@@ -164,7 +164,7 @@ sp_status sp_inquire_box(sp_error *err, sp_inquiry *q) {
 enum { ATTACKED = 2 }; /* the weakest places, which are attacked too */
 
 typedef struct places {
-    const sp_inquiry *q;
+    const sp_audit_task *q;
     sp_radius *radius; /* [count] */
     sp_status *status; /* [count] */
     sp_error *error;   /* [count] */
@@ -173,7 +173,7 @@ typedef struct places {
 
 static void search_place(void *context, size_t index) {
     places *p = context;
-    const sp_inquiry *q = p->q;
+    const sp_audit_task *q = p->q;
     sp_radius_options options = search_of(q, index, q->audit->burst);
     options.no_attack = true;
     p->status[index] = sp_radius_find(&p->error[index], &p->radius[index], q->audit->attacker,
@@ -185,7 +185,7 @@ static double certified_of(const sp_radius *radius) {
 }
 
 /* Attacks the places that are certified least; keeps the strongest break. */
-static sp_status attack_places(sp_error *err, sp_inquiry *q, places *p, size_t *weakest) {
+static sp_status attack_places(sp_error *err, sp_audit_task *q, places *p, size_t *weakest) {
     bool *done = calloc(p->count, sizeof *done);
     sp_status status = done ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory");
     *weakest = sp_radius_weakest(p->radius, p->count);
@@ -210,8 +210,8 @@ static sp_status attack_places(sp_error *err, sp_inquiry *q, places *p, size_t *
 }
 
 /* The certified level holds at every place; the broken one is that of the weakest place known. */
-static sp_status take_places(sp_error *err, sp_inquiry *q, const places *p, size_t weakest) {
-    const sp_front_layout *layout = sp_front_layout_of(q->audit->attacker->system->front);
+static sp_status take_places(sp_error *err, sp_audit_task *q, const places *p, size_t weakest) {
+    const sp_front_layout *layout = sp_front_layout_of(q->audit->attacker->pipeline->front);
     sp_finding *f = q->finding;
     size_t broken = weakest;
     for (size_t i = 0; i < p->count; i++) {
@@ -232,7 +232,7 @@ static sp_status take_places(sp_error *err, sp_inquiry *q, const places *p, size
     return SP_OK;
 }
 
-static sp_status search_places(sp_error *err, sp_inquiry *q, places *p) {
+static sp_status search_places(sp_error *err, sp_audit_task *q, places *p) {
     size_t weakest = 0;
     sp_pool_run(p->count, 0, search_place, p);
     for (size_t i = 0; i < p->count; i++) {
@@ -257,8 +257,8 @@ static sp_status search_places(sp_error *err, sp_inquiry *q, places *p) {
 }
 
 /* With a budget, the place with the least proved margin decides. */
-static sp_status decide_places(sp_error *err, sp_inquiry *q, size_t count) {
-    const sp_front_layout *layout = sp_front_layout_of(q->audit->attacker->system->front);
+static sp_status decide_places(sp_error *err, sp_audit_task *q, size_t count) {
+    const sp_front_layout *layout = sp_front_layout_of(q->audit->attacker->pipeline->front);
     const sp_finding clean = *q->finding;
     sp_finding worst = clean;
     size_t weakest = 0;
@@ -287,7 +287,7 @@ static sp_status decide_places(sp_error *err, sp_inquiry *q, size_t count) {
     return SP_OK;
 }
 
-sp_status sp_inquire_burst(sp_error *err, sp_inquiry *q) {
+sp_status sp_audit_task_burst(sp_error *err, sp_audit_task *q) {
     const size_t steps = q->one.steps, burst = q->audit->burst;
     if (burst == 0 || burst > steps) {
         return sp_fail(err, SP_E_ARGUMENT, "a burst of %zu frames: the model hears %zu", burst,

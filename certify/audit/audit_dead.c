@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "certify/audit/inquiry.h"
+#include "certify/audit/audit_task.h"
 
 /* Whether some frame of the window hears sample i. */
 static bool is_heard(const sp_front_layout *layout, size_t frames, size_t i) {
@@ -12,7 +12,7 @@ static bool is_heard(const sp_front_layout *layout, size_t frames, size_t i) {
     return i < last * layout->step + layout->used; // earlier frames end earlier
 }
 
-static sp_status bounds_of(sp_error *err, sp_front_bound *bound, const sp_inquiry *q,
+static sp_status bounds_of(sp_error *err, sp_front_bound *bound, const sp_audit_task *q,
                            const sp_noise *noise) {
     return sp_front_bound_create(err, bound, q->audit->attacker->forms, q->window.samples,
                                  q->window.n, noise);
@@ -23,7 +23,7 @@ static bool same_rows(const double *a, const double *b, size_t n) {
 }
 
 /* The bounds under noise of full scale in the dead samples are those under none, bit by bit. */
-static sp_status same_bounds(sp_error *err, sp_inquiry *q, const sp_noise *dead, bool *same) {
+static sp_status same_bounds(sp_error *err, sp_audit_task *q, const sp_noise *dead, bool *same) {
     sp_noise none = {0};
     sp_front_bound with = {0}, without = {0};
     SP_TRY(sp_noise_box(err, &none, q->window.n, 0.0));
@@ -52,7 +52,7 @@ static sp_status same_bounds(sp_error *err, sp_inquiry *q, const sp_noise *dead,
 }
 
 /* The logit of the window with the dead samples overwritten by noise of full scale. */
-static sp_status same_logit(sp_error *err, sp_inquiry *q, const sp_noise *dead, bool *same) {
+static sp_status same_logit(sp_error *err, sp_audit_task *q, const sp_noise *dead, bool *same) {
     double logit[2] = {NAN, NAN}, *samples = malloc(q->window.n * sizeof *samples);
     if (!samples) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", q->window.n);
@@ -61,18 +61,18 @@ static sp_status same_logit(sp_error *err, sp_inquiry *q, const sp_noise *dead, 
     for (size_t i = 0; i < q->window.n; i++) {
         samples[i] = dead->radius[i] > 0.0 ? dead->radius[i] * samples[i] : q->window.samples[i];
     }
-    const sp_system *system = q->audit->attacker->system;
-    sp_status status = sp_stream_run(err, &logit[0], &q->one, system, samples, q->window.n);
+    const sp_pipeline *pipeline = q->audit->attacker->pipeline;
+    sp_status status = sp_stream_run(err, &logit[0], &q->one, pipeline, samples, q->window.n);
     if (status == SP_OK) {
-        status = sp_stream_run(err, &logit[1], &q->one, system, q->window.samples, q->window.n);
+        status = sp_stream_run(err, &logit[1], &q->one, pipeline, q->window.samples, q->window.n);
     }
     *same = memcmp(&logit[0], &logit[1], sizeof logit[0]) == 0;
     free(samples);
     return status;
 }
 
-sp_status sp_inquire_dead(sp_error *err, sp_inquiry *q) {
-    const sp_front_layout *layout = sp_front_layout_of(q->audit->attacker->system->front);
+sp_status sp_audit_task_dead(sp_error *err, sp_audit_task *q) {
+    const sp_front_layout *layout = sp_front_layout_of(q->audit->attacker->pipeline->front);
     sp_finding *f = q->finding;
     sp_noise dead = {0};
     size_t count = 0;

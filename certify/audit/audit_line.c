@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "certify/audit/inquiry.h"
+#include "certify/audit/audit_task.h"
 
 #define DB_A_NEPER 8.685889638065035 /* 20 / ln 10 */
 #define FINEST_DB (-90.0)            /* levels below are not told apart, relative to the peak */
@@ -45,10 +45,10 @@ static void add_noise(const listener *l, double a) {
     }
 }
 
-static sp_status holds_at(sp_error *err, const sp_inquiry *q, const listener *l, double a,
+static sp_status holds_at(sp_error *err, const sp_audit_task *q, const listener *l, double a,
                           bool *holds) {
     add_noise(l, a);
-    SP_TRY(sp_stream_run(err, l->logit, l->stream, q->audit->attacker->system, l->samples,
+    SP_TRY(sp_stream_run(err, l->logit, l->stream, q->audit->attacker->pipeline, l->samples,
                          l->clip->n));
     for (size_t i = 0; i < l->stream->count; i++) {
         l->on[i] = l->logit[i] >= l->trigger->threshold;
@@ -57,15 +57,15 @@ static sp_status holds_at(sp_error *err, const sp_inquiry *q, const listener *l,
     return SP_OK;
 }
 
-static sp_line_question question_of(const sp_inquiry *q, const listener *l) {
-    const sp_line_question question = {.system = q->audit->attacker->system,
-                                       .stream = l->stream,
-                                       .trigger = l->trigger,
-                                       .clip = l->clip,
-                                       .noise = &l->noise,
-                                       .fire = q->fire,
-                                       .deadline = q->deadline};
-    return question;
+static sp_audit_line line_of(const sp_audit_task *q, const listener *l) {
+    const sp_audit_line line = {.pipeline = q->audit->attacker->pipeline,
+                                .stream = l->stream,
+                                .trigger = l->trigger,
+                                .clip = l->clip,
+                                .noise = &l->noise,
+                                .fire = q->fire,
+                                .deadline = q->deadline};
+    return line;
 }
 
 /* Samples of the clip's format; others are left to the writer. */
@@ -77,7 +77,7 @@ static void round_samples(const listener *l) {
 }
 
 /* Tries files from the break on, a little further out each time, until one breaks the property. */
-static sp_status keep_break(sp_error *err, sp_inquiry *q, const listener *l, double from,
+static sp_status keep_break(sp_error *err, sp_audit_task *q, const listener *l, double from,
                             double step, size_t tries, double *at, bool *broken) {
     *broken = false;
     for (size_t k = 0; k < tries && !*broken; k++) {
@@ -85,12 +85,12 @@ static sp_status keep_break(sp_error *err, sp_inquiry *q, const listener *l, dou
                                              : from * pow(10.0, step * (double)k / 20.0);
         add_noise(l, *at);
         round_samples(l);
-        SP_TRY(sp_inquiry_keep(err, q, l->clip, l->stream, l->trigger, l->samples, broken));
+        SP_TRY(sp_audit_task_keep(err, q, l->clip, l->stream, l->trigger, l->samples, broken));
     }
     return SP_OK;
 }
 
-static void conclude(sp_finding *f, const sp_line_answer *answer, bool certified, bool whole,
+static void conclude(sp_finding *f, const sp_audit_line_result *answer, bool certified, bool whole,
                      bool broken) {
     f->pieces = answer->pieces;
     f->margin = answer->pieces > 0 ? answer->weakest : NAN;
@@ -110,20 +110,20 @@ static void conclude(sp_finding *f, const sp_line_answer *answer, bool certified
 
 /* ---- gains ---- */
 
-sp_status sp_inquire_gain(sp_error *err, sp_inquiry *q) {
+sp_status sp_audit_task_gain(sp_error *err, sp_audit_task *q) {
     const sp_audit *audit = q->audit;
     sp_finding *f = q->finding;
     listener l = {.clip = &q->window, .stream = &q->one, .trigger = &q->single};
-    sp_line_answer answer;
+    sp_audit_line_result answer;
     const double lo = audit->gain_lo / DB_A_NEPER, hi = audit->gain_hi / DB_A_NEPER;
     sp_status status = take_memory(err, &l);
     if (status == SP_OK) {
         status = sp_noise_gain(err, &l.noise, q->window.samples, q->window.n, lo, hi);
     }
-    sp_line_question question = question_of(q, &l);
-    question.finest = 0.02; // 0.17 dB
+    sp_audit_line line = line_of(q, &l);
+    line.finest = 0.02; // 0.17 dB
     if (status == SP_OK) {
-        status = sp_line_prove(err, &answer, &question);
+        status = sp_audit_line_prove(err, &answer, &line);
     }
     if (status == SP_OK) {
         const bool whole = answer.lo <= lo && answer.hi >= hi;
@@ -155,7 +155,7 @@ static double mean_power(const double *x, size_t n) {
 }
 
 /* The quietest level of a grid up to `most` that breaks the property; NaN: none. */
-static sp_status scan(sp_error *err, const sp_inquiry *q, const listener *l, double most,
+static sp_status scan(sp_error *err, const sp_audit_task *q, const listener *l, double most,
                       double *broken) {
     *broken = NAN;
     for (int k = 120; k >= 0; k--) {
@@ -170,24 +170,25 @@ static sp_status scan(sp_error *err, const sp_inquiry *q, const listener *l, dou
     return SP_OK;
 }
 
-static sp_status prove_line(sp_error *err, sp_inquiry *q, listener *l, double most, double seen) {
+static sp_status prove_line(sp_error *err, sp_audit_task *q, listener *l, double most,
+                            double seen) {
     const sp_audit *audit = q->audit;
     sp_finding *f = q->finding;
     const double power = mean_power(l->noise.direction, l->clip->n);
-    sp_line_question question = question_of(q, l);
-    sp_line_answer answer;
-    question.finest = audit->clip->peak * pow(10.0, FINEST_DB / 20.0);
-    question.share = FINEST_SHARE;
-    SP_TRY(sp_line_prove(err, &answer, &question));
+    sp_audit_line line = line_of(q, l);
+    sp_audit_line_result answer;
+    line.finest = audit->clip->peak * pow(10.0, FINEST_DB / 20.0);
+    line.share = FINEST_SHARE;
+    SP_TRY(sp_audit_line_prove(err, &answer, &line));
     const double broken =
         fmin(isnan(answer.broken_hi) ? INFINITY : answer.broken_hi, isnan(seen) ? INFINITY : seen);
     const bool whole = answer.hi >= most && !(broken <= most);
     const bool certified = audit->budget ? whole : answer.hi > 0.0;
     if (certified) {
-        f->certified = sp_inquiry_scale(q, audit->clip, answer.hi, power);
+        f->certified = sp_audit_task_scale(q, audit->clip, answer.hi, power);
     }
     if (isfinite(broken)) {
-        f->broken = sp_inquiry_scale(q, audit->clip, broken, power);
+        f->broken = sp_audit_task_scale(q, audit->clip, broken, power);
     }
     conclude(f, &answer, certified, whole, isfinite(broken));
     if (isfinite(broken)) {
@@ -196,15 +197,15 @@ static sp_status prove_line(sp_error *err, sp_inquiry *q, listener *l, double mo
         const size_t tries = (size_t)(LOUDER_DB / 0.25) + 1;
         SP_TRY(keep_break(err, q, l, broken, 0.25, tries, &at, &kept));
         if (kept) {
-            f->file = sp_inquiry_scale(q, audit->clip, at, power);
+            f->file = sp_audit_task_scale(q, audit->clip, at, power);
         }
     }
     return SP_OK;
 }
 
-sp_status sp_inquire_line(sp_error *err, sp_inquiry *q, bool stream) {
+sp_status sp_audit_task_line(sp_error *err, sp_audit_task *q, bool stream) {
     const sp_audit *audit = q->audit;
-    const sp_front_layout *layout = sp_front_layout_of(audit->attacker->system->front);
+    const sp_front_layout *layout = sp_front_layout_of(audit->attacker->pipeline->front);
     const size_t first = stream ? 0 : q->finding->frame * layout->step;
     listener l = {.clip = stream ? audit->clip : &q->window,
                   .stream = stream ? &q->whole : &q->one,

@@ -18,7 +18,7 @@ typedef enum { BIT_UNKNOWN, BIT_ON, BIT_OFF } bit;
 
 /* One search. */
 typedef struct search {
-    const sp_line_question *q;
+    const sp_audit_line *q;
     sp_front_path *path; /* owned */
     double *samples;     /* [n] owned; scratch */
     double *logit;       /* [count] owned; concrete ones in the middle of the part at hand */
@@ -27,7 +27,7 @@ typedef struct search {
     unsigned char *bits; /* [count] owned; proved on a part that contains the one at hand */
     double *margin;      /* [count] owned; proved distance from the threshold */
     bool *on;            /* [count] owned */
-    sp_line_answer *answer;
+    sp_audit_line_result *answer;
 } search;
 
 /* ---- concretely ---- */
@@ -42,10 +42,10 @@ static void noisy_clip(const search *s, double a) {
 }
 
 /* Whether the trigger does as it must at parameter a; leaves the logits. */
-static sp_status hear(sp_error *err, search *s, double a, bool *holds) {
-    const sp_line_question *q = s->q;
+static sp_status run_at(sp_error *err, search *s, double a, bool *holds) {
+    const sp_audit_line *q = s->q;
     noisy_clip(s, a);
-    SP_TRY(sp_stream_run(err, s->logit, q->stream, q->system, s->samples, q->clip->n));
+    SP_TRY(sp_stream_run(err, s->logit, q->stream, q->pipeline, s->samples, q->clip->n));
     for (size_t i = 0; i < q->stream->count; i++) {
         s->on[i] = s->logit[i] >= q->trigger->threshold;
     }
@@ -106,11 +106,11 @@ typedef struct batch {
 /* The objective of a window: its logit less the threshold, or the other way round. */
 static sp_status bound_window(sp_error *err, const search *s, const sp_front_bound *front,
                               size_t window) {
-    const sp_line_question *q = s->q;
+    const sp_audit_line *q = s->q;
     sp_front_bound part = {0};
     sp_objectives objective = {0}, *const list[] = {&objective};
     const double sign = q->fire ? 1.0 : -1.0;
-    sp_status status = sp_objectives_init(err, &objective, 1, q->system->net->classes);
+    sp_status status = sp_objectives_init(err, &objective, 1, q->pipeline->net->classes);
     if (status == SP_OK) {
         status =
             sp_front_bound_window(err, &part, front, q->stream->first[window], q->stream->steps);
@@ -121,7 +121,7 @@ static sp_status bound_window(sp_error *err, const search *s, const sp_front_bou
         objective.constant[0] = -sign * q->trigger->threshold;
         objective.clean[0] = sign * (s->logit[window] - q->trigger->threshold);
         objective.deadline = q->deadline;
-        sp_schedule_run(q->system->method, q->system->net, list, 1);
+        sp_schedule_run(q->pipeline->method, q->pipeline->net, list, 1);
         status = objective.status;
         *err = objective.err;
         s->margin[window] = objective.proved[0];
@@ -138,7 +138,7 @@ static void batch_task(void *context, size_t index) {
 
 /* Whether the bits that are certain prove what the trigger must do. */
 static bool settled(const search *s) {
-    const sp_line_question *q = s->q;
+    const sp_audit_line *q = s->q;
     for (size_t i = 0; i < q->stream->count; i++) {
         s->on[i] = q->fire ? s->bits[i] == BIT_ON : s->bits[i] != BIT_OFF;
     }
@@ -211,7 +211,7 @@ static sp_status try_part(sp_error *err, search *s, double lo, double hi, bool u
     *proved = false;
     for (size_t i = 0; i < 3; i++) { // the middle last: its logits order the windows
         bool holds = false;
-        SP_TRY(hear(err, s, points[i], &holds));
+        SP_TRY(run_at(err, s, points[i], &holds));
         if (!holds) {
             *broken = up ? fmin(*broken, points[i]) : fmax(*broken, points[i]);
         }
@@ -234,7 +234,7 @@ static sp_status try_part(sp_error *err, search *s, double lo, double hi, bool u
 /* ---- from the start to one end ---- */
 
 static sp_status climb(sp_error *err, search *s, double end, double *certified, double *broken) {
-    const sp_line_question *q = s->q;
+    const sp_audit_line *q = s->q;
     const size_t most = q->most ? q->most : MOST_PARTS;
     const bool up = end >= q->start;
     double at = q->start, width = fabs(end - at), nearest = up ? INFINITY : -INFINITY;
@@ -277,26 +277,27 @@ static sp_status take_memory(sp_error *err, search *s) {
     return SP_OK;
 }
 
-sp_status sp_line_prove(sp_error *err, sp_line_answer *answer, const sp_line_question *question) {
-    search s = {.q = question, .answer = answer};
-    const sp_noise *noise = question->noise;
-    *answer = (sp_line_answer){NAN, NAN, NAN, NAN, 0, 0, INFINITY, false};
+sp_status sp_audit_line_prove(sp_error *err, sp_audit_line_result *answer,
+                              const sp_audit_line *line) {
+    search s = {.q = line, .answer = answer};
+    const sp_noise *noise = line->noise;
+    *answer = (sp_audit_line_result){NAN, NAN, NAN, NAN, 0, 0, INFINITY, false};
     sp_status status = take_memory(err, &s);
     if (status == SP_OK) {
-        status = sp_front_path_create(err, &s.path, question->system->forms,
-                                      question->clip->samples, question->clip->n, noise);
+        status = sp_front_path_create(err, &s.path, line->pipeline->forms, line->clip->samples,
+                                      line->clip->n, noise);
     }
     if (status == SP_OK) {
         status = climb(err, &s, noise->hi, &answer->hi, &answer->broken_hi);
     }
-    if (status == SP_OK && question->start > noise->lo) {
+    if (status == SP_OK && line->start > noise->lo) {
         status = climb(err, &s, noise->lo, &answer->lo, &answer->broken_lo);
     }
     if (isnan(answer->lo) && !isnan(answer->hi)) { // the start is in the first part
-        answer->lo = question->start;
+        answer->lo = line->start;
     }
     if (isnan(answer->hi) && !isnan(answer->lo)) {
-        answer->hi = question->start;
+        answer->hi = line->start;
     }
     sp_front_path_destroy(s.path);
     free(s.samples);

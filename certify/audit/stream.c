@@ -2,11 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "certify/audit/inquiry.h"
+#include "certify/audit/audit_task.h"
 
-static sp_status make(sp_error *err, sp_stream *stream, const sp_system *system, size_t count) {
-    *stream = (sp_stream){.steps = system->net->steps, .count = count};
-    if (stream->steps == 0 || system->net->classes != 1) {
+static sp_status make(sp_error *err, sp_stream *stream, const sp_pipeline *pipeline, size_t count) {
+    *stream = (sp_stream){.steps = pipeline->net->steps, .count = count};
+    if (stream->steps == 0 || pipeline->net->classes != 1) {
         return sp_fail(
             err, SP_E_UNSUPPORTED,
             "an audit needs a model with one output that hears a fixed number of frames, "
@@ -17,18 +17,18 @@ static sp_status make(sp_error *err, sp_stream *stream, const sp_system *system,
                          : sp_fail(err, SP_E_MEMORY, "out of memory for %zu predictions", count);
 }
 
-sp_status sp_stream_init(sp_error *err, sp_stream *stream, const sp_system *system, size_t n,
+sp_status sp_stream_init(sp_error *err, sp_stream *stream, const sp_pipeline *pipeline, size_t n,
                          size_t chunk) {
-    SP_TRY(make(err, stream, system, n / chunk));
+    SP_TRY(make(err, stream, pipeline, n / chunk));
     for (size_t i = 0; i < stream->count; i++) {
-        const size_t heard = sp_front_frames(system->front, (i + 1) * chunk);
+        const size_t heard = sp_front_frames(pipeline->front, (i + 1) * chunk);
         stream->first[i] = (long)heard - (long)stream->steps;
     }
     return SP_OK;
 }
 
-sp_status sp_stream_one(sp_error *err, sp_stream *stream, const sp_system *system, long first) {
-    SP_TRY(make(err, stream, system, 1));
+sp_status sp_stream_one(sp_error *err, sp_stream *stream, const sp_pipeline *pipeline, long first) {
+    SP_TRY(make(err, stream, pipeline, 1));
     stream->first[0] = first;
     return SP_OK;
 }
@@ -38,15 +38,15 @@ void sp_stream_clear(sp_stream *stream) {
     *stream = (sp_stream){0};
 }
 
-double *sp_stream_features(sp_error *err, const sp_stream *stream, const sp_system *system,
+double *sp_stream_features(sp_error *err, const sp_stream *stream, const sp_pipeline *pipeline,
                            const double *samples, size_t n) {
-    const size_t width = system->net->features, frames = sp_front_frames(system->front, n);
+    const size_t width = pipeline->net->features, frames = sp_front_frames(pipeline->front, n);
     double *features = calloc((stream->steps + frames) * width + 1, sizeof *features);
     if (!features) {
         (void)sp_fail(err, SP_E_MEMORY, "out of memory for the features of %zu frames", frames);
         return NULL;
     }
-    if (sp_front_run(err, system->front, features + stream->steps * width, samples, n) != SP_OK) {
+    if (sp_front_run(err, pipeline->front, features + stream->steps * width, samples, n) != SP_OK) {
         free(features);
         return NULL;
     }
@@ -54,14 +54,15 @@ double *sp_stream_features(sp_error *err, const sp_stream *stream, const sp_syst
 }
 
 sp_status sp_stream_run(sp_error *err, double *logit, const sp_stream *stream,
-                        const sp_system *system, const double *samples, size_t n) {
-    const size_t width = system->net->features;
+                        const sp_pipeline *pipeline, const double *samples, size_t n) {
+    const size_t width = pipeline->net->features;
     sp_error local = {0};
-    double *features = sp_stream_features(&local, stream, system, samples, n);
+    double *features = sp_stream_features(&local, stream, pipeline, samples, n);
     sp_status status = features ? SP_OK : local.code;
     for (size_t i = 0; i < stream->count && status == SP_OK; i++) {
         const size_t row = (size_t)(stream->first[i] + (long)stream->steps);
-        status = sp_net_run(&local, system->net, &logit[i], features + row * width, stream->steps);
+        status =
+            sp_net_run(&local, pipeline->net, &logit[i], features + row * width, stream->steps);
     }
     free(features);
     if (status != SP_OK && err) {

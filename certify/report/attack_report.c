@@ -9,18 +9,19 @@
 enum { COLUMNS = 10 };
 static const int column_width[COLUMNS] = {5, 7, 9, 8, 9, 7, -13, 11, 11, 8};
 
-char *sp_attack_json(const char *clip, const sp_attack *attack, const sp_attack_options *options) {
+char *sp_report_attack_json(const char *clip, const sp_attack *attack,
+                            const sp_attack_options *options) {
     const sp_verdict *verdict = &attack->verdict;
     const bool broken = verdict->kind == SP_VERDICT_BROKEN;
     const double lsb = verdict->eps / verdict->scale.lsb;
     sp_json_line *line = sp_json_line_create();
-    sp_report_verdict(line, clip, "attack", verdict);
+    sp_report_verdict_members(line, clip, "attack", verdict);
     sp_report_label(line, "answer", broken ? attack->file_answer : SP_NO_LABEL);
     sp_report_string(line, "file", broken ? options->out : NULL);
     sp_json_line_number(line, "file_margin", attack->file_margin);
     sp_json_line_number(line, "noise", attack->file_largest);
     sp_json_line_number(line, "noise_lsb", attack->file_largest / lsb);
-    sp_json_line_number(line, "noise_snr_db", sp_decimals(attack->file_snr_db, 1e6));
+    sp_json_line_number(line, "noise_snr_db", sp_report_decimals(attack->file_snr_db, 1e6));
     sp_json_line_bool(line, "real_broken", attack->real_broken);
     sp_json_line_number(line, "real_margin", attack->real_margin);
     sp_report_label(line, "real_answer", attack->real_broken ? attack->real_answer : SP_NO_LABEL);
@@ -29,30 +30,30 @@ char *sp_attack_json(const char *clip, const sp_attack *attack, const sp_attack_
     return sp_json_line_finish(line);
 }
 
-char *sp_attack_head(size_t clip_width) {
+char *sp_report_attack_head(size_t clip_width) {
     static const char *const names[COLUMNS] = {"label",       "answer", "budget dB", "eps LSB",
                                                "noise LSB",   "SNR dB", "verdict",   "file margin",
                                                "real margin", "seconds"};
     return sp_table_line("clip", clip_width, names, column_width, COLUMNS);
 }
 
-char *sp_attack_row(const char *clip, size_t clip_width, const sp_attack *attack) {
+char *sp_report_attack_row(const char *clip, size_t clip_width, const sp_attack *attack) {
     const sp_verdict *verdict = &attack->verdict;
     const bool broken = verdict->kind == SP_VERDICT_BROKEN;
     const double lsb = verdict->eps / verdict->scale.lsb;
-    char cell[COLUMNS][SP_CELL], answer[SP_CELL];
+    char cell[COLUMNS][SP_TABLE_CELL], answer[SP_TABLE_CELL];
     const char *cells[COLUMNS];
     sp_table_label(cell[0], verdict->label);
     sp_table_label(cell[1], verdict->predicted);
     if (broken) {
         sp_table_label(answer, attack->file_answer);
-        snprintf(cell[1], SP_CELL, "%zu->%.8s", verdict->predicted, answer);
+        snprintf(cell[1], SP_TABLE_CELL, "%zu->%.8s", verdict->predicted, answer);
     }
     sp_table_number(cell[2], "%.2f", verdict->scale.db_peak);
     sp_table_lsb(cell[3], verdict->scale.lsb);
     sp_table_lsb(cell[4], attack->file_largest / lsb);
     sp_table_number(cell[5], "%.1f", broken ? attack->file_snr_db : verdict->scale.snr_db);
-    snprintf(cell[6], SP_CELL, "%s", sp_verdict_name(verdict->kind));
+    snprintf(cell[6], SP_TABLE_CELL, "%s", sp_verdict_name(verdict->kind));
     sp_table_margin(cell[7], attack->file_margin);
     sp_table_margin(cell[8], attack->real_margin);
     sp_table_number(cell[9], "%.2f", verdict->seconds);

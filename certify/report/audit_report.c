@@ -9,7 +9,7 @@
 enum { COLUMNS = 11 };
 static const int column_width[COLUMNS] = {-13, 7, 12, 8, 7, 9, 8, 11, 6, -13, 8};
 
-char *sp_audit_head(size_t clip_width) {
+char *sp_report_audit_head(size_t clip_width) {
     static const char *const names[COLUMNS] = {"property", "logit",     "certified dB", "eps LSB",
                                                "SNR dB",   "broken dB", "file dB",      "from-to s",
                                                "pieces",   "verdict",   "seconds"};
@@ -21,10 +21,10 @@ static bool has_pieces(sp_property property) {
            property == SP_PROPERTY_STREAM_FIRE || property == SP_PROPERTY_STREAM_SILENT;
 }
 
-char *sp_audit_row(const char *clip, size_t clip_width, const sp_finding *f) {
-    char cell[COLUMNS][SP_CELL];
+char *sp_report_audit_row(const char *clip, size_t clip_width, const sp_finding *f) {
+    char cell[COLUMNS][SP_TABLE_CELL];
     const char *cells[COLUMNS];
-    snprintf(cell[0], SP_CELL, "%s", sp_property_name(f->property));
+    snprintf(cell[0], SP_TABLE_CELL, "%s", sp_property_name(f->property));
     sp_table_number(cell[1], "%.2f", f->logit);
     sp_table_number(cell[2], "%.2f", f->certified.db_peak);
     sp_table_lsb(cell[3], f->certified.lsb);
@@ -32,19 +32,19 @@ char *sp_audit_row(const char *clip, size_t clip_width, const sp_finding *f) {
     sp_table_number(cell[5], "%.2f", f->broken.db_peak);
     sp_table_number(cell[6], "%.2f", f->file.db_peak);
     if (f->property == SP_PROPERTY_GAIN && isfinite(f->gain_lo)) {
-        snprintf(cell[2], SP_CELL, "%+.1f..%+.1f", f->gain_lo, f->gain_hi);
+        snprintf(cell[2], SP_TABLE_CELL, "%+.1f..%+.1f", f->gain_lo, f->gain_hi);
         sp_table_number(cell[5], "%+.2f", f->gain_broken);
     }
     if (f->property == SP_PROPERTY_DEAD && f->kind == SP_VERDICT_CERTIFIED) {
-        snprintf(cell[2], SP_CELL, "any");
-        snprintf(cell[7], SP_CELL, "%.0f %% of it", 100.0 * f->dead);
+        snprintf(cell[2], SP_TABLE_CELL, "any");
+        snprintf(cell[7], SP_TABLE_CELL, "%.0f %% of it", 100.0 * f->dead);
     } else if (isfinite(f->begin_s)) {
-        snprintf(cell[7], SP_CELL, "%.2f-%.2f", f->begin_s, f->end_s);
+        snprintf(cell[7], SP_TABLE_CELL, "%.2f-%.2f", f->begin_s, f->end_s);
     } else {
-        snprintf(cell[7], SP_CELL, "-");
+        snprintf(cell[7], SP_TABLE_CELL, "-");
     }
     sp_table_number(cell[8], "%.0f", has_pieces(f->property) ? (double)f->pieces : NAN);
-    snprintf(cell[9], SP_CELL, "%s", sp_verdict_name(f->kind));
+    snprintf(cell[9], SP_TABLE_CELL, "%s", sp_verdict_name(f->kind));
     sp_table_number(cell[10], "%.2f", f->seconds);
     for (int i = 0; i < COLUMNS; i++) {
         cells[i] = cell[i];
@@ -55,14 +55,15 @@ char *sp_audit_row(const char *clip, size_t clip_width, const sp_finding *f) {
 static void write_scale(sp_json_line *line, const char *name, const sp_budget_scale *scale) {
     char key[64];
     snprintf(key, sizeof key, "%s_db", name);
-    sp_json_line_number(line, key, sp_decimals(scale->db_peak, 1e6));
+    sp_json_line_number(line, key, sp_report_decimals(scale->db_peak, 1e6));
     snprintf(key, sizeof key, "%s_lsb", name);
     sp_json_line_number(line, key, scale->lsb);
     snprintf(key, sizeof key, "%s_snr_db", name);
-    sp_json_line_number(line, key, sp_decimals(scale->snr_db, 1e6));
+    sp_json_line_number(line, key, sp_report_decimals(scale->snr_db, 1e6));
 }
 
-char *sp_audit_json(const char *clip, const sp_audit *audit, const sp_finding *f, const char *out) {
+char *sp_report_audit_json(const char *clip, const sp_audit *audit, const sp_finding *f,
+                           const char *out) {
     sp_json_line *line = sp_json_line_create();
     sp_json_line_text(line, "clip", clip);
     sp_json_line_text(line, "property", sp_property_name(f->property));
@@ -70,7 +71,7 @@ char *sp_audit_json(const char *clip, const sp_audit *audit, const sp_finding *f
     sp_report_string(line, "reason", f->reason);
     sp_json_line_number(line, "threshold", f->threshold);
     sp_json_line_number(line, "logit", f->logit);
-    sp_json_line_text(line, "method", audit->attacker->system->method->name);
+    sp_json_line_text(line, "method", audit->attacker->pipeline->method->name);
     write_scale(line, "certified", &f->certified);
     write_scale(line, "broken", &f->broken);
     write_scale(line, "file", &f->file);

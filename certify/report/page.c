@@ -69,7 +69,7 @@ static void put_introduction(FILE *out, const sp_page *page) {
             "sample by more than a budget. There are infinitely many such noises. soundproof "
             "bounds what all of them together can do (method <code>",
             right);
-    sp_page_text(out, page->system->method->name);
+    sp_page_text(out, page->pipeline->method->name);
     fputs("</code>), and looks for one that changes the answer.</p>\n", out);
     if (own > 0) {
         fprintf(out,

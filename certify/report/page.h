@@ -25,7 +25,7 @@ void sp_page_plain(FILE *out, const char *format, double value);
  *  browsers play; `name` says what it is. */
 void sp_page_sound(FILE *out, const char *name, const char *file, const char *data, size_t size);
 
-/* ---- charts (page_lanes.c, page_margins.c, page_bar.c) ---- */
+/* ---- charts (page_timeline.c, page_margins.c, page_bar.c) ---- */
 
 /** sp_page_axis - a range of decibels and the distance of its labels. */
 typedef struct sp_page_axis {
@@ -37,8 +37,8 @@ sp_page_axis sp_page_axis_make(const sp_page *page);
 void sp_page_bar(FILE *out, const sp_page_axis *axis, const sp_radius *radius);
 void sp_page_bar_axis(FILE *out, const sp_page_axis *axis);
 
-/** sp_page_lanes - waveform and sensitivity over one time axis. */
-void sp_page_lanes(FILE *out, const sp_page *page, size_t index);
+/** sp_page_timeline - waveform and sensitivity over one time axis. */
+void sp_page_timeline(FILE *out, const sp_page *page, size_t index);
 /** sp_page_hot - the most sensitive frames, the first of them the most; how many of `most`. */
 size_t sp_page_hot(const sp_study *study, size_t *frame, size_t most);
 

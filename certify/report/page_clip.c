@@ -96,7 +96,7 @@ static void put_broken(FILE *out, const sp_study *study) {
 }
 
 static void put_sensitive(FILE *out, const sp_page *page, const sp_study *study) {
-    const sp_front_layout *layout = sp_front_layout_of(page->system->front);
+    const sp_front_layout *layout = sp_front_layout_of(page->pipeline->front);
     size_t frame[HOT];
     const size_t count = sp_page_hot(study, frame, HOT);
     if (count == 0) {
@@ -108,7 +108,7 @@ static void put_sensitive(FILE *out, const sp_page *page, const sp_study *study)
                 (double)(frame[i] * layout->step) / layout->sample_rate,
                 100.0 * study->share[frame[i]]);
     }
-    fprintf(out, " towards the answer %zu", study->rival);
+    fprintf(out, " towards the answer %zu", study->nearest);
     end_fact(out);
 }
 
@@ -237,7 +237,7 @@ void sp_page_clip(FILE *out, const sp_page *page, const sp_page_axis *axis, size
         return;
     }
     const bool right = verdict->predicted == verdict->label;
-    sp_page_lanes(out, page, index);
+    sp_page_timeline(out, page, index);
     fputs("<div class=\"columns\"><div>\n", out);
     put_facts(out, page, index);
     if (verdict->kind == SP_VERDICT_TIMEOUT) {

@@ -24,28 +24,30 @@ static char *make_line(const char *clip, size_t clip_width, const char *const al
     return sp_table_line(clip, clip_width, cell, width, columns);
 }
 
-char *sp_radius_head(size_t clip_width, bool moments) {
+char *sp_report_radius_head(size_t clip_width, bool moments) {
     static const char *const names[COLUMNS] = {"label",   "frames",    "certified dB", "eps LSB",
                                                "SNR dB",  "broken dB", "file dB",      "gap dB",
                                                "verdict", "seconds"};
     return make_line("clip", clip_width, names, moments);
 }
 
-char *sp_radius_row(const char *clip, size_t clip_width, const sp_radius *radius, bool moments) {
+char *sp_report_radius_row(const char *clip, size_t clip_width, const sp_radius *radius,
+                           bool moments) {
     const sp_verdict *verdict = &radius->verdict;
     const bool certified = isfinite(radius->certified_db);
     const size_t last = radius->first + (radius->frames ? radius->frames - 1 : 0);
-    char cell[COLUMNS][SP_CELL];
+    char cell[COLUMNS][SP_TABLE_CELL];
     const char *cells[COLUMNS];
     sp_table_label(cell[0], verdict->label);
-    snprintf(cell[FRAME], SP_CELL, last > radius->first ? "%zu-%zu" : "%zu", radius->first, last);
+    snprintf(cell[FRAME], SP_TABLE_CELL, last > radius->first ? "%zu-%zu" : "%zu", radius->first,
+             last);
     sp_table_number(cell[2], "%.2f", radius->certified_db);
     sp_table_lsb(cell[3], certified ? verdict->scale.lsb : NAN);
     sp_table_number(cell[4], "%.1f", certified ? verdict->scale.snr_db : NAN);
     sp_table_number(cell[5], "%.2f", radius->broken_db);
     sp_table_number(cell[6], "%.2f", radius->broken_file_db);
     sp_table_number(cell[7], "%.2f", radius->broken_db - radius->certified_db);
-    snprintf(cell[8], SP_CELL, "%s", sp_verdict_name(verdict->kind));
+    snprintf(cell[8], SP_TABLE_CELL, "%s", sp_verdict_name(verdict->kind));
     sp_table_number(cell[9], "%.2f", verdict->seconds);
     for (int i = 0; i < COLUMNS; i++) {
         cells[i] = cell[i];
@@ -54,7 +56,7 @@ char *sp_radius_row(const char *clip, size_t clip_width, const sp_radius *radius
 }
 
 static void write_point(FILE *out, const sp_radius_point *point) {
-    char margin[SP_CELL];
+    char margin[SP_TABLE_CELL];
     sp_table_margin(margin, point->margin);
     if (!point->attacked) {
         fprintf(out, "    %8.2f dB  certify  %-13s  proved margin %9s  %6.2f s\n", point->db,
@@ -71,7 +73,7 @@ static int by_loudness(const void *a, const void *b) {
     return (p->db > q->db) - (p->db < q->db);
 }
 
-char *sp_radius_details(const sp_radius *radius) {
+char *sp_report_radius_details(const sp_radius *radius) {
     char *text = NULL;
     size_t size = 0;
     sp_radius_point *sorted = calloc(radius->points + 1, sizeof *sorted);
@@ -112,11 +114,11 @@ static void write_tries(sp_json_line *line, const sp_radius *radius, const char 
     free(db);
 }
 
-char *sp_radius_json(const char *clip, const sp_system *system, const sp_radius *radius,
-                     bool weakest) {
+char *sp_report_radius_json(const char *clip, const sp_pipeline *pipeline, const sp_radius *radius,
+                            bool weakest) {
     sp_json_line *line = sp_json_line_create();
-    const sp_front_layout *layout = sp_front_layout_of(system->front);
-    sp_report_verdict(line, clip, system->method->name, &radius->verdict);
+    const sp_front_layout *layout = sp_front_layout_of(pipeline->front);
+    sp_report_verdict_members(line, clip, pipeline->method->name, &radius->verdict);
     sp_json_line_number(line, "certified_db", radius->certified_db);
     sp_json_line_number(line, "broken_db", radius->broken_db);
     sp_json_line_number(line, "broken_file_db", radius->broken_file_db);
@@ -133,8 +135,8 @@ char *sp_radius_json(const char *clip, const sp_system *system, const sp_radius 
     return sp_json_line_finish(line);
 }
 
-char *sp_radius_moment(const sp_system *system, const sp_radius *radius) {
-    const sp_front_layout *layout = sp_front_layout_of(system->front);
+char *sp_report_radius_moment(const sp_pipeline *pipeline, const sp_radius *radius) {
+    const sp_front_layout *layout = sp_front_layout_of(pipeline->front);
     const double rate = (double)layout->sample_rate;
     const size_t begin = radius->first * layout->step;
     const size_t end = begin + (radius->frames - 1) * layout->step + layout->used;

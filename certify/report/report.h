@@ -16,58 +16,69 @@ extern "C" {
 /* ---- reports: texts without a trailing newline unless said; free them with free; NULL: no memory
  * ---- */
 
-/** sp_report_json - one JSON object with the keys that README.md lists; `system` may be NULL. */
-char *sp_report_json(const char *clip, const sp_system *system, const sp_verdict *verdict);
+/** sp_report_verdict_json - one JSON object with the keys that README.md lists; `pipeline` may be
+ *  NULL. */
+char *sp_report_verdict_json(const char *clip, const sp_pipeline *pipeline,
+                             const sp_verdict *verdict);
 
-/** sp_text_width - the number of terminal columns of a UTF-8 text. */
-size_t sp_text_width(const char *text);
-/** sp_report_head / sp_report_row - a line of the table; the first column is clip_width wide. */
-char *sp_report_head(size_t clip_width);
-char *sp_report_row(const char *clip, size_t clip_width, const sp_verdict *verdict);
-/** sp_report_details - the margin of every label, the error term and the times of the stages;
- *  several indented lines. */
-char *sp_report_details(const sp_verdict *verdict);
+/** sp_table_text_width - the number of terminal columns of a UTF-8 text. */
+size_t sp_table_text_width(const char *text);
+/** sp_report_verdict_head / sp_report_verdict_row - a line of the table; the first column is
+ *  clip_width wide. */
+char *sp_report_verdict_head(size_t clip_width);
+char *sp_report_verdict_row(const char *clip, size_t clip_width, const sp_verdict *verdict);
+/** sp_report_verdict_details - the margin of every label, the error term and the times of the
+ *  stages; several indented lines. */
+char *sp_report_verdict_details(const sp_verdict *verdict);
 
-/** sp_attack_json - one JSON object: the members of sp_report_json up to the reason, and those of
- *  the attack. sp_attack_head / sp_attack_row - a line of the table of attacks. */
-char *sp_attack_json(const char *clip, const sp_attack *attack, const sp_attack_options *options);
-char *sp_attack_head(size_t clip_width);
-char *sp_attack_row(const char *clip, size_t clip_width, const sp_attack *attack);
+/** sp_report_attack_json - one JSON object: the members of sp_report_verdict_json up to the reason,
+ *  and those of the attack. sp_report_attack_head / sp_report_attack_row - a line of the table of
+ *  attacks. */
+char *sp_report_attack_json(const char *clip, const sp_attack *attack,
+                            const sp_attack_options *options);
+char *sp_report_attack_head(size_t clip_width);
+char *sp_report_attack_row(const char *clip, size_t clip_width, const sp_attack *attack);
 
-/** sp_radius_json - one JSON object: the members of sp_report_json up to the reason, and those of
- *  the search. `weakest`: of noise in some frames only, this is the clip's weakest moment.
- *  sp_radius_head / sp_radius_row - a line of the table; `moments` adds the column of the frames.
- *  sp_radius_details - every budget that was tried, several indented lines. */
-char *sp_radius_json(const char *clip, const sp_system *system, const sp_radius *radius,
-                     bool weakest);
-char *sp_radius_head(size_t clip_width, bool moments);
-char *sp_radius_row(const char *clip, size_t clip_width, const sp_radius *radius, bool moments);
-char *sp_radius_details(const sp_radius *radius);
-/** sp_radius_moment - one line that names the weakest moment; its frames must not be 0. */
-char *sp_radius_moment(const sp_system *system, const sp_radius *radius);
+/** sp_report_radius_json - one JSON object: the members of sp_report_verdict_json up to the reason,
+ *  and those of the search. `weakest`: of noise in some frames only, this is the clip's weakest
+ *  moment. sp_report_radius_head / sp_report_radius_row - a line of the table; `moments` adds the
+ *  column of the frames. sp_report_radius_details - every budget that was tried, several indented
+ *  lines. */
+char *sp_report_radius_json(const char *clip, const sp_pipeline *pipeline, const sp_radius *radius,
+                            bool weakest);
+char *sp_report_radius_head(size_t clip_width, bool moments);
+char *sp_report_radius_row(const char *clip, size_t clip_width, const sp_radius *radius,
+                           bool moments);
+char *sp_report_radius_details(const sp_radius *radius);
+/** sp_report_radius_moment - one line that names the weakest moment; its frames must not be 0. */
+char *sp_report_radius_moment(const sp_pipeline *pipeline, const sp_radius *radius);
 
-/** sp_comparison_head / sp_comparison_row - a line per clip: the loudest budget that each method
- *  certifies and the quietest that the attack breaks. */
-char *sp_comparison_head(size_t clip_width, const sp_contest *contest);
-char *sp_comparison_row(const char *clip, size_t clip_width, const sp_comparison *comparison,
-                        const sp_contest *contest);
-/** sp_standing_json - one JSON object for a budget and a method; method == methods: the attack.
- *  sp_standings_table - shares, mean margins and seconds per clip, several lines. */
-char *sp_standing_json(const sp_standings *standings, const sp_contest *contest, size_t budget,
-                       size_t method);
-char *sp_standings_table(const sp_standings *standings, const sp_contest *contest);
-/** sp_field - what one model achieved. Everything is borrowed. */
-typedef struct sp_field {
-    const char *model; /* its name; not read when it is the only one */
-    const sp_standings *standings;
-    const sp_contest *contest;
-} sp_field;
-/** sp_standings_chart - the certified shares against the budget. One model: of the clips that it
- *  answers rightly, under the attack's ceiling; several, with the same budgets: of all clips.
- *  sp_contest_check_chart - SP_E_ARGUMENT when there is no common axis for the budgets. */
-SP_NODISCARD sp_status sp_standings_chart(sp_error *err, const sp_field *field, size_t fields,
-                                          const char *path);
-SP_NODISCARD sp_status sp_contest_check_chart(sp_error *err, const sp_contest *contest);
+/** sp_report_comparison_head / sp_report_comparison_row - a line per clip: the loudest budget that
+ *  each method certifies and the quietest that the attack breaks. */
+char *sp_report_comparison_head(size_t clip_width, const sp_comparison_setup *setup);
+char *sp_report_comparison_row(const char *clip, size_t clip_width, const sp_comparison *comparison,
+                               const sp_comparison_setup *setup);
+/** sp_report_comparison_json - one JSON object for a budget and a method; method == methods: the
+ *  attack. sp_report_comparison_table - shares, mean margins and seconds per clip, several
+ *  lines. */
+char *sp_report_comparison_json(const sp_comparison_totals *totals,
+                                const sp_comparison_setup *setup, size_t budget, size_t method);
+char *sp_report_comparison_table(const sp_comparison_totals *totals,
+                                 const sp_comparison_setup *setup);
+/** sp_report_model - what one model achieved. Everything is borrowed. */
+typedef struct sp_report_model {
+    const char *name; /* not read when it is the only one */
+    const sp_comparison_totals *totals;
+    const sp_comparison_setup *setup;
+} sp_report_model;
+/** sp_report_comparison_chart - the certified shares against the budget. One model: of the clips
+ *  that it answers rightly, under the attack's ceiling; several, with the same budgets: of all
+ *  clips. sp_report_comparison_check_chart - SP_E_ARGUMENT when there is no common axis for the
+ *  budgets. */
+SP_NODISCARD sp_status sp_report_comparison_chart(sp_error *err, const sp_report_model *model,
+                                                  size_t models, const char *path);
+SP_NODISCARD sp_status sp_report_comparison_check_chart(sp_error *err,
+                                                        const sp_comparison_setup *setup);
 
 /** sp_tally - how many verdicts of each kind. */
 typedef struct sp_tally {
@@ -77,18 +88,18 @@ void sp_tally_add(sp_tally *tally, const sp_verdict *verdict);
 /** sp_report_summary - one line that says what was proved; `budget` is the user's text. */
 char *sp_report_summary(const char *budget, const sp_tally *tally);
 
-/** sp_audit_json, sp_audit_head, sp_audit_row - as the other reports. */
-char *sp_audit_json(const char *clip, const sp_audit *audit, const sp_finding *finding,
-                    const char *out);
-char *sp_audit_head(size_t clip_width);
-char *sp_audit_row(const char *clip, size_t clip_width, const sp_finding *finding);
+/** sp_report_audit_json, sp_report_audit_head, sp_report_audit_row - as the other reports. */
+char *sp_report_audit_json(const char *clip, const sp_audit *audit, const sp_finding *finding,
+                           const char *out);
+char *sp_report_audit_head(size_t clip_width);
+char *sp_report_audit_row(const char *clip, size_t clip_width, const sp_finding *finding);
 
 /* ---- the page ---- */
 
 /** sp_page - a report on several clips; everything is borrowed. */
 typedef struct sp_page {
-    const char *model;       /* its name, to be shown */
-    const sp_system *system; /* that was certified */
+    const char *model;           /* its name, to be shown */
+    const sp_pipeline *pipeline; /* that was certified */
     size_t count, budgets;
     const sp_study *study; /* [count] */
     char *const *name;     /* [count] of the clips, to be shown */

@@ -17,7 +17,7 @@ char *sp_table_line(const char *clip, size_t clip_width, const char *const *cell
     if (!out) {
         return NULL;
     }
-    const size_t used = sp_text_width(clip);
+    const size_t used = sp_table_text_width(clip);
     fprintf(out, "%s%*s", clip, (int)(used < clip_width ? clip_width - used : 0), "");
     for (size_t i = 0; i < columns; i++) {
         fprintf(out, "  %*s", width[i], cell[i]);
@@ -25,47 +25,47 @@ char *sp_table_line(const char *clip, size_t clip_width, const char *const *cell
     return fclose(out) == 0 ? text : NULL;
 }
 
-void sp_table_number(char cell[SP_CELL], const char *format, double value) {
+void sp_table_number(char cell[SP_TABLE_CELL], const char *format, double value) {
     if (isfinite(value)) {
-        snprintf(cell, SP_CELL, format, value);
+        snprintf(cell, SP_TABLE_CELL, format, value);
     } else {
-        snprintf(cell, SP_CELL, "-");
+        snprintf(cell, SP_TABLE_CELL, "-");
     }
 }
 
-void sp_table_label(char cell[SP_CELL], size_t label) {
+void sp_table_label(char cell[SP_TABLE_CELL], size_t label) {
     if (label == SP_NO_LABEL) {
-        snprintf(cell, SP_CELL, "-");
+        snprintf(cell, SP_TABLE_CELL, "-");
     } else {
-        snprintf(cell, SP_CELL, "%zu", label);
+        snprintf(cell, SP_TABLE_CELL, "%zu", label);
     }
 }
 
-void sp_table_lsb(char cell[SP_CELL], double lsb) {
+void sp_table_lsb(char cell[SP_TABLE_CELL], double lsb) {
     sp_table_number(cell, lsb >= 0.01 && lsb < 1e5 ? "%.2f" : "%.1e", lsb);
 }
 
-void sp_table_margin(char cell[SP_CELL], double margin) {
+void sp_table_margin(char cell[SP_TABLE_CELL], double margin) {
     const double size = fabs(margin);
     const bool plain = size == 0.0 || (size >= 0.001 && size < 1e4);
     sp_table_number(cell, plain ? "%.3f" : "%.2e", margin);
 }
 
-char *sp_report_head(size_t clip_width) {
+char *sp_report_verdict_head(size_t clip_width) {
     static const char *const names[COLUMNS] = {"label",  "answer",  "budget dB", "eps LSB",
                                                "SNR dB", "verdict", "margin",    "seconds"};
     return sp_table_line("clip", clip_width, names, column_width, COLUMNS);
 }
 
-char *sp_report_row(const char *clip, size_t clip_width, const sp_verdict *verdict) {
-    char cell[COLUMNS][SP_CELL];
+char *sp_report_verdict_row(const char *clip, size_t clip_width, const sp_verdict *verdict) {
+    char cell[COLUMNS][SP_TABLE_CELL];
     const char *cells[COLUMNS];
     sp_table_label(cell[0], verdict->label);
     sp_table_label(cell[1], verdict->predicted);
     sp_table_number(cell[2], "%.2f", verdict->scale.db_peak);
     sp_table_lsb(cell[3], verdict->scale.lsb);
     sp_table_number(cell[4], "%.1f", verdict->scale.snr_db);
-    snprintf(cell[5], SP_CELL, "%s", sp_verdict_name(verdict->kind));
+    snprintf(cell[5], SP_TABLE_CELL, "%s", sp_verdict_name(verdict->kind));
     sp_table_margin(cell[6], verdict->margin);
     sp_table_number(cell[7], "%.2f", verdict->seconds);
     for (int i = 0; i < COLUMNS; i++) {
@@ -74,7 +74,7 @@ char *sp_report_row(const char *clip, size_t clip_width, const sp_verdict *verdi
     return sp_table_line(clip, clip_width, cells, column_width, COLUMNS);
 }
 
-char *sp_report_details(const sp_verdict *verdict) {
+char *sp_report_verdict_details(const sp_verdict *verdict) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
@@ -85,7 +85,7 @@ char *sp_report_details(const sp_verdict *verdict) {
         fprintf(out, "    why: %s\n", verdict->reason);
     }
     for (size_t k = 0; verdict->logits && k < verdict->classes; k++) {
-        char logit[SP_CELL], margin[SP_CELL];
+        char logit[SP_TABLE_CELL], margin[SP_TABLE_CELL];
         sp_table_margin(logit, verdict->logits[k]);
         sp_table_margin(margin, verdict->margins[k]);
         fprintf(out, "    label %3zu  logit %9s  proved margin %9s%s\n", k, logit,

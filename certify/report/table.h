@@ -7,7 +7,7 @@
 
 /* ---- tables ---- */
 
-enum { SP_CELL = 32 }; /* bytes of a number's cell */
+enum { SP_TABLE_CELL = 32 }; /* bytes of a number's cell */
 
 /** sp_table_line - a line of a table: the clip, then `columns` cells of the widths (negative: to
  *  the left). Free it with free; NULL: no memory. */
@@ -15,20 +15,20 @@ char *sp_table_line(const char *clip, size_t clip_width, const char *const *cell
                     size_t columns);
 /** Cells; what is not known becomes "-". Margins have three decimals, or three digits where those
  *  would read as zero or not fit. */
-void sp_table_number(char cell[SP_CELL], const char *format, double value);
-void sp_table_label(char cell[SP_CELL], size_t label);
-void sp_table_lsb(char cell[SP_CELL], double lsb);
-void sp_table_margin(char cell[SP_CELL], double margin);
+void sp_table_number(char cell[SP_TABLE_CELL], const char *format, double value);
+void sp_table_label(char cell[SP_TABLE_CELL], size_t label);
+void sp_table_lsb(char cell[SP_TABLE_CELL], double lsb);
+void sp_table_margin(char cell[SP_TABLE_CELL], double margin);
 
 /* ---- JSON ---- */
 
-/** sp_report_verdict - the members that describe a verdict, in the order of README.md.
+/** sp_report_verdict_members - the members that describe a verdict, in the order of README.md.
  *  sp_report_label / sp_report_string - null for SP_NO_LABEL, and for NULL or "". */
-void sp_report_verdict(sp_json_line *line, const char *clip, const char *method,
-                       const sp_verdict *verdict);
+void sp_report_verdict_members(sp_json_line *line, const char *clip, const char *method,
+                               const sp_verdict *verdict);
 void sp_report_label(sp_json_line *line, const char *key, size_t label);
 void sp_report_string(sp_json_line *line, const char *key, const char *value);
-/** sp_decimals - x with as many decimals as `scale`, a power of ten, has zeros. */
-double sp_decimals(double x, double scale);
+/** sp_report_decimals - x with as many decimals as `scale`, a power of ten, has zeros. */
+double sp_report_decimals(double x, double scale);
 
 #endif

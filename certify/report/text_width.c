@@ -27,7 +27,7 @@ static size_t width_in_locale(const char *text) {
     return width;
 }
 
-size_t sp_text_width(const char *text) {
+size_t sp_table_text_width(const char *text) {
     const locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     if (utf8 == (locale_t)0) {
         return strlen(text);

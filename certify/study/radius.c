@@ -14,34 +14,35 @@
 /* Where the first certificate is tried, in dB below the smallest broken budget. */
 #define CAUTION 13.0
 
-double sp_quest_db(const sp_quest *q, long k) {
+double sp_radius_search_db(const sp_radius_search *q, long k) {
     return (double)k * q->options->tolerance;
 }
 
-long sp_quest_budget(const sp_quest *q, double db) {
+long sp_radius_search_budget(const sp_radius_search *q, double db) {
     const double k = nearbyint(db / q->options->tolerance);
     return k >= (double)q->most ? q->most : k >= (double)q->least ? (long)k : q->least;
 }
 
-long sp_quest_steps(const sp_quest *q, double db) {
+long sp_radius_search_steps(const sp_radius_search *q, double db) {
     return lrint(fmax(db / q->options->tolerance, 1.0));
 }
 
-sp_status sp_quest_noise(sp_error *err, const sp_quest *q, sp_noise *noise, long k) {
-    const sp_clip *clip = q->problem->clip;
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, sp_quest_db(q, k)};
+sp_status sp_radius_search_noise(sp_error *err, const sp_radius_search *q, sp_noise *noise,
+                                 long k) {
+    const sp_clip *clip = q->query->clip;
+    const sp_budget budget = {SP_BUDGET_DB_PEAK, sp_radius_search_db(q, k)};
     double eps = 0.0;
     SP_TRY(sp_budget_radius(err, &eps, &budget, clip));
-    return sp_noise_frames(err, noise, q->problem->system->front, clip->n, eps, q->options->first,
-                           q->options->frames);
+    return sp_pipeline_frame_noise(err, noise, q->query->pipeline->front, clip->n, eps,
+                                   q->options->first, q->options->frames);
 }
 
-double sp_quest_time(const sp_quest *q) {
-    const double deadline = q->problem->deadline;
+double sp_radius_search_time(const sp_radius_search *q) {
+    const double deadline = q->query->deadline;
     return deadline > 0.0 ? fmax(deadline - sp_clock_wall(), 1e-9) : 0.0;
 }
 
-sp_status sp_quest_keep(sp_error *err, sp_quest *q, const sp_radius_point *point) {
+sp_status sp_radius_search_keep(sp_error *err, sp_radius_search *q, const sp_radius_point *point) {
     sp_radius *radius = q->radius;
     sp_radius_point *grown = realloc(radius->point, (radius->points + 1) * sizeof *grown);
     if (!grown) {
@@ -68,15 +69,15 @@ void sp_radius_clear(sp_radius *radius) {
 
 /* The least clean margin, and the budget at which the model linearised at the clip changes its
  * answer. */
-static sp_status linear_edge(sp_error *err, sp_quest *q, double *db) {
-    const sp_verdict *verdict = q->problem->verdict;
-    sp_descent descent;
-    double *promise = malloc(verdict->classes * sizeof *promise);
-    sp_status status = promise ? sp_descent_init(err, &descent, q->attacker, q->problem)
-                               : sp_fail(err, SP_E_MEMORY, "out of memory");
+static sp_status linear_edge(sp_error *err, sp_radius_search *q, double *db) {
+    const sp_verdict *verdict = q->query->verdict;
+    sp_attack_descent descent;
+    double *linear_margin = malloc(verdict->classes * sizeof *linear_margin);
+    sp_status status = linear_margin ? sp_attack_descent_init(err, &descent, q->attacker, q->query)
+                                     : sp_fail(err, SP_E_MEMORY, "out of memory");
     if (status == SP_OK) {
-        status = sp_descent_promise(err, &descent, q->problem, promise);
-        sp_descent_clear(&descent);
+        status = sp_attack_descent_margins(err, &descent, q->query, linear_margin);
+        sp_attack_descent_clear(&descent);
     }
     double part = INFINITY;
     q->clean = INFINITY;
@@ -84,45 +85,45 @@ static sp_status linear_edge(sp_error *err, sp_quest *q, double *db) {
         if (k != verdict->label) {
             const double clean = verdict->logits[verdict->label] - verdict->logits[k];
             q->clean = fmin(q->clean, clean);
-            part = fmin(part, clean / (clean - promise[k]));
+            part = fmin(part, clean / (clean - linear_margin[k]));
         }
     }
-    free(promise);
+    free(linear_margin);
     *db = 20.0 * log10(part);
     return status;
 }
 
-static sp_status search(sp_error *err, sp_quest *q) {
+static sp_status search(sp_error *err, sp_radius_search *q) {
     sp_radius *radius = q->radius;
     double edge = 0.0;
     long certified = q->least - 1, broken = q->most + 1, by_file = q->most + 1;
     SP_TRY(linear_edge(err, q, &edge));
     if (!q->options->no_attack) {
-        SP_TRY(sp_quest_break(err, q, sp_quest_budget(q, edge), &broken));
+        SP_TRY(sp_radius_search_break(err, q, sp_radius_search_budget(q, edge), &broken));
     }
     if (broken <= q->most) {
-        radius->broken_db = sp_quest_db(q, broken);
+        radius->broken_db = sp_radius_search_db(q, broken);
     }
     if (!q->late) {
         const double loudest = broken <= q->most ? radius->broken_db : edge;
-        SP_TRY(sp_quest_certify(err, q, sp_quest_budget(q, loudest - CAUTION), broken - 1,
-                                &certified));
+        SP_TRY(sp_radius_search_certify(err, q, sp_radius_search_budget(q, loudest - CAUTION),
+                                        broken - 1, &certified));
     }
     if (certified >= q->least) {
-        radius->certified_db = sp_quest_db(q, certified);
+        radius->certified_db = sp_radius_search_db(q, certified);
     }
     if (!q->late && broken <= q->most && q->options->attack.source) {
-        SP_TRY(sp_quest_break_file(err, q, broken, &by_file));
+        SP_TRY(sp_radius_search_break_file(err, q, broken, &by_file));
     }
     if (by_file <= q->most) {
-        radius->broken_file_db = sp_quest_db(q, by_file);
+        radius->broken_file_db = sp_radius_search_db(q, by_file);
     }
     return SP_OK;
 }
 
 /* The verdict of the search is that of its largest certified budget. */
-static void conclude(sp_quest *q) {
-    sp_verdict *verdict = q->problem->verdict;
+static void conclude(sp_radius_search *q) {
+    sp_verdict *verdict = q->query->verdict;
     if (isnan(q->best.eps)) {
         verdict->eps = NAN;
         verdict->scale = (sp_budget_scale){NAN, NAN, NAN, false};
@@ -138,9 +139,9 @@ static void conclude(sp_quest *q) {
     }
 }
 
-static sp_status answer(sp_error *err, sp_problem *problem, void *context) {
-    sp_quest *q = context;
-    q->problem = problem;
+static sp_status answer(sp_error *err, sp_query *query, void *context) {
+    sp_radius_search *q = context;
+    q->query = query;
     q->least = lrint(QUIETEST / q->options->tolerance);
     q->most = lrint(LOUDEST / q->options->tolerance);
     sp_verdict_init(&q->best);
@@ -157,7 +158,7 @@ static sp_status answer(sp_error *err, sp_problem *problem, void *context) {
 sp_status sp_radius_find(sp_error *err, sp_radius *radius, const sp_attacker *attacker,
                          const sp_clip *clip, long label, const sp_radius_options *options) {
     const sp_budget peak = {SP_BUDGET_DB_PEAK, 0.0};
-    sp_quest q = {.radius = radius, .attacker = attacker, .options = options};
+    sp_radius_search q = {.radius = radius, .attacker = attacker, .options = options};
     sp_error local = {0};
     sp_noise noise = {0};
     double eps = 0.0;
@@ -165,16 +166,17 @@ sp_status sp_radius_find(sp_error *err, sp_radius *radius, const sp_attacker *at
     radius->first = options->first;
     radius->frames = options->frames;
     if (sp_budget_radius(NULL, &eps, &peak, clip) == SP_OK) {
-        const sp_status status = sp_noise_frames(&local, &noise, attacker->system->front, clip->n,
-                                                 eps, options->first, options->frames);
+        const sp_status status =
+            sp_pipeline_frame_noise(&local, &noise, attacker->pipeline->front, clip->n, eps,
+                                    options->first, options->frames);
         if (status != SP_OK) {
             snprintf(radius->verdict.reason, sizeof radius->verdict.reason, "%s", local.text);
             return err ? (*err = local).code : status;
         }
-    } // else the question itself says what is wrong with the clip
-    const sp_question question = {&peak, noise.radius ? &noise : NULL, label, options->timeout};
+    } // else the query itself says what is wrong with the clip
+    const sp_query_options asked = {&peak, noise.radius ? &noise : NULL, label, options->timeout};
     const sp_status status =
-        sp_question_answer(err, &radius->verdict, attacker->system, clip, &question, answer, &q);
+        sp_query_answer(err, &radius->verdict, attacker->pipeline, clip, &asked, answer, &q);
     sp_noise_clear(&noise);
     return status;
 }

@@ -15,20 +15,20 @@
 typedef enum { QUICK = 1, BRISK = 2, FULL = 0 } effort;
 
 /* An attack at budget k. `file`: only a replayed file counts. */
-static sp_status try_budget(sp_error *err, sp_quest *q, long k, bool file, effort hard,
+static sp_status try_budget(sp_error *err, sp_radius_search *q, long k, bool file, effort hard,
                             bool *broken) {
-    const sp_problem *problem = q->problem;
+    const sp_query *query = q->query;
     sp_attack_options options = q->options->attack;
     sp_noise noise = {0};
     sp_attack attack;
-    options.timeout = sp_quest_time(q);
+    options.timeout = sp_radius_search_time(q);
     options.hint = q->hint;
     options.source = file ? options.source : NULL;
     options.out = NULL;
     options.starts = hard == FULL ? options.starts : (size_t)hard;
-    SP_TRY(sp_quest_noise(err, q, &noise, k));
-    sp_status status = sp_attack_noise(err, &attack, q->attacker, problem->clip, &noise,
-                                       (long)problem->verdict->label, &options);
+    SP_TRY(sp_radius_search_noise(err, q, &noise, k));
+    sp_status status = sp_attack_noise(err, &attack, q->attacker, query->clip, &noise,
+                                       (long)query->verdict->label, &options);
     sp_noise_clear(&noise);
     *broken = file ? attack.verdict.kind == SP_VERDICT_BROKEN : attack.real_broken;
     q->late = attack.verdict.kind == SP_VERDICT_TIMEOUT;
@@ -38,7 +38,7 @@ static sp_status try_budget(sp_error *err, sp_quest *q, long k, bool file, effor
         *kept = attack.noise;
         attack.noise = NULL;
     }
-    const sp_radius_point point = {.db = sp_quest_db(q, k),
+    const sp_radius_point point = {.db = sp_radius_search_db(q, k),
                                    .attacked = true,
                                    .file = file,
                                    .broken = *broken,
@@ -48,20 +48,21 @@ static sp_status try_budget(sp_error *err, sp_quest *q, long k, bool file, effor
     if (q->late || status != SP_OK) {
         return q->late ? SP_OK : status;
     }
-    return sp_quest_keep(err, q, &point);
+    return sp_radius_search_keep(err, q, &point);
 }
 
 /* The least margin under the hint, made quieter by as much as budget k is below budget `from`.
  * Scratch: samples [n], logits [classes]. */
-static sp_status hear_quieter(sp_error *err, const sp_quest *q, long k, long from, double *samples,
-                              double *logits, double *margin) {
-    const sp_clip *clip = q->problem->clip;
-    const sp_verdict *verdict = q->problem->verdict;
-    const double scale = pow(10.0, (sp_quest_db(q, k) - sp_quest_db(q, from)) / 20.0);
+static sp_status run_quieter(sp_error *err, const sp_radius_search *q, long k, long from,
+                             double *samples, double *logits, double *margin) {
+    const sp_clip *clip = q->query->clip;
+    const sp_verdict *verdict = q->query->verdict;
+    const double scale =
+        pow(10.0, (sp_radius_search_db(q, k) - sp_radius_search_db(q, from)) / 20.0);
     for (size_t i = 0; i < clip->n; i++) {
         samples[i] = clip->samples[i] + scale * q->hint[i];
     }
-    SP_TRY(sp_system_run(err, q->problem->system, logits, samples, clip->n));
+    SP_TRY(sp_pipeline_run(err, q->query->pipeline, logits, samples, clip->n));
     *margin = INFINITY;
     for (size_t other = 0; other < verdict->classes; other++) {
         if (other != verdict->label) {
@@ -72,16 +73,16 @@ static sp_status hear_quieter(sp_error *err, const sp_quest *q, long k, long fro
 }
 
 /* Makes the noise of the broken budget *k quieter for as long as that is enough. */
-static sp_status shrink(sp_error *err, sp_quest *q, long *k) {
-    const size_t n = q->problem->clip->n;
-    double *samples = malloc((n + q->problem->verdict->classes) * sizeof *samples);
+static sp_status shrink(sp_error *err, sp_radius_search *q, long *k) {
+    const size_t n = q->query->clip->n;
+    double *samples = malloc((n + q->query->verdict->classes) * sizeof *samples);
     const long from = *k;
     double attained = NAN;
     sp_status status =
         samples ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", n);
     for (bool holds = true; status == SP_OK && holds && *k > q->least;) {
         double margin = NAN;
-        status = hear_quieter(err, q, *k - 1, from, samples, samples + n, &margin);
+        status = run_quieter(err, q, *k - 1, from, samples, samples + n, &margin);
         holds = status == SP_OK && margin < -SP_ATTACK_CLEAR;
         attained = holds ? margin : attained;
         *k -= holds;
@@ -90,19 +91,20 @@ static sp_status shrink(sp_error *err, sp_quest *q, long *k) {
     if (status != SP_OK || *k == from) {
         return status;
     }
-    const double scale = pow(10.0, (sp_quest_db(q, *k) - sp_quest_db(q, from)) / 20.0);
+    const double scale =
+        pow(10.0, (sp_radius_search_db(q, *k) - sp_radius_search_db(q, from)) / 20.0);
     for (size_t i = 0; i < n; i++) {
         q->hint[i] *= scale;
     }
     const sp_radius_point point = {
-        .db = sp_quest_db(q, *k), .attacked = true, .broken = true, .margin = attained};
-    return sp_quest_keep(err, q, &point);
+        .db = sp_radius_search_db(q, *k), .attacked = true, .broken = true, .margin = attained};
+    return sp_radius_search_keep(err, q, &point);
 }
 
 /* From a broken budget down. Quick attempts from the last noise alone; the last failure is a full
  * one. */
-static sp_status climb_down(sp_error *err, sp_quest *q, long *broken) {
-    long step = sp_quest_steps(q, STEP_DOWN);
+static sp_status climb_down(sp_error *err, sp_radius_search *q, long *broken) {
+    long step = sp_radius_search_steps(q, STEP_DOWN);
     SP_TRY(shrink(err, q, broken));
     while (*broken > q->least) {
         const long k = *broken - step < q->least ? q->least : *broken - step;
@@ -121,8 +123,8 @@ static sp_status climb_down(sp_error *err, sp_quest *q, long *broken) {
     return SP_OK;
 }
 
-sp_status sp_quest_break(sp_error *err, sp_quest *q, long guess, long *broken) {
-    long step = sp_quest_steps(q, STEP_UP);
+sp_status sp_radius_search_break(sp_error *err, sp_radius_search *q, long guess, long *broken) {
+    long step = sp_radius_search_steps(q, STEP_UP);
     *broken = q->most + 1;
     for (long k = guess; *broken > q->most; step *= 2) {
         bool breaks = false;
@@ -136,7 +138,8 @@ sp_status sp_quest_break(sp_error *err, sp_quest *q, long guess, long *broken) {
     return climb_down(err, q, broken);
 }
 
-sp_status sp_quest_break_file(sp_error *err, sp_quest *q, long least, long *broken) {
+sp_status sp_radius_search_break_file(sp_error *err, sp_radius_search *q, long least,
+                                      long *broken) {
     long quiet = least - 1, loud = q->most + 1, step = 1;
     for (long k = least; loud - quiet > 1;) {
         bool breaks = false;

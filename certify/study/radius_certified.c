@@ -9,7 +9,7 @@ static bool is_numeric(sp_status status) {
 }
 
 /* Keeps the verdict of the largest certified budget; until there is one, that of the quietest. */
-static void keep_verdict(sp_quest *q, sp_verdict *verdict) {
+static void keep_verdict(sp_radius_search *q, sp_verdict *verdict) {
     const bool certified = verdict->kind == SP_VERDICT_CERTIFIED;
     const bool had = q->best.kind == SP_VERDICT_CERTIFIED;
     const bool louder = verdict->eps > q->best.eps;
@@ -21,13 +21,15 @@ static void keep_verdict(sp_quest *q, sp_verdict *verdict) {
     }
 }
 
-static sp_status try_budget(sp_error *err, sp_quest *q, long k, bool *certified, double *margin) {
-    const sp_problem *problem = q->problem;
+static sp_status try_budget(sp_error *err, sp_radius_search *q, long k, bool *certified,
+                            double *margin) {
+    const sp_query *query = q->query;
     sp_noise noise = {0};
     sp_verdict verdict;
-    SP_TRY(sp_quest_noise(err, q, &noise, k));
-    const sp_status status = sp_certify_noise(err, &verdict, problem->system, problem->clip, &noise,
-                                              (long)problem->verdict->label, sp_quest_time(q));
+    SP_TRY(sp_radius_search_noise(err, q, &noise, k));
+    const sp_status status =
+        sp_certify_noise(err, &verdict, query->pipeline, query->clip, &noise,
+                         (long)query->verdict->label, sp_radius_search_time(q));
     sp_noise_clear(&noise);
     *certified = verdict.kind == SP_VERDICT_CERTIFIED;
     *margin = verdict.margin;
@@ -36,19 +38,19 @@ static sp_status try_budget(sp_error *err, sp_quest *q, long k, bool *certified,
         sp_verdict_clear(&verdict);
         return q->late ? SP_OK : status;
     }
-    verdict.scale.db_peak = sp_quest_db(q, k);
-    const sp_radius_point point = {.db = sp_quest_db(q, k),
+    verdict.scale.db_peak = sp_radius_search_db(q, k);
+    const sp_radius_point point = {.db = sp_radius_search_db(q, k),
                                    .certified = *certified,
                                    .margin = verdict.margin,
                                    .seconds = verdict.seconds};
     keep_verdict(q, &verdict);
-    return sp_quest_keep(err, q, &point);
+    return sp_radius_search_keep(err, q, &point);
 }
 
 /* How far the edge may be, in dB. Where the margin falls in proportion to the noise, the edge is
  * where it is used up; boxes that run away end it about half-way there. Shortly behind the edge
  * nothing is left. */
-static double distance(const sp_quest *q, bool certified, double margin) {
+static double distance(const sp_radius_search *q, bool certified, double margin) {
     const double left = margin / q->clean;
     if (certified) {
         return fmin(fmax(-10.0 * log10(fmax(1.0 - left, 1e-9)), 1.0), 8.0);
@@ -56,7 +58,8 @@ static double distance(const sp_quest *q, bool certified, double margin) {
     return left > -0.5 ? 1.0 : left > -2.5 ? 2.0 : 6.0; // NaN: 6
 }
 
-sp_status sp_quest_certify(sp_error *err, sp_quest *q, long guess, long most, long *certified) {
+sp_status sp_radius_search_certify(sp_error *err, sp_radius_search *q, long guess, long most,
+                                   long *certified) {
     long quiet = q->least - 1, loud = most + 1;
     long k = guess < q->least ? q->least : guess > most ? most : guess;
     while (loud - quiet > 1) {
@@ -67,7 +70,7 @@ sp_status sp_quest_certify(sp_error *err, sp_quest *q, long guess, long most, lo
             break;
         }
         *(proved ? &quiet : &loud) = k;
-        const long step = sp_quest_steps(q, distance(q, proved, margin));
+        const long step = sp_radius_search_steps(q, distance(q, proved, margin));
         k += proved ? step : -step;
         if (k <= quiet || k >= loud) { // beyond what is known already
             const bool inside = quiet >= q->least && loud <= most;

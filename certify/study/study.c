@@ -13,16 +13,16 @@
 
 /* ---- verdicts ---- */
 
-typedef struct errand {
+typedef struct study_task {
     sp_study *study;
     const sp_attacker *attacker;
     const sp_study_options *options;
     long label;
-} errand;
+} study_task;
 
 static void certify(void *context, size_t index) {
-    const errand *e = context;
-    (void)sp_certify(NULL, &e->study->verdict[index], e->attacker->system, &e->study->clip,
+    const study_task *e = context;
+    (void)sp_certify(NULL, &e->study->verdict[index], e->attacker->pipeline, &e->study->clip,
                      &e->options->budget[index], e->label, e->options->radius.timeout);
 }
 
@@ -48,7 +48,7 @@ static void load(char **data, size_t *size, const char *path) {
 }
 
 /* Writes and replays the quietest file that the search found, once more and to stay. */
-static void write_break(const errand *e) {
+static void write_break(const study_task *e) {
     sp_study *study = e->study;
     const sp_budget budget = {SP_BUDGET_DB_PEAK, study->radius.broken_file_db};
     sp_attack_options options = e->options->radius.attack;
@@ -93,20 +93,20 @@ static double slope_of(const double *gradient, size_t n) {
 
 /* The row whose margin the linearised model loses at the smallest amplitude of noise. */
 static size_t weakest_row(const double *gradient, const sp_verdict *verdict, size_t n,
-                          size_t padded, size_t *rival) {
+                          size_t *nearest) {
     size_t weakest = 0;
     double least = INFINITY;
-    *rival = SP_NO_LABEL;
+    *nearest = SP_NO_LABEL;
     for (size_t k = 0, row = 0; k < verdict->classes; k++) {
         if (k == verdict->label) {
             continue;
         }
         const double margin = verdict->logits[verdict->label] - verdict->logits[k];
-        const double edge = margin / slope_of(gradient + row * padded, n); /* gradient[row,:] */
+        const double edge = margin / slope_of(gradient + row * n, n); /* gradient[row,:] */
         if (edge < least) {
             least = edge;
             weakest = row;
-            *rival = k;
+            *nearest = k;
         }
         row++;
     }
@@ -124,27 +124,24 @@ static void take_shares(sp_study *study, const sp_front_layout *layout, const do
     }
 }
 
-static void find_sensitive_frames(const errand *e) {
+static void find_sensitive_frames(const study_task *e) {
     sp_study *study = e->study;
-    const sp_system *system = e->attacker->system;
+    const sp_pipeline *pipeline = e->attacker->pipeline;
     const sp_verdict *verdict = &study->radius.verdict;
     const size_t classes = verdict->classes, rows = classes - 1, n = study->clip.n;
-    const size_t padded = sp_front_padded(system->front, n);
-    sp_noise still = {0};
-    double *gradient = calloc(rows * (padded + classes), sizeof *gradient);
-    double *weight = gradient ? gradient + rows * padded : NULL; /* [rows, classes] */
-    if (gradient && sp_noise_box(NULL, &still, n, 1.0) == SP_OK) {
-        memset(still.radius, 0, n * sizeof *still.radius);
-        fill_weights(weight, classes, verdict->label);
-        if (sp_attacker_gradient(NULL, e->attacker, gradient, study->clip.samples, &still, weight,
-                                 rows) == SP_OK) {
-            const size_t row = weakest_row(gradient, verdict, n, padded, &study->rival);
-            if (study->rival != SP_NO_LABEL) {
-                take_shares(study, sp_front_layout_of(system->front), gradient + row * padded);
-            }
+    double *gradient = calloc(rows * (n + classes), sizeof *gradient);
+    double *weight = gradient ? gradient + rows * n : NULL; /* [rows, classes] */
+    if (!gradient) {
+        return;
+    }
+    fill_weights(weight, classes, verdict->label);
+    if (sp_attacker_gradient(NULL, e->attacker, gradient, study->clip.samples, n, weight, rows) ==
+        SP_OK) {
+        const size_t row = weakest_row(gradient, verdict, n, &study->nearest);
+        if (study->nearest != SP_NO_LABEL) {
+            take_shares(study, sp_front_layout_of(pipeline->front), gradient + row * n);
         }
     }
-    sp_noise_clear(&still);
     free(gradient);
 }
 
@@ -156,14 +153,14 @@ static bool is_heard_rightly(const sp_verdict *verdict) {
 }
 
 void sp_study_init(sp_study *study) {
-    *study = (sp_study){.rival = SP_NO_LABEL};
+    *study = (sp_study){.nearest = SP_NO_LABEL};
     sp_radius_init(&study->radius);
     sp_attack_init(&study->attack);
 }
 
 void sp_study_make(sp_study *study, const sp_attacker *attacker, sp_clip *clip, long label,
                    const sp_study_options *options) {
-    errand e = {study, attacker, options, label};
+    study_task e = {study, attacker, options, label};
     sp_study_init(study);
     study->budgets = options->budgets;
     study->own = label < 0;

@@ -77,7 +77,7 @@ typedef struct sp_study {
     size_t budgets;
     sp_verdict *verdict; /* [budgets] owned; broken where the breaking file lies in the set */
     sp_attack attack;    /* that file and its noise; its verdict is broken only when there is one */
-    size_t rival;        /* the label that the linearised model reaches first; or SP_NO_LABEL */
+    size_t nearest;      /* the label that the linearised model reaches first; or SP_NO_LABEL */
     double *share;       /* [frames] owned; of the margin over it, the part of the slope that lies
                           * in each frame's step (the rest of the clip in the last one's) */
     char *sound, *noisy; /* owned bytes of the clip's file and of the breaking one; NULL: more than
@@ -95,17 +95,17 @@ void sp_study_clear(sp_study *study);
 
 /* ---- comparisons ---- */
 
-/** sp_contest - what runs on every clip; everything is borrowed. */
-typedef struct sp_contest {
+/** sp_comparison_setup - what runs on every clip; everything is borrowed. */
+typedef struct sp_comparison_setup {
     size_t methods, budgets;
-    const sp_system *system;     /* [methods] */
+    const sp_pipeline *pipeline; /* [methods] */
     const sp_budget *budget;     /* [budgets] */
     char *const *text;           /* [budgets] as the user wrote them */
     const size_t *quiet_first;   /* [budgets] their order by loudness */
     const sp_attacker *attacker; /* NULL: no attack */
     sp_attack_options attack;    /* its hint, timeout, source and out are not read */
     double timeout;              /* seconds of each verdict and attack; 0: none */
-} sp_contest;
+} sp_comparison_setup;
 
 /** sp_comparison - the outcomes for one clip. */
 typedef struct sp_comparison {
@@ -116,29 +116,29 @@ typedef struct sp_comparison {
 SP_NODISCARD sp_status sp_comparison_init(sp_error *err, sp_comparison *comparison, size_t budgets,
                                           size_t methods);
 void sp_comparison_clear(sp_comparison *comparison);
-/** sp_compare - certifies by every method and attacks, at every budget. `source`: the clip's file,
- *  or NULL. What fails leaves its reason in its verdict. */
-void sp_compare(sp_comparison *comparison, const sp_contest *contest, const sp_clip *clip,
-                long label, const char *source);
+/** sp_comparison_run - certifies by every method and attacks, at every budget. `source`: the clip's
+ *  file, or NULL. What fails leaves its reason in its verdict. */
+void sp_comparison_run(sp_comparison *comparison, const sp_comparison_setup *setup,
+                       const sp_clip *clip, long label, const char *source);
 /** sp_comparison_contradicts - certified and broken: one of the two is wrong. */
 bool sp_comparison_contradicts(const sp_comparison *comparison, size_t budget, size_t method);
 
-/** sp_standings - sums over clips that are answered rightly without noise. */
-typedef struct sp_standing {
+/** sp_comparison_totals - sums over clips that are answered rightly without noise. */
+typedef struct sp_comparison_sum {
     size_t clips, certified, broken, broken_file; /* broken: by real-valued noise; by files */
     size_t margins;                               /* finite ones */
     double margin, seconds;                       /* sums */
-} sp_standing;
-typedef struct sp_standings {
+} sp_comparison_sum;
+typedef struct sp_comparison_totals {
     size_t budgets, methods;
-    size_t heard, right; /* usable clips, and those answered rightly */
-    sp_standing *method; /* [budgets, methods] owned */
-    sp_standing *attack; /* [budgets] owned */
-} sp_standings;
-SP_NODISCARD sp_status sp_standings_init(sp_error *err, sp_standings *standings, size_t budgets,
-                                         size_t methods);
-void sp_standings_clear(sp_standings *standings);
-void sp_standings_add(sp_standings *standings, const sp_comparison *comparison);
+    size_t heard, right;       /* usable clips, and those answered rightly */
+    sp_comparison_sum *method; /* [budgets, methods] owned */
+    sp_comparison_sum *attack; /* [budgets] owned */
+} sp_comparison_totals;
+SP_NODISCARD sp_status sp_comparison_totals_init(sp_error *err, sp_comparison_totals *totals,
+                                                 size_t budgets, size_t methods);
+void sp_comparison_totals_clear(sp_comparison_totals *totals);
+void sp_comparison_totals_add(sp_comparison_totals *totals, const sp_comparison *comparison);
 
 #ifdef __cplusplus
 }

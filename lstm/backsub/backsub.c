@@ -309,14 +309,14 @@ void sp_backsub_spent(void *of, double *flops, size_t *moved) {
     *moved = self->boxes.device ? counts.written + counts.read : 0;
 }
 
-const sp_domain sp_domain_backsub = {
-    .name = "backsub",
-    .serves = SP_SERVES_HALFSPACE | SP_SERVES_LINES | SP_SERVES_BATCH,
-    .create = create,
-    .margins = sp_backsub_margins,
-    .lines = lines,
-    .box = sp_backsub_box,
-    .room = sp_backsub_room,
-    .bytes = sp_backsub_bytes,
-    .spent = sp_backsub_spent,
-    .destroy = destroy};
+const sp_domain sp_domain_backsub = {.name = "backsub",
+                                     .serves =
+                                         SP_SERVES_HALFSPACE | SP_SERVES_LINES | SP_SERVES_BATCH,
+                                     .create = create,
+                                     .margins = sp_backsub_margins,
+                                     .lines = lines,
+                                     .box = sp_backsub_box,
+                                     .room = sp_backsub_room,
+                                     .bytes = sp_backsub_bytes,
+                                     .spent = sp_backsub_spent,
+                                     .destroy = destroy};

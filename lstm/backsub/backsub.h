@@ -1,6 +1,6 @@
 /* The domain of linear bounds by back-substitution: each box, each cut and each objective is a row
- * of coefficients that is carried back through the graph to the samples, replacing every product and
- * curve by a bounding plane or line. Boxes are met with intervals. [DeepPoly], [CROWN], [R2] */
+ * of coefficients that is carried back through the graph to the samples, replacing every product
+ * and curve by a bounding plane or line. Boxes are met with intervals. [DeepPoly], [CROWN], [R2] */
 #ifndef SP_LSTM_BACKSUB_H
 #define SP_LSTM_BACKSUB_H
 

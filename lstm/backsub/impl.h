@@ -11,7 +11,7 @@
  * together.
  */
 enum { SP_TILE = 64, SP_DEVICE_STEPS = 16 };
-/* Relaxations that rows may choose from: nine anchors and the static one (docs/theory/planes.md). */
+/* Relaxations that rows may choose from: nine anchors and the static one. */
 enum { SP_MENU_ANCHORS = 9, SP_MENU_PLANES = SP_MENU_ANCHORS + 1, SP_CURVE_LINES = 3 };
 
 /** sp_relaxations - of a node at one frame: the lines of a curve ([0]), the planes and lines of a
@@ -60,7 +60,7 @@ typedef struct sp_workspace {
     sp_array sample; /* [rows, frame] on the samples of the frame at hand, or samples */
     sp_array carry;  /* [rows, frame - step] of them those that the frame before shares */
     sp_array bias, mass, support; /* [rows] */
-    sp_array slope;       /* [rows, padded] on all samples, for lines and halfspaces only */
+    sp_array slope;               /* [rows, padded] on all samples, for lines and halfspaces only */
     float *narrow, *wide; /* operand and result of products in single precision, if there are any */
     double flops;         /* of the matrix products done here */
     // only where rows choose their relaxations:
@@ -75,14 +75,14 @@ typedef struct sp_workspace {
 
 /** sp_source - what walks read of the front end, where the backend reads it. */
 typedef struct sp_source {
-    sp_matrix form;  /* [T forms, frame] clip */
-    bool narrow;     /* the forms of all clips fit into floats */
+    sp_matrix form; /* [T forms, frame] clip */
+    bool narrow;    /* the forms of all clips fit into floats */
     sp_matrix matrix, spectrum, mel;
-    sp_array matrix_bias, mel_bias, peak;          /* of all clips */
-    sp_array form_min, form_max;                   /* [T, forms] clip: their least and largest */
-    sp_array radius, square, energy;               /* clip, as in sp_front_bound */
-    sp_array feature_omega, energy_omega;          /* clip */
-    sp_gpu_menu *line, *bin_line;                  /* [T] clip */
+    sp_array matrix_bias, mel_bias, peak; /* of all clips */
+    sp_array form_min, form_max;          /* [T, forms] clip: their least and largest */
+    sp_array radius, square, energy;      /* clip, as in sp_front_bound */
+    sp_array feature_omega, energy_omega; /* clip */
+    sp_gpu_menu *line, *bin_line;         /* [T] clip */
 } sp_source;
 
 typedef struct sp_backsub {
@@ -90,8 +90,8 @@ typedef struct sp_backsub {
     sp_backsub_options options;
     const sp_halfspace *within; /* borrowed, or NULL */
     bool slopes;                /* rows keep their coefficients on all samples */
-    size_t tile;    /* rows of each clip that are walked at once; whole tiles */
-    size_t threads; /* workspaces */
+    size_t tile;                /* rows of each clip that are walked at once; whole tiles */
+    size_t threads;             /* workspaces */
     size_t steps;   /* of a cell whose input products are done together: one on the CPU, hot */
     sp_array gamma; /* [1] clip: of the number of roundings that any one term can meet */
     sp_source source;
@@ -99,17 +99,17 @@ typedef struct sp_backsub {
     size_t *slot_of;             /* [nodes] */
     size_t *slot_size;           /* [nodes] */
     size_t slots;
-    sp_workspace *work; /* [threads] */
-    size_t entries_end; /* numbers in `entries` */
-    size_t *entries_at; /* [nodes + 1] in `entries`, per row, and per frame of a node */
+    sp_workspace *work;    /* [threads] */
+    size_t entries_end;    /* numbers in `entries` */
+    size_t *entries_at;    /* [nodes + 1] in `entries`, per row, and per frame of a node */
     size_t *entries_frame; /* [nodes] */
-    sp_array unit;  /* [2 n, n], n = widest box: rows e_0, -e_0, e_1, -e_1, ...: those of a box */
+    sp_array unit; /* [2 n, n], n = widest box: rows e_0, -e_0, e_1, -e_1, ...: those of a box */
     size_t unit_width;
     size_t most; /* rows of a clip that are bounded at once, at most: 2 n or those of cuts, in whole
                     tiles */
-    sp_array box_lower;  /* [clips, most] their lower bounds */
-    sp_array row_error;  /* [clips, most] error terms of final rows */
-    sp_array objective;  /* [clips, most, classes] final rows, on a device */
+    sp_array box_lower;          /* [clips, most] their lower bounds */
+    sp_array row_error;          /* [clips, most] error terms of final rows */
+    sp_array objective;          /* [clips, most, classes] final rows, on a device */
     int *settled, *settled_here; /* [clips, most / SP_TILE] tiles that are positive; a copy */
     sp_status *task_status;      /* [widest] */
 } sp_backsub;
@@ -141,15 +141,15 @@ static inline size_t sp_samples_read(const sp_front_bound *front) {
 
 /* ---- making it: the functions of sp_refinement ---- */
 
-void sp_backsub_carve(sp_boxes *boxes, sp_carver *carver);                            /* plan.c */
-void sp_backsub_carve_clip(sp_boxes *boxes, sp_carver *carver);                       /* plan.c */
-void sp_backsub_carve_inputs(sp_boxes *boxes, sp_carver *carver, size_t frames);      /* plan.c */
-void sp_backsub_fill_inputs(sp_boxes *boxes, const sp_front_bound *front);            /* source.c */
-SP_NODISCARD sp_status sp_backsub_prepare(sp_error *err, sp_boxes *boxes);            /* source.c */
+void sp_backsub_carve(sp_boxes *boxes, sp_carver *carver);                       /* plan.c */
+void sp_backsub_carve_clip(sp_boxes *boxes, sp_carver *carver);                  /* plan.c */
+void sp_backsub_carve_inputs(sp_boxes *boxes, sp_carver *carver, size_t frames); /* plan.c */
+void sp_backsub_fill_inputs(sp_boxes *boxes, const sp_front_bound *front);       /* source.c */
+SP_NODISCARD sp_status sp_backsub_prepare(sp_error *err, sp_boxes *boxes);       /* source.c */
 SP_NODISCARD sp_status sp_backsub_send_front(sp_error *err, sp_boxes *boxes, size_t clip);
-void sp_backsub_tighten(sp_boxes *boxes, size_t node, size_t t, int first, int end);  /* tighten.c */
+void sp_backsub_tighten(sp_boxes *boxes, size_t node, size_t t, int first, int end); /* tighten.c */
 SP_NODISCARD sp_status sp_backsub_relax(sp_error *err, sp_boxes *boxes, size_t node, size_t t,
-                                        int first, int end);                          /* relax.c */
+                                        int first, int end); /* relax.c */
 
 /** sp_backsub_init - everything but the objectives: all boxes. `self` is zeroed. */
 SP_NODISCARD sp_status sp_backsub_init(sp_error *err, sp_backsub *self, const sp_bound_task *task,
@@ -209,8 +209,8 @@ void sp_walk_back(sp_walk *walk);
  *  that their arguments take there (walk_forward.c). iteration counts from 0. Nothing here needs to
  *  be sound: whatever is chosen, the next walk back proves its own bound. */
 void sp_walk_forward(sp_walk *walk, size_t iteration);
-/** sp_walk_within - after the walk itself, with the coefficients on all samples in ws->slope: bounds
- *  the rows on the halfspace of the task (halfspace.c). */
+/** sp_walk_within - after the walk itself, with the coefficients on all samples in ws->slope:
+ *  bounds the rows on the halfspace of the task (halfspace.c). */
 void sp_walk_within(sp_walk *walk);
 /** sp_walk_reset - every row of the tile starts with the standard relaxations. */
 void sp_walk_reset(sp_walk *walk);
@@ -245,7 +245,7 @@ size_t sp_walk_rows(const sp_walk *walk, size_t node, size_t t);
  *  true: they hold something already and must be added to. */
 sp_rows sp_walk_on(const sp_walk *walk, size_t node, size_t frame);
 bool sp_walk_open(sp_walk *walk, size_t node, size_t first, size_t end);
-/** sp_walk_begin - the tile's rows of those that the start names: of each clip, or common to all. */
+/** sp_walk_begin - the tile's rows of those that the start names: of each clip, or common. */
 void sp_walk_begin(sp_walk *walk, size_t rows, size_t n, sp_rows from, sp_rows to);
 sp_gpu_rows sp_walk_at(const sp_walk *walk, size_t rows);
 /** sp_walk_multiply - c [rows, n] = a [rows, k] b [k, n] (+ c for add), in single precision where
@@ -279,16 +279,18 @@ void sp_walk_scalars(sp_walk *walk, size_t rows, sp_rows in, const sp_gpu_menu *
 void sp_walk_product(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_rows in,
                      sp_rows x, sp_rows y, bool add);
 void sp_walk_line(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_rows in, sp_rows x);
-/** sp_walk_set - a [rows, columns] = from, or 0. sp_walk_add - to = a + b or, for `minus`, a - b. */
+/** sp_walk_set - to [rows, columns] = from, or 0. sp_walk_add - to = a + b or, for `minus`,
+ *  a - b. */
 void sp_walk_set(sp_walk *walk, size_t rows, size_t columns, sp_rows from, sp_rows to);
 void sp_walk_add(sp_walk *walk, size_t rows, size_t n, sp_rows a, sp_rows b, bool minus,
                  sp_rows to);
 /** sp_walk_menu_pick - each coefficient takes the entry that its row chose. */
-void sp_walk_menu_pick(sp_walk *walk, size_t rows, sp_rows in, const sp_gpu_menu *menu,
-                       int *choice, sp_rows x, sp_rows y, bool add);
+void sp_walk_menu_pick(sp_walk *walk, size_t rows, sp_rows in, const sp_gpu_menu *menu, int *choice,
+                       sp_rows x, sp_rows y, bool add);
 
 /* forward */
-/** sp_walk_weigh - out [rows, n] += in [rows, k] weights^T. sp_walk_bias - bias [n] into all rows. */
+/** sp_walk_weigh - out [rows, n] += in [rows, k] weights^T. sp_walk_bias - bias [n] into all
+ *  rows. */
 void sp_walk_weigh(sp_walk *walk, size_t rows, size_t n, size_t k, sp_rows in, sp_matrix weight,
                    sp_rows out);
 void sp_walk_bias(sp_walk *walk, size_t rows, size_t n, sp_array bias, sp_rows out);

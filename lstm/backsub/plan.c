@@ -124,8 +124,7 @@ static void carve_front(sp_backsub *self, sp_carver *carver) {
     const sp_front_bound *front = boxes->front;
     sp_source *source = &self->source;
     const size_t steps = front->frames;
-    source->form.wide =
-        clip_array(boxes, carver, front->form, steps * front->forms * front->frame);
+    source->form.wide = clip_array(boxes, carver, front->form, steps * front->forms * front->frame);
     source->form.ld = front->frame;
     source->form.narrow =
         boxes->single ? sp_carve(carver, steps * front->forms * front->frame, sizeof(float)) : NULL;
@@ -146,14 +145,13 @@ static void carve_front_constants(sp_backsub *self, sp_carver *carver) {
     const sp_boxes *boxes = &self->boxes;
     const sp_front_bound *front = boxes->front;
     sp_source *source = &self->source;
-    source->matrix = (sp_matrix){
-        clip_array(boxes, carver, front->matrix, front->features * front->bands), NULL,
-        front->bands};
+    source->matrix =
+        (sp_matrix){clip_array(boxes, carver, front->matrix, front->features * front->bands), NULL,
+                    front->bands};
     source->matrix_bias = clip_array(boxes, carver, front->matrix_bias, front->features);
     source->peak = clip_array(boxes, carver, front->peak, front->bands * front->peaks);
-    source->spectrum =
-        (sp_matrix){clip_array(boxes, carver, front->spectrum, front->bins * front->frame), NULL,
-                    front->frame};
+    source->spectrum = (sp_matrix){
+        clip_array(boxes, carver, front->spectrum, front->bins * front->frame), NULL, front->frame};
     source->mel = (sp_matrix){clip_array(boxes, carver, front->mel, front->bands * front->bins),
                               NULL, front->bins};
     source->mel_bias = clip_array(boxes, carver, front->mel_bias, front->bands);
@@ -332,8 +330,8 @@ static void carve_workspace(sp_backsub *self, sp_carver *carver, sp_workspace *w
     }
     ws->gates = sp_carve_array(carver, self->steps * rows * w.images);
     ws->spare = sp_carve_array(carver, rows * larger(w.node, w.hidden));
-    ws->form = sp_carve_array(carver,
-                              rows * larger(larger(front->forms, front->bands), front->bins));
+    ws->form =
+        sp_carve_array(carver, rows * larger(larger(front->forms, front->bands), front->bins));
     ws->band = sp_carve_array(carver, rows * front->bands);
     ws->energy = sp_carve_array(carver, rows * front->bands);
     ws->sample = sp_carve_array(carver, rows * front->frame);

@@ -29,8 +29,8 @@ static void store(sp_gpu_menu *menu, size_t e, size_t j, const sp_relaxed *at, s
     const bool upper = e >= menu->lower;
     const sp_plane p = sp_gate_plane(at->map, at->box, plane, upper);
     sp_menu_store(menu, e, j, p);
-    menu->mass[j] = sp_menu_raise(menu->mass[j], e,
-                                  fabs(p.a) * at->x + fabs(p.b) * at->y + fabs(p.c));
+    menu->mass[j] =
+        sp_menu_raise(menu->mass[j], e, fabs(p.a) * at->x + fabs(p.b) * at->y + fabs(p.c));
 }
 
 /* Exact planes at the static anchors and, for rows that choose, at anchors spread over the box. */
@@ -140,8 +140,9 @@ static sp_status relax_product(sp_error *err, sp_backsub *self, size_t node, siz
     sp_pool_run(tasks, 0, relax_some, &work);
     for (size_t i = 0; i < tasks; i++) {
         if (work.status[i] != SP_OK) {
-            return sp_fail(err, work.status[i], "no plane for a product of node %zu at step %zu: %s",
-                           node, t, sp_status_text(work.status[i]));
+            return sp_fail(err, work.status[i],
+                           "no plane for a product of node %zu at step %zu: %s", node, t,
+                           sp_status_text(work.status[i]));
         }
     }
     return SP_OK;
@@ -161,13 +162,12 @@ static void relax_curve(sp_backsub *self, size_t node, size_t t, int v, sp_activ
 static void relax_relu(sp_backsub *self, size_t node, size_t t) {
     const sp_boxes *boxes = &self->boxes;
     const sp_node_state *state = sp_state_at(boxes, node, t);
-    sp_gpu_relu(boxes->gpu,
-                &(sp_gpu_relu_args){.at = sp_clips_of(boxes, node, t),
-                                    .lines = sp_relaxations_at(self, node, t)->menu[0],
-                                    .in_lo = state->input.lo.on,
-                                    .in_hi = state->input.hi.on,
-                                    .out_lo = state->out.lo.on,
-                                    .out_hi = state->out.hi.on});
+    sp_gpu_relu(boxes->gpu, &(sp_gpu_relu_args){.at = sp_clips_of(boxes, node, t),
+                                                .lines = sp_relaxations_at(self, node, t)->menu[0],
+                                                .in_lo = state->input.lo.on,
+                                                .in_hi = state->input.hi.on,
+                                                .out_lo = state->out.lo.on,
+                                                .out_hi = state->out.hi.on});
 }
 
 /* ---- cuts ---- */
@@ -183,11 +183,8 @@ static void take_cuts(sp_backsub *self, size_t node, size_t t, int first, const 
                              .products = products,
                              .apart = self->most,
                              .lower = self->box_lower.on};
-    sp_start start = {.node = node,
-                      .t = t,
-                      .end = first,
-                      .cuts = &args,
-                      .cut_variable = SP_NO_VARIABLE};
+    sp_start start = {
+        .node = node, .t = t, .end = first, .cuts = &args, .cut_variable = SP_NO_VARIABLE};
     const sp_array none = {NULL};
     for (size_t k = 0; k < products; k++) {
         const sp_cell_variable *p = &steps->variable[product[k]];

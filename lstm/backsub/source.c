@@ -75,16 +75,14 @@ static void fill_bin_lines(sp_backsub *self, const sp_front_bound *front, size_t
     }
     for (size_t m = 0; m < front->bands; m++) {
         const size_t i = t * front->bands + m;
-        store(bands, 0, m, (sp_line){front->log_lo_w[i], front->log_lo_c[i]},
-              front->energy_max[i]);
-        store(bands, 1, m, (sp_line){front->log_up_w[i], front->log_up_c[i]},
-              front->energy_max[i]);
+        store(bands, 0, m, (sp_line){front->log_lo_w[i], front->log_lo_c[i]}, front->energy_max[i]);
+        store(bands, 1, m, (sp_line){front->log_up_w[i], front->log_up_c[i]}, front->energy_max[i]);
         double sum = fabs(front->mel_bias[m]);
         for (size_t k = 0; k < K; k++) {
             sum += fabs(front->mel[m * K + k]) * front->square_max[t * K + k];
         }
-        energy_omega[i] = sp_above(sum * (1.0 + sp_gamma(2.0 * (double)K + 8.0)) +
-                                   (double)K * SP_LEAST_DOUBLE);
+        energy_omega[i] =
+            sp_above(sum * (1.0 + sp_gamma(2.0 * (double)K + 8.0)) + (double)K * SP_LEAST_DOUBLE);
     }
 }
 
@@ -97,8 +95,8 @@ static void fill_feature_scale(const sp_front_bound *front, size_t t, double *om
             const sp_iv band = {front->lo[t * M + m], front->hi[t * M + m]};
             sum += fabs(front->matrix[i * M + m]) * sp_iv_mag(band);
         }
-        omega[t * front->features + i] = sp_above(
-            sum * (1.0 + sp_gamma(2.0 * (double)M + 8.0)) + (double)M * SP_LEAST_DOUBLE);
+        omega[t * front->features + i] =
+            sp_above(sum * (1.0 + sp_gamma(2.0 * (double)M + 8.0)) + (double)M * SP_LEAST_DOUBLE);
     }
 }
 

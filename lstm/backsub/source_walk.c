@@ -69,19 +69,19 @@ static void joint_back(sp_walk *walk, size_t rows, size_t t, sp_rows in, sp_rows
     } else {
         sp_walk_scalars(walk, rows, in, &source->line[t], false, form);
     }
-    sp_gpu_squares(walk->self->boxes.gpu,
-                   &(sp_gpu_squares_args){.at = sp_walk_at(walk, rows),
-                                          .bands = front->bands,
-                                          .peaks = front->peaks,
-                                          .x = form.at.on,
-                                          .ldx = form.ld,
-                                          .square = sp_array_at(source->square,
-                                                                t * front->bands).on,
-                                          .energy = sp_array_at(source->energy, t).on,
-                                          .peak = source->peak.on,
-                                          .highest = walk->choosing ? ws->peak[t] : NULL,
-                                          .bias = ws->bias.on,
-                                          .mass = ws->mass.on});
+    sp_gpu_squares(
+        walk->self->boxes.gpu,
+        &(sp_gpu_squares_args){.at = sp_walk_at(walk, rows),
+                               .bands = front->bands,
+                               .peaks = front->peaks,
+                               .x = form.at.on,
+                               .ldx = form.ld,
+                               .square = sp_array_at(source->square, t * front->bands).on,
+                               .energy = sp_array_at(source->energy, t).on,
+                               .peak = source->peak.on,
+                               .highest = walk->choosing ? ws->peak[t] : NULL,
+                               .bias = ws->bias.on,
+                               .mass = ws->mass.on});
 }
 
 /* Which side of its lines each coefficient took; lines have one entry each side. Program's memory:
@@ -177,8 +177,8 @@ static void add_carry(sp_walk *walk, size_t rows, size_t keep) {
 }
 
 /* Through the front end to the samples of frame t. Samples that no earlier frame shares are
- * concretised here, the others move on to frame t-1, unless this is the last one to be met. carried:
- * rows for which frame t+1 left some. */
+ * concretised here, the others move on to frame t-1, unless this is the last one to be met.
+ * carried: rows for which frame t+1 left some. */
 static void frame_back(sp_walk *walk, size_t rows, size_t carried, size_t t, bool last) {
     const sp_front_bound *front = front_of(walk);
     const sp_rows in = sp_walk_on(walk, walk->self->boxes.source, t);
@@ -238,21 +238,20 @@ static void forms_value(sp_walk *walk, size_t rows, size_t t, size_t count, sp_a
         sp_walk_set(walk, rows, count, sp_no_rows, (sp_rows){out, count});
         return;
     }
-    sp_gpu_multiply(walk->self->boxes.gpu,
-                    &(sp_gpu_multiply_args){.m = walk->span,
-                                            .n = count,
-                                            .k = frame,
-                                            .a = walk->ws->sample.on,
-                                            .lda = frame,
-                                            .b = matrix.on,
-                                            .ldb = frame,
-                                            .transposed = true,
-                                            .c = out.on,
-                                            .ldc = count,
-                                            .count = rows / walk->span,
-                                            .a_step = walk->span * frame,
-                                            .b_step = step,
-                                            .c_step = walk->span * count});
+    sp_gpu_multiply(walk->self->boxes.gpu, &(sp_gpu_multiply_args){.m = walk->span,
+                                                                   .n = count,
+                                                                   .k = frame,
+                                                                   .a = walk->ws->sample.on,
+                                                                   .lda = frame,
+                                                                   .b = matrix.on,
+                                                                   .ldb = frame,
+                                                                   .transposed = true,
+                                                                   .c = out.on,
+                                                                   .ldc = count,
+                                                                   .count = rows / walk->span,
+                                                                   .a_step = walk->span * frame,
+                                                                   .b_step = step,
+                                                                   .c_step = walk->span * count});
     walk->ws->flops += 2.0 * (double)rows * (double)count * (double)frame;
 }
 
@@ -297,18 +296,18 @@ static void form_value(sp_walk *walk, size_t rows, size_t t, sp_rows to) {
 static void take_squares(sp_walk *walk, size_t rows, size_t t, sp_rows feature) {
     const sp_front_bound *front = front_of(walk);
     const sp_source *source = &walk->self->source;
-    sp_gpu_relieve(walk->self->boxes.gpu,
-                   &(sp_gpu_relieve_args){
-                       .at = sp_walk_at(walk, rows),
-                       .lines = source->line[t],
-                       .choice = walk->ws->feature[t],
-                       .square = sp_array_at(source->square, t * front->bands).on,
-                       .energy = sp_array_at(source->energy, t).on,
-                       .peaks = front->peaks,
-                       .peak = source->peak.on,
-                       .highest = walk->ws->peak[t],
-                       .v = feature.at.on,
-                       .ldv = feature.ld});
+    sp_gpu_relieve(
+        walk->self->boxes.gpu,
+        &(sp_gpu_relieve_args){.at = sp_walk_at(walk, rows),
+                               .lines = source->line[t],
+                               .choice = walk->ws->feature[t],
+                               .square = sp_array_at(source->square, t * front->bands).on,
+                               .energy = sp_array_at(source->energy, t).on,
+                               .peaks = front->peaks,
+                               .peak = source->peak.on,
+                               .highest = walk->ws->peak[t],
+                               .v = feature.at.on,
+                               .ldv = feature.ld});
 }
 
 /* The features of step t through the chosen lines. */
@@ -335,9 +334,8 @@ static void frame_forward(sp_walk *walk, size_t rows, size_t t, size_t iteration
     }
     if (sp_features_choose(walk->self) && walk->mixer == NULL) {
         const size_t forms = t * front->forms;
-        const sp_value at = {x,
-                             {sp_array_at(source->form_min, forms),
-                              sp_array_at(source->form_max, forms)}};
+        const sp_value at = {
+            x, {sp_array_at(source->form_min, forms), sp_array_at(source->form_max, forms)}};
         const sp_value none = {sp_no_rows, {{NULL}, {NULL}}};
         sp_walk_menu_choose(walk, rows, &source->line[t], at, none, iteration,
                             ws->feature_anchor[t], ws->feature[t]);

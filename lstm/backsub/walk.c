@@ -160,8 +160,8 @@ void sp_walk_scalars(sp_walk *walk, size_t rows, sp_rows in, const sp_gpu_menu *
                                                            .mass = walk->ws->mass.on});
 }
 
-void sp_walk_menu_pick(sp_walk *walk, size_t rows, sp_rows in, const sp_gpu_menu *menu,
-                       int *choice, sp_rows x, sp_rows y, bool add) {
+void sp_walk_menu_pick(sp_walk *walk, size_t rows, sp_rows in, const sp_gpu_menu *menu, int *choice,
+                       sp_rows x, sp_rows y, bool add) {
     sp_gpu_pick(walk->self->boxes.gpu, &(sp_gpu_pick_args){.at = sp_walk_at(walk, rows),
                                                            .w = in.at.on,
                                                            .ldw = in.ld,
@@ -185,23 +185,21 @@ void sp_walk_product(sp_walk *walk, size_t rows, size_t node, size_t t, int v, s
         sp_walk_menu_pick(walk, rows, in, planes, sp_choices_at(walk, node, t)->entry[v], x, y,
                           add);
     } else {
-        sp_gpu_product(walk->self->boxes.gpu,
-                       &(sp_gpu_product_args){.at = sp_walk_at(walk, rows),
-                                              .w = in.at.on,
-                                              .ldw = in.ld,
-                                              .planes = *planes,
-                                              .x = x.at.on,
-                                              .ldx = x.ld,
-                                              .y = y.at.on,
-                                              .ldy = y.ld,
-                                              .add = add,
-                                              .bias = walk->ws->bias.on,
-                                              .mass = walk->ws->mass.on});
+        sp_gpu_product(walk->self->boxes.gpu, &(sp_gpu_product_args){.at = sp_walk_at(walk, rows),
+                                                                     .w = in.at.on,
+                                                                     .ldw = in.ld,
+                                                                     .planes = *planes,
+                                                                     .x = x.at.on,
+                                                                     .ldx = x.ld,
+                                                                     .y = y.at.on,
+                                                                     .ldy = y.ld,
+                                                                     .add = add,
+                                                                     .bias = walk->ws->bias.on,
+                                                                     .mass = walk->ws->mass.on});
     }
 }
 
-void sp_walk_line(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_rows in,
-                  sp_rows x) {
+void sp_walk_line(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_rows in, sp_rows x) {
     const sp_gpu_menu *lines = &sp_relaxations_at(walk->self, node, t)->menu[v];
     if (walk->choosing) {
         sp_walk_menu_pick(walk, rows, in, lines, sp_choices_at(walk, node, t)->entry[v], x,
@@ -254,12 +252,10 @@ void sp_walk_weigh(sp_walk *walk, size_t rows, size_t n, size_t k, sp_rows in, s
 }
 
 void sp_walk_bias(sp_walk *walk, size_t rows, size_t n, sp_array bias, sp_rows out) {
-    sp_gpu_copy(walk->self->boxes.gpu, &(sp_gpu_copy_args){.rows = rows,
-                                                           .n = n,
-                                                           .from = bias.on,
-                                                           .period = 1,
-                                                           .to = out.at.on,
-                                                           .ldt = out.ld});
+    sp_gpu_copy(
+        walk->self->boxes.gpu,
+        &(sp_gpu_copy_args){
+            .rows = rows, .n = n, .from = bias.on, .period = 1, .to = out.at.on, .ldt = out.ld});
 }
 
 /* How far anchors move to the worst case in an iteration. */
@@ -282,19 +278,18 @@ void sp_walk_menu_value(sp_walk *walk, size_t rows, const sp_gpu_menu *menu, con
 
 void sp_walk_menu_choose(sp_walk *walk, size_t rows, const sp_gpu_menu *menu, sp_value x,
                          sp_value y, size_t iteration, float *anchor, int *choice) {
-    sp_gpu_choose(walk->self->boxes.gpu,
-                  &(sp_gpu_choose_args){.at = sp_walk_at(walk, rows),
-                                        .planes = *menu,
-                                        .x = x.at.at.on,
-                                        .ldx = x.at.ld,
-                                        .y = y.at.at.on,
-                                        .ldy = y.at.ld,
-                                        .x_box = sp_range_of(x.box),
-                                        .y_box = sp_range_of(y.box),
-                                        .first = iteration == 0,
-                                        .step = damping(iteration),
-                                        .anchor = anchor,
-                                        .choice = choice});
+    sp_gpu_choose(walk->self->boxes.gpu, &(sp_gpu_choose_args){.at = sp_walk_at(walk, rows),
+                                                               .planes = *menu,
+                                                               .x = x.at.at.on,
+                                                               .ldx = x.at.ld,
+                                                               .y = y.at.at.on,
+                                                               .ldy = y.at.ld,
+                                                               .x_box = sp_range_of(x.box),
+                                                               .y_box = sp_range_of(y.box),
+                                                               .first = iteration == 0,
+                                                               .step = damping(iteration),
+                                                               .anchor = anchor,
+                                                               .choice = choice});
 }
 
 void sp_walk_product_value(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_value x,
@@ -306,8 +301,7 @@ void sp_walk_product_value(sp_walk *walk, size_t rows, size_t node, size_t t, in
     }
     const sp_choices *choices = sp_choices_at(walk, node, t);
     sp_walk_menu_value(walk, rows, planes, choices->entry[v], x.at, y.at, out);
-    sp_walk_menu_choose(walk, rows, planes, x, y, iteration, choices->anchor[v],
-                        choices->entry[v]);
+    sp_walk_menu_choose(walk, rows, planes, x, y, iteration, choices->anchor[v], choices->entry[v]);
 }
 
 void sp_walk_line_value(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_value x,

@@ -35,15 +35,15 @@ static void biases_back(sp_walk *walk, size_t i, sp_span span) {
 static void tap_back(sp_walk *walk, size_t i, size_t t, const sp_term *term, size_t frame,
                      sp_matrix tap, bool add) {
     sp_walk_multiply(walk, sp_walk_rows(walk, i, t), term->in, node_at(walk, i)->width,
-                     sp_walk_on(walk, i, t), sp_state_at(&walk->self->boxes, i, t)->omega, tap,
-                     add, sp_walk_on(walk, term->input, frame));
+                     sp_walk_on(walk, i, t), sp_state_at(&walk->self->boxes, i, t)->omega, tap, add,
+                     sp_walk_on(walk, term->input, frame));
 }
 
 static void same_back(sp_walk *walk, size_t i, const sp_term *term, sp_matrix tap, sp_span span) {
     const bool add = sp_walk_open(walk, term->input, span.first, span.end);
     if (tap.narrow == NULL) {
-        const size_t rows = (span.end - 1 - span.first) * walk->rows +
-                            sp_walk_rows(walk, i, span.end - 1);
+        const size_t rows =
+            (span.end - 1 - span.first) * walk->rows + sp_walk_rows(walk, i, span.end - 1);
         sp_walk_multiply_wide(walk, rows, term->in, node_at(walk, i)->width,
                               sp_walk_on(walk, i, span.first), tap, add,
                               sp_walk_on(walk, term->input, span.first));
@@ -80,8 +80,7 @@ static void window_back(sp_walk *walk, size_t i, const sp_term *term, size_t col
             const size_t at = t * timing.stride + k * timing.dilation;
             if (at >= timing.before && at - timing.before < frames) {
                 tap_back(walk, i, t, term, at - timing.before,
-                         sp_matrix_at(&boxes->constants[i].weight, 0, column + k * term->in),
-                         true);
+                         sp_matrix_at(&boxes->constants[i].weight, 0, column + k * term->in), true);
             }
         }
     }
@@ -124,8 +123,7 @@ static void curve_back(sp_walk *walk, size_t i) {
 /* The frame that a pool takes of a clip. */
 static size_t pooled(const sp_walk *walk, size_t i, size_t clip) {
     const sp_node *node = node_at(walk, i);
-    return node->pool == SP_POOL_LAST ? sp_frames_of(&walk->self->boxes, clip, node->input) - 1
-                                      : 0;
+    return node->pool == SP_POOL_LAST ? sp_frames_of(&walk->self->boxes, clip, node->input) - 1 : 0;
 }
 
 static void pool_back(sp_walk *walk, size_t i) {
@@ -143,8 +141,7 @@ static void pool_back(sp_walk *walk, size_t i) {
             next++;
         }
         const size_t row = clip * walk->span;
-        const sp_rows to =
-            sp_rows_from(sp_walk_on(walk, node->input, pooled(walk, i, clip)), row);
+        const sp_rows to = sp_rows_from(sp_walk_on(walk, node->input, pooled(walk, i, clip)), row);
         sp_walk_add(walk, (next - clip) * walk->span, node->width, to, sp_rows_from(from, row),
                     false, to);
         clip = next;

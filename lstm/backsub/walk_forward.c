@@ -51,8 +51,7 @@ static void pool_forward(sp_walk *walk, size_t i) {
         const size_t frame =
             node->pool == SP_POOL_LAST ? sp_frames_of(boxes, clip, node->input) - 1 : 0;
         sp_walk_set(walk, walk->span, node->width,
-                    sp_rows_from(sp_walk_on(walk, node->input, frame), row),
-                    sp_rows_from(to, row));
+                    sp_rows_from(sp_walk_on(walk, node->input, frame), row), sp_rows_from(to, row));
     }
 }
 

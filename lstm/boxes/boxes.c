@@ -15,8 +15,7 @@ static sp_status check_front(sp_error *err, const sp_bound_task *task, size_t i)
     if (front->frames == 0) {
         return sp_fail(err, SP_E_ARGUMENT, "nothing to bound: no frames");
     }
-    if (front->node >= task->net->nodes ||
-        task->net->node[front->node].width != front->features) {
+    if (front->node >= task->net->nodes || task->net->node[front->node].width != front->features) {
         return sp_fail(err, SP_E_MISMATCH, "the model reads %zu features, the front end gives %zu",
                        front->node < task->net->nodes ? task->net->node[front->node].width : 0,
                        front->features);
@@ -58,8 +57,7 @@ static sp_status count_frames(sp_error *err, sp_boxes *boxes) {
     const sp_net *net = boxes->net;
     for (size_t clip = 0; clip < boxes->clips; clip++) {
         for (size_t i = boxes->source; i < net->nodes; i++) {
-            const size_t frames =
-                sp_net_frames(net, boxes->source, i, boxes->fronts[clip]->frames);
+            const size_t frames = sp_net_frames(net, boxes->source, i, boxes->fronts[clip]->frames);
             boxes->frames[clip * net->nodes + i] = frames;
             if (frames == 0) {
                 return sp_fail(err, SP_E_MISMATCH, "%zu frames are too few for node %zu",
@@ -200,9 +198,8 @@ sp_box_array sp_variable_box(const sp_boxes *boxes, size_t node, size_t t, int v
     if (variable == steps->output) {
         return state->out;
     }
-    return v->op == SP_CELL_IMAGE
-               ? sp_box_at(state->input, v->place * boxes->net->node[node].width)
-               : state->variable[variable];
+    return v->op == SP_CELL_IMAGE ? sp_box_at(state->input, v->place * boxes->net->node[node].width)
+                                  : state->variable[variable];
 }
 
 void sp_boxes_box(sp_boxes *boxes, size_t node, size_t frame, int variable, const double **lo,
@@ -212,8 +209,8 @@ void sp_boxes_box(sp_boxes *boxes, size_t node, size_t frame, int variable, cons
     if (variable == SP_NO_VARIABLE) {
         box = sp_out_box(boxes, node, frame);
     } else if (at->kind == SP_NODE_CELL) {
-        box = sp_variable_box(boxes, node,
-                              sp_step_frame(at, frame, sp_frames_of(boxes, 0, node)), variable);
+        box = sp_variable_box(boxes, node, sp_step_frame(at, frame, sp_frames_of(boxes, 0, node)),
+                              variable);
     }
     *lo = sp_boxes_host(boxes, box.lo);
     *hi = sp_boxes_host(boxes, box.hi);
@@ -222,8 +219,7 @@ void sp_boxes_box(sp_boxes *boxes, size_t node, size_t frame, int variable, cons
 void sp_boxes_output(sp_boxes *boxes, size_t clip, double *lo, double *hi) {
     const size_t bytes = boxes->net->classes * sizeof *lo;
     const size_t output = boxes->net->nodes - 1;
-    const sp_box_array box =
-        sp_box_at(sp_out_box(boxes, output, 0), clip * boxes->stride);
+    const sp_box_array box = sp_box_at(sp_out_box(boxes, output, 0), clip * boxes->stride);
     sp_gpu_read(boxes->gpu, lo, box.lo.on, bytes);
     sp_gpu_read(boxes->gpu, hi, box.hi.on, bytes);
 }
@@ -255,8 +251,7 @@ sp_status sp_boxes_raise(sp_error *err, sp_boxes *boxes, double *lower, const do
     for (size_t clip = 0; clip < boxes->clips; clip++) {
         sp_boxes_output(boxes, clip, box, box + classes);
         for (size_t r = clip * rows; r < (clip + 1) * rows; r++) {
-            const double bound =
-                interval_row(classes, weight + r * classes, box, box + classes);
+            const double bound = interval_row(classes, weight + r * classes, box, box + classes);
             lower[r] = bound > lower[r] ? bound : lower[r];
         }
     }
@@ -437,8 +432,9 @@ sp_status sp_boxes_bound(sp_error *err, sp_boxes *boxes) {
         const size_t frames = sp_frames_of(boxes, 0, i);
         for (size_t t = 0; t < frames; t++) {
             if (sp_clock_passed(boxes->deadline)) {
-                return sp_fail(err, SP_E_TIMEOUT, "time limit reached at frame %zu of %zu of node %zu",
-                               t + 1, frames, i);
+                return sp_fail(err, SP_E_TIMEOUT,
+                               "time limit reached at frame %zu of %zu of node %zu", t + 1, frames,
+                               i);
             }
             SP_TRY(bound_frame(err, boxes, i, t));
             if (boxes->deadline > 0.0) {

@@ -147,13 +147,13 @@ struct sp_boxes {
      * (docs/theory/rounding.md, Underflow), and the most terms of one sum. */
     double underflow, width;
 
-    size_t *frames;    /* [clips, nodes] */
-    size_t *first;     /* [nodes] where the states of a node start */
+    size_t *frames; /* [clips, nodes] */
+    size_t *first;  /* [nodes] where the states of a node start */
     sp_node_state *state;
     sp_node_constants *constants; /* [nodes] */
-    sp_box_array features; /* [frames, width] clip: the boxes of the source */
-    sp_box_array window;   /* [columns of the widest gathered window] clip */
-    size_t gathered;       /* that many */
+    sp_box_array features;        /* [frames, width] clip: the boxes of the source */
+    sp_box_array window;          /* [columns of the widest gathered window] clip */
+    size_t gathered;              /* that many */
     sp_array lost; /* [1] clip: what underflow can take from a bound, of all nodes so far */
 
     sp_arena host, numbers; /* owned */
@@ -198,7 +198,8 @@ typedef struct sp_boxes_need {
  *  boxes is zeroed but for the domain's own members. */
 SP_NODISCARD sp_status sp_boxes_shape(sp_error *err, sp_boxes *boxes, const sp_bound_task *task,
                                       const sp_refinement *refinement, bool device);
-/** sp_boxes_count - the need of the shape. sp_boxes_total - of so many clips; SIZE_MAX: overflow. */
+/** sp_boxes_count - the need of the shape. sp_boxes_total - of so many clips; SIZE_MAX:
+ *  overflow. */
 sp_boxes_need sp_boxes_count(sp_boxes *boxes);
 size_t sp_boxes_total(sp_boxes_need need, size_t clips);
 /** sp_boxes_take - opens the queue, takes the memory, copies the weights and the clips' inputs. */
@@ -210,8 +211,8 @@ void sp_boxes_clear(sp_boxes *boxes);
 /** sp_boxes_chain - the most roundings that one term of a bound of this clip can meet. */
 double sp_boxes_chain(const sp_boxes *boxes, const sp_front_bound *front);
 
-/** sp_boxes_send - writes an array of clip number `clip` to where `to`, the first clip's, stands for
- *  it. */
+/** sp_boxes_send - writes an array of clip number `clip` to where `to`, the first clip's, stands
+ *  for it. */
 void sp_boxes_send(sp_boxes *boxes, size_t clip, sp_array to, const double *from, size_t count);
 
 /** sp_boxes_host - an array of the first clip for the program to read; NULL: there is none. */
@@ -225,7 +226,8 @@ SP_NODISCARD sp_status sp_boxes_raise(sp_error *err, sp_boxes *boxes, double *lo
 /** sp_boxes_box - the `box` of a domain. */
 void sp_boxes_box(sp_boxes *boxes, size_t node, size_t frame, int variable, const double **lo,
                   const double **hi);
-/** sp_boxes_front_loss - the same of the front end's variables. sp_boxes_lose - adds what underflow can take from coefficients on these n variables. */
+/** sp_boxes_front_loss - the same of the front end's variables. sp_boxes_lose - adds what
+ *  underflow can take from coefficients on these n variables. */
 double sp_boxes_front_loss(const sp_boxes *boxes, const sp_front_bound *front);
 void sp_boxes_lose(sp_boxes *boxes, sp_gpu_clips at, size_t n, sp_box_array box);
 

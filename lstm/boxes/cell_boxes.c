@@ -37,8 +37,8 @@ static sp_gpu_factor factor(const sp_cell_at *c, int v) {
 
 /* ---- pre-activations ---- */
 
-/* Whether one interval image and one product of matrices serve both: neighbouring blocks of the same
- * weights, state and bias, and nothing added. */
+/* Whether one interval image and one product of matrices serve both: neighbouring blocks of the
+ * same weights, state and bias, and nothing added. */
 static bool neighbours(const sp_cell_variable *v, const sp_cell_variable *next) {
     return next->op == SP_CELL_IMAGE && next->a == v->a && v->b == SP_NO_VARIABLE &&
            next->b == SP_NO_VARIABLE && next->input == v->input && !v->recurrent_bias &&
@@ -53,9 +53,9 @@ size_t sp_cell_runs(const sp_cell_steps *steps, sp_cell_run run[SP_CELL_VARIABLE
     size_t runs = 0;
     for (int v = 0; v < (int)steps->count; v++) {
         const sp_cell_variable *at = &steps->variable[v];
-        const bool goes_on = v > 0 && (at->op == SP_CELL_IMAGE
-                                           ? at[-1].op == SP_CELL_IMAGE && neighbours(at - 1, at)
-                                           : is_relaxed(at) && is_relaxed(at - 1));
+        const bool goes_on =
+            v > 0 && (at->op == SP_CELL_IMAGE ? at[-1].op == SP_CELL_IMAGE && neighbours(at - 1, at)
+                                              : is_relaxed(at) && is_relaxed(at - 1));
         if (goes_on) {
             run[runs - 1].end = v + 1;
         } else {
@@ -81,14 +81,13 @@ static void image_intervals(const sp_cell_at *c, int first, int end) {
         .hidden = H,
         .weight = sp_matrix_at(&constants->weight, row, 0).wide.on,
         .recurrent = state ? sp_matrix_at(&constants->recurrent, row, 0).wide.on : NULL,
-        .bias = v->recurrent_bias ? constants->recurrent_bias.on
-                                  : sp_array_at(constants->bias, row).on,
+        .bias =
+            v->recurrent_bias ? constants->recurrent_bias.on : sp_array_at(constants->bias, row).on,
         .h = state ? range(c, v->a) : nowhere,
         .lo = to.lo.on,
         .hi = to.hi.on,
         .omega = sp_array_at(c->state->omega, v->place * H).on};
-    const size_t frame =
-        sp_step_frame(node, c->t, sp_frames_of(c->boxes, 0, c->node));
+    const size_t frame = sp_step_frame(node, c->t, sp_frames_of(c->boxes, 0, c->node));
     image.x = sp_range_of(sp_out_box(c->boxes, node->input, frame));
     sp_gpu_interval(c->boxes->gpu, &image);
     if (v->b != SP_NO_VARIABLE && !is_zero(c, v->b)) { // a product that is added as it is

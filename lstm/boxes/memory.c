@@ -61,8 +61,13 @@ static sp_weights weights_of(const sp_node *node) {
     }
     if (node->kind == SP_NODE_CELL) {
         const sp_cell *cell = &node->cell;
-        return (sp_weights){cell->weight, cell->recurrent, cell->bias, cell->recurrent_bias,
-                            sp_cell_gates(cell) * cell->out, cell->in, cell->out};
+        return (sp_weights){cell->weight,
+                            cell->recurrent,
+                            cell->bias,
+                            cell->recurrent_bias,
+                            sp_cell_gates(cell) * cell->out,
+                            cell->in,
+                            cell->out};
     }
     return (sp_weights){.rows = 0};
 }
@@ -83,15 +88,13 @@ static void carve_constants(sp_boxes *boxes, sp_carver *carver) {
         const sp_weights w = weights_of(node);
         const bool joined = node->kind == SP_NODE_AFFINE && is_joined(node);
         sp_node_constants constants = {.columns = w.columns};
-        constants.weight.wide =
-            carve_weights(boxes, carver, w.weight, w.rows * w.columns, joined);
+        constants.weight.wide = carve_weights(boxes, carver, w.weight, w.rows * w.columns, joined);
         constants.recurrent.wide =
             carve_weights(boxes, carver, w.recurrent, w.rows * w.hidden, false);
         constants.weight.ld = w.columns;
         constants.recurrent.ld = w.hidden;
         constants.bias = carve_weights(boxes, carver, w.bias, w.rows, false);
-        constants.recurrent_bias =
-            carve_weights(boxes, carver, w.recurrent_bias, w.hidden, false);
+        constants.recurrent_bias = carve_weights(boxes, carver, w.recurrent_bias, w.hidden, false);
         if (boxes->single) {
             constants.weight.narrow = sp_carve(carver, w.rows * w.columns, sizeof(float));
             constants.recurrent.narrow = sp_carve(carver, w.rows * w.hidden, sizeof(float));
@@ -224,8 +227,7 @@ static void carve_states(sp_boxes *boxes, sp_carver *carver) {
     for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
         for (size_t t = 0; t < sp_frames_of(boxes, 0, i); t++) {
             sp_node_state spare;
-            carve_state(boxes, carver, i,
-                        boxes->state != NULL ? sp_state_at(boxes, i, t) : &spare);
+            carve_state(boxes, carver, i, boxes->state != NULL ? sp_state_at(boxes, i, t) : &spare);
         }
     }
 }
@@ -243,9 +245,8 @@ static void carve_clip(sp_boxes *boxes, sp_carver *carver) {
     const size_t start = carver->need, numbers = front->frames * front->features;
     carve_inputs(boxes, carver, front->frames);
     boxes->input_bytes = carver->need - start;
-    boxes->features = boxes->device
-                          ? sp_carve_box(carver, numbers)
-                          : (sp_box_array){{front->feature_lo}, {front->feature_hi}};
+    boxes->features = boxes->device ? sp_carve_box(carver, numbers)
+                                    : (sp_box_array){{front->feature_lo}, {front->feature_hi}};
     boxes->window = sp_carve_box(carver, boxes->gathered);
     carve_states(boxes, carver);
     if (boxes->refinement->carve_clip != NULL) {

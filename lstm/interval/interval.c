@@ -19,7 +19,8 @@ static sp_status bound(sp_error *err, sp_boxes *boxes, const sp_bound_task *task
     return sp_boxes_bound(err, boxes);
 }
 
-static sp_status create(sp_error *err, void **self, const sp_bound_task *task, const void *options) {
+static sp_status create(sp_error *err, void **self, const sp_bound_task *task,
+                        const void *options) {
     sp_boxes *boxes = calloc(1, sizeof *boxes);
     (void)options;
     *self = NULL;

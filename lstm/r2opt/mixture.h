@@ -7,8 +7,8 @@
 
 /** sp_mixed - the mixtures of one product of all units of a cell at one step. */
 typedef struct sp_mixed {
-    double *score;    /* [rows, n, 2, K] softmax weights before normalisation, from below and above */
-    double *gradient; /* of the bound by the scores */
+    double *score; /* [rows, n, 2, K] softmax weights before normalisation, from below and above */
+    double *gradient;       /* of the bound by the scores */
     double *first, *second; /* Adam's moments */
     double *w, *a, *b, *c;  /* [rows, n] coefficient and mixed plane of the last walk */
 } sp_mixed;

@@ -68,8 +68,7 @@ static void run_thread(void *context, size_t thread) {
         if (tile * MIX_TILE >= work->rows) {
             return;
         }
-        work->status[tile] =
-            mix_tile(work, work->self->backsub.work + thread, tile * MIX_TILE);
+        work->status[tile] = mix_tile(work, work->self->backsub.work + thread, tile * MIX_TILE);
     }
 }
 
@@ -77,9 +76,8 @@ static sp_status mix_rows(sp_error *err, sp_r2opt *self, double *lower, double *
                           const double *weight, size_t rows) {
     const size_t tiles = (rows + MIX_TILE - 1) / MIX_TILE, threads = self->backsub.threads;
     const sp_net *net = self->backsub.boxes.net;
-    const sp_start start = {.node = net->nodes - 1,
-                            .t = 0,
-                            .output = {{(double *)weight}, net->classes}};
+    const sp_start start = {
+        .node = net->nodes - 1, .t = 0, .output = {{(double *)weight}, net->classes}};
     sp_mixing work = {self, lower, error, &start, rows, 0, NULL};
     work.status = calloc(tiles, sizeof *work.status);
     if (work.status == NULL) {

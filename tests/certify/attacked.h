@@ -1,4 +1,4 @@
-/* A small system that is attacked: network, front end, clip, and the file that the clip is in. */
+/* A small pipeline that is attacked: network, front end, clip, and the file that the clip is in. */
 #ifndef SP_TESTS_CERTIFY_ATTACKED_H
 #define SP_TESTS_CERTIFY_ATTACKED_H
 
@@ -25,7 +25,7 @@ typedef struct attacked {
     sp_net net;
     sp_front *front;
     sp_clip clip;
-    sp_system system;
+    sp_pipeline pipeline;
     sp_attacker attacker;
     char path[PATH];
     double logits[C];
@@ -95,13 +95,13 @@ static inline void attacked_run(const attacked *a, double *logits, const double 
 }
 
 /* The least margin of the clip's label. */
-static inline double attacked_margin(const attacked *a, const double *samples, size_t *rival) {
+static inline double attacked_margin(const attacked *a, const double *samples, size_t *runner_up) {
     double logits[C], least = INFINITY;
     attacked_run(a, logits, samples);
     for (size_t k = 0; k < C; k++) {
         if (k != a->label && logits[a->label] - logits[k] < least) {
             least = logits[a->label] - logits[k];
-            *rival = k;
+            *runner_up = k;
         }
     }
     return least;
@@ -118,8 +118,8 @@ static inline void attacked_init(attacked *a, uint64_t seed, double loudness, co
     attacked_clip(a, &rng, loudness);
     attacked_net(a, &rng);
     const sp_method *row = sp_method_find(method);
-    if (sp_system_init(&err, &a->system, &a->net, a->front, row, row->front) != SP_OK ||
-        sp_attacker_init(&err, &a->attacker, &a->system) != SP_OK) {
+    if (sp_pipeline_init(&err, &a->pipeline, &a->net, a->front, row, row->front) != SP_OK ||
+        sp_attacker_init(&err, &a->attacker, &a->pipeline) != SP_OK) {
         fail_msg("%s", err.text);
     }
     attacked_run(a, a->logits, a->clip.samples);
@@ -129,7 +129,7 @@ static inline void attacked_init(attacked *a, uint64_t seed, double loudness, co
 
 static inline void attacked_clear(attacked *a) {
     sp_attacker_clear(&a->attacker);
-    sp_system_clear(&a->system);
+    sp_pipeline_clear(&a->pipeline);
     sp_clip_clear(&a->clip);
     sp_front_destroy(a->front);
     sp_net_clear(&a->net);

@@ -1,4 +1,4 @@
-/* A small system for the tests of this folder: four mel bands, frames of 64 samples. */
+/* A small pipeline for the tests of this folder: four mel bands, frames of 64 samples. */
 #ifndef SP_TESTS_CERTIFY_SMALL_H
 #define SP_TESTS_CERTIFY_SMALL_H
 

@@ -33,7 +33,7 @@ typedef struct wake {
     sp_net net;
     sp_front *front;
     sp_clip clip;
-    sp_system system;
+    sp_pipeline pipeline;
     sp_attacker attacker;
     sp_audit audit;
     double noise[N];
@@ -55,9 +55,9 @@ static void make_net(sp_net *net) {
     numbers(b, 3 * H, 0.5);
     numbers(out, H, 2.0);
     numbers(offset, 1, 0.2);
-    sp_net_init(net, F);
+    assert_int_equal(sp_net_init(NULL, net, F), SP_OK);
     assert_int_equal(sp_net_add_gru(NULL, net, H, gate, candidate, false, w, r, b, NULL), SP_OK);
-    sp_net_set_readout(net);
+    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, net, 1, out, offset), SP_OK);
     net->steps = STEPS;
 }
@@ -86,8 +86,8 @@ static void make(wake *w, uint64_t seed, double share) {
     make_net(&w->net);
     make_clip(w, seed);
     if (sp_front_parse(&err, &w->front, FRONT, sizeof FRONT - 1, "wake") != SP_OK ||
-        sp_system_init(&err, &w->system, &w->net, w->front, exact, exact->front) != SP_OK ||
-        sp_attacker_init(&err, &w->attacker, &w->system) != SP_OK) {
+        sp_pipeline_init(&err, &w->pipeline, &w->net, w->front, exact, exact->front) != SP_OK ||
+        sp_attacker_init(&err, &w->attacker, &w->pipeline) != SP_OK) {
         fail_msg("%s", err.text);
     }
     sp_clip_white_noise(w->noise, N, seed);
@@ -111,14 +111,14 @@ static void make(wake *w, uint64_t seed, double share) {
     double logit = NAN;
     size_t frame = 0;
     bool fires = false;
-    assert_int_equal(sp_audit_hear(&err, &logit, &frame, &fires, &w->audit), SP_OK);
-    w->system.threshold = w->audit.trigger.threshold = logit - share * (0.1 + fabs(logit));
+    assert_int_equal(sp_audit_run(&err, &logit, &frame, &fires, &w->audit), SP_OK);
+    w->pipeline.threshold = w->audit.trigger.threshold = logit - share * (0.1 + fabs(logit));
 }
 
 static void clear(wake *w) {
     unlink(w->path);
     sp_attacker_clear(&w->attacker);
-    sp_system_clear(&w->system);
+    sp_pipeline_clear(&w->pipeline);
     sp_clip_clear(&w->clip);
     sp_front_destroy(w->front);
     sp_net_clear(&w->net);
@@ -238,22 +238,22 @@ static void lines_hold(void **state) {
 
 /* Whether a method proves the window on a line up to level `most` in one part; its margin. */
 static bool proves(const wake *w, const sp_method *method, double most, bool fire, double *margin) {
-    sp_system system = w->system;
+    sp_pipeline pipeline = w->pipeline;
     sp_stream stream = {0};
     sp_noise line = {0};
-    sp_line_answer answer;
+    sp_audit_line_result answer;
     const sp_trigger single = {w->audit.trigger.threshold, 0, 64};
-    system.method = method;
-    assert_int_equal(sp_stream_one(NULL, &stream, &system, 4), SP_OK);
+    pipeline.method = method;
+    assert_int_equal(sp_stream_one(NULL, &stream, &pipeline, 4), SP_OK);
     assert_int_equal(sp_noise_line(NULL, &line, w->noise, N, 0.0, most), SP_OK);
-    const sp_line_question question = {.system = &system,
-                                       .stream = &stream,
-                                       .trigger = &single,
-                                       .clip = &w->clip,
-                                       .noise = &line,
-                                       .fire = fire,
-                                       .most = 1};
-    assert_int_equal(sp_line_prove(NULL, &answer, &question), SP_OK);
+    const sp_audit_line question = {.pipeline = &pipeline,
+                                    .stream = &stream,
+                                    .trigger = &single,
+                                    .clip = &w->clip,
+                                    .noise = &line,
+                                    .fire = fire,
+                                    .most = 1};
+    assert_int_equal(sp_audit_line_prove(NULL, &answer, &question), SP_OK);
     *margin = answer.weakest;
     sp_noise_clear(&line);
     sp_stream_clear(&stream);
@@ -392,7 +392,7 @@ static void bursts_hold(void **state) {
         double logit = NAN;
         size_t window = 0;
         bool fires = false;
-        assert_int_equal(sp_audit_hear(NULL, &logit, &window, &fires, &w.audit), SP_OK);
+        assert_int_equal(sp_audit_run(NULL, &logit, &window, &fires, &w.audit), SP_OK);
         assert_int_equal(sp_audit_property(NULL, &f, &w.audit, SP_PROPERTY_BURST, NULL), SP_OK);
         assert_int_equal(f.places, STEPS - 1);
         double least = INFINITY;

@@ -1,4 +1,4 @@
-/* Verdicts of a small system: what is proved holds for sampled noise, and every failure fails
+/* Verdicts of a small pipeline: what is proved holds for sampled noise, and every failure fails
  * closed. */
 #include <fenv.h>
 #include <math.h>
@@ -72,14 +72,14 @@ static void clear(small *s) {
     sp_net_clear(&s->net);
 }
 
-static sp_system make_system(const small *s, const char *method) {
-    sp_system system;
+static sp_pipeline make_system(const small *s, const char *method) {
+    sp_pipeline pipeline;
     sp_error err = {0};
     const sp_method *row = sp_method_find(method);
-    if (sp_system_init(&err, &system, &s->net, s->front, row, row->front) != SP_OK) {
+    if (sp_pipeline_init(&err, &pipeline, &s->net, s->front, row, row->front) != SP_OK) {
         fail_msg("%s", err.text);
     }
-    return system;
+    return pipeline;
 }
 
 static void run(const small *s, double *logits, const double *samples) {
@@ -135,12 +135,12 @@ static void margins_hold_for_sampled_noise(void **state) {
         small s;
         make(&s, sp_test_seed() + seed, false);
         for (size_t m = 0; m < METHODS; m++) {
-            sp_system system = make_system(&s, methods[m]);
+            sp_pipeline pipeline = make_system(&s, methods[m]);
             for (double db = -90.0; db <= -20.0; db += 17.5) {
                 const sp_budget budget = {SP_BUDGET_DB_PEAK, db};
                 sp_verdict verdict;
                 sp_error err = {0};
-                if (sp_certify(&err, &verdict, &system, &s.clip, &budget, -1, 0.0) != SP_OK) {
+                if (sp_certify(&err, &verdict, &pipeline, &s.clip, &budget, -1, 0.0) != SP_OK) {
                     fail_msg("%s", err.text);
                 }
                 assert_int_equal(verdict.label, verdict.predicted);
@@ -152,7 +152,7 @@ static void margins_hold_for_sampled_noise(void **state) {
                 unknown += verdict.kind == SP_VERDICT_UNKNOWN;
                 sp_verdict_clear(&verdict);
             }
-            sp_system_clear(&system);
+            sp_pipeline_clear(&pipeline);
         }
         clear(&s);
     }
@@ -169,10 +169,11 @@ static void single_precision_is_near(void **state) {
     (void)state;
     make(&s, sp_test_seed() + 7, false);
     for (size_t m = 0; m < 2; m++) {
-        sp_system system = make_system(&s, names[m]);
-        assert_int_equal(sp_certify(NULL, &verdict[m], &system, &s.clip, &budget, -1, 0.0), SP_OK);
+        sp_pipeline pipeline = make_system(&s, names[m]);
+        assert_int_equal(sp_certify(NULL, &verdict[m], &pipeline, &s.clip, &budget, -1, 0.0),
+                         SP_OK);
         assert_int_equal(verdict[m].kind, SP_VERDICT_CERTIFIED);
-        sp_system_clear(&system);
+        sp_pipeline_clear(&pipeline);
     }
     assert_true(verdict[1].error > 100.0 * verdict[0].error); // it was single
     assert_true(fabs(verdict[0].margin - verdict[1].margin) < 20.0 * verdict[1].error);
@@ -197,8 +198,8 @@ static void a_quiet_budget_is_certified(void **state) {
     const sp_budget budget = {SP_BUDGET_DB_PEAK, -120.0};
     double logits[C];
     make(&s, 7, false);
-    sp_system system = make_system(&s, "exact");
-    assert_int_equal(sp_certify(NULL, &verdict, &system, &s.clip, &budget, -1, 60.0), SP_OK);
+    sp_pipeline pipeline = make_system(&s, "exact");
+    assert_int_equal(sp_certify(NULL, &verdict, &pipeline, &s.clip, &budget, -1, 60.0), SP_OK);
     assert_int_equal(verdict.kind, SP_VERDICT_CERTIFIED);
     assert_string_equal(verdict.reason, "");
     assert_true(verdict.scale.vacuous);
@@ -210,7 +211,7 @@ static void a_quiet_budget_is_certified(void **state) {
         }
     }
     sp_verdict_clear(&verdict);
-    sp_system_clear(&system);
+    sp_pipeline_clear(&pipeline);
     clear(&s);
 }
 
@@ -221,12 +222,12 @@ static void labels_decide(void **state) {
     sp_error err = {0};
     const sp_budget budget = {SP_BUDGET_LSB, 1.0};
     make(&s, 7, false);
-    sp_system system = make_system(&s, "exact");
-    assert_int_equal(sp_certify(&err, &verdict, &system, &s.clip, &budget, -1, 0.0), SP_OK);
+    sp_pipeline pipeline = make_system(&s, "exact");
+    assert_int_equal(sp_certify(&err, &verdict, &pipeline, &s.clip, &budget, -1, 0.0), SP_OK);
     const size_t answer = verdict.predicted;
     sp_verdict_clear(&verdict);
     for (size_t label = 0; label < C; label++) {
-        assert_int_equal(sp_certify(&err, &verdict, &system, &s.clip, &budget, (long)label, 0.0),
+        assert_int_equal(sp_certify(&err, &verdict, &pipeline, &s.clip, &budget, (long)label, 0.0),
                          SP_OK);
         assert_int_equal(verdict.label, label);
         assert_int_equal(verdict.predicted, answer);
@@ -239,11 +240,12 @@ static void labels_decide(void **state) {
         }
         sp_verdict_clear(&verdict);
     }
-    assert_int_equal(sp_certify(&err, &verdict, &system, &s.clip, &budget, C, 0.0), SP_E_ARGUMENT);
+    assert_int_equal(sp_certify(&err, &verdict, &pipeline, &s.clip, &budget, C, 0.0),
+                     SP_E_ARGUMENT);
     assert_int_equal(verdict.kind, SP_VERDICT_ERROR);
     assert_non_null(strstr(verdict.reason, "label 3"));
     sp_verdict_clear(&verdict);
-    sp_system_clear(&system);
+    sp_pipeline_clear(&pipeline);
     clear(&s);
 }
 
@@ -254,25 +256,26 @@ static void ties_fail_closed(void **state) {
     sp_verdict verdict;
     const sp_budget budget = {SP_BUDGET_DB_PEAK, -120.0};
     make(&s, 7, true);
-    sp_system system = make_system(&s, "exact");
+    sp_pipeline pipeline = make_system(&s, "exact");
     for (long label = -1; label < 2; label++) {
-        assert_int_equal(sp_certify(NULL, &verdict, &system, &s.clip, &budget, label, 0.0), SP_OK);
+        assert_int_equal(sp_certify(NULL, &verdict, &pipeline, &s.clip, &budget, label, 0.0),
+                         SP_OK);
         assert_int_equal(verdict.kind, SP_VERDICT_UNKNOWN);
         sp_verdict_clear(&verdict);
     }
-    assert_int_equal(sp_certify(NULL, &verdict, &system, &s.clip, &budget, 2, 0.0), SP_OK);
+    assert_int_equal(sp_certify(NULL, &verdict, &pipeline, &s.clip, &budget, 2, 0.0), SP_OK);
     assert_int_equal(verdict.kind, SP_VERDICT_MISCLASSIFIED);
     sp_verdict_clear(&verdict);
-    sp_system_clear(&system);
+    sp_pipeline_clear(&pipeline);
     clear(&s);
 }
 
 /* Runs sp_certify where it must fail; the verdict says why and proves nothing. */
-static void must_fail(const sp_system *system, const sp_clip *clip, sp_budget budget,
+static void must_fail(const sp_pipeline *pipeline, const sp_clip *clip, sp_budget budget,
                       double timeout, sp_verdict_kind kind, const char *word) {
     sp_verdict verdict;
     sp_error err = {0};
-    assert_int_not_equal(sp_certify(&err, &verdict, system, clip, &budget, -1, timeout), SP_OK);
+    assert_int_not_equal(sp_certify(&err, &verdict, pipeline, clip, &budget, -1, timeout), SP_OK);
     assert_int_equal(verdict.kind, kind);
     if (!strstr(verdict.reason, word)) {
         fail_msg("'%s' does not hold '%s'", verdict.reason, word);
@@ -292,29 +295,29 @@ static void failing_stages_give_a_reason(void **state) {
     sp_clip clip;
     small s;
     make(&s, 7, false);
-    sp_system system = make_system(&s, "exact");
-    must_fail(&system, &s.clip, quiet, 1e-9, SP_VERDICT_TIMEOUT, "no verdict within");
-    must_fail(&system, &s.clip, loud, 0.0, SP_VERDICT_ERROR, "");
+    sp_pipeline pipeline = make_system(&s, "exact");
+    must_fail(&pipeline, &s.clip, quiet, 1e-9, SP_VERDICT_TIMEOUT, "no verdict within");
+    must_fail(&pipeline, &s.clip, loud, 0.0, SP_VERDICT_ERROR, "");
     assert_int_equal(sp_clip_init(NULL, &clip, samples, SMALL_SAMPLES, SMALL_RATE, 32768.0, 1.0),
                      SP_OK);
-    must_fail(&system, &clip, quiet, 0.0, SP_VERDICT_ERROR, "silen");
+    must_fail(&pipeline, &clip, quiet, 0.0, SP_VERDICT_ERROR, "silen");
     sp_clip_clear(&clip);
     samples[3] = 100.0;
     assert_int_equal(sp_clip_init(NULL, &clip, samples, SMALL_SAMPLES, 16000, 32768.0, 1.0), SP_OK);
-    must_fail(&system, &clip, quiet, 0.0, SP_VERDICT_ERROR, "16000");
+    must_fail(&pipeline, &clip, quiet, 0.0, SP_VERDICT_ERROR, "16000");
     sp_clip_clear(&clip);
     assert_int_equal(sp_clip_init(NULL, &clip, samples, SMALL_SAMPLES, SMALL_RATE, 1.0, 0.0),
                      SP_OK);
-    must_fail(&system, &clip, quiet, 0.0, SP_VERDICT_ERROR, "full scale");
+    must_fail(&pipeline, &clip, quiet, 0.0, SP_VERDICT_ERROR, "full scale");
     sp_clip_clear(&clip);
     assert_int_equal(sp_clip_init(NULL, &clip, samples, 10, SMALL_RATE, 32768.0, 1.0), SP_OK);
-    must_fail(&system, &clip, quiet, 0.0, SP_VERDICT_ERROR, "10");
+    must_fail(&pipeline, &clip, quiet, 0.0, SP_VERDICT_ERROR, "10");
     sp_clip_clear(&clip);
     assert_int_equal(sp_clip_init(NULL, &clip, samples, SMALL_SAMPLES, SMALL_RATE, 32768.0, 0.0),
                      SP_OK);
-    must_fail(&system, &clip, lsb, 0.0, SP_VERDICT_ERROR, "");
+    must_fail(&pipeline, &clip, lsb, 0.0, SP_VERDICT_ERROR, "");
     sp_clip_clear(&clip);
-    sp_system_clear(&system);
+    sp_pipeline_clear(&pipeline);
     clear(&s);
 }
 
@@ -325,17 +328,17 @@ static void other_rounding_is_refused(void **state) {
     const sp_budget budget = {SP_BUDGET_DB_PEAK, -80.0};
     small s;
     make(&s, 7, false);
-    sp_system system = make_system(&s, "ibp");
+    sp_pipeline pipeline = make_system(&s, "ibp");
     for (int i = 0; i < 3; i++) {
         sp_verdict verdict;
         fesetround(modes[i]);
-        const sp_status status = sp_certify(NULL, &verdict, &system, &s.clip, &budget, -1, 0.0);
+        const sp_status status = sp_certify(NULL, &verdict, &pipeline, &s.clip, &budget, -1, 0.0);
         fesetround(FE_TONEAREST);
         assert_int_equal(status, SP_E_NUMERIC);
         assert_int_equal(verdict.kind, SP_VERDICT_ERROR);
         sp_verdict_clear(&verdict);
     }
-    sp_system_clear(&system);
+    sp_pipeline_clear(&pipeline);
     clear(&s);
 }
 
@@ -345,14 +348,14 @@ static void flushed_subnormals_are_refused(void **state) {
     const sp_budget budget = {SP_BUDGET_DB_PEAK, -80.0};
     small s;
     make(&s, 7, false);
-    sp_system system = make_system(&s, "ibp");
+    sp_pipeline pipeline = make_system(&s, "ibp");
     sp_verdict verdict;
     const bool known = sp_test_flush_subnormals(true);
-    const sp_status status = sp_certify(NULL, &verdict, &system, &s.clip, &budget, -1, 0.0);
+    const sp_status status = sp_certify(NULL, &verdict, &pipeline, &s.clip, &budget, -1, 0.0);
     sp_test_flush_subnormals(false);
     const sp_verdict_kind kind = verdict.kind;
     sp_verdict_clear(&verdict);
-    sp_system_clear(&system);
+    sp_pipeline_clear(&pipeline);
     clear(&s);
     if (!known) {
         print_message("this test knows no flush-to-zero of this processor\n");
@@ -373,20 +376,20 @@ static void small_coefficients_are_paid_for_in_single_precision(void **state) {
         small s;
         sp_verdict verdict;
         make(&s, seed, false);
-        sp_layer *readout = &s.net.layer[1];
+        sp_node *readout = &s.net.node[3];
         for (size_t i = 0; i < C * H; i++) {
-            readout->weight[i] *= 0x1p-70;
+            readout->term[0].weight[i] *= 0x1p-70;
         }
         memset(readout->bias, 0, C * sizeof(double));
-        sp_system system = make_system(&s, "exact/float32");
-        assert_int_equal(sp_certify(NULL, &verdict, &system, &s.clip, &budget, -1, 0.0), SP_OK);
+        sp_pipeline pipeline = make_system(&s, "exact/float32");
+        assert_int_equal(sp_certify(NULL, &verdict, &pipeline, &s.clip, &budget, -1, 0.0), SP_OK);
         for (size_t k = 0; k < C; k++) {
             const double clean = verdict.logits[verdict.label] - verdict.logits[k];
             assert_true(k == verdict.label || verdict.margins[k] <= clean);
         }
         check_samples(&s, &verdict, &rng, 20);
         sp_verdict_clear(&verdict);
-        sp_system_clear(&system);
+        sp_pipeline_clear(&pipeline);
         clear(&s);
     }
 }
@@ -412,7 +415,7 @@ static void one_logit_is_two_answers(void **state) {
         other->width = 2;
         two.net.classes = 2;
         sp_rng_init(&rng, seed);
-        sp_system a = make_system(&s, "exact"), b = make_system(&two, "exact");
+        sp_pipeline a = make_system(&s, "exact"), b = make_system(&two, "exact");
         a.threshold = threshold;
         for (double db = -100.0; db <= -40.0; db += 20.0) {
             const sp_budget budget = {SP_BUDGET_DB_PEAK, db};
@@ -428,8 +431,8 @@ static void one_logit_is_two_answers(void **state) {
             sp_verdict_clear(&v);
             sp_verdict_clear(&w);
         }
-        sp_system_clear(&a);
-        sp_system_clear(&b);
+        sp_pipeline_clear(&a);
+        sp_pipeline_clear(&b);
         clear(&s);
         clear(&two);
     }
@@ -440,18 +443,18 @@ static void parts_must_fit(void **state) {
     (void)state;
     const sp_method *exact = sp_method_find("exact");
     sp_net wide;
-    sp_system system;
+    sp_pipeline pipeline;
     sp_error err = {0};
     sp_rng rng;
     small s;
     make(&s, 7, false);
     sp_rng_init(&rng, 1);
     make_net(&wide, &rng, 7, C, false);
-    assert_int_equal(sp_system_init(&err, &system, &wide, s.front, exact, exact->front),
+    assert_int_equal(sp_pipeline_init(&err, &pipeline, &wide, s.front, exact, exact->front),
                      SP_E_MISMATCH);
     assert_non_null(strstr(err.text, "gives 4 features"));
     assert_non_null(strstr(err.text, "reads 7"));
-    sp_system_clear(&system);
+    sp_pipeline_clear(&pipeline);
     sp_net_clear(&wide);
     clear(&s);
 }

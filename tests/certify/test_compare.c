@@ -10,46 +10,46 @@ static const sp_budget budgets[BUDGETS] = {
 static char *texts[BUDGETS] = {"-30dB", "-110dB", "-8dB"};
 static const size_t order[BUDGETS] = {1, 0, 2};
 
-typedef struct contest {
+typedef struct setup {
     attacked a;
-    sp_system system[METHODS];
-    sp_contest contest;
-} contest;
+    sp_pipeline pipeline[METHODS];
+    sp_comparison_setup setup;
+} setup;
 
-static void contest_init(contest *c, uint64_t seed) {
+static void contest_init(setup *c, uint64_t seed) {
     attacked_init(&c->a, seed, 3000.0, "exact");
     for (int m = 0; m < METHODS; m++) {
         const sp_method *method = sp_method_find(names[m]);
         assert_int_equal(
-            sp_system_init(NULL, &c->system[m], &c->a.net, c->a.front, method, method->front),
+            sp_pipeline_init(NULL, &c->pipeline[m], &c->a.net, c->a.front, method, method->front),
             SP_OK);
     }
-    c->contest = (sp_contest){.methods = METHODS,
-                              .budgets = BUDGETS,
-                              .system = c->system,
-                              .budget = budgets,
-                              .text = texts,
-                              .quiet_first = order,
-                              .attacker = &c->a.attacker,
-                              .attack = {.steps = 15, .starts = 2, .seed = 1}};
+    c->setup = (sp_comparison_setup){.methods = METHODS,
+                                     .budgets = BUDGETS,
+                                     .pipeline = c->pipeline,
+                                     .budget = budgets,
+                                     .text = texts,
+                                     .quiet_first = order,
+                                     .attacker = &c->a.attacker,
+                                     .attack = {.steps = 15, .starts = 2, .seed = 1}};
 }
 
-static void contest_clear(contest *c) {
+static void contest_clear(setup *c) {
     for (int m = 0; m < METHODS; m++) {
-        sp_system_clear(&c->system[m]);
+        sp_pipeline_clear(&c->pipeline[m]);
     }
     attacked_clear(&c->a);
 }
 
-static void run(sp_comparison *comparison, const contest *c, long label) {
+static void run(sp_comparison *comparison, const setup *c, long label) {
     assert_int_equal(sp_comparison_init(NULL, comparison, BUDGETS, METHODS), SP_OK);
-    sp_compare(comparison, &c->contest, &c->a.clip, label, c->a.path);
+    sp_comparison_run(comparison, &c->setup, &c->a.clip, label, c->a.path);
 }
 
 /* Every verdict is that of sp_certify; what breaks a quiet budget breaks the louder ones. */
 static void verdicts_are_those_of_certify(void **state) {
     (void)state;
-    contest c;
+    setup c;
     sp_comparison comparison;
     contest_init(&c, sp_test_seed() + 3);
     run(&comparison, &c, (long)c.a.label);
@@ -57,7 +57,7 @@ static void verdicts_are_those_of_certify(void **state) {
         for (size_t m = 0; m < METHODS; m++) {
             const sp_verdict *verdict = &comparison.verdict[b * METHODS + m];
             sp_verdict alone;
-            assert_int_equal(sp_certify(NULL, &alone, &c.system[m], &c.a.clip, &budgets[b],
+            assert_int_equal(sp_certify(NULL, &alone, &c.pipeline[m], &c.a.clip, &budgets[b],
                                         (long)c.a.label, 0.0),
                              SP_OK);
             assert_int_equal(verdict->kind, alone.kind);
@@ -84,26 +84,26 @@ static void verdicts_are_those_of_certify(void **state) {
 
 static void standings_add_up(void **state) {
     (void)state;
-    contest c;
+    setup c;
     sp_comparison right, wrong;
-    sp_standings standings;
+    sp_comparison_totals totals;
     contest_init(&c, sp_test_seed() + 3);
     run(&right, &c, (long)c.a.label);
     run(&wrong, &c, (long)((c.a.label + 1) % C));
-    assert_int_equal(sp_standings_init(NULL, &standings, BUDGETS, METHODS), SP_OK);
-    sp_standings_add(&standings, &right);
-    sp_standings_add(&standings, &right);
-    sp_standings_add(&standings, &wrong); // counts as heard only
-    assert_int_equal(standings.heard, 3);
-    assert_int_equal(standings.right, 2);
+    assert_int_equal(sp_comparison_totals_init(NULL, &totals, BUDGETS, METHODS), SP_OK);
+    sp_comparison_totals_add(&totals, &right);
+    sp_comparison_totals_add(&totals, &right);
+    sp_comparison_totals_add(&totals, &wrong); // counts as heard only
+    assert_int_equal(totals.heard, 3);
+    assert_int_equal(totals.right, 2);
     for (size_t b = 0; b < BUDGETS; b++) {
-        const sp_standing *attack = &standings.attack[b];
+        const sp_comparison_sum *attack = &totals.attack[b];
         assert_int_equal(attack->clips, 2);
         assert_int_equal(attack->broken, right.attack[b].real_broken ? 2 : 0);
         assert_int_equal(attack->broken_file,
                          right.attack[b].verdict.kind == SP_VERDICT_BROKEN ? 2 : 0);
         for (size_t m = 0; m < METHODS; m++) {
-            const sp_standing *standing = &standings.method[b * METHODS + m];
+            const sp_comparison_sum *standing = &totals.method[b * METHODS + m];
             const sp_verdict *verdict = &right.verdict[b * METHODS + m];
             assert_int_equal(standing->clips, 2);
             assert_int_equal(standing->certified, verdict->kind == SP_VERDICT_CERTIFIED ? 2 : 0);
@@ -111,7 +111,7 @@ static void standings_add_up(void **state) {
             assert_true(fabs(standing->seconds - 2.0 * verdict->seconds) < 1e-12);
         }
     }
-    char *table = sp_standings_table(&standings, &c.contest);
+    char *table = sp_report_comparison_table(&totals, &c.setup);
     assert_non_null(table);
     // Budgets stand from quiet to loud.
     const char *quiet = strstr(table, "-110dB"), *middle = strstr(table, "-30dB");
@@ -119,7 +119,7 @@ static void standings_add_up(void **state) {
     assert_non_null(strstr(table, "2 of 3 clips"));
     assert_non_null(strstr(table, "not broken by a file"));
     free(table);
-    sp_standings_clear(&standings);
+    sp_comparison_totals_clear(&totals);
     sp_comparison_clear(&right);
     sp_comparison_clear(&wrong);
     contest_clear(&c);
@@ -171,13 +171,13 @@ static void charts_are_written(void **state) {
 static void charts_need_one_axis(void **state) {
     (void)state;
     static const sp_budget mixed[2] = {{SP_BUDGET_DB_PEAK, -30.0}, {SP_BUDGET_LSB, 3.0}};
-    sp_contest c = {.budgets = 2, .budget = mixed};
+    sp_comparison_setup c = {.budgets = 2, .budget = mixed};
     sp_error err = {0};
-    assert_int_equal(sp_contest_check_chart(&err, &c), SP_E_ARGUMENT);
+    assert_int_equal(sp_report_comparison_check_chart(&err, &c), SP_E_ARGUMENT);
     c.budget = budgets;
-    assert_int_equal(sp_contest_check_chart(&err, &c), SP_OK);
+    assert_int_equal(sp_report_comparison_check_chart(&err, &c), SP_OK);
     c.budgets = 1;
-    assert_int_equal(sp_contest_check_chart(&err, &c), SP_E_ARGUMENT);
+    assert_int_equal(sp_report_comparison_check_chart(&err, &c), SP_E_ARGUMENT);
 }
 
 int main(void) {

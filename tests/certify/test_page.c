@@ -48,8 +48,8 @@ static size_t check_verdicts(const attacked *a, const sp_study *study) {
         sp_budget budget;
         sp_verdict own;
         assert_int_equal(sp_budget_parse(NULL, &budget, budget_text[b]), SP_OK);
-        assert_int_equal(sp_certify(NULL, &own, &a->system, &a->clip, &budget, (long)a->label, 0.0),
-                         SP_OK);
+        assert_int_equal(
+            sp_certify(NULL, &own, &a->pipeline, &a->clip, &budget, (long)a->label, 0.0), SP_OK);
         assert_true(own.margin == verdict->margin && own.eps == verdict->eps);
         if (own.kind == SP_VERDICT_UNKNOWN && broken && study->attack.file_largest <= own.eps) {
             assert_int_equal(verdict->kind, SP_VERDICT_BROKEN);
@@ -86,10 +86,10 @@ static void check_noisy_file(const attacked *a, const sp_study *study) {
     sp_clip_clear(&heard);
 }
 
-static double lead(const attacked *a, const double *samples, size_t rival) {
+static double lead(const attacked *a, const double *samples, size_t nearest) {
     double logits[C];
     attacked_run(a, logits, samples);
-    return logits[a->label] - logits[rival];
+    return logits[a->label] - logits[nearest];
 }
 
 /* Slopes by central differences, summed over the step of every frame. */
@@ -102,9 +102,9 @@ static void check_shares(const attacked *a, const sp_study *study) {
     for (size_t i = 0; i < n; i++) {
         const double h = 0.01, t = (double)(i / layout->step);
         x[i] = a->clip.samples[i] + h;
-        const double up = lead(a, x, study->rival);
+        const double up = lead(a, x, study->nearest);
         x[i] = a->clip.samples[i] - h;
-        const double slope = fabs(up - lead(a, x, study->rival)) / (2.0 * h);
+        const double slope = fabs(up - lead(a, x, study->nearest)) / (2.0 * h);
         x[i] = a->clip.samples[i];
         sum[(size_t)fmin(t, (double)(frames - 1))] += slope;
         whole += slope;
@@ -288,7 +288,7 @@ static void album_init(album *all) {
         all->kept[i] = i == 0 ? (char *)"out/<b>.wav" : NULL;
     }
     all->page = (sp_page){.model = "m<&>.onnx",
-                          .system = &all->a.system,
+                          .pipeline = &all->a.pipeline,
                           .count = CLIPS,
                           .budgets = BUDGETS,
                           .study = all->study,

@@ -65,9 +65,9 @@ static double number(const cJSON *object, const char *key) {
 
 static void json_of_a_certified_clip(void **state) {
     (void)state;
-    const sp_system system = {.method = sp_method_find("exact"), .front_rule = SP_FRONT_R2};
+    const sp_pipeline pipeline = {.method = sp_method_find("exact"), .front_rule = SP_FRONT_R2};
     sp_verdict verdict = sample();
-    cJSON *object = parse(sp_report_json("dir/\"8\"_\xC3\xA9.wav", &system, &verdict));
+    cJSON *object = parse(sp_report_verdict_json("dir/\"8\"_\xC3\xA9.wav", &pipeline, &verdict));
     assert_string_equal(cJSON_GetObjectItem(object, "clip")->valuestring, "dir/\"8\"_\xC3\xA9.wav");
     assert_string_equal(cJSON_GetObjectItem(object, "verdict")->valuestring, "certified");
     assert_string_equal(cJSON_GetObjectItem(object, "method")->valuestring, "exact");
@@ -100,7 +100,7 @@ static void json_of_an_error_and_of_infinite_margins(void **state) {
     sp_verdict verdict;
     sp_verdict_init(&verdict);
     strcpy(verdict.reason, "not audio");
-    cJSON *object = parse(sp_report_json("x", NULL, &verdict));
+    cJSON *object = parse(sp_report_verdict_json("x", NULL, &verdict));
     for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
         assert_true(cJSON_IsNull(cJSON_GetObjectItem(object, empty[i])));
     }
@@ -110,7 +110,7 @@ static void json_of_an_error_and_of_infinite_margins(void **state) {
     verdict = sample();
     verdict.margins[0] = -INFINITY;
     sp_verdict_judge(&verdict);
-    object = parse(sp_report_json("x", NULL, &verdict));
+    object = parse(sp_report_verdict_json("x", NULL, &verdict));
     assert_true(cJSON_IsNull(cJSON_GetObjectItem(object, "margin")));
     assert_string_equal(cJSON_GetObjectItem(object, "verdict")->valuestring, "unknown");
     cJSON_Delete(object);
@@ -123,17 +123,17 @@ static void rows_line_up(void **state) {
                                         "\xE9\x9F\xB3.wav"};
     static const double margins[] = {4.674, -18.45, 1e-9, 0.0, -123456.0, -INFINITY};
     const size_t width = 14;
-    char *head = sp_report_head(width);
+    char *head = sp_report_verdict_head(width);
     assert_non_null(head);
-    const size_t columns = sp_text_width(head);
+    const size_t columns = sp_table_text_width(head);
     for (size_t i = 0; i < 4; i++) {
         for (size_t m = 0; m < 6; m++) {
             sp_verdict verdict = sample();
             verdict.margins[0] = margins[m];
             sp_verdict_judge(&verdict);
-            char *row = sp_report_row(names[i], width, &verdict);
+            char *row = sp_report_verdict_row(names[i], width, &verdict);
             assert_non_null(row);
-            assert_int_equal(sp_text_width(row), columns);
+            assert_int_equal(sp_table_text_width(row), columns);
             assert_true(strncmp(row, names[i], strlen(names[i])) == 0);
             assert_null(strstr(row, "inf"));
             free(row);
@@ -149,7 +149,7 @@ static void small_margins_stay_visible(void **state) {
     sp_verdict verdict = sample();
     verdict.margins[0] = 0.0001;
     sp_verdict_judge(&verdict);
-    char *row = sp_report_row("x", 4, &verdict);
+    char *row = sp_report_verdict_row("x", 4, &verdict);
     assert_non_null(strstr(row, "1.00e-04"));
     free(row);
     sp_verdict_clear(&verdict);
@@ -157,13 +157,13 @@ static void small_margins_stay_visible(void **state) {
 
 static void widths(void **state) {
     (void)state;
-    assert_int_equal(sp_text_width(""), 0);
-    assert_int_equal(sp_text_width("plain"), 5);
-    assert_int_equal(sp_text_width("na\xC3\xAFve"), 5);
-    assert_int_equal(sp_text_width("e\xCC\x81"), 1);    // combining accent
-    assert_int_equal(sp_text_width("\xE9\x9F\xB3"), 2); // wide
-    assert_int_equal(sp_text_width("a\xFF"
-                                   "b"),
+    assert_int_equal(sp_table_text_width(""), 0);
+    assert_int_equal(sp_table_text_width("plain"), 5);
+    assert_int_equal(sp_table_text_width("na\xC3\xAFve"), 5);
+    assert_int_equal(sp_table_text_width("e\xCC\x81"), 1);    // combining accent
+    assert_int_equal(sp_table_text_width("\xE9\x9F\xB3"), 2); // wide
+    assert_int_equal(sp_table_text_width("a\xFF"
+                                         "b"),
                      3); // not UTF-8
 }
 

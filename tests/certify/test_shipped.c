@@ -124,30 +124,30 @@ static void test_clips_are_recognised(void **state) {
 
 static size_t count_certified(const char *path) {
     shipped s;
-    sp_system system;
+    sp_pipeline pipeline;
     size_t certified = 0;
     const sp_budget budget = {SP_BUDGET_DB_PEAK, -60.0};
     const sp_method *exact = sp_method_find("exact");
     open_shipped(&s, path);
-    assert_int_equal(sp_system_init(NULL, &system, &s.model.net, s.front, exact, exact->front),
+    assert_int_equal(sp_pipeline_init(NULL, &pipeline, &s.model.net, s.front, exact, exact->front),
                      SP_OK);
     for (size_t digit = 0; digit < PROVED; digit++) {
         sp_clip clip;
         sp_verdict verdict;
         if (!read_clip(&clip, s.front, digit, 1, 0)) {
             print_message("no test clips of FSDD: set SOUNDPROOF_DATA\n");
-            sp_system_clear(&system);
+            sp_pipeline_clear(&pipeline);
             close_shipped(&s);
             skip();
         }
         sp_verdict_init(&verdict);
-        assert_int_equal(sp_certify(NULL, &verdict, &system, &clip, &budget, (long)digit, 0.0),
+        assert_int_equal(sp_certify(NULL, &verdict, &pipeline, &clip, &budget, (long)digit, 0.0),
                          SP_OK);
         certified += verdict.kind == SP_VERDICT_CERTIFIED;
         sp_verdict_clear(&verdict);
         sp_clip_clear(&clip);
     }
-    sp_system_clear(&system);
+    sp_pipeline_clear(&pipeline);
     close_shipped(&s);
     return certified;
 }

@@ -23,7 +23,7 @@ enum { PATH = 1024, MOST_CLIPS = 4096 };
 typedef struct real {
     sp_model model;
     sp_front *front;
-    sp_system exact, opt;
+    sp_pipeline exact, opt;
     sp_attacker attacker;
     char folder[PATH];
 } real;
@@ -40,8 +40,8 @@ static int open_real(void **state) {
     }
     if (sp_model_read(&err, &r.model, model) != SP_OK ||
         sp_front_read(&err, &r.front, front) != SP_OK ||
-        sp_system_init(&err, &r.exact, &r.model.net, r.front, exact, exact->front) != SP_OK ||
-        sp_system_init(&err, &r.opt, &r.model.net, r.front, opt, opt->front) != SP_OK ||
+        sp_pipeline_init(&err, &r.exact, &r.model.net, r.front, exact, exact->front) != SP_OK ||
+        sp_pipeline_init(&err, &r.opt, &r.model.net, r.front, opt, opt->front) != SP_OK ||
         sp_attacker_init(&err, &r.attacker, &r.opt) != SP_OK ||
         sp_pool_start(sp_test_long() ? 0 : 2) != SP_OK) {
         print_error("%s\n", err.text);
@@ -56,8 +56,8 @@ static int close_real(void **state) {
     if (r) {
         sp_pool_stop();
         sp_attacker_clear(&r->attacker);
-        sp_system_clear(&r->exact);
-        sp_system_clear(&r->opt);
+        sp_pipeline_clear(&r->exact);
+        sp_pipeline_clear(&r->opt);
         sp_front_destroy(r->front);
         sp_model_clear(&r->model);
     }

@@ -51,22 +51,22 @@ static int make_files(void **state) {
 }
 
 static soundproof *open_or_fail(const char *model, const char *front, const char *method) {
-    soundproof *system = soundproof_open(model, front, method);
-    if (!system) {
+    soundproof *pipeline = soundproof_open(model, front, method);
+    if (!pipeline) {
         fail_msg("%s", soundproof_last_error());
     }
     assert_string_equal(soundproof_last_error(), "");
-    return system;
+    return pipeline;
 }
 
 /* The answer to the clip becomes the label that is certified. */
 static void files_are_certified(void **state) {
     const files *paths = *state;
     soundproof_verdict verdict;
-    soundproof *system = open_or_fail(paths->model, paths->front, "exact");
-    assert_int_equal(soundproof_classes(system), 3);
-    assert_int_equal(soundproof_sample_rate(system), SMALL_RATE);
-    if (soundproof_certify_file(system, &verdict, paths->clip, "-120dB",
+    soundproof *pipeline = open_or_fail(paths->model, paths->front, "exact");
+    assert_int_equal(soundproof_classes(pipeline), 3);
+    assert_int_equal(soundproof_sample_rate(pipeline), SMALL_RATE);
+    if (soundproof_certify_file(pipeline, &verdict, paths->clip, "-120dB",
                                 SOUNDPROOF_LABEL_PREDICTED)) {
         fail_msg("%s", soundproof_last_error());
     }
@@ -80,7 +80,7 @@ static void files_are_certified(void **state) {
     assert_int_equal(verdict.vacuous, 1);
     assert_string_equal(verdict.reason, "");
     soundproof_verdict_clear(&verdict);
-    soundproof_close(system);
+    soundproof_close(pipeline);
 }
 
 /* A front end inside the model, and samples in memory at another scale, give the same margin. */
@@ -89,13 +89,13 @@ static void two_ways_agree(void **state) {
     int16_t samples[SMALL_SAMPLES];
     double scaled[SMALL_SAMPLES];
     soundproof_verdict from_file, from_memory;
-    soundproof *system = open_or_fail(paths->with_front, NULL, NULL);
+    soundproof *pipeline = open_or_fail(paths->with_front, NULL, NULL);
     make_samples(samples);
     for (size_t i = 0; i < SMALL_SAMPLES; i++) {
         scaled[i] = samples[i] / 32768.0;
     }
-    assert_int_equal(soundproof_certify_file(system, &from_file, paths->clip, "-90dB", -1), 0);
-    assert_int_equal(soundproof_certify_samples(system, &from_memory, scaled, SMALL_SAMPLES,
+    assert_int_equal(soundproof_certify_file(pipeline, &from_file, paths->clip, "-90dB", -1), 0);
+    assert_int_equal(soundproof_certify_samples(pipeline, &from_memory, scaled, SMALL_SAMPLES,
                                                 SMALL_RATE, 1.0, "-90dB", -1),
                      0);
     assert_true(from_file.margin == from_memory.margin);
@@ -104,25 +104,25 @@ static void two_ways_agree(void **state) {
     assert_false(isnan(from_file.eps_lsb));
     soundproof_verdict_clear(&from_file);
     soundproof_verdict_clear(&from_memory);
-    soundproof_close(system);
+    soundproof_close(pipeline);
 }
 
 static void the_file_name_gives_the_label(void **state) {
     const files *paths = *state;
     soundproof_verdict verdict;
-    soundproof *system = open_or_fail(paths->with_front, NULL, "ibp");
-    assert_int_equal(
-        soundproof_certify_file(system, &verdict, paths->clip, "-120dB", SOUNDPROOF_LABEL_OF_NAME),
-        0);
+    soundproof *pipeline = open_or_fail(paths->with_front, NULL, "ibp");
+    assert_int_equal(soundproof_certify_file(pipeline, &verdict, paths->clip, "-120dB",
+                                             SOUNDPROOF_LABEL_OF_NAME),
+                     0);
     assert_int_equal(verdict.label, 2);
     soundproof_verdict_clear(&verdict);
     for (long label = 0; label < 3; label++) {
-        assert_int_equal(soundproof_certify_file(system, &verdict, paths->clip, "-120dB", label),
+        assert_int_equal(soundproof_certify_file(pipeline, &verdict, paths->clip, "-120dB", label),
                          0);
         assert_int_equal(verdict.outcome == SOUNDPROOF_MISCLASSIFIED, label != verdict.predicted);
         soundproof_verdict_clear(&verdict);
     }
-    soundproof_close(system);
+    soundproof_close(pipeline);
 }
 
 static void open_fails(const char *model, const char *front, const char *method, const char *word) {
@@ -148,10 +148,10 @@ static void bad_parts_are_named(void **state) {
     soundproof_close(NULL);
 }
 
-static void must_fail(const soundproof *system, const char *path, const char *budget, long label,
+static void must_fail(const soundproof *pipeline, const char *path, const char *budget, long label,
                       const char *word) {
     soundproof_verdict verdict;
-    assert_int_not_equal(soundproof_certify_file(system, &verdict, path, budget, label), 0);
+    assert_int_not_equal(soundproof_certify_file(pipeline, &verdict, path, budget, label), 0);
     assert_int_equal(verdict.outcome, SOUNDPROOF_ERROR);
     assert_true(isnan(verdict.margin));
     if (!strstr(soundproof_last_error(), word)) {
@@ -165,26 +165,27 @@ static void bad_calls_are_explained(void **state) {
     const files *paths = *state;
     const double sample = 1.0, bad[SMALL_SAMPLES] = {[3] = NAN};
     soundproof_verdict verdict;
-    soundproof *system = open_or_fail(paths->with_front, NULL, NULL);
-    must_fail(system, "/nonexistent.wav", "-70dB", -1, "/nonexistent.wav");
-    must_fail(system, paths->clip, "-banana", -1, "-banana");
-    must_fail(system, paths->clip, "-70dB", 3, "label 3");
-    must_fail(system, paths->model, "-70dB", -1, paths->model);
+    soundproof *pipeline = open_or_fail(paths->with_front, NULL, NULL);
+    must_fail(pipeline, "/nonexistent.wav", "-70dB", -1, "/nonexistent.wav");
+    must_fail(pipeline, paths->clip, "-banana", -1, "-banana");
+    must_fail(pipeline, paths->clip, "-70dB", 3, "label 3");
+    must_fail(pipeline, paths->model, "-70dB", -1, paths->model);
     assert_int_not_equal(
-        soundproof_certify_samples(system, &verdict, &sample, 1, SMALL_RATE, 1.0, "-70dB", -1), 0);
+        soundproof_certify_samples(pipeline, &verdict, &sample, 1, SMALL_RATE, 1.0, "-70dB", -1),
+        0);
     soundproof_verdict_clear(&verdict);
     assert_int_not_equal(
-        soundproof_certify_samples(system, &verdict, NULL, 0, SMALL_RATE, 1.0, "-70dB", -1), 0);
+        soundproof_certify_samples(pipeline, &verdict, NULL, 0, SMALL_RATE, 1.0, "-70dB", -1), 0);
     soundproof_verdict_clear(&verdict);
-    assert_int_not_equal(soundproof_certify_samples(system, &verdict, bad, SMALL_SAMPLES,
+    assert_int_not_equal(soundproof_certify_samples(pipeline, &verdict, bad, SMALL_SAMPLES,
                                                     SMALL_RATE, 1.0, "-70dB", -1),
                          0);
     soundproof_verdict_clear(&verdict);
-    assert_int_not_equal(soundproof_certify_samples(system, &verdict, bad, SMALL_SAMPLES,
+    assert_int_not_equal(soundproof_certify_samples(pipeline, &verdict, bad, SMALL_SAMPLES,
                                                     SMALL_RATE, NAN, "-70dB", -1),
                          0);
     soundproof_verdict_clear(&verdict);
-    soundproof_close(system);
+    soundproof_close(pipeline);
 }
 
 /* Nothing changes the answer in the last bits; the loudest noise does, and its file is heard so. */
@@ -193,28 +194,29 @@ static void attacks_leave_the_file_that_breaks(void **state) {
     char out[PATH];
     soundproof_verdict verdict;
     int answer = 7;
-    soundproof *system = open_or_fail(paths->with_front, NULL, NULL);
+    soundproof *pipeline = open_or_fail(paths->with_front, NULL, NULL);
     sp_test_scratch("certify_soundproof_out.wav", out, PATH);
     assert_int_equal(
-        soundproof_attack_file(system, &verdict, &answer, paths->clip, "-120dB", -1, NULL), 0);
+        soundproof_attack_file(pipeline, &verdict, &answer, paths->clip, "-120dB", -1, NULL), 0);
     assert_int_equal(verdict.outcome, SOUNDPROOF_UNKNOWN);
     assert_int_equal(answer, -1);
     soundproof_verdict_clear(&verdict);
-    assert_int_equal(soundproof_attack_file(system, &verdict, &answer, paths->clip, "0dB", -1, out),
-                     0);
+    assert_int_equal(
+        soundproof_attack_file(pipeline, &verdict, &answer, paths->clip, "0dB", -1, out), 0);
     assert_int_equal(verdict.outcome, SOUNDPROOF_BROKEN);
     assert_int_not_equal(answer, verdict.predicted);
     assert_true(verdict.margin < 0.0);
     soundproof_verdict_clear(&verdict);
-    assert_int_equal(soundproof_certify_file(system, &verdict, out, "-120dB", -1), 0);
+    assert_int_equal(soundproof_certify_file(pipeline, &verdict, out, "-120dB", -1), 0);
     assert_int_equal(verdict.predicted, answer);
     soundproof_verdict_clear(&verdict);
     assert_int_not_equal(
-        soundproof_attack_file(system, &verdict, &answer, "/nonexistent.wav", "0dB", -1, NULL), 0);
+        soundproof_attack_file(pipeline, &verdict, &answer, "/nonexistent.wav", "0dB", -1, NULL),
+        0);
     assert_int_equal(verdict.outcome, SOUNDPROOF_ERROR);
     assert_int_equal(answer, -1);
     soundproof_verdict_clear(&verdict);
-    soundproof_close(system);
+    soundproof_close(pipeline);
 }
 
 static void the_version_is_a_number(void **state) {

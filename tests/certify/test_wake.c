@@ -11,7 +11,8 @@
 
 #include <cmocka.h>
 
-#include "lstm/lstm.h"
+#include "lstm/backsub/backsub.h"
+#include "lstm/domain.h"
 #include "onnx/onnx.h"
 #include "tests/support/support.h"
 
@@ -142,7 +143,8 @@ static void boxes_of_features(void **state) {
 }
 
 /* Noise in the samples of one frame, or of all, `db` below the peak. */
-static sp_iv prove_noise(const wake *w, size_t frame, double db, const sp_backsub_options *options) {
+static sp_iv prove_noise(const wake *w, size_t frame, double db,
+                         const sp_backsub_options *options) {
     const double eps = w->peak * pow(10.0, db / 20.0);
     sp_noise noise;
     sp_front_bound front;
@@ -162,8 +164,7 @@ static void noise_in_frames(void **state) {
     (void)state;
     static const double zonotope[8] = {-64, -56, -56, -58, -62, -62, -60, -54};
     const sp_backsub_options exact = {.single = false};
-    const sp_backsub_options opt = {
-        .octagons = true, .box_iterations = 1, .row_iterations = 4};
+    const sp_backsub_options opt = {.octagons = true, .box_iterations = 1, .row_iterations = 4};
     wake w;
     if (!wake_init(&w)) {
         skip();

@@ -179,7 +179,8 @@ def same_lines(expected, printed):
 
 def run_page(page, folder, update):
     """Runs the blocks of a page; the number of commands that do not print what it says."""
-    environment = dict(os.environ)
+    environment = {key: value for key, value in os.environ.items()
+                   if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}  # of the make that runs this
     environment["SOUNDPROOF_DATA"] = os.path.abspath(environment.get("SOUNDPROOF_DATA") or
                                                      "../shared/data")
     with open(page, encoding="utf-8") as file:

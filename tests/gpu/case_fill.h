@@ -29,6 +29,7 @@ static inline void clip_arrays(gpu_case *c, sp_gpu_op op, double *base, const cl
         return;
     case SP_GPU_OP_keep:
         args->keep.gamma = base + case_positive(c, 1);
+        args->keep.lost = base + case_positive(c, 1);
         return;
     case SP_GPU_OP_cut_rows:
         args->cut_rows.of[0] = cut_pair_of(c, base, s, n);
@@ -116,10 +117,9 @@ static inline void clip_arrays(gpu_case *c, sp_gpu_op op, double *base, const cl
         args->blend.lo = base + case_take(c, n);
         args->blend.hi = base + case_take(c, n);
         return;
-    case SP_GPU_OP_apart:
-        args->apart.x = box_of(c, base, n);
-        args->apart.apart = base + case_positive(c, n);
-        args->apart.planes = case_menu(c, base, n, s->lower, s->upper, true, s->rough);
+    case SP_GPU_OP_lose:
+        args->lose.x = box_of(c, base, n);
+        args->lose.lost = base + case_positive(c, 1);
         return;
     case SP_GPU_OP_relu: {
         const sp_gpu_range box = box_of(c, base, n);
@@ -382,9 +382,10 @@ static inline void clip_numbers(gpu_case *c, sp_gpu_op op, double *base, const c
         a->blend.gate = activation_of(s->kind, s->seed);
         a->blend.f = activation_of(s->seed, s->kind);
         return;
-    case SP_GPU_OP_apart:
-        a->apart.at = at;
-        a->apart.f = activation_of(s->kind, s->seed);
+    case SP_GPU_OP_lose:
+        a->lose.at = at;
+        a->lose.n = c->n;
+        a->lose.rate = 0x1p-1060;
         return;
     case SP_GPU_OP_relu:
         a->relu.at = at;

@@ -161,8 +161,7 @@ static inline void compare_rows(const clips *c, const sp_method *method, size_t 
     }
     select_backend(device_id(), memory);
     spoil_memory(device_bytes(c, 0, c->count, method));
-    assert_int_equal(bounds_of_clips(NULL, &device, c, c->count, method),
-                     SP_OK);
+    assert_int_equal(bounds_of_clips(NULL, &device, c, c->count, method), SP_OK);
     assert_int_equal(bounds_margins(NULL, &device, lower[1], error[1], weight, rows), SP_OK);
     for (size_t i = 0; i < c->count * rows; i++) {
         check_near("bound", i, lower[0][i], lower[1][i], seed);
@@ -180,8 +179,8 @@ static inline void compare_rows(const clips *c, const sp_method *method, size_t 
     memcpy(bound, lower[0], c->count * rows * sizeof *bound);
 }
 
-static inline void compare(const clips *c, const sp_method *method, size_t memory,
-                           size_t rows, uint64_t seed) {
+static inline void compare(const clips *c, const sp_method *method, size_t memory, size_t rows,
+                           uint64_t seed) {
     double weight[MOST_CLIPS * SOME_ROWS * MOST_CLASSES], bound[MOST_CLIPS * SOME_ROWS];
     sp_rng rng;
     sp_rng_init(&rng, seed ^ 77);

@@ -52,16 +52,15 @@ static inline sp_status bounds_of_clips(sp_error *err, sp_bounds *bounds, const 
     return bounds_create(err, bounds, method);
 }
 
-static inline sp_status bounds_of_clip(sp_error *err, sp_bounds *bounds, const clips *c, size_t clip,
-                                       const sp_method *method) {
+static inline sp_status bounds_of_clip(sp_error *err, sp_bounds *bounds, const clips *c,
+                                       size_t clip, const sp_method *method) {
     return bounds_of(err, bounds, &c->toy[0].net, c->front[clip], method);
 }
 
 /* Bytes on the device for so many clips like one of these; how many have room there. */
 static inline size_t device_bytes(const clips *c, size_t clip, size_t count,
                                   const sp_method *method) {
-    const sp_bound_task task = {
-        .net = &c->toy[0].net, .fronts = c->front + clip, .clips = 1};
+    const sp_bound_task task = {.net = &c->toy[0].net, .fronts = c->front + clip, .clips = 1};
     const sp_front_bound *same[MOST_CLIPS];
     for (size_t i = 0; i < count; i++) {
         same[i] = task.fronts[0];
@@ -108,11 +107,9 @@ static inline void random_rows(sp_rng *rng, double *rows, size_t count) {
 
 static const sp_method exact = {.domain = &sp_domain_backsub};
 static const sp_method single = {.domain = &sp_domain_backsub, .backsub = {.single = true}};
-static const sp_method chosen = {.domain = &sp_domain_backsub,
-                                 .backsub = {.octagons = true,
-                                             .box_iterations = 1,
-                                             .row_iterations = 2,
-                                             .stop_positive = true}};
+static const sp_method chosen = {
+    .domain = &sp_domain_backsub,
+    .backsub = {.octagons = true, .box_iterations = 1, .row_iterations = 2, .stop_positive = true}};
 
 static const sp_toy_shape wide = {.frames = 3,
                                   .bands = 3,

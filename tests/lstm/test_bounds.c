@@ -173,9 +173,9 @@ static void worked_example_of_the_r2_paper(void **state) {
     assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &net, 2, identity, zero), SP_OK);
     double lower[3];
-    const sp_method methods[3] = {
-        method_intervals(), method_backsub((sp_backsub_options){.planes = SP_PLANES_R2_LP}),
-        method_backsub((sp_backsub_options){0})};
+    const sp_method methods[3] = {method_intervals(),
+                                  method_backsub((sp_backsub_options){.planes = SP_PLANES_R2_LP}),
+                                  method_backsub((sp_backsub_options){0})};
     for (int i = 0; i < 3; i++) {
         sp_bounds bounds;
         assert_int_equal(bounds_of(NULL, &bounds, &net, &front, &methods[i]), SP_OK);
@@ -210,8 +210,8 @@ static void bad_arguments_are_refused(void **state) {
     double lower, row[2] = {1.0, NAN};
     toy_init(&toy, 5, &shape);
     bounds.front = &toy.front;
-    bounds.task = (sp_bound_task){
-        .net = &toy.net, .fronts = &bounds.front, .clips = 1, .deadline = 1e-9};
+    bounds.task =
+        (sp_bound_task){.net = &toy.net, .fronts = &bounds.front, .clips = 1, .deadline = 1e-9};
     assert_int_equal(bounds_create(&err, &bounds, &method), SP_E_TIMEOUT);
     assert_null(bounds.self);
     assert_int_equal(bounds_of(&err, &bounds, &toy.net, &toy.front, &method), SP_OK);
@@ -225,8 +225,7 @@ static void bad_arguments_are_refused(void **state) {
     assert_true(lower < 0.0 && !isnan(lower));
     bounds_destroy(&bounds);
     toy.front.features = 1;
-    assert_int_equal(bounds_of(&err, &bounds, &toy.net, &toy.front, &method),
-                     SP_E_MISMATCH);
+    assert_int_equal(bounds_of(&err, &bounds, &toy.net, &toy.front, &method), SP_E_MISMATCH);
     toy_clear(&toy);
 }
 

@@ -91,10 +91,8 @@ static void one_shared_number(void **state) {
     sp_rng_init(&rng, sp_test_seed() + 4);
     for (size_t i = 0; i < 40; i++) {
         sp_toy_shape shape = toy_shape(&rng);
-        const sp_method method =
-            method_backsub((sp_backsub_options){.box_iterations = i % 2,
-                                                .row_iterations = i % 2 * 3,
-                                                .octagons = i % 4 == 1});
+        const sp_method method = method_backsub((sp_backsub_options){
+            .box_iterations = i % 2, .row_iterations = i % 2 * 3, .octagons = i % 4 == 1});
         sp_toy toy;
         sp_bounds bounds;
         double rows[16 * 16], lower[16];
@@ -177,8 +175,7 @@ static void silent_frames_change_nothing(void **state) {
                     toy.front.radius[k] = run == 0 ? 0.0 : 1e-200;
                 }
             }
-            assert_int_equal(bounds_of(NULL, &bounds, &toy.net, &toy.front, &method),
-                             SP_OK);
+            assert_int_equal(bounds_of(NULL, &bounds, &toy.net, &toy.front, &method), SP_OK);
             assert_int_equal(bounds_margins(NULL, &bounds, lower[run], NULL, rows, shape.classes),
                              SP_OK);
             bounds_destroy(&bounds);

@@ -78,8 +78,7 @@ static void graphs_agree_with_the_cpu(void **state) {
         for (size_t k = 0; k < count; k++) {
             c.toy[k].front.node = c.toy[0].front.node;
         }
-        compare(&c, methods[i % 4], 0, 1 + sp_rng_below(&rng, SOME_ROWS),
-                sp_test_seed() + 900 + i);
+        compare(&c, methods[i % 4], 0, 1 + sp_rng_below(&rng, SOME_ROWS), sp_test_seed() + 900 + i);
         clips_clear(&c);
     }
     check_strayed();

@@ -13,8 +13,7 @@ static void check_room(const sp_method *method) {
     assert_int_equal(device_room(&c, method), 1);
     select_backend(device_id(), three + 256);
     assert_int_equal(device_room(&c, method), 3);
-    assert_int_equal(bounds_of_clips(NULL, &bounds, &c, 4, method),
-                     SP_E_ARGUMENT);
+    assert_int_equal(bounds_of_clips(NULL, &bounds, &c, 4, method), SP_E_ARGUMENT);
     assert_null(bounds.self);
     assert_int_equal(bounds_of_clips(NULL, &bounds, &c, 3, method), SP_OK);
     bounds_destroy(&bounds);
@@ -39,8 +38,7 @@ static void batches_are_ordered(void **state) {
     clips_mixed(&c, 36, &wide, frames, MOST_CLIPS);
     select_backend(device_id(), device_bytes(&c, 0, 2, &exact) + 256);
     assert_int_equal(device_room(&c, &exact), 2);
-    assert_true(device_bytes(&c, 3, 2, &exact) <
-                device_bytes(&c, 0, 2, &exact));
+    assert_true(device_bytes(&c, 3, 2, &exact) < device_bytes(&c, 0, 2, &exact));
     assert_int_equal(bounds_of_clips(NULL, &bounds, &c, 3, &exact), SP_E_ARGUMENT);
     assert_int_equal(bounds_of_clips(NULL, &bounds, &c, 2, &exact), SP_OK);
     bounds_destroy(&bounds);

@@ -55,7 +55,8 @@ static void octagons_contain_attained_values(void **state) {
 }
 
 static void chosen_planes_contain_attained_values(void **state) {
-    sp_method method = method_backsub((sp_backsub_options){.box_iterations = 1, .row_iterations = 3});
+    sp_method method =
+        method_backsub((sp_backsub_options){.box_iterations = 1, .row_iterations = 3});
     (void)state;
     random_graphs(&method, share(25), 4000);
     method.backsub.octagons = true;

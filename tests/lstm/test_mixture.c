@@ -83,8 +83,8 @@ static void gradient_matches_finite_differences(void **state) {
             const double slope = (up - down) / (2.0 * h);
             if (!(fabs(slope - gradient) <=
                   1e-6 * (1.0 + fabs(base)) * (1e-3 + fabs(gradient)) + 1e-9)) {
-                fail_msg("net %zu: node %zu step %zu variable %d: slope %.9g, gradient %.9g", i, node,
-                         t, v, slope, gradient);
+                fail_msg("net %zu: node %zu step %zu variable %d: slope %.9g, gradient %.9g", i,
+                         node, t, v, slope, gradient);
             }
             checked += gradient != 0.0;
         }

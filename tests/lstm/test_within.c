@@ -88,7 +88,8 @@ static void descend(sp_cloud *cloud, double *d, const double *weight, size_t r,
             double value = INFINITY;
             if (line_at(half, d, cloud->n) <= 0.0) {
                 run(cloud, d);
-                value = objective(weight + r * cloud->classes, trace_output(&cloud->trace), cloud->classes);
+                value = objective(weight + r * cloud->classes, trace_output(&cloud->trace),
+                                  cloud->classes);
             }
             if (value < best) {
                 best = value;
@@ -128,9 +129,9 @@ static void lines_of(sp_bounds *bounds, const sp_cloud *cloud, const sp_method *
                                    .lines = true};
     assert_int_equal(sp_domain_serves_task(NULL, method->domain, &bounds->task), SP_OK);
     assert_int_equal(bounds_create(NULL, bounds, method), SP_OK);
-    assert_int_equal(method->domain->lines(NULL, bounds->self, lower, NULL, line, weight,
-                                           cloud->classes),
-                     SP_OK);
+    assert_int_equal(
+        method->domain->lines(NULL, bounds->self, lower, NULL, line, weight, cloud->classes),
+        SP_OK);
 }
 
 /* Returns by how much the bound of the row that made the halfspace rises in it. */
@@ -172,10 +173,9 @@ static double check_net(uint64_t seed, const sp_toy_shape *shape, const sp_metho
 }
 
 static void parts_contain_attained_values(void **state) {
-    const sp_method methods[] = {
-        method_backsub((sp_backsub_options){0}),
-        method_backsub(
-            (sp_backsub_options){.octagons = true, .box_iterations = 1, .row_iterations = 3})};
+    const sp_method methods[] = {method_backsub((sp_backsub_options){0}),
+                                 method_backsub((sp_backsub_options){
+                                     .octagons = true, .box_iterations = 1, .row_iterations = 3})};
     const size_t count = sp_test_sanitized() ? 6 : sp_test_long() ? 200 : 24;
     const double shares[] = {0.05, 0.4, 0.8}; // the last with the clip itself inside
     double risen = 0.0;
@@ -206,8 +206,8 @@ static void wrong_uses_are_refused(void **state) {
         shape.joint = joint > 0;
         toy_init(&toy, sp_test_seed(), &shape);
         bounds.front = &toy.front;
-        bounds.task = (sp_bound_task){
-            .net = &toy.net, .fronts = &bounds.front, .clips = 1, .lines = true};
+        bounds.task =
+            (sp_bound_task){.net = &toy.net, .fronts = &bounds.front, .clips = 1, .lines = true};
         assert_int_equal(bounds_create(&err, &bounds, joint > 0 ? &sampled : &method),
                          SP_E_ARGUMENT);
         assert_null(bounds.self);
@@ -220,15 +220,13 @@ static void wrong_uses_are_refused(void **state) {
                      SP_E_ARGUMENT);
     bounds_destroy(&bounds);
     bounds.task.within = &half;
-    assert_int_equal(sp_domain_serves_task(&err, &sp_domain_interval, &bounds.task),
-                     SP_E_ARGUMENT);
+    assert_int_equal(sp_domain_serves_task(&err, &sp_domain_interval, &bounds.task), SP_E_ARGUMENT);
     assert_non_null(strstr(err.text, "halfspaces"));
     assert_int_equal(sp_domain_serves_task(&err, &sp_domain_r2opt, &bounds.task), SP_E_ARGUMENT);
     assert_int_equal(sp_domain_serves_task(&err, &sp_domain_backsub, &bounds.task), SP_OK);
     bounds.task.within = NULL;
     bounds.task.lines = true;
-    assert_int_equal(sp_domain_serves_task(&err, &sp_domain_interval, &bounds.task),
-                     SP_E_ARGUMENT);
+    assert_int_equal(sp_domain_serves_task(&err, &sp_domain_interval, &bounds.task), SP_E_ARGUMENT);
     bounds.task.lines = false;
     bounds.task.clips = 2;
     assert_int_equal(sp_domain_serves_task(&err, &sp_domain_r2opt, &bounds.task), SP_E_ARGUMENT);

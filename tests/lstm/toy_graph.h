@@ -60,9 +60,8 @@ static inline void grow_affine(sp_growth *g, size_t width) {
                             .timing = kind == 0   ? timing
                                       : kind == 1 ? (k % 2 == 0 ? toy_three : toy_second)
                                                   : sp_timing_same};
-        term[k].weight =
-            toy_random(g->rng, width * term[k].timing.taps * term[k].in,
-                       g->scale / (double)(node.terms * term[k].timing.taps));
+        term[k].weight = toy_random(g->rng, width * term[k].timing.taps * term[k].in,
+                                    g->scale / (double)(node.terms * term[k].timing.taps));
     }
     append(g, &node, kind < 2 ? ++g->classes : class);
     for (size_t k = 0; k < node.terms; k++) {

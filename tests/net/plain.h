@@ -83,8 +83,9 @@ static inline long double plain_activation(sp_activation f, long double x) {
         return fmaxl(0.0L, x);
     case SP_ACTIVATION_AFFINE:
         return (long double)f.alpha * x + f.beta;
+    default:
+        return NAN;
     }
-    return NAN;
 }
 
 /* ONNX's GRU: the reset gate times the state, or times what the recurrence makes of it. */

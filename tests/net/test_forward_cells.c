@@ -116,7 +116,7 @@ static void test_activations(void **state) {
         }
         assert_non_null(sp_activation_name(f.kind));
     }
-    assert_null(sp_activation_name((sp_activation_kind)5));
+    assert_null(sp_activation_name((sp_activation_kind)SP_ACTIVATION_KINDS));
 }
 
 int main(void) {

@@ -1,4 +1,4 @@
-/* What every question about a clip begins with: checks, the clean answer, the label, the noise
+/* What every query about a clip begins with: checks, the clean answer, the label, the noise
  * set. */
 #include <float.h>
 #include <math.h>
@@ -13,16 +13,16 @@
 #error "doubles must be computed as doubles: use SSE2 arithmetic on 32-bit x86"
 #endif
 
-static sp_status check_clip(sp_error *err, const sp_problem *problem) {
-    const sp_front_layout *layout = sp_front_layout_of(problem->system->front);
-    if (problem->clip->rate != layout->sample_rate) {
+static sp_status check_clip(sp_error *err, const sp_query *query) {
+    const sp_front_layout *layout = sp_front_layout_of(query->pipeline->front);
+    if (query->clip->rate != layout->sample_rate) {
         return sp_fail(err, SP_E_MISMATCH, "the clip has %d Hz but the front end reads %d Hz",
-                       problem->clip->rate, layout->sample_rate);
+                       query->clip->rate, layout->sample_rate);
     }
-    if (problem->clip->full_scale != layout->full_scale) {
+    if (query->clip->full_scale != layout->full_scale) {
         return sp_fail(err, SP_E_MISMATCH,
                        "the clip's samples have full scale %g but the front end reads %g",
-                       problem->clip->full_scale, layout->full_scale);
+                       query->clip->full_scale, layout->full_scale);
     }
     return SP_OK;
 }
@@ -35,11 +35,11 @@ static sp_status check_radius(sp_error *err, double eps) {
 }
 
 /* The same radius for every sample. */
-static sp_status take_budget(sp_error *err, sp_problem *problem, const sp_budget *budget) {
-    sp_verdict *verdict = problem->verdict;
-    SP_TRY(sp_budget_radius(err, &verdict->eps, budget, problem->clip));
+static sp_status take_budget(sp_error *err, sp_query *query, const sp_budget *budget) {
+    sp_verdict *verdict = query->verdict;
+    SP_TRY(sp_budget_radius(err, &verdict->eps, budget, query->clip));
     SP_TRY(check_radius(err, verdict->eps));
-    sp_budget_describe(&verdict->scale, verdict->eps, problem->clip);
+    sp_budget_describe(&verdict->scale, verdict->eps, query->clip);
     // The radius was rounded up from the figure the user gave: report that figure itself.
     if (budget->unit == SP_BUDGET_DB_PEAK) {
         verdict->scale.db_peak = budget->value;
@@ -48,13 +48,13 @@ static sp_status take_budget(sp_error *err, sp_problem *problem, const sp_budget
     } else if (budget->unit == SP_BUDGET_DB_SNR) {
         verdict->scale.snr_db = budget->value;
     }
-    return sp_noise_box(err, &problem->noise, problem->clip->n, verdict->eps);
+    return sp_noise_box(err, &query->noise, query->clip->n, verdict->eps);
 }
 
 /* A radius of its own for every sample; the SNR is that of the loudest noise of this set. */
-static sp_status take_noise(sp_error *err, sp_problem *problem, const sp_noise *noise) {
-    sp_verdict *verdict = problem->verdict;
-    const size_t n = problem->clip->n;
+static sp_status take_noise(sp_error *err, sp_query *query, const sp_noise *noise) {
+    sp_verdict *verdict = query->verdict;
+    const size_t n = query->clip->n;
     double largest = 0.0, energy = 0.0;
     if (noise->n != n) {
         return sp_fail(err, SP_E_MISMATCH, "the noise set has %zu samples but the clip has %zu",
@@ -70,35 +70,35 @@ static sp_status take_noise(sp_error *err, sp_problem *problem, const sp_noise *
     }
     SP_TRY(check_radius(err, largest));
     verdict->eps = largest;
-    sp_budget_describe(&verdict->scale, largest, problem->clip);
-    verdict->scale.snr_db = 20.0 * log10(problem->clip->rms / sqrt(energy / (double)n));
-    return sp_noise_copy(err, &problem->noise, noise);
+    sp_budget_describe(&verdict->scale, largest, query->clip);
+    verdict->scale.snr_db = 20.0 * log10(query->clip->rms / sqrt(energy / (double)n));
+    return sp_noise_copy(err, &query->noise, noise);
 }
 
-sp_status sp_system_run(sp_error *err, const sp_system *system, double *logits,
-                        const double *samples, size_t n) {
-    const size_t frames = sp_front_frames(system->front, n);
-    double *features = calloc(frames ? frames : 1, system->net->features * sizeof *features);
+sp_status sp_pipeline_run(sp_error *err, const sp_pipeline *pipeline, double *logits,
+                          const double *samples, size_t n) {
+    const size_t frames = sp_front_frames(pipeline->front, n);
+    double *features = calloc(frames ? frames : 1, pipeline->net->features * sizeof *features);
     if (!features) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for the features of %zu frames", frames);
     }
-    sp_status status = sp_front_run(err, system->front, features, samples, n);
-    const bool single = system->net->classes == 1;
+    sp_status status = sp_front_run(err, pipeline->front, features, samples, n);
+    const bool single = pipeline->net->classes == 1;
     if (status == SP_OK) {
-        status = sp_net_run(err, system->net, single ? logits + 1 : logits, features, frames);
+        status = sp_net_run(err, pipeline->net, single ? logits + 1 : logits, features, frames);
     }
     if (single) {
-        logits[0] = system->threshold;
+        logits[0] = pipeline->threshold;
     }
     free(features);
     return status;
 }
 
-sp_status sp_problem_attain(sp_error *err, const sp_problem *problem, const double *samples) {
-    sp_verdict *verdict = problem->verdict;
+sp_status sp_query_attain(sp_error *err, const sp_query *query, const double *samples) {
+    sp_verdict *verdict = query->verdict;
     double *logits = malloc(verdict->classes * sizeof *logits);
     sp_status status =
-        logits ? sp_system_run(err, problem->system, logits, samples, problem->clip->n)
+        logits ? sp_pipeline_run(err, query->pipeline, logits, samples, query->clip->n)
                : sp_fail(err, SP_E_MEMORY, "out of memory for %zu logits", verdict->classes);
     for (size_t k = 0; status == SP_OK && k < verdict->classes; k++) {
         verdict->margins[k] = k == verdict->label ? NAN : logits[verdict->label] - logits[k];
@@ -111,8 +111,8 @@ sp_status sp_problem_attain(sp_error *err, const sp_problem *problem, const doub
 }
 
 /* Prediction and label; *settled when the verdict needs no bounds. */
-static sp_status choose_label(sp_error *err, const sp_problem *problem, long label, bool *settled) {
-    sp_verdict *verdict = problem->verdict;
+static sp_status choose_label(sp_error *err, const sp_query *query, long label, bool *settled) {
+    sp_verdict *verdict = query->verdict;
     bool tie = false;
     const size_t predicted = sp_prediction(verdict->logits, verdict->classes, &tie);
     *settled = true;
@@ -164,13 +164,13 @@ sp_status sp_arithmetic_check(sp_error *err) {
     return SP_OK;
 }
 
-static sp_status open_problem(sp_error *err, sp_problem *problem, const sp_question *question,
+static sp_status open_problem(sp_error *err, sp_query *query, const sp_query_options *options,
                               bool *settled) {
-    sp_verdict *verdict = problem->verdict;
-    const sp_system *system = problem->system;
-    const sp_clip *clip = problem->clip;
-    const size_t classes = sp_system_answers(system->net);
-    const long label = question->label;
+    sp_verdict *verdict = query->verdict;
+    const sp_pipeline *pipeline = query->pipeline;
+    const sp_clip *clip = query->clip;
+    const size_t classes = sp_pipeline_answers(pipeline->net);
+    const long label = options->label;
     SP_TRY(sp_arithmetic_check(err));
     if (label >= 0 && (size_t)label >= classes) {
         return sp_fail(err, SP_E_ARGUMENT, "label %ld does not exist: the model knows 0 to %zu",
@@ -180,12 +180,12 @@ static sp_status open_problem(sp_error *err, sp_problem *problem, const sp_quest
     if (label >= 0) {
         verdict->label = (size_t)label;
     }
-    SP_TRY(check_clip(err, problem));
-    SP_TRY(question->noise ? take_noise(err, problem, question->noise)
-                           : take_budget(err, problem, question->budget));
-    SP_TRY(sp_system_run(err, system, verdict->logits, clip->samples, clip->n));
-    verdict->frames = sp_front_frames(system->front, clip->n);
-    return choose_label(err, problem, label, settled);
+    SP_TRY(check_clip(err, query));
+    SP_TRY(options->noise ? take_noise(err, query, options->noise)
+                          : take_budget(err, query, options->budget));
+    SP_TRY(sp_pipeline_run(err, pipeline, verdict->logits, clip->samples, clip->n));
+    verdict->frames = sp_front_frames(pipeline->front, clip->n);
+    return choose_label(err, query, label, settled);
 }
 
 /* A failed stage: no margin may survive it. */
@@ -206,44 +206,43 @@ static void fail_verdict(sp_verdict *verdict, const sp_error *err, sp_status sta
     }
 }
 
-sp_status sp_question_open(sp_error *err, sp_problem *problem, sp_verdict *verdict,
-                           const sp_system *system, const sp_clip *clip,
-                           const sp_question *question, bool *settled) {
-    const double start = sp_clock_wall(), timeout = question->timeout;
-    *problem = (sp_problem){.system = system,
-                            .clip = clip,
-                            .verdict = verdict,
-                            .deadline = timeout > 0.0 ? start + timeout : 0.0,
-                            .start = start,
-                            .cpu = sp_clock_cpu(),
-                            .timeout = timeout};
+sp_status sp_query_open(sp_error *err, sp_query *query, sp_verdict *verdict,
+                        const sp_pipeline *pipeline, const sp_clip *clip,
+                        const sp_query_options *options, bool *settled) {
+    const double start = sp_clock_wall(), timeout = options->timeout;
+    *query = (sp_query){.pipeline = pipeline,
+                        .clip = clip,
+                        .verdict = verdict,
+                        .deadline = timeout > 0.0 ? start + timeout : 0.0,
+                        .start = start,
+                        .cpu = sp_clock_cpu(),
+                        .timeout = timeout};
     *settled = false;
     sp_verdict_init(verdict);
-    return open_problem(err, problem, question, settled);
+    return open_problem(err, query, options, settled);
 }
 
-void sp_question_close(const sp_error *err, sp_problem *problem, sp_status status) {
-    sp_verdict *verdict = problem->verdict;
-    sp_noise_clear(&problem->noise);
+void sp_query_close(const sp_error *err, sp_query *query, sp_status status) {
+    sp_verdict *verdict = query->verdict;
+    sp_noise_clear(&query->noise);
     if (status != SP_OK) {
-        fail_verdict(verdict, err, status, problem->timeout);
+        fail_verdict(verdict, err, status, query->timeout);
     }
-    verdict->seconds = sp_clock_wall() - problem->start;
-    verdict->cpu_seconds = sp_clock_cpu() - problem->cpu;
+    verdict->seconds = sp_clock_wall() - query->start;
+    verdict->cpu_seconds = sp_clock_cpu() - query->cpu;
 }
 
-sp_status sp_question_answer(sp_error *err, sp_verdict *verdict, const sp_system *system,
-                             const sp_clip *clip, const sp_question *question, sp_answer answer,
-                             void *context) {
+sp_status sp_query_answer(sp_error *err, sp_verdict *verdict, const sp_pipeline *pipeline,
+                          const sp_clip *clip, const sp_query_options *options,
+                          sp_query_work answer, void *context) {
     sp_error local = {0};
-    sp_problem problem;
+    sp_query query;
     bool settled;
-    sp_status status =
-        sp_question_open(&local, &problem, verdict, system, clip, question, &settled);
+    sp_status status = sp_query_open(&local, &query, verdict, pipeline, clip, options, &settled);
     if (status == SP_OK && !settled) {
-        status = answer(&local, &problem, context);
+        status = answer(&local, &query, context);
     }
-    sp_question_close(&local, &problem, status);
+    sp_query_close(&local, &query, status);
     if (status != SP_OK && err) {
         *err = local;
     }

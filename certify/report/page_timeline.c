@@ -49,7 +49,7 @@ typedef struct span {
 
 /* The step of frame t; the last one's reaches to the end of the clip. */
 static span span_of(const sp_page *page, const sp_study *study, size_t t) {
-    const sp_front_layout *layout = sp_front_layout_of(page->system->front);
+    const sp_front_layout *layout = sp_front_layout_of(page->pipeline->front);
     const double n = (double)study->clip.n, step = (double)layout->step;
     const bool last = t + 1 == study->radius.verdict.frames;
     return (span){100.0 * fmin((double)t * step / n, 1.0),
@@ -124,7 +124,7 @@ static void put_title(FILE *out, int y, const char *text) {
     fprintf(out, "<text class=\"lane\" x=\"0\" y=\"%d\">%s</text>\n", y + 13, text);
 }
 
-void sp_page_lanes(FILE *out, const sp_page *page, size_t index) {
+void sp_page_timeline(FILE *out, const sp_page *page, size_t index) {
     const sp_study *study = &page->study[index];
     const bool shares = study->share != NULL;
     const int shares_top = TITLE + WAVE, time_top = shares_top + (shares ? TITLE + SHARES : 0);

@@ -7,7 +7,7 @@
 
 #include "cli/impl.h"
 
-bool cli_folder_make(const char *path) {
+bool cli_path_make_folder(const char *path) {
     char *copy = strdup(path);
     bool made = copy != NULL;
     for (char *at = copy ? copy + 1 : NULL; made && at && *at; at++) {
@@ -24,7 +24,7 @@ bool cli_folder_make(const char *path) {
     return made;
 }
 
-bool cli_place_writable(const char *path) {
+bool cli_path_writable(const char *path) {
     struct stat info;
     const char *slash = strrchr(path, '/');
     if (stat(path, &info) == 0) {
@@ -43,7 +43,7 @@ bool cli_place_writable(const char *path) {
     return writable;
 }
 
-char *cli_place_beside(const char *folder, const char *name, const char *text) {
+char *cli_path_beside(const char *folder, const char *name, const char *text) {
     const char *dot = strrchr(name, '.');
     const char *end = dot && dot != name ? dot : name + strlen(name);
     const size_t begin = strlen(folder) + 1;

@@ -1,8 +1,8 @@
 /* Noise in the samples of some frames only. */
 #include "certify/impl.h"
 
-sp_status sp_noise_frames(sp_error *err, sp_noise *noise, const sp_front *front, size_t n,
-                          double eps, size_t first, size_t frames) {
+sp_status sp_pipeline_frame_noise(sp_error *err, sp_noise *noise, const sp_front *front, size_t n,
+                                  double eps, size_t first, size_t frames) {
     const sp_front_layout *layout = sp_front_layout_of(front);
     const size_t all = sp_front_frames(front, n);
     if (frames > 0 && (first >= all || frames > all - first)) {

@@ -6,22 +6,22 @@
 #include <unistd.h>
 
 #include "certify/attack/replay.h"
-#include "certify/audit/inquiry.h"
+#include "certify/audit/audit_task.h"
 #include "onnx/onnx.h"
 
 /* The logits by the file's own graph; those of the net when there is none. */
 static sp_status run_original(sp_error *err, double *logit, const sp_stream *stream,
-                              const sp_system *system, const sp_clip *clip) {
-    const size_t width = system->net->features;
-    if (!system->original) {
-        return sp_stream_run(err, logit, stream, system, clip->samples, clip->n);
+                              const sp_pipeline *pipeline, const sp_clip *clip) {
+    const size_t width = pipeline->net->features;
+    if (!pipeline->original) {
+        return sp_stream_run(err, logit, stream, pipeline, clip->samples, clip->n);
     }
     sp_error local = {0};
-    double *features = sp_stream_features(&local, stream, system, clip->samples, clip->n);
+    double *features = sp_stream_features(&local, stream, pipeline, clip->samples, clip->n);
     sp_status status = features ? SP_OK : local.code;
     for (size_t i = 0; i < stream->count && status == SP_OK; i++) {
         const size_t row = (size_t)(stream->first[i] + (long)stream->steps);
-        status = sp_model_evaluate(&local, system->original, &logit[i], NULL,
+        status = sp_model_evaluate(&local, pipeline->original, &logit[i], NULL,
                                    features + row * width, stream->steps);
     }
     free(features);
@@ -37,7 +37,7 @@ static double largest(const double *x, size_t n) {
 }
 
 /* Whether the trigger does what it must not, by more than rounding errors. */
-static bool breaks(const sp_inquiry *q, const sp_trigger *trigger, const double *logit, bool *on,
+static bool breaks(const sp_audit_task *q, const sp_trigger *trigger, const double *logit, bool *on,
                    size_t count) {
     const double hair = q->fire ? 1e-9 : -1e-9;
     for (size_t i = 0; i < count; i++) {
@@ -46,10 +46,10 @@ static bool breaks(const sp_inquiry *q, const sp_trigger *trigger, const double 
     return sp_trigger_fires(NULL, trigger, on, count) != q->fire;
 }
 
-static sp_status hear_file(sp_error *err, sp_inquiry *q, const char *path, const sp_stream *stream,
-                           const sp_trigger *trigger, bool *broken) {
-    const sp_system *system = q->audit->attacker->system;
-    const sp_front_layout *layout = sp_front_layout_of(system->front);
+static sp_status run_file(sp_error *err, sp_audit_task *q, const char *path,
+                          const sp_stream *stream, const sp_trigger *trigger, bool *broken) {
+    const sp_pipeline *pipeline = q->audit->attacker->pipeline;
+    const sp_front_layout *layout = sp_front_layout_of(pipeline->front);
     const sp_clip_options wanted = {.rate = layout->sample_rate, .full_scale = layout->full_scale};
     const size_t count = stream->count;
     sp_clip heard = {0};
@@ -58,16 +58,16 @@ static sp_status hear_file(sp_error *err, sp_inquiry *q, const char *path, const
     sp_status status = logit && on ? sp_clip_read(err, &heard, path, &wanted)
                                    : sp_fail(err, SP_E_MEMORY, "out of memory");
     if (status == SP_OK) {
-        status = sp_stream_run(err, logit, stream, system, heard.samples, heard.n);
+        status = sp_stream_run(err, logit, stream, pipeline, heard.samples, heard.n);
     }
     if (status == SP_OK) {
-        status = run_original(err, original, stream, system, &heard);
+        status = run_original(err, original, stream, pipeline, &heard);
     }
     if (status == SP_OK) {
         *broken = breaks(q, trigger, logit, on, count) && breaks(q, trigger, original, on, count);
         if (*broken) {
             q->finding->file_logit = largest(logit, count);
-            q->finding->original_logit = system->original ? largest(original, count) : NAN;
+            q->finding->original_logit = pipeline->original ? largest(original, count) : NAN;
         }
     }
     sp_clip_clear(&heard);
@@ -76,9 +76,9 @@ static sp_status hear_file(sp_error *err, sp_inquiry *q, const char *path, const
     return status;
 }
 
-sp_status sp_inquiry_keep(sp_error *err, sp_inquiry *q, const sp_clip *clip,
-                          const sp_stream *stream, const sp_trigger *trigger, const double *samples,
-                          bool *broken) {
+sp_status sp_audit_task_keep(sp_error *err, sp_audit_task *q, const sp_clip *clip,
+                             const sp_stream *stream, const sp_trigger *trigger,
+                             const double *samples, bool *broken) {
     char temporary[1024];
     const char *path = q->out;
     sp_clip noisy = *clip;
@@ -93,7 +93,7 @@ sp_status sp_inquiry_keep(sp_error *err, sp_inquiry *q, const sp_clip *clip,
     noisy.samples = (double *)samples; // read only
     sp_status status = sp_clip_write(err, path, &noisy, q->audit->source);
     if (status == SP_OK) {
-        status = hear_file(err, q, path, stream, trigger, broken);
+        status = run_file(err, q, path, stream, trigger, broken);
     }
     if (status != SP_OK || !*broken || !q->out) {
         unlink(path);

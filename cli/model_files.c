@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static sp_status open_front(sp_error *err, cli_source *source, const cli_options *options) {
+static sp_status open_front(sp_error *err, cli_model_files *source, const cli_options *options) {
     if (options->front) {
         return sp_front_read(err, &source->front, options->front);
     }
@@ -11,9 +11,10 @@ static sp_status open_front(sp_error *err, cli_source *source, const cli_options
                           options->model);
 }
 
-int cli_source_open(cli_source *source, const cli_command *command, const cli_options *options) {
+int cli_model_files_open(cli_model_files *source, const cli_command *command,
+                         const cli_options *options) {
     sp_error err = {0};
-    *source = (cli_source){0};
+    *source = (cli_model_files){0};
     if (!options->model) {
         return cli_usage(command, "--model is missing: which ONNX file?");
     }
@@ -34,7 +35,7 @@ int cli_source_open(cli_source *source, const cli_command *command, const cli_op
     return -1;
 }
 
-void cli_source_clear(cli_source *source) {
+void cli_model_files_clear(cli_model_files *source) {
     sp_front_destroy(source->front);
     sp_model_clear(&source->model);
 }

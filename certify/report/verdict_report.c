@@ -31,15 +31,15 @@ static void write_list(sp_json_line *line, const char *key, const double *values
     }
 }
 
-double sp_decimals(double x, double scale) {
+double sp_report_decimals(double x, double scale) {
     return fabs(x) < 0x1p52 / scale ? round(x * scale) / scale : x;
 }
 
 static void write_budget(sp_json_line *line, const sp_verdict *verdict) {
-    sp_json_line_number(line, "budget_db", sp_decimals(verdict->scale.db_peak, 1e6));
+    sp_json_line_number(line, "budget_db", sp_report_decimals(verdict->scale.db_peak, 1e6));
     sp_json_line_number(line, "eps", verdict->eps);
     sp_json_line_number(line, "eps_lsb", verdict->scale.lsb);
-    sp_json_line_number(line, "snr_db", sp_decimals(verdict->scale.snr_db, 1e6));
+    sp_json_line_number(line, "snr_db", sp_report_decimals(verdict->scale.snr_db, 1e6));
 }
 
 void sp_report_string(sp_json_line *line, const char *key, const char *value) {
@@ -50,8 +50,8 @@ void sp_report_string(sp_json_line *line, const char *key, const char *value) {
     }
 }
 
-void sp_report_verdict(sp_json_line *line, const char *clip, const char *method,
-                       const sp_verdict *verdict) {
+void sp_report_verdict_members(sp_json_line *line, const char *clip, const char *method,
+                               const sp_verdict *verdict) {
     sp_json_line_text(line, "clip", clip);
     sp_report_label(line, "label", verdict->label);
     sp_report_label(line, "predicted", verdict->predicted);
@@ -61,14 +61,15 @@ void sp_report_verdict(sp_json_line *line, const char *clip, const char *method,
     sp_json_line_text(line, "verdict", sp_verdict_name(verdict->kind));
     sp_json_line_number(line, "margin", verdict->margin);
     write_list(line, "margins", verdict->margins, verdict->classes);
-    sp_json_line_number(line, "seconds", sp_decimals(verdict->seconds, 1e4));
+    sp_json_line_number(line, "seconds", sp_report_decimals(verdict->seconds, 1e4));
     sp_report_string(line, "reason", verdict->reason);
 }
 
-char *sp_report_json(const char *clip, const sp_system *system, const sp_verdict *verdict) {
+char *sp_report_verdict_json(const char *clip, const sp_pipeline *pipeline,
+                             const sp_verdict *verdict) {
     sp_json_line *line = sp_json_line_create();
-    sp_report_verdict(line, clip, system ? system->method->name : NULL, verdict);
-    sp_report_string(line, "front_relax", system ? front_rule_name(system->front_rule) : NULL);
+    sp_report_verdict_members(line, clip, pipeline ? pipeline->method->name : NULL, verdict);
+    sp_report_string(line, "front_relax", pipeline ? front_rule_name(pipeline->front_rule) : NULL);
     write_list(line, "logits", verdict->logits, verdict->classes);
     sp_json_line_number(line, "error_term", verdict->error);
     sp_json_line_bool(line, "vacuous", verdict->scale.vacuous);

@@ -40,7 +40,7 @@ void sp_comparison_clear(sp_comparison *comparison) {
 
 typedef struct work {
     sp_comparison *comparison;
-    const sp_contest *contest;
+    const sp_comparison_setup *setup;
     const sp_clip *clip;
     long label;
     const char *source;
@@ -48,38 +48,38 @@ typedef struct work {
 
 /* The budgets from quiet to loud: noise that breaks the clip is tried first at the next one. */
 static void attack_all(const work *w) {
-    const sp_contest *contest = w->contest;
-    sp_attack_options options = contest->attack;
-    options.timeout = contest->timeout;
+    const sp_comparison_setup *setup = w->setup;
+    sp_attack_options options = setup->attack;
+    options.timeout = setup->timeout;
     options.source = w->source;
     options.out = NULL;
     options.hint = NULL;
-    for (size_t i = 0; i < contest->budgets; i++) {
-        const size_t b = contest->quiet_first[i];
+    for (size_t i = 0; i < setup->budgets; i++) {
+        const size_t b = setup->quiet_first[i];
         sp_attack *attack = &w->comparison->attack[b];
-        (void)sp_attack_budget(NULL, attack, contest->attacker, w->clip, &contest->budget[b],
-                               w->label, &options);
+        (void)sp_attack_budget(NULL, attack, setup->attacker, w->clip, &setup->budget[b], w->label,
+                               &options);
         options.hint = attack->real_broken ? attack->noise : options.hint;
     }
 }
 
 static void run_task(void *context, size_t index) {
     const work *w = context;
-    const sp_contest *contest = w->contest;
-    if (index == contest->budgets * contest->methods) {
+    const sp_comparison_setup *setup = w->setup;
+    if (index == setup->budgets * setup->methods) {
         attack_all(w);
         return;
     }
-    const size_t b = index / contest->methods, m = index % contest->methods;
-    (void)sp_certify(NULL, &w->comparison->verdict[index], &contest->system[m], w->clip,
-                     &contest->budget[b], w->label, contest->timeout);
+    const size_t b = index / setup->methods, m = index % setup->methods;
+    (void)sp_certify(NULL, &w->comparison->verdict[index], &setup->pipeline[m], w->clip,
+                     &setup->budget[b], w->label, setup->timeout);
 }
 
-void sp_compare(sp_comparison *comparison, const sp_contest *contest, const sp_clip *clip,
-                long label, const char *source) {
-    work w = {comparison, contest, clip, label, source};
-    const size_t tasks = contest->budgets * contest->methods;
-    sp_pool_run(tasks + (contest->attacker != NULL), 0, run_task, &w);
+void sp_comparison_run(sp_comparison *comparison, const sp_comparison_setup *setup,
+                       const sp_clip *clip, long label, const char *source) {
+    work w = {comparison, setup, clip, label, source};
+    const size_t tasks = setup->budgets * setup->methods;
+    sp_pool_run(tasks + (setup->attacker != NULL), 0, run_task, &w);
 }
 
 bool sp_comparison_contradicts(const sp_comparison *comparison, size_t budget, size_t method) {
@@ -90,64 +90,64 @@ bool sp_comparison_contradicts(const sp_comparison *comparison, size_t budget, s
 
 /* ---- all clips ---- */
 
-sp_status sp_standings_init(sp_error *err, sp_standings *standings, size_t budgets,
-                            size_t methods) {
-    *standings = (sp_standings){.budgets = budgets, .methods = methods};
-    standings->method = calloc(budgets * methods, sizeof *standings->method);
-    standings->attack = calloc(budgets, sizeof *standings->attack);
-    if (!standings->method || !standings->attack) {
-        sp_standings_clear(standings);
+sp_status sp_comparison_totals_init(sp_error *err, sp_comparison_totals *totals, size_t budgets,
+                                    size_t methods) {
+    *totals = (sp_comparison_totals){.budgets = budgets, .methods = methods};
+    totals->method = calloc(budgets * methods, sizeof *totals->method);
+    totals->attack = calloc(budgets, sizeof *totals->attack);
+    if (!totals->method || !totals->attack) {
+        sp_comparison_totals_clear(totals);
         return sp_fail(err, SP_E_MEMORY, "out of memory for the results of %zu methods", methods);
     }
     return SP_OK;
 }
 
-void sp_standings_clear(sp_standings *standings) {
-    free(standings->method);
-    free(standings->attack);
-    *standings = (sp_standings){0};
+void sp_comparison_totals_clear(sp_comparison_totals *totals) {
+    free(totals->method);
+    free(totals->attack);
+    *totals = (sp_comparison_totals){0};
 }
 
 static bool heard_rightly(const sp_verdict *verdict) {
     return verdict->kind != SP_VERDICT_ERROR && verdict->kind != SP_VERDICT_MISCLASSIFIED;
 }
 
-static void add_verdict(sp_standing *standing, const sp_verdict *verdict) {
-    standing->clips++;
-    standing->certified += verdict->kind == SP_VERDICT_CERTIFIED;
-    standing->seconds += verdict->seconds;
+static void add_verdict(sp_comparison_sum *sum, const sp_verdict *verdict) {
+    sum->clips++;
+    sum->certified += verdict->kind == SP_VERDICT_CERTIFIED;
+    sum->seconds += verdict->seconds;
     if (isfinite(verdict->margin)) {
-        standing->margins++;
-        standing->margin += verdict->margin;
+        sum->margins++;
+        sum->margin += verdict->margin;
     }
 }
 
-static void add_attack(sp_standing *standing, const sp_attack *attack) {
-    standing->clips++;
-    standing->broken += attack->real_broken;
-    standing->broken_file += attack->verdict.kind == SP_VERDICT_BROKEN;
-    standing->seconds += attack->verdict.seconds;
+static void add_attack(sp_comparison_sum *sum, const sp_attack *attack) {
+    sum->clips++;
+    sum->broken += attack->real_broken;
+    sum->broken_file += attack->verdict.kind == SP_VERDICT_BROKEN;
+    sum->seconds += attack->verdict.seconds;
     if (isfinite(attack->real_margin)) {
-        standing->margins++;
-        standing->margin += attack->real_margin;
+        sum->margins++;
+        sum->margin += attack->real_margin;
     }
 }
 
-void sp_standings_add(sp_standings *standings, const sp_comparison *comparison) {
+void sp_comparison_totals_add(sp_comparison_totals *totals, const sp_comparison *comparison) {
     bool heard = false, right = false;
-    for (size_t i = 0; i < standings->budgets * standings->methods; i++) {
+    for (size_t i = 0; i < totals->budgets * totals->methods; i++) {
         const sp_verdict *verdict = &comparison->verdict[i];
         heard = heard || verdict->kind != SP_VERDICT_ERROR;
         if (heard_rightly(verdict)) {
             right = true;
-            add_verdict(&standings->method[i], verdict);
+            add_verdict(&totals->method[i], verdict);
         }
     }
-    for (size_t b = 0; b < standings->budgets; b++) {
+    for (size_t b = 0; b < totals->budgets; b++) {
         if (heard_rightly(&comparison->attack[b].verdict)) {
-            add_attack(&standings->attack[b], &comparison->attack[b]);
+            add_attack(&totals->attack[b], &comparison->attack[b]);
         }
     }
-    standings->heard += heard;
-    standings->right += right;
+    totals->heard += heard;
+    totals->right += right;
 }

@@ -1,0 +1,50 @@
+#include <string.h>
+
+#include "certify/impl.h"
+
+static sp_status check_widths(sp_error *err, const sp_net *net, const sp_front *front) {
+    const sp_front_layout *layout = sp_front_layout_of(front);
+    if (net->features != layout->features) {
+        return sp_fail(
+            err, SP_E_MISMATCH,
+            "the front end gives %zu features per frame but the network reads %zu: use the "
+            "front-end description that the model was trained with",
+            layout->features, net->features);
+    }
+    return SP_OK;
+}
+
+size_t sp_pipeline_answers(const sp_net *net) {
+    return net->classes == 1 ? 2 : net->classes;
+}
+
+void sp_pipeline_rows(const sp_pipeline *pipeline, double *row, double *constant,
+                      const double *weight, size_t rows) {
+    const bool single = pipeline->net->classes == 1;
+    if (!single) {
+        memcpy(row, weight, rows * pipeline->net->classes * sizeof *row);
+    }
+    for (size_t r = 0; r < rows; r++) {
+        constant[r] = single ? weight[2 * r] * pipeline->threshold : 0.0;
+        if (single) {
+            row[r] = weight[2 * r + 1];
+        }
+    }
+}
+
+sp_status sp_pipeline_init(sp_error *err, sp_pipeline *pipeline, const sp_net *net,
+                           const sp_front *front, const sp_method *method, sp_front_rule rule) {
+    *pipeline = (sp_pipeline){0};
+    SP_TRY(check_widths(err, net, front));
+    SP_TRY(sp_front_forms_create(err, &pipeline->forms, front, rule));
+    pipeline->net = net;
+    pipeline->front = front;
+    pipeline->method = method;
+    pipeline->front_rule = rule;
+    return SP_OK;
+}
+
+void sp_pipeline_clear(sp_pipeline *pipeline) {
+    sp_front_forms_destroy(pipeline->forms);
+    *pipeline = (sp_pipeline){0};
+}

@@ -1,0 +1,33 @@
+/* What a model file's own graph says about samples: the independent check of breaking clips. */
+#include "onnx/onnx.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "certify/impl.h"
+
+sp_status sp_pipeline_original(sp_error *err, const sp_pipeline *pipeline, double *logits,
+                               const double *samples, size_t n) {
+    const size_t answers = sp_pipeline_answers(pipeline->net), classes = pipeline->net->classes;
+    const size_t frames = sp_front_frames(pipeline->front, n);
+    for (size_t k = 0; k < answers; k++) {
+        logits[k] = NAN;
+    }
+    if (!pipeline->original) {
+        return SP_OK;
+    }
+    double *features = calloc(frames ? frames : 1, pipeline->net->features * sizeof *features);
+    if (!features) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for the features of %zu frames", frames);
+    }
+    double *out = classes == 1 ? logits + 1 : logits;
+    sp_status status = sp_front_run(err, pipeline->front, features, samples, n);
+    if (status == SP_OK) {
+        status = sp_model_evaluate(err, pipeline->original, out, NULL, features, frames);
+    }
+    if (status == SP_OK && classes == 1) {
+        logits[0] = pipeline->threshold;
+    }
+    free(features);
+    return status;
+}

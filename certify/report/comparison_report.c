@@ -1,0 +1,327 @@
+/* Comparisons as JSON, as tables and as a chart. */
+#include "certify/report/table.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double share_of(size_t part, size_t whole) {
+    return whole > 0 ? 100.0 * (double)part / (double)whole : NAN;
+}
+
+static double mean_of(double sum, size_t count) {
+    return count > 0 ? sum / (double)count : NAN;
+}
+
+/* ---- one clip ---- */
+
+static int cell_width(const char *name) {
+    return strlen(name) > 8 ? (int)strlen(name) : 8;
+}
+
+char *sp_report_comparison_head(size_t clip_width, const sp_comparison_setup *setup) {
+    const size_t columns = setup->methods + 2;
+    const char **cell = calloc(columns, sizeof *cell);
+    int *width = calloc(columns, sizeof *width);
+    char *line = NULL;
+    if (cell && width) {
+        cell[0] = "label";
+        width[0] = 5;
+        for (size_t m = 0; m < setup->methods; m++) {
+            cell[m + 1] = setup->pipeline[m].method->name;
+            width[m + 1] = cell_width(cell[m + 1]);
+        }
+        cell[columns - 1] = "broken";
+        width[columns - 1] = 8;
+        line =
+            sp_table_line("clip", clip_width, cell, width, setup->attacker ? columns : columns - 1);
+    }
+    free(cell);
+    free(width);
+    return line;
+}
+
+/* The loudest budget that a method certifies, as the user wrote it. */
+static const char *loudest(const sp_comparison *comparison, const sp_comparison_setup *setup,
+                           size_t method) {
+    const char *text = "-";
+    for (size_t i = 0; i < setup->budgets; i++) {
+        const size_t b = setup->quiet_first[i];
+        if (comparison->verdict[b * setup->methods + method].kind == SP_VERDICT_CERTIFIED) {
+            text = setup->text[b];
+        }
+    }
+    return text;
+}
+
+/* The quietest budget that the attack breaks. */
+static void write_broken(char cell[SP_TABLE_CELL], const sp_comparison *comparison,
+                         const sp_comparison_setup *setup) {
+    snprintf(cell, SP_TABLE_CELL, "-");
+    for (size_t i = setup->budgets; i-- > 0;) {
+        const size_t b = setup->quiet_first[i];
+        if (comparison->attack[b].real_broken) {
+            snprintf(cell, SP_TABLE_CELL, "%s", setup->text[b]);
+        }
+    }
+}
+
+char *sp_report_comparison_row(const char *clip, size_t clip_width, const sp_comparison *comparison,
+                               const sp_comparison_setup *setup) {
+    const size_t columns = setup->methods + 2;
+    const sp_verdict *first = &comparison->verdict[0];
+    const char **cell = calloc(columns, sizeof *cell);
+    int *width = calloc(columns, sizeof *width);
+    char label[SP_TABLE_CELL], broken[SP_TABLE_CELL], *line = NULL;
+    const char *outcome = first->kind == SP_VERDICT_ERROR           ? "error"
+                          : first->kind == SP_VERDICT_MISCLASSIFIED ? "wrong"
+                                                                    : NULL;
+    if (cell && width) {
+        sp_table_label(label, first->label);
+        write_broken(broken, comparison, setup);
+        cell[0] = label;
+        width[0] = 5;
+        for (size_t m = 0; m < setup->methods; m++) {
+            cell[m + 1] = outcome ? outcome : loudest(comparison, setup, m);
+            width[m + 1] = cell_width(setup->pipeline[m].method->name);
+        }
+        cell[columns - 1] = broken;
+        width[columns - 1] = 8;
+        line =
+            sp_table_line(clip, clip_width, cell, width, setup->attacker ? columns : columns - 1);
+    }
+    free(cell);
+    free(width);
+    return line;
+}
+
+/* ---- all clips ---- */
+
+char *sp_report_comparison_json(const sp_comparison_totals *totals,
+                                const sp_comparison_setup *setup, size_t budget, size_t method) {
+    const bool attack = method == setup->methods;
+    const sp_comparison_sum *s =
+        attack ? &totals->attack[budget] : &totals->method[budget * totals->methods + method];
+    sp_json_line *line = sp_json_line_create();
+    sp_json_line_text(line, "summary", setup->text[budget]);
+    sp_json_line_text(line, "method", attack ? "attack" : setup->pipeline[method].method->name);
+    sp_json_line_number(line, "clips", (double)totals->heard);
+    sp_json_line_number(line, "right", (double)s->clips);
+    if (attack) {
+        sp_json_line_number(line, "broken", (double)s->broken);
+        sp_json_line_number(line, "broken_by_file", (double)s->broken_file);
+        sp_json_line_number(line, "share", share_of(s->clips - s->broken, s->clips));
+    } else {
+        sp_json_line_number(line, "certified", (double)s->certified);
+        sp_json_line_number(line, "share", share_of(s->certified, s->clips));
+    }
+    sp_json_line_number(line, "mean_margin", mean_of(s->margin, s->margins));
+    sp_json_line_number(line, "mean_seconds", mean_of(s->seconds, s->clips));
+    return sp_json_line_finish(line);
+}
+
+typedef enum { SHARE, NOT_BY_FILE, MARGIN, SECONDS } figure;
+
+static void write_figure(FILE *out, const sp_comparison_sum *s, figure what, bool attack) {
+    char cell[SP_TABLE_CELL];
+    switch (what) {
+    case SHARE:
+        sp_table_number(cell, "%.1f",
+                        share_of(attack ? s->clips - s->broken : s->certified, s->clips));
+        break;
+    case NOT_BY_FILE:
+        sp_table_number(cell, "%.1f", share_of(s->clips - s->broken_file, s->clips));
+        break;
+    case MARGIN:
+        sp_table_margin(cell, mean_of(s->margin, s->margins));
+        break;
+    case SECONDS:
+        sp_table_number(cell, "%.3f", mean_of(s->seconds, s->clips));
+        break;
+    }
+    fprintf(out, "  %9s", cell);
+}
+
+static void write_line(FILE *out, const sp_comparison_totals *totals,
+                       const sp_comparison_setup *setup, const char *name, size_t method,
+                       figure what) {
+    fprintf(out, "  %-20s", name);
+    for (size_t i = 0; i < setup->budgets; i++) {
+        const size_t b = setup->quiet_first[i];
+        const bool attack = method == setup->methods;
+        write_figure(out,
+                     attack ? &totals->attack[b] : &totals->method[b * totals->methods + method],
+                     what, attack);
+    }
+    fputc('\n', out);
+}
+
+static void write_block(FILE *out, const sp_comparison_totals *totals,
+                        const sp_comparison_setup *setup, const char *title, figure what) {
+    fprintf(out, "%-22s", title);
+    for (size_t i = 0; i < setup->budgets; i++) {
+        fprintf(out, "  %9s", setup->text[setup->quiet_first[i]]);
+    }
+    fputc('\n', out);
+    for (size_t m = 0; m < setup->methods; m++) {
+        write_line(out, totals, setup, setup->pipeline[m].method->name, m, what);
+    }
+    if (!setup->attacker) {
+        return;
+    }
+    if (what == SHARE) {
+        write_line(out, totals, setup, "not broken", setup->methods, SHARE);
+        write_line(out, totals, setup, "not broken by a file", setup->methods, NOT_BY_FILE);
+    } else {
+        write_line(out, totals, setup, "attack", setup->methods, what);
+    }
+}
+
+char *sp_report_comparison_table(const sp_comparison_totals *totals,
+                                 const sp_comparison_setup *setup) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) {
+        return NULL;
+    }
+    fprintf(out,
+            "%zu of %zu clips are answered rightly without noise; all figures are of these.\n\n",
+            totals->right, totals->heard);
+    write_block(out, totals, setup, "certified, %", SHARE);
+    fputc('\n', out);
+    write_block(out, totals, setup, "mean margin", MARGIN);
+    fputc('\n', out);
+    write_block(out, totals, setup, "seconds per clip", SECONDS);
+    return fclose(out) == 0 ? text : NULL;
+}
+
+/* ---- the chart ---- */
+
+static const char *axis_of(sp_budget_unit unit) {
+    switch (unit) {
+    case SP_BUDGET_DB_PEAK:
+        return "noise budget, dB relative to the clip's peak";
+    case SP_BUDGET_DBFS:
+        return "noise budget, dBFS";
+    case SP_BUDGET_LSB:
+        return "noise budget, steps of the sample format";
+    case SP_BUDGET_DB_SNR:
+        return "least signal-to-noise ratio, dB";
+    }
+    return "noise budget";
+}
+
+sp_status sp_report_comparison_check_chart(sp_error *err, const sp_comparison_setup *setup) {
+    for (size_t b = 1; b < setup->budgets; b++) {
+        if (setup->budget[b].unit != setup->budget[0].unit) {
+            return sp_fail(err, SP_E_ARGUMENT, "budgets in different units have no common axis");
+        }
+    }
+    return setup->budgets >= 2 ? SP_OK
+                               : sp_fail(err, SP_E_ARGUMENT, "a chart needs two budgets or more");
+}
+
+/* The budget of point i, from quiet to loud, or as SNR from loud to quiet. */
+static size_t budget_at(const sp_comparison_setup *setup, size_t i, bool flip) {
+    return setup->quiet_first[flip ? setup->budgets - 1 - i : i];
+}
+
+/* The lines of one model, [methods, points]. */
+static void take_lines(const sp_report_model *model, bool only, bool flip, double *y) {
+    const sp_comparison_setup *setup = model->setup;
+    for (size_t m = 0; m < setup->methods; m++) {
+        for (size_t i = 0; i < setup->budgets; i++) {
+            const size_t b = budget_at(setup, i, flip);
+            const sp_comparison_sum *s = &model->totals->method[b * setup->methods + m];
+            *y++ = share_of(s->certified, only ? s->clips : model->totals->heard);
+        }
+    }
+}
+
+static void take_ceiling(const sp_report_model *model, bool flip, double *y) {
+    for (size_t i = 0; i < model->setup->budgets; i++) {
+        const sp_comparison_sum *s = &model->totals->attack[budget_at(model->setup, i, flip)];
+        y[i] = s->clips ? share_of(s->clips - s->broken, s->clips) : 100.0;
+    }
+}
+
+/* Names of the series of one model: the method's, behind the model's when there are several. */
+static bool name_series(const sp_report_model *model, bool only, sp_chart_series *series) {
+    bool named = true;
+    for (size_t m = 0; m < model->setup->methods; m++) {
+        const char *method = model->setup->pipeline[m].method->name;
+        const size_t size = strlen(model->name ? model->name : "") + strlen(method) + 4;
+        char *name = malloc(size);
+        named = named && name;
+        if (name && only) {
+            snprintf(name, size, "%s", method);
+        } else if (name) {
+            snprintf(name, size, "%s, %s", model->name, method);
+        }
+        series[m].name = name;
+    }
+    return named;
+}
+
+static sp_status draw(sp_error *err, const sp_report_model *model, size_t models, sp_chart *chart,
+                      sp_chart_series *series, double *x, double *y, const char *path) {
+    const size_t points = chart->points;
+    const bool only = models == 1;
+    bool named = true;
+    size_t used = 0;
+    for (size_t i = 0; i < points; i++) {
+        x[i] = model->setup->budget[budget_at(model->setup, i, chart->flip)].value;
+    }
+    for (size_t f = 0; f < models; f++) {
+        named = name_series(&model[f], only, series + used) && named;
+        take_lines(&model[f], only, chart->flip, y + used * points);
+        used += model[f].setup->methods;
+    }
+    for (size_t s = 0; s < used; s++) {
+        series[s].y = y + s * points;
+    }
+    if (only && model->setup->attacker) {
+        chart->ceiling = y + used * points;
+        take_ceiling(model, chart->flip, y + used * points);
+    }
+    return named ? sp_chart_write(err, chart, path) : sp_fail(err, SP_E_MEMORY, "out of memory");
+}
+
+sp_status sp_report_comparison_chart(sp_error *err, const sp_report_model *model, size_t models,
+                                     const char *path) {
+    const sp_comparison_setup *setup = model->setup;
+    const size_t points = setup->budgets;
+    size_t lines = 0;
+    char label[96];
+    SP_TRY(sp_report_comparison_check_chart(err, setup));
+    for (size_t f = 0; f < models; f++) {
+        lines += model[f].setup->methods;
+    }
+    double *x = calloc(points * (lines + 2), sizeof *x);
+    sp_chart_series *series = calloc(lines, sizeof *series);
+    sp_status status = SP_E_MEMORY;
+    if (x && series) {
+        snprintf(label, sizeof label, "certified share of %zu clips, %%",
+                 models == 1 ? model->totals->right : model->totals->heard);
+        sp_chart chart = {.title = "Clips whose answer no noise within the budget changes",
+                          .x_label = axis_of(setup->budget[0].unit),
+                          .y_label = label,
+                          .points = points,
+                          .x = x,
+                          .flip = setup->budget[0].unit == SP_BUDGET_DB_SNR,
+                          .count = lines,
+                          .series = series,
+                          .ceiling_name = "broken by the attack"};
+        status = draw(err, model, models, &chart, series, x, x + points, path);
+    } else {
+        sp_fail(err, status, "out of memory");
+    }
+    for (size_t s = 0; series && s < lines; s++) {
+        free((char *)(uintptr_t)series[s].name);
+    }
+    free(series);
+    free(x);
+    return status;
+}

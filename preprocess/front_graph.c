@@ -1,0 +1,109 @@
+// A front end as the first nodes of a graph.
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "preprocess/impl.h"
+
+/* Frames, and the first map of them: one affine node over the samples. The taps are those of a
+ * whole frame, whose unused end weighs nothing; where the last frame is left out, they reach over
+ * one more step. */
+static sp_status add_framing(sp_error *err, sp_net *graph, const sp_front *front,
+                             const sp_stage *stage) {
+    const sp_front_layout *layout = &front->layout;
+    const size_t taps = layout->frame + (front->description.drop_last ? layout->step : 0);
+    const sp_timing timing = {.taps = taps, .stride = layout->step, .dilation = 1};
+    double *weight = calloc(stage->out * taps, sizeof *weight);
+    if (weight == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for the nodes of a front end");
+    }
+    for (size_t k = 0; k < stage->out; k++) {
+        memcpy(weight + k * taps, stage->matrix + k * stage->in, stage->in * sizeof *weight);
+    }
+    const sp_status status =
+        sp_net_add_convolution(err, graph, stage->out, timing, weight, stage->bias);
+    free(weight);
+    return status;
+}
+
+/* One function for all bands: a description has one floor. */
+static sp_status add_floor(sp_error *err, sp_net *graph, const sp_stage *stage,
+                           sp_activation_kind kind) {
+    for (size_t m = 1; m < stage->out; m++) {
+        if (stage->bias[m] != stage->bias[0]) {
+            return sp_fail(err, SP_E_UNSUPPORTED, "the bands have different floors");
+        }
+    }
+    return sp_net_add_curve(err, graph, (sp_activation){.kind = kind, .alpha = stage->bias[0]});
+}
+
+static sp_status add_stage(sp_error *err, sp_net *graph, const sp_front *front,
+                           const sp_stage *stage) {
+    switch (stage->kind) {
+    case SP_STAGE_AFFINE:
+        return graph->nodes == 1
+                   ? add_framing(err, graph, front, stage)
+                   : sp_net_add_affine(err, graph, stage->out, stage->matrix, stage->bias);
+    case SP_STAGE_SQUARE:
+        return sp_net_add_curve(err, graph, (sp_activation){.kind = SP_ACTIVATION_SQUARE});
+    case SP_STAGE_AT_LEAST:
+        return add_floor(err, graph, stage, SP_ACTIVATION_AT_LEAST);
+    case SP_STAGE_FOR_ZERO:
+        return add_floor(err, graph, stage, SP_ACTIVATION_FOR_ZERO);
+    case SP_STAGE_LOG:
+        return sp_net_add_curve(err, graph, (sp_activation){.kind = SP_ACTIVATION_LOG});
+    }
+    return sp_fail(err, SP_E_UNSUPPORTED, "a stage of no known kind");
+}
+
+/* A node of the network, its inputs counted from the features on. */
+static sp_status add_behind(sp_error *err, sp_net *graph, const sp_node *node, size_t features) {
+    sp_node moved = *node;
+    moved.input += features;
+    moved.term = NULL;
+    if (node->terms > 0) {
+        moved.term = malloc(node->terms * sizeof *moved.term);
+        if (moved.term == NULL) {
+            return sp_fail(err, SP_E_MEMORY, "out of memory for the nodes of a front end");
+        }
+        memcpy(moved.term, node->term, node->terms * sizeof *moved.term);
+    }
+    for (size_t i = 0; i < node->terms; i++) {
+        moved.term[i].input += features;
+    }
+    const sp_status status = sp_net_append(err, graph, &moved, NULL);
+    free(moved.term);
+    return status;
+}
+
+static sp_status add_net(sp_error *err, sp_net *graph, const sp_front *front, const sp_net *net,
+                         size_t features) {
+    if (net->features != graph->classes) {
+        return sp_fail(err, SP_E_MISMATCH,
+                       "the network reads %zu features, the front end makes %zu", net->features,
+                       graph->classes);
+    }
+    for (size_t n = 1; n < net->nodes; n++) {
+        SP_TRY(add_behind(err, graph, &net->node[n], features));
+    }
+    graph->steps = sp_front_samples(front, net->steps);
+    graph->sigmoid = net->sigmoid;
+    graph->softmax = net->softmax;
+    return SP_OK;
+}
+
+sp_status sp_front_graph(sp_error *err, sp_net *graph, size_t *features, const sp_front *front,
+                         const sp_net *net) {
+    sp_status status = sp_net_init(err, graph, 1);
+    for (size_t i = 0; status == SP_OK && i < front->stages; i++) {
+        status = add_stage(err, graph, front, &front->stage[i]);
+    }
+    *features = graph->nodes - 1;
+    if (status == SP_OK && net != NULL) {
+        status = add_net(err, graph, front, net, *features);
+    }
+    if (status != SP_OK) {
+        sp_net_clear(graph);
+    }
+    return status;
+}

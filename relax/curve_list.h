@@ -1,0 +1,29 @@
+/* The functions of one variable, a row for each. A new one is a file relax/curve_NAME.h, its line
+ * in line_activation.h, and a row here:
+ *   X(KIND, name, parameters, least, first)
+ *   parameters: 0, 1 (alpha) or 2 (alpha and beta); least: arguments lie above it; first: `middle`
+ *   when the first lines of a menu stand in the middle, else its name, for sp_line_first_NAME.
+ * The file gives, for host and device, with x finite and ordered:
+ *   double sp_curve_NAME_value(sp_activation f, double x)       the value
+ *   double sp_curve_NAME_slope(sp_activation f, double x)       the derivative; at kinks of a side
+ *   sp_iv sp_curve_NAME_range(sp_activation f, sp_iv x)         the range, rounded outward
+ *   sp_line_pair sp_curve_NAME_lines(sp_activation f, sp_iv x, double m)
+ *       sound lines, near the function at m in x; |x| <= SP_RELAX_HUGE */
+#ifndef SP_RELAX_CURVE_LIST_H
+#define SP_RELAX_CURVE_LIST_H
+
+#include <math.h>
+
+/* Those up to AFFINE may be gates of cells (gate.c). */
+#define SP_ACTIVATION_LIST(X)                                                                      \
+    X(SIGMOID, sigmoid, 0, -INFINITY, middle)                                                      \
+    X(TANH, tanh, 0, -INFINITY, middle)                                                            \
+    X(HARD_SIGMOID, hard_sigmoid, 2, -INFINITY, middle) /* min(max(alpha x + beta, 0), 1) */       \
+    X(RELU, relu, 0, -INFINITY, relu)                                                              \
+    X(AFFINE, affine, 2, -INFINITY, middle) /* alpha x + beta */                                   \
+    X(SQUARE, square, 0, -INFINITY, middle)                                                        \
+    X(LOG, log, 0, 0.0, middle)                                                                    \
+    X(AT_LEAST, at_least, 1, -INFINITY, middle) /* max(x, alpha) */                                \
+    X(FOR_ZERO, for_zero, 1, -INFINITY, middle) /* alpha at zero, else x */
+
+#endif
