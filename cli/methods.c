@@ -6,19 +6,33 @@
 #include "base/json.h"
 
 static const char *front_text(sp_front_rule rule) {
-    static const char *const names[] = {
-        [SP_FRONT_INTERVAL] = "interval", [SP_FRONT_R2] = "r2", [SP_FRONT_JOINT] = "joint"};
-    return names[rule];
+    switch (rule) {
+    case SP_FRONT_INTERVAL:
+        return "interval";
+    case SP_FRONT_R2:
+        return "r2";
+    case SP_FRONT_JOINT:
+        return "joint";
+    }
+    return "none";
 }
 
 /* The planes of the last and tightest pass. */
 static const char *planes_text(const sp_method *method) {
-    static const char *const names[] = {[SP_PLANES_INTERVAL] = "interval",
-                                        [SP_PLANES_R2_LP] = "r2-lp",
-                                        [SP_PLANES_R2_OPT] = "r2-opt",
-                                        [SP_PLANES_STATIC] = "exact"};
     const sp_bounds_options *last = &method->pass[method->passes - 1];
-    return last->octagons ? "octagons" : names[last->planes];
+    switch (last->planes) {
+    case SP_PLANES_INTERVAL:
+        return "interval";
+    case SP_PLANES_R2_LP:
+        return "r2-lp";
+    case SP_PLANES_R2_OPT:
+        return "r2-opt";
+    case SP_PLANES_STATIC:
+        return last->octagons ? "octagons" : "exact";
+    case SP_PLANES_TANGENT: // no bounds: no method has them
+        break;
+    }
+    return "none";
 }
 
 static void print_json(const sp_method *method, bool is_default) {
