@@ -67,14 +67,14 @@ size_t sp_ball_outer_work(size_t rows, size_t out, size_t in) {
 }
 
 /* By the centre: dyT x; by the half width: (dyT x) sign(w). */
-void sp_ball_outer(double *dw, sp_ball dy, sp_ball x, size_t rows, size_t out, size_t in,
-                   const double *weight, double *scratch) {
+void sp_ball_outer(double *dw, sp_ball dy, size_t lddy, sp_ball x, size_t rows, size_t out,
+                   size_t in, const double *weight, double *scratch) {
     double *product = scratch + out * rows;
     if (rows == 0) {
         return;
     }
-    sp_rows_outer(dw, dy.mid, out, x.mid, rows, out, in, scratch);
-    turn(scratch, dy.rad, out, rows, out);
+    sp_rows_outer(dw, dy.mid, lddy, x.mid, rows, out, in, scratch);
+    turn(scratch, dy.rad, lddy, rows, out);
     sp_gpu_gemm(out, in, rows, scratch, rows, x.rad, in, false, 0.0, product, in);
     for (size_t i = 0; i < out * in; i++) {
         dw[i] += weight[i] > 0.0 ? product[i] : (weight[i] < 0.0 ? -product[i] : 0.0);
