@@ -34,34 +34,45 @@ static row row_at(const sp_cell_plan *plan, const sp_ball_cell *at, size_t t, si
     return r;
 }
 
-static sp_ends ends_of_ball(sp_ball ball, size_t j) {
-    return ball.mid != NULL ? sp_ends_of(ball.mid[j], ball.rad[j]) : (sp_ends){0.0, 0.0};
+/* Ends of H numbers: as they stand, or of centres and half widths; lo NULL: zeros. */
+typedef struct view {
+    const double *lo, *hi;
+    bool ball;
+} view;
+
+static inline sp_ends get(view x, size_t j) {
+    if (x.lo == NULL) {
+        return (sp_ends){0.0, 0.0};
+    }
+    return x.ball ? sp_ends_of(x.lo[j], x.hi[j]) : (sp_ends){x.lo[j], x.hi[j]};
 }
 
-static sp_ends raw(const row *r, int v, size_t j) {
+static view at_slot(sp_pair block, size_t at) {
+    return block.lo != NULL ? (view){block.lo + at, block.hi + at, false}
+                            : (view){NULL, NULL, false};
+}
+
+/* The variable itself; a state stands in the row before. */
+static view raw(const row *r, int v) {
     const sp_cell_plan *plan = r->plan;
     if (plan->steps.variable[v].op != SP_CELL_STATE) {
-        return v == plan->steps.output ? ends_of_ball(r->out, j)
-                                       : sp_pair_get(r->block, plan->raw[v] * r->H + j);
+        return v == plan->steps.output ? (view){r->out.mid, r->out.rad, true}
+                                       : at_slot(r->block, plan->raw[v] * r->H);
     }
     const size_t after = sp_cell_after(plan, (size_t)v);
-    if ((int)after == plan->steps.output) {
-        return ends_of_ball(r->out_before, j);
-    }
-    return r->block_before.lo != NULL ? sp_pair_get(r->block_before, plan->raw[after] * r->H + j)
-                                      : (sp_ends){0.0, 0.0};
+    return (int)after == plan->steps.output ? (view){r->out_before.mid, r->out_before.rad, true}
+                                            : at_slot(r->block_before, plan->raw[after] * r->H);
 }
 
-static sp_ends through(const row *r, int v, size_t j) {
-    return sp_pair_get(r->block, r->plan->through[v] * r->H + j);
+static view through(const row *r, int v) {
+    return at_slot(r->block, r->plan->through[v] * r->H);
 }
 
-static sp_ends second(const row *r, const sp_cell_variable *v, size_t j) {
-    return v->second_tanh ? through(r, v->b, j) : raw(r, v->b, j);
+static view second(const row *r, const sp_cell_variable *v) {
+    return v->second_tanh ? through(r, v->b) : raw(r, v->b);
 }
 
-static sp_ends first(const row *r, const sp_cell_variable *v, size_t j) {
-    const sp_ends gate = through(r, v->a, j);
+static inline sp_ends first(const sp_cell_variable *v, sp_ends gate) {
     return v->complement ? (sp_ends){1.0 - gate.hi, 1.0 - gate.lo} : gate;
 }
 
@@ -72,54 +83,87 @@ static sp_ends weights(sp_ends z, sp_ends n, sp_ends h) {
 
 /* ---- there ---- */
 
-static sp_ends blend(const row *r, const sp_cell_variable *v, size_t j) {
+/* Gate, candidate and state of a blend. */
+typedef struct blended {
+    view z, n, h;
+} blended;
+
+static blended blend_of(const row *r, const sp_cell_variable *v) {
     const sp_cell_variable *rest = &r->plan->steps.variable[v->a];
     const sp_cell_variable *kept = &r->plan->steps.variable[v->b];
-    const sp_ends n = through(r, rest->b, j), h = raw(r, kept->b, j);
-    const sp_ends w = weights(through(r, rest->a, j), n, h);
-    return (sp_ends){(1.0 - w.lo) * n.lo + w.lo * h.lo, (1.0 - w.hi) * n.hi + w.hi * h.hi};
+    return (blended){through(r, rest->a), through(r, rest->b), raw(r, kept->b)};
 }
 
-static sp_ends value(const row *r, size_t i, size_t j) {
-    const sp_cell_variable *v = &r->plan->steps.variable[i];
-    sp_ends a, b;
-    switch (v->op) {
-    case SP_CELL_IMAGE:
-        a = sp_ends_of(r->block.lo[v->place * r->H + j], r->block.hi[v->place * r->H + j]);
-        b = v->b != SP_NO_VARIABLE ? raw(r, v->b, j) : (sp_ends){0.0, 0.0};
-        return (sp_ends){a.lo + b.lo, a.hi + b.hi};
-    case SP_CELL_PRODUCT:
-        return sp_ends_gate(first(r, v, j), second(r, v, j));
-    case SP_CELL_CURVE:
-        return through(r, v->a, j);
-    case SP_CELL_SUM:
-    case SP_CELL_DIFFERENCE:
-        if ((int)i == r->plan->blend) {
-            return blend(r, v, j);
-        }
-        a = raw(r, v->a, j);
-        b = raw(r, v->b, j);
-        return v->op == SP_CELL_SUM ? (sp_ends){a.lo + b.lo, a.hi + b.hi}
-                                    : (sp_ends){a.lo - b.hi, a.hi - b.lo};
-    case SP_CELL_STATE:
-        break;
+static void set(const row *r, size_t i, size_t j, sp_ends y) {
+    const sp_cell_plan *plan = r->plan;
+    if ((int)i == plan->steps.output) {
+        sp_ball_set(r->out, j, y);
+    } else {
+        sp_pair_set(r->block, plan->raw[i] * r->H + j, y);
     }
-    return (sp_ends){0.0, 0.0};
+    if (plan->through[i] != SP_NO_SLOT) {
+        sp_pair_set(r->block, plan->through[i] * r->H + j, sp_ends_activate(plan->function[i], y));
+    }
+}
+
+static void compute_blend(const row *r, size_t i, const sp_cell_variable *v) {
+    const blended x = blend_of(r, v);
+    for (size_t j = 0; j < r->H; j++) {
+        const sp_ends n = get(x.n, j), h = get(x.h, j), w = weights(get(x.z, j), n, h);
+        set(r, i, j,
+            (sp_ends){(1.0 - w.lo) * n.lo + w.lo * h.lo, (1.0 - w.hi) * n.hi + w.hi * h.hi});
+    }
+}
+
+static void compute_image(const row *r, size_t i, const sp_cell_variable *v) {
+    const size_t at = v->place * r->H;
+    const view b = v->b != SP_NO_VARIABLE ? raw(r, v->b) : (view){NULL, NULL, false};
+    for (size_t j = 0; j < r->H; j++) {
+        const sp_ends x = sp_ends_of(r->block.lo[at + j], r->block.hi[at + j]), y = get(b, j);
+        set(r, i, j, (sp_ends){x.lo + y.lo, x.hi + y.hi});
+    }
+}
+
+static void compute_sum(const row *r, size_t i, const sp_cell_variable *v) {
+    const view a = raw(r, v->a), b = raw(r, v->b);
+    for (size_t j = 0; j < r->H; j++) {
+        const sp_ends x = get(a, j), y = get(b, j);
+        set(r, i, j,
+            v->op == SP_CELL_SUM ? (sp_ends){x.lo + y.lo, x.hi + y.hi}
+                                 : (sp_ends){x.lo - y.hi, x.hi - y.lo});
+    }
 }
 
 static void compute(const row *r, size_t i) {
-    const sp_cell_plan *plan = r->plan;
-    for (size_t j = 0; j < r->H; j++) {
-        const sp_ends y = value(r, i, j);
-        if ((int)i == plan->steps.output) {
-            sp_ball_set(r->out, j, y);
+    const sp_cell_variable *v = &r->plan->steps.variable[i];
+    view a, b;
+    switch (v->op) {
+    case SP_CELL_STATE:
+        break;
+    case SP_CELL_IMAGE:
+        compute_image(r, i, v);
+        break;
+    case SP_CELL_PRODUCT:
+        a = through(r, v->a);
+        b = second(r, v);
+        for (size_t j = 0; j < r->H; j++) {
+            set(r, i, j, sp_ends_gate(first(v, get(a, j)), get(b, j)));
+        }
+        break;
+    case SP_CELL_CURVE:
+        a = through(r, v->a);
+        for (size_t j = 0; j < r->H; j++) {
+            set(r, i, j, get(a, j));
+        }
+        break;
+    case SP_CELL_SUM:
+    case SP_CELL_DIFFERENCE:
+        if ((int)i == r->plan->blend) {
+            compute_blend(r, i, v);
         } else {
-            sp_pair_set(r->block, plan->raw[i] * r->H + j, y);
+            compute_sum(r, i, v);
         }
-        if (plan->through[i] != SP_NO_SLOT) {
-            sp_pair_set(r->block, plan->through[i] * r->H + j,
-                        sp_ends_activate(plan->function[i], y));
-        }
+        break;
     }
 }
 
@@ -190,33 +234,56 @@ static void add(sp_ends *d, sp_ends s) {
     d->hi += s.hi;
 }
 
-static void product_back(const row *r, const sp_cell_variable *v, size_t j, sp_ends s, sp_ends *da,
+static void product_back(const row *r, const sp_cell_variable *v, const sp_ends *s, sp_ends *da,
                          sp_ends *db) {
     const sp_activation tangent = {.kind = SP_ACTIVATION_TANH};
-    const sp_ends b = second(r, v, j);
-    sp_ends by_first = {0.0, 0.0}, by_second = {0.0, 0.0};
-    sp_ends_gate_back(&by_first, &by_second, first(r, v, j), b, s);
-    if (v->complement) {
-        by_first = (sp_ends){-by_first.hi, -by_first.lo};
+    const view a = through(r, v->a), b = second(r, v);
+    for (size_t j = 0; j < r->H; j++) {
+        const sp_ends gate = get(a, j), y = get(b, j);
+        sp_ends by_first = {0.0, 0.0}, by_second = {0.0, 0.0};
+        sp_ends_gate_back(&by_first, &by_second, first(v, gate), y, s[j]);
+        if (v->complement) {
+            by_first = (sp_ends){-by_first.hi, -by_first.lo};
+        }
+        add(&da[j], sp_ends_activate_back(v->f, gate, by_first));
+        add(&db[j], v->second_tanh ? sp_ends_activate_back(tangent, y, by_second) : by_second);
     }
-    add(da, sp_ends_activate_back(v->f, through(r, v->a, j), by_first));
-    add(db, v->second_tanh ? sp_ends_activate_back(tangent, b, by_second) : by_second);
 }
 
-static void blend_back(const row *r, const sp_cell_variable *v, size_t j, sp_ends s, sp_ends *d) {
+static void blend_back(const row *r, const sp_cell_variable *v, const sp_ends *slope, sp_ends *d) {
     const sp_activation tangent = {.kind = SP_ACTIVATION_TANH};
     const sp_cell_variable *rest = &r->plan->steps.variable[v->a];
     const sp_cell_variable *kept = &r->plan->steps.variable[v->b];
     const size_t H = r->H;
-    const sp_ends z = through(r, rest->a, j), n = through(r, rest->b, j), h = raw(r, kept->b, j);
-    const sp_ends w = weights(z, n, h);
-    sp_ends dz = {0.0, 0.0};
-    *(h.lo < n.lo ? &dz.hi : &dz.lo) += s.lo * (h.lo - n.lo);
-    *(h.hi > n.hi ? &dz.hi : &dz.lo) += s.hi * (h.hi - n.hi);
-    add(&d[(size_t)kept->b * H + j], (sp_ends){s.lo * w.lo, s.hi * w.hi});
-    add(&d[(size_t)rest->b * H + j],
-        sp_ends_activate_back(tangent, n, (sp_ends){s.lo * (1.0 - w.lo), s.hi * (1.0 - w.hi)}));
-    add(&d[(size_t)rest->a * H + j], sp_ends_activate_back(kept->f, z, dz));
+    const blended x = blend_of(r, v);
+    for (size_t j = 0; j < H; j++) {
+        const sp_ends z = get(x.z, j), n = get(x.n, j), h = get(x.h, j), s = slope[j];
+        const sp_ends w = weights(z, n, h);
+        sp_ends dz = {0.0, 0.0};
+        *(h.lo < n.lo ? &dz.hi : &dz.lo) += s.lo * (h.lo - n.lo);
+        *(h.hi > n.hi ? &dz.hi : &dz.lo) += s.hi * (h.hi - n.hi);
+        add(&d[(size_t)kept->b * H + j], (sp_ends){s.lo * w.lo, s.hi * w.hi});
+        add(&d[(size_t)rest->b * H + j],
+            sp_ends_activate_back(tangent, n, (sp_ends){s.lo * (1.0 - w.lo), s.hi * (1.0 - w.hi)}));
+        add(&d[(size_t)rest->a * H + j], sp_ends_activate_back(kept->f, z, dz));
+    }
+}
+
+static void image_back(const row *r, const sp_cell_variable *v, const sp_ends *s, sp_ends *db) {
+    for (size_t j = 0; j < r->H; j++) {
+        if (v->b != SP_NO_VARIABLE) {
+            add(&db[j], s[j]);
+        }
+        sp_pair_slope(r->block, v->place * r->H + j, s[j]);
+    }
+}
+
+static void sum_back(const row *r, const sp_cell_variable *v, const sp_ends *s, sp_ends *da,
+                     sp_ends *db) {
+    for (size_t j = 0; j < r->H; j++) {
+        add(&da[j], s[j]);
+        add(&db[j], v->op == SP_CELL_SUM ? s[j] : (sp_ends){-s[j].hi, -s[j].lo});
+    }
 }
 
 /* d [count, H]: slopes by the ends of the variables; those of the pre-activations go to their
@@ -224,38 +291,31 @@ static void blend_back(const row *r, const sp_cell_variable *v, size_t j, sp_end
 static void back(const row *r, size_t i, sp_ends *d) {
     const sp_cell_variable *v = &r->plan->steps.variable[i];
     const size_t H = r->H;
+    const sp_ends *s = d + i * H;
     sp_ends *da = d + (size_t)(v->a < 0 ? 0 : v->a) * H;
     sp_ends *db = d + (size_t)(v->b < 0 ? 0 : v->b) * H;
-    for (size_t j = 0; j < H; j++) {
-        const sp_ends s = d[i * H + j];
-        switch (v->op) {
-        case SP_CELL_STATE:
-            break;
-        case SP_CELL_IMAGE:
-            if (v->b != SP_NO_VARIABLE) {
-                add(&db[j], s);
-            }
-            sp_pair_slope(r->block, v->place * H + j, s);
-            break;
-        case SP_CELL_PRODUCT:
-            product_back(r, v, j, s, &da[j], &db[j]);
-            break;
-        case SP_CELL_CURVE:
-            add(&da[j], sp_ends_activate_back(v->f, through(r, v->a, j), s));
-            break;
-        case SP_CELL_SUM:
-            if ((int)i == r->plan->blend) {
-                blend_back(r, v, j, s, d);
-            } else {
-                add(&da[j], s);
-                add(&db[j], s);
-            }
-            break;
-        case SP_CELL_DIFFERENCE:
-            add(&da[j], s);
-            add(&db[j], (sp_ends){-s.hi, -s.lo});
-            break;
+    switch (v->op) {
+    case SP_CELL_STATE:
+        break;
+    case SP_CELL_IMAGE:
+        image_back(r, v, s, db);
+        break;
+    case SP_CELL_PRODUCT:
+        product_back(r, v, s, da, db);
+        break;
+    case SP_CELL_CURVE:
+        for (size_t j = 0; j < H; j++) {
+            add(&da[j], sp_ends_activate_back(v->f, get(through(r, v->a), j), s[j]));
         }
+        break;
+    case SP_CELL_SUM:
+    case SP_CELL_DIFFERENCE:
+        if ((int)i == r->plan->blend) {
+            blend_back(r, v, s, d);
+        } else {
+            sum_back(r, v, s, da, db);
+        }
+        break;
     }
 }
 

@@ -147,7 +147,22 @@ void sp_cell_box_backward(const sp_ball_cell *at);
 /* ---- pieces of both ---- */
 
 /** sp_activation_slope - the derivative, from the function's value; 0 at a kink's left. */
-double sp_activation_slope(sp_activation activation, double value);
+static inline double sp_activation_slope(sp_activation activation, double value) {
+    switch (activation.kind) {
+    case SP_ACTIVATION_SIGMOID:
+        return value * (1.0 - value);
+    case SP_ACTIVATION_TANH:
+        return 1.0 - value * value;
+    case SP_ACTIVATION_HARD_SIGMOID:
+        return value > 0.0 && value < 1.0 ? activation.alpha : 0.0;
+    case SP_ACTIVATION_RELU:
+        return value > 0.0 ? 1.0 : 0.0;
+    case SP_ACTIVATION_AFFINE:
+        return activation.alpha;
+    default:
+        return 0.0;
+    }
+}
 
 /** sp_rows_affine - y [rows, ldy] = x [rows, in] weightT + bias (or + 0 for NULL), out columns. */
 void sp_rows_affine(double *y, size_t ldy, const double *x, size_t rows, size_t in,

@@ -4,23 +4,6 @@
 #include "gpu/backend.h"
 #include "train/impl.h"
 
-double sp_activation_slope(sp_activation activation, double value) {
-    switch (activation.kind) {
-    case SP_ACTIVATION_SIGMOID:
-        return value * (1.0 - value);
-    case SP_ACTIVATION_TANH:
-        return 1.0 - value * value;
-    case SP_ACTIVATION_HARD_SIGMOID:
-        return value > 0.0 && value < 1.0 ? activation.alpha : 0.0;
-    case SP_ACTIVATION_RELU:
-        return value > 0.0 ? 1.0 : 0.0;
-    case SP_ACTIVATION_AFFINE:
-        return activation.alpha;
-    default:
-        return 0.0;
-    }
-}
-
 void sp_rows_affine(double *y, size_t ldy, const double *x, size_t rows, size_t in,
                     const double *weight, const double *bias, size_t out) {
     for (size_t r = 0; bias && r < rows; r++) {
