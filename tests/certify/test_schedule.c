@@ -77,9 +77,9 @@ static void make(subject *s, const char *method) {
     for (size_t i = 0; i < SMALL_SAMPLES; i++) {
         samples[i] = round(sp_rng_uniform(&rng, -3000.0, 3000.0));
     }
-    sp_net_init(&s->net, SMALL_FEATURES);
+    assert_int_equal(sp_net_init(NULL, &s->net, SMALL_FEATURES), SP_OK);
     assert_int_equal(sp_net_add_lstm(NULL, &s->net, H, weight, recurrent, bias), SP_OK);
-    sp_net_set_readout(&s->net);
+    assert_int_equal(sp_net_add_pool(NULL, &s->net, SP_POOL_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &s->net, C, readout, offset), SP_OK);
     assert_int_equal(sp_front_parse(NULL, &s->front, small_front, sizeof small_front - 1, "small"),
                      SP_OK);
