@@ -21,6 +21,7 @@ extern "C" {
     X(SP_E_MISMATCH, 43, "inputs that do not fit together")                                        \
     X(SP_E_NONFINITE, 60, "a value is not finite")                                                 \
     X(SP_E_NUMERIC, 61, "a numeric certificate could not be established")                          \
+    X(SP_E_CONTRADICTION, 62, "two results of soundproof contradict each other")                   \
     X(SP_E_TIMEOUT, 80, "time limit reached")                                                      \
     X(SP_E_SOLVER, 81, "the LP solver failed")                                                     \
     X(SP_E_DEVICE, 82, "the device failed")

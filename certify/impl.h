@@ -32,6 +32,12 @@ SP_NODISCARD sp_status sp_query_open(sp_error *err, sp_query *query, sp_verdict 
                                      const sp_query_options *options, bool *settled);
 void sp_query_close(const sp_error *err, sp_query *query, sp_status status);
 
+/** sp_query_unproved - whether a failure says only that nothing is proved, as bounds that overflow
+ *  at a loud budget do. A contradiction is none of these: it ends whatever asked. */
+static inline bool sp_query_unproved(sp_status status) {
+    return status >= SP_E_NONFINITE && status != SP_E_CONTRADICTION;
+}
+
 /** sp_query_work - works on an open query and sets the kind and the reason of its verdict. */
 typedef sp_status (*sp_query_work)(sp_error *err, sp_query *query, void *context);
 

@@ -33,12 +33,20 @@ void sp_objectives_clear(sp_objectives *o) {
     *o = (sp_objectives){0};
 }
 
-void sp_objectives_take(sp_objectives *o, size_t r, double lower, double error) {
+sp_status sp_objectives_take(sp_error *err, sp_objectives *o, size_t r, double lower,
+                             double error) {
     const double bound = o->constant[r] != 0.0 ? sp_below(lower + o->constant[r]) : lower;
+    if (bound > o->clean[r] + error) { // the clip's own rounding is below the error term
+        return sp_fail(err, SP_E_CONTRADICTION,
+                       "internal contradiction: a margin of %.4g was proved where the clip itself "
+                       "has %.4g. No verdict is given; please report this model and clip",
+                       bound, o->clean[r]);
+    }
     if (!(o->proved[r] >= bound)) { // the first pass meets NaN
         o->proved[r] = bound;
     }
     o->error = o->error >= error ? o->error : error;
+    return SP_OK;
 }
 
 /* ---- one pass ---- */
@@ -92,7 +100,7 @@ static sp_status bound_one(sp_error *err, const sp_schedule *s, sp_objectives *o
     o->boxes_seconds += margins.boxes_seconds;
     o->rows_seconds += margins.rows_seconds;
     for (size_t r = 0; r < o->rows && status == SP_OK; r++) {
-        sp_objectives_take(o, r, lower[r], margins.error[r]);
+        status = sp_objectives_take(err, o, r, lower[r], margins.error[r]);
     }
     free(lower);
     return status;
@@ -170,7 +178,10 @@ static sp_status bound_together(sp_error *err, const sp_schedule *s, sp_objectiv
     const sp_status status = sp_margins_bound(err, &margins);
     share_seconds(list, count, &margins);
     for (size_t i = 0; i < count * rows && status == SP_OK; i++) {
-        sp_objectives_take(list[i / rows], i % rows, lower[i], error[i]);
+        sp_objectives *o = list[i / rows];
+        if (o->status == SP_OK) {
+            o->status = sp_objectives_take(&o->err, o, i % rows, lower[i], error[i]);
+        }
     }
     free(front);
     free(memory);

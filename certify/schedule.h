@@ -12,7 +12,7 @@ typedef struct sp_objectives {
     size_t rows;
     double *weight;   /* [rows, net classes] */
     double *constant; /* [rows] added to the product */
-    double *clean;    /* [rows] the objectives without noise; steers a refinement, proves nothing */
+    double *clean;    /* [rows] the objectives at one noise of the set; they prove nothing */
     double *proved;   /* [rows] certified lower bounds; NaN before the first pass */
     double error;     /* largest running error term inside them */
     double deadline;  /* sp_clock_wall value; 0: none */
@@ -25,8 +25,10 @@ SP_NODISCARD sp_status sp_objectives_init(sp_error *err, sp_objectives *o, size_
                                           size_t classes);
 void sp_objectives_clear(sp_objectives *o);
 /** sp_objectives_take - keeps a lower bound of row r that is better than what is proved, and the
- *  larger error term. `lower` is that of the product with the weights. */
-void sp_objectives_take(sp_objectives *o, size_t r, double lower, double error);
+ *  larger error term. `lower` is that of the product with the weights. SP_E_CONTRADICTION: it lies
+ *  above what one noise of the set attains, so that nothing is to be believed. */
+SP_NODISCARD sp_status sp_objectives_take(sp_error *err, sp_objectives *o, size_t r, double lower,
+                                          double error);
 
 /** sp_schedule_run - the passes of a method over `count` clips: each is tried only on those of
  *  which something is left to prove and is not hopeless; the last one with its refinement. On a

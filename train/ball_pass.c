@@ -5,6 +5,7 @@
 
 #include "gpu/backend.h"
 #include "train/ball_rules.h"
+#include "train/cell_plan.h"
 
 static size_t rows_of(const sp_ball_pass *pass, size_t node) {
     return sp_pack_rows(pass->pack, pass->net, node);
@@ -25,14 +26,12 @@ static size_t node_need(const sp_pack *pack, const sp_node *node, size_t rows, s
     if (node->kind == SP_NODE_CURVE) {
         need += sp_arena_need(2 * rows * H, d);
     } else if (node->kind == SP_NODE_CELL) {
-        need += sp_arena_need(2 * rows * G, d);
-        work += sp_arena_need(2 * rows * H, d) + sp_arena_need(2 * pack->clips * H, d);
-    }
-    if (node->kind == SP_NODE_CELL && node->cell.kind == SP_CELL_LSTM) {
-        need += sp_arena_need(4 * rows * H, d);
-    } else if (node->kind == SP_NODE_CELL && node->cell.kind == SP_CELL_GRU) {
-        need += sp_arena_need(2 * rows * H, d);
-        work += sp_arena_need(2 * rows * G, d);
+        sp_cell_plan plan;
+        (void)sp_cell_plan_make(&plan, &node->cell, true);
+        need += sp_arena_need(2 * rows * plan.slots * H, d);
+        work += sp_arena_need(2 * rows * H, d) +
+                sp_arena_need(plan.steps.count * H, sizeof(sp_ends)) +
+                sp_arena_need(pack->clips * plan.steps.states * H, sizeof(sp_ends));
     }
     *scratch = work > *scratch ? work : *scratch;
     return need;
@@ -52,14 +51,11 @@ static void take_node(sp_ball_pass *pass, size_t index) {
     trace->slope = box_of(both + 2 * n, n);
     pass->magnitude[index] = sp_arena_take(arena, weights_of(node), double);
     if (node->kind == SP_NODE_CURVE) {
-        trace->gates = sp_arena_take(arena, 2 * n, double);
+        trace->ends = sp_arena_take(arena, 2 * n, double);
     } else if (node->kind == SP_NODE_CELL) {
-        trace->gates = sp_arena_take(arena, 2 * rows * sp_weights_of(node).rows, double);
-    }
-    if (node->kind == SP_NODE_CELL && node->cell.kind == SP_CELL_LSTM) {
-        trace->cell = sp_arena_take(arena, 4 * n, double);
-    } else if (node->kind == SP_NODE_CELL && node->cell.kind == SP_CELL_GRU) {
-        trace->inner = sp_arena_take(arena, 2 * n, double);
+        sp_cell_plan plan;
+        (void)sp_cell_plan_make(&plan, &node->cell, true);
+        trace->ends = sp_arena_take(arena, 2 * rows * plan.slots * H, double);
     }
 }
 
@@ -78,6 +74,7 @@ static void take_magnitudes(double *magnitude, const sp_node *node) {
 sp_status sp_ball_pass_create(sp_error *err, sp_ball_pass *pass, const sp_net *net,
                               const sp_pack *pack) {
     *pass = (sp_ball_pass){.net = net, .pack = pack};
+    SP_TRY(sp_pack_check(err, net));
     size_t scratch = 0, need = 0;
     for (size_t n = 1; n < net->nodes; n++) {
         need += node_need(pack, &net->node[n], rows_of(pass, n), &scratch);
@@ -106,7 +103,7 @@ void sp_ball_pass_clear(sp_ball_pass *pass) {
 
 static void relu_forward(sp_ball_pass *pass, size_t node, sp_ball x) {
     const size_t n = rows_of(pass, node) * pass->net->node[node].width;
-    const sp_pair value = sp_pair_of(pass->trace[node].gates, n);
+    const sp_pair value = sp_pair_of(pass->trace[node].ends, n);
     for (size_t k = 0; k < n; k++) {
         const sp_ends in = sp_ends_of(x.mid[k], x.rad[k]);
         const sp_ends y = {in.lo > 0.0 ? in.lo : 0.0, in.hi > 0.0 ? in.hi : 0.0};
@@ -115,31 +112,17 @@ static void relu_forward(sp_ball_pass *pass, size_t node, sp_ball x) {
     }
 }
 
-static sp_ball_layer layer_at(sp_ball_pass *pass, size_t n, sp_ball x) {
-    return (sp_ball_layer){.layer = &pass->net->node[n].cell,
-                           .pack = pass->pack,
-                           .trace = &pass->trace[n],
-                           .magnitude = pass->magnitude[n],
-                           .x = x,
-                           .arena = &pass->arena};
-}
-
-static void cell_forward(const sp_ball_layer *at) {
-    switch (at->layer->kind) {
-    case SP_CELL_LSTM:
-        sp_lstm_box_forward(at);
-        break;
-    case SP_CELL_GRU:
-        sp_gru_box_forward(at);
-        break;
-    case SP_CELL_RNN:
-        sp_rnn_box_forward(at);
-        break;
-    }
+static sp_ball_cell cell_at(sp_ball_pass *pass, size_t n, sp_ball x) {
+    return (sp_ball_cell){.cell = &pass->net->node[n].cell,
+                          .pack = pass->pack,
+                          .trace = &pass->trace[n],
+                          .magnitude = pass->magnitude[n],
+                          .x = x,
+                          .arena = &pass->arena};
 }
 
 static void node_forward(sp_ball_pass *pass, size_t n, sp_ball x) {
-    const sp_ball_layer at = layer_at(pass, n, x);
+    const sp_ball_cell at = cell_at(pass, n, x);
     const sp_node *node = &pass->net->node[n];
     const sp_weights w = sp_weights_of(node);
     switch (node->kind) {
@@ -151,7 +134,7 @@ static void node_forward(sp_ball_pass *pass, size_t n, sp_ball x) {
         relu_forward(pass, n, x);
         break;
     case SP_NODE_CELL:
-        cell_forward(&at);
+        sp_cell_box_forward(&at);
         break;
     case SP_NODE_POOL:
         sp_pack_last(at.trace->out.mid, pass->pack, x.mid, node->width);
@@ -235,7 +218,7 @@ static void worst_backward(const sp_ball_pass *pass, sp_ball x, sp_ball dx, cons
     }
 }
 
-static void affine_backward(const sp_ball_layer *at, const sp_node *node, size_t rows) {
+static void affine_backward(const sp_ball_cell *at, const sp_node *node, size_t rows) {
     const sp_weights w = sp_weights_of(node);
     const size_t in = w.in, out = w.out, mark = sp_arena_mark(at->arena);
     const sp_ball dy = at->trace->slope;
@@ -244,13 +227,13 @@ static void affine_backward(const sp_ball_layer *at, const sp_node *node, size_t
         sp_gpu_gemm(rows, in, out, dy.mid, out, w.weight, in, false, 0.0, at->dx.mid, in);
         sp_gpu_gemm(rows, in, out, dy.rad, out, at->magnitude, in, false, 0.0, at->dx.rad, in);
     }
-    sp_ball_outer(at->slopes->weight, dy, at->x, rows, out, in, w.weight, scratch);
+    sp_ball_outer(at->slopes->weight, dy, out, at->x, rows, out, in, w.weight, scratch);
     sp_rows_sum(at->slopes->bias, dy.mid, out, rows, out);
     sp_arena_release(at->arena, mark);
 }
 
-static void relu_backward(const sp_ball_layer *at, size_t n) {
-    const sp_pair value = sp_pair_of(at->trace->gates, n);
+static void relu_backward(const sp_ball_cell *at, size_t n) {
+    const sp_pair value = sp_pair_of(at->trace->ends, n);
     for (size_t k = 0; at->dx.mid && k < n; k++) {
         const sp_ends s = sp_ends_slope(at->trace->slope.mid[k], at->trace->slope.rad[k]);
         const double lo = value.lo[k] > 0.0 ? s.lo : 0.0, hi = value.hi[k] > 0.0 ? s.hi : 0.0;
@@ -259,21 +242,7 @@ static void relu_backward(const sp_ball_layer *at, size_t n) {
     }
 }
 
-static void cell_backward(const sp_ball_layer *at) {
-    switch (at->layer->kind) {
-    case SP_CELL_LSTM:
-        sp_lstm_box_backward(at);
-        break;
-    case SP_CELL_GRU:
-        sp_gru_box_backward(at);
-        break;
-    case SP_CELL_RNN:
-        sp_rnn_box_backward(at);
-        break;
-    }
-}
-
-static void node_backward(const sp_ball_pass *pass, const sp_ball_layer *at, size_t n) {
+static void node_backward(const sp_ball_pass *pass, const sp_ball_cell *at, size_t n) {
     const sp_node *node = &pass->net->node[n];
     switch (node->kind) {
     case SP_NODE_AFFINE:
@@ -283,7 +252,7 @@ static void node_backward(const sp_ball_pass *pass, const sp_ball_layer *at, siz
         relu_backward(at, rows_of(pass, n) * node->width);
         break;
     case SP_NODE_CELL:
-        cell_backward(at);
+        sp_cell_box_backward(at);
         break;
     case SP_NODE_POOL:
         sp_pack_spread(at->dx.mid, pass->pack, at->trace->slope.mid, node->width);
@@ -302,7 +271,7 @@ void sp_ball_pass_backward(sp_ball_pass *pass, sp_ball x, const double *slope, d
         if (n + 1 == net->nodes) {
             worst_backward(pass, input_of(pass, n, x), dx, slope, &slopes);
         } else {
-            sp_ball_layer at = layer_at(pass, n, input_of(pass, n, x));
+            sp_ball_cell at = cell_at(pass, n, input_of(pass, n, x));
             at.dx = dx;
             at.slopes = &slopes;
             node_backward(pass, &at, n);

@@ -1,4 +1,4 @@
-/* Interval rules of single numbers, there and back: what the recurrent layers are made of. */
+/* Interval rules of single numbers, there and back: what cells are made of. */
 #ifndef SP_TRAIN_BALL_RULES_H
 #define SP_TRAIN_BALL_RULES_H
 
@@ -74,16 +74,5 @@ static inline void sp_ball_set(sp_ball box, size_t k, sp_ends x) {
     box.mid[k] = 0.5 * (x.lo + x.hi);
     box.rad[k] = 0.5 * (x.hi - x.lo);
 }
-
-/** sp_ball_recurrence - adds the products with h of step t - 1 to the pre-activations of step t:
- *  y [rows, ldy] += h weightT. */
-void sp_ball_recurrence(const sp_ball_layer *at, size_t t, double *mid, double *rad, size_t ldy,
-                        const double *weight, const double *magnitude, size_t out);
-/** sp_ball_recurrence_back - slope of h at step t - 1 += dy weight. */
-void sp_ball_recurrence_back(const sp_ball_layer *at, size_t t, const double *mid,
-                             const double *rad, size_t ldy, const double *weight,
-                             const double *magnitude, size_t out);
-/** sp_ball_recurrent_slopes - like sp_recurrent_slopes; dy in the gates, product [rows, G out]. */
-void sp_ball_recurrent_slopes(const sp_ball_layer *at, sp_ball product);
 
 #endif

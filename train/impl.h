@@ -59,13 +59,14 @@ void sp_pack_clear(sp_pack *pack);
 
 /** sp_pack_rows - rows that a node has: those of the pack, or, from a pool on, its clips. */
 size_t sp_pack_rows(const sp_pack *pack, const sp_net *net, size_t node);
+/** sp_pack_check - SP_E_UNSUPPORTED for a net that is no such chain. */
+SP_NODISCARD sp_status sp_pack_check(sp_error *err, const sp_net *net);
 
 /** sp_trace - what a pass leaves at one node; rows: sp_pack_rows. */
 typedef struct sp_trace {
     double *out;   /* [rows, out] */
-    double *gates; /* recurrent: [rows, G out] the gates' values; GRU: z, r, n */
-    double *cell;  /* LSTM: [2, rows, out] c and tanh(c) */
-    double *inner; /* GRU: [rows, out] what r multiplies */
+    double *cell;  /* cells: [rows, slots, out] variables of the steps (cell_plan.h) */
+    double *zero;  /* cells: [out] */
     double *slope; /* [rows, out] of the loss by out, on the way back */
 } sp_trace;
 
@@ -90,26 +91,12 @@ const double *sp_pass_forward(sp_pass *pass, const double *x);
 void sp_pass_backward(sp_pass *pass, const double *x, const double *slope, double *gradient,
                       bool inputs);
 
-/** sp_*_forward, sp_*_backward - what a recurrent layer does over a whole pack: forward from its
- *  input x [rows, in], and back from trace->slope, which then holds all of the loss's slope by out;
- *  dx [rows, in] or NULL; slopes NULL: not wanted. `arena` has room for scratch, see
- *  sp_pass_create. */
-void sp_lstm_forward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x);
-void sp_lstm_backward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x,
+/** sp_cell_forward, sp_cell_backward - what a cell does over a whole pack: forward from its input x
+ *  [rows, in], and back from trace->slope, which then holds all of the loss's slope by out; dx
+ *  [rows, in] or NULL; slopes NULL: not wanted. `arena` has room for scratch, see sp_pass_create. */
+void sp_cell_forward(const sp_cell *cell, const sp_pack *pack, sp_trace *trace, const double *x);
+void sp_cell_backward(const sp_cell *cell, const sp_pack *pack, sp_trace *trace, const double *x,
                       double *dx, const sp_slopes *slopes, sp_arena *arena);
-void sp_gru_forward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x);
-void sp_gru_backward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x,
-                     double *dx, const sp_slopes *slopes, sp_arena *arena);
-void sp_rnn_forward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x);
-void sp_rnn_backward(const sp_cell *layer, const sp_pack *pack, sp_trace *trace, const double *x,
-                     double *dx, const sp_slopes *slopes, sp_arena *arena);
-
-/** sp_recurrent_slopes - what the three share: dx, and the slopes by weight, bias and recurrent,
- *  from those by the pre-activations in trace->gates; `product` [rows, G out]: those by the
- *  products with h of the step before. */
-void sp_recurrent_slopes(const sp_cell *layer, const sp_pack *pack, const sp_trace *trace,
-                         const double *product, const double *x, double *dx,
-                         const sp_slopes *slopes, sp_arena *arena);
 
 /* ---- intervals: the same pass over boxes ---- */
 
@@ -120,11 +107,8 @@ typedef struct sp_ball {
 
 /** sp_ball_trace - what a pass of intervals leaves at one node. */
 typedef struct sp_ball_trace {
-    sp_ball out; /* [rows, out] */
-    double
-        *gates;   /* ReLU: [2, rows, out] bounds; recurrent: [2, rows, G out] bounds of the gates */
-    double *cell; /* LSTM: [4, rows, out] bounds of c, then of tanh(c) */
-    double *inner; /* GRU: [2, rows, out] bounds of what r multiplies */
+    sp_ball out;   /* [rows, out] */
+    double *ends;  /* ReLU: [2, rows, out] bounds; cells: [2, rows, slots, out] (cell_plan.h) */
     sp_ball slope; /* [rows, out] of the loss by out.mid and out.rad */
 } sp_ball_trace;
 
@@ -146,9 +130,9 @@ void sp_ball_pass_forward(sp_ball_pass *pass, sp_ball x, double *worst);
  *  */
 void sp_ball_pass_backward(sp_ball_pass *pass, sp_ball x, const double *slope, double *gradient);
 
-/** sp_ball_layer - a recurrent layer at work: what its functions read and write. */
-typedef struct sp_ball_layer {
-    const sp_cell *layer;
+/** sp_ball_cell - a node at work: what its functions read and write. */
+typedef struct sp_ball_cell {
+    const sp_cell *cell;
     const sp_pack *pack;
     sp_ball_trace *trace;
     const double *magnitude; /* |weight| then |recurrent| */
@@ -156,18 +140,29 @@ typedef struct sp_ball_layer {
     sp_ball dx;              /* [rows, in]; mid NULL: not wanted */
     const sp_slopes *slopes;
     sp_arena *arena;
-} sp_ball_layer;
-void sp_lstm_box_forward(const sp_ball_layer *at);
-void sp_lstm_box_backward(const sp_ball_layer *at);
-void sp_gru_box_forward(const sp_ball_layer *at);
-void sp_gru_box_backward(const sp_ball_layer *at);
-void sp_rnn_box_forward(const sp_ball_layer *at);
-void sp_rnn_box_backward(const sp_ball_layer *at);
+} sp_ball_cell;
+void sp_cell_box_forward(const sp_ball_cell *at);
+void sp_cell_box_backward(const sp_ball_cell *at);
 
 /* ---- pieces of both ---- */
 
 /** sp_activation_slope - the derivative, from the function's value; 0 at a kink's left. */
-double sp_activation_slope(sp_activation activation, double value);
+static inline double sp_activation_slope(sp_activation activation, double value) {
+    switch (activation.kind) {
+    case SP_ACTIVATION_SIGMOID:
+        return value * (1.0 - value);
+    case SP_ACTIVATION_TANH:
+        return 1.0 - value * value;
+    case SP_ACTIVATION_HARD_SIGMOID:
+        return value > 0.0 && value < 1.0 ? activation.alpha : 0.0;
+    case SP_ACTIVATION_RELU:
+        return value > 0.0 ? 1.0 : 0.0;
+    case SP_ACTIVATION_AFFINE:
+        return activation.alpha;
+    default:
+        return 0.0;
+    }
+}
 
 /** sp_rows_affine - y [rows, ldy] = x [rows, in] weightT + bias (or + 0 for NULL), out columns. */
 void sp_rows_affine(double *y, size_t ldy, const double *x, size_t rows, size_t in,
@@ -188,8 +183,8 @@ void sp_pack_spread(double *h, const sp_pack *pack, const double *last, size_t w
 /** sp_ball_* - the same for intervals; `magnitude` = |weight|. */
 void sp_ball_affine(sp_ball y, sp_ball x, size_t rows, size_t in, const double *weight,
                     const double *magnitude, const double *bias, size_t out);
-void sp_ball_outer(double *dw, sp_ball dy, sp_ball x, size_t rows, size_t out, size_t in,
-                   const double *weight, double *scratch);
+void sp_ball_outer(double *dw, sp_ball dy, size_t lddy, sp_ball x, size_t rows, size_t out,
+                   size_t in, const double *weight, double *scratch);
 /** sp_ball_outer_work - doubles of scratch for sp_ball_outer. */
 size_t sp_ball_outer_work(size_t rows, size_t out, size_t in);
 

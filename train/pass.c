@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "gpu/backend.h"
-#include "train/impl.h"
+#include "train/cell_plan.h"
 
 static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
@@ -22,14 +22,11 @@ static size_t node_need(const sp_pack *pack, const sp_node *node, size_t rows, s
     const size_t d = sizeof(double), H = node->width, G = sp_weights_of(node).rows;
     size_t need = 2 * sp_arena_need(rows * H, d), work = sp_arena_need(rows * G, d);
     if (node->kind == SP_NODE_CELL) {
-        need += sp_arena_need(rows * G, d);
-        work += sp_arena_need(rows * H, d) + sp_arena_need(pack->clips * H, d);
-    }
-    if (node->kind == SP_NODE_CELL && node->cell.kind == SP_CELL_LSTM) {
-        need += sp_arena_need(2 * rows * H, d);
-    } else if (node->kind == SP_NODE_CELL && node->cell.kind == SP_CELL_GRU) {
-        need += sp_arena_need(rows * H, d);
-        work += sp_arena_need(rows * G, d);
+        sp_cell_plan plan;
+        (void)sp_cell_plan_make(&plan, &node->cell, false);
+        need += sp_arena_need(rows * plan.slots * H, d) + sp_arena_need(H, d);
+        work += sp_arena_need(rows * H, d) + sp_arena_need(plan.steps.count * H, d) +
+                sp_arena_need(pack->clips * plan.steps.states * H, d);
     }
     *scratch = larger(*scratch, work);
     return need;
@@ -41,19 +38,34 @@ static void take_node(sp_pass *pass, size_t n) {
     sp_trace *trace = &pass->trace[n];
     trace->out = sp_arena_take(&pass->arena, rows * H, double);
     trace->slope = sp_arena_take(&pass->arena, rows * H, double);
-    if (node->kind != SP_NODE_CELL) {
-        return;
+    if (node->kind == SP_NODE_CELL) {
+        sp_cell_plan plan;
+        (void)sp_cell_plan_make(&plan, &node->cell, false);
+        trace->cell = sp_arena_take(&pass->arena, rows * plan.slots * H, double);
+        trace->zero = sp_arena_take(&pass->arena, H, double);
+        memset(trace->zero, 0, H * sizeof *trace->zero);
     }
-    trace->gates = sp_arena_take(&pass->arena, rows * sp_weights_of(node).rows, double);
-    if (node->cell.kind == SP_CELL_LSTM) {
-        trace->cell = sp_arena_take(&pass->arena, 2 * rows * H, double);
-    } else if (node->cell.kind == SP_CELL_GRU) {
-        trace->inner = sp_arena_take(&pass->arena, rows * H, double);
+}
+
+sp_status sp_pack_check(sp_error *err, const sp_net *net) {
+    for (size_t n = 1; n < net->nodes; n++) {
+        const sp_node *node = &net->node[n];
+        sp_cell_plan plan;
+        const bool chained = sp_node_inputs(node) == 1 && sp_node_input(node, 0) == n - 1;
+        const bool timed = node->kind == SP_NODE_AFFINE && node->term[0].timing.taps > 1;
+        const bool cell = node->kind != SP_NODE_CELL ||
+                          (!node->cell.reverse && sp_cell_plan_make(&plan, &node->cell, false));
+        if (!chained || timed || !cell) {
+            return sp_fail(err, SP_E_UNSUPPORTED, "node %zu: the trainer has no passes through it",
+                           n);
+        }
     }
+    return SP_OK;
 }
 
 sp_status sp_pass_create(sp_error *err, sp_pass *pass, const sp_net *net, const sp_pack *pack) {
     *pass = (sp_pass){.net = net, .pack = pack};
+    SP_TRY(sp_pack_check(err, net));
     size_t scratch = 0, need = sp_arena_need(pack->rows * pack->width, sizeof(double));
     for (size_t n = 1; n < net->nodes; n++) {
         need += node_need(pack, &net->node[n], rows_of(pass, n), &scratch);
@@ -78,20 +90,6 @@ void sp_pass_clear(sp_pass *pass) {
 
 /* ---- there ---- */
 
-static void cell_forward(sp_pass *pass, const sp_cell *cell, sp_trace *trace, const double *x) {
-    switch (cell->kind) {
-    case SP_CELL_LSTM:
-        sp_lstm_forward(cell, pass->pack, trace, x);
-        break;
-    case SP_CELL_GRU:
-        sp_gru_forward(cell, pass->pack, trace, x);
-        break;
-    case SP_CELL_RNN:
-        sp_rnn_forward(cell, pass->pack, trace, x);
-        break;
-    }
-}
-
 static void node_forward(sp_pass *pass, size_t n, const double *x) {
     const sp_node *node = &pass->net->node[n];
     const sp_weights at = sp_weights_of(node);
@@ -107,7 +105,7 @@ static void node_forward(sp_pass *pass, size_t n, const double *x) {
         }
         break;
     case SP_NODE_CELL:
-        cell_forward(pass, &node->cell, trace, x);
+        sp_cell_forward(&node->cell, pass->pack, trace, x);
         break;
     case SP_NODE_POOL:
         sp_pack_last(trace->out, pass->pack, x, node->width);
@@ -126,26 +124,6 @@ const double *sp_pass_forward(sp_pass *pass, const double *x) {
 }
 
 /* ---- back ---- */
-
-void sp_recurrent_slopes(const sp_cell *layer, const sp_pack *pack, const sp_trace *trace,
-                         const double *product, const double *x, double *dx,
-                         const sp_slopes *slopes, sp_arena *arena) {
-    const size_t H = layer->out, G = sp_cell_gates(layer) * H, D = layer->in;
-    const size_t rows = pack->rows, later = rows - pack->count[0], mark = sp_arena_mark(arena);
-    if (dx) {
-        sp_gpu_gemm(rows, D, G, trace->gates, G, layer->weight, D, false, 0.0, dx, D);
-    }
-    if (slopes) {
-        double *turned = sp_arena_take(arena, rows * G, double);
-        double *before = sp_arena_take(arena, rows * H, double);
-        sp_rows_outer(slopes->weight, trace->gates, G, x, rows, G, D, turned);
-        sp_rows_sum(slopes->bias, trace->gates, G, rows, G);
-        sp_pack_before(before, pack, trace->out, H);
-        sp_rows_outer(slopes->recurrent, product + pack->count[0] * G, G, before, later, G, H,
-                      turned);
-    }
-    sp_arena_release(arena, mark);
-}
 
 static void affine_backward(sp_pass *pass, size_t n, const double *x, double *dx,
                             const sp_slopes *slopes) {
@@ -170,23 +148,6 @@ static void relu_backward(sp_pass *pass, size_t n, double *dx) {
     }
 }
 
-static void cell_backward(sp_pass *pass, size_t n, const double *x, double *dx,
-                          const sp_slopes *slopes) {
-    const sp_cell *cell = &pass->net->node[n].cell;
-    sp_trace *trace = &pass->trace[n];
-    switch (cell->kind) {
-    case SP_CELL_LSTM:
-        sp_lstm_backward(cell, pass->pack, trace, x, dx, slopes, &pass->arena);
-        break;
-    case SP_CELL_GRU:
-        sp_gru_backward(cell, pass->pack, trace, x, dx, slopes, &pass->arena);
-        break;
-    case SP_CELL_RNN:
-        sp_rnn_backward(cell, pass->pack, trace, x, dx, slopes, &pass->arena);
-        break;
-    }
-}
-
 static void node_backward(sp_pass *pass, size_t n, const double *x, double *dx,
                           const sp_slopes *slopes) {
     switch (pass->net->node[n].kind) {
@@ -197,7 +158,8 @@ static void node_backward(sp_pass *pass, size_t n, const double *x, double *dx,
         relu_backward(pass, n, dx);
         break;
     case SP_NODE_CELL:
-        cell_backward(pass, n, x, dx, slopes);
+        sp_cell_backward(&pass->net->node[n].cell, pass->pack, &pass->trace[n], x, dx, slopes,
+                         &pass->arena);
         break;
     case SP_NODE_POOL:
         sp_pack_spread(dx, pass->pack, pass->trace[n].slope, pass->net->node[n].width);

@@ -4,23 +4,6 @@
 #include "gpu/backend.h"
 #include "train/impl.h"
 
-double sp_activation_slope(sp_activation activation, double value) {
-    switch (activation.kind) {
-    case SP_ACTIVATION_SIGMOID:
-        return value * (1.0 - value);
-    case SP_ACTIVATION_TANH:
-        return 1.0 - value * value;
-    case SP_ACTIVATION_HARD_SIGMOID:
-        return value > 0.0 && value < 1.0 ? activation.alpha : 0.0;
-    case SP_ACTIVATION_RELU:
-        return value > 0.0 ? 1.0 : 0.0;
-    case SP_ACTIVATION_AFFINE:
-        return activation.alpha;
-    default:
-        return 0.0;
-    }
-}
-
 void sp_rows_affine(double *y, size_t ldy, const double *x, size_t rows, size_t in,
                     const double *weight, const double *bias, size_t out) {
     for (size_t r = 0; bias && r < rows; r++) {
@@ -67,14 +50,14 @@ size_t sp_ball_outer_work(size_t rows, size_t out, size_t in) {
 }
 
 /* By the centre: dyT x; by the half width: (dyT x) sign(w). */
-void sp_ball_outer(double *dw, sp_ball dy, sp_ball x, size_t rows, size_t out, size_t in,
-                   const double *weight, double *scratch) {
+void sp_ball_outer(double *dw, sp_ball dy, size_t lddy, sp_ball x, size_t rows, size_t out,
+                   size_t in, const double *weight, double *scratch) {
     double *product = scratch + out * rows;
     if (rows == 0) {
         return;
     }
-    sp_rows_outer(dw, dy.mid, out, x.mid, rows, out, in, scratch);
-    turn(scratch, dy.rad, out, rows, out);
+    sp_rows_outer(dw, dy.mid, lddy, x.mid, rows, out, in, scratch);
+    turn(scratch, dy.rad, lddy, rows, out);
     sp_gpu_gemm(out, in, rows, scratch, rows, x.rad, in, false, 0.0, product, in);
     for (size_t i = 0; i < out * in; i++) {
         dw[i] += weight[i] > 0.0 ? product[i] : (weight[i] < 0.0 ? -product[i] : 0.0);

@@ -159,7 +159,7 @@ static sp_status bound_batch(sp_error *err, search *s, const sp_front_bound *fro
     for (size_t i = 0; i < count; i++) {
         const size_t window = b->window[i];
         // bounds that overflow prove nothing; anything else ends the search
-        if (b->status[i] != SP_OK && b->status[i] < SP_E_NONFINITE) {
+        if (b->status[i] != SP_OK && !sp_query_unproved(b->status[i])) {
             return err ? (*err = b->error[i]).code : b->status[i];
         }
         if (b->status[i] == SP_E_TIMEOUT) {
@@ -223,7 +223,7 @@ static sp_status try_part(sp_error *err, search *s, double lo, double hi, bool u
     s->answer->tried++;
     const sp_status bounded = sp_front_path_bound(err, &front, s->path, lo, hi);
     if (bounded != SP_OK) {
-        return bounded >= SP_E_NONFINITE ? SP_OK : bounded;
+        return sp_query_unproved(bounded) ? SP_OK : bounded;
     }
     sort_windows(s);
     const sp_status status = bound_windows(err, s, &front, proved);

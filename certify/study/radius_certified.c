@@ -3,11 +3,6 @@
 
 #include "certify/study/radius.h"
 
-/* Bounds that overflow at a loud budget prove nothing; they are no reason to stop. */
-static bool is_numeric(sp_status status) {
-    return status >= SP_E_NONFINITE;
-}
-
 /* Keeps the verdict of the largest certified budget; until there is one, that of the quietest. */
 static void keep_verdict(sp_radius_search *q, sp_verdict *verdict) {
     const bool certified = verdict->kind == SP_VERDICT_CERTIFIED;
@@ -34,7 +29,7 @@ static sp_status try_budget(sp_error *err, sp_radius_search *q, long k, bool *ce
     *certified = verdict.kind == SP_VERDICT_CERTIFIED;
     *margin = verdict.margin;
     q->late = verdict.kind == SP_VERDICT_TIMEOUT;
-    if (q->late || (status != SP_OK && !is_numeric(status))) {
+    if (q->late || (status != SP_OK && !sp_query_unproved(status))) {
         sp_verdict_clear(&verdict);
         return q->late ? SP_OK : status;
     }
