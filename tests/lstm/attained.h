@@ -243,8 +243,9 @@ static inline void check_cell(const sp_bounds *bounds, const sp_trace *trace, sp
         at.what = "variable";
         bounds->domain->box(bounds->self, at.node, at.frame, v, &lo, &hi);
         check_inside(at, n, variable_at(trace, at.node, at.frame, v), lo, hi);
-        if (variable->op == SP_CELL_PRODUCT && bounds->domain != &sp_domain_interval &&
-            !sp_cell_zero(steps, v, t == 0)) {
+        const bool walks =
+            bounds->domain == &sp_domain_backsub || bounds->domain == &sp_domain_r2opt;
+        if (variable->op == SP_CELL_PRODUCT && walks && !sp_cell_zero(steps, v, t == 0)) {
             const sp_cut *cut = sp_relaxations_at(bounds->self, at.node, t)->cut[v];
             cut = (const sp_cut *)sp_boxes_host(boxes, (sp_array){(double *)cut});
             check_cut(cut, at, n, variable_at(trace, at.node, at.frame, variable->a),
