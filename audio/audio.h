@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/file.h"
 #include "base/status.h"
 
 #ifdef __cplusplus
@@ -69,6 +70,9 @@ void sp_clip_white_noise(double *noise, size_t n, uint64_t seed);
  *  exactly. Others are rounded to the format's precision, single or double. A failure leaves what
  *  stood at `path`. */
 SP_NODISCARD sp_status sp_clip_write(sp_error *err, const char *path, const sp_clip *clip,
+                                     const char *source);
+/** sp_clip_draft - the same into a draft, which may be read again before it is kept. */
+SP_NODISCARD sp_status sp_clip_draft(sp_error *err, sp_file_draft *draft, const sp_clip *clip,
                                      const char *source);
 
 /* ---- budgets ---- */

@@ -2,7 +2,6 @@
  * and the chart of all. */
 #include "cli/job.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -297,8 +296,9 @@ static int run_models(models *c, bool *complete) {
     for (size_t i = 0; i < c->count && *complete; i++) {
         int code = cli_job_open(&c->job[i].base);
         const char *chart = c->options[i].plot;
-        if (code < 0 && i == 0 && chart && !cli_path_writable(chart)) {
-            cli_complain("%s: the chart cannot be written: %s", chart, strerror(errno));
+        sp_error err = {0};
+        if (code < 0 && i == 0 && chart && cli_path_check(&err, chart) != SP_OK) {
+            cli_complain("the chart: %s", err.text);
             code = CLI_INPUT;
         }
         *complete = code < 0;

@@ -194,12 +194,12 @@ sp_attack_options cli_attack_options(const cli_options *options, const char *sou
 /** cli_budget_check - -1, or the exit code when there is no --budget. */
 int cli_budget_check(const cli_command *command, const cli_options *options);
 
-/** cli_path_make_folder - makes the folder and those above it; false: it is none. cli_path_writable
- *  - whether a file of this name can be written or made, else errno says why. cli_path_beside -
+/** cli_path_make_folder - makes the folder and those above it; false: it is none. cli_path_check -
+ *  SP_E_IO with a line that says why a file of this name cannot be written. cli_path_beside -
  *  FOLDER/NAME_TEXT with NAME's ending behind the text, the slashes of the name replaced; owned by
  *  the caller, NULL: no memory. */
 bool cli_path_make_folder(const char *path);
-bool cli_path_writable(const char *path);
+SP_NODISCARD sp_status cli_path_check(sp_error *err, const char *path);
 char *cli_path_beside(const char *folder, const char *name, const char *text);
 
 #endif

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "cli/impl.h"
 
 bool cli_path_make_folder(const char *path) {
@@ -24,23 +24,11 @@ bool cli_path_make_folder(const char *path) {
     return made;
 }
 
-bool cli_path_writable(const char *path) {
-    struct stat info;
-    const char *slash = strrchr(path, '/');
-    if (stat(path, &info) == 0) {
-        if (S_ISDIR(info.st_mode)) {
-            errno = EISDIR;
-            return false;
-        }
-        return access(path, W_OK) == 0;
-    }
-    if (!slash) {
-        return access(".", W_OK) == 0;
-    }
-    char *folder = strndup(path, (size_t)(slash - path) + 1);
-    const bool writable = folder && access(folder, W_OK) == 0;
-    free(folder);
-    return writable;
+sp_status cli_path_check(sp_error *err, const char *path) {
+    sp_file_draft draft;
+    SP_TRY(sp_file_draft_open(err, &draft, path));
+    sp_file_draft_drop(&draft);
+    return SP_OK;
 }
 
 char *cli_path_beside(const char *folder, const char *name, const char *text) {

@@ -44,8 +44,10 @@ void sp_attacker_clear(sp_attacker *attacker) {
 
 void sp_attack_clear(sp_attack *attack) {
     free(attack->noise);
+    free(attack->file);
     sp_verdict_clear(&attack->verdict);
     attack->noise = NULL;
+    attack->file = NULL;
 }
 
 void sp_attack_init(sp_attack *attack) {

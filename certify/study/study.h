@@ -80,9 +80,8 @@ typedef struct sp_study {
     size_t nearest;      /* the label that the linearised model reaches first; or SP_NO_LABEL */
     double *share;       /* [frames] owned; of the margin over it, the part of the slope that lies
                           * in each frame's step (the rest of the clip in the last one's) */
-    char *sound, *noisy; /* owned bytes of the clip's file and of the breaking one; NULL: more than
-                          * SP_STUDY_BYTES, or none */
-    size_t sound_size, noisy_size;
+    char *sound; /* owned bytes of the clip's file; NULL: more than SP_STUDY_BYTES, or none */
+    size_t sound_size;
 } sp_study;
 #define SP_STUDY_BYTES ((size_t)1 << 20)
 /** sp_study_init - a study that holds nothing; its verdict is an error. */

@@ -316,7 +316,8 @@ sp_choices *sp_choices_at(const sp_walk *walk, size_t node, size_t t);
 /* ---- the kinds of nodes ---- */
 
 /** sp_source_back - from coefficients on the features to the samples (source_walk.c);
- *  sp_walk_cell_back - through a cell (cell_walk.c). sp_source_forward, sp_walk_cell_forward - values. */
+ *  sp_walk_cell_back - through a cell (cell_walk.c). sp_source_forward, sp_walk_cell_forward -
+ *  values. */
 void sp_source_back(sp_walk *walk);
 void sp_source_forward(sp_walk *walk, size_t iteration);
 void sp_walk_cell_back(sp_walk *walk, size_t node);

@@ -29,8 +29,7 @@ sp_status sp_margins_bound(sp_error *err, sp_margins *margins) {
     return answer_with(margins);
 }
 
-size_t sp_margins_room(const sp_net *net, const sp_front_bound *front,
-                       const sp_bounds_options *pass) {
+size_t sp_margins_room(const sp_net *net, const sp_front_bound *front, const sp_method_pass *pass) {
     (void)net;
     (void)front;
     (void)pass;
@@ -39,15 +38,6 @@ size_t sp_margins_room(const sp_net *net, const sp_front_bound *front,
 
 size_t sp_certify_group(void) {
     return together;
-}
-
-sp_status sp_margins_gradient(sp_error *err, const sp_net *net, const sp_front_bound *front,
-                              double *gradient, const double *weight, size_t rows) {
-    (void)err;
-    (void)net;
-    (void)weight;
-    memset(gradient, 0, rows * front->padded * sizeof *gradient);
-    return SP_OK;
 }
 
 /* ---- a system ---- */
