@@ -1,5 +1,6 @@
 // The domain of zonotopes: affine forms carried forward through the graph, node by node, met with
-// intervals at every box. Independent of back-substitution: no row is ever walked. [DeepZ], [CertRNN]
+// intervals at every box. Independent of back-substitution: no row is ever walked. [DeepZ],
+// [CertRNN]
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

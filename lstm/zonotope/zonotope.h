@@ -36,8 +36,8 @@ typedef struct sp_zonotope {
 /** sp_zonotope_image - to = bias + sum of parts, `rows` numbers from `first` on. */
 void sp_zonotope_image(sp_zonotope *z, sp_zonotope_form *to, size_t first, size_t rows,
                        const sp_zonotope_part *part, size_t parts, const double *bias);
-/** sp_zonotope_combine - number j of to = a x_i + b y_k + a number in `rest`, which gets a symbol of
- *  its own. y may be NULL. */
+/** sp_zonotope_combine - number j of to = a x_i + b y_k + a number in `rest`, which gets a symbol
+ *  of its own. y may be NULL. */
 void sp_zonotope_combine(sp_zonotope *z, sp_zonotope_form *to, size_t j, double a,
                          const sp_zonotope_form *x, size_t i, double b, const sp_zonotope_form *y,
                          size_t k, sp_iv rest);

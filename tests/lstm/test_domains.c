@@ -1,5 +1,5 @@
-/* Every row of the table of domains, with its standard options: bounds of random networks and graphs
- * contain attained values. A new domain needs no test of its own for this. */
+/* Every row of the table of domains, with its standard options: bounds of random networks and
+ * graphs contain attained values. A new domain needs no test of its own for this. */
 #include <stdio.h>
 
 #include "tests/lstm/attained.h"
