@@ -1,3 +1,4 @@
+/* A network behind its front end: that they fit, the forms of a method, the answers' scores. */
 #include <string.h>
 
 #include "certify/impl.h"

@@ -57,8 +57,9 @@ typedef struct cli_options {
     char *model, *front, *manifest, *data, *out, *plot;
     const sp_method *method;
     sp_front_rule front_rule; /* the method's, or --front-relax */
-    char **budget_text;       /* [budgets] */
-    sp_budget *budget;        /* [budgets] */
+    bool front_rule_given;
+    char **budget_text; /* [budgets] */
+    sp_budget *budget;  /* [budgets] */
     size_t budgets;
     long label;           /* -1: not given */
     int channel, threads; /* threads 0: one per processor */
@@ -101,10 +102,9 @@ extern const cli_command cli_audit, cli_certify, cli_radius, cli_attack, cli_com
  *  Returns -1 to go on, or the exit code: usage errors and --help have been printed. */
 int cli_options_read(cli_options *options, const cli_command *command, int argc, const char **argv);
 void cli_options_clear(cli_options *options);
-/** cli_option_value - the options of searches, attacks and comparisons; false in *known: none of
- *  them. Returns -1, or the exit code after a message. */
-int cli_option_value(cli_options *options, const cli_command *command, int option, const char *text,
-                     bool *known);
+/** cli_option_value - takes the argument of an option of the table, made with malloc
+ *  (option_values.c): -1, or the exit code after a message. */
+int cli_option_value(cli_options *options, const cli_command *command, int option, char *text);
 /** cli_whole_parse - a whole number of [least, most]; false: not one. */
 bool cli_whole_parse(long *value, const char *text, long least, long most);
 /** cli_method_parse - a row of the table of methods: -1, or the exit code after a message. */

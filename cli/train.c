@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/pool.h"
-#include "cli/train.h"
+#include "cli/train_options.h"
 
 static const cli_own own_options[] = {CLI_TRAIN_OPTIONS(CLI_TRAIN_OPTION)};
 enum { FRONT_LIMIT = 1 << 20 };

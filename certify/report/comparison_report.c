@@ -1,5 +1,5 @@
 /* Comparisons as JSON, as tables and as a chart. */
-#include "certify/report/table.h"
+#include "certify/report/text_table.h"
 
 #include <math.h>
 #include <stdio.h>
