@@ -189,7 +189,8 @@ static size_t check_nets(const sp_method *method, bool cells, size_t count) {
 }
 
 static size_t share(size_t all) {
-    return sp_test_long() ? 20 * all : sp_test_sanitized() ? (all + 3) / 4 : all;
+    const size_t some = strcmp(sp_gpu_id(), "emulator") == 0 ? (all + 5) / 6 : all;
+    return sp_test_long() ? 10 * some : sp_test_sanitized() ? (some + 3) / 4 : some;
 }
 
 static void rows_pay_for_what_underflows(void **state) {
