@@ -292,8 +292,14 @@ double sp_boxes_front_loss(const sp_boxes *boxes, const sp_front_bound *front) {
     for (size_t i = 0; i < T * front->bins; i++) {
         sum = loss(loss(sum, 0.0, front->bin_max[i]), 0.0, front->square_max[i]);
     }
+    for (size_t t = 0; front->tangents > 0 && t < T; t++) {
+        sum = loss(sum, 0.0, front->energy[t]);
+    }
     for (size_t i = 0; front->radius != NULL && i < front->padded; i++) {
         sum = loss(sum, 0.0, front->radius[i]);
+    }
+    for (size_t i = 0; front->radius != NULL && i < T * front->frame; i++) {
+        sum = loss(sum, 0.0, front->radius[i / front->frame * front->step + i % front->frame]);
     }
     return sp_above(sp_above(boxes->underflow * sum));
 }

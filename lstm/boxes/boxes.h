@@ -10,7 +10,6 @@
 #include "lstm/domain.h"
 
 enum { SP_MAX_WIDTH = 1 << 16, SP_MAX_CLIPS = 1 << 12 };
-#define SP_LEAST_DOUBLE 0x1p-1074
 
 typedef struct sp_boxes sp_boxes;
 
