@@ -26,8 +26,8 @@ static size_t node_need(const sp_pack *pack, const sp_node *node, size_t rows, s
     if (node->kind == SP_NODE_CURVE) {
         need += sp_arena_need(2 * rows * H, d);
     } else if (node->kind == SP_NODE_CELL) {
-        sp_cell_plan plan;
-        (void)sp_cell_plan_make(&plan, &node->cell, true);
+        sp_train_cell_plan plan;
+        (void)sp_train_cell_plan_make(&plan, &node->cell, true);
         need += sp_arena_need(2 * rows * plan.slots * H, d);
         work += sp_arena_need(2 * rows * H, d) +
                 sp_arena_need(plan.steps.count * H, sizeof(sp_ends)) +
@@ -53,8 +53,8 @@ static void take_node(sp_ball_pass *pass, size_t index) {
     if (node->kind == SP_NODE_CURVE) {
         trace->ends = sp_arena_take(arena, 2 * n, double);
     } else if (node->kind == SP_NODE_CELL) {
-        sp_cell_plan plan;
-        (void)sp_cell_plan_make(&plan, &node->cell, true);
+        sp_train_cell_plan plan;
+        (void)sp_train_cell_plan_make(&plan, &node->cell, true);
         trace->ends = sp_arena_take(arena, 2 * rows * plan.slots * H, double);
     }
 }
@@ -112,17 +112,17 @@ static void relu_forward(sp_ball_pass *pass, size_t node, sp_ball x) {
     }
 }
 
-static sp_ball_cell cell_at(sp_ball_pass *pass, size_t n, sp_ball x) {
-    return (sp_ball_cell){.cell = &pass->net->node[n].cell,
-                          .pack = pass->pack,
-                          .trace = &pass->trace[n],
-                          .magnitude = pass->magnitude[n],
-                          .x = x,
-                          .arena = &pass->arena};
+static sp_train_ball_cell cell_at(sp_ball_pass *pass, size_t n, sp_ball x) {
+    return (sp_train_ball_cell){.cell = &pass->net->node[n].cell,
+                                .pack = pass->pack,
+                                .trace = &pass->trace[n],
+                                .magnitude = pass->magnitude[n],
+                                .x = x,
+                                .arena = &pass->arena};
 }
 
 static void node_forward(sp_ball_pass *pass, size_t n, sp_ball x) {
-    const sp_ball_cell at = cell_at(pass, n, x);
+    const sp_train_ball_cell at = cell_at(pass, n, x);
     const sp_node *node = &pass->net->node[n];
     const sp_weights w = sp_weights_of(node);
     switch (node->kind) {
@@ -134,7 +134,7 @@ static void node_forward(sp_ball_pass *pass, size_t n, sp_ball x) {
         relu_forward(pass, n, x);
         break;
     case SP_NODE_CELL:
-        sp_cell_box_forward(&at);
+        sp_train_cell_box_forward(&at);
         break;
     case SP_NODE_POOL:
         sp_pack_last(at.trace->out.mid, pass->pack, x.mid, node->width);
@@ -218,7 +218,7 @@ static void worst_backward(const sp_ball_pass *pass, sp_ball x, sp_ball dx, cons
     }
 }
 
-static void affine_backward(const sp_ball_cell *at, const sp_node *node, size_t rows) {
+static void affine_backward(const sp_train_ball_cell *at, const sp_node *node, size_t rows) {
     const sp_weights w = sp_weights_of(node);
     const size_t in = w.in, out = w.out, mark = sp_arena_mark(at->arena);
     const sp_ball dy = at->trace->slope;
@@ -232,7 +232,7 @@ static void affine_backward(const sp_ball_cell *at, const sp_node *node, size_t 
     sp_arena_release(at->arena, mark);
 }
 
-static void relu_backward(const sp_ball_cell *at, size_t n) {
+static void relu_backward(const sp_train_ball_cell *at, size_t n) {
     const sp_pair value = sp_pair_of(at->trace->ends, n);
     for (size_t k = 0; at->dx.mid && k < n; k++) {
         const sp_ends s = sp_ends_slope(at->trace->slope.mid[k], at->trace->slope.rad[k]);
@@ -242,7 +242,7 @@ static void relu_backward(const sp_ball_cell *at, size_t n) {
     }
 }
 
-static void node_backward(const sp_ball_pass *pass, const sp_ball_cell *at, size_t n) {
+static void node_backward(const sp_ball_pass *pass, const sp_train_ball_cell *at, size_t n) {
     const sp_node *node = &pass->net->node[n];
     switch (node->kind) {
     case SP_NODE_AFFINE:
@@ -252,7 +252,7 @@ static void node_backward(const sp_ball_pass *pass, const sp_ball_cell *at, size
         relu_backward(at, rows_of(pass, n) * node->width);
         break;
     case SP_NODE_CELL:
-        sp_cell_box_backward(at);
+        sp_train_cell_box_backward(at);
         break;
     case SP_NODE_POOL:
         sp_pack_spread(at->dx.mid, pass->pack, at->trace->slope.mid, node->width);
@@ -271,7 +271,7 @@ void sp_ball_pass_backward(sp_ball_pass *pass, sp_ball x, const double *slope, d
         if (n + 1 == net->nodes) {
             worst_backward(pass, input_of(pass, n, x), dx, slope, &slopes);
         } else {
-            sp_ball_cell at = cell_at(pass, n, input_of(pass, n, x));
+            sp_train_ball_cell at = cell_at(pass, n, input_of(pass, n, x));
             at.dx = dx;
             at.slopes = &slopes;
             node_backward(pass, &at, n);

@@ -9,7 +9,7 @@
 
 /* Where the numbers of one row stand. */
 typedef struct row {
-    const sp_cell_plan *plan;
+    const sp_train_cell_plan *plan;
     size_t H;
     sp_pair block; /* pre-activations: first mid and rad, then their ends */
     sp_ball out;
@@ -17,7 +17,8 @@ typedef struct row {
     sp_ball out_before;
 } row;
 
-static row row_at(const sp_cell_plan *plan, const sp_ball_cell *at, size_t t, size_t i) {
+static row row_at(const sp_train_cell_plan *plan, const sp_train_ball_cell *at, size_t t,
+                  size_t i) {
     const size_t H = at->cell->out, width = plan->slots * H, rows = at->pack->rows;
     const size_t here = at->pack->first[t] + i;
     double *lo = at->trace->ends, *hi = lo + rows * width;
@@ -54,12 +55,12 @@ static view at_slot(sp_pair block, size_t at) {
 
 /* The variable itself; a state stands in the row before. */
 static view raw(const row *r, int v) {
-    const sp_cell_plan *plan = r->plan;
+    const sp_train_cell_plan *plan = r->plan;
     if (plan->steps.variable[v].op != SP_CELL_STATE) {
         return v == plan->steps.output ? (view){r->out.mid, r->out.rad, true}
                                        : at_slot(r->block, plan->raw[v] * r->H);
     }
-    const size_t after = sp_cell_after(plan, (size_t)v);
+    const size_t after = sp_train_cell_after(plan, (size_t)v);
     return (int)after == plan->steps.output ? (view){r->out_before.mid, r->out_before.rad, true}
                                             : at_slot(r->block_before, plan->raw[after] * r->H);
 }
@@ -95,13 +96,13 @@ static blended blend_of(const row *r, const sp_cell_variable *v) {
 }
 
 static void set(const row *r, size_t i, size_t j, sp_ends y) {
-    const sp_cell_plan *plan = r->plan;
+    const sp_train_cell_plan *plan = r->plan;
     if ((int)i == plan->steps.output) {
         sp_ball_set(r->out, j, y);
     } else {
         sp_pair_set(r->block, plan->raw[i] * r->H + j, y);
     }
-    if (plan->through[i] != SP_NO_SLOT) {
+    if (plan->through[i] != SP_TRAIN_NO_SLOT) {
         sp_pair_set(r->block, plan->through[i] * r->H + j, sp_ends_activate(plan->function[i], y));
     }
 }
@@ -167,13 +168,14 @@ static void compute(const row *r, size_t i) {
     }
 }
 
-static bool is_computed(const sp_cell_plan *plan, size_t i) {
+static bool is_computed(const sp_train_cell_plan *plan, size_t i) {
     const sp_cell_variable *v = &plan->steps.variable[i];
     return v->used && !plan->skip[i] && v->op != SP_CELL_STATE;
 }
 
 /* Biases of pre-activations that read no input. */
-static void add_own_biases(const sp_cell_plan *plan, const sp_ball_cell *at, sp_ball images) {
+static void add_own_biases(const sp_train_cell_plan *plan, const sp_train_ball_cell *at,
+                           sp_ball images) {
     const sp_cell *cell = at->cell;
     const size_t H = cell->out, width = plan->slots * H;
     for (size_t i = 0; i < plan->steps.count; i++) {
@@ -190,8 +192,8 @@ static void add_own_biases(const sp_cell_plan *plan, const sp_ball_cell *at, sp_
 }
 
 /* y += h of step t - 1 times the blocks of a group, for centres and half widths. */
-static void recurrence(const sp_ball_cell *at, const sp_cell_group *g, size_t t, sp_ball images,
-                       size_t width) {
+static void recurrence(const sp_train_ball_cell *at, const sp_train_cell_group *g, size_t t,
+                       sp_ball images, size_t width) {
     const size_t H = at->cell->out, before = at->pack->first[t - 1] * H;
     const size_t y = at->pack->first[t] * width + g->place * H, w = g->block * H * H;
     const double *magnitude = at->magnitude + sp_cell_gates(at->cell) * H * at->cell->in;
@@ -202,11 +204,11 @@ static void recurrence(const sp_ball_cell *at, const sp_cell_group *g, size_t t,
                 images.rad + y, width);
 }
 
-void sp_cell_box_forward(const sp_ball_cell *at) {
+void sp_train_cell_box_forward(const sp_train_ball_cell *at) {
     const sp_cell *cell = at->cell;
     const size_t H = cell->out, G = sp_cell_gates(cell) * H, rows = at->pack->rows;
-    sp_cell_plan plan;
-    (void)sp_cell_plan_make(&plan, cell, true);
+    sp_train_cell_plan plan;
+    (void)sp_train_cell_plan_make(&plan, cell, true);
     const size_t width = plan.slots * H;
     const sp_ball images = {at->trace->ends, at->trace->ends + rows * width};
     sp_rows_affine(images.mid, width, at->x.mid, rows, cell->in, cell->weight, cell->bias, G);
@@ -349,7 +351,7 @@ static void row_back(const row *r, sp_ball slope, sp_ball before, sp_ends *carry
     }
 }
 
-static void recurrence_back(const sp_ball_cell *at, const sp_cell_group *g, size_t t,
+static void recurrence_back(const sp_train_ball_cell *at, const sp_train_cell_group *g, size_t t,
                             sp_ball images, size_t width) {
     const size_t H = at->cell->out, before = at->pack->first[t - 1] * H;
     const size_t y = at->pack->first[t] * width + g->place * H, w = g->block * H * H;
@@ -361,7 +363,7 @@ static void recurrence_back(const sp_ball_cell *at, const sp_cell_group *g, size
                 1.0, dh.rad + before, H);
 }
 
-static void weights_back(const sp_cell_plan *plan, const sp_ball_cell *at, sp_ball dy) {
+static void weights_back(const sp_train_cell_plan *plan, const sp_train_ball_cell *at, sp_ball dy) {
     const sp_cell *cell = at->cell;
     const sp_pack *pack = at->pack;
     const size_t H = cell->out, G = sp_cell_gates(cell) * H, D = cell->in, rows = pack->rows;
@@ -375,7 +377,7 @@ static void weights_back(const sp_cell_plan *plan, const sp_ball_cell *at, sp_ba
     sp_pack_before(earlier.mid, pack, at->trace->out.mid, H);
     sp_pack_before(earlier.rad, pack, at->trace->out.rad, H);
     for (size_t g = 0; g < plan->groups; g++) {
-        const sp_cell_group *group = &plan->group[g];
+        const sp_train_cell_group *group = &plan->group[g];
         const size_t w = group->block * H * H, y = start + group->place * H;
         sp_ball_outer(at->slopes->recurrent + w, (sp_ball){dy.mid + y, dy.rad + y}, width, earlier,
                       rows - pack->count[0], group->count * H, H, cell->recurrent + w, scratch);
@@ -389,13 +391,13 @@ static void weights_back(const sp_cell_plan *plan, const sp_ball_cell *at, sp_ba
     sp_arena_release(at->arena, mark);
 }
 
-void sp_cell_box_backward(const sp_ball_cell *at) {
+void sp_train_cell_box_backward(const sp_train_ball_cell *at) {
     const sp_cell *cell = at->cell;
     const sp_pack *pack = at->pack;
     const size_t H = cell->out, G = sp_cell_gates(cell) * H, D = cell->in, rows = pack->rows;
     const size_t mark = sp_arena_mark(at->arena);
-    sp_cell_plan plan;
-    (void)sp_cell_plan_make(&plan, cell, true);
+    sp_train_cell_plan plan;
+    (void)sp_train_cell_plan_make(&plan, cell, true);
     const size_t width = plan.slots * H, states = plan.steps.states * H;
     const sp_ball images = {at->trace->ends, at->trace->ends + rows * width};
     const sp_ball slope = at->trace->slope;

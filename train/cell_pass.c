@@ -7,14 +7,14 @@
 
 /* Where the numbers of one row stand. */
 typedef struct row {
-    const sp_cell_plan *plan;
+    const sp_train_cell_plan *plan;
     size_t H;
     double *block, *out;
     const double *block_before, *out_before; /* of the step before; NULL: there is none */
     const double *zero;                      /* [H] */
 } row;
 
-static row row_at(const sp_cell_plan *plan, const sp_cell *cell, const sp_pack *pack,
+static row row_at(const sp_train_cell_plan *plan, const sp_cell *cell, const sp_pack *pack,
                   const sp_trace *trace, size_t t, size_t i) {
     const size_t H = cell->out, width = plan->slots * H, at = pack->first[t] + i;
     row r = {.plan = plan,
@@ -36,11 +36,11 @@ static double *slot(const row *r, size_t at) {
 
 /* The variable itself; a state stands in the row before. */
 static const double *raw(const row *r, int v) {
-    const sp_cell_plan *plan = r->plan;
+    const sp_train_cell_plan *plan = r->plan;
     if (plan->steps.variable[v].op != SP_CELL_STATE) {
         return v == plan->steps.output ? r->out : slot(r, plan->raw[v]);
     }
-    const size_t after = sp_cell_after(plan, (size_t)v);
+    const size_t after = sp_train_cell_after(plan, (size_t)v);
     if (r->out_before == NULL) {
         return r->zero;
     }
@@ -66,7 +66,7 @@ static void sum(const row *r, const sp_cell_variable *v, double *y) {
 }
 
 static void compute(const row *r, size_t i) {
-    const sp_cell_plan *plan = r->plan;
+    const sp_train_cell_plan *plan = r->plan;
     const sp_cell_variable *v = &plan->steps.variable[i];
     double *y = (int)i == plan->steps.output ? r->out : slot(r, plan->raw[i]);
     switch (v->op) {
@@ -88,7 +88,7 @@ static void compute(const row *r, size_t i) {
         sum(r, v, y);
         break;
     }
-    if (plan->through[i] != SP_NO_SLOT) {
+    if (plan->through[i] != SP_TRAIN_NO_SLOT) {
         double *z = slot(r, plan->through[i]);
         for (size_t j = 0; j < r->H; j++) {
             z[j] = sp_activation_value(plan->function[i], y[j]);
@@ -97,7 +97,7 @@ static void compute(const row *r, size_t i) {
 }
 
 /* Biases of pre-activations that read no input. */
-static void add_own_biases(const sp_cell_plan *plan, const sp_cell *cell, const sp_pack *pack,
+static void add_own_biases(const sp_train_cell_plan *plan, const sp_cell *cell, const sp_pack *pack,
                            double *value) {
     const size_t H = cell->out, width = plan->slots * H;
     for (size_t i = 0; i < plan->steps.count; i++) {
@@ -112,17 +112,18 @@ static void add_own_biases(const sp_cell_plan *plan, const sp_cell *cell, const 
     }
 }
 
-void sp_cell_forward(const sp_cell *cell, const sp_pack *pack, sp_trace *trace, const double *x) {
+void sp_train_cell_forward(const sp_cell *cell, const sp_pack *pack, sp_trace *trace,
+                           const double *x) {
     const size_t H = cell->out;
-    sp_cell_plan plan;
-    (void)sp_cell_plan_make(&plan, cell, false);
+    sp_train_cell_plan plan;
+    (void)sp_train_cell_plan_make(&plan, cell, false);
     const size_t width = plan.slots * H;
     sp_rows_affine(trace->cell, width, x, pack->rows, cell->in, cell->weight, cell->bias,
                    sp_cell_gates(cell) * H);
     add_own_biases(&plan, cell, pack, trace->cell);
     for (size_t t = 0; t < pack->steps; t++) {
         for (size_t g = 0; t > 0 && g < plan.groups; g++) {
-            const sp_cell_group *at = &plan.group[g];
+            const sp_train_cell_group *at = &plan.group[g];
             sp_gpu_gemm(pack->count[t], at->count * H, H, trace->out + pack->first[t - 1] * H, H,
                         cell->recurrent + at->block * H * H, H, true, 1.0,
                         trace->cell + pack->first[t] * width + at->place * H, width);
@@ -143,7 +144,7 @@ void sp_cell_forward(const sp_cell *cell, const sp_pack *pack, sp_trace *trace, 
 /* d += s times the derivatives of a product by its operands. */
 static void product_back(const row *r, const sp_cell_variable *v, const double *s, double *da,
                          double *db) {
-    const sp_cell_plan *plan = r->plan;
+    const sp_train_cell_plan *plan = r->plan;
     const sp_activation f = v->f, g = {.kind = SP_ACTIVATION_TANH};
     const double *a = slot(r, plan->through[v->a]);
     const double *b = v->second_tanh ? slot(r, plan->through[v->b]) : raw(r, v->b);
@@ -164,7 +165,7 @@ static void add(double *d, const double *s, double factor, size_t H) {
 
 /* d [count, H]: slopes by the variables; those by the pre-activations go to their slots. */
 static void back(const row *r, size_t i, double *d) {
-    const sp_cell_plan *plan = r->plan;
+    const sp_train_cell_plan *plan = r->plan;
     const sp_cell_variable *v = &plan->steps.variable[i];
     const size_t H = r->H;
     const double *s = d + i * H;
@@ -225,7 +226,7 @@ static void row_back(const row *r, const double *slope, double *slope_before, do
 }
 
 /* The slopes by the weights, from those by the pre-activations. */
-static void weights_back(const sp_cell_plan *plan, const sp_cell *cell, const sp_pack *pack,
+static void weights_back(const sp_train_cell_plan *plan, const sp_cell *cell, const sp_pack *pack,
                          const sp_trace *trace, const double *x, const sp_slopes *slopes,
                          sp_arena *arena) {
     const size_t H = cell->out, D = cell->in, G = sp_cell_gates(cell) * H, rows = pack->rows;
@@ -237,7 +238,7 @@ static void weights_back(const sp_cell_plan *plan, const sp_cell *cell, const sp
     sp_rows_sum(slopes->bias, trace->cell, width, rows, G);
     sp_pack_before(before, pack, trace->out, H);
     for (size_t g = 0; g < plan->groups; g++) {
-        const sp_cell_group *at = &plan->group[g];
+        const sp_train_cell_group *at = &plan->group[g];
         sp_rows_outer(slopes->recurrent + at->block * H * H,
                       trace->cell + pack->count[0] * width + at->place * H, width, before, later,
                       at->count * H, H, turned);
@@ -251,11 +252,11 @@ static void weights_back(const sp_cell_plan *plan, const sp_cell *cell, const sp
     sp_arena_release(arena, mark);
 }
 
-void sp_cell_backward(const sp_cell *cell, const sp_pack *pack, sp_trace *trace, const double *x,
-                      double *dx, const sp_slopes *slopes, sp_arena *arena) {
+void sp_train_cell_backward(const sp_cell *cell, const sp_pack *pack, sp_trace *trace,
+                            const double *x, double *dx, const sp_slopes *slopes, sp_arena *arena) {
     const size_t H = cell->out, G = sp_cell_gates(cell) * H, mark = sp_arena_mark(arena);
-    sp_cell_plan plan;
-    (void)sp_cell_plan_make(&plan, cell, false);
+    sp_train_cell_plan plan;
+    (void)sp_train_cell_plan_make(&plan, cell, false);
     const size_t width = plan.slots * H, states = plan.steps.states * H;
     double *carry = sp_arena_take(arena, pack->clips * states, double);
     double *d = sp_arena_take(arena, plan.steps.count * H, double);
@@ -268,7 +269,7 @@ void sp_cell_backward(const sp_cell *cell, const sp_pack *pack, sp_trace *trace,
                      before != NULL ? before + i * H : NULL, carry + i * states, d);
         }
         for (size_t g = 0; before != NULL && g < plan.groups; g++) {
-            const sp_cell_group *at = &plan.group[g];
+            const sp_train_cell_group *at = &plan.group[g];
             sp_gpu_gemm(pack->count[t], H, at->count * H,
                         trace->cell + pack->first[t] * width + at->place * H, width,
                         cell->recurrent + at->block * H * H, H, false, 1.0, before, H);

@@ -91,12 +91,13 @@ const double *sp_pass_forward(sp_pass *pass, const double *x);
 void sp_pass_backward(sp_pass *pass, const double *x, const double *slope, double *gradient,
                       bool inputs);
 
-/** sp_cell_forward, sp_cell_backward - what a cell does over a whole pack: forward from its input x
+/** sp_train_cell_forward, sp_train_cell_backward - what a cell does over a whole pack: forward from its input x
  *  [rows, in], and back from trace->slope, which then holds all of the loss's slope by out; dx
  *  [rows, in] or NULL; slopes NULL: not wanted. `arena` has room for scratch, see sp_pass_create. */
-void sp_cell_forward(const sp_cell *cell, const sp_pack *pack, sp_trace *trace, const double *x);
-void sp_cell_backward(const sp_cell *cell, const sp_pack *pack, sp_trace *trace, const double *x,
-                      double *dx, const sp_slopes *slopes, sp_arena *arena);
+void sp_train_cell_forward(const sp_cell *cell, const sp_pack *pack, sp_trace *trace,
+                           const double *x);
+void sp_train_cell_backward(const sp_cell *cell, const sp_pack *pack, sp_trace *trace,
+                            const double *x, double *dx, const sp_slopes *slopes, sp_arena *arena);
 
 /* ---- intervals: the same pass over boxes ---- */
 
@@ -130,8 +131,8 @@ void sp_ball_pass_forward(sp_ball_pass *pass, sp_ball x, double *worst);
  *  */
 void sp_ball_pass_backward(sp_ball_pass *pass, sp_ball x, const double *slope, double *gradient);
 
-/** sp_ball_cell - a node at work: what its functions read and write. */
-typedef struct sp_ball_cell {
+/** sp_train_ball_cell - a node at work: what its functions read and write. */
+typedef struct sp_train_ball_cell {
     const sp_cell *cell;
     const sp_pack *pack;
     sp_ball_trace *trace;
@@ -140,9 +141,9 @@ typedef struct sp_ball_cell {
     sp_ball dx;              /* [rows, in]; mid NULL: not wanted */
     const sp_slopes *slopes;
     sp_arena *arena;
-} sp_ball_cell;
-void sp_cell_box_forward(const sp_ball_cell *at);
-void sp_cell_box_backward(const sp_ball_cell *at);
+} sp_train_ball_cell;
+void sp_train_cell_box_forward(const sp_train_ball_cell *at);
+void sp_train_cell_box_backward(const sp_train_ball_cell *at);
 
 /* ---- pieces of both ---- */
 

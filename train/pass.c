@@ -22,8 +22,8 @@ static size_t node_need(const sp_pack *pack, const sp_node *node, size_t rows, s
     const size_t d = sizeof(double), H = node->width, G = sp_weights_of(node).rows;
     size_t need = 2 * sp_arena_need(rows * H, d), work = sp_arena_need(rows * G, d);
     if (node->kind == SP_NODE_CELL) {
-        sp_cell_plan plan;
-        (void)sp_cell_plan_make(&plan, &node->cell, false);
+        sp_train_cell_plan plan;
+        (void)sp_train_cell_plan_make(&plan, &node->cell, false);
         need += sp_arena_need(rows * plan.slots * H, d) + sp_arena_need(H, d);
         work += sp_arena_need(rows * H, d) + sp_arena_need(plan.steps.count * H, d) +
                 sp_arena_need(pack->clips * plan.steps.states * H, d);
@@ -39,8 +39,8 @@ static void take_node(sp_pass *pass, size_t n) {
     trace->out = sp_arena_take(&pass->arena, rows * H, double);
     trace->slope = sp_arena_take(&pass->arena, rows * H, double);
     if (node->kind == SP_NODE_CELL) {
-        sp_cell_plan plan;
-        (void)sp_cell_plan_make(&plan, &node->cell, false);
+        sp_train_cell_plan plan;
+        (void)sp_train_cell_plan_make(&plan, &node->cell, false);
         trace->cell = sp_arena_take(&pass->arena, rows * plan.slots * H, double);
         trace->zero = sp_arena_take(&pass->arena, H, double);
         memset(trace->zero, 0, H * sizeof *trace->zero);
@@ -50,11 +50,12 @@ static void take_node(sp_pass *pass, size_t n) {
 sp_status sp_pack_check(sp_error *err, const sp_net *net) {
     for (size_t n = 1; n < net->nodes; n++) {
         const sp_node *node = &net->node[n];
-        sp_cell_plan plan;
+        sp_train_cell_plan plan;
         const bool chained = sp_node_inputs(node) == 1 && sp_node_input(node, 0) == n - 1;
         const bool timed = node->kind == SP_NODE_AFFINE && node->term[0].timing.taps > 1;
-        const bool cell = node->kind != SP_NODE_CELL ||
-                          (!node->cell.reverse && sp_cell_plan_make(&plan, &node->cell, false));
+        const bool cell =
+            node->kind != SP_NODE_CELL ||
+            (!node->cell.reverse && sp_train_cell_plan_make(&plan, &node->cell, false));
         if (!chained || timed || !cell) {
             return sp_fail(err, SP_E_UNSUPPORTED, "node %zu: the trainer has no passes through it",
                            n);
@@ -105,7 +106,7 @@ static void node_forward(sp_pass *pass, size_t n, const double *x) {
         }
         break;
     case SP_NODE_CELL:
-        sp_cell_forward(&node->cell, pass->pack, trace, x);
+        sp_train_cell_forward(&node->cell, pass->pack, trace, x);
         break;
     case SP_NODE_POOL:
         sp_pack_last(trace->out, pass->pack, x, node->width);
@@ -158,8 +159,8 @@ static void node_backward(sp_pass *pass, size_t n, const double *x, double *dx,
         relu_backward(pass, n, dx);
         break;
     case SP_NODE_CELL:
-        sp_cell_backward(&pass->net->node[n].cell, pass->pack, &pass->trace[n], x, dx, slopes,
-                         &pass->arena);
+        sp_train_cell_backward(&pass->net->node[n].cell, pass->pack, &pass->trace[n], x, dx, slopes,
+                               &pass->arena);
         break;
     case SP_NODE_POOL:
         sp_pack_spread(dx, pass->pack, pass->trace[n].slope, pass->net->node[n].width);
