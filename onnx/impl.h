@@ -378,6 +378,7 @@ sp_status sp_op_clip(sp_reader *r);
 sp_status sp_op_compare(sp_reader *r); /* And, Or, Equal, Less, ... */
 sp_status sp_op_concat(sp_reader *r);
 sp_status sp_op_constant(sp_reader *r);
+sp_status sp_op_curve(sp_reader *r); /* those of curve_list.h */
 sp_status sp_op_constant_of_shape(sp_reader *r);
 sp_status sp_op_dropout(sp_reader *r);
 sp_status sp_op_expand(sp_reader *r);
