@@ -5,6 +5,6 @@
 #ifndef SP_ONNX_CURVE_LIST_H
 #define SP_ONNX_CURVE_LIST_H
 
-#define SP_ONNX_CURVE_LIST(X)
+#define SP_ONNX_CURVE_LIST(X) X("LeakyRelu", LEAKY_RELU, "alpha", (double)0.01F, 0.0)
 
 #endif
