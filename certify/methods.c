@@ -13,6 +13,8 @@ static const sp_method_pass sampled[] = {{&sp_domain_backsub, &sampled_planes, 0
 static const sp_method_pass mixed[] = {{&sp_domain_backsub, &sampled_planes, 0.0},
                                        {&sp_domain_r2opt, NULL, 0.0}};
 
+static const sp_method_pass forms[] = {{&sp_domain_zonotope, NULL, 0.0}};
+
 /* The passes of exact and opt. */
 #define OCTAGONS .octagons = true, .row_iterations = 3, .stop_positive = true
 #define CHOICES .octagons = true, .box_iterations = 1, .row_iterations = 8, .stop_positive = true
@@ -44,6 +46,8 @@ static const sp_method methods[] = {
      SP_FRONT_R2, PASSES(sampled), 0},
     {"r2-opt", "R2's OPT as published: r2-lp, then mixtures of five planes per product by Adam",
      "r2-opt", SP_FRONT_R2, PASSES(mixed), 0},
+    {"zono", "joint front end, zonotopes carried forward with exact parallel planes", "parallel",
+     SP_FRONT_JOINT, PASSES(forms), 0},
     {"exact", "joint front end, exact supporting planes at static anchors", "exact", SP_FRONT_JOINT,
      PASSES(fixed), 0},
     {"opt", "exact, then octagons, then planes chosen by every row at its worst case", "octagons",

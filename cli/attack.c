@@ -1,10 +1,9 @@
 /* soundproof attack: noise within a budget that changes the answer, as files. */
-#include "cli/impl.h"
+#include "cli/job.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/pool.h"
 
 /* One clip with an attack per budget. */
@@ -16,19 +15,19 @@ typedef struct item {
 } item;
 
 typedef struct job {
-    const cli_options *options;
-    cli_session session;
-    sp_attacker attacker;
-    item *item;      /* [clips] */
+    cli_job base;
     sp_tally *tally; /* [budgets] */
     size_t *real;    /* [budgets] clips that only real-valued noise was found to break */
-    bool failed;
 } job;
+
+static item *item_of(const cli_job *j, size_t clip) {
+    return (item *)j->item + clip;
+}
 
 /* ---- files ---- */
 
 /* The JSON object of a broken clip, in a file beside it. */
-static void write_beside(job *j, const char *clip, const char *out, const char *text) {
+static void write_beside(cli_job *j, const char *clip, const char *out, const char *text) {
     const char *dot = strrchr(out, '.'), *slash = strrchr(out, '/');
     const size_t stem = dot && dot > slash ? (size_t)(dot - out) : strlen(out);
     char *path = malloc(stem + sizeof ".json");
@@ -53,14 +52,15 @@ static void write_beside(job *j, const char *clip, const char *out, const char *
 /* ---- one clip ---- */
 
 typedef struct budget_task {
-    const job *job;
+    const cli_job *job;
     item *item;
     const sp_clip *clip;
     const char *file;
     long label;
 } budget_task;
 
-static sp_attack_options options_of(const job *j, const item *it, const char *file, size_t budget) {
+static sp_attack_options options_of(const cli_job *j, const item *it, const char *file,
+                                    size_t budget) {
     sp_attack_options options = cli_attack_options(j->options, file);
     options.out = it->out[budget];
     return options;
@@ -73,23 +73,17 @@ static void attack_budget(void *context, size_t index) {
                      &task->job->options->budget[index], task->label, &options);
 }
 
-static void fail_item(const job *j, item *it, long label) {
-    for (size_t b = 0; b < j->options->budgets; b++) {
-        sp_attack_init(&it->attack[b]);
-        sp_verdict *verdict = &it->attack[b].verdict;
-        verdict->label = label >= 0 ? (size_t)label : SP_NO_LABEL;
-        snprintf(verdict->reason, sizeof verdict->reason, "%s", it->err.text);
-    }
-}
-
 static void work(void *context, size_t index) {
-    job *j = context;
-    item *it = &j->item[index];
+    const cli_job *j = context;
     const cli_clips *clips = &j->session.clips;
+    item *it = item_of(j, index);
     sp_clip clip = {0};
     long label = -1;
-    if (cli_clips_read(&it->err, &clip, &label, clips, index, j->session.source.front) != SP_OK) {
-        fail_item(j, it, label);
+    if (cli_clips_read(&it->err, &clip, &label, clips, index, j->session.files.front) != SP_OK) {
+        for (size_t b = 0; b < j->options->budgets; b++) {
+            sp_attack_init(&it->attack[b]);
+            cli_verdict_fail(&it->attack[b].verdict, &it->err, label);
+        }
         return;
     }
     it->resampled = clip.resampled;
@@ -100,8 +94,8 @@ static void work(void *context, size_t index) {
 
 /* ---- printing, in the order of the clips ---- */
 
-static void print_attack(job *j, size_t clip, size_t budget) {
-    const item *it = &j->item[clip];
+static void print_attack(cli_job *j, size_t clip, size_t budget) {
+    const item *it = item_of(j, clip);
     const cli_clips *clips = &j->session.clips;
     const sp_attack *attack = &it->attack[budget];
     const sp_attack_options options = options_of(j, it, clips->file[clip], budget);
@@ -121,22 +115,20 @@ static void print_attack(job *j, size_t clip, size_t budget) {
 }
 
 static void emit(void *context, size_t index) {
-    job *j = context;
-    item *it = &j->item[index];
+    job *own = context;
+    cli_job *j = &own->base;
+    item *it = item_of(j, index);
     const char *last = "";
     for (size_t b = 0; b < j->options->budgets; b++) {
         const sp_attack *attack = &it->attack[b];
         const sp_verdict *verdict = &attack->verdict;
-        sp_tally_add(&j->tally[b], verdict);
-        j->real[b] += attack->real_broken && verdict->kind != SP_VERDICT_BROKEN;
+        sp_tally_add(&own->tally[b], verdict);
+        own->real[b] += attack->real_broken && verdict->kind != SP_VERDICT_BROKEN;
         print_attack(j, index, b);
-        if (verdict->kind == SP_VERDICT_ERROR && strcmp(last, verdict->reason) != 0) {
-            j->failed = true;
-            cli_complain_about(j->session.clips.path[index], verdict->reason);
-            last = verdict->reason;
+        if (verdict->kind == SP_VERDICT_ERROR) {
+            cli_job_complain(j, index, verdict->reason, &last);
         }
     }
-    fflush(stdout);
     if (it->resampled && j->options->out) {
         cli_complain("%s: was resampled: breaking clips have the model's sample rate",
                      j->session.clips.path[index]);
@@ -146,14 +138,19 @@ static void emit(void *context, size_t index) {
     }
 }
 
-static void print_summary(const job *j, double seconds) {
+static void print_head(cli_job *j) {
+    cli_print(sp_report_attack_head(j->session.clips.names.width));
+}
+
+static void print_summary(cli_job *j) {
+    const job *own = (const job *)j;
     putchar('\n');
     for (size_t b = 0; b < j->options->budgets; b++) {
-        const sp_tally *tally = &j->tally[b];
+        const sp_tally *tally = &own->tally[b];
         printf("%s: broken %zu of %zu by a file", j->options->budget_text[b],
                tally->kind[SP_VERDICT_BROKEN], tally->total);
-        if (j->real[b] > 0) {
-            printf(", %zu more by real-valued noise only", j->real[b]);
+        if (own->real[b] > 0) {
+            printf(", %zu more by real-valued noise only", own->real[b]);
         }
         if (tally->kind[SP_VERDICT_MISCLASSIFIED] > 0) {
             printf(", %zu misclassified without noise", tally->kind[SP_VERDICT_MISCLASSIFIED]);
@@ -163,86 +160,55 @@ static void print_summary(const job *j, double seconds) {
     if (j->options->out) {
         printf("Breaking clips and what is known of them: %s/\n", j->options->out);
     }
-    printf("%.1f s on %d thread%s.\n", seconds, sp_pool_threads(),
-           sp_pool_threads() == 1 ? "" : "s");
+    cli_job_seconds(j);
 }
 
 /* ---- the whole run ---- */
 
-static bool take_memory(job *j) {
-    const size_t budgets = j->options->budgets, count = j->session.clips.count;
-    j->item = calloc(count, sizeof *j->item);
-    j->tally = calloc(budgets, sizeof *j->tally);
-    j->real = calloc(budgets, sizeof *j->real);
-    bool taken = j->item && j->tally && j->real;
-    for (size_t i = 0; taken && i < count; i++) {
-        item *it = &j->item[i];
+static int prepare(cli_job *j) {
+    job *own = (job *)j;
+    const size_t budgets = j->options->budgets;
+    own->tally = calloc(budgets, sizeof *own->tally);
+    own->real = calloc(budgets, sizeof *own->real);
+    bool taken = own->tally && own->real;
+    for (size_t i = 0; taken && i < j->session.clips.count; i++) {
+        item *it = item_of(j, i);
         it->attack = calloc(budgets, sizeof *it->attack);
         it->out = calloc(budgets, sizeof *it->out);
         taken = it->attack && it->out;
         for (size_t b = 0; taken && j->options->out && b < budgets; b++) {
-            it->out[b] = cli_path_beside(j->options->out, j->session.clips.names.name[i],
-                                         j->options->budget_text[b]);
+            it->out[b] = cli_job_path(j, i, j->options->budget_text[b]);
             taken = it->out[b] != NULL;
         }
     }
-    return taken;
+    return taken ? cli_attacker_open(&j->attacker, &j->session) : cli_job_out_of_memory(j);
 }
 
-static void clear_job(job *j) {
-    for (size_t i = 0; j->item && i < j->session.clips.count; i++) {
-        for (size_t b = 0; j->item[i].out && b < j->options->budgets; b++) {
-            free(j->item[i].out[b]);
+static void clear(cli_job *j) {
+    job *own = (job *)j;
+    for (size_t i = 0; i < j->session.clips.count; i++) {
+        item *it = item_of(j, i);
+        for (size_t b = 0; it->out && b < j->options->budgets; b++) {
+            free(it->out[b]);
         }
-        free(j->item[i].out);
-        free(j->item[i].attack);
+        free(it->out);
+        free(it->attack);
     }
-    free(j->item);
-    free(j->tally);
-    free(j->real);
-    sp_attacker_clear(&j->attacker);
-    cli_session_clear(&j->session);
-}
-
-static int attack_all(job *j) {
-    const double start = sp_clock_wall();
-    const size_t count = j->session.clips.count;
-    if (j->options->out && !cli_path_make_folder(j->options->out)) {
-        cli_complain("%s: no such folder can be made", j->options->out);
-        return CLI_INPUT;
-    }
-    if (!take_memory(j)) {
-        cli_complain("out of memory for %zu clips", count);
-        return CLI_INPUT;
-    }
-    if (!j->options->json) {
-        cli_print(sp_report_attack_head(j->session.clips.names.width));
-    }
-    if (!cli_batch_run("attack", count, work, emit, j)) {
-        cli_complain("out of memory for %zu clips", count);
-        return CLI_INPUT;
-    }
-    if (!j->options->json) {
-        print_summary(j, sp_clock_wall() - start);
-    }
-    return j->failed ? CLI_INPUT : CLI_OK;
+    free(own->tally);
+    free(own->real);
 }
 
 static int run(const cli_options *options) {
-    job j = {.options = options};
-    int code = cli_budget_check(&cli_attack, options);
-    if (code < 0) {
-        code = cli_session_open(&j.session, &cli_attack, options);
-    }
-    if (code >= 0) {
-        return code;
-    }
-    code = cli_attacker_open(&j.attacker, &j.session);
-    if (code < 0) {
-        code = attack_all(&j);
-    }
-    clear_job(&j);
-    return code;
+    static const cli_steps steps = {.item = sizeof(item),
+                                    .budget = true,
+                                    .prepare = prepare,
+                                    .head = print_head,
+                                    .work = work,
+                                    .emit = emit,
+                                    .summary = print_summary,
+                                    .clear = clear};
+    job j = {.base = {.command = &cli_attack, .steps = &steps, .options = options}};
+    return cli_job_run(&j.base);
 }
 
 const cli_command cli_attack = {

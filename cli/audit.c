@@ -1,15 +1,120 @@
 /* soundproof audit: what noise can and cannot make a wake-word model do. */
-#include "cli/audit.h"
+#include "cli/job.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/pool.h"
-
-static const cli_own own_options[] = {CLI_AUDIT_OPTIONS(CLI_AUDIT_OPTION)};
 enum { CHUNK = 1024, LEVEL = 3, BURST = 2 };
+
+/* ---- the options that only audit has ---- */
+
+enum { PROPERTY, SENSITIVITY, GAIN, NOISE, BEFORE, AFTER, BACKGROUND };
+static const cli_own own_options[] = {
+    [PROPERTY] = {"property",
+                  "what to audit, with commas between: fire, silent, burst, gain, noise-line, "
+                  "stream-fire, stream-silent, dead-samples; all that apply unless given",
+                  "A,B,C"},
+    [SENSITIVITY] = {"sensitivity", "of mycroft-precise's trigger, between 0 and 1; 0.5", "S"},
+    [GAIN] = {"gain", "the range of gains in dB; -6:6", "LO:HI"},
+    [NOISE] = {"noise", "a recording of the noise of noise-line and the streams; white noise",
+               "WAV"},
+    [BEFORE] = {"before", "seconds of background in front of the recording; 1.5", "S"},
+    [AFTER] = {"after", "seconds of background behind it; 0.75", "S"},
+    [BACKGROUND] = {"background",
+                    "root mean square of the background noise in 16-bit steps, which the recording "
+                    "gets too; 0 leaves digital silence; 30",
+                    "LSB"},
+};
+
+/* Their values. */
+typedef struct audit_options {
+    bool wanted[SP_PROPERTIES];
+    bool chosen; /* by --property */
+    double sensitivity, gain_lo, gain_hi;
+    sp_clip_background background;
+    const char *noise; /* borrowed; NULL: white */
+} audit_options;
+
+static bool read_number(double *value, const char *text, double least, double most) {
+    char *end = NULL;
+    *value = strtod(text, &end);
+    return end != text && *end == '\0' && *value >= least && *value <= most;
+}
+
+static int read_properties(audit_options *asked, const char *text) {
+    char *list = strdup(text);
+    int code = list ? -1 : CLI_INPUT;
+    asked->chosen = true;
+    for (char *name = list; name && code < 0;) {
+        char *comma = strchr(name, ',');
+        if (comma) {
+            *comma = '\0';
+        }
+        const sp_property property = sp_property_find(name);
+        if (property == SP_PROPERTIES) {
+            code = cli_usage(&cli_audit, "there is no property '%s'", name);
+        } else {
+            asked->wanted[property] = true;
+        }
+        name = comma ? comma + 1 : NULL;
+    }
+    free(list);
+    return code;
+}
+
+static int read_gain(audit_options *asked, const char *text) {
+    char *copy = strdup(text), *colon = copy ? strchr(copy, ':') : NULL;
+    bool good = colon != NULL;
+    if (good) {
+        *colon = '\0';
+        good = read_number(&asked->gain_lo, copy, -60.0, 0.0) &&
+               read_number(&asked->gain_hi, colon + 1, 0.0, 60.0) &&
+               asked->gain_lo < asked->gain_hi;
+    }
+    free(copy);
+    return good ? -1
+                : cli_usage(&cli_audit,
+                            "--gain needs two numbers of dB around 0, as in -6:6, not '%s'", text);
+}
+
+static int read_one(double *value, const char *text, const char *name, double least, double most) {
+    return !text || read_number(value, text, least, most)
+               ? -1
+               : cli_usage(&cli_audit, "--%s needs a number of %g to %g, not '%s'", name, least,
+                           most, text);
+}
+
+static int read_options(audit_options *asked, const cli_options *options) {
+    char **own = options->own;
+    int code = -1;
+    *asked = (audit_options){.sensitivity = 0.5,
+                             .gain_lo = -6.0,
+                             .gain_hi = 6.0,
+                             .background = {1.5, 0.75, 30.0, (uint64_t)options->seed},
+                             .noise = own[NOISE]};
+    if (own[PROPERTY]) {
+        code = read_properties(asked, own[PROPERTY]);
+    }
+    if (code < 0 && own[GAIN]) {
+        code = read_gain(asked, own[GAIN]);
+    }
+    if (code < 0) {
+        code = read_one(&asked->sensitivity, own[SENSITIVITY], "sensitivity", 0.001, 0.999);
+    }
+    if (code < 0) {
+        code = read_one(&asked->background.before, own[BEFORE], "before", 0.0, 600.0);
+    }
+    if (code < 0) {
+        code = read_one(&asked->background.after, own[AFTER], "after", 0.0, 600.0);
+    }
+    if (code < 0) {
+        code = read_one(&asked->background.noise, own[BACKGROUND], "background", 0.0, 32768.0);
+    }
+    return code;
+}
+
+/* ---- the job ---- */
 
 /* One clip with a finding for every property and budget. */
 typedef struct item {
@@ -23,16 +128,16 @@ typedef struct item {
 } item;
 
 typedef struct job {
-    const cli_options *options;
-    cli_audit_options asked;
-    cli_session session;
-    sp_attacker attacker;
+    cli_job base;
+    audit_options asked;
     sp_front *other; /* owned; the other bank of mycroft-precise, or NULL */
-    item *item;      /* [clips] */
     sp_clip noise;   /* owned; of --noise */
     sp_tally tally;
-    bool failed;
 } job;
+
+static item *item_of(const cli_job *j, size_t clip) {
+    return (item *)j->item + clip;
+}
 
 /* ---- the other bank ---- */
 
@@ -40,7 +145,7 @@ typedef struct job {
  * silently ruins them. When --front is one of the two, the other one is read beside it. */
 static void open_other(job *j) {
     static const char *const names[2] = {"precise-sonopy", "precise-speechpy"};
-    const char *name = sp_front_name(j->session.source.front), *path = j->options->front;
+    const char *name = sp_front_name(j->base.session.files.front), *path = j->base.options->front;
     for (int i = 0; path && i < 2; i++) {
         const char *slash = strrchr(path, '/');
         const size_t folder = slash ? (size_t)(slash - path) + 1 : 0;
@@ -86,7 +191,7 @@ static double *make_direction(sp_error *err, const job *j, size_t n) {
         (void)sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", n);
         return NULL;
     }
-    sp_clip_white_noise(direction, n, (uint64_t)j->options->seed);
+    sp_clip_white_noise(direction, n, (uint64_t)j->base.options->seed);
     for (size_t i = 0; i < n; i++) {
         direction[i] = j->noise.n ? j->noise.samples[i % j->noise.n] : direction[i];
         largest = fmax(largest, fabs(direction[i]));
@@ -99,9 +204,9 @@ static double *make_direction(sp_error *err, const job *j, size_t n) {
 
 static sp_audit audit_of(const job *j, const sp_clip *clip, const double *direction,
                          const char *source) {
-    const cli_options *options = j->options;
-    const sp_audit audit = {.attacker = &j->attacker,
-                            .trigger = {j->session.pipeline.threshold, LEVEL, CHUNK},
+    const cli_options *options = j->base.options;
+    const sp_audit audit = {.attacker = &j->base.attacker,
+                            .trigger = {j->base.session.pipeline.threshold, LEVEL, CHUNK},
                             .clip = clip,
                             .noise = direction,
                             .source = source,
@@ -124,30 +229,27 @@ static bool is_wanted(const job *j, const item *it, sp_property property) {
     return j->asked.chosen ? j->asked.wanted[property] : sp_audit_applies(property, it->fires);
 }
 
-static char *place_of(const job *j, const char *clip, sp_property property, size_t budget) {
+static char *place_of(const job *j, size_t clip, sp_property property, size_t budget) {
+    const cli_options *options = j->base.options;
     char text[128];
-    if (!j->options->out) {
-        return NULL;
-    }
-    const char *name = strrchr(clip, '/') ? strrchr(clip, '/') + 1 : clip;
-    const char *at = j->options->budgets ? j->options->budget_text[budget] : "";
+    const char *at = options->budgets ? options->budget_text[budget] : "";
     snprintf(text, sizeof text, "%s%s%.60s", sp_property_name(property), at[0] ? "_" : "", at);
-    return cli_path_beside(j->options->out, name, text);
+    return options->out ? cli_job_path(&j->base, clip, text) : NULL;
 }
 
 static void ask(job *j, item *it, size_t clip, sp_property property, size_t budget) {
     const size_t at = it->count++;
     it->audit.budget =
-        j->options->budgets && has_budget(property) ? &j->options->budget[budget] : NULL;
-    it->out[at] = place_of(j, j->session.clips.path[clip], property, budget);
+        j->base.options->budgets && has_budget(property) ? &j->base.options->budget[budget] : NULL;
+    it->out[at] = place_of(j, clip, property, budget);
     (void)sp_audit_property(NULL, &it->finding[at], &it->audit, property, it->out[at]);
 }
 
 static sp_status audit_clip(sp_error *err, job *j, item *it, size_t index, const sp_clip *clip,
                             const double *direction) {
-    const size_t budgets = j->options->budgets ? j->options->budgets : 1;
+    const size_t budgets = j->base.options->budgets ? j->base.options->budgets : 1;
     size_t frame = 0;
-    it->audit = audit_of(j, clip, direction, j->session.clips.file[index]);
+    it->audit = audit_of(j, clip, direction, j->base.session.clips.file[index]);
     SP_TRY(sp_audit_run(err, &it->logit, &frame, &it->fires, &it->audit));
     it->other_logit = run_other(j, &it->audit);
     it->finding = calloc(SP_PROPERTIES * budgets, sizeof *it->finding);
@@ -167,12 +269,12 @@ static sp_status audit_clip(sp_error *err, job *j, item *it, size_t index, const
 
 static void work(void *context, size_t index) {
     job *j = context;
-    item *it = &j->item[index];
+    item *it = item_of(&j->base, index);
     sp_clip read = {0}, clip = {0};
     long label = -1;
     double *direction = NULL;
-    sp_status status =
-        cli_clips_read(&it->err, &read, &label, &j->session.clips, index, j->session.source.front);
+    sp_status status = cli_clips_read(&it->err, &read, &label, &j->base.session.clips, index,
+                                      j->base.session.files.front);
     if (status == SP_OK) {
         status = sp_clip_embed(&it->err, &clip, &read, &j->asked.background);
     }
@@ -191,33 +293,33 @@ static void work(void *context, size_t index) {
 /* ---- printing, in the order of the clips ---- */
 
 static void warn_of_bank(const job *j, size_t index, const item *it) {
-    const double threshold = j->session.pipeline.threshold;
+    const double threshold = j->base.session.pipeline.threshold;
     const bool differs = (it->logit >= threshold) != (it->other_logit >= threshold);
     if (!isnan(it->other_logit) && (differs || fabs(it->logit - it->other_logit) > 3.0)) {
         char text[256];
         snprintf(text, sizeof text,
                  "with %s the largest logit is %.2f, with %s it would be %.2f: make sure that the "
                  "model was trained with the former",
-                 sp_front_name(j->session.source.front), it->logit, sp_front_name(j->other),
+                 sp_front_name(j->base.session.files.front), it->logit, sp_front_name(j->other),
                  it->other_logit);
-        cli_complain_about(j->session.clips.path[index], text);
+        cli_complain_about(j->base.session.clips.path[index], text);
     }
 }
 
 static void print_finding(job *j, size_t index, size_t at) {
-    const item *it = &j->item[index];
-    const cli_clips *clips = &j->session.clips;
+    const item *it = item_of(&j->base, index);
+    const cli_clips *clips = &j->base.session.clips;
     const sp_finding *f = &it->finding[at];
-    if (j->options->json) {
+    if (j->base.options->json) {
         cli_print(sp_report_audit_json(clips->path[index], &it->audit, f, it->out[at]));
         return;
     }
     cli_print(sp_report_audit_row(clips->names.name[index], clips->names.width, f));
     const bool told = f->kind == SP_VERDICT_ERROR || !f->reason[0];
-    if (!told && (j->options->verbose || f->kind == SP_VERDICT_MISCLASSIFIED)) {
+    if (!told && (j->base.options->verbose || f->kind == SP_VERDICT_MISCLASSIFIED)) {
         printf("    %s\n", f->reason);
     }
-    if (j->options->verbose && f->places > 0) {
+    if (j->base.options->verbose && f->places > 0) {
         printf("    certified dB by the first frame of the noise:");
         for (size_t i = 0; i < f->places; i++) {
             printf("%s %.1f", i % 12 == 0 ? "\n       " : "", f->place_db[i]);
@@ -231,105 +333,81 @@ static void print_finding(job *j, size_t index, size_t at) {
 }
 
 static void emit(void *context, size_t index) {
-    job *j = context;
-    item *it = &j->item[index];
+    job *own = context;
+    cli_job *j = &own->base;
+    item *it = item_of(j, index);
+    const char *last = "";
     if (it->err.code != SP_OK) {
-        j->failed = true;
-        cli_complain_about(j->session.clips.path[index], it->err.text);
+        cli_job_complain(j, index, it->err.text, &last);
     } else {
-        warn_of_bank(j, index, it);
+        warn_of_bank(own, index, it);
     }
     for (size_t i = 0; i < it->count; i++) {
         const sp_finding *f = &it->finding[i];
-        j->tally.total++;
-        j->tally.kind[f->kind]++;
-        print_finding(j, index, i);
+        own->tally.total++;
+        own->tally.kind[f->kind]++;
+        print_finding(own, index, i);
         if (f->kind == SP_VERDICT_ERROR) {
-            j->failed = true;
-            cli_complain_about(j->session.clips.path[index], f->reason);
+            cli_job_complain(j, index, f->reason, &last);
         }
         sp_finding_clear(&it->finding[i]);
         free(it->out[i]);
     }
-    fflush(stdout);
 }
 
-static void print_head(const job *j) {
-    const sp_clip_background *b = &j->asked.background;
+static void print_head(cli_job *j) {
+    const job *own = (const job *)j;
+    const sp_clip_background *b = &own->asked.background;
     printf("Each recording is set in Gaussian noise of %g steps (rms), %g s before it and %g s "
            "behind.\n"
            "It fires from a logit of %.4g on (sensitivity %g).\n\n",
-           b->noise, b->before, b->after, j->session.pipeline.threshold, j->asked.sensitivity);
+           b->noise, b->before, b->after, j->session.pipeline.threshold, own->asked.sensitivity);
     cli_print(sp_report_audit_head(j->session.clips.names.width));
 }
 
-static void print_summary(const job *j, double seconds) {
-    const size_t *kind = j->tally.kind;
+static void print_summary(cli_job *j) {
+    const job *own = (const job *)j;
+    const size_t *kind = own->tally.kind;
     printf("\n%zu of %zu certified, %zu only broken, %zu unknown", kind[SP_VERDICT_CERTIFIED],
-           j->tally.total, kind[SP_VERDICT_BROKEN], kind[SP_VERDICT_UNKNOWN]);
+           own->tally.total, kind[SP_VERDICT_BROKEN], kind[SP_VERDICT_UNKNOWN]);
     if (kind[SP_VERDICT_MISCLASSIFIED] > 0) {
         printf(", %zu not so without noise already", kind[SP_VERDICT_MISCLASSIFIED]);
     }
-    printf(
-        ".\nLevels are those of the largest noise sample relative to the recording's peak. "
-        "Certified: "
-        "proved for all\nnoise up to there. Broken: noise was found that does it; file: also as a "
-        "file of the clip's format,\nheard again by the model's own graph. %s: %s noise.\nMethod "
-        "%s, %.1f s on %d thread%s.\n",
-        "noise-line, streams", j->asked.noise ? j->asked.noise : "white",
-        j->session.pipeline.method->name, seconds, sp_pool_threads(),
-        sp_pool_threads() == 1 ? "" : "s");
+    printf(".\nLevels are those of the largest noise sample relative to the recording's peak. "
+           "Certified: proved for all\nnoise up to there. Broken: noise was found that does it; "
+           "file: also as a file of the clip's format,\nheard again by the model's own graph. "
+           "noise-line, streams: %s noise.\nMethod %s, ",
+           own->asked.noise ? own->asked.noise : "white", j->session.pipeline.method->name);
+    cli_job_seconds(j);
 }
 
 /* ---- the whole run ---- */
 
-static void clear_job(job *j) {
-    for (size_t i = 0; j->item && i < j->session.clips.count; i++) {
-        free(j->item[i].finding);
-        free(j->item[i].out);
+static void clear(cli_job *j) {
+    job *own = (job *)j;
+    for (size_t i = 0; i < j->session.clips.count; i++) {
+        free(item_of(j, i)->finding);
+        free(item_of(j, i)->out);
     }
-    free(j->item);
-    sp_clip_clear(&j->noise);
-    sp_front_destroy(j->other);
-    sp_attacker_clear(&j->attacker);
-    cli_session_clear(&j->session);
-}
-
-static int audit_all(job *j) {
-    const double start = sp_clock_wall();
-    const size_t count = j->session.clips.count;
-    j->item = calloc(count, sizeof *j->item);
-    if (!j->item) {
-        cli_complain("out of memory for %zu clips", count);
-        return CLI_INPUT;
-    }
-    if (!j->options->json) {
-        print_head(j);
-    }
-    if (!cli_batch_run("audit", count, work, emit, j)) {
-        cli_complain("out of memory for %zu clips", count);
-        return CLI_INPUT;
-    }
-    if (!j->options->json) {
-        print_summary(j, sp_clock_wall() - start);
-    }
-    return j->failed ? CLI_INPUT : CLI_OK;
+    sp_clip_clear(&own->noise);
+    sp_front_destroy(own->other);
 }
 
 /* The model must be one that can be audited; the noise must be readable. */
-static int prepare(job *j) {
+static int prepare(cli_job *base) {
+    job *j = (job *)base;
     sp_error err = {0};
     sp_stream stream = {0};
-    sp_pipeline *pipeline = &j->session.pipeline;
+    sp_pipeline *pipeline = &j->base.session.pipeline;
     pipeline->threshold = sp_trigger_threshold(j->asked.sensitivity);
-    pipeline->original = &j->session.source.model;
+    pipeline->original = &j->base.session.files.model;
     if (sp_stream_one(&err, &stream, pipeline, 0) != SP_OK) {
-        cli_complain_about(j->options->model, err.text);
+        cli_complain_about(j->base.options->model, err.text);
         return CLI_INPUT;
     }
     sp_stream_clear(&stream);
-    if (j->asked.noise && cli_clip_read(&err, &j->noise, j->asked.noise, j->session.source.front,
-                                        j->options) != SP_OK) {
+    if (j->asked.noise && cli_clip_read(&err, &j->noise, j->asked.noise,
+                                        j->base.session.files.front, j->base.options) != SP_OK) {
         cli_complain_about(j->asked.noise, err.text);
         return CLI_INPUT;
     }
@@ -337,29 +415,21 @@ static int prepare(job *j) {
         cli_complain_about(j->asked.noise, "is digital silence, and no noise");
         return CLI_INPUT;
     }
-    if (j->options->out && !cli_path_make_folder(j->options->out)) {
-        cli_complain("%s: is no folder and cannot be made", j->options->out);
-        return CLI_INPUT;
-    }
     open_other(j);
-    return cli_attacker_open(&j->attacker, &j->session);
+    return cli_attacker_open(&j->base.attacker, &j->base.session);
 }
 
 static int run(const cli_options *options) {
-    job j = {.options = options};
-    int code = cli_audit_options_read(&j.asked, options);
-    if (code < 0) {
-        code = cli_session_open(&j.session, &cli_audit, options);
-    }
-    if (code >= 0) {
-        return code;
-    }
-    code = prepare(&j);
-    if (code < 0) {
-        code = audit_all(&j);
-    }
-    clear_job(&j);
-    return code;
+    static const cli_steps steps = {.item = sizeof(item),
+                                    .prepare = prepare,
+                                    .head = print_head,
+                                    .work = work,
+                                    .emit = emit,
+                                    .summary = print_summary,
+                                    .clear = clear};
+    job j = {.base = {.command = &cli_audit, .steps = &steps, .options = options}};
+    const int code = read_options(&j.asked, options);
+    return code < 0 ? cli_job_run(&j.base) : code;
 }
 
 const cli_command cli_audit = {
@@ -377,6 +447,6 @@ const cli_command cli_audit = {
     .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_METHOD | CLI_AUDIO | CLI_TOL | CLI_BURST |
                CLI_OUT | CLI_EFFORT | CLI_TIMEOUT | CLI_THREADS | CLI_JSON | CLI_VERBOSE,
     .own = own_options,
-    .owned = CLI_AUDIT_COUNT,
+    .owned = sizeof own_options / sizeof own_options[0],
     .run = run,
 };

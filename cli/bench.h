@@ -4,6 +4,8 @@
 
 #include "cli/impl.h"
 
+/* ---- printing (bench_figure.c) ---- */
+
 /** bench_figure - prints one figure: a line of the table, or with --json an object with these keys.
  *  `target` is what the project asks for ("<= 4"), or "". */
 void bench_figure(const cli_options *options, const char *topic, const char *what, double value,

@@ -1,10 +1,9 @@
 /* soundproof certify: a verdict for every clip and budget. */
-#include "cli/impl.h"
+#include "cli/job.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/pool.h"
 
 /* One clip with a verdict per budget. */
@@ -17,42 +16,38 @@ typedef struct item {
 } item;
 
 typedef struct job {
-    const cli_options *options;
-    cli_session session;
-    sp_attacker attacker; /* with --attack */
-    item *item;           /* [clips] */
-    sp_tally *tally;      /* [budgets] */
-    size_t own_labels;    /* clips whose label is the model's own answer */
-    bool failed;
+    cli_job base;
+    sp_tally *tally;   /* [budgets] */
+    size_t own_labels; /* clips whose label is the model's own answer */
 } job;
 
-/* ---- a group of clips ---- */
+static item *item_of(const cli_job *j, size_t clip) {
+    return (item *)j->item + clip;
+}
+
+/* ---- a group of clips: one, or as many as a device bounds together ---- */
 
 typedef struct group {
-    job *job;
+    cli_job *job;
     size_t first, count;
     sp_clip *clip;         /* [count] */
     sp_certify_item *work; /* [count, budgets]; those that can be used come first */
     size_t works;
 } group;
 
-static void fail_item(const job *j, item *it) {
+static void fail_item(const cli_job *j, item *it) {
     for (size_t b = 0; b < j->options->budgets; b++) {
-        sp_verdict_init(&it->verdict[b]);
-        if (it->label >= 0) {
-            it->verdict[b].label = (size_t)it->label;
-        }
-        snprintf(it->verdict[b].reason, sizeof it->verdict[b].reason, "%s", it->err.text);
+        cli_verdict_fail(&it->verdict[b], &it->err, it->label);
     }
 }
 
 static void read_clip(void *context, size_t index) {
     group *g = context;
-    job *j = g->job;
-    item *it = &j->item[g->first + index];
+    cli_job *j = g->job;
+    item *it = item_of(j, g->first + index);
     const sp_status status =
         cli_clips_read(&it->err, &g->clip[index], &it->label, &j->session.clips, g->first + index,
-                       j->session.source.front);
+                       j->session.files.front);
     it->usable = status == SP_OK;
     if (it->usable) {
         it->bits = g->clip[index].bits;
@@ -64,7 +59,7 @@ static void read_clip(void *context, size_t index) {
 static void list_work(group *g) {
     const cli_options *options = g->job->options;
     for (size_t i = 0; i < g->count; i++) {
-        item *it = &g->job->item[g->first + i];
+        item *it = item_of(g->job, g->first + i);
         for (size_t b = 0; it->usable && b < options->budgets; b++) {
             g->work[g->works++] =
                 (sp_certify_item){&g->clip[i], &options->budget[b], it->label, &it->verdict[b]};
@@ -74,7 +69,7 @@ static void list_work(group *g) {
 
 static void attack_work(void *context, size_t index) {
     const group *g = context;
-    const job *j = g->job;
+    const cli_job *j = g->job;
     const sp_certify_item *work = &g->work[index];
     if (work->verdict->kind == SP_VERDICT_UNKNOWN) {
         const size_t clip = g->first + (size_t)(work->clip - g->clip);
@@ -93,8 +88,8 @@ static void certify_group(group *g) {
     if (sp_certify_all(&err, &g->job->session.pipeline, g->work, g->works, options->timeout) !=
         SP_OK) {
         for (size_t i = 0; i < g->count; i++) {
-            g->job->item[g->first + i].err = err;
-            fail_item(g->job, &g->job->item[g->first + i]);
+            item_of(g->job, g->first + i)->err = err;
+            fail_item(g->job, item_of(g->job, g->first + i));
         }
     } else if (options->attack) {
         sp_pool_run(g->works, 0, attack_work, g);
@@ -105,7 +100,7 @@ static void certify_group(group *g) {
 }
 
 static void work(void *context, size_t index) {
-    job *j = context;
+    cli_job *j = context;
     const size_t first = index * sp_certify_group(), left = j->session.clips.count - first;
     const size_t count = left < sp_certify_group() ? left : sp_certify_group();
     group g = {.job = j,
@@ -118,8 +113,9 @@ static void work(void *context, size_t index) {
         certify_group(&g);
     }
     for (size_t i = 0; i < count && !taken; i++) {
-        sp_fail(&j->item[first + i].err, SP_E_MEMORY, "out of memory for %zu clips", count);
-        fail_item(j, &j->item[first + i]);
+        item *it = item_of(j, first + i);
+        sp_fail(&it->err, SP_E_MEMORY, "out of memory for %zu clips", count);
+        fail_item(j, it);
     }
     free(g.clip);
     free(g.work);
@@ -127,7 +123,7 @@ static void work(void *context, size_t index) {
 
 /* ---- printing, in the order of the clips ---- */
 
-static void warn_vacuous(const job *j, const char *path, const item *it) {
+static void warn_vacuous(const cli_job *j, const char *path, const item *it) {
     for (size_t b = 0; b < j->options->budgets; b++) {
         const sp_budget_scale *scale = &it->verdict[b].scale;
         const sp_verdict_kind kind = it->verdict[b].kind;
@@ -141,129 +137,100 @@ static void warn_vacuous(const job *j, const char *path, const item *it) {
     }
 }
 
-static void complain_errors(job *j, const char *path, const item *it) {
+static void emit_clip(job *own, size_t index) {
+    cli_job *j = &own->base;
+    item *it = item_of(j, index);
+    const cli_clips *clips = &j->session.clips;
     const char *last = "";
     for (size_t b = 0; b < j->options->budgets; b++) {
         const sp_verdict *verdict = &it->verdict[b];
-        if (verdict->kind == SP_VERDICT_ERROR) {
-            j->failed = true;
-            if (strcmp(last, verdict->reason) != 0) {
-                cli_complain_about(path, verdict->reason);
-            }
-            last = verdict->reason;
-        }
-    }
-}
-
-static void emit_clip(job *j, size_t index) {
-    item *it = &j->item[index];
-    const char *path = j->session.clips.path[index];
-    for (size_t b = 0; b < j->options->budgets; b++) {
-        const sp_verdict *verdict = &it->verdict[b];
-        sp_tally_add(&j->tally[b], verdict);
+        sp_tally_add(&own->tally[b], verdict);
         if (j->options->json) {
-            cli_print(sp_report_verdict_json(path, &j->session.pipeline, verdict));
+            cli_print(sp_report_verdict_json(clips->path[index], &j->session.pipeline, verdict));
         } else {
-            cli_print(sp_report_verdict_row(j->session.clips.names.name[index],
-                                            j->session.clips.names.width, verdict));
+            cli_print(sp_report_verdict_row(clips->names.name[index], clips->names.width, verdict));
         }
         if (j->options->verbose && !j->options->json) {
             cli_print(sp_report_verdict_details(verdict));
         }
     }
     fflush(stdout);
-    j->own_labels += it->label < 0 && it->verdict[0].label != SP_NO_LABEL;
-    complain_errors(j, path, it);
-    warn_vacuous(j, path, it);
+    own->own_labels += it->label < 0 && it->verdict[0].label != SP_NO_LABEL;
+    for (size_t b = 0; b < j->options->budgets; b++) {
+        if (it->verdict[b].kind == SP_VERDICT_ERROR) {
+            cli_job_complain(j, index, it->verdict[b].reason, &last);
+        }
+    }
+    warn_vacuous(j, clips->path[index], it);
     for (size_t b = 0; b < j->options->budgets; b++) {
         sp_verdict_clear(&it->verdict[b]);
     }
 }
 
 static void emit(void *context, size_t index) {
-    job *j = context;
+    job *own = context;
     const size_t first = index * sp_certify_group(), end = first + sp_certify_group();
-    for (size_t i = first; i < end && i < j->session.clips.count; i++) {
-        emit_clip(j, i);
+    for (size_t i = first; i < end && i < own->base.session.clips.count; i++) {
+        emit_clip(own, i);
     }
 }
 
-static void print_summary(const job *j, double seconds) {
+static void print_head(cli_job *j) {
+    cli_print(sp_report_verdict_head(j->session.clips.names.width));
+}
+
+static void print_summary(cli_job *j) {
+    const job *own = (const job *)j;
     putchar('\n');
     for (size_t b = 0; b < j->options->budgets; b++) {
-        cli_print(sp_report_summary(j->options->budget_text[b], &j->tally[b]));
+        cli_print(sp_report_summary(j->options->budget_text[b], &own->tally[b]));
     }
-    if (j->own_labels > 0) {
+    if (own->own_labels > 0) {
         printf("For %zu of the clips the right answer is not known: what is certified is that the "
                "model's own answer stays what it is.\n",
-               j->own_labels);
+               own->own_labels);
     }
-    printf("Method %s, %.1f s on %d thread%s.\n", j->session.pipeline.method->name, seconds,
-           sp_pool_threads(), sp_pool_threads() == 1 ? "" : "s");
+    printf("Method %s, ", j->session.pipeline.method->name);
+    cli_job_seconds(j);
 }
 
 /* ---- the whole run ---- */
 
-static bool take_memory(job *j) {
+static int prepare(cli_job *j) {
+    job *own = (job *)j;
     const size_t budgets = j->options->budgets, count = j->session.clips.count;
-    j->item = calloc(count, sizeof *j->item);
-    j->tally = calloc(budgets, sizeof *j->tally);
-    bool taken = j->item && j->tally;
+    own->tally = calloc(budgets, sizeof *own->tally);
+    bool taken = own->tally != NULL;
     for (size_t i = 0; taken && i < count; i++) {
-        j->item[i].verdict = calloc(budgets, sizeof *j->item[i].verdict);
-        taken = j->item[i].verdict != NULL;
+        item *it = item_of(j, i);
+        it->verdict = calloc(budgets, sizeof *it->verdict);
+        taken = it->verdict != NULL;
     }
-    return taken;
+    if (!taken) {
+        return cli_job_out_of_memory(j);
+    }
+    j->units = (count + sp_certify_group() - 1) / sp_certify_group();
+    return j->options->attack ? cli_attacker_open(&j->attacker, &j->session) : -1;
 }
 
-static int certify_all(job *j) {
-    const double start = sp_clock_wall();
-    const size_t count = j->session.clips.count;
-    if (!take_memory(j)) {
-        cli_complain("out of memory for %zu clips", count);
-        return CLI_INPUT;
+static void clear(cli_job *j) {
+    for (size_t i = 0; i < j->session.clips.count; i++) {
+        free(item_of(j, i)->verdict);
     }
-    if (!j->options->json) {
-        cli_print(sp_report_verdict_head(j->session.clips.names.width));
-    }
-    if (!cli_batch_run("certify", (count + sp_certify_group() - 1) / sp_certify_group(), work, emit,
-                       j)) {
-        cli_complain("out of memory for %zu clips", count);
-        return CLI_INPUT;
-    }
-    if (!j->options->json) {
-        print_summary(j, sp_clock_wall() - start);
-    }
-    return j->failed ? CLI_INPUT : CLI_OK;
-}
-
-static void clear_job(job *j) {
-    for (size_t i = 0; j->item && i < j->session.clips.count; i++) {
-        free(j->item[i].verdict);
-    }
-    free(j->item);
-    free(j->tally);
-    sp_attacker_clear(&j->attacker);
-    cli_session_clear(&j->session);
+    free(((job *)j)->tally);
 }
 
 static int run(const cli_options *options) {
-    job j = {.options = options};
-    int code = cli_budget_check(&cli_certify, options);
-    if (code < 0) {
-        code = cli_session_open(&j.session, &cli_certify, options);
-    }
-    if (code >= 0) {
-        return code;
-    }
-    if (options->attack) {
-        code = cli_attacker_open(&j.attacker, &j.session);
-    }
-    if (code < 0) {
-        code = certify_all(&j);
-    }
-    clear_job(&j);
-    return code;
+    static const cli_steps steps = {.item = sizeof(item),
+                                    .budget = true,
+                                    .prepare = prepare,
+                                    .head = print_head,
+                                    .work = work,
+                                    .emit = emit,
+                                    .summary = print_summary,
+                                    .clear = clear};
+    job j = {.base = {.command = &cli_certify, .steps = &steps, .options = options}};
+    return cli_job_run(&j.base);
 }
 
 const cli_command cli_certify = {

@@ -8,7 +8,8 @@ int cli_clips_check(const cli_command *command, const cli_options *options) {
         return cli_usage(command, "--label and --manifest exclude each other");
     }
     if (options->arguments == 0 && !options->manifest) {
-        return cli_usage(command, "no clips: name at least one audio file, or a --manifest");
+        return cli_usage(command, "no clips: name at least one audio file%s",
+                         command->accepts & CLI_MANIFEST ? ", or a --manifest" : "");
     }
     return -1;
 }

@@ -1,52 +1,74 @@
-/* One model in a comparison: several methods and an attack on the same clips, as tables. */
-#include "cli/compare.h"
+/* soundproof compare: several methods and an attack on the same clips, for one model or several,
+ * and the chart of all. */
+#include "cli/job.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
-#include "base/pool.h"
+
+enum { MODELS };
+static const cli_own own_options[] = {
+    {"models",
+     "several models instead of --model, with commas between them; their front ends are "
+     "their own unless --front names one for all",
+     "A,B,C"}};
+
+typedef struct item {
+    sp_error err; /* of reading the clip or its label */
+    sp_comparison comparison;
+} item;
+
+/* One model; its session's pipeline serves the attack, and the methods with the same front end. */
+typedef struct job {
+    cli_job base;
+    sp_pipeline *pipeline; /* [methods] */
+    size_t *order;         /* [budgets] from quiet to loud */
+    sp_comparison_setup setup;
+    sp_comparison_totals totals;
+} job;
+
+static item *item_of(const cli_job *j, size_t clip) {
+    return (item *)j->item + clip;
+}
 
 /* ---- one clip ---- */
 
-static void fail_item(cli_item *it, long label) {
+static void fail_item(item *it, long label) {
     sp_comparison *comparison = &it->comparison;
     for (size_t i = 0; i < comparison->budgets * comparison->methods; i++) {
-        sp_verdict *verdict = &comparison->verdict[i];
-        verdict->label = label >= 0 ? (size_t)label : SP_NO_LABEL;
-        snprintf(verdict->reason, sizeof verdict->reason, "%s", it->err.text);
+        cli_verdict_fail(&comparison->verdict[i], &it->err, label);
     }
     for (size_t b = 0; b < comparison->budgets; b++) {
-        sp_verdict *verdict = &comparison->attack[b].verdict;
-        verdict->label = label >= 0 ? (size_t)label : SP_NO_LABEL;
-        snprintf(verdict->reason, sizeof verdict->reason, "%s", it->err.text);
+        cli_verdict_fail(&comparison->attack[b].verdict, &it->err, label);
     }
 }
 
 static void work(void *context, size_t index) {
-    cli_job *j = context;
-    cli_item *it = &j->item[index];
+    const job *own = context;
+    const cli_job *j = &own->base;
     const cli_clips *clips = &j->session.clips;
+    item *it = item_of(j, index);
     sp_clip clip = {0};
     long label = -1;
-    if (sp_comparison_init(&it->err, &it->comparison, j->setup.budgets, j->setup.methods) !=
+    if (sp_comparison_init(&it->err, &it->comparison, own->setup.budgets, own->setup.methods) !=
         SP_OK) {
         return;
     }
-    if (cli_clips_read(&it->err, &clip, &label, clips, index, j->session.source.front) != SP_OK) {
+    if (cli_clips_read(&it->err, &clip, &label, clips, index, j->session.files.front) != SP_OK) {
         fail_item(it, label);
         return;
     }
-    sp_comparison_run(&it->comparison, &j->setup, &clip, label, clips->file[index]);
+    sp_comparison_run(&it->comparison, &own->setup, &clip, label, clips->file[index]);
     sp_clip_clear(&clip);
 }
 
 /* ---- printing, in the order of the clips ---- */
 
-static void print_json(const cli_job *j, size_t index, const cli_item *it) {
-    const char *path = j->session.clips.path[index];
-    const sp_comparison_setup *setup = &j->setup;
+static void print_json(const job *own, size_t index, const item *it) {
+    const char *path = own->base.session.clips.path[index];
+    const sp_comparison_setup *setup = &own->setup;
     for (size_t i = 0; i < setup->budgets * setup->methods; i++) {
         cli_print(sp_report_verdict_json(path, &setup->pipeline[i % setup->methods],
                                          &it->comparison.verdict[i]));
@@ -56,109 +78,111 @@ static void print_json(const cli_job *j, size_t index, const cli_item *it) {
     }
 }
 
-static void complain_once(cli_job *j, const char *path, const char *reason, const char **last) {
-    j->failed = true;
-    if (strcmp(*last, reason) != 0) {
-        cli_complain_about(path, reason);
-    }
-    *last = reason;
-}
-
-static void complain_errors(cli_job *j, const char *path, const cli_item *it) {
-    const sp_comparison_setup *setup = &j->setup;
+static void complain_errors(job *own, size_t index, const item *it) {
+    const sp_comparison_setup *setup = &own->setup;
     const sp_comparison *comparison = &it->comparison;
+    cli_job *j = &own->base;
     const char *last = "";
     for (size_t i = 0; i < setup->budgets * setup->methods; i++) {
         const size_t b = i / setup->methods, m = i % setup->methods;
         if (comparison->verdict[i].kind == SP_VERDICT_ERROR) {
-            complain_once(j, path, comparison->verdict[i].reason, &last);
+            cli_job_complain(j, index, comparison->verdict[i].reason, &last);
         }
         if (sp_comparison_contradicts(comparison, b, m)) {
             j->failed = true;
             cli_complain("%s: %s certifies %s, and noise within it changes the answer: this is an "
                          "error of soundproof, please report it",
-                         path, setup->pipeline[m].method->name, setup->text[b]);
+                         j->session.clips.path[index], setup->pipeline[m].method->name,
+                         setup->text[b]);
         }
     }
     for (size_t b = 0; setup->attacker && b < setup->budgets; b++) {
         if (comparison->attack[b].verdict.kind == SP_VERDICT_ERROR) {
-            complain_once(j, path, comparison->attack[b].verdict.reason, &last);
+            cli_job_complain(j, index, comparison->attack[b].verdict.reason, &last);
         }
     }
 }
 
 static void emit(void *context, size_t index) {
-    cli_job *j = context;
-    cli_item *it = &j->item[index];
+    job *own = context;
+    cli_job *j = &own->base;
     const cli_clips *clips = &j->session.clips;
+    item *it = item_of(j, index);
+    const char *last = "";
     if (!it->comparison.verdict) {
-        j->failed = true;
-        cli_complain_about(clips->path[index], it->err.text);
+        cli_job_complain(j, index, it->err.text, &last);
         return;
     }
-    sp_comparison_totals_add(&j->totals, &it->comparison);
+    sp_comparison_totals_add(&own->totals, &it->comparison);
     if (j->options->json) {
-        print_json(j, index, it);
+        print_json(own, index, it);
     } else {
         cli_print(sp_report_comparison_row(clips->names.name[index], clips->names.width,
-                                           &it->comparison, &j->setup));
+                                           &it->comparison, &own->setup));
     }
     fflush(stdout);
-    complain_errors(j, clips->path[index], it);
+    complain_errors(own, index, it);
     sp_comparison_clear(&it->comparison);
 }
 
-static void print_totals(const cli_job *j, double seconds) {
-    const sp_comparison_setup *setup = &j->setup;
-    if (!j->options->json) {
-        putchar('\n');
-        cli_print(sp_report_comparison_table(&j->totals, setup));
-        printf("%.1f s on %d thread%s.\n", seconds, sp_pool_threads(),
-               sp_pool_threads() == 1 ? "" : "s");
-        return;
-    }
-    for (size_t b = 0; b < setup->budgets; b++) {
-        for (size_t m = 0; m < setup->methods + (setup->attacker != NULL); m++) {
-            cli_print(sp_report_comparison_json(&j->totals, setup, b, m));
-        }
-    }
+static void print_head(cli_job *j) {
+    cli_print(sp_report_comparison_head(j->session.clips.names.width, &((job *)j)->setup));
 }
 
-/* ---- the whole run ---- */
+static void print_summary(cli_job *j) {
+    const job *own = (const job *)j;
+    putchar('\n');
+    cli_print(sp_report_comparison_table(&own->totals, &own->setup));
+    cli_job_seconds(j);
+}
+
+static int print_json_totals(cli_job *j) {
+    const job *own = (const job *)j;
+    const sp_comparison_setup *setup = &own->setup;
+    for (size_t b = 0; j->options->json && b < setup->budgets; b++) {
+        for (size_t m = 0; m < setup->methods + (setup->attacker != NULL); m++) {
+            cli_print(sp_report_comparison_json(&own->totals, setup, b, m));
+        }
+    }
+    return -1;
+}
+
+/* ---- one model ---- */
 
 /* From quiet to loud when all budgets have one unit; as given otherwise. */
-static void sort_budgets(cli_job *j) {
-    const cli_options *options = j->options;
+static void sort_budgets(job *own) {
+    const cli_options *options = own->base.options;
     const sp_budget *budget = options->budget;
     bool comparable = true;
     for (size_t b = 0; b < options->budgets; b++) {
-        j->order[b] = b;
+        own->order[b] = b;
         comparable = comparable && budget[b].unit == budget[0].unit;
     }
     const double sign = budget[0].unit == SP_BUDGET_DB_SNR ? -1.0 : 1.0;
     for (size_t b = 1; comparable && b < options->budgets; b++) {
         size_t at = b;
-        for (; at > 0 && sign * budget[b].value < sign * budget[j->order[at - 1]].value; at--) {
-            j->order[at] = j->order[at - 1];
+        for (; at > 0 && sign * budget[b].value < sign * budget[own->order[at - 1]].value; at--) {
+            own->order[at] = own->order[at - 1];
         }
-        j->order[at] = b;
+        own->order[at] = b;
     }
 }
 
 /* The forms of the session serve every method that has its front end. */
-static bool shares_forms(const cli_job *j, size_t m) {
-    return j->pipeline[m].forms == j->session.pipeline.forms;
+static bool shares_forms(const job *own, size_t m) {
+    return own->pipeline[m].forms == own->base.session.pipeline.forms;
 }
 
-static int open_systems(cli_job *j, const sp_method *const *methods, size_t count) {
+static int open_pipelines(job *own, const sp_method *const *methods, size_t count) {
+    const sp_pipeline *first = &own->base.session.pipeline;
     sp_error err = {0};
     for (size_t m = 0; m < count; m++) {
-        j->pipeline[m] = j->session.pipeline;
-        j->pipeline[m].method = methods[m];
-        j->setup.methods = m + 1;
-        if (methods[m]->front != j->session.pipeline.front_rule &&
-            sp_pipeline_init(&err, &j->pipeline[m], j->session.pipeline.net,
-                             j->session.pipeline.front, methods[m], methods[m]->front) != SP_OK) {
+        own->pipeline[m] = *first;
+        own->pipeline[m].method = methods[m];
+        own->setup.methods = m + 1;
+        if (methods[m]->front != first->front_rule &&
+            sp_pipeline_init(&err, &own->pipeline[m], first->net, first->front, methods[m],
+                             methods[m]->front) != SP_OK) {
             cli_complain("%s: %s", methods[m]->name, err.text);
             return CLI_INPUT;
         }
@@ -166,74 +190,208 @@ static int open_systems(cli_job *j, const sp_method *const *methods, size_t coun
     return -1;
 }
 
-static int open_setup(cli_job *j) {
+static int prepare(cli_job *j) {
+    job *own = (job *)j;
     const cli_options *options = j->options;
     size_t known = 0;
     const sp_method *table = sp_methods(&known);
     const size_t count = options->method_count ? options->method_count : known;
     const sp_method **methods = calloc(count, sizeof *methods);
-    j->pipeline = calloc(count, sizeof *j->pipeline);
-    j->order = calloc(options->budgets, sizeof *j->order);
-    j->item = calloc(j->session.clips.count, sizeof *j->item);
-    if (!methods || !j->pipeline || !j->order || !j->item ||
-        sp_comparison_totals_init(NULL, &j->totals, options->budgets, count) != SP_OK) {
+    own->pipeline = calloc(count, sizeof *own->pipeline);
+    own->order = calloc(options->budgets, sizeof *own->order);
+    if (!methods || !own->pipeline || !own->order ||
+        sp_comparison_totals_init(NULL, &own->totals, options->budgets, count) != SP_OK) {
         free(methods);
-        cli_complain("out of memory for %zu clips", j->session.clips.count);
-        return CLI_INPUT;
+        return cli_job_out_of_memory(j);
     }
     for (size_t m = 0; m < count; m++) {
         methods[m] = options->method_count ? options->methods[m] : &table[m];
     }
-    sort_budgets(j);
-    j->setup = (sp_comparison_setup){.budgets = options->budgets,
-                                     .pipeline = j->pipeline,
-                                     .budget = options->budget,
-                                     .text = options->budget_text,
-                                     .quiet_first = j->order,
-                                     .attacker = options->no_attack ? NULL : &j->attacker,
-                                     .attack = cli_attack_options(options, NULL),
-                                     .timeout = options->timeout};
-    int code = open_systems(j, methods, count);
+    sort_budgets(own);
+    own->setup = (sp_comparison_setup){.budgets = options->budgets,
+                                       .pipeline = own->pipeline,
+                                       .budget = options->budget,
+                                       .text = options->budget_text,
+                                       .quiet_first = own->order,
+                                       .attacker = options->no_attack ? NULL : &j->attacker,
+                                       .attack = cli_attack_options(options, NULL),
+                                       .timeout = options->timeout};
+    const int code = open_pipelines(own, methods, count);
     free(methods);
-    if (code < 0 && !options->no_attack) {
-        code = cli_attacker_open(&j->attacker, &j->session);
+    return code < 0 && !options->no_attack ? cli_attacker_open(&j->attacker, &j->session) : code;
+}
+
+static void clear(cli_job *j) {
+    job *own = (job *)j;
+    for (size_t m = 0; m < own->setup.methods; m++) {
+        if (!shares_forms(own, m)) {
+            sp_pipeline_clear(&own->pipeline[m]);
+        }
+    }
+    free(own->pipeline);
+    free(own->order);
+    sp_comparison_totals_clear(&own->totals);
+}
+
+static const cli_steps steps = {.item = sizeof(item),
+                                .budget = true,
+                                .prepare = prepare,
+                                .head = print_head,
+                                .work = work,
+                                .emit = emit,
+                                .finish = print_json_totals,
+                                .summary = print_summary,
+                                .clear = clear};
+
+/* ---- several models ---- */
+
+/* One after another. */
+typedef struct models {
+    char *list;           /* owned: the names, cut at their commas */
+    cli_options *options; /* [count] owned: those of the command line, with the model's name */
+    job *job;             /* [count] owned */
+    size_t count;
+} models;
+
+static bool name_models(models *c, const cli_options *options) {
+    const char *given = options->own[MODELS] ? options->own[MODELS] : "";
+    size_t most = 1;
+    for (const char *at = given; *at; at++) {
+        most += *at == ',';
+    }
+    c->list = strdup(given);
+    c->options = calloc(most, sizeof *c->options);
+    c->job = calloc(most, sizeof *c->job);
+    if (!c->list || !c->options || !c->job) {
+        cli_complain("out of memory");
+        return false;
+    }
+    for (char *name = c->list; name; c->count++) {
+        char *comma = strchr(name, ',');
+        if (comma) {
+            *comma = '\0';
+        }
+        c->options[c->count] = *options;
+        c->options[c->count].model = options->own[MODELS] ? name : options->model;
+        c->job[c->count].base =
+            (cli_job){.command = &cli_compare, .steps = &steps, .options = &c->options[c->count]};
+        name = comma ? comma + 1 : NULL;
+    }
+    return true;
+}
+
+static void say_model(const cli_options *options, bool first) {
+    if (options->json) {
+        sp_json_line *line = sp_json_line_create();
+        sp_json_line_text(line, "model", options->model);
+        cli_print(sp_json_line_finish(line));
+    } else {
+        printf("%s%s\n\n", first ? "" : "\n", options->model);
+    }
+}
+
+/* Until one cannot be used at all; the worst exit code. */
+static int run_models(models *c, bool *complete) {
+    int worst = CLI_OK;
+    *complete = true;
+    for (size_t i = 0; i < c->count && *complete; i++) {
+        int code = cli_job_open(&c->job[i].base);
+        const char *chart = c->options[i].plot;
+        if (code < 0 && i == 0 && chart && !cli_path_writable(chart)) {
+            cli_complain("%s: the chart cannot be written: %s", chart, strerror(errno));
+            code = CLI_INPUT;
+        }
+        *complete = code < 0;
+        if (*complete) {
+            if (c->count > 1) {
+                say_model(&c->options[i], i == 0);
+            }
+            code = cli_job_work(&c->job[i].base);
+        }
+        worst = code > worst ? code : worst;
+    }
+    return worst;
+}
+
+static int plot(const models *c, const char *path) {
+    sp_error err = {0};
+    sp_report_model *result = calloc(c->count, sizeof *result);
+    cli_names names = {0};
+    char **model = calloc(c->count, sizeof *model);
+    bool ready = result && model;
+    for (size_t i = 0; ready && i < c->count; i++) {
+        model[i] = c->options[i].model;
+    }
+    ready = ready && cli_names_make(&names, model, c->count);
+    for (size_t i = 0; ready && i < c->count; i++) {
+        char *dot = strrchr(names.name[i], '.');
+        if (dot && strcmp(dot, ".onnx") == 0) {
+            *dot = '\0';
+        }
+        result[i] = (sp_report_model){names.name[i], &c->job[i].totals, &c->job[i].setup};
+    }
+    int code = CLI_OK;
+    if (!ready || sp_report_comparison_chart(&err, result, c->count, path) != SP_OK) {
+        cli_complain("%s", ready ? err.text : "out of memory");
+        code = CLI_INPUT;
+    }
+    cli_names_clear(&names);
+    free(model);
+    free(result);
+    return code;
+}
+
+static int check_usage(const cli_options *options) {
+    const sp_comparison_setup budgets = {.budgets = options->budgets, .budget = options->budget};
+    sp_error err = {0};
+    const int code = cli_budget_check(&cli_compare, options);
+    if (code < 0 && options->model && options->own[MODELS]) {
+        return cli_usage(&cli_compare, "--model and --models exclude each other");
+    }
+    if (code < 0 && options->plot && sp_report_comparison_check_chart(&err, &budgets) != SP_OK) {
+        return cli_usage(&cli_compare, "--plot: %s", err.text);
     }
     return code;
 }
 
-void cli_job_clear(cli_job *j) {
-    if (!j->open) {
-        return;
+static int run(const cli_options *options) {
+    models c = {0};
+    bool complete = false;
+    int code = check_usage(options);
+    if (code >= 0) {
+        return code;
     }
-    for (size_t m = 0; m < j->setup.methods; m++) {
-        if (!shares_forms(j, m)) {
-            sp_pipeline_clear(&j->pipeline[m]);
-        }
+    code = name_models(&c, options) ? run_models(&c, &complete) : CLI_INPUT;
+    if (complete && options->plot) {
+        const int plotted = plot(&c, options->plot);
+        code = plotted > code ? plotted : code;
     }
-    free(j->pipeline);
-    free(j->order);
-    free(j->item);
-    sp_comparison_totals_clear(&j->totals);
-    sp_attacker_clear(&j->attacker);
-    cli_session_clear(&j->session);
+    for (size_t i = 0; i < c.count; i++) {
+        cli_job_clear(&c.job[i].base);
+    }
+    free(c.list);
+    free(c.options);
+    free(c.job);
+    return code;
 }
 
-int cli_job_run(cli_job *j) {
-    const double start = sp_clock_wall();
-    const size_t count = j->session.clips.count;
-    if (!j->options->json) {
-        cli_print(sp_report_comparison_head(j->session.clips.names.width, &j->setup));
-    }
-    if (!cli_batch_run("compare", count, work, emit, j)) {
-        cli_complain("out of memory for %zu clips", count);
-        return CLI_INPUT;
-    }
-    print_totals(j, sp_clock_wall() - start);
-    return j->failed ? CLI_INPUT : CLI_OK;
-}
-
-int cli_job_open(cli_job *j) {
-    const int code = cli_session_open(&j->session, &cli_compare, j->options);
-    j->open = code < 0;
-    return j->open ? open_setup(j) : code;
-}
+const cli_command cli_compare = {
+    .name = "compare",
+    .arguments = "[OPTION...] CLIP.wav...",
+    .summary = "compare methods and an attack on the same clips and budgets",
+    .examples =
+        "  soundproof compare --model M.onnx --front F.json --methods ibp,r2-lp,exact "
+        "--budget -80dB --budget -60dB *.wav\n"
+        "  soundproof compare --model M.onnx --front F.json --budget -80dB --budget -70dB "
+        "--budget -60dB --plot shares *.wav\n"
+        "  soundproof compare --model M.onnx --front F.json --methods exact,opt --budget -60dB "
+        "--no-attack --json *.wav\n"
+        "  soundproof compare --models A.onnx,B.onnx --methods exact --budget -80dB --budget -60dB "
+        "--no-attack --plot shares --manifest test.tsv\n",
+    .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_METHODS | CLI_LABEL | CLI_MANIFEST |
+               CLI_AUDIO | CLI_NO_ATTACK | CLI_EFFORT | CLI_PLOT | CLI_TIMEOUT | CLI_DEVICE |
+               CLI_THREADS | CLI_JSON,
+    .own = own_options,
+    .owned = sizeof own_options / sizeof own_options[0],
+    .run = run,
+};

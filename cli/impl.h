@@ -138,9 +138,9 @@ typedef struct cli_model_files {
 } cli_model_files;
 /** cli_model_files_open - reads --model and --front (or the description inside the model). On
  *  failure the reason has been printed and the exit code is returned, else -1. */
-int cli_model_files_open(cli_model_files *source, const cli_command *command,
+int cli_model_files_open(cli_model_files *files, const cli_command *command,
                          const cli_options *options);
-void cli_model_files_clear(cli_model_files *source);
+void cli_model_files_clear(cli_model_files *files);
 
 /** cli_clip_read - reads a clip as the front end and the options ask. */
 SP_NODISCARD sp_status cli_clip_read(sp_error *err, sp_clip *clip, const char *path,
@@ -178,12 +178,14 @@ SP_NODISCARD sp_status cli_clips_read(sp_error *err, sp_clip *clip, long *label,
 /** cli_session - model, front end, clips and the forms of the method. */
 typedef struct cli_session {
     const cli_options *options; /* borrowed */
-    cli_model_files source;
+    cli_model_files files;
     cli_clips clips;
     sp_pipeline pipeline;
 } cli_session;
-/** cli_session_open - -1, or the exit code after a message, with nothing to clear. */
-int cli_session_open(cli_session *session, const cli_command *command, const cli_options *options);
+/** cli_session_open - -1, or the exit code after a message, with nothing to clear. `bounds`: with
+ *  the pipeline, which a concrete run does not need. */
+int cli_session_open(cli_session *session, const cli_command *command, const cli_options *options,
+                     bool bounds);
 void cli_session_clear(cli_session *session);
 /** cli_attacker_open - -1, or the exit code after a message. */
 int cli_attacker_open(sp_attacker *attacker, const cli_session *session);
@@ -199,11 +201,5 @@ int cli_budget_check(const cli_command *command, const cli_options *options);
 bool cli_path_make_folder(const char *path);
 bool cli_path_writable(const char *path);
 char *cli_path_beside(const char *folder, const char *name, const char *text);
-
-/** cli_batch_run - runs work(context, 0..count-1) in the pool and emit(context, i) in the order of
- *  i, each as soon as all before it are done, one at a time. A progress bar shows on a terminal.
- *  False: out of memory, nothing was run. */
-typedef void (*cli_step)(void *context, size_t index);
-bool cli_batch_run(const char *what, size_t count, cli_step work, cli_step emit, void *context);
 
 #endif

@@ -6,9 +6,15 @@
 #include "base/json.h"
 
 static const char *front_text(sp_front_rule rule) {
-    static const char *const names[] = {
-        [SP_FRONT_INTERVAL] = "interval", [SP_FRONT_R2] = "r2", [SP_FRONT_JOINT] = "joint"};
-    return names[rule];
+    switch (rule) {
+    case SP_FRONT_INTERVAL:
+        return "interval";
+    case SP_FRONT_R2:
+        return "r2";
+    case SP_FRONT_JOINT:
+        return "joint";
+    }
+    return "none";
 }
 
 static void print_json(const sp_method *method, bool is_default) {

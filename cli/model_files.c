@@ -3,41 +3,41 @@
 
 #include <string.h>
 
-static sp_status open_front(sp_error *err, cli_model_files *source, const cli_options *options) {
+static sp_status open_front(sp_error *err, cli_model_files *files, const cli_options *options) {
     if (options->front) {
-        return sp_front_read(err, &source->front, options->front);
+        return sp_front_read(err, &files->front, options->front);
     }
-    return sp_front_parse(err, &source->front, source->model.front, strlen(source->model.front),
+    return sp_front_parse(err, &files->front, files->model.front, strlen(files->model.front),
                           options->model);
 }
 
-int cli_model_files_open(cli_model_files *source, const cli_command *command,
+int cli_model_files_open(cli_model_files *files, const cli_command *command,
                          const cli_options *options) {
     sp_error err = {0};
-    *source = (cli_model_files){0};
+    *files = (cli_model_files){0};
     if (!options->model) {
         return cli_usage(command, "--model is missing: which ONNX file?");
     }
-    if (sp_model_read(&err, &source->model, options->model) != SP_OK) {
+    if (sp_model_read(&err, &files->model, options->model) != SP_OK) {
         cli_complain_about(options->model, err.text);
         return CLI_INPUT;
     }
-    if (!options->front && !source->model.front) {
-        sp_model_clear(&source->model);
+    if (!options->front && !files->model.front) {
+        sp_model_clear(&files->model);
         return cli_usage(command, "--front is missing: %s carries no front-end description",
                          options->model);
     }
-    if (open_front(&err, source, options) != SP_OK) {
+    if (open_front(&err, files, options) != SP_OK) {
         cli_complain_about(options->front ? options->front : options->model, err.text);
-        sp_model_clear(&source->model);
+        sp_model_clear(&files->model);
         return CLI_INPUT;
     }
     return -1;
 }
 
-void cli_model_files_clear(cli_model_files *source) {
-    sp_front_destroy(source->front);
-    sp_model_clear(&source->model);
+void cli_model_files_clear(cli_model_files *files) {
+    sp_front_destroy(files->front);
+    sp_model_clear(&files->model);
 }
 
 sp_status cli_clip_read(sp_error *err, sp_clip *clip, const char *path, const sp_front *front,

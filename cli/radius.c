@@ -1,11 +1,10 @@
 /* soundproof radius: the largest certified and the smallest broken budget of every clip. */
-#include "cli/impl.h"
+#include "cli/job.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/pool.h"
 
 enum { STARTS = 3 }; /* of the attacks; they start from each other's noise */
@@ -18,14 +17,14 @@ typedef struct item {
 } item;
 
 typedef struct job {
-    const cli_options *options;
-    cli_session session;
-    sp_attacker attacker;
-    item *item;        /* [clips] */
+    cli_job base;
     double *certified; /* [clips] those known */
     size_t certified_count, verdicts;
-    bool failed;
 } job;
+
+static item *item_of(const cli_job *j, size_t clip) {
+    return (item *)j->item + clip;
+}
 
 static bool wants_moments(const cli_options *options) {
     return options->frame != CLI_NO_FRAME || options->burst > 0;
@@ -34,7 +33,7 @@ static bool wants_moments(const cli_options *options) {
 /* ---- one clip ---- */
 
 typedef struct moment_task {
-    const job *job;
+    const cli_job *job;
     item *item;
     const sp_clip *clip;
     const char *file;
@@ -58,9 +57,9 @@ static void search_moment(void *context, size_t index) {
 }
 
 /* How many places there are for the noise. */
-static size_t count_moments(const job *j, size_t samples) {
+static size_t count_moments(const cli_job *j, size_t samples) {
     const cli_options *options = j->options;
-    const size_t frames = sp_front_frames(j->session.source.front, samples);
+    const size_t frames = sp_front_frames(j->session.files.front, samples);
     const size_t burst = options->burst ? (size_t)options->burst : 1;
     if (!wants_moments(options) || options->frame >= 0 || frames < burst) {
         return 1; // with too few frames the search says so
@@ -68,43 +67,31 @@ static size_t count_moments(const job *j, size_t samples) {
     return frames - burst + 1;
 }
 
-static void fail_item(item *it, long label) {
-    sp_verdict *verdict = NULL;
-    it->radius = calloc(1, sizeof *it->radius);
-    it->count = it->radius ? 1 : 0;
-    if (it->radius) {
-        sp_radius_init(it->radius);
-        verdict = &it->radius->verdict;
-        verdict->label = label >= 0 ? (size_t)label : SP_NO_LABEL;
-        snprintf(verdict->reason, sizeof verdict->reason, "%s", it->err.text);
-    }
-}
-
 static void work(void *context, size_t index) {
-    job *j = context;
-    item *it = &j->item[index];
+    const cli_job *j = context;
     const cli_clips *clips = &j->session.clips;
     const long frame = j->options->frame;
+    item *it = item_of(j, index);
     sp_clip clip = {0};
     long label = -1;
-    if (cli_clips_read(&it->err, &clip, &label, clips, index, j->session.source.front) != SP_OK) {
-        fail_item(it, label);
-        return;
-    }
-    it->count = count_moments(j, clip.n);
+    const bool read =
+        cli_clips_read(&it->err, &clip, &label, clips, index, j->session.files.front) == SP_OK;
+    it->count = read ? count_moments(j, clip.n) : 1;
     it->radius = calloc(it->count, sizeof *it->radius);
-    if (it->radius) {
+    it->count = it->radius ? it->count : 0;
+    if (read) {
         moment_task task = {j, it, &clip, clips->file[index], label, frame > 0 ? (size_t)frame : 0};
         sp_pool_run(it->count, 0, search_moment, &task);
-    } else {
-        it->count = 0;
+        sp_clip_clear(&clip);
+    } else if (it->radius) {
+        sp_radius_init(it->radius);
+        cli_verdict_fail(&it->radius->verdict, &it->err, label);
     }
-    sp_clip_clear(&clip);
 }
 
 /* ---- printing, in the order of the clips ---- */
 
-static void print_search(const job *j, size_t clip, const sp_radius *radius, bool weakest) {
+static void print_search(const cli_job *j, size_t clip, const sp_radius *radius, bool weakest) {
     const cli_clips *clips = &j->session.clips;
     if (j->options->json) {
         cli_print(sp_report_radius_json(clips->path[clip], &j->session.pipeline, radius, weakest));
@@ -117,25 +104,22 @@ static void print_search(const job *j, size_t clip, const sp_radius *radius, boo
     }
 }
 
-static void complain_errors(job *j, size_t clip, const item *it) {
+static void complain_errors(cli_job *j, size_t clip, const item *it) {
     const char *last = "";
     for (size_t i = 0; i < it->count; i++) {
-        const sp_verdict *verdict = &it->radius[i].verdict;
-        if (verdict->kind == SP_VERDICT_ERROR && strcmp(last, verdict->reason) != 0) {
-            j->failed = true;
-            cli_complain_about(j->session.clips.path[clip], verdict->reason);
-            last = verdict->reason;
+        if (it->radius[i].verdict.kind == SP_VERDICT_ERROR) {
+            cli_job_complain(j, clip, it->radius[i].verdict.reason, &last);
         }
     }
     if (it->count == 0) {
-        j->failed = true;
-        cli_complain_about(j->session.clips.path[clip], "out of memory");
+        cli_job_complain(j, clip, "out of memory", &last);
     }
 }
 
 static void emit(void *context, size_t index) {
-    job *j = context;
-    item *it = &j->item[index];
+    job *own = context;
+    cli_job *j = &own->base;
+    item *it = item_of(j, index);
     const size_t weakest = it->count ? sp_radius_weakest(it->radius, it->count) : 0;
     for (size_t i = 0; i < it->count; i++) {
         print_search(j, index, &it->radius[i], i == weakest);
@@ -147,9 +131,9 @@ static void emit(void *context, size_t index) {
     complain_errors(j, index, it);
     if (it->count) {
         const sp_radius *radius = &it->radius[weakest];
-        j->verdicts += radius->verdict.kind != SP_VERDICT_ERROR;
+        own->verdicts += radius->verdict.kind != SP_VERDICT_ERROR;
         if (isfinite(radius->certified_db)) {
-            j->certified[j->certified_count++] = radius->certified_db;
+            own->certified[own->certified_count++] = radius->certified_db;
         }
     }
     for (size_t i = 0; i < it->count; i++) {
@@ -162,71 +146,55 @@ static int by_size(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void print_summary(const job *j, double seconds) {
-    const size_t count = j->certified_count;
-    printf("\nA certified budget was found for %zu of %zu clip%s", count, j->verdicts,
-           j->verdicts == 1 ? "" : "s");
+static void print_head(cli_job *j) {
+    cli_print(sp_report_radius_head(j->session.clips.names.width, wants_moments(j->options)));
+}
+
+static void print_summary(cli_job *j) {
+    job *own = (job *)j;
+    const size_t count = own->certified_count;
+    printf("\nA certified budget was found for %zu of %zu clip%s", count, own->verdicts,
+           own->verdicts == 1 ? "" : "s");
     if (count > 0) {
-        qsort(j->certified, count, sizeof *j->certified, by_size);
-        printf(": %.2f dB", j->certified[0]);
+        qsort(own->certified, count, sizeof *own->certified, by_size);
+        printf(": %.2f dB", own->certified[0]);
     }
     if (count > 1) {
-        printf(" to %.2f dB, median %.2f dB", j->certified[count - 1],
-               0.5 * (j->certified[(count - 1) / 2] + j->certified[count / 2]));
+        printf(" to %.2f dB, median %.2f dB", own->certified[count - 1],
+               0.5 * (own->certified[(count - 1) / 2] + own->certified[count / 2]));
     }
     printf(".\nBudgets are relative to the clip's peak and multiples of %g dB. Certified: proved. "
            "Broken: real-valued\nnoise that changes the answer was found; file: also as a file in "
-           "the clip's sample format.\nMethod %s, %.1f s on %d thread%s.\n",
-           j->options->tolerance, j->session.pipeline.method->name, seconds, sp_pool_threads(),
-           sp_pool_threads() == 1 ? "" : "s");
+           "the clip's sample format.\nMethod %s, ",
+           j->options->tolerance, j->session.pipeline.method->name);
+    cli_job_seconds(j);
 }
 
 /* ---- the whole run ---- */
 
-static void clear_job(job *j) {
-    for (size_t i = 0; j->item && i < j->session.clips.count; i++) {
-        free(j->item[i].radius);
-    }
-    free(j->item);
-    free(j->certified);
-    sp_attacker_clear(&j->attacker);
-    cli_session_clear(&j->session);
+static int prepare(cli_job *j) {
+    job *own = (job *)j;
+    own->certified = calloc(j->session.clips.count, sizeof *own->certified);
+    return own->certified ? cli_attacker_open(&j->attacker, &j->session) : cli_job_out_of_memory(j);
 }
 
-static int search_all(job *j) {
-    const double start = sp_clock_wall();
-    const size_t count = j->session.clips.count;
-    j->item = calloc(count, sizeof *j->item);
-    j->certified = calloc(count, sizeof *j->certified);
-    if (!j->item || !j->certified) {
-        cli_complain("out of memory for %zu clips", count);
-        return CLI_INPUT;
+static void clear(cli_job *j) {
+    for (size_t i = 0; i < j->session.clips.count; i++) {
+        free(item_of(j, i)->radius);
     }
-    if (!j->options->json) {
-        cli_print(sp_report_radius_head(j->session.clips.names.width, wants_moments(j->options)));
-    }
-    if (!cli_batch_run("radius", count, work, emit, j)) {
-        cli_complain("out of memory for %zu clips", count);
-        return CLI_INPUT;
-    }
-    if (!j->options->json) {
-        print_summary(j, sp_clock_wall() - start);
-    }
-    return j->failed ? CLI_INPUT : CLI_OK;
+    free(((job *)j)->certified);
 }
 
 static int run(const cli_options *options) {
-    job j = {.options = options};
-    int code = cli_session_open(&j.session, &cli_radius, options);
-    if (code >= 0) {
-        return code;
-    }
-    code = cli_attacker_open(&j.attacker, &j.session);
-    if (code < 0) {
-        code = search_all(&j);
-    }
-    clear_job(&j);
-    return code;
+    static const cli_steps steps = {.item = sizeof(item),
+                                    .prepare = prepare,
+                                    .head = print_head,
+                                    .work = work,
+                                    .emit = emit,
+                                    .summary = print_summary,
+                                    .clear = clear};
+    job j = {.base = {.command = &cli_radius, .steps = &steps, .options = options}};
+    return cli_job_run(&j.base);
 }
 
 const cli_command cli_radius = {

@@ -1,12 +1,9 @@
 /* soundproof report: everything about a few clips as one HTML file. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "base/pool.h"
-#include "cli/impl.h"
+#include "base/file.h"
+#include "cli/job.h"
 
 enum { STARTS = 3 }; /* of the attacks; they start from each other's noise */
 
@@ -19,85 +16,82 @@ static char *const usual_budgets[] = {"-80dB", "-70dB", "-60dB", "-50dB"};
 enum { USUAL_BUDGETS = sizeof usual_budgets / sizeof usual_budgets[0] };
 
 typedef struct job {
-    const cli_options *options;
-    cli_session session;
-    sp_attacker attacker;
+    cli_job base;
     size_t budgets;
     sp_budget usual[USUAL_BUDGETS];
     const sp_budget *budget;  /* [budgets] */
     char *const *budget_text; /* [budgets] */
-    sp_study *study;          /* [clips] owned */
     char **kept;              /* [clips] owned; where breaking files are kept, or NULL */
     const char *html;
-    char *part; /* owned; where the report is written until it is whole */
-    FILE *out;
-    bool failed;
+    sp_file_draft draft; /* the report, until it is whole */
+    FILE *out;           /* to it */
 } job;
+
+static sp_study *study_of(const cli_job *j, size_t clip) {
+    return (sp_study *)j->item + clip;
+}
 
 /* ---- one clip ---- */
 
 static void work(void *context, size_t index) {
-    job *j = context;
+    const job *own = context;
+    const cli_job *j = &own->base;
     const cli_options *options = j->options;
     const cli_clips *clips = &j->session.clips;
-    sp_study *study = &j->study[index];
+    sp_study *study = study_of(j, index);
     sp_study_options wanted = {
-        .budgets = j->budgets,
-        .budget = j->budget,
+        .budgets = own->budgets,
+        .budget = own->budget,
         .radius = {.tolerance = options->tolerance,
                    .timeout = options->timeout,
                    .attack = cli_attack_options(options, clips->file[index])}};
     wanted.radius.attack.starts = options->starts ? (size_t)options->starts : STARTS;
-    wanted.radius.attack.out = j->kept[index];
+    wanted.radius.attack.out = own->kept[index];
     sp_clip clip = {0};
     sp_error err = {0};
     long label = -1;
-    if (cli_clips_read(&err, &clip, &label, clips, index, j->session.source.front) == SP_OK) {
+    if (cli_clips_read(&err, &clip, &label, clips, index, j->session.files.front) == SP_OK) {
         sp_study_make(study, &j->attacker, &clip, label, &wanted);
     } else {
         sp_study_init(study);
-        study->radius.verdict.label = label >= 0 ? (size_t)label : SP_NO_LABEL;
-        snprintf(study->radius.verdict.reason, sizeof study->radius.verdict.reason, "%s", err.text);
+        cli_verdict_fail(&study->radius.verdict, &err, label);
     }
 }
 
 static void emit(void *context, size_t index) {
-    job *j = context;
+    job *own = context;
+    cli_job *j = &own->base;
     const cli_clips *clips = &j->session.clips;
-    const sp_study *study = &j->study[index];
+    const sp_radius *radius = &study_of(j, index)->radius;
+    const char *last = "";
     if (j->options->json) {
-        cli_print(
-            sp_report_radius_json(clips->path[index], &j->session.pipeline, &study->radius, false));
+        cli_print(sp_report_radius_json(clips->path[index], &j->session.pipeline, radius, false));
     } else {
-        cli_print(sp_report_radius_row(clips->names.name[index], clips->names.width, &study->radius,
-                                       false));
+        cli_print(
+            sp_report_radius_row(clips->names.name[index], clips->names.width, radius, false));
     }
     fflush(stdout);
-    if (study->radius.verdict.kind == SP_VERDICT_ERROR) {
-        j->failed = true;
-        cli_complain_about(clips->path[index], study->radius.verdict.reason);
+    if (radius->verdict.kind == SP_VERDICT_ERROR) {
+        cli_job_complain(j, index, radius->verdict.reason, &last);
     }
-    if (study->attack.verdict.kind != SP_VERDICT_BROKEN) {
-        free(j->kept[index]);
-        j->kept[index] = NULL;
+    if (study_of(j, index)->attack.verdict.kind != SP_VERDICT_BROKEN) {
+        free(own->kept[index]);
+        own->kept[index] = NULL;
     }
 }
 
 /* ---- the file ---- */
 
-/* Written beside the old report, which stays until the new one is whole. */
-static int open_html(job *j) {
-    const size_t size = strlen(j->html) + sizeof ".part";
-    j->part = malloc(size);
-    if (!j->part) {
-        cli_complain("out of memory");
+static int open_html(job *own) {
+    sp_error err = {0};
+    if (sp_file_draft_open(&err, &own->draft, own->html) != SP_OK) {
+        cli_complain("%s", err.text);
         return CLI_INPUT;
     }
-    snprintf(j->part, size, "%s.part", j->html);
-    j->out = cli_path_writable(j->html) ? fopen(j->part, "w") : NULL;
-    if (!j->out) {
-        cli_complain("%s: cannot be written: %s", j->html, strerror(errno));
-        return CLI_INPUT;
+    own->out = sp_file_draft_stream(&own->draft);
+    if (!own->out) {
+        sp_file_draft_drop(&own->draft);
+        return cli_job_out_of_memory(&own->base);
     }
     return -1;
 }
@@ -107,26 +101,26 @@ static const char *model_name(const char *path) {
     return slash && slash[1] ? slash + 1 : path;
 }
 
-static int write_html(job *j) {
+static int write_html(cli_job *j) {
+    job *own = (job *)j;
     const cli_clips *clips = &j->session.clips;
     const sp_page page = {.model = model_name(j->options->model),
                           .pipeline = &j->session.pipeline,
                           .count = clips->count,
-                          .budgets = j->budgets,
-                          .study = j->study,
+                          .budgets = own->budgets,
+                          .study = j->item,
                           .name = clips->names.name,
                           .file = clips->file,
-                          .kept = j->kept,
-                          .budget = j->budget_text};
+                          .kept = own->kept,
+                          .budget = own->budget_text};
     sp_error err = {0};
-    if (sp_page_write(&err, j->out, &page) != SP_OK) {
-        cli_complain_about(j->html, err.text);
-        return CLI_INPUT;
+    sp_status status = sp_page_write(&err, own->out, &page);
+    if (status == SP_OK) {
+        own->out = NULL;
+        status = sp_file_draft_keep(&err, &own->draft);
     }
-    const bool closed = fclose(j->out) == 0;
-    j->out = NULL;
-    if (!closed || rename(j->part, j->html) != 0) {
-        cli_complain("%s: cannot be written: %s", j->html, strerror(errno));
+    if (status != SP_OK) {
+        cli_complain_about(own->html, err.text);
         return CLI_INPUT;
     }
     return -1;
@@ -134,14 +128,27 @@ static int write_html(job *j) {
 
 /* ---- the whole run ---- */
 
-static int take_budgets(job *j) {
-    const cli_options *options = j->options;
-    j->budgets = options->budgets ? options->budgets : USUAL_BUDGETS;
-    j->budget = options->budgets ? options->budget : j->usual;
-    j->budget_text = options->budgets ? options->budget_text : usual_budgets;
+static void print_head(cli_job *j) {
+    cli_print(sp_report_radius_head(j->session.clips.names.width, false));
+}
+
+static void print_summary(cli_job *j) {
+    printf("\nReport: %s\n", ((job *)j)->html);
+    if (j->options->out) {
+        printf("Breaking clips: %s/\n", j->options->out);
+    }
+    printf("Method %s, ", j->session.pipeline.method->name);
+    cli_job_seconds(j);
+}
+
+static int take_budgets(job *own) {
+    const cli_options *options = own->base.options;
+    own->budgets = options->budgets ? options->budgets : USUAL_BUDGETS;
+    own->budget = options->budgets ? options->budget : own->usual;
+    own->budget_text = options->budgets ? options->budget_text : usual_budgets;
     for (size_t b = 0; !options->budgets && b < USUAL_BUDGETS; b++) {
         sp_error err = {0};
-        if (sp_budget_parse(&err, &j->usual[b], usual_budgets[b]) != SP_OK) {
+        if (sp_budget_parse(&err, &own->usual[b], usual_budgets[b]) != SP_OK) {
             cli_complain("%s", err.text);
             return CLI_INPUT;
         }
@@ -149,97 +156,48 @@ static int take_budgets(job *j) {
     return -1;
 }
 
-static int take_memory(job *j) {
-    const size_t count = j->session.clips.count;
-    j->study = calloc(count, sizeof *j->study);
-    j->kept = calloc(count, sizeof *j->kept);
-    bool taken = j->study && j->kept;
-    for (size_t i = 0; taken && i < count; i++) {
-        sp_study_init(&j->study[i]);
-        if (j->options->out) {
-            j->kept[i] = cli_path_beside(j->options->out, j->session.clips.names.name[i], "broken");
-            taken = j->kept[i] != NULL;
-        }
+static int prepare(cli_job *j) {
+    job *own = (job *)j;
+    for (size_t i = 0; i < j->session.clips.count; i++) {
+        sp_study_init(study_of(j, i));
     }
-    if (!taken) {
-        cli_complain("out of memory for %zu clips", count);
-        return CLI_INPUT;
+    own->kept = calloc(j->session.clips.count, sizeof *own->kept);
+    bool taken = own->kept != NULL;
+    for (size_t i = 0; taken && j->options->out && i < j->session.clips.count; i++) {
+        own->kept[i] = cli_job_path(j, i, "broken");
+        taken = own->kept[i] != NULL;
     }
-    return -1;
-}
-
-static int study_all(job *j) {
-    const double start = sp_clock_wall();
-    const size_t count = j->session.clips.count;
-    if (!j->options->json) {
-        cli_print(sp_report_radius_head(j->session.clips.names.width, false));
-    }
-    if (!cli_batch_run("report", count, work, emit, j)) {
-        cli_complain("out of memory for %zu clips", count);
-        return CLI_INPUT;
-    }
-    const int code = write_html(j);
-    if (code >= 0) {
-        return code;
-    }
-    if (!j->options->json) {
-        printf("\nReport: %s\n", j->html);
-        if (j->options->out) {
-            printf("Breaking clips: %s/\n", j->options->out);
-        }
-        printf("Method %s, %.1f s on %d thread%s.\n", j->session.pipeline.method->name,
-               sp_clock_wall() - start, sp_pool_threads(), sp_pool_threads() == 1 ? "" : "s");
-    }
-    return j->failed ? CLI_INPUT : CLI_OK;
-}
-
-static int prepare(job *j) {
-    int code = take_budgets(j);
+    int code = taken ? take_budgets(own) : cli_job_out_of_memory(j);
     if (code < 0) {
         code = cli_attacker_open(&j->attacker, &j->session);
     }
-    if (code < 0 && j->options->out && !cli_path_make_folder(j->options->out)) {
-        cli_complain("%s: no such folder can be made", j->options->out);
-        code = CLI_INPUT;
-    }
-    if (code < 0) {
-        code = open_html(j);
-    }
-    return code < 0 ? take_memory(j) : code;
+    return code < 0 ? open_html(own) : code;
 }
 
-static void clear_job(job *j) {
+static void clear(cli_job *j) {
+    job *own = (job *)j;
     for (size_t i = 0; i < j->session.clips.count; i++) {
-        if (j->study) {
-            sp_study_clear(&j->study[i]);
-        }
-        if (j->kept) {
-            free(j->kept[i]);
-        }
+        sp_study_clear(study_of(j, i));
+        free(own->kept ? own->kept[i] : NULL);
     }
-    free(j->study);
-    free(j->kept);
-    if (j->out) { // not finished
-        fclose(j->out);
-        unlink(j->part);
+    free(own->kept);
+    if (own->out) { // not finished
+        sp_file_draft_drop(&own->draft);
     }
-    free(j->part);
-    sp_attacker_clear(&j->attacker);
-    cli_session_clear(&j->session);
 }
 
 static int run(const cli_options *options) {
-    job j = {.options = options, .html = options->own[HTML] ? options->own[HTML] : usual_html};
-    int code = cli_session_open(&j.session, &cli_report, options);
-    if (code >= 0) {
-        return code;
-    }
-    code = prepare(&j);
-    if (code < 0) {
-        code = study_all(&j);
-    }
-    clear_job(&j);
-    return code;
+    static const cli_steps steps = {.item = sizeof(sp_study),
+                                    .prepare = prepare,
+                                    .head = print_head,
+                                    .work = work,
+                                    .emit = emit,
+                                    .finish = write_html,
+                                    .summary = print_summary,
+                                    .clear = clear};
+    job j = {.base = {.command = &cli_report, .steps = &steps, .options = options},
+             .html = options->own[HTML] ? options->own[HTML] : usual_html};
+    return cli_job_run(&j.base);
 }
 
 const cli_command cli_report = {

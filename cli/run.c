@@ -1,6 +1,6 @@
 /* soundproof run: what the model hears in a clip, without any noise. A model with a fixed window
  * hears every window of that many frames: one row per hop of the front end. */
-#include "cli/impl.h"
+#include "cli/job.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,16 +16,16 @@ typedef struct outcome {
     size_t predicted;    /* the answer whose score is the largest at any hop */
 } outcome;
 
-typedef struct job {
-    const cli_options *options;
-    cli_model_files source;
-    cli_names names;
-    outcome *outcome; /* [clips] */
-    bool failed;
-} job;
+static outcome *outcome_of(const cli_job *j, size_t clip) {
+    return (outcome *)j->item + clip;
+}
 
-static bool has_window(const job *j) {
-    return j->source.model.net.steps > 0;
+static const sp_net *net_of(const cli_job *j) {
+    return &j->session.files.model.net;
+}
+
+static bool has_window(const cli_job *j) {
+    return net_of(j)->steps > 0;
 }
 
 /* ---- the pipeline ---- */
@@ -64,9 +64,9 @@ static void predict(const sp_net *net, outcome *out) {
     }
 }
 
-static sp_status run_clip(sp_error *err, const job *j, outcome *out, const sp_clip *clip) {
-    const sp_front *front = j->source.front;
-    const sp_net *net = &j->source.model.net;
+static sp_status run_clip(sp_error *err, const cli_job *j, outcome *out, const sp_clip *clip) {
+    const sp_front *front = j->session.files.front;
+    const sp_net *net = net_of(j);
     out->frames = sp_front_frames(front, clip->n);
     SP_TRY(count_hops(err, net, out));
     const size_t steps = net->steps > 0 ? net->steps : out->frames;
@@ -88,11 +88,11 @@ static sp_status run_clip(sp_error *err, const job *j, outcome *out, const sp_cl
 }
 
 static void work(void *context, size_t index) {
-    job *j = context;
-    outcome *out = &j->outcome[index];
+    const cli_job *j = context;
+    outcome *out = outcome_of(j, index);
     sp_clip clip = {0};
-    out->status =
-        cli_clip_read(&out->err, &clip, j->options->argument[index], j->source.front, j->options);
+    out->status = cli_clip_read(&out->err, &clip, j->session.clips.file[index],
+                                j->session.files.front, j->options);
     if (out->status == SP_OK) {
         out->status = run_clip(&out->err, j, out, &clip);
         sp_clip_clear(&clip);
@@ -129,20 +129,20 @@ static double *probabilities(const sp_net *net, const outcome *out) {
 
 /* ---- JSON ---- */
 
-static double seconds_per_hop(const job *j) {
-    const sp_front_layout *layout = sp_front_layout_of(j->source.front);
+static double seconds_per_hop(const cli_job *j) {
+    const sp_front_layout *layout = sp_front_layout_of(j->session.files.front);
     return (double)layout->step / layout->sample_rate;
 }
 
-static double window_seconds(const job *j) {
-    const sp_front_layout *layout = sp_front_layout_of(j->source.front);
-    const size_t frames = j->source.model.net.steps;
+static double window_seconds(const cli_job *j) {
+    const sp_front_layout *layout = sp_front_layout_of(j->session.files.front);
+    const size_t frames = net_of(j)->steps;
     return (double)((frames - 1) * layout->step + layout->frame) / layout->sample_rate;
 }
 
-static void put_rows(const job *j, sp_json_line *line, const char *key, const double *values,
+static void put_rows(const cli_job *j, sp_json_line *line, const char *key, const double *values,
                      size_t hops) {
-    const size_t classes = j->source.model.net.classes;
+    const size_t classes = net_of(j)->classes;
     if (has_window(j)) {
         sp_json_line_rows(line, key, values, hops, classes);
     } else {
@@ -150,8 +150,8 @@ static void put_rows(const job *j, sp_json_line *line, const char *key, const do
     }
 }
 
-static void put_answers(const job *j, sp_json_line *line, const outcome *out) {
-    const sp_net *net = &j->source.model.net;
+static void put_answers(const cli_job *j, sp_json_line *line, const outcome *out) {
+    const sp_net *net = net_of(j);
     double *answers = malloc(out->hops * sizeof *answers), score = 0.0;
     for (size_t h = 0; answers && h < out->hops; h++) {
         answers[h] = (double)answer_of(net, out->logits + h * net->classes, &score);
@@ -162,8 +162,8 @@ static void put_answers(const job *j, sp_json_line *line, const outcome *out) {
     free(answers);
 }
 
-static void put_result(const job *j, sp_json_line *line, const outcome *out) {
-    const sp_net *net = &j->source.model.net;
+static void put_result(const cli_job *j, sp_json_line *line, const outcome *out) {
+    const sp_net *net = net_of(j);
     double *values = probabilities(net, out);
     sp_json_line_number(line, "predicted", (double)out->predicted);
     sp_json_line_number(line, "frames", (double)out->frames);
@@ -180,7 +180,7 @@ static void put_result(const job *j, sp_json_line *line, const outcome *out) {
     free(values);
 }
 
-static void print_json(const job *j, const char *clip, const outcome *out) {
+static void print_json(const cli_job *j, const char *clip, const outcome *out) {
     sp_json_line *line = sp_json_line_create();
     sp_json_line_text(line, "clip", clip);
     if (out->status == SP_OK) {
@@ -201,12 +201,12 @@ static void print_name(const cli_names *names, size_t index) {
     printf("%s%*s", name, (int)(names->width - sp_table_text_width(name)), "");
 }
 
-static void print_hop(const job *j, size_t index, const outcome *out, size_t hop,
+static void print_hop(const cli_job *j, size_t index, const outcome *out, size_t hop,
                       const double *values) {
-    const sp_net *net = &j->source.model.net;
+    const sp_net *net = net_of(j);
     const double *logits = out->logits + hop * net->classes;
     double score = 0.0;
-    print_name(&j->names, index);
+    print_name(&j->session.clips.names, index);
     printf("  %6zu", answer_of(net, logits, &score));
     if (has_window(j)) {
         printf("  %6.2f ", (double)hop * seconds_per_hop(j) + window_seconds(j));
@@ -222,22 +222,23 @@ static void print_hop(const job *j, size_t index, const outcome *out, size_t hop
     putchar('\n');
 }
 
-static void print_rows(const job *j, size_t index, const outcome *out) {
+static void print_rows(const cli_job *j, size_t index, const outcome *out) {
     if (out->status != SP_OK) {
-        print_name(&j->names, index);
+        print_name(&j->session.clips.names, index);
         puts("       -       -  unusable");
         return;
     }
-    double *values = probabilities(&j->source.model.net, out);
+    double *values = probabilities(net_of(j), out);
     for (size_t h = 0; h < out->hops; h++) {
         print_hop(j, index, out, h, values);
     }
     free(values);
 }
 
-static void print_head(const job *j) {
-    const sp_net *net = &j->source.model.net;
-    printf("%-*s  answer  %s ", (int)j->names.width, "clip", has_window(j) ? " until" : "frames");
+static void print_head(cli_job *j) {
+    const sp_net *net = net_of(j);
+    printf("%-*s  answer  %s ", (int)j->session.clips.names.width, "clip",
+           has_window(j) ? " until" : "frames");
     for (size_t k = 0; k < net->classes; k++) {
         printf(net->classes == 1 ? "    logit" : " logit%3zu", k);
     }
@@ -248,16 +249,16 @@ static void print_head(const job *j) {
 }
 
 static void emit(void *context, size_t index) {
-    job *j = context;
-    outcome *out = &j->outcome[index];
+    cli_job *j = context;
+    outcome *out = outcome_of(j, index);
+    const char *last = "";
     if (j->options->json) {
-        print_json(j, j->options->argument[index], out);
+        print_json(j, j->session.clips.path[index], out);
     } else {
         print_rows(j, index, out);
     }
     if (out->status != SP_OK) {
-        j->failed = true;
-        cli_complain_about(j->options->argument[index], out->err.text);
+        cli_job_complain(j, index, out->err.text, &last);
     }
     free(out->logits);
     out->logits = NULL;
@@ -265,51 +266,25 @@ static void emit(void *context, size_t index) {
 
 /* ---- the command ---- */
 
-static sp_status check_widths(sp_error *err, const cli_model_files *source) {
-    const size_t features = sp_front_layout_of(source->front)->features;
-    if (features != source->model.net.features) {
-        return sp_fail(err, SP_E_MISMATCH,
-                       "the front end gives %zu features per frame but the network reads %zu",
-                       features, source->model.net.features);
-    }
-    return SP_OK;
-}
-
-static int run_all(job *j) {
-    const cli_options *options = j->options;
-    sp_error err = {0};
-    if (check_widths(&err, &j->source) != SP_OK) {
-        cli_complain("%s", err.text);
+static int prepare(cli_job *j) {
+    const size_t features = sp_front_layout_of(j->session.files.front)->features;
+    if (features != net_of(j)->features) {
+        cli_complain("the front end gives %zu features per frame but the network reads %zu",
+                     features, net_of(j)->features);
         return CLI_INPUT;
     }
-    j->outcome = calloc(options->arguments, sizeof *j->outcome);
-    if (!j->outcome || !cli_names_make(&j->names, options->argument, options->arguments)) {
-        cli_complain("out of memory for %zu clips", options->arguments);
-        return CLI_INPUT;
-    }
-    if (!options->json) {
-        print_head(j);
-    }
-    if (!cli_batch_run("run", options->arguments, work, emit, j)) {
-        cli_complain("out of memory for %zu clips", options->arguments);
-        return CLI_INPUT;
-    }
-    return j->failed ? CLI_INPUT : CLI_OK;
+    return -1;
 }
 
 static int run(const cli_options *options) {
-    job j = {.options = options};
-    if (options->arguments == 0) {
-        return cli_usage(&cli_run, "no clips: name at least one audio file");
-    }
-    int code = cli_model_files_open(&j.source, &cli_run, options);
-    if (code < 0) {
-        code = run_all(&j);
-        cli_names_clear(&j.names);
-        free(j.outcome);
-        cli_model_files_clear(&j.source);
-    }
-    return code;
+    static const cli_steps steps = {.item = sizeof(outcome),
+                                    .concrete = true,
+                                    .prepare = prepare,
+                                    .head = print_head,
+                                    .work = work,
+                                    .emit = emit};
+    cli_job j = {.command = &cli_run, .steps = &steps, .options = options};
+    return cli_job_run(&j);
 }
 
 const cli_command cli_run = {

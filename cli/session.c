@@ -2,11 +2,11 @@
  * method. */
 #include "cli/impl.h"
 
-static int open_system(cli_session *session, const sp_method *method, sp_front_rule rule) {
+static int open_pipeline(cli_session *session, const sp_method *method, sp_front_rule rule) {
     const cli_options *options = session->options;
     sp_error err = {0};
-    if (sp_pipeline_init(&err, &session->pipeline, &session->source.model.net,
-                         session->source.front, method, rule) != SP_OK) {
+    if (sp_pipeline_init(&err, &session->pipeline, &session->files.model.net, session->files.front,
+                         method, rule) != SP_OK) {
         cli_complain("%s with %s: %s", options->model,
                      options->front ? options->front : "its own front end", err.text);
         return CLI_INPUT;
@@ -14,25 +14,26 @@ static int open_system(cli_session *session, const sp_method *method, sp_front_r
     return -1;
 }
 
-int cli_session_open(cli_session *session, const cli_command *command, const cli_options *options) {
+int cli_session_open(cli_session *session, const cli_command *command, const cli_options *options,
+                     bool bounds) {
     *session = (cli_session){.options = options};
     int code = cli_clips_check(command, options);
     if (code < 0) {
-        code = cli_model_files_open(&session->source, command, options);
+        code = cli_model_files_open(&session->files, command, options);
     }
     if (code >= 0) {
         return code;
     }
     code = cli_clips_open(&session->clips, command, options,
-                          sp_pipeline_answers(&session->source.model.net));
-    if (code < 0) {
-        code = open_system(session, options->method, options->front_rule);
+                          sp_pipeline_answers(&session->files.model.net));
+    if (code < 0 && bounds) {
+        code = open_pipeline(session, options->method, options->front_rule);
         if (code >= 0) {
             cli_clips_clear(&session->clips);
         }
     }
     if (code >= 0) {
-        cli_model_files_clear(&session->source);
+        cli_model_files_clear(&session->files);
     }
     return code;
 }
@@ -40,7 +41,7 @@ int cli_session_open(cli_session *session, const cli_command *command, const cli
 void cli_session_clear(cli_session *session) {
     sp_pipeline_clear(&session->pipeline);
     cli_clips_clear(&session->clips);
-    cli_model_files_clear(&session->source);
+    cli_model_files_clear(&session->files);
 }
 
 int cli_attacker_open(sp_attacker *attacker, const cli_session *session) {

@@ -71,7 +71,7 @@ typedef struct sp_domain {
 /** sp_domains - the table. sp_domain_find - by name, or NULL. */
 const sp_domain *const *sp_domains(size_t *count);
 const sp_domain *sp_domain_find(const char *name);
-extern const sp_domain sp_domain_interval, sp_domain_backsub, sp_domain_r2opt;
+extern const sp_domain sp_domain_interval, sp_domain_backsub, sp_domain_r2opt, sp_domain_zonotope;
 
 /** sp_domain_bound - create, margins and destroy in one, for those who only want margins. */
 SP_NODISCARD sp_status sp_domain_bound(sp_error *err, const sp_domain *domain,

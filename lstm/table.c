@@ -4,7 +4,7 @@
 #include "lstm/domain.h"
 
 static const sp_domain *const domains[] = {&sp_domain_interval, &sp_domain_backsub,
-                                           &sp_domain_r2opt};
+                                           &sp_domain_r2opt, &sp_domain_zonotope};
 
 const sp_domain *const *sp_domains(size_t *count) {
     *count = sizeof domains / sizeof domains[0];

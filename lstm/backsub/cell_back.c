@@ -278,7 +278,7 @@ static void begin_inside(sp_cell_walk *c) {
     }
 }
 
-void sp_cell_back(sp_walk *walk, size_t index) {
+void sp_walk_cell_back(sp_walk *walk, size_t index) {
     const sp_start *start = walk->start;
     const bool inside = index == start->node && start->end > 0;
     const sp_span span = walk->ws->span[index];

@@ -110,7 +110,7 @@ static void hand_on(sp_cell_walk *c) {
     }
 }
 
-void sp_cell_forward(sp_walk *walk, size_t index, size_t iteration) {
+void sp_walk_cell_forward(sp_walk *walk, size_t index, size_t iteration) {
     const sp_start *start = walk->start;
     const bool inside = index == start->node && start->end > 0;
     const sp_span span = walk->ws->span[index];

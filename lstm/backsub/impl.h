@@ -316,11 +316,11 @@ sp_choices *sp_choices_at(const sp_walk *walk, size_t node, size_t t);
 /* ---- the kinds of nodes ---- */
 
 /** sp_source_back - from coefficients on the features to the samples (source_walk.c);
- *  sp_cell_back - through a cell (cell_walk.c). sp_source_forward, sp_cell_forward - values. */
+ *  sp_walk_cell_back - through a cell (cell_walk.c). sp_source_forward, sp_walk_cell_forward - values. */
 void sp_source_back(sp_walk *walk);
 void sp_source_forward(sp_walk *walk, size_t iteration);
-void sp_cell_back(sp_walk *walk, size_t node);
-void sp_cell_forward(sp_walk *walk, size_t node, size_t iteration);
+void sp_walk_cell_back(sp_walk *walk, size_t node);
+void sp_walk_cell_forward(sp_walk *walk, size_t node, size_t iteration);
 
 /** sp_source_silent - whether no sample of frame t moves, as far as the program can see. */
 bool sp_source_silent(const sp_backsub *self, size_t t);

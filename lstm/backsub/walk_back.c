@@ -161,7 +161,7 @@ static void node_back(sp_walk *walk, size_t i) {
         curve_back(walk, i);
         break;
     case SP_NODE_CELL:
-        sp_cell_back(walk, i);
+        sp_walk_cell_back(walk, i);
         break;
     case SP_NODE_POOL:
         pool_back(walk, i);

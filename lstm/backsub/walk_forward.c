@@ -74,7 +74,7 @@ void sp_walk_forward(sp_walk *walk, size_t iteration) {
             curve_forward(walk, i, iteration);
             break;
         case SP_NODE_CELL:
-            sp_cell_forward(walk, i, iteration);
+            sp_walk_cell_forward(walk, i, iteration);
             break;
         case SP_NODE_POOL:
             pool_forward(walk, i);

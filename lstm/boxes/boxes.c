@@ -422,6 +422,9 @@ static sp_status bound_frame(sp_error *err, sp_boxes *boxes, size_t i, size_t t)
         bound_pool(boxes, i);
         break;
     }
+    if (boxes->refinement->finish != NULL) {
+        boxes->refinement->finish(boxes, i, t);
+    }
     sp_boxes_lose(boxes, sp_clips_of(boxes, i, t), boxes->net->node[i].width,
                   sp_state_at(boxes, i, t)->out);
     return SP_OK;

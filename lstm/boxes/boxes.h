@@ -126,6 +126,8 @@ typedef struct sp_refinement {
     /* Relaxes a curve, or products and curves [first, end) of a cell, over their boxes. */
     SP_NODISCARD sp_status (*relax)(sp_error *err, sp_boxes *boxes, size_t node, size_t t,
                                     int first, int end);
+    /* After the box of the node's own numbers at a frame: may meet it with a better one. */
+    void (*finish)(sp_boxes *boxes, size_t node, size_t t);
 } sp_refinement;
 
 /** sp_boxes - everything that was proved about one net on the noise sets of some clips. On a

@@ -33,11 +33,21 @@ static sp_mixed *mixed_at(const sp_mixture *mix, size_t node, size_t t, int v) {
     return mix->product + (mix->self->boxes.first[node] + t) * SP_CELL_VARIABLES + (size_t)v;
 }
 
+static size_t most_frames(const sp_boxes *boxes) {
+    size_t most = 0;
+    for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
+        const size_t frames = sp_frames_of(boxes, 0, i);
+        most = frames > most ? frames : most;
+    }
+    return most;
+}
+
 /* Calls visit(context, product, units) for every product, step by step. */
 typedef void sp_visit(void *context, sp_mixed *product, size_t units);
 static void each_product(const sp_mixture *mix, sp_visit *visit, void *context) {
     const sp_boxes *boxes = &mix->self->boxes;
-    for (size_t t = 0; t < boxes->front->frames; t++) {
+    const size_t frames = most_frames(boxes);
+    for (size_t t = 0; t < frames; t++) {
         for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
             for (int v = 0; v < SP_CELL_VARIABLES && t < sp_frames_of(boxes, 0, i); v++) {
                 const size_t units = units_of(mix->self, i, v);

@@ -1,0 +1,57 @@
+/* The skeleton of a command about clips. Private to this folder. */
+#ifndef SP_CLI_JOB_H
+#define SP_CLI_JOB_H
+
+#include "cli/impl.h"
+
+typedef struct cli_job cli_job;
+
+/** cli_steps - what a command adds to the skeleton. All but work and emit may be NULL. */
+typedef struct cli_steps {
+    size_t item;                          /* bytes of what is kept of a clip */
+    bool budget;                          /* --budget must be given */
+    bool concrete;                        /* there are no bounds: the session prepares none */
+    int (*prepare)(cli_job *job);         /* -1, or the exit code after a message */
+    void (*head)(cli_job *job);           /* of the table; not called with --json */
+    void (*work)(void *job, size_t unit); /* in the pool */
+    void (*emit)(void *job, size_t unit); /* in the order of the units, one at a time */
+    int (*finish)(cli_job *job);          /* -1, or the exit code after a message */
+    void (*summary)(cli_job *job);        /* behind the table; not called with --json */
+    void (*clear)(cli_job *job);
+} cli_steps;
+
+/** cli_job - one run over the clips; the first member of what a command keeps of its own. */
+struct cli_job {
+    const cli_command *command;
+    const cli_steps *steps;
+    const cli_options *options; /* borrowed */
+    cli_session session;
+    sp_attacker attacker; /* opened by cli_attacker_open, or empty */
+    void *item;           /* [clips] owned; zero at first */
+    size_t units;         /* of work: the clips, unless prepare says otherwise */
+    double start;         /* sp_clock_wall value */
+    bool open;
+    bool failed; /* some clip could not be used */
+};
+
+/** cli_job_run - the whole of a command whose job has command, steps and options: opens, works in
+ *  parallel, emits in order and clears; the exit code. Or in three steps: cli_job_open - model,
+ *  clips, memory and prepare: -1, or the exit code after a message; cli_job_work; cli_job_clear,
+ *  also after a failed open. */
+int cli_job_run(cli_job *job);
+int cli_job_open(cli_job *job);
+int cli_job_work(cli_job *job);
+void cli_job_clear(cli_job *job);
+
+/** cli_job_complain - says what is wrong with a clip, unless that is what was said `last`. */
+void cli_job_complain(cli_job *job, size_t clip, const char *text, const char **last);
+/** cli_job_out_of_memory - says so; the exit code. */
+int cli_job_out_of_memory(const cli_job *job);
+/** cli_job_seconds - prints how long it took on how many threads. */
+void cli_job_seconds(const cli_job *job);
+/** cli_job_path - where a breaking clip goes: FOLDER/NAME_TEXT.wav in --out; NULL: no memory. */
+char *cli_job_path(const cli_job *job, size_t clip, const char *text);
+/** cli_verdict_fail - the verdict of a clip that could not be read. */
+void cli_verdict_fail(sp_verdict *verdict, const sp_error *err, long label);
+
+#endif

@@ -1,0 +1,456 @@
+// The domain of zonotopes: affine forms carried forward through the graph, node by node, met with
+// intervals at every box. Independent of back-substitution: no row is ever walked. [DeepZ], [CertRNN]
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lstm/zonotope/zonotope.h"
+
+static sp_zonotope *of(sp_boxes *boxes) {
+    return (sp_zonotope *)(void *)boxes;
+}
+
+static sp_zonotope_form *form_at(const sp_zonotope *z, size_t node, size_t frame) {
+    const sp_boxes *boxes = &z->boxes;
+    if (node == boxes->source) {
+        return z->features + frame;
+    }
+    const size_t frames = sp_frames_of(boxes, 0, node);
+    return z->out + boxes->first[node] + sp_step_frame(&boxes->net->node[node], frame, frames);
+}
+
+/* Meets the boxes of numbers [first, first + n) of a form. */
+static void meet(sp_zonotope *z, const sp_zonotope_form *form, size_t first, size_t n,
+                 sp_box_array box) {
+    double *lo = sp_program_array(&z->boxes, box.lo), *hi = sp_program_array(&z->boxes, box.hi);
+    for (size_t i = 0; i < n; i++) {
+        const sp_iv before = {lo[i], hi[i]};
+        const sp_iv met = sp_iv_meet(before, sp_zonotope_range(z, form, first + i));
+        lo[i] = met.lo;
+        hi[i] = met.hi;
+    }
+}
+
+static sp_iv box_at(const sp_boxes *boxes, sp_box_array box, size_t i) {
+    return (sp_iv){sp_program_array(boxes, box.lo)[i], sp_program_array(boxes, box.hi)[i]};
+}
+
+/* ---- the front end ---- */
+
+/* Band m of frame t over the samples: one slope between those of its two lines. */
+static void take_band(sp_zonotope *z, sp_zonotope_form *band, size_t t, size_t m) {
+    const sp_front_bound *front = z->boxes.front;
+    const size_t at = t * front->bands + m, form = t * front->forms + front->up_form + m;
+    double *g = band->generator + m * z->capacity;
+    sp_iv rest = {front->lo[at], front->hi[at]};
+    memset(g, 0, z->symbols * sizeof *g);
+    band->center[m] = band->noise[m] = 0.0;
+    if (front->forms > 0 && front->lo_form == front->up_form) {
+        const double w = 0.5 * front->lo_w[at] + 0.5 * front->up_w[at];
+        const double most = front->form_max[form], *f = front->form + form * front->frame;
+        const size_t first = front->joint ? t * front->step : t * front->frame;
+        double sum = 0.0;
+        for (size_t i = 0; i < front->frame; i++) {
+            g[first + i] = w * (f[i] * front->radius[t * front->step + i]);
+            sum += fabs(g[first + i]);
+        }
+        const double below = sp_above(sp_above(fabs(front->lo_w[at] - w)) * most);
+        const double above = sp_above(sp_above(fabs(front->up_w[at] - w)) * most);
+        rest = sp_iv_make(sp_below(front->lo_c[at] - below), sp_above(front->up_c[at] + above));
+        band->noise[m] = sp_above(sp_above(sp_gamma((double)front->frame + 8.0) * sum) +
+                                  (double)front->frame * 0x1p-1072);
+    }
+    const sp_zonotope_form copy = *band;
+    sp_zonotope_combine(z, band, m, 1.0, &copy, m, 0.0, NULL, 0, rest);
+}
+
+static void take_features(sp_zonotope *z) {
+    const sp_front_bound *front = z->boxes.front;
+    for (size_t t = 0; t < front->frames; t++) {
+        sp_zonotope_form *to = z->features + t;
+        sp_zonotope_form *band = front->matrix != NULL ? &z->variable[0] : to;
+        for (size_t m = 0; m < front->bands; m++) {
+            take_band(z, band, t, m);
+        }
+        if (front->matrix != NULL) {
+            sp_zonotope_form bands = *band;
+            bands.n = front->bands;
+            const sp_zonotope_part part = {front->matrix, front->bands, &bands};
+            sp_zonotope_image(z, to, 0, front->features, &part, 1, front->matrix_bias);
+            memset(band->generator, 0, front->bands * z->capacity * sizeof(double));
+        }
+    }
+}
+
+/* ---- nodes ---- */
+
+/* The variables are those of the cell at hand. */
+static void enter_cell(sp_zonotope *z, const sp_node *node) {
+    for (size_t v = 0; node->kind == SP_NODE_CELL && v < SP_CELL_VARIABLES; v++) {
+        z->variable[v].n = node->width;
+    }
+}
+
+static void finish_affine(sp_zonotope *z, size_t i, size_t t, sp_zonotope_form *to) {
+    enum { MOST_PARTS = 8 };
+    const sp_boxes *boxes = &z->boxes;
+    const sp_node *node = &boxes->net->node[i];
+    sp_zonotope_part part[MOST_PARTS];
+    size_t parts = 0, column = 0;
+    for (size_t k = 0; k < node->terms; k++) {
+        const sp_term *term = &node->term[k];
+        for (size_t tap = 0; tap < term->timing.taps; tap++, column += term->in) {
+            const size_t reads = t * term->timing.stride + tap * term->timing.dilation;
+            if (reads >= term->timing.before &&
+                reads - term->timing.before < sp_frames_of(boxes, 0, term->input)) {
+                const sp_matrix m = sp_matrix_at(&boxes->constants[i].weight, 0, column);
+                part[parts++] =
+                    (sp_zonotope_part){sp_program_array(boxes, m.wide), m.ld,
+                                       form_at(z, term->input, reads - term->timing.before)};
+            }
+        }
+    }
+    memset(to->generator, 0, parts == 0 ? node->width * z->capacity * sizeof(double) : 0);
+    sp_zonotope_image(z, to, 0, node->width, part, parts, node->bias);
+}
+
+static void copy_form(const sp_zonotope *z, sp_zonotope_form *to, const sp_zonotope_form *from) {
+    memcpy(to->center, from->center, from->n * sizeof(double));
+    memcpy(to->noise, from->noise, from->n * sizeof(double));
+    memcpy(to->generator, from->generator, from->n * z->capacity * sizeof(double));
+}
+
+static void finish(sp_boxes *boxes, size_t i, size_t t) {
+    sp_zonotope *z = of(boxes);
+    const sp_node *node = &boxes->net->node[i];
+    sp_zonotope_form *to = z->out + boxes->first[i] + t;
+    if (node->kind == SP_NODE_AFFINE) {
+        finish_affine(z, i, t, to);
+    } else if (node->kind == SP_NODE_POOL) {
+        const size_t frames = sp_frames_of(boxes, 0, node->input);
+        copy_form(z, to, form_at(z, node->input, node->pool == SP_POOL_LAST ? frames - 1 : 0));
+    } else if (node->kind == SP_NODE_CELL) {
+        copy_form(z, to, &z->variable[boxes->constants[i].cell.output]);
+        for (size_t s = 0; s < boxes->constants[i].cell.states; s++) {
+            copy_form(z, &z->variable[boxes->constants[i].cell.state[s].before],
+                      &z->variable[boxes->constants[i].cell.state[s].after]);
+        }
+    }
+    meet(z, to, 0, node->width, sp_state_at(boxes, i, t)->out);
+}
+
+/* ---- cells ---- */
+
+static void images(sp_zonotope *z, size_t i, size_t t, int first, int end) {
+    const sp_boxes *boxes = &z->boxes;
+    const sp_node *node = &boxes->net->node[i];
+    const sp_node_constants *c = &boxes->constants[i];
+    for (int v = first; v < end; v++) {
+        const sp_cell_variable *at = &c->cell.variable[v];
+        const size_t H = node->width, row = at->block * H;
+        const size_t frame = sp_step_frame(node, t, sp_frames_of(boxes, 0, i));
+        sp_zonotope_form *to = &z->variable[v];
+        sp_zonotope_part part[2];
+        size_t parts = 0;
+        if (at->input) {
+            const sp_matrix m = sp_matrix_at(&c->weight, row, 0);
+            part[parts++] = (sp_zonotope_part){sp_program_array(boxes, m.wide), m.ld,
+                                               form_at(z, node->input, frame)};
+        }
+        if (at->a != SP_NO_VARIABLE && !sp_cell_zero(&c->cell, at->a, t == 0)) {
+            const sp_matrix m = sp_matrix_at(&c->recurrent, row, 0);
+            part[parts++] =
+                (sp_zonotope_part){sp_program_array(boxes, m.wide), m.ld, &z->variable[at->a]};
+        }
+        memset(to->generator, 0, parts == 0 ? H * z->capacity * sizeof(double) : 0);
+        sp_zonotope_image(z, to, 0, H, part, parts,
+                          at->recurrent_bias ? node->cell.recurrent_bias : node->cell.bias + row);
+        for (size_t j = 0;
+             at->b != SP_NO_VARIABLE && !sp_cell_zero(&c->cell, at->b, t == 0) && j < H; j++) {
+            const sp_zonotope_form copy = *to;
+            sp_zonotope_combine(z, to, j, 1.0, &copy, j, 1.0, &z->variable[at->b], j,
+                                (sp_iv){0.0, 0.0});
+        }
+    }
+}
+
+static void sum(sp_zonotope *z, size_t i, size_t t, int v) {
+    const sp_cell_steps *steps = &z->boxes.constants[i].cell;
+    const sp_cell_variable *s = &steps->variable[v];
+    const bool no_a = sp_cell_zero(steps, s->a, t == 0), no_b = sp_cell_zero(steps, s->b, t == 0);
+    const double b = s->op == SP_CELL_DIFFERENCE ? -1.0 : 1.0;
+    for (size_t j = 0; j < z->boxes.net->node[i].width; j++) {
+        if (no_a) {
+            sp_zonotope_combine(z, &z->variable[v], j, b, &z->variable[s->b], j, 0.0, NULL, 0,
+                                (sp_iv){0.0, 0.0});
+        } else {
+            sp_zonotope_combine(z, &z->variable[v], j, 1.0, &z->variable[s->a], j, b,
+                                no_b ? NULL : &z->variable[s->b], j, (sp_iv){0.0, 0.0});
+        }
+    }
+}
+
+static void tighten(sp_boxes *boxes, size_t i, size_t t, int first, int end) {
+    sp_zonotope *z = of(boxes);
+    const sp_node *node = &boxes->net->node[i];
+    const size_t H = node->width;
+    const sp_node_state *state = sp_state_at(boxes, i, t);
+    enter_cell(z, node);
+    if (node->kind == SP_NODE_CURVE) {
+        meet(z, form_at(z, node->input, t), 0, H, state->input);
+        return;
+    }
+    const sp_cell_steps *steps = &boxes->constants[i].cell;
+    if (steps->variable[first].op == SP_CELL_IMAGE) {
+        images(z, i, t, first, end);
+    } else {
+        sum(z, i, t, first);
+    }
+    for (int v = first; v < end; v++) {
+        meet(z, &z->variable[v], 0, H, sp_variable_box(boxes, i, t, v));
+    }
+}
+
+static void relax_variable(sp_zonotope *z, size_t i, size_t t, int v) {
+    const sp_boxes *boxes = &z->boxes;
+    const sp_cell_variable *p = &boxes->constants[i].cell.variable[v];
+    const sp_box_array x = sp_variable_box(boxes, i, t, p->a);
+    const sp_box_array y = sp_variable_box(boxes, i, t, p->b);
+    for (size_t j = 0; j < boxes->net->node[i].width; j++) {
+        if (p->op == SP_CELL_CURVE) {
+            const sp_zonotope_slopes s = sp_zonotope_line(p->f, box_at(boxes, x, j));
+            sp_zonotope_combine(z, &z->variable[v], j, s.a, &z->variable[p->a], j, 0.0, NULL, 0,
+                                s.rest);
+        } else {
+            const sp_box box = {box_at(boxes, x, j), box_at(boxes, y, j)};
+            const sp_zonotope_slopes s = sp_zonotope_plane(&p->map, box);
+            sp_zonotope_combine(z, &z->variable[v], j, s.a, &z->variable[p->a], j, s.b,
+                                &z->variable[p->b], j, s.rest);
+        }
+    }
+}
+
+static sp_status relax(sp_error *err, sp_boxes *boxes, size_t i, size_t t, int first, int end) {
+    sp_zonotope *z = of(boxes);
+    const sp_node *node = &boxes->net->node[i];
+    (void)err;
+    enter_cell(z, node);
+    if (node->kind == SP_NODE_CURVE) {
+        sp_zonotope_form *to = z->out + boxes->first[i] + t;
+        for (size_t j = 0; j < node->width; j++) {
+            const sp_zonotope_slopes s =
+                sp_zonotope_line(node->curve, box_at(boxes, sp_state_at(boxes, i, t)->input, j));
+            sp_zonotope_combine(z, to, j, s.a, form_at(z, node->input, t), j, 0.0, NULL, 0, s.rest);
+        }
+        return SP_OK;
+    }
+    const sp_cell_steps *steps = &boxes->constants[i].cell;
+    for (int v = first; v < end; v++) {
+        if (steps->variable[v].used && !sp_cell_zero(steps, v, t == 0)) {
+            relax_variable(z, i, t, v);
+        }
+    }
+    return SP_OK;
+}
+
+/* ---- memory ---- */
+
+static const sp_refinement refinement = {.tighten = tighten, .relax = relax, .finish = finish};
+
+/* Numbers that get a symbol of their own. */
+static size_t relaxed_in(const sp_node *node) {
+    sp_cell_steps steps = {.count = 0};
+    size_t relaxed = node->kind == SP_NODE_CURVE ? node->width : 0;
+    if (node->kind == SP_NODE_CELL) {
+        sp_cell_describe(&steps, &node->cell);
+    }
+    for (size_t v = 0; v < steps.count; v++) {
+        const sp_cell_op op = steps.variable[v].op;
+        relaxed += op == SP_CELL_PRODUCT || op == SP_CELL_CURVE ? node->width : 0;
+    }
+    return relaxed;
+}
+
+typedef struct sp_zonotope_size {
+    size_t symbols, capacity, numbers, forms, hidden, widest;
+} sp_zonotope_size;
+
+static sp_zonotope_size size_of(const sp_boxes *boxes) {
+    const sp_front_bound *front = boxes->front;
+    sp_zonotope_size s = {.symbols = front->joint ? front->padded : front->frames * front->frame,
+                          .hidden = front->bands,
+                          .widest = front->bands};
+    s.capacity = s.symbols + front->frames * front->bands + 1;
+    s.numbers = front->frames * front->features;
+    s.forms = front->frames;
+    for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
+        const sp_node *node = &boxes->net->node[i];
+        const size_t frames = sp_frames_of(boxes, 0, i);
+        size_t columns = node->kind == SP_NODE_CELL ? node->cell.in + node->width : node->width;
+        for (size_t k = 0; node->kind == SP_NODE_AFFINE && k < node->terms; k++) {
+            columns += node->term[k].timing.taps * node->term[k].in;
+        }
+        s.capacity += frames * relaxed_in(node);
+        s.numbers += frames * node->width;
+        s.forms += frames;
+        s.hidden = node->kind == SP_NODE_CELL && node->width > s.hidden ? node->width : s.hidden;
+        s.widest = columns > s.widest ? columns : s.widest;
+    }
+    s.numbers += SP_CELL_VARIABLES * s.hidden;
+    return s;
+}
+
+static double *carve_form(sp_zonotope_form *form, size_t n, size_t capacity, double *at) {
+    *form = (sp_zonotope_form){n, at, at + n, at + 2 * n};
+    return at + n * (capacity + 2);
+}
+
+static sp_status take_forms(sp_error *err, sp_zonotope *z) {
+    const sp_boxes *boxes = &z->boxes;
+    const sp_zonotope_size s = size_of(boxes);
+    const size_t most = SIZE_MAX / sizeof(double) / (s.capacity + 2);
+    z->capacity = s.capacity;
+    z->symbols = s.symbols;
+    z->forms = calloc(s.forms, sizeof *z->forms);
+    z->scratch = calloc(s.widest + 1, sizeof *z->scratch);
+    z->memory = s.numbers < most ? calloc(s.numbers * (s.capacity + 2), sizeof(double)) : NULL;
+    if (z->forms == NULL || z->scratch == NULL || z->memory == NULL) {
+        return sp_fail(err, SP_E_MEMORY,
+                       "out of memory: zonotopes of %zu numbers over %zu symbols need %.0f MB",
+                       s.numbers, s.capacity, (double)s.numbers * (double)s.capacity * 8e-6);
+    }
+    double *at = z->memory;
+    sp_zonotope_form *form = z->forms;
+    z->features = form;
+    for (size_t t = 0; t < boxes->front->frames; t++) {
+        at = carve_form(form++, boxes->front->features, s.capacity, at);
+    }
+    z->out = form;
+    for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
+        for (size_t t = 0; t < sp_frames_of(boxes, 0, i); t++) {
+            at = carve_form(form++, boxes->net->node[i].width, s.capacity, at);
+        }
+    }
+    for (size_t v = 0; v < SP_CELL_VARIABLES; v++) {
+        at = carve_form(&z->variable[v], s.hidden, s.capacity, at);
+    }
+    return SP_OK;
+}
+
+/* The variables of the next cell have its width. */
+static sp_status bound(sp_error *err, sp_zonotope *z, const sp_bound_task *task) {
+    SP_TRY(sp_boxes_shape(err, &z->boxes, task, &refinement, false));
+    for (size_t i = z->boxes.source + 1; i < task->net->nodes; i++) {
+        size_t taps = 0;
+        for (size_t k = 0; k < task->net->node[i].terms; k++) {
+            taps += task->net->node[i].term[k].timing.taps;
+        }
+        if (task->net->node[i].kind == SP_NODE_AFFINE && taps > 8) {
+            return sp_fail(err, SP_E_UNSUPPORTED,
+                           "zonotopes know affine nodes of at most 8 taps; node %zu has %zu", i,
+                           taps);
+        }
+    }
+    SP_TRY(sp_boxes_take(err, &z->boxes));
+    SP_TRY(take_forms(err, z));
+    take_features(z);
+    return sp_boxes_bound(err, &z->boxes);
+}
+
+static void destroy(void *self) {
+    sp_zonotope *z = self;
+    if (z != NULL) {
+        sp_boxes_clear(&z->boxes);
+        free(z->memory);
+        free(z->forms);
+        free(z->scratch);
+        free(z);
+    }
+}
+
+static sp_status create(sp_error *err, void **self, const sp_bound_task *task,
+                        const void *options) {
+    sp_zonotope *z = calloc(1, sizeof *z);
+    (void)options;
+    *self = NULL;
+    if (z == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for bounds");
+    }
+    const sp_status status = bound(err, z, task);
+    if (status != SP_OK) {
+        destroy(z);
+        return status;
+    }
+    *self = z;
+    return SP_OK;
+}
+
+static sp_status margins(sp_error *err, void *self, double *lower, double *error,
+                         const double *weight, size_t rows) {
+    sp_zonotope *z = self;
+    const sp_net *net = z->boxes.net;
+    double *row = calloc(z->capacity + 2, sizeof *row);
+    if (row == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu rows", rows);
+    }
+    const sp_zonotope_part part = {NULL, net->classes, form_at(z, net->nodes - 1, 0)};
+    sp_status status = SP_OK;
+    for (size_t r = 0; r < rows && status == SP_OK; r++) {
+        sp_zonotope_form to = {1, row, row + 1, row + 2};
+        sp_zonotope_part of_row = part;
+        of_row.matrix = weight + r * net->classes;
+        for (size_t k = 0; k < net->classes; k++) {
+            if (!isfinite(of_row.matrix[k])) {
+                status = sp_fail(err, SP_E_NONFINITE, "entry %zu of the objectives is not finite",
+                                 r * net->classes + k);
+            }
+        }
+        sp_zonotope_image(z, &to, 0, 1, &of_row, 1, NULL);
+        const double bound = sp_zonotope_range(z, &to, 0).lo;
+        lower[r] = status == SP_OK && bound > -INFINITY && bound < INFINITY ? bound : -INFINITY;
+        if (error != NULL) {
+            error[r] = isfinite(to.noise[0]) ? to.noise[0] : 0.0;
+        }
+    }
+    free(row);
+    return status == SP_OK ? sp_boxes_raise(err, &z->boxes, lower, weight, rows) : status;
+}
+
+static void box(void *self, size_t node, size_t frame, int variable, const double **lo,
+                const double **hi) {
+    sp_boxes_box(self, node, frame, variable, lo, hi);
+}
+
+static size_t room(const sp_bound_task *task, const void *options) {
+    (void)task;
+    (void)options;
+    return 1;
+}
+
+static size_t bytes(const sp_bound_task *task, const void *options, bool device) {
+    sp_boxes boxes = {0};
+    size_t need = SIZE_MAX;
+    (void)options;
+    if (!device && sp_boxes_shape(NULL, &boxes, task, &refinement, false) == SP_OK) {
+        const sp_zonotope_size s = size_of(&boxes);
+        need = sp_boxes_total(sp_boxes_count(&boxes), task->clips) +
+               s.numbers * (s.capacity + 2) * sizeof(double);
+    }
+    sp_boxes_clear(&boxes);
+    return need;
+}
+
+static void spent(void *self, double *flops, size_t *moved) {
+    (void)self;
+    *flops = 0.0;
+    *moved = 0;
+}
+
+const sp_domain sp_domain_zonotope = {.name = "zonotope",
+                                      .create = create,
+                                      .margins = margins,
+                                      .box = box,
+                                      .room = room,
+                                      .bytes = bytes,
+                                      .spent = spent,
+                                      .destroy = destroy};
