@@ -37,7 +37,7 @@ static void say_data(const job *j) {
     printf("epoch     loss  validation loss  accuracy  under noise   seconds\n");
 }
 
-static void say_epoch(const job *j, const sp_epoch *point) {
+static void say_epoch(const job *j, const sp_training_point *point) {
     const double seconds = sp_clock_wall() - j->start;
     if (j->options->json) {
         sp_json_line *line = sp_json_line_create();
@@ -91,7 +91,7 @@ static void note_recipe(sp_json_line *line, const sp_recipe *r) {
 /* The description of the training for the file's metadata. */
 static char *describe(const job *j, const double accuracy[4]) {
     size_t epochs = 0;
-    const sp_epoch *best = sp_training_best(j->training);
+    const sp_training_point *best = sp_training_best(j->training);
     sp_json_line *line = sp_json_line_create();
     (void)sp_training_curve(j->training, &epochs);
     sp_json_line_text(line, "data_sha256", j->data.digest);
@@ -116,7 +116,7 @@ static sp_status measure(sp_error *err, const job *j, const sp_net *net, double 
 }
 
 static void say_result(const job *j, const char *out, const char *about, const double accuracy[4]) {
-    const sp_epoch *best = sp_training_best(j->training);
+    const sp_training_point *best = sp_training_best(j->training);
     if (j->options->json) {
         puts(about);
         return;
@@ -222,7 +222,7 @@ static sp_status train(sp_error *err, job *j) {
     while (!sp_training_done(j->training)) {
         size_t epochs = 0;
         SP_TRY(sp_training_epoch(err, j->training));
-        const sp_epoch *curve = sp_training_curve(j->training, &epochs);
+        const sp_training_point *curve = sp_training_curve(j->training, &epochs);
         if (checkpoint) {
             SP_TRY(sp_training_save(err, j->training, checkpoint));
         }

@@ -5,7 +5,7 @@
 #include "onnx/impl.h"
 
 /* The function that the node at hand applies. */
-static sp_status read_curve(sp_reader *r, sp_activation *f) {
+static sp_status read_curve(sp_onnx_reader *r, sp_activation *f) {
     *f = (sp_activation){.kind = SP_ACTIVATION_RELU};
 #define SP_CURVE_ROW(operator, KIND, attributes, first, second)                                    \
     if (strcmp(r->node->op_type, operator) == 0) {                                                 \
@@ -13,34 +13,36 @@ static sp_status read_curve(sp_reader *r, sp_activation *f) {
     }
     SP_ONNX_CURVE_LIST(SP_CURVE_ROW)
 #undef SP_CURVE_ROW
-    SP_TRY(sp_attribute_float(r, &f->alpha, "alpha", f->alpha));
-    return sp_attribute_float(r, &f->beta, "beta", f->beta);
+    SP_TRY(sp_onnx_attribute_float(r, &f->alpha, "alpha", f->alpha));
+    return sp_onnx_attribute_float(r, &f->beta, "beta", f->beta);
 }
 
-static sp_status apply(sp_reader *r, sp_activation f, const sp_tensor *x) {
-    sp_tensor to = *x;
-    if (x->kind != SP_NUMBERS_REAL) {
-        return sp_refuse(r, SP_E_UNSUPPORTED, "it works on whole numbers or inside of a Loop here");
+static sp_status apply(sp_onnx_reader *r, sp_activation f, const sp_onnx_tensor *x) {
+    sp_onnx_tensor to = *x;
+    if (x->kind != SP_ONNX_REAL) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                              "it works on whole numbers or inside of a Loop here");
     }
-    double *numbers = sp_tensor_make(r, &to);
+    double *numbers = sp_onnx_tensor_make(r, &to);
     if (!numbers) {
-        return sp_out_of_memory(r);
+        return sp_onnx_out_of_memory(r);
     }
     for (size_t i = 0; i < to.count; i++) {
         numbers[i] = sp_activation_value(f, x->real[i]);
     }
-    return sp_return_tensor(r, 0, &to);
+    return sp_onnx_return_tensor(r, 0, &to);
 }
 
-sp_status sp_op_curve(sp_reader *r) {
+sp_status sp_onnx_op_curve(sp_onnx_reader *r) {
     sp_activation f;
-    const sp_value *x = sp_input(r, 0);
+    const sp_onnx_value *x = sp_onnx_input(r, 0);
     SP_TRY(read_curve(r, &f));
-    if (x->kind != SP_VALUE_FLOW) {
+    if (x->kind != SP_ONNX_VALUE_SEQUENCE) {
         return apply(r, f, &x->tensor);
     }
-    sp_flow flow = x->flow;
-    SP_TRY(sp_block_add(r, &flow, flow.inner,
-                        (sp_block){.kind = SP_NODE_CURVE, .curve = f, .out = flow.width}));
-    return sp_return_flow(r, 0, &flow);
+    sp_onnx_sequence sequence = x->sequence;
+    SP_TRY(sp_onnx_layer_add(
+        r, &sequence, sequence.inner,
+        (sp_onnx_layer){.kind = SP_NODE_CURVE, .curve = f, .out = sequence.width}));
+    return sp_onnx_return_sequence(r, 0, &sequence);
 }

@@ -12,9 +12,9 @@ typedef struct sp_train_cell_group {
     size_t place, block, count; /* the first of them; how many */
 } sp_train_cell_group;
 
-/** sp_train_cell_plan - a row has `slots` times out numbers: the pre-activations first, by their places,
- *  then other variables. What reads a variable by way of a function finds the function's value:
- *  in the place of a pre-activation that nothing else reads. */
+/** sp_train_cell_plan - a row has `slots` times out numbers: the pre-activations first, by their
+ *  places, then other variables. What reads a variable by way of a function finds the function's
+ *  value: in the place of a pre-activation that nothing else reads. */
 typedef struct sp_train_cell_plan {
     sp_cell_steps steps;
     size_t slots;
