@@ -67,8 +67,8 @@ static void state(const sp_cell_steps *steps, size_t v, double *value, const dou
     }
 }
 
-/* a + b; of n + z (h - n) the convex combination (1 - z) n + z h that it is: no digits are lost where
- * n is much larger than h. */
+/* a + b; of n + z (h - n) the convex combination (1 - z) n + z h that it is: no digits are lost
+ * where n is much larger than h. */
 static void sum(const sp_cell_steps *steps, const sp_cell_variable *v, double *value,
                 const double *block, size_t H) {
     const sp_cell_variable *kept = &steps->variable[v->b];
