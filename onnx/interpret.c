@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "onnx/curve_list.h"
 #include "onnx/impl.h"
 
 typedef struct sp_onnx_operator {
@@ -59,6 +60,10 @@ static const sp_onnx_operator operators[] = {
     {"Transpose", sp_onnx_op_transpose, 1, 1, "perm"},
     {"Unsqueeze", sp_onnx_op_unsqueeze, 1, 2, "axes"},
     {"Where", sp_onnx_op_where, 3, 3, ""},
+#define SP_CURVE_ROW(operator, KIND, attributes, alpha, beta)                                      \
+    {operator, sp_onnx_op_curve, 1, 1, attributes},
+    SP_ONNX_CURVE_LIST(SP_CURVE_ROW)
+#undef SP_CURVE_ROW
 };
 
 /* Why some common operators are refused. */

@@ -55,10 +55,11 @@ sp_status sp_train_packed_batch_check(sp_error *err, const sp_net *net) {
         sp_train_cell_plan plan;
         const bool chained = sp_node_inputs(node) == 1 && sp_node_input(node, 0) == n - 1;
         const bool timed = node->kind == SP_NODE_AFFINE && node->term[0].timing.taps > 1;
+        const bool curve = node->kind != SP_NODE_CURVE || node->curve.kind == SP_ACTIVATION_RELU;
         const bool cell =
             node->kind != SP_NODE_CELL ||
             (!node->cell.reverse && sp_train_cell_plan_make(&plan, &node->cell, false));
-        if (!chained || timed || !cell) {
+        if (!chained || timed || !curve || !cell) {
             return sp_fail(err, SP_E_UNSUPPORTED, "node %zu: the trainer has no passes through it",
                            n);
         }
