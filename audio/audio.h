@@ -113,7 +113,7 @@ void sp_budget_describe(sp_budget_scale *scale, double eps, const sp_clip *clip)
  * radii have a second file, preprocess/set_NAME.c with sp_front_set_NAME: what the front end must
  * know of them. A new one is named here and has its files; nothing else knows it by name. Source:
  * docs/theory/noise-sets.md. */
-#define SP_NOISE_SETS(X) X(box) X(l2)
+#define SP_NOISE_SETS(X) X(box) X(l2) X(l1)
 #define SP_NOISE_PATHS(X) X(line) X(gain)
 
 typedef struct sp_noise sp_noise;
