@@ -109,10 +109,10 @@ void sp_budget_describe(sp_budget_scale *scale, double eps, const sp_clip *clip)
 
 /* ---- noise sets ---- */
 
-/* Every set is a row of a table and a file of its own, noise_NAME.c with sp_noise_set_NAME. Those of
- * radii have a second file, preprocess/set_NAME.c with sp_front_set_NAME: what the front end must
- * know of them. A new one is named here and has its files; nothing else knows it by name. Source:
- * docs/theory/noise-sets.md. */
+/* Every set is a row of a table and a file of its own, noise_NAME.c with sp_noise_set_NAME. Those
+ * of radii have a second file, preprocess/set_NAME.c with sp_front_set_NAME: what the front end
+ * must know of them. A new one is named here and has its files; nothing else knows it by name.
+ * Source: docs/theory/noise-sets.md. */
 #define SP_NOISE_SETS(X) X(box) X(l2) X(l1)
 #define SP_NOISE_PATHS(X) X(line) X(gain)
 
@@ -144,10 +144,10 @@ typedef struct sp_noise_set {
     bool scales; /* the direction is the clip and s + d = e^a s */
 } sp_noise_set;
 
-#define SP_DECLARE_NOISE_SET(name) extern const sp_noise_set sp_noise_set_##name;
-SP_NOISE_SETS(SP_DECLARE_NOISE_SET)
-SP_NOISE_PATHS(SP_DECLARE_NOISE_SET)
-#undef SP_DECLARE_NOISE_SET
+#define SP_NOISE_DECLARE(name) extern const sp_noise_set sp_noise_set_##name;
+SP_NOISE_SETS(SP_NOISE_DECLARE)
+SP_NOISE_PATHS(SP_NOISE_DECLARE)
+#undef SP_NOISE_DECLARE
 /** sp_noise_sets - the table. sp_noise_set_find - by name, or NULL. */
 const sp_noise_set *const *sp_noise_sets(size_t *count);
 const sp_noise_set *sp_noise_set_find(const char *name);

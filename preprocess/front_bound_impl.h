@@ -126,10 +126,11 @@ typedef struct sp_frame {
     double *work;     /* sp_frame_work_size doubles */
 } sp_frame;
 
-/** sp_front_set - what the joint front end must know of a kind of noise set of radii, about the form
- *  Q of a band. Each is a file, set_NAME.c; sp_front_set_of - that of a noise set. */
+/** sp_front_set - what the joint front end must know of a kind of noise set of radii, about the
+ *  form Q of a band. Each is a file, set_NAME.c. */
 typedef struct sp_front_set {
-    /* One number about Q, found once for a front end; +inf: nothing is known. NULL: none is needed. */
+    /* One number about Q, found once for a front end; +inf: nothing is known. NULL: none is
+     * needed. */
     double (*fact)(const sp_band *band, const sp_stage *spectrum);
     /* At least d' Q d for all d of the set of frame->r. */
     double (*square)(const sp_frame *frame, const sp_band *band, double fact);
@@ -137,8 +138,8 @@ typedef struct sp_front_set {
 #define SP_DECLARE_FRONT_SET(name) extern const sp_front_set sp_front_set_##name;
 SP_NOISE_SETS(SP_DECLARE_FRONT_SET)
 #undef SP_DECLARE_FRONT_SET
-/** sp_front_square - at least d' Q d over the set of a loaded frame. sp_front_facts - the numbers of
- *  a band. */
+/** sp_front_square - at least d' Q d over the set of a loaded frame. sp_front_facts - the numbers
+ *  of a band. */
 double sp_front_square(const sp_frame *frame, const sp_band *band);
 void sp_front_facts(sp_band *band, const sp_stage *spectrum);
 
