@@ -55,7 +55,7 @@ static sp_status take_budget(sp_error *err, sp_query *query, const sp_budget *bu
 static sp_status take_noise(sp_error *err, sp_query *query, const sp_noise *noise) {
     sp_verdict *verdict = query->verdict;
     const size_t n = query->clip->n;
-    double largest = 0.0, energy = 0.0;
+    double largest = 0.0;
     if (noise->n != n) {
         return sp_fail(err, SP_E_MISMATCH, "the noise set has %zu samples but the clip has %zu",
                        noise->n, n);
@@ -66,11 +66,11 @@ static sp_status take_noise(sp_error *err, sp_query *query, const sp_noise *nois
                            i);
         }
         largest = fmax(largest, noise->radius[i]);
-        energy += noise->radius[i] * noise->radius[i];
     }
     SP_TRY(check_radius(err, largest));
     verdict->eps = largest;
     sp_budget_describe(&verdict->scale, largest, query->clip);
+    const double energy = noise->set->energy(noise->radius, n);
     verdict->scale.snr_db = 20.0 * log10(query->clip->rms / sqrt(energy / (double)n));
     return sp_noise_copy(err, &query->noise, noise);
 }

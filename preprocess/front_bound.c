@@ -193,7 +193,7 @@ static sp_status bound_frames(sp_error *err, bound_work *work) {
 sp_status sp_front_bound_create(sp_error *err, sp_front_bound *bound, const sp_front_forms *forms,
                                 const double *samples, size_t n, const sp_noise *noise) {
     memset(bound, 0, sizeof *bound);
-    if (noise->kind != SP_NOISE_BOX) {
+    if (noise->set->path) {
         sp_front_path *path = NULL;
         SP_TRY(sp_front_path_create(err, &path, forms, samples, n, noise));
         const sp_status bounded = sp_front_path_bound(err, bound, path, noise->lo, noise->hi);
@@ -229,6 +229,7 @@ sp_status sp_front_bound_create(sp_error *err, sp_front_bound *bound, const sp_f
         bound->peaks = forms->peaks;
         bound->peak = forms->peak;
     }
+    bound->set = noise->set;
     bound->noise = noise;
     SP_TRY(sp_front_bound_memory(err, bound));
     for (size_t i = 0; i < bound->padded; i++) {

@@ -90,9 +90,14 @@ typedef struct sp_front_bound {
     double *square_max;                                            /* [T, bins] >= the squares */
     double *log_lo_w, *log_lo_c, *log_up_w, *log_up_c;             /* [T, M] */
     double *energy_max;                                            /* [T, M] >= the energies */
-    const sp_noise *noise; /* borrowed: the set itself, valid while the caller's problem is */
-    double *memory;        /* owned: all arrays above */
+    const sp_noise_set *set; /* what the samples of `radius` are; NULL: a box */
+    const sp_noise *noise;   /* borrowed: the set itself, valid while the caller's problem is */
+    double *memory;          /* owned: all arrays above */
 } sp_front_bound;
+
+static inline const sp_noise_set *sp_front_noise_set(const sp_front_bound *bound) {
+    return bound->set != NULL ? bound->set : &sp_noise_set_box;
+}
 
 /** sp_front_bound_create - bounds of the features of a clip under a noise set.
  *  SP_E_MISMATCH for a clip shorter than a frame; SP_E_NONFINITE for radii that overflow the

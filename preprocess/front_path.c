@@ -76,7 +76,7 @@ static void path_task(void *context, size_t worker) {
     const sp_front_path *path = work->path;
     const sp_front_forms *forms = path->forms;
     const size_t size = sp_frame_size(forms), bands = forms->layout->bands;
-    const bool gain = path->noise->kind == SP_NOISE_GAIN;
+    const bool gain = path->noise->set->scales;
     sp_frame y, v;
     sp_frame_place(&y, forms, work->memory + 2 * worker * size);
     sp_frame_place(&v, forms, work->memory + (2 * worker + 1) * size);
@@ -121,7 +121,7 @@ static sp_status check(sp_error *err, const sp_front_forms *forms, const sp_nois
     for (size_t k = 0; k < forms->spectrum->out; k++) {
         linear = linear && forms->spectrum->bias[k] == 0.0;
     }
-    if (!linear || noise->kind == SP_NOISE_BOX) {
+    if (!linear || !noise->set->path) {
         return sp_fail(err, SP_E_UNSUPPORTED,
                        "this is no one-dimensional noise of a linear spectrum");
     }
@@ -175,6 +175,7 @@ static sp_status shape(sp_error *err, sp_front_bound *bound, const sp_front_path
                               .padded = 1,
                               .joint = true,
                               .forms = forms->layout->bands,
+                              .set = &sp_noise_set_box,
                               .noise = path->noise};
     if (forms->dct != NULL) {
         bound->matrix = forms->dct->matrix;
@@ -191,7 +192,7 @@ sp_status sp_front_path_bound(sp_error *err, sp_front_bound *bound, const sp_fro
     }
     SP_TRY(shape(err, bound, path));
     const double middle = lo + 0.5 * (hi - lo), radius = sp_above(fmax(middle - lo, hi - middle));
-    const bool gain = path->noise->kind == SP_NOISE_GAIN;
+    const bool gain = path->noise->set->scales;
     bool finite = true;
     bound->radius[0] = lo < hi ? radius : 0.0;
     for (size_t i = 0; i < path->frames * bound->bands; i++) {

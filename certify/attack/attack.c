@@ -250,7 +250,7 @@ typedef struct order {
 
 static sp_status answer(sp_error *err, sp_query *query, void *context) {
     const order *o = context;
-    if (query->noise.kind != SP_NOISE_BOX) {
+    if (!query->noise.set->box) {
         return sp_fail(err, SP_E_UNSUPPORTED, "attacks search boxes of noise only");
     }
     attack_state a = {.query = query, .options = o->options};

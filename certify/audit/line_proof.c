@@ -35,7 +35,7 @@ typedef struct search {
 static void noisy_clip(const search *s, double a) {
     const sp_clip *clip = s->q->clip;
     const sp_noise *noise = s->q->noise;
-    const double factor = noise->kind == SP_NOISE_GAIN ? expm1(a) : a;
+    const double factor = noise->set->factor(a);
     for (size_t i = 0; i < clip->n; i++) {
         s->samples[i] = clip->samples[i] + factor * noise->direction[i];
     }

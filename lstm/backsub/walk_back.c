@@ -175,8 +175,8 @@ static void clear_sums(sp_walk *walk) {
         sp_walk_set(walk, 1, walk->rows, sp_no_rows, (sp_rows){sums[i], walk->rows});
     }
     if (walk->self->slopes) {
-        const size_t padded = walk->self->boxes.front->padded;
-        sp_walk_set(walk, walk->rows, padded, sp_no_rows, (sp_rows){walk->ws->slope, padded});
+        const size_t width = sp_slope_width(walk->self->boxes.front);
+        sp_walk_set(walk, walk->rows, width, sp_no_rows, (sp_rows){walk->ws->slope, width});
     }
 }
 

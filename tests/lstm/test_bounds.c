@@ -20,6 +20,44 @@ static void exact_planes_contain_attained_values(void **state) {
     random_nets(&method, strcmp(sp_gpu_id(), "emulator") == 0 ? count / 4 : count);
 }
 
+/* What is proved under each set of radii: no more than what its members attain, and, with lines as
+ * they are of the box around it, no less than under the box. */
+static void every_noise_set(const sp_method *method, size_t nets, uint64_t seed) {
+    size_t count;
+    const sp_noise_set *const *sets = sp_noise_sets(&count);
+    sp_rng rng;
+    sp_rng_init(&rng, seed);
+    for (size_t i = 0; i < nets; i++) {
+        sp_toy_shape shape = toy_shape(&rng);
+        double box, least, lower;
+        shape.set = &sp_noise_set_box;
+        box = bound_toy(seed + i, &shape, method, &least);
+        for (size_t k = 0; k < count; k++) {
+            if (sets[k]->path || sets[k]->box) {
+                continue;
+            }
+            shape.set = sets[k];
+            lower = bound_toy(seed + i, &shape, method, &least);
+            const bool apart = !shape.joint && shape.step < shape.frame;
+            const bool chooses = method->backsub.row_iterations > 0;
+            if (!(lower >= box - 1e-9 * fmax(1.0, fabs(box))) && !apart && !chooses) {
+                fail_msg("net %zu: %a under %s, %a in the box", i, lower, sets[k]->name, box);
+            }
+        }
+    }
+}
+
+static void all_noise_sets_contain_attained_values(void **state) {
+    (void)state;
+    sp_method method = method_backsub((sp_backsub_options){0});
+    every_noise_set(&method, sp_test_sanitized() ? 3 : sp_test_long() ? 100 : 8, sp_test_seed());
+    method.backsub.box_iterations = 1;
+    method.backsub.row_iterations = 3;
+    every_noise_set(&method, sp_test_sanitized() ? 3 : sp_test_long() ? 100 : 8, sp_test_seed());
+    const sp_method r2 = method_backsub((sp_backsub_options){.planes = SP_PLANES_R2_LP});
+    every_noise_set(&r2, sp_test_long() ? 20 : 2, sp_test_seed());
+}
+
 static void octagons_contain_attained_values(void **state) {
     (void)state;
     sp_method method = method_backsub((sp_backsub_options){.octagons = true});
@@ -232,6 +270,7 @@ static void bad_arguments_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exact_planes_contain_attained_values),
+        cmocka_unit_test(all_noise_sets_contain_attained_values),
         cmocka_unit_test(single_precision_contains_attained_values),
         cmocka_unit_test(chosen_planes_contain_attained_values),
         cmocka_unit_test(octagons_contain_attained_values),
@@ -245,6 +284,7 @@ int main(void) {
     };
     const struct CMUnitTest emulated[] = {
         cmocka_unit_test(exact_planes_contain_attained_values),
+        cmocka_unit_test(all_noise_sets_contain_attained_values),
         cmocka_unit_test(single_precision_contains_attained_values),
         cmocka_unit_test(planes_belong_to_their_layer),
         cmocka_unit_test(no_noise_gives_the_value),

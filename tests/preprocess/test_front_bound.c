@@ -78,7 +78,8 @@ static void test_shape(void **state) {
 
 static void expect_error(const sp_front_forms *forms, const double *samples, size_t n,
                          size_t noise_n, double eps, sp_status code) {
-    sp_noise noise = {.n = noise_n, .radius = calloc(noise_n + 1, sizeof(double))};
+    sp_noise noise = {
+        .set = &sp_noise_set_box, .n = noise_n, .radius = calloc(noise_n + 1, sizeof(double))};
     sp_front_bound bound;
     sp_error err = {SP_OK, ""};
     assert_non_null(noise.radius);

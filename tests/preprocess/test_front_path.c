@@ -60,12 +60,12 @@ static void check_part(const sp_front_path *path, const sp_front *front, const f
     for (int k = 0; k <= 24; k++) {
         const double a = k == 24 ? hi : lo + (hi - lo) * k / 24.0;
         for (size_t i = 0; i < clip->n; i++) {
-            d[i] = (noise->kind == SP_NOISE_GAIN ? expm1(a) : a) * noise->direction[i];
+            d[i] = noise->set->factor(a) * noise->direction[i];
         }
         const long double slack = slack_at(&bound, front, clip, d, a, middle, t, step);
         if (!(slack >= 0.0L)) {
-            fail_msg("kind %d, %a to %a at %a, frame %zu: a bound fails by %Lg", (int)noise->kind,
-                     lo, hi, a, t, -slack);
+            fail_msg("%s, %a to %a at %a, frame %zu: a bound fails by %Lg", noise->set->name, lo,
+                     hi, a, t, -slack);
         }
     }
     free(d);
