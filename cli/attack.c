@@ -188,7 +188,8 @@ static void clear(cli_job *j) {
     job *own = (job *)j;
     for (size_t i = 0; i < j->session.clips.count; i++) {
         item *it = item_of(j, i);
-        for (size_t b = 0; it->out && b < j->options->budgets; b++) {
+        for (size_t b = 0; it->out && it->attack && b < j->options->budgets; b++) {
+            sp_attack_clear(&it->attack[b]);
             free(it->out[b]);
         }
         free(it->out);

@@ -129,6 +129,13 @@ int cli_usage(const cli_command *command, const char *format, ...) SP_PRINTF(2, 
 /** cli_print - prints a text that was made with malloc, with a newline, and frees it. */
 void cli_print(char *text);
 
+/* ---- interruption ---- */
+
+/** cli_interrupt_watch - from now on SIGINT and SIGTERM stop the clock (base/clock.h), once.
+ *  cli_interrupt_code - the exit code that tells of it, 130 after Ctrl-C; -1: none came. */
+void cli_interrupt_watch(void);
+int cli_interrupt_code(void);
+
 /* ---- model and clips ---- */
 
 /** cli_model_files - a model and its front end. */
@@ -194,11 +201,11 @@ sp_attack_options cli_attack_options(const cli_options *options, const char *sou
 /** cli_budget_check - -1, or the exit code when there is no --budget. */
 int cli_budget_check(const cli_command *command, const cli_options *options);
 
-/** cli_path_make_folder - makes the folder and those above it; false: it is none. cli_path_check -
- *  SP_E_IO with a line that says why a file of this name cannot be written. cli_path_beside -
- *  FOLDER/NAME_TEXT with NAME's ending behind the text, the slashes of the name replaced; owned by
- *  the caller, NULL: no memory. */
-bool cli_path_make_folder(const char *path);
+/** cli_path_make_folder - makes the folder and those above it; SP_E_IO with a line that says why
+ *  files cannot be made in it. cli_path_check - the same about a file of this name.
+ *  cli_path_beside - FOLDER/NAME_TEXT with NAME's ending behind the text, the slashes of the name
+ *  replaced; owned by the caller, NULL: no memory. */
+SP_NODISCARD sp_status cli_path_make_folder(sp_error *err, const char *path);
 SP_NODISCARD sp_status cli_path_check(sp_error *err, const char *path);
 char *cli_path_beside(const char *folder, const char *name, const char *text);
 

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "cli/impl.h"
 
-bool cli_path_make_folder(const char *path) {
+static bool make_folder(const char *path) {
     char *copy = strdup(path);
     bool made = copy != NULL;
     for (char *at = copy ? copy + 1 : NULL; made && at && *at; at++) {
@@ -22,6 +22,18 @@ bool cli_path_make_folder(const char *path) {
     made = made && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
     free(copy);
     return made;
+}
+
+sp_status cli_path_make_folder(sp_error *err, const char *path) {
+    if (!make_folder(path)) {
+        return sp_fail(err, SP_E_IO, "%s: is no folder and cannot be made", path);
+    }
+    char *file = cli_path_beside(path, "clip", "check");
+    const sp_status status =
+        file ? cli_path_check(err, file) : sp_fail(err, SP_E_MEMORY, "%s: out of memory", path);
+    free(file);
+    return status == SP_E_IO ? sp_fail(err, status, "%s: no file can be made in this folder", path)
+                             : status;
 }
 
 sp_status cli_path_check(sp_error *err, const char *path) {

@@ -260,6 +260,9 @@ static sp_status answer(sp_error *err, sp_query *query, void *context) {
     const sp_status status = a.target_order && a.best ? run_searches(err, &a, o->attack)
                                                       : sp_fail(err, SP_E_MEMORY, "out of memory");
     o->attack->steps = a.descent.steps;
+    for (size_t k = 0; status != SP_OK && k < query->verdict->classes; k++) {
+        query->verdict->margins[k] = NAN; // attained, not proved
+    }
     free(a.best);
     free(a.target_order);
     sp_attack_descent_clear(&a.descent);

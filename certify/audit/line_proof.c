@@ -285,7 +285,7 @@ sp_status sp_audit_line_prove(sp_error *err, sp_audit_line_result *answer,
     sp_status status = take_memory(err, &s);
     if (status == SP_OK) {
         status = sp_front_path_create(err, &s.path, line->pipeline->forms, line->clip->samples,
-                                      line->clip->n, noise);
+                                      line->clip->n, noise, line->deadline);
     }
     if (status == SP_OK) {
         status = climb(err, &s, noise->hi, &answer->hi, &answer->broken_hi);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/pool.h"
 #include "lstm/backsub/impl.h"
 
@@ -276,6 +277,9 @@ static sp_status bound_rows(sp_error *err, sp_backsub *self, double *lower, doub
         status = device_rows(err, self, lower, error, weight, rows);
     } else {
         program_rows(self, lower, error, line, weight, rows);
+    }
+    if (status == SP_OK && sp_clock_passed(boxes->deadline)) {
+        status = sp_fail(err, SP_E_TIMEOUT, "time limit reached in the last rows");
     }
     if (status == SP_OK) {
         status = sp_boxes_raise(err, boxes, lower, weight, rows);

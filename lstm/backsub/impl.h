@@ -208,9 +208,11 @@ struct sp_walk {
     bool choosing;         /* rows use and record the entries in ws->choices */
     const sp_mixer *mixer; /* NULL, or: products take its mixtures, lines record their entries */
     void *mixture;
+    bool late; /* the deadline passed inside the walk: it proved nothing */
 };
 
-/** sp_walk_back - fills ws->bias, mass and support of the tile (walk_back.c). */
+/** sp_walk_back - fills ws->bias, mass and support of the tile (walk_back.c), or sets walk->late,
+ *  which the CPU's walks do. */
 void sp_walk_back(sp_walk *walk);
 /** sp_walk_forward - after a walk back with `choosing`: runs the noise that attains each row's
  *  bound forward through the chosen relaxations and chooses the entries anew at the damped values

@@ -190,11 +190,14 @@ void sp_walk_back(sp_walk *walk) {
         sp_walk_begin(walk, walk->rows, boxes->net->node[start->node].width, start->output,
                       sp_walk_on(walk, start->node, start->t));
     }
-    for (size_t i = start->node; i > boxes->source; i--) {
+    for (size_t i = start->node; i > boxes->source && !walk->late; i--) {
         const sp_span span = walk->ws->span[i];
         if (span.first < span.end || (i == start->node && start->end > 0)) {
             node_back(walk, i);
         }
+    }
+    if (walk->late) {
+        return;
     }
     sp_source_back(walk);
     if (walk->self->within != NULL) {

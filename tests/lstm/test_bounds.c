@@ -1,6 +1,9 @@
 /* Bounds of random networks of LSTMs against attained values. */
 #include "tests/lstm/attained.h"
 
+#include <time.h>
+
+#include "base/clock.h"
 #include "base/pool.h"
 
 static void random_nets(const sp_method *method, size_t count) {
@@ -267,8 +270,48 @@ static void bad_arguments_are_refused(void **state) {
     toy_clear(&toy);
 }
 
+/* Rows that are asked for behind the deadline prove nothing. */
+static void rows_keep_to_the_deadline(void **state) {
+    (void)state;
+    const sp_toy_shape shape = {.frames = 3,
+                                .bands = 2,
+                                .frame = 4,
+                                .step = 2,
+                                .lstms = 1,
+                                .hidden = 3,
+                                .classes = 2,
+                                .joint = true,
+                                .eps = 0.1,
+                                .scale = 0.5};
+    const sp_method methods[] = {method_backsub((sp_backsub_options){0}),
+                                 method_backsub((sp_backsub_options){.row_iterations = 3})};
+    const double row[2] = {1.0, -1.0};
+    const struct timespec pause = {0, 20000000};
+    for (size_t m = 0; m < 2; m++) {
+        sp_toy toy;
+        sp_bounds bounds;
+        sp_error err;
+        double lower = 0.0;
+        toy_init(&toy, 5, &shape);
+        bounds.front = &toy.front;
+        bounds.task = (sp_bound_task){.net = &toy.net,
+                                      .fronts = &bounds.front,
+                                      .clips = 1,
+                                      .deadline = sp_clock_wall() + 2.0};
+        assert_int_equal(bounds_create(&err, &bounds, &methods[m]), SP_OK);
+        while (!sp_clock_passed(bounds.task.deadline)) {
+            nanosleep(&pause, NULL);
+        }
+        assert_int_equal(bounds_margins(&err, &bounds, &lower, NULL, row, 1), SP_E_TIMEOUT);
+        assert_true(lower == -INFINITY);
+        bounds_destroy(&bounds);
+        toy_clear(&toy);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_keep_to_the_deadline),
         cmocka_unit_test(exact_planes_contain_attained_values),
         cmocka_unit_test(all_noise_sets_contain_attained_values),
         cmocka_unit_test(single_precision_contains_attained_values),
