@@ -58,7 +58,7 @@ static sp_status try_intervals(sp_error *err, const sp_query *query, sp_objectiv
 }
 
 static bool is_long(const sp_query *query) {
-    return query->pipeline->boxes && query->noise.kind == SP_NOISE_BOX &&
+    return query->pipeline->boxes && query->noise.set->box &&
            query->verdict->frames >= LONG_CLIP;
 }
 
