@@ -30,6 +30,8 @@ static const struct poptOption every_option[] = {
      "TSV"},
     {"channel", 0, POPT_ARG_STRING, NULL, CLI_CHANNEL,
      "use channel K (from 1) of files with several", "K"},
+    {"downmix", 0, POPT_ARG_NONE, NULL, CLI_DOWNMIX,
+     "use the mean of all channels of files with several", NULL},
     {"resample", 0, POPT_ARG_NONE, NULL, CLI_RESAMPLE, "convert clips of another sample rate",
      NULL},
     {"methods", 0, POPT_ARG_STRING, NULL, CLI_METHODS,
@@ -119,6 +121,9 @@ static int read_option(cli_options *options, const cli_command *command, poptCon
     case CLI_VERBOSE:
         options->verbose = true;
         return -1;
+    case CLI_DOWNMIX:
+        options->downmix = true;
+        return -1;
     case CLI_RESAMPLE:
         options->resample = true;
         return -1;
@@ -178,6 +183,9 @@ static int read_all(cli_options *options, const cli_command *command, poptContex
     if (option < -1) {
         return cli_usage(command, "%s: %s", poptBadOption(context, POPT_BADOPTION_NOALIAS),
                          poptStrerror(option));
+    }
+    if (options->channel > 0 && options->downmix) {
+        return cli_usage(command, "--channel and --downmix exclude each other");
     }
     if (!options->front_rule_given) {
         options->front_rule = options->method->front;

@@ -155,7 +155,8 @@ static sp_status write_model(sp_error *err, const job *j, const char *out) {
 /* The clips of all manifests that --data names. */
 static sp_status open_data(sp_error *err, job *j) {
     const cli_options *options = j->options;
-    const sp_clip_options clips = {.channel = options->channel, .resample = options->resample};
+    const sp_clip_options clips = {
+        .channel = options->channel, .downmix = options->downmix, .resample = options->resample};
     char *list = strdup(options->own[CLI_TRAIN_data]);
     const char **path = calloc(list ? strlen(list) + 1 : 1, sizeof *path);
     size_t count = 0;

@@ -52,12 +52,7 @@ bool sp_attack_descent_changed(const sp_attack_descent *d) {
 /* The clip nearest to x that the format holds; x lies in the box, whose ends the format holds. */
 static void round_point(const sp_attack_descent *d, double *point, const double *x) {
     for (size_t i = 0; i < d->n; i++) {
-        double value = x[i];
-        if (d->lsb > 0.0) {
-            value = d->lsb * nearbyint(value / d->lsb);
-        } else if (d->single) {
-            value = (double)(float)value;
-        }
+        const double value = d->coded ? sp_clip_round(d->coded, x[i]) : x[i];
         point[i] = fmin(fmax(value, d->lo[i]), d->hi[i]);
     }
 }

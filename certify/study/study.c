@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/pool.h"
@@ -37,6 +38,27 @@ static void spread_break(sp_study *study) {
 }
 
 /* ---- files ---- */
+
+/* What came through a pipe cannot be read again: the clip as it was heard stands for it. */
+static void load_source(sp_study *study, const char *path) {
+    struct stat about;
+    sp_file_draft draft;
+    sp_status status = path ? SP_OK : SP_E_ARGUMENT;
+    if (path && stat(path, &about) == 0 && S_ISREG(about.st_mode)) {
+        status = sp_file_read(NULL, &study->sound, &study->sound_size, path, SP_STUDY_BYTES);
+    } else if (path && sp_file_draft_temporary(NULL, &draft) == SP_OK) {
+        status = sp_clip_draft(NULL, &draft, &study->clip, SP_CLIP_WAV);
+        if (status == SP_OK) {
+            status = sp_file_read(NULL, &study->sound, &study->sound_size,
+                                  sp_file_draft_place(&draft), SP_STUDY_BYTES);
+        }
+        sp_file_draft_drop(&draft);
+    }
+    if (status != SP_OK) {
+        study->sound = NULL;
+        study->sound_size = 0;
+    }
+}
 
 /* Writes and replays the quietest file that the search found, once more and to stay. */
 static void write_break(const study_task *e) {
@@ -159,12 +181,7 @@ void sp_study_make(sp_study *study, const sp_attacker *attacker, sp_clip *clip, 
     if (study->verdict) {
         spread_break(study);
     }
-    const char *source = options->radius.attack.source;
-    if (!source ||
-        sp_file_read(NULL, &study->sound, &study->sound_size, source, SP_STUDY_BYTES) != SP_OK) {
-        study->sound = NULL;
-        study->sound_size = 0;
-    }
+    load_source(study, options->radius.attack.source);
 }
 
 void sp_study_clear(sp_study *study) {
