@@ -1,5 +1,4 @@
 /* soundproof train: a network from labelled clips. */
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/pool.h"
-#include "cli/train.h"
+#include "cli/train_options.h"
 
 static const cli_own own_options[] = {CLI_TRAIN_OPTIONS(CLI_TRAIN_OPTION)};
 enum { FRONT_LIMIT = 1 << 20 };
@@ -206,8 +205,8 @@ static sp_status resume(sp_error *err, job *j, const char *checkpoint) {
 static sp_status check_places(sp_error *err, const cli_options *options) {
     const char *const place[] = {options->own[CLI_TRAIN_out], options->own[CLI_TRAIN_checkpoint]};
     for (size_t i = 0; i < sizeof place / sizeof place[0]; i++) {
-        if (place[i] && !cli_path_writable(place[i])) {
-            return sp_fail(err, SP_E_IO, "%s: cannot be written: %s", place[i], strerror(errno));
+        if (place[i]) {
+            SP_TRY(cli_path_check(err, place[i]));
         }
     }
     return SP_OK;

@@ -7,9 +7,17 @@
 #include "base/interval.h"
 #include "gpu/ops.h"
 
-/** sp_menu_raise - an exact 0 stays 0: it needs no error term, and a subnormal would slow every
- *  product with it. */
-SP_HD double sp_menu_raise(double mass, size_t e, double entry) {
+/** sp_menu_part - |w| x, and no 0 where it underflows. */
+SP_HD double sp_menu_part(double w, double x) {
+    const double part = fabs(w) * x;
+    return part == 0.0 && w != 0.0 && x != 0.0 ? SP_LEAST_DOUBLE : part;
+}
+
+/** sp_menu_raise - the mass of a unit out of that of the entries before e and of entry e; x and y
+ *  are the magnitudes of its arguments on the domain. An exact 0 stays 0: it needs no error term,
+ *  and a subnormal would slow every product with it. */
+SP_HD double sp_menu_raise(double mass, size_t e, sp_plane p, double x, double y) {
+    const double entry = sp_menu_part(p.a, x) + sp_menu_part(p.b, y) + fabs(p.c);
     if (e > 0 && entry <= mass) {
         return mass;
     }
@@ -32,14 +40,13 @@ SP_HD void sp_menu_store(const sp_gpu_menu *menu, size_t e, size_t j, sp_plane p
     }
 }
 
-/** sp_menu_weigh - the mass of unit j out of all its entries; x and y are the magnitudes of its
- *  arguments on the domain. */
+/** sp_menu_weigh - the mass of unit j out of all its entries. */
 SP_HD void sp_menu_weigh(const sp_gpu_menu *menu, size_t j, double x, double y) {
     double mass = 0.0;
     for (size_t e = 0; e < menu->entries; e++) {
         const size_t at = e * menu->n + j;
-        const double by = menu->b != NULL ? fabs(menu->b[at]) * y : 0.0;
-        mass = sp_menu_raise(mass, e, fabs(menu->a[at]) * x + by + fabs(menu->c[at]));
+        const sp_plane p = {menu->a[at], menu->b != NULL ? menu->b[at] : 0.0, menu->c[at]};
+        mass = sp_menu_raise(mass, e, p, x, y);
     }
     menu->mass[j] = mass;
 }

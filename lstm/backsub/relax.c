@@ -29,8 +29,7 @@ static void store(sp_gpu_menu *menu, size_t e, size_t j, const sp_relaxed *at, s
     const bool upper = e >= menu->lower;
     const sp_plane p = sp_gate_plane(at->map, at->box, plane, upper);
     sp_menu_store(menu, e, j, p);
-    menu->mass[j] =
-        sp_menu_raise(menu->mass[j], e, fabs(p.a) * at->x + fabs(p.b) * at->y + fabs(p.c));
+    menu->mass[j] = sp_menu_raise(menu->mass[j], e, p, at->x, at->y);
 }
 
 /* Exact planes at the static anchors and, for rows that choose, at anchors spread over the box. */
@@ -53,6 +52,9 @@ static void fill_exact(sp_gpu_menu *menu, size_t j, const sp_relaxed *at, const 
     }
 }
 
+/* What underflow takes from a mixture of so few planes, times the inverse of a gamma of any chain. */
+#define MIXED_LOSS 0x1p-1020
+
 /* R2's candidates: the standard entries are the planes of its LP. */
 static sp_status fill_candidates(sp_gpu_menu *menu, size_t j, const sp_relaxed *at) {
     sp_plane_pair planes[SP_R2_CANDIDATES];
@@ -63,6 +65,7 @@ static sp_status fill_candidates(sp_gpu_menu *menu, size_t j, const sp_relaxed *
     for (size_t k = 0; k < SP_R2_CANDIDATES; k++) {
         store(menu, menu->lower + k, j, at, planes[k].upper);
     }
+    menu->mass[j] = sp_above(menu->mass[j] + MIXED_LOSS * (at->x + at->y + 1.0));
     return SP_OK;
 }
 

@@ -14,8 +14,9 @@ static sp_backsub *of(sp_boxes *boxes) {
 /* ---- lines ---- */
 
 static void store(sp_gpu_menu *menu, size_t e, size_t m, sp_line line, double x) {
-    sp_menu_store(menu, e, m, (sp_plane){line.w, 0.0, line.c});
-    menu->mass[m] = sp_menu_raise(menu->mass[m], e, fabs(line.w) * x + fabs(line.c));
+    const sp_plane plane = {line.w, 0.0, line.c};
+    sp_menu_store(menu, e, m, plane);
+    menu->mass[m] = sp_menu_raise(menu->mass[m], e, plane, x, 0.0);
 }
 
 /* Rows choose by lines that hold half of the squares: together the bands have about that. */
@@ -133,7 +134,7 @@ static bool narrow_form(float *to, const double *form, const double *radius, siz
                         double largest) {
     for (size_t i = 0; i < n; i++) {
         const double size = fabs(form[i]);
-        const bool dropped = size * radius[i] <= DROPPED * largest;
+        const bool dropped = size * radius[i] <= DROPPED * largest && largest > 0x1p-900;
         const bool fits = form[i] == 0.0 || (size >= SP_GPU_TINY && size <= SP_GPU_LARGE);
         if (!dropped && !fits) {
             return false;

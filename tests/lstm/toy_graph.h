@@ -5,14 +5,14 @@
 
 #include "tests/lstm/toy.h"
 
-enum { GRAPH_NODES = 11, GRAPH_WIDTH = 6 };
+enum { TOY_NODES = 11, TOY_WIDTH = 6 };
 
 /** sp_growth - a graph being made. Nodes of one class have equally many frames. */
 typedef struct sp_growth {
     sp_rng *rng;
     sp_net *net;
     size_t source, classes;
-    size_t class_of[GRAPH_NODES + 8];
+    size_t class_of[TOY_NODES + 8];
     bool reverse; /* cells may run backwards */
     double scale;
 } sp_growth;
@@ -90,7 +90,7 @@ static inline void grow_curve(sp_growth *g) {
 
 static inline void grow_cell(sp_growth *g) {
     const size_t input = any_node(g), in = g->net->node[input].width;
-    const size_t H = 1 + sp_rng_below(g->rng, GRAPH_WIDTH);
+    const size_t H = 1 + sp_rng_below(g->rng, TOY_WIDTH);
     sp_cell cell = {.kind = (sp_cell_kind)sp_rng_below(g->rng, 3),
                     .in = in,
                     .out = H,
@@ -138,7 +138,7 @@ static inline void toy_graph(sp_rng *rng, sp_toy *toy, size_t classes, bool reve
         g.source = net->nodes - 1;
     }
     toy->front.node = g.source;
-    const size_t nodes = net->nodes + 1 + sp_rng_below(rng, GRAPH_NODES - 3);
+    const size_t nodes = net->nodes + 1 + sp_rng_below(rng, TOY_NODES - 3);
     while (net->nodes < nodes) {
         switch (sp_rng_below(rng, 8)) {
         case 0:
@@ -154,7 +154,7 @@ static inline void toy_graph(sp_rng *rng, sp_toy *toy, size_t classes, bool reve
             }
             break;
         default:
-            grow_affine(&g, 1 + sp_rng_below(rng, GRAPH_WIDTH));
+            grow_affine(&g, 1 + sp_rng_below(rng, TOY_WIDTH));
         }
     }
     assert_int_equal(
