@@ -9,7 +9,8 @@
 #include "certify/report/report.h"
 #include "onnx/onnx.h"
 
-/* Exit codes: every clip got a verdict; bad usage; some input could not be used. */
+/* Exit codes: every clip got a verdict; bad usage; some input could not be used. See also
+ * cli_interrupt_code. */
 enum { CLI_OK = 0, CLI_USAGE = 1, CLI_INPUT = 2 };
 
 /* ---- options ---- */

@@ -32,10 +32,11 @@ typedef struct sp_attack_descent {
 } sp_attack_descent;
 
 /** sp_attacker_gradient - gradients of `rows` linear objectives of the scores by the samples.
- *  O gradient [rows, n]   I samples [n], weight [rows, answers] */
+ *  O gradient [rows, n]   I samples [n], weight [rows, answers]
+ *  SP_E_TIMEOUT at the deadline (a value of sp_clock_wall; 0: none). */
 SP_NODISCARD sp_status sp_attacker_gradient(sp_error *err, const sp_attacker *attacker,
                                             double *gradient, const double *samples, size_t n,
-                                            const double *weight, size_t rows);
+                                            const double *weight, size_t rows, double deadline);
 
 SP_NODISCARD sp_status sp_attack_descent_init(sp_error *err, sp_attack_descent *d,
                                               const sp_attacker *attacker, const sp_query *query);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/pool.h"
 #include "certify/attack/descent.h"
@@ -17,6 +18,7 @@ typedef struct study_task {
     const sp_attacker *attacker;
     const sp_study_options *options;
     long label;
+    double deadline; /* of what may be left out: a value of sp_clock_wall; 0: none */
 } study_task;
 
 static void certify(void *context, size_t index) {
@@ -138,8 +140,8 @@ static void find_sensitive_frames(const study_task *e) {
         return;
     }
     fill_weights(weight, classes, verdict->label);
-    if (sp_attacker_gradient(NULL, e->attacker, gradient, study->clip.samples, n, weight, rows) ==
-        SP_OK) {
+    if (sp_attacker_gradient(NULL, e->attacker, gradient, study->clip.samples, n, weight, rows,
+                             e->deadline) == SP_OK) {
         const size_t row = weakest_row(gradient, verdict, n, &study->nearest);
         if (study->nearest != SP_NO_LABEL) {
             take_shares(study, sp_front_layout_of(pipeline->front), gradient + row * n);
@@ -163,7 +165,9 @@ void sp_study_init(sp_study *study) {
 
 void sp_study_make(sp_study *study, const sp_attacker *attacker, sp_clip *clip, long label,
                    const sp_study_options *options) {
-    study_task e = {study, attacker, options, label};
+    const double timeout = options->radius.timeout;
+    study_task e = {study, attacker, options, label,
+                    timeout > 0.0 ? sp_clock_wall() + timeout : 0.0};
     sp_study_init(study);
     study->budgets = options->budgets;
     study->own = label < 0;

@@ -37,8 +37,8 @@ static void gradients_are_derivatives(void **state) {
         for (size_t i = 0; i < a.clip.n; i++) {
             x[i] = a.clip.samples[i] + (round ? sp_rng_uniform(&rng, -50.0, 50.0) : 0.0);
         }
-        assert_int_equal(sp_attacker_gradient(NULL, &a.attacker, gradient, x, a.clip.n, weight, 1),
-                         SP_OK);
+        assert_int_equal(
+            sp_attacker_gradient(NULL, &a.attacker, gradient, x, a.clip.n, weight, 1, 0.0), SP_OK);
         double largest = 0.0;
         for (size_t i = 0; i < a.clip.n; i++) {
             largest = fmax(largest, fabs(gradient[i]));
