@@ -311,14 +311,13 @@ static void copy_box(sp_boxes *boxes, sp_gpu_clips at, size_t first, size_t n, s
     const size_t offset = first * boxes->stride;
     const sp_array pair[2][2] = {{from.lo, to.lo}, {from.hi, to.hi}};
     for (size_t side = 0; at.clips > 0 && side < 2; side++) {
-        sp_gpu_copy(boxes->gpu,
-                    &(sp_gpu_copy_args){.rows = at.clips,
-                                        .n = n,
-                                        .from = sp_array_at(pair[side][0], offset).on,
-                                        .ldf = boxes->stride,
-                                        .period = at.clips,
-                                        .to = sp_array_at(pair[side][1], offset).on,
-                                        .ldt = boxes->stride});
+        sp_gpu_copy(boxes->gpu, &(sp_gpu_copy_args){.rows = at.clips,
+                                                    .n = n,
+                                                    .from = sp_array_at(pair[side][0], offset).on,
+                                                    .ldf = boxes->stride,
+                                                    .period = at.clips,
+                                                    .to = sp_array_at(pair[side][1], offset).on,
+                                                    .ldt = boxes->stride});
     }
 }
 
