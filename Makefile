@@ -89,7 +89,7 @@ MAN_PAGES := $(B)/man/soundproof.1
 
 .DEFAULT_GOAL := all
 always:
-.PHONY: always all ready check check-long test test-long demo demo-wake demo-run packages lint asan ubsan tsan bench fuzz \
+.PHONY: always all ready check check-long test test-long demo demo-wake demo-run packages lint asan ubsan tsan bench fuzz mutants \
   install uninstall compdb clean help sanitized cuda cuda-older check-gpu
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -265,6 +265,13 @@ bench: all
 FUZZ_SECONDS ?= 300
 fuzz:
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run
+
+## mutants     which wrong signs and missing error terms the tests notice: docs/mutants.md
+##             (MUTANTS="relax preprocess lstm", MUTANTS_SECONDS=3600 for each; needs python3)
+MUTANTS ?= relax preprocess lstm
+MUTANTS_SECONDS ?= 3600
+mutants:
+	@SOUNDPROOF_DATA='$(abspath $(SOUNDPROOF_DATA))' tests/mutants/mutants.py --seconds $(MUTANTS_SECONDS) $(MUTANTS)
 
 ## install, uninstall  PREFIX=/usr/local DESTDIR=
 SHARE = $(DESTDIR)$(PREFIX)/share/soundproof

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/file.h"
 #include "base/status.h"
 
 #ifdef __cplusplus
@@ -70,6 +71,9 @@ void sp_clip_white_noise(double *noise, size_t n, uint64_t seed);
  *  stood at `path`. */
 SP_NODISCARD sp_status sp_clip_write(sp_error *err, const char *path, const sp_clip *clip,
                                      const char *source);
+/** sp_clip_draft - the same into a draft, which may be read again before it is kept. */
+SP_NODISCARD sp_status sp_clip_draft(sp_error *err, sp_file_draft *draft, const sp_clip *clip,
+                                     const char *source);
 
 /* ---- budgets ---- */
 typedef enum {
@@ -105,28 +109,69 @@ void sp_budget_describe(sp_budget_scale *scale, double eps, const sp_clip *clip)
 
 /* ---- noise sets ---- */
 
-typedef enum {
-    SP_NOISE_BOX,  /* |d_i| <= radius[i] */
-    SP_NOISE_LINE, /* d = a direction, lo <= a <= hi */
-    SP_NOISE_GAIN  /* d = (e^a - 1) direction, lo <= a <= hi, direction being the clip itself */
-} sp_noise_kind;
+/* Every set is a row of a table and a file of its own, noise_NAME.c with sp_noise_set_NAME. Those
+ * of radii have a second file, preprocess/set_NAME.c with sp_front_set_NAME: what the front end
+ * must know of them. A new one is named here and has its files; nothing else knows it by name.
+ * Source: docs/theory/noise-sets.md. */
+#define SP_NOISE_SETS(X) X(box) X(l2) X(l1)
+#define SP_NOISE_PATHS(X) X(line) X(gain)
+
+typedef struct sp_noise sp_noise;
+
+/** sp_noise_set - a kind of set. Those of radii are convex and unconditional, a function of |d_i| /
+ *  radius_i, so that the box of the radii is the least around them, and a window of such a set is a
+ *  set of the same kind. Of those that are a path, d = factor(a) direction, lo <= a <= hi, the
+ *  second group speaks; the first one is empty. */
+typedef struct sp_noise_set {
+    const char *name;
+    const char *is; /* the set in words */
+    bool box;       /* |d_i| <= radius_i and nothing else: what devices know */
+    bool path;      /* one-dimensional */
+    /* Terms of the support of c [n] into a running sum that starts at 0. finish: at least the
+     * largest c . d, from the sum of `terms` terms in `parts` windows. copies: how many windows may
+     * contain the same sample, when each has a noise of its own for it; else 1. */
+    double (*gather)(double sum, const double *c, const double *radius, size_t n);
+    double (*finish)(double sum, size_t terms, size_t parts, size_t copies);
+    /* A d of the set at which c . d is about largest; d may be c. For searches only. */
+    void (*attain)(double *d, const double *c, const double *radius, size_t n);
+    /* Moves d into the set, to about the nearest point. For searches only. */
+    void (*project)(double *d, const double *radius, size_t n);
+    /* Largest sum of the squares of d, about. */
+    double (*energy)(const double *radius, size_t n);
+    /* Paths only. factors: of all a in [lo, hi], rounded outward. */
+    double (*factor)(double a);
+    void (*factors)(double *below, double *above, double lo, double hi);
+    bool scales; /* the direction is the clip and s + d = e^a s */
+} sp_noise_set;
+
+#define SP_NOISE_DECLARE(name) extern const sp_noise_set sp_noise_set_##name;
+SP_NOISE_SETS(SP_NOISE_DECLARE)
+SP_NOISE_PATHS(SP_NOISE_DECLARE)
+#undef SP_NOISE_DECLARE
+/** sp_noise_sets - the table. sp_noise_set_find - by name, or NULL. */
+const sp_noise_set *const *sp_noise_sets(size_t *count);
+const sp_noise_set *sp_noise_set_find(const char *name);
 
 /** sp_noise - the set of perturbations d of the samples. */
-typedef struct sp_noise {
-    sp_noise_kind kind;
+struct sp_noise {
+    const sp_noise_set *set;
     size_t n;
     double *radius;    /* [n] owned, finite, >= 0: the set, or the least box around it and 0 */
-    double *direction; /* [n] owned; NULL for boxes */
-    double lo, hi;     /* of lines and gains */
-} sp_noise;
+    double *direction; /* [n] owned; NULL but for paths */
+    double lo, hi;     /* of paths */
+};
 
-/** sp_noise_box - the same radius for every sample. sp_noise_burst - for the samples of
- *  [begin, end) only, 0 elsewhere. */
+/** sp_noise_of - the same radius for every sample, of any kind but paths. sp_noise_box - of boxes.
+ *  sp_noise_burst - a box of the samples of [begin, end), 0 elsewhere. */
+SP_NODISCARD sp_status sp_noise_of(sp_error *err, sp_noise *noise, const sp_noise_set *set,
+                                   size_t n, double eps);
 SP_NODISCARD sp_status sp_noise_box(sp_error *err, sp_noise *noise, size_t n, double eps);
 SP_NODISCARD sp_status sp_noise_burst(sp_error *err, sp_noise *noise, size_t n, double eps,
                                       size_t begin, size_t end);
-/** sp_noise_line / sp_noise_gain - one-dimensional sets; direction [n] is copied. lo <= hi are
- *  finite; the gain is e^a, so 6.02 dB are a = ln 2. */
+/** sp_noise_path - a one-dimensional set; direction [n] is copied. lo <= hi are finite.
+ *  sp_noise_line - d = a direction. sp_noise_gain - d = (e^a - 1) samples: 6.02 dB are a = ln 2. */
+SP_NODISCARD sp_status sp_noise_path(sp_error *err, sp_noise *noise, const sp_noise_set *set,
+                                     const double *direction, size_t n, double lo, double hi);
 SP_NODISCARD sp_status sp_noise_line(sp_error *err, sp_noise *noise, const double *direction,
                                      size_t n, double lo, double hi);
 SP_NODISCARD sp_status sp_noise_gain(sp_error *err, sp_noise *noise, const double *samples,

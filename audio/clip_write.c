@@ -191,16 +191,28 @@ static sp_status make_image(sp_error *err, image *to, const sp_clip *clip, SF_IN
     return status;
 }
 
-sp_status sp_clip_write(sp_error *err, const char *path, const sp_clip *clip, const char *source) {
+sp_status sp_clip_draft(sp_error *err, sp_file_draft *draft, const sp_clip *clip,
+                        const char *source) {
     SF_INFO info;
     image file = {0};
     SP_TRY(choose_format(err, &info, clip, source));
     sp_status status = make_image(err, &file, clip, &info);
     if (status != SP_OK) {
-        (void)sp_error_in(err, path);
+        (void)sp_error_in(err, draft->path);
     } else {
-        status = sp_file_replace(err, path, file.bytes, file.size);
+        status = sp_file_draft_write(err, draft, file.bytes, file.size);
     }
     free(file.bytes);
     return status;
+}
+
+sp_status sp_clip_write(sp_error *err, const char *path, const sp_clip *clip, const char *source) {
+    sp_file_draft draft;
+    SP_TRY(sp_file_draft_open(err, &draft, path));
+    const sp_status status = sp_clip_draft(err, &draft, clip, source);
+    if (status != SP_OK) {
+        sp_file_draft_drop(&draft);
+        return status;
+    }
+    return sp_file_draft_keep(err, &draft);
 }

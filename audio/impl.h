@@ -16,6 +16,20 @@ SP_NODISCARD sp_status sp_clip_measure(sp_error *err, sp_clip *clip);
  *  At most max_samples may result. */
 SP_NODISCARD sp_status sp_clip_convert(sp_error *err, sp_clip *clip, int rate, size_t max_samples);
 
+enum { SP_NOISE_LANES = 8 };
+/** sp_noise_lanes - their sum. Lane l sums the terms l, l + 8, ... of a window. */
+static inline double sp_noise_lanes(const double lane[SP_NOISE_LANES]) {
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) +
+           ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+/** sp_noise_grow - at least the exact sum of `terms` products >= 0, from that computed by lanes in
+ *  `parts` windows one after the other. A term passes one product and at most terms/8 + 4 + parts
+ *  additions, each with relative error 2^-53, or loses at most 2^-1074 where it underflows. So the
+ *  sum is at most the computed one divided by what is kept, and a little more. */
+double sp_noise_grow(double sum, size_t terms, size_t parts);
+/** sp_noise_box_energy - sum radius^2. */
+double sp_noise_box_energy(const double *radius, size_t n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,7 +1,10 @@
-/* Wall-clock and processor time. */
+/* Wall-clock and processor time, and deadlines. */
 #include "base/clock.h"
 
+#include <stdatomic.h>
 #include <time.h>
+
+static atomic_bool stopped; // without locks, so that a signal handler may set it
 
 static double seconds(clockid_t clock) {
     struct timespec now = {0, 0};
@@ -18,5 +21,13 @@ double sp_clock_cpu(void) {
 }
 
 bool sp_clock_passed(double deadline) {
-    return deadline != 0.0 && !(sp_clock_wall() < deadline);
+    return sp_clock_stopped() || (deadline != 0.0 && !(sp_clock_wall() < deadline));
+}
+
+void sp_clock_stop(void) {
+    atomic_store_explicit(&stopped, true, memory_order_relaxed);
+}
+
+bool sp_clock_stopped(void) {
+    return atomic_load_explicit(&stopped, memory_order_relaxed);
 }

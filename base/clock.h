@@ -15,6 +15,12 @@ double sp_clock_cpu(void);
 /** sp_clock_passed - whether `deadline` (a value of sp_clock_wall; 0: none) lies in the past. */
 bool sp_clock_passed(double deadline);
 
+/** sp_clock_stop - from now on every deadline has passed, that of work without any too: all that is
+ *  under way ends as if its time had run out. Safe in a signal handler; there is no way back.
+ *  sp_clock_stopped - whether that was called. */
+void sp_clock_stop(void);
+bool sp_clock_stopped(void);
+
 #ifdef __cplusplus
 }
 #endif

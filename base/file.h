@@ -33,6 +33,13 @@ typedef struct sp_file_draft {
  *  stands there may not be changed. Afterwards call sp_file_draft_keep or sp_file_draft_drop, once;
  *  either is harmless after a failed open. */
 SP_NODISCARD sp_status sp_file_draft_open(sp_error *err, sp_file_draft *draft, const char *path);
+/** sp_file_draft_temporary - a draft in TMPDIR, or else /tmp, that is dropped in the end. */
+SP_NODISCARD sp_status sp_file_draft_temporary(sp_error *err, sp_file_draft *draft);
+/** sp_file_draft_write - `size` bytes more. sp_file_draft_place - where they stand, to be read
+ *  again before the draft is kept. */
+SP_NODISCARD sp_status sp_file_draft_write(sp_error *err, sp_file_draft *draft, const void *data,
+                                           size_t size);
+const char *sp_file_draft_place(const sp_file_draft *draft);
 /** sp_file_draft_stream - a stream over the descriptor, which the draft closes; NULL: no memory. */
 FILE *sp_file_draft_stream(sp_file_draft *draft);
 /** sp_file_draft_keep - brings the draft to the disk and gives it its path. Failures, of earlier

@@ -163,6 +163,26 @@ sp_status sp_file_draft_open(sp_error *err, sp_file_draft *draft, const char *pa
     return status;
 }
 
+sp_status sp_file_draft_temporary(sp_error *err, sp_file_draft *draft) {
+    const char *folder = getenv("TMPDIR");
+    folder = folder && folder[0] ? folder : "/tmp";
+    const size_t room = strlen(folder) + sizeof "/temporary";
+    *draft = (sp_file_draft){.file = -1, .path = malloc(room)};
+    if (!draft->path) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory");
+    }
+    snprintf(draft->path, room, "%s/temporary", folder);
+    const sp_status status = open_beside(err, draft, folder);
+    if (status != SP_OK) {
+        sp_file_draft_drop(draft);
+    }
+    return status;
+}
+
+const char *sp_file_draft_place(const sp_file_draft *draft) {
+    return draft->beside ? draft->beside : draft->path;
+}
+
 FILE *sp_file_draft_stream(sp_file_draft *draft) {
     if (!draft->stream && draft->file >= 0) {
         draft->stream = fdopen(draft->file, "w");
@@ -235,13 +255,17 @@ static bool write_all(int file, const char *data, size_t size) {
     return true;
 }
 
+sp_status sp_file_draft_write(sp_error *err, sp_file_draft *draft, const void *data, size_t size) {
+    return write_all(draft->file, data, size) ? SP_OK : cannot(err, draft->path, "", errno);
+}
+
 sp_status sp_file_replace(sp_error *err, const char *path, const void *data, size_t size) {
     sp_file_draft draft;
     SP_TRY(sp_file_draft_open(err, &draft, path));
-    if (!write_all(draft.file, data, size)) {
-        const int number = errno;
+    const sp_status status = sp_file_draft_write(err, &draft, data, size);
+    if (status != SP_OK) {
         sp_file_draft_drop(&draft);
-        return cannot(err, path, "", number);
+        return status;
     }
     return sp_file_draft_keep(err, &draft);
 }

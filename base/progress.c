@@ -18,7 +18,15 @@ static struct {
     size_t total, done;
     double start, drawn; // seconds of sp_clock_wall
     size_t length;       // characters on the line now
-    bool active, wiped;
+    bool active, wiped, begun;
+    const char *advice;
+    struct {
+        const void *who;         // NULL: none
+        const char *name, *told; // of the part; of the last part that was announced
+        double begun, seen;      // seconds of sp_clock_wall; when it was last heard of
+        double early, early_at;  // work that was done a while ago, and when
+        double work, all;
+    } part;
 } bar = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* columns - of the terminal, less one so that the line never wraps. */
@@ -44,26 +52,50 @@ static void put_time(char *text, size_t size, double seconds) {
     }
 }
 
-/* figures - "12/300   4%  0:12, 4:50 left". */
+/* What the part shown still takes, by its rate since a while ago; -1: not known yet. */
+static double part_left(double now) {
+    const double spent = now - bar.part.early_at, done = bar.part.work - bar.part.early;
+    return spent > 0.5 && done > 0.0 ? (bar.part.all - bar.part.work) * spent / done : -1.0;
+}
+
+/* part_figures - "front end 20%, 0:48 left". */
+static void part_figures(char *text, size_t size, double now) {
+    char left[32];
+    put_time(left, sizeof left, part_left(now));
+    snprintf(text, size, "%.40s %d%%, %s left", bar.part.name,
+             (int)(100.0 * bar.part.work / bar.part.all), left);
+}
+
+/* figures - "12/300   4%  0:12, 4:50 left", and behind it the part that is under way. */
 static void figures(char *text, size_t size, double now) {
+    char part[96] = "";
+    if (bar.part.who != NULL) {
+        part_figures(part, sizeof part, now);
+    }
+    if (bar.total < 2) {
+        snprintf(text, size, "%s", part);
+        return;
+    }
     const double elapsed = now - bar.start;
     const double share = (double)bar.done / (double)bar.total;
     char past[32], left[32];
     put_time(past, sizeof past, elapsed);
     put_time(left, sizeof left, bar.done > 0 ? elapsed * (1.0 / share - 1.0) : -1.0);
-    snprintf(text, size, "%zu/%zu %3d%%  %s, %s left", bar.done, bar.total, (int)(100.0 * share),
-             past, left);
+    snprintf(text, size, "%zu/%zu %3d%%  %s, %s left%s%s", bar.done, bar.total,
+             (int)(100.0 * share), past, left, part[0] ? "; " : "", part);
 }
 
 /* compose - at most `width` columns: the figures, and the bar and the name if they fit. */
 static void compose(char *line, size_t size, size_t width, double now) {
-    char numbers[96], cells[LARGEST_BAR + 4] = "";
+    char numbers[224], cells[LARGEST_BAR + 4] = "";
     figures(numbers, sizeof numbers, now);
     const size_t name = strlen(bar.what), fixed = strlen(numbers) + (name > 0 ? name + 1 : 0);
     if (fixed + LEAST_BAR + 4 <= width) {
         size_t room = width - fixed - 4;
         room = room < LARGEST_BAR ? room : LARGEST_BAR;
-        const size_t full = (size_t)((double)room * (double)bar.done / (double)bar.total);
+        const double share =
+            bar.total < 2 ? bar.part.work / bar.part.all : (double)bar.done / (double)bar.total;
+        const size_t full = (size_t)((double)room * share);
         cells[0] = '[';
         memset(cells + 1, '.', room);
         memset(cells + 1, '#', full < room ? full : room);
@@ -96,16 +128,87 @@ static void draw(double now) {
     bar.wiped = false;
 }
 
-void sp_progress_begin(const char *what, size_t total) {
+void sp_progress_begin(const char *what, size_t total, const char *advice) {
     pthread_mutex_lock(&bar.lock);
     snprintf(bar.what, sizeof bar.what, "%s", what != NULL ? what : "");
     bar.total = total;
     bar.done = 0;
     bar.length = 0;
     bar.start = sp_clock_wall();
-    bar.active = total >= 2 && isatty(STDERR_FILENO) == 1;
-    if (bar.active) {
+    bar.begun = true;
+    bar.advice = advice;
+    bar.part.who = NULL;
+    bar.part.told = NULL;
+    bar.active = isatty(STDERR_FILENO) == 1;
+    bar.wiped = true;
+    if (bar.active && total >= 2) {
         draw(bar.start);
+    }
+    pthread_mutex_unlock(&bar.lock);
+}
+
+static void wipe(void) {
+    if (bar.active && !bar.wiped) {
+        show("");
+        bar.wiped = true;
+    }
+}
+
+/* ---- parts of an item ---- */
+
+/* A part that has not been heard of for a second makes room for another one. */
+static bool is_shown(const void *who, const char *part, double now) {
+    const double patience = 1.0;
+    if (bar.part.who == who && strcmp(bar.part.name, part) == 0) {
+        return true;
+    }
+    return bar.part.who == NULL || bar.part.who == who || now - bar.part.seen > patience;
+}
+
+static void take_part(const void *who, const char *part, double work, double now) {
+    if (bar.part.who != who || strcmp(bar.part.name, part) != 0) {
+        bar.part.who = who;
+        bar.part.name = part;
+        bar.part.begun = bar.part.early_at = now;
+        bar.part.early = work;
+    }
+}
+
+/* Once for each name, when the first seconds have shown how long it will take. The rate is that of
+ * the later half of these: what is done only once is over by then. */
+static void announce(double now) {
+    const double watched = 4.0, long_work = 30.0;
+    const double age = now - bar.part.begun, left = part_left(now);
+    if (age < 0.5 * watched) {
+        bar.part.early = bar.part.work;
+        bar.part.early_at = now;
+    }
+    if (age < watched || left < long_work ||
+        (bar.part.told != NULL && strcmp(bar.part.told, bar.part.name) == 0)) {
+        return;
+    }
+    char time[32];
+    put_time(time, sizeof time, left);
+    bar.part.told = bar.part.name;
+    wipe();
+    fprintf(stderr, "soundproof: %s: %s will take about %s more%s%s\n", bar.what, bar.part.name,
+            time, bar.advice != NULL ? "; " : "", bar.advice != NULL ? bar.advice : "");
+}
+
+void sp_progress_part(const void *who, const char *part, double work, double all) {
+    const double least_pause = 0.1;
+    pthread_mutex_lock(&bar.lock);
+    const double now = bar.begun ? sp_clock_wall() : 0.0;
+    if (bar.begun && is_shown(who, part, now)) {
+        take_part(who, part, work, now);
+        bar.part.seen = now;
+        bar.part.work = work;
+        bar.part.all = all;
+        announce(now);
+        if (bar.active && now - bar.drawn >= least_pause) {
+            draw(now);
+        }
+        bar.part.who = work < all ? who : NULL;
     }
     pthread_mutex_unlock(&bar.lock);
 }
@@ -116,18 +219,13 @@ void sp_progress_step(void) {
     if (bar.active && bar.done < bar.total) {
         bar.done++;
         const double now = sp_clock_wall();
-        if (bar.wiped || bar.done == bar.total || now - bar.drawn >= least_pause) {
+        if (bar.total < 2) {
+            bar.part.who = NULL;
+        } else if (bar.wiped || bar.done == bar.total || now - bar.drawn >= least_pause) {
             draw(now);
         }
     }
     pthread_mutex_unlock(&bar.lock);
-}
-
-static void wipe(void) {
-    if (bar.active && !bar.wiped) {
-        show("");
-        bar.wiped = true;
-    }
 }
 
 void sp_progress_clear(void) {
@@ -140,5 +238,6 @@ void sp_progress_end(void) {
     pthread_mutex_lock(&bar.lock);
     wipe();
     bar.active = false;
+    bar.begun = false;
     pthread_mutex_unlock(&bar.lock);
 }

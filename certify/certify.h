@@ -51,6 +51,7 @@ typedef struct sp_pipeline {
     const sp_net *net;     /* borrowed */
     const sp_front *front; /* borrowed */
     sp_front_forms *forms; /* owned; for the rule of the method */
+    sp_front_forms *boxes; /* owned; of intervals, which long clips are tried with first; or NULL */
     const sp_method *method;
     sp_front_rule front_rule;
     double threshold; /* of a net with one logit: it fires from here on; 0 unless set */

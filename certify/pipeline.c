@@ -1,3 +1,4 @@
+/* A network behind its front end: that they fit, the forms of a method, the answers' scores. */
 #include <string.h>
 
 #include "certify/impl.h"
@@ -37,6 +38,14 @@ sp_status sp_pipeline_init(sp_error *err, sp_pipeline *pipeline, const sp_net *n
     *pipeline = (sp_pipeline){0};
     SP_TRY(check_widths(err, net, front));
     SP_TRY(sp_front_forms_create(err, &pipeline->forms, front, rule));
+    if (rule != SP_FRONT_INTERVAL) {
+        const sp_status status =
+            sp_front_forms_create(err, &pipeline->boxes, front, SP_FRONT_INTERVAL);
+        if (status != SP_OK) {
+            sp_pipeline_clear(pipeline);
+            return status;
+        }
+    }
     pipeline->net = net;
     pipeline->front = front;
     pipeline->method = method;
@@ -46,5 +55,6 @@ sp_status sp_pipeline_init(sp_error *err, sp_pipeline *pipeline, const sp_net *n
 
 void sp_pipeline_clear(sp_pipeline *pipeline) {
     sp_front_forms_destroy(pipeline->forms);
+    sp_front_forms_destroy(pipeline->boxes);
     *pipeline = (sp_pipeline){0};
 }

@@ -55,7 +55,7 @@ static sp_status take_budget(sp_error *err, sp_query *query, const sp_budget *bu
 static sp_status take_noise(sp_error *err, sp_query *query, const sp_noise *noise) {
     sp_verdict *verdict = query->verdict;
     const size_t n = query->clip->n;
-    double largest = 0.0, energy = 0.0;
+    double largest = 0.0;
     if (noise->n != n) {
         return sp_fail(err, SP_E_MISMATCH, "the noise set has %zu samples but the clip has %zu",
                        noise->n, n);
@@ -66,11 +66,11 @@ static sp_status take_noise(sp_error *err, sp_query *query, const sp_noise *nois
                            i);
         }
         largest = fmax(largest, noise->radius[i]);
-        energy += noise->radius[i] * noise->radius[i];
     }
     SP_TRY(check_radius(err, largest));
     verdict->eps = largest;
     sp_budget_describe(&verdict->scale, largest, query->clip);
+    const double energy = noise->set->energy(noise->radius, n);
     verdict->scale.snr_db = 20.0 * log10(query->clip->rms / sqrt(energy / (double)n));
     return sp_noise_copy(err, &query->noise, noise);
 }
@@ -188,22 +188,51 @@ static sp_status open_problem(sp_error *err, sp_query *query, const sp_query_opt
     return choose_label(err, query, label, settled);
 }
 
+/* What the passes before the one that ran out of time have proved stays in the margins. */
+static void time_out(sp_verdict *verdict, const sp_error *err, double timeout) {
+    size_t known = 0, positive = 0;
+    int used = 0;
+    for (size_t k = 0; k < verdict->classes; k++) {
+        known += k != verdict->label && !isnan(verdict->margins[k]);
+        positive += k != verdict->label && verdict->margins[k] > 0.0;
+    }
+    verdict->kind = SP_VERDICT_TIMEOUT;
+    char *reason = verdict->reason;
+    const size_t room = sizeof verdict->reason;
+    if (sp_clock_stopped()) {
+        used = snprintf(reason, room, "interrupted");
+    } else {
+        used = snprintf(reason, room, "no verdict within %g s", timeout);
+    }
+    if (known > 0) {
+        snprintf(reason + used, room - (size_t)used,
+                 "; until then %zu of %zu margins were proved positive, and that none is below "
+                 "%.4g",
+                 positive, known, verdict->margin);
+        return;
+    }
+    verdict->margin = NAN;
+    verdict->error = NAN;
+    if (err->text[0]) {
+        snprintf(reason + used, room - (size_t)used, ": %.400s", err->text);
+    }
+}
+
 /* A failed stage: no margin may survive it. */
 static void fail_verdict(sp_verdict *verdict, const sp_error *err, sp_status status,
                          double timeout) {
+    if (status == SP_E_TIMEOUT) {
+        time_out(verdict, err, timeout);
+        return;
+    }
     for (size_t k = 0; k < verdict->classes; k++) {
         verdict->margins[k] = NAN;
     }
     verdict->margin = NAN;
     verdict->error = NAN;
-    if (status == SP_E_TIMEOUT) {
-        verdict->kind = SP_VERDICT_TIMEOUT;
-        snprintf(verdict->reason, sizeof verdict->reason, "no verdict within %g s", timeout);
-    } else {
-        verdict->kind = SP_VERDICT_ERROR;
-        snprintf(verdict->reason, sizeof verdict->reason, "%s",
-                 err->text[0] ? err->text : sp_status_text(status));
-    }
+    verdict->kind = SP_VERDICT_ERROR;
+    snprintf(verdict->reason, sizeof verdict->reason, "%s",
+             err->text[0] ? err->text : sp_status_text(status));
 }
 
 sp_status sp_query_open(sp_error *err, sp_query *query, sp_verdict *verdict,

@@ -70,7 +70,8 @@ static bool wants(const sp_schedule *s, const sp_objectives *o) {
         proved = proved && o->proved[r] > 0.0; // NaN fails
         lost = lost || o->proved[r] < hopeless;
     }
-    return o->status == SP_OK && (s->pass == 0 || !(proved || (hopeless < 0.0 && lost)));
+    return o->status == SP_OK && !o->settled &&
+           (s->pass == 0 || !(proved || (hopeless < 0.0 && lost)));
 }
 
 /* The lines below the rows, and a spare one: slopes of `padded` samples each. */

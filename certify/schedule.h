@@ -17,6 +17,7 @@ typedef struct sp_objectives {
     double error;     /* largest running error term inside them */
     double deadline;  /* sp_clock_wall value; 0: none */
     double boxes_seconds, rows_seconds;
+    bool settled;     /* all are positive: no pass is tried */
     sp_status status; /* and err: of the first pass that failed; no later one is tried */
     sp_error err;
     double *memory; /* owned: all arrays above */

@@ -1,8 +1,9 @@
-#include "certify/impl.h"
-
+/* Verdicts: what they hold, and what margins make of them. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "certify/impl.h"
 
 const char *sp_verdict_name(sp_verdict_kind kind) {
     switch (kind) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/pool.h"
 
 /* One clip with an attack per budget. */
@@ -27,26 +28,25 @@ static item *item_of(const cli_job *j, size_t clip) {
 /* ---- files ---- */
 
 /* The JSON object of a broken clip, in a file beside it. */
-static void write_beside(cli_job *j, const char *clip, const char *out, const char *text) {
-    const char *dot = strrchr(out, '.'), *slash = strrchr(out, '/');
+static void write_beside(cli_job *j, size_t clip, const char *out, const char *text) {
+    const char *dot = strrchr(out, '.'), *slash = strrchr(out, '/'), *last = "";
     const size_t stem = dot && dot > slash ? (size_t)(dot - out) : strlen(out);
-    char *path = malloc(stem + sizeof ".json");
-    FILE *file = NULL;
-    bool written = false;
-    if (path && text) {
+    const size_t length = text ? strlen(text) : 0;
+    char *path = malloc(stem + sizeof ".json"), *line = malloc(length + 1);
+    sp_error err = {0};
+    sp_status status = path && text && line ? SP_OK : sp_fail(&err, SP_E_MEMORY, "out of memory");
+    if (status == SP_OK) {
         memcpy(path, out, stem);
         memcpy(path + stem, ".json", sizeof ".json");
-        file = fopen(path, "w");
-        written = file && fprintf(file, "%s\n", text) > 0;
+        memcpy(line, text, length);
+        line[length] = '\n';
+        status = sp_file_replace(&err, path, line, length + 1);
     }
-    if (file) {
-        written = fclose(file) == 0 && written;
-    }
-    if (!written) {
-        j->failed = true;
-        cli_complain("%s: %s cannot be written", clip, path ? path : "the JSON file");
+    if (status != SP_OK) {
+        cli_job_complain(j, clip, err.text, &last);
     }
     free(path);
+    free(line);
 }
 
 /* ---- one clip ---- */
@@ -101,7 +101,7 @@ static void print_attack(cli_job *j, size_t clip, size_t budget) {
     const sp_attack_options options = options_of(j, it, clips->file[clip], budget);
     char *json = sp_report_attack_json(clips->path[clip], attack, &options);
     if (attack->verdict.kind == SP_VERDICT_BROKEN && options.out) {
-        write_beside(j, clips->path[clip], options.out, json);
+        write_beside(j, clip, options.out, json);
     }
     if (j->options->json) {
         cli_print(json);
@@ -188,7 +188,8 @@ static void clear(cli_job *j) {
     job *own = (job *)j;
     for (size_t i = 0; i < j->session.clips.count; i++) {
         item *it = item_of(j, i);
-        for (size_t b = 0; it->out && b < j->options->budgets; b++) {
+        for (size_t b = 0; it->out && it->attack && b < j->options->budgets; b++) {
+            sp_attack_clear(&it->attack[b]);
             free(it->out[b]);
         }
         free(it->out);

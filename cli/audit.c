@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 enum { CHUNK = 1024, LEVEL = 3, BURST = 2 };
 
 /* ---- the options that only audit has ---- */
@@ -243,6 +245,12 @@ static void ask(job *j, item *it, size_t clip, sp_property property, size_t budg
         j->base.options->budgets && has_budget(property) ? &j->base.options->budget[budget] : NULL;
     it->out[at] = place_of(j, clip, property, budget);
     (void)sp_audit_property(NULL, &it->finding[at], &it->audit, property, it->out[at]);
+    if (sp_clock_stopped() && it->finding[at].kind == SP_VERDICT_TIMEOUT) { // cut short
+        sp_finding_clear(&it->finding[at]);
+        free(it->out[at]);
+        it->out[at] = NULL;
+        it->count = at;
+    }
 }
 
 static sp_status audit_clip(sp_error *err, job *j, item *it, size_t index, const sp_clip *clip,
@@ -260,7 +268,7 @@ static sp_status audit_clip(sp_error *err, job *j, item *it, size_t index, const
     for (int p = 0; p < SP_PROPERTIES; p++) {
         const sp_property property = (sp_property)p;
         const size_t times = has_budget(property) ? budgets : 1;
-        for (size_t b = 0; b < times && is_wanted(j, it, property); b++) {
+        for (size_t b = 0; b < times && is_wanted(j, it, property) && !sp_clock_stopped(); b++) {
             ask(j, it, index, property, b);
         }
     }
@@ -332,6 +340,14 @@ static void print_finding(job *j, size_t index, size_t at) {
     }
 }
 
+static void clear_findings(item *it) {
+    for (size_t i = 0; i < it->count; i++) {
+        sp_finding_clear(&it->finding[i]);
+        free(it->out[i]);
+    }
+    it->count = 0;
+}
+
 static void emit(void *context, size_t index) {
     job *own = context;
     cli_job *j = &own->base;
@@ -350,9 +366,8 @@ static void emit(void *context, size_t index) {
         if (f->kind == SP_VERDICT_ERROR) {
             cli_job_complain(j, index, f->reason, &last);
         }
-        sp_finding_clear(&it->finding[i]);
-        free(it->out[i]);
     }
+    clear_findings(it);
 }
 
 static void print_head(cli_job *j) {
@@ -386,6 +401,7 @@ static void print_summary(cli_job *j) {
 static void clear(cli_job *j) {
     job *own = (job *)j;
     for (size_t i = 0; i < j->session.clips.count; i++) {
+        clear_findings(item_of(j, i));
         free(item_of(j, i)->finding);
         free(item_of(j, i)->out);
     }
@@ -421,6 +437,7 @@ static int prepare(cli_job *base) {
 
 static int run(const cli_options *options) {
     static const cli_steps steps = {.item = sizeof(item),
+                                    .partial = true,
                                     .prepare = prepare,
                                     .head = print_head,
                                     .work = work,

@@ -215,7 +215,11 @@ static int prepare(cli_job *j) {
 
 static void clear(cli_job *j) {
     for (size_t i = 0; i < j->session.clips.count; i++) {
-        free(item_of(j, i)->verdict);
+        sp_verdict *verdict = item_of(j, i)->verdict;
+        for (size_t b = 0; verdict && b < j->options->budgets; b++) {
+            sp_verdict_clear(&verdict[b]);
+        }
+        free(verdict);
     }
     free(((job *)j)->tally);
 }

@@ -2,10 +2,10 @@
  * and the chart of all. */
 #include "cli/job.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 
 enum { MODELS };
@@ -223,6 +223,9 @@ static int prepare(cli_job *j) {
 
 static void clear(cli_job *j) {
     job *own = (job *)j;
+    for (size_t i = 0; i < j->session.clips.count; i++) {
+        sp_comparison_clear(&item_of(j, i)->comparison);
+    }
     for (size_t m = 0; m < own->setup.methods; m++) {
         if (!shares_forms(own, m)) {
             sp_pipeline_clear(&own->pipeline[m]);
@@ -234,6 +237,7 @@ static void clear(cli_job *j) {
 }
 
 static const cli_steps steps = {.item = sizeof(item),
+                                .partial = true,
                                 .budget = true,
                                 .prepare = prepare,
                                 .head = print_head,
@@ -290,15 +294,17 @@ static void say_model(const cli_options *options, bool first) {
     }
 }
 
-/* Until one cannot be used at all; the worst exit code. */
-static int run_models(models *c, bool *complete) {
+/* Until one cannot be used at all, or the run is interrupted; the worst exit code. *worked: how
+ * many of them have results. */
+static int run_models(models *c, bool *complete, size_t *worked) {
     int worst = CLI_OK;
     *complete = true;
-    for (size_t i = 0; i < c->count && *complete; i++) {
+    for (size_t i = 0; i < c->count && *complete && !sp_clock_stopped(); i++) {
         int code = cli_job_open(&c->job[i].base);
         const char *chart = c->options[i].plot;
-        if (code < 0 && i == 0 && chart && !cli_path_writable(chart)) {
-            cli_complain("%s: the chart cannot be written: %s", chart, strerror(errno));
+        sp_error err = {0};
+        if (code < 0 && i == 0 && chart && cli_path_check(&err, chart) != SP_OK) {
+            cli_complain("the chart: %s", err.text);
             code = CLI_INPUT;
         }
         *complete = code < 0;
@@ -307,23 +313,25 @@ static int run_models(models *c, bool *complete) {
                 say_model(&c->options[i], i == 0);
             }
             code = cli_job_work(&c->job[i].base);
+            *worked = i + 1;
         }
         worst = code > worst ? code : worst;
     }
     return worst;
 }
 
-static int plot(const models *c, const char *path) {
+/* The chart of the first `count` models. */
+static int plot(const models *c, size_t count, const char *path) {
     sp_error err = {0};
-    sp_report_model *result = calloc(c->count, sizeof *result);
+    sp_report_model *result = calloc(count, sizeof *result);
     cli_names names = {0};
-    char **model = calloc(c->count, sizeof *model);
+    char **model = calloc(count, sizeof *model);
     bool ready = result && model;
-    for (size_t i = 0; ready && i < c->count; i++) {
+    for (size_t i = 0; ready && i < count; i++) {
         model[i] = c->options[i].model;
     }
-    ready = ready && cli_names_make(&names, model, c->count);
-    for (size_t i = 0; ready && i < c->count; i++) {
+    ready = ready && cli_names_make(&names, model, count);
+    for (size_t i = 0; ready && i < count; i++) {
         char *dot = strrchr(names.name[i], '.');
         if (dot && strcmp(dot, ".onnx") == 0) {
             *dot = '\0';
@@ -331,7 +339,7 @@ static int plot(const models *c, const char *path) {
         result[i] = (sp_report_model){names.name[i], &c->job[i].totals, &c->job[i].setup};
     }
     int code = CLI_OK;
-    if (!ready || sp_report_comparison_chart(&err, result, c->count, path) != SP_OK) {
+    if (!ready || sp_report_comparison_chart(&err, result, count, path) != SP_OK) {
         cli_complain("%s", ready ? err.text : "out of memory");
         code = CLI_INPUT;
     }
@@ -357,13 +365,14 @@ static int check_usage(const cli_options *options) {
 static int run(const cli_options *options) {
     models c = {0};
     bool complete = false;
+    size_t worked = 0;
     int code = check_usage(options);
     if (code >= 0) {
         return code;
     }
-    code = name_models(&c, options) ? run_models(&c, &complete) : CLI_INPUT;
-    if (complete && options->plot) {
-        const int plotted = plot(&c, options->plot);
+    code = name_models(&c, options) ? run_models(&c, &complete, &worked) : CLI_INPUT;
+    if (complete && worked > 0 && options->plot) {
+        const int plotted = plot(&c, worked, options->plot);
         code = plotted > code ? plotted : code;
     }
     for (size_t i = 0; i < c.count; i++) {

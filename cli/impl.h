@@ -57,8 +57,9 @@ typedef struct cli_options {
     char *model, *front, *manifest, *data, *out, *plot;
     const sp_method *method;
     sp_front_rule front_rule; /* the method's, or --front-relax */
-    char **budget_text;       /* [budgets] */
-    sp_budget *budget;        /* [budgets] */
+    bool front_rule_given;
+    char **budget_text; /* [budgets] */
+    sp_budget *budget;  /* [budgets] */
     size_t budgets;
     long label;           /* -1: not given */
     int channel, threads; /* threads 0: one per processor */
@@ -101,10 +102,9 @@ extern const cli_command cli_audit, cli_certify, cli_radius, cli_attack, cli_com
  *  Returns -1 to go on, or the exit code: usage errors and --help have been printed. */
 int cli_options_read(cli_options *options, const cli_command *command, int argc, const char **argv);
 void cli_options_clear(cli_options *options);
-/** cli_option_value - the options of searches, attacks and comparisons; false in *known: none of
- *  them. Returns -1, or the exit code after a message. */
-int cli_option_value(cli_options *options, const cli_command *command, int option, const char *text,
-                     bool *known);
+/** cli_option_value - takes the argument of an option of the table, made with malloc
+ *  (option_values.c): -1, or the exit code after a message. */
+int cli_option_value(cli_options *options, const cli_command *command, int option, char *text);
 /** cli_whole_parse - a whole number of [least, most]; false: not one. */
 bool cli_whole_parse(long *value, const char *text, long least, long most);
 /** cli_method_parse - a row of the table of methods: -1, or the exit code after a message. */
@@ -128,6 +128,13 @@ void cli_complain_about(const char *input, const char *text);
 int cli_usage(const cli_command *command, const char *format, ...) SP_PRINTF(2, 3);
 /** cli_print - prints a text that was made with malloc, with a newline, and frees it. */
 void cli_print(char *text);
+
+/* ---- interruption ---- */
+
+/** cli_interrupt_watch - from now on SIGINT and SIGTERM stop the clock (base/clock.h), once.
+ *  cli_interrupt_code - the exit code that tells of it, 130 after Ctrl-C; -1: none came. */
+void cli_interrupt_watch(void);
+int cli_interrupt_code(void);
 
 /* ---- model and clips ---- */
 
@@ -194,12 +201,12 @@ sp_attack_options cli_attack_options(const cli_options *options, const char *sou
 /** cli_budget_check - -1, or the exit code when there is no --budget. */
 int cli_budget_check(const cli_command *command, const cli_options *options);
 
-/** cli_path_make_folder - makes the folder and those above it; false: it is none. cli_path_writable
- *  - whether a file of this name can be written or made, else errno says why. cli_path_beside -
- *  FOLDER/NAME_TEXT with NAME's ending behind the text, the slashes of the name replaced; owned by
- *  the caller, NULL: no memory. */
-bool cli_path_make_folder(const char *path);
-bool cli_path_writable(const char *path);
+/** cli_path_make_folder - makes the folder and those above it; SP_E_IO with a line that says why
+ *  files cannot be made in it. cli_path_check - the same about a file of this name.
+ *  cli_path_beside - FOLDER/NAME_TEXT with NAME's ending behind the text, the slashes of the name
+ *  replaced; owned by the caller, NULL: no memory. */
+SP_NODISCARD sp_status cli_path_make_folder(sp_error *err, const char *path);
+SP_NODISCARD sp_status cli_path_check(sp_error *err, const char *path);
 char *cli_path_beside(const char *folder, const char *name, const char *text);
 
 #endif

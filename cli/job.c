@@ -15,36 +15,81 @@
 typedef struct queue {
     cli_job *job;
     size_t next; /* the first unit that was not emitted */
-    bool *done;  /* [units] */
+    size_t cut;  /* units that are done in part */
     pthread_mutex_t lock;
 } queue;
 
+static void emit_next(queue *q) {
+    sp_progress_clear();
+    q->job->steps->emit(q->job, q->next++);
+    fflush(stdout);
+}
+
+/* Units that an interruption cut short are not done, unless the command takes them as they are. */
 static void run_unit(void *context, size_t unit) {
     queue *q = context;
-    const cli_steps *steps = q->job->steps;
-    steps->work(q->job, unit);
+    cli_job *job = q->job;
+    if (sp_clock_stopped()) {
+        return;
+    }
+    job->steps->work(job, unit);
     pthread_mutex_lock(&q->lock);
-    q->done[unit] = true;
-    while (q->next < q->job->units && q->done[q->next]) {
-        sp_progress_clear();
-        steps->emit(q->job, q->next++);
-        fflush(stdout);
+    const bool cut = sp_clock_stopped();
+    job->done[unit] = job->steps->partial || !cut;
+    q->cut += cut && job->done[unit];
+    while (q->next < job->units && job->done[q->next]) {
+        emit_next(q);
     }
     pthread_mutex_unlock(&q->lock);
     sp_progress_step();
 }
 
+static void say_interrupted(const queue *q) {
+    const cli_job *job = q->job;
+    size_t done = 0;
+    for (size_t i = 0; i < job->units; i++) {
+        done += job->done[i];
+    }
+    cli_complain("interrupted: %zu of %zu %s done%s", done - q->cut, job->units,
+                 job->units == job->session.clips.count ? "clips" : "groups of clips",
+                 q->cut > 0 ? ", others in part" : "");
+}
+
+/* What is done behind the first unit that is not. */
+static void emit_rest(queue *q) {
+    const cli_job *job = q->job;
+    while (q->next < job->units) {
+        if (job->done[q->next]) {
+            emit_next(q);
+        } else {
+            q->next++;
+        }
+    }
+    if (sp_clock_stopped()) {
+        say_interrupted(q);
+    }
+}
+
+static const char *advice_of(const cli_command *command) {
+    const bool method = (command->accepts & (CLI_METHOD | CLI_METHODS)) != 0;
+    return !(command->accepts & CLI_TIMEOUT) ? NULL
+           : method                          ? "--timeout S gives up on a clip, method ibp is quick"
+                                             : "--timeout S gives up on a clip";
+}
+
 /* A progress bar shows on a terminal. */
 static int run_units(cli_job *job) {
-    queue q = {job, 0, calloc(job->units + 1, sizeof *q.done), PTHREAD_MUTEX_INITIALIZER};
-    if (!q.done) {
+    queue q = {job, 0, 0, PTHREAD_MUTEX_INITIALIZER};
+    job->done = calloc(job->units + 1, sizeof *job->done);
+    if (!job->done) {
         return cli_job_out_of_memory(job);
     }
-    sp_progress_begin(job->command->name, job->units);
+    cli_interrupt_watch();
+    sp_progress_begin(job->command->name, job->units, advice_of(job->command));
     sp_pool_run(job->units, 0, run_unit, &q);
     sp_progress_end();
+    emit_rest(&q);
     pthread_mutex_destroy(&q.lock);
-    free(q.done);
     return -1;
 }
 
@@ -66,8 +111,9 @@ int cli_job_open(cli_job *job) {
     if (!job->item) {
         return cli_job_out_of_memory(job);
     }
-    if (job->options->out && !cli_path_make_folder(job->options->out)) {
-        cli_complain("%s: is no folder and cannot be made", job->options->out);
+    sp_error err = {0};
+    if (job->options->out && cli_path_make_folder(&err, job->options->out) != SP_OK) {
+        cli_complain("%s", err.text);
         return CLI_INPUT;
     }
     return steps->prepare ? steps->prepare(job) : -1;
@@ -89,7 +135,8 @@ int cli_job_work(cli_job *job) {
     if (table && steps->summary) {
         steps->summary(job);
     }
-    return job->failed ? CLI_INPUT : CLI_OK;
+    code = cli_interrupt_code();
+    return code >= 0 ? code : job->failed ? CLI_INPUT : CLI_OK;
 }
 
 void cli_job_clear(cli_job *job) {
@@ -100,6 +147,7 @@ void cli_job_clear(cli_job *job) {
         job->steps->clear(job);
     }
     free(job->item);
+    free(job->done);
     sp_attacker_clear(&job->attacker);
     cli_session_clear(&job->session);
     job->open = false;

@@ -8,9 +8,10 @@ typedef struct cli_job cli_job;
 
 /** cli_steps - what a command adds to the skeleton. All but work and emit may be NULL. */
 typedef struct cli_steps {
-    size_t item;                          /* bytes of what is kept of a clip */
-    bool budget;                          /* --budget must be given */
-    bool concrete;                        /* there are no bounds: the session prepares none */
+    size_t item;   /* bytes of what is kept of a clip */
+    bool budget;   /* --budget must be given */
+    bool concrete; /* there are no bounds: the session prepares none */
+    bool partial;  /* work that was interrupted leaves what it has found, and that is emitted */
     int (*prepare)(cli_job *job);         /* -1, or the exit code after a message */
     void (*head)(cli_job *job);           /* of the table; not called with --json */
     void (*work)(void *job, size_t unit); /* in the pool */
@@ -29,6 +30,7 @@ struct cli_job {
     sp_attacker attacker; /* opened by cli_attacker_open, or empty */
     void *item;           /* [clips] owned; zero at first */
     size_t units;         /* of work: the clips, unless prepare says otherwise */
+    bool *done;           /* [units] owned; all of them unless the run was interrupted */
     double start;         /* sp_clock_wall value */
     bool open;
     bool failed; /* some clip could not be used */

@@ -1,4 +1,4 @@
-/* Values of options that are more than a text: numbers, methods and lists of methods. */
+/* What the arguments of options mean: paths, numbers, budgets, methods and rules by name. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -96,12 +96,116 @@ static int read_whole(long *value, const cli_command *command, const char *name,
                            least, most, text);
 }
 
-int cli_option_value(cli_options *options, const cli_command *command, int option, const char *text,
-                     bool *known) {
-    *known = true;
+bool cli_threads_parse(int *threads, const char *text) {
+    long value = 0;
+    const bool fits = cli_whole_parse(&value, text, 1, 1024);
+    *threads = fits ? (int)value : 0;
+    return fits;
+}
+
+static int read_budget(cli_options *options, const cli_command *command, char *text) {
+    const size_t count = options->budgets;
+    char **texts = realloc(options->budget_text, (count + 1) * sizeof *texts);
+    options->budget_text = texts ? texts : options->budget_text;
+    sp_budget *budget = realloc(options->budget, (count + 1) * sizeof *budget);
+    options->budget = budget ? budget : options->budget;
+    if (!texts || !budget) {
+        free(text);
+        cli_complain("out of memory");
+        return CLI_INPUT;
+    }
+    sp_error err = {0};
+    texts[count] = text;
+    options->budgets++;
+    if (sp_budget_parse(&err, &budget[count], text) != SP_OK) {
+        return cli_usage(command, "%s", err.text);
+    }
+    return -1;
+}
+
+static int read_front_rule(cli_options *options, const cli_command *command, const char *name) {
+    static const char *const names[] = {
+        [SP_FRONT_INTERVAL] = "interval", [SP_FRONT_R2] = "r2", [SP_FRONT_JOINT] = "joint"};
+    for (int rule = 0; rule < 3; rule++) {
+        if (strcmp(names[rule], name) == 0) {
+            options->front_rule = (sp_front_rule)rule;
+            options->front_rule_given = true;
+            return -1;
+        }
+    }
+    return cli_usage(command, "--front-relax is interval, r2 or joint, not '%s'", name);
+}
+
+static int read_precision(cli_options *options, const cli_command *command, const char *name) {
+    options->single = strcmp(name, "float32") == 0;
+    return options->single || strcmp(name, "float64") == 0
+               ? -1
+               : cli_usage(command, "--precision is float64 or float32, not '%s'", name);
+}
+
+static int read_timeout(cli_options *options, const cli_command *command, const char *text) {
+    char *end = NULL;
+    options->timeout = strtod(text, &end);
+    if (end == text || *end != '\0' || !(options->timeout > 0.0) || !isfinite(options->timeout)) {
+        return cli_usage(command, "--timeout needs a positive number of seconds, not '%s'", text);
+    }
+    return -1;
+}
+
+static int read_number(cli_options *options, const cli_command *command, int option,
+                       const char *text) {
+    long channel = 0;
+    if (option == CLI_LABEL && !cli_whole_parse(&options->label, text, 0, 999999999)) {
+        return cli_usage(command, "--label needs a whole number from 0, not '%s'", text);
+    }
+    if (option == CLI_CHANNEL) {
+        if (!cli_whole_parse(&channel, text, 1, 1024)) {
+            return cli_usage(command, "--channel needs a whole number from 1, not '%s'", text);
+        }
+        options->channel = (int)channel;
+    }
+    if (option == CLI_THREADS && !cli_threads_parse(&options->threads, text)) {
+        return cli_usage(command, "--threads needs a whole number of 1 to 1024, not '%s'", text);
+    }
+    return -1;
+}
+
+/* Where an option that is a text alone goes; NULL for the others. */
+static char **path_of(cli_options *options, int option) {
     switch (option) {
+    case CLI_MODEL:
+        return &options->model;
+    case CLI_FRONT:
+        return &options->front;
+    case CLI_MANIFEST:
+        return &options->manifest;
+    case CLI_OUT:
+        return &options->out;
+    case CLI_PLOT:
+        return &options->plot;
+    case CLI_BACKEND:
+        return &options->backend;
+    case CLI_DATA:
+        return &options->data;
+    default:
+        return NULL;
+    }
+}
+
+/* Numbers and what is chosen by name. */
+static int read_value(cli_options *options, const cli_command *command, int option,
+                      const char *text) {
+    switch (option) {
+    case CLI_METHOD:
+        return cli_method_parse(&options->method, command, text);
     case CLI_METHODS:
         return read_methods(options, command, text);
+    case CLI_FRONT_RELAX:
+        return read_front_rule(options, command, text);
+    case CLI_PRECISION:
+        return read_precision(options, command, text);
+    case CLI_TIMEOUT:
+        return read_timeout(options, command, text);
     case CLI_TOL:
         return read_tolerance(options, command, text);
     case CLI_FRAME:
@@ -112,15 +216,29 @@ int cli_option_value(cli_options *options, const cli_command *command, int optio
         return read_whole(&options->steps, command, "steps", text, 1, 100000);
     case CLI_STARTS:
         return read_whole(&options->starts, command, "starts", text, 1, 100000);
+    case CLI_SEED:
+        return read_whole(&options->seed, command, "seed", text, 0, 999999999);
     case CLI_MEMORY:
         return cli_memory_parse(&options->memory, text)
                    ? -1
                    : cli_usage(command, "--device-memory needs a size like 16GB or 500MB, not '%s'",
                                text);
-    case CLI_SEED:
-        return read_whole(&options->seed, command, "seed", text, 0, 999999999);
     default:
-        *known = false;
+        return read_number(options, command, option, text);
+    }
+}
+
+int cli_option_value(cli_options *options, const cli_command *command, int option, char *text) {
+    char **path = path_of(options, option);
+    if (path) {
+        free(*path);
+        *path = text;
         return -1;
     }
+    if (option == CLI_BUDGET) {
+        return read_budget(options, command, text);
+    }
+    const int code = read_value(options, command, option, text);
+    free(text);
+    return code;
 }

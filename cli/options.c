@@ -2,7 +2,6 @@
 #include "cli/impl.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <popt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,52 +74,6 @@ static const struct poptOption every_option[] = {
 };
 enum { EVERY_OPTION = sizeof every_option / sizeof every_option[0], MOST_OWN = 32 };
 
-bool cli_threads_parse(int *threads, const char *text) {
-    long value = 0;
-    const bool fits = cli_whole_parse(&value, text, 1, 1024);
-    *threads = fits ? (int)value : 0;
-    return fits;
-}
-
-static int read_budget(cli_options *options, const cli_command *command, char *text) {
-    const size_t count = options->budgets;
-    char **texts = realloc(options->budget_text, (count + 1) * sizeof *texts);
-    options->budget_text = texts ? texts : options->budget_text;
-    sp_budget *budget = realloc(options->budget, (count + 1) * sizeof *budget);
-    options->budget = budget ? budget : options->budget;
-    if (!texts || !budget) {
-        free(text);
-        cli_complain("out of memory");
-        return CLI_INPUT;
-    }
-    sp_error err = {0};
-    texts[count] = text;
-    options->budgets++;
-    if (sp_budget_parse(&err, &budget[count], text) != SP_OK) {
-        return cli_usage(command, "%s", err.text);
-    }
-    return -1;
-}
-
-static int read_front_rule(cli_options *options, const cli_command *command, const char *name) {
-    static const char *const names[] = {
-        [SP_FRONT_INTERVAL] = "interval", [SP_FRONT_R2] = "r2", [SP_FRONT_JOINT] = "joint"};
-    for (int rule = 0; rule < 3; rule++) {
-        if (strcmp(names[rule], name) == 0) {
-            options->front_rule = (sp_front_rule)rule;
-            return -1;
-        }
-    }
-    return cli_usage(command, "--front-relax is interval, r2 or joint, not '%s'", name);
-}
-
-static int read_precision(cli_options *options, const cli_command *command, const char *name) {
-    options->single = strcmp(name, "float32") == 0;
-    return options->single || strcmp(name, "float64") == 0
-               ? -1
-               : cli_usage(command, "--precision is float64 or float32, not '%s'", name);
-}
-
 /* --precision float32 takes the twin of the method. */
 static int take_precision(cli_options *options, const cli_command *command) {
     const sp_method *single = options->single ? sp_method_single(options->method) : NULL;
@@ -132,91 +85,6 @@ static int take_precision(cli_options *options, const cli_command *command) {
     }
     options->method = single ? single : options->method;
     return -1;
-}
-
-static int read_timeout(cli_options *options, const cli_command *command, const char *text) {
-    char *end = NULL;
-    options->timeout = strtod(text, &end);
-    if (end == text || *end != '\0' || !(options->timeout > 0.0) || !isfinite(options->timeout)) {
-        return cli_usage(command, "--timeout needs a positive number of seconds, not '%s'", text);
-    }
-    return -1;
-}
-
-static int read_number(cli_options *options, const cli_command *command, int option,
-                       const char *text) {
-    long channel = 0;
-    if (option == CLI_LABEL && !cli_whole_parse(&options->label, text, 0, 999999999)) {
-        return cli_usage(command, "--label needs a whole number from 0, not '%s'", text);
-    }
-    if (option == CLI_CHANNEL) {
-        if (!cli_whole_parse(&channel, text, 1, 1024)) {
-            return cli_usage(command, "--channel needs a whole number from 1, not '%s'", text);
-        }
-        options->channel = (int)channel;
-    }
-    if (option == CLI_THREADS && !cli_threads_parse(&options->threads, text)) {
-        return cli_usage(command, "--threads needs a whole number of 1 to 1024, not '%s'", text);
-    }
-    return -1;
-}
-
-static char **path_of(cli_options *options, int option) {
-    switch (option) {
-    case CLI_MODEL:
-        return &options->model;
-    case CLI_FRONT:
-        return &options->front;
-    case CLI_MANIFEST:
-        return &options->manifest;
-    case CLI_OUT:
-        return &options->out;
-    case CLI_PLOT:
-        return &options->plot;
-    case CLI_BACKEND:
-        return &options->backend;
-    default:
-        return &options->data;
-    }
-}
-
-/* Options with an argument; takes `text`. */
-static int read_argument(cli_options *options, const cli_command *command, int option, char *text,
-                         bool *relax_given) {
-    int code = -1;
-    bool known = false;
-    switch (option) {
-    case CLI_BUDGET:
-        return read_budget(options, command, text);
-    case CLI_MODEL:
-    case CLI_FRONT:
-    case CLI_MANIFEST:
-    case CLI_DATA:
-    case CLI_OUT:
-    case CLI_PLOT:
-    case CLI_BACKEND:
-        free(*path_of(options, option));
-        *path_of(options, option) = text;
-        return -1;
-    case CLI_METHOD:
-        code = cli_method_parse(&options->method, command, text);
-        break;
-    case CLI_FRONT_RELAX:
-        *relax_given = true;
-        code = read_front_rule(options, command, text);
-        break;
-    case CLI_PRECISION:
-        code = read_precision(options, command, text);
-        break;
-    case CLI_TIMEOUT:
-        code = read_timeout(options, command, text);
-        break;
-    default:
-        code = cli_option_value(options, command, option, text, &known);
-        code = known ? code : read_number(options, command, option, text);
-    }
-    free(text);
-    return code;
 }
 
 /* The purpose and the examples, then the options as popt prints them, below a line of its own. */
@@ -241,7 +109,7 @@ static int print_help(const cli_command *command, poptContext context) {
 }
 
 static int read_option(cli_options *options, const cli_command *command, poptContext context,
-                       int option, bool *relax_given) {
+                       int option) {
     switch (option) {
     case HELP:
         return print_help(command, context);
@@ -273,7 +141,7 @@ static int read_option(cli_options *options, const cli_command *command, poptCon
             options->own[option - OWN] = text;
             return -1;
         }
-        return read_argument(options, command, option, text, relax_given);
+        return cli_option_value(options, command, option, text);
     }
     }
 }
@@ -300,10 +168,9 @@ static int take_arguments(cli_options *options, poptContext context) {
 }
 
 static int read_all(cli_options *options, const cli_command *command, poptContext context) {
-    bool relax_given = false;
     int option = 0;
     while ((option = poptGetNextOpt(context)) > 0) {
-        const int code = read_option(options, command, context, option, &relax_given);
+        const int code = read_option(options, command, context, option);
         if (code >= 0) {
             return code;
         }
@@ -312,7 +179,7 @@ static int read_all(cli_options *options, const cli_command *command, poptContex
         return cli_usage(command, "%s: %s", poptBadOption(context, POPT_BADOPTION_NOALIAS),
                          poptStrerror(option));
     }
-    if (!relax_given) {
+    if (!options->front_rule_given) {
         options->front_rule = options->method->front;
     }
     const int code = take_precision(options, command);

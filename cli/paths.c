@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "cli/impl.h"
 
-bool cli_path_make_folder(const char *path) {
+static bool make_folder(const char *path) {
     char *copy = strdup(path);
     bool made = copy != NULL;
     for (char *at = copy ? copy + 1 : NULL; made && at && *at; at++) {
@@ -24,23 +24,23 @@ bool cli_path_make_folder(const char *path) {
     return made;
 }
 
-bool cli_path_writable(const char *path) {
-    struct stat info;
-    const char *slash = strrchr(path, '/');
-    if (stat(path, &info) == 0) {
-        if (S_ISDIR(info.st_mode)) {
-            errno = EISDIR;
-            return false;
-        }
-        return access(path, W_OK) == 0;
+sp_status cli_path_make_folder(sp_error *err, const char *path) {
+    if (!make_folder(path)) {
+        return sp_fail(err, SP_E_IO, "%s: is no folder and cannot be made", path);
     }
-    if (!slash) {
-        return access(".", W_OK) == 0;
-    }
-    char *folder = strndup(path, (size_t)(slash - path) + 1);
-    const bool writable = folder && access(folder, W_OK) == 0;
-    free(folder);
-    return writable;
+    char *file = cli_path_beside(path, "clip", "check");
+    const sp_status status =
+        file ? cli_path_check(err, file) : sp_fail(err, SP_E_MEMORY, "%s: out of memory", path);
+    free(file);
+    return status == SP_E_IO ? sp_fail(err, status, "%s: no file can be made in this folder", path)
+                             : status;
+}
+
+sp_status cli_path_check(sp_error *err, const char *path) {
+    sp_file_draft draft;
+    SP_TRY(sp_file_draft_open(err, &draft, path));
+    sp_file_draft_drop(&draft);
+    return SP_OK;
 }
 
 char *cli_path_beside(const char *folder, const char *name, const char *text) {

@@ -180,19 +180,24 @@ static int prepare(cli_job *j) {
 
 static void clear(cli_job *j) {
     for (size_t i = 0; i < j->session.clips.count; i++) {
-        free(item_of(j, i)->radius);
+        item *it = item_of(j, i);
+        for (size_t k = 0; k < it->count; k++) {
+            sp_radius_clear(&it->radius[k]);
+        }
+        free(it->radius);
     }
     free(((job *)j)->certified);
 }
 
 static int run(const cli_options *options) {
-    static const cli_steps steps = {.item = sizeof(item),
-                                    .prepare = prepare,
-                                    .head = print_head,
-                                    .work = work,
-                                    .emit = emit,
-                                    .summary = print_summary,
-                                    .clear = clear};
+    const cli_steps steps = {.item = sizeof(item),
+                             .partial = !wants_moments(options),
+                             .prepare = prepare,
+                             .head = print_head,
+                             .work = work,
+                             .emit = emit,
+                             .summary = print_summary,
+                             .clear = clear};
     job j = {.base = {.command = &cli_radius, .steps = &steps, .options = options}};
     return cli_job_run(&j.base);
 }

@@ -1,4 +1,5 @@
 /* soundproof report: everything about a few clips as one HTML file. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,20 +102,52 @@ static const char *model_name(const char *path) {
     return slash && slash[1] ? slash + 1 : path;
 }
 
+static void free_done(sp_page *page) {
+    free((void *)(uintptr_t)page->study);
+    free((void *)(uintptr_t)page->name);
+    free(page->file);
+    free((void *)(uintptr_t)page->kept);
+}
+
+/* The clips that are done, which are all of them unless the run was interrupted. Only the arrays
+ * are the page's. */
+static sp_status take_done(sp_error *err, cli_job *j, sp_page *page) {
+    const cli_clips *clips = &j->session.clips;
+    sp_study *study = calloc(clips->count, sizeof *study);
+    char **name = calloc(clips->count, sizeof *name), **kept = calloc(clips->count, sizeof *kept);
+    const char **file = calloc(clips->count, sizeof *file);
+    page->study = study;
+    page->name = name;
+    page->file = file;
+    page->kept = kept;
+    if (!study || !name || !file || !kept) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu clips", clips->count);
+    }
+    for (size_t i = 0; i < clips->count; i++) {
+        if (j->done[i]) {
+            study[page->count] = *study_of(j, i);
+            name[page->count] = clips->names.name[i];
+            file[page->count] = clips->file[i];
+            kept[page->count++] = ((job *)j)->kept[i];
+        }
+    }
+    return SP_OK;
+}
+
 static int write_html(cli_job *j) {
     job *own = (job *)j;
     const cli_clips *clips = &j->session.clips;
-    const sp_page page = {.model = model_name(j->options->model),
-                          .pipeline = &j->session.pipeline,
-                          .count = clips->count,
-                          .budgets = own->budgets,
-                          .study = j->item,
-                          .name = clips->names.name,
-                          .file = clips->file,
-                          .kept = own->kept,
-                          .budget = own->budget_text};
+    sp_page page = {.model = model_name(j->options->model),
+                    .pipeline = &j->session.pipeline,
+                    .asked = clips->count,
+                    .budgets = own->budgets,
+                    .budget = own->budget_text};
     sp_error err = {0};
-    sp_status status = sp_page_write(&err, own->out, &page);
+    sp_status status = take_done(&err, j, &page);
+    if (status == SP_OK) {
+        status = sp_page_write(&err, own->out, &page);
+    }
+    free_done(&page);
     if (status == SP_OK) {
         own->out = NULL;
         status = sp_file_draft_keep(&err, &own->draft);
@@ -188,6 +221,7 @@ static void clear(cli_job *j) {
 
 static int run(const cli_options *options) {
     static const cli_steps steps = {.item = sizeof(sp_study),
+                                    .partial = true,
                                     .prepare = prepare,
                                     .head = print_head,
                                     .work = work,

@@ -1,5 +1,4 @@
 /* soundproof train: a network from labelled clips. */
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/pool.h"
-#include "cli/train.h"
+#include "cli/train_options.h"
 
 static const cli_own own_options[] = {CLI_TRAIN_OPTIONS(CLI_TRAIN_OPTION)};
 enum { FRONT_LIMIT = 1 << 20 };
@@ -37,7 +36,7 @@ static void say_data(const job *j) {
     printf("epoch     loss  validation loss  accuracy  under noise   seconds\n");
 }
 
-static void say_epoch(const job *j, const sp_epoch *point) {
+static void say_epoch(const job *j, const sp_training_point *point) {
     const double seconds = sp_clock_wall() - j->start;
     if (j->options->json) {
         sp_json_line *line = sp_json_line_create();
@@ -91,7 +90,7 @@ static void note_recipe(sp_json_line *line, const sp_recipe *r) {
 /* The description of the training for the file's metadata. */
 static char *describe(const job *j, const double accuracy[4]) {
     size_t epochs = 0;
-    const sp_epoch *best = sp_training_best(j->training);
+    const sp_training_point *best = sp_training_best(j->training);
     sp_json_line *line = sp_json_line_create();
     (void)sp_training_curve(j->training, &epochs);
     sp_json_line_text(line, "data_sha256", j->data.digest);
@@ -116,7 +115,7 @@ static sp_status measure(sp_error *err, const job *j, const sp_net *net, double 
 }
 
 static void say_result(const job *j, const char *out, const char *about, const double accuracy[4]) {
-    const sp_epoch *best = sp_training_best(j->training);
+    const sp_training_point *best = sp_training_best(j->training);
     if (j->options->json) {
         puts(about);
         return;
@@ -206,8 +205,8 @@ static sp_status resume(sp_error *err, job *j, const char *checkpoint) {
 static sp_status check_places(sp_error *err, const cli_options *options) {
     const char *const place[] = {options->own[CLI_TRAIN_out], options->own[CLI_TRAIN_checkpoint]};
     for (size_t i = 0; i < sizeof place / sizeof place[0]; i++) {
-        if (place[i] && !cli_path_writable(place[i])) {
-            return sp_fail(err, SP_E_IO, "%s: cannot be written: %s", place[i], strerror(errno));
+        if (place[i]) {
+            SP_TRY(cli_path_check(err, place[i]));
         }
     }
     return SP_OK;
@@ -222,7 +221,7 @@ static sp_status train(sp_error *err, job *j) {
     while (!sp_training_done(j->training)) {
         size_t epochs = 0;
         SP_TRY(sp_training_epoch(err, j->training));
-        const sp_epoch *curve = sp_training_curve(j->training, &epochs);
+        const sp_training_point *curve = sp_training_curve(j->training, &epochs);
         if (checkpoint) {
             SP_TRY(sp_training_save(err, j->training, checkpoint));
         }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/train.h"
+#include "cli/train_options.h"
 
 enum { MOST = 1000000 };
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gpu/cpu_loops.h"
 #include "gpu/impl.h"
 
 void sp_gpu_init(void) {

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "gpu/backend.h"
+#include "gpu/cpu_loops.h"
 
 enum { BLOCK = 64 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/pool.h"
+#include "gpu/cpu_loops.h"
 #include "gpu/impl.h"
 #include "gpu/kernel_boxes.h"
 #include "gpu/kernel_cells.h"

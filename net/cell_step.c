@@ -67,6 +67,27 @@ static void state(const sp_cell_steps *steps, size_t v, double *value, const dou
     }
 }
 
+/* a + b; of n + z (h - n) the convex combination (1 - z) n + z h that it is: no digits are lost
+ * where n is much larger than h. */
+static void sum(const sp_cell_steps *steps, const sp_cell_variable *v, double *value,
+                const double *block, size_t H) {
+    const sp_cell_variable *kept = &steps->variable[v->b];
+    const double *a = block + (size_t)v->a * H, *b = block + (size_t)v->b * H;
+    const bool blend = v->range == SP_RANGE_BLEND && kept->op == SP_CELL_PRODUCT &&
+                       steps->variable[kept->b].op == SP_CELL_DIFFERENCE;
+    if (!blend) {
+        for (size_t j = 0; j < H; j++) {
+            value[j] = a[j] + b[j];
+        }
+        return;
+    }
+    const double *z = block + (steps->count + (size_t)v->b) * H;
+    const double *h = block + (size_t)steps->variable[kept->b].a * H;
+    for (size_t j = 0; j < H; j++) {
+        value[j] = (1.0 - z[j]) * a[j] + z[j] * h[j];
+    }
+}
+
 void sp_cell_step(const sp_cell *cell, const sp_cell_steps *steps, double *block,
                   const double *before, const double *x) {
     const size_t H = cell->out;
@@ -95,9 +116,7 @@ void sp_cell_step(const sp_cell *cell, const sp_cell_steps *steps, double *block
             }
             break;
         case SP_CELL_SUM:
-            for (size_t j = 0; j < H; j++) {
-                value[j] = a[j] + b[j];
-            }
+            sum(steps, v, value, block, H);
             break;
         case SP_CELL_DIFFERENCE:
             for (size_t j = 0; j < H; j++) {

@@ -3,7 +3,7 @@
 
 #include "onnx/impl.h"
 
-const Onnx__AttributeProto *sp_attribute(const Onnx__NodeProto *node, const char *name) {
+const Onnx__AttributeProto *sp_onnx_attribute(const Onnx__NodeProto *node, const char *name) {
     for (size_t i = 0; i < node->n_attribute; i++) {
         if (node->attribute[i]->name && strcmp(node->attribute[i]->name, name) == 0) {
             return node->attribute[i];
@@ -24,22 +24,22 @@ static bool is_listed(const char *list, const char *name) {
     return false;
 }
 
-sp_status sp_attributes_check(sp_reader *r, const char *known) {
-    if (r->node->n_attribute > SP_MAX_ATTRIBUTES) {
-        return sp_refuse(r, SP_E_FORMAT, "it has %zu attributes", r->node->n_attribute);
+sp_status sp_onnx_attributes_check(sp_onnx_reader *r, const char *known) {
+    if (r->node->n_attribute > SP_ONNX_MAX_ATTRIBUTES) {
+        return sp_onnx_refuse(r, SP_E_FORMAT, "it has %zu attributes", r->node->n_attribute);
     }
     for (size_t i = 0; i < r->node->n_attribute; i++) {
         const Onnx__AttributeProto *a = r->node->attribute[i];
         const char *name = a->name ? a->name : "";
         if (!is_listed(known, name)) {
-            return sp_refuse(r, SP_E_UNSUPPORTED, "attribute '%.60s' is not supported", name);
+            return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "attribute '%.60s' is not supported", name);
         }
         if (a->ref_attr_name && a->ref_attr_name[0] != '\0') {
-            return sp_refuse(r, SP_E_UNSUPPORTED, "attribute '%.60s' refers to one of a function",
-                             name);
+            return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                                  "attribute '%.60s' refers to one of a function", name);
         }
-        if (sp_attribute(r->node, name) != a) {
-            return sp_refuse(r, SP_E_FORMAT, "attribute '%.60s' is given twice", name);
+        if (sp_onnx_attribute(r->node, name) != a) {
+            return sp_onnx_refuse(r, SP_E_FORMAT, "attribute '%.60s' is given twice", name);
         }
     }
     return SP_OK;
@@ -53,12 +53,13 @@ static bool has_type(const Onnx__AttributeProto *a, Onnx__AttributeProto__Attrib
                : field;
 }
 
-static sp_status wrong_type(sp_reader *r, const char *name, const char *type) {
-    return sp_refuse(r, SP_E_FORMAT, "attribute '%s' is not %s", name, type);
+static sp_status wrong_type(sp_onnx_reader *r, const char *name, const char *type) {
+    return sp_onnx_refuse(r, SP_E_FORMAT, "attribute '%s' is not %s", name, type);
 }
 
-sp_status sp_attribute_int(sp_reader *r, int64_t *value, const char *name, int64_t otherwise) {
-    const Onnx__AttributeProto *a = sp_attribute(r->node, name);
+sp_status sp_onnx_attribute_int(sp_onnx_reader *r, int64_t *value, const char *name,
+                                int64_t otherwise) {
+    const Onnx__AttributeProto *a = sp_onnx_attribute(r->node, name);
     *value = otherwise;
     if (a) {
         if (!has_type(a, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT, a->has_i)) {
@@ -69,8 +70,9 @@ sp_status sp_attribute_int(sp_reader *r, int64_t *value, const char *name, int64
     return SP_OK;
 }
 
-sp_status sp_attribute_float(sp_reader *r, double *value, const char *name, double otherwise) {
-    const Onnx__AttributeProto *a = sp_attribute(r->node, name);
+sp_status sp_onnx_attribute_float(sp_onnx_reader *r, double *value, const char *name,
+                                  double otherwise) {
+    const Onnx__AttributeProto *a = sp_onnx_attribute(r->node, name);
     *value = otherwise;
     if (a) {
         if (!has_type(a, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT, a->has_f)) {
@@ -81,9 +83,9 @@ sp_status sp_attribute_float(sp_reader *r, double *value, const char *name, doub
     return SP_OK;
 }
 
-sp_status sp_attribute_wholes(sp_reader *r, const sp_extent **values, size_t *count,
-                              const char *name) {
-    const Onnx__AttributeProto *a = sp_attribute(r->node, name);
+sp_status sp_onnx_attribute_wholes(sp_onnx_reader *r, const sp_onnx_dim **values, size_t *count,
+                                   const char *name) {
+    const Onnx__AttributeProto *a = sp_onnx_attribute(r->node, name);
     *values = NULL;
     *count = 0;
     if (!a) {
@@ -92,32 +94,34 @@ sp_status sp_attribute_wholes(sp_reader *r, const sp_extent **values, size_t *co
     if (!has_type(a, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS, a->n_ints > 0)) {
         return wrong_type(r, name, "a list of whole numbers");
     }
-    sp_extent *list = sp_heap_take(&r->heap, a->n_ints + 1, sizeof *list);
+    sp_onnx_dim *list = sp_onnx_region_take(&r->region, a->n_ints + 1, sizeof *list);
     if (!list) {
-        return sp_out_of_memory(r);
+        return sp_onnx_out_of_memory(r);
     }
     for (size_t i = 0; i < a->n_ints; i++) {
-        list[i] = sp_whole(a->ints[i]);
+        list[i] = sp_onnx_dim_of(a->ints[i]);
     }
     *values = list;
     *count = a->n_ints;
     return SP_OK;
 }
 
-sp_status sp_operand_wholes(sp_reader *r, const sp_extent **values, size_t *count, const char *name,
-                            size_t i, long since) {
-    const bool attribute = sp_attribute(r->node, name) != NULL;
+sp_status sp_onnx_operand_wholes(sp_onnx_reader *r, const sp_onnx_dim **values, size_t *count,
+                                 const char *name, size_t i, long since) {
+    const bool attribute = sp_onnx_attribute(r->node, name) != NULL;
     if (r->opset < since) {
-        if (sp_input(r, i)) {
-            return sp_refuse(r, SP_E_FORMAT, "input '%s' came with opset %ld, the file has %ld",
-                             name, since, r->opset);
+        if (sp_onnx_input(r, i)) {
+            return sp_onnx_refuse(r, SP_E_FORMAT,
+                                  "input '%s' came with opset %ld, the file has %ld", name, since,
+                                  r->opset);
         }
-        return sp_attribute_wholes(r, values, count, name);
+        return sp_onnx_attribute_wholes(r, values, count, name);
     }
     if (attribute) {
-        return sp_refuse(r, SP_E_FORMAT, "attribute '%s' is an input since opset %ld", name, since);
+        return sp_onnx_refuse(r, SP_E_FORMAT, "attribute '%s' is an input since opset %ld", name,
+                              since);
     }
     *values = NULL;
     *count = 0;
-    return sp_input(r, i) ? sp_input_wholes(r, values, count, i, name) : SP_OK;
+    return sp_onnx_input(r, i) ? sp_onnx_input_wholes(r, values, count, i, name) : SP_OK;
 }

@@ -3,111 +3,114 @@
 
 #include "onnx/impl.h"
 
-/* sp_matrix - scale times a constant matrix: element (out j, in i) at data[j * row + i *
+/* sp_onnx_matrix - scale times a constant matrix: element (out j, in i) at data[j * row + i *
  * column]. */
-typedef struct sp_matrix {
+typedef struct sp_onnx_matrix {
     const double *data;
     size_t out, in, row, column;
     double scale;
-} sp_matrix;
+} sp_onnx_matrix;
 
 /* The matrix in tensor[a, b]; `inputs_first`: a counts its inputs, so that it is used
  * transposed. */
-static sp_matrix matrix_of(const sp_tensor *tensor, bool inputs_first, double scale) {
+static sp_onnx_matrix matrix_of(const sp_onnx_tensor *tensor, bool inputs_first, double scale) {
     const size_t rows = (size_t)tensor->dim[tensor->rank - 2];
     const size_t columns = (size_t)tensor->dim[tensor->rank - 1];
     if (inputs_first) {
-        return (sp_matrix){tensor->real, columns, rows, 1, columns, scale};
+        return (sp_onnx_matrix){tensor->real, columns, rows, 1, columns, scale};
     }
-    return (sp_matrix){tensor->real, rows, columns, columns, 1, scale};
+    return (sp_onnx_matrix){tensor->real, rows, columns, columns, 1, scale};
 }
 
 /* y = M x along `axis`, as a dense layer without bias. */
-static sp_status multiply(sp_reader *r, sp_flow *flow, size_t axis, const sp_matrix *m) {
-    if (!sp_flow_is_feature_axis(flow, axis)) {
-        return sp_refuse(r, SP_E_UNSUPPORTED,
-                         "it multiplies along axis %zu, which holds no features", axis);
+static sp_status multiply(sp_onnx_reader *r, sp_onnx_sequence *sequence, size_t axis,
+                          const sp_onnx_matrix *m) {
+    if (!sp_onnx_sequence_is_feature_axis(sequence, axis)) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                              "it multiplies along axis %zu, which holds no features", axis);
     }
-    if (m->in != flow->width || m->out == 0) {
-        return sp_refuse(r, SP_E_FORMAT, "a matrix of %zu x %zu does not fit %zu features", m->out,
-                         m->in, flow->width);
+    if (m->in != sequence->width || m->out == 0) {
+        return sp_onnx_refuse(r, SP_E_FORMAT, "a matrix of %zu x %zu does not fit %zu features",
+                              m->out, m->in, sequence->width);
     }
-    double *weight = sp_heap_take(&r->heap, m->out * m->in, sizeof *weight);
-    double *bias = sp_heap_take(&r->heap, m->out, sizeof *bias);
+    double *weight = sp_onnx_region_take(&r->region, m->out * m->in, sizeof *weight);
+    double *bias = sp_onnx_region_take(&r->region, m->out, sizeof *bias);
     if (!weight || !bias) {
-        return sp_out_of_memory(r);
+        return sp_onnx_out_of_memory(r);
     }
     for (size_t j = 0; j < m->out; j++) {
         for (size_t i = 0; i < m->in; i++) {
             weight[j * m->in + i] = m->scale * m->data[j * m->row + i * m->column];
         }
     }
-    return sp_block_add(
-        r, flow, axis,
-        (sp_block){.kind = SP_NODE_AFFINE, .out = m->out, .weight = weight, .bias = bias});
+    return sp_onnx_layer_add(
+        r, sequence, axis,
+        (sp_onnx_layer){.kind = SP_NODE_AFFINE, .out = m->out, .weight = weight, .bias = bias});
 }
 
 /* The constant as one number per feature, the same at every step: it may have a length along the
- * features only, and more leading axes of length 1 than the flow, which then has them too. */
-static sp_status read_features(sp_reader *r, sp_flow *flow, const sp_tensor *c, size_t input,
-                               double **numbers) {
-    SP_TRY(sp_flow_pad(r, flow, c->rank));
-    int64_t stride[SP_MAX_RANK];
-    sp_tensor_strides(stride, c);
+ * features only, and more leading axes of length 1 than the sequence, which then has them too. */
+static sp_status read_features(sp_onnx_reader *r, sp_onnx_sequence *sequence,
+                               const sp_onnx_tensor *c, size_t input, double **numbers) {
+    SP_TRY(sp_onnx_sequence_pad(r, sequence, c->rank));
+    int64_t stride[SP_ONNX_MAX_RANK];
+    sp_onnx_tensor_strides(stride, c);
     int64_t step = 0;
     for (size_t i = 0; i < c->rank; i++) {
-        const size_t axis = flow->rank - c->rank + i;
+        const size_t axis = sequence->rank - c->rank + i;
         if (c->dim[i] == 1) {
             continue;
         }
-        if (c->dim[i] != (int64_t)flow->width || axis != flow->inner) {
-            return sp_refuse(r, SP_E_UNSUPPORTED,
-                             "'%.60s' has the length %" PRId64
-                             " along axis %zu: a constant can be combined "
-                             "with the %zu features only, the same at every step",
-                             sp_input_name(r, input), c->dim[i], i, flow->width);
+        if (c->dim[i] != (int64_t)sequence->width || axis != sequence->inner) {
+            return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                                  "'%.60s' has the length %" PRId64
+                                  " along axis %zu: a constant can be combined "
+                                  "with the %zu features only, the same at every step",
+                                  sp_onnx_input_name(r, input), c->dim[i], i, sequence->width);
         }
         step = stride[i];
     }
-    *numbers = sp_heap_take(&r->heap, flow->width, sizeof **numbers);
+    *numbers = sp_onnx_region_take(&r->region, sequence->width, sizeof **numbers);
     if (!*numbers) {
-        return sp_out_of_memory(r);
+        return sp_onnx_out_of_memory(r);
     }
-    for (size_t i = 0; i < flow->width; i++) {
+    for (size_t i = 0; i < sequence->width; i++) {
         (*numbers)[i] = c->real[(int64_t)i * step];
     }
     return SP_OK;
 }
 
-static sp_status check_real(sp_reader *r, const sp_tensor *tensor, size_t input) {
-    if (tensor->kind == SP_NUMBERS_FORM) {
-        return sp_refuse(r, SP_E_UNSUPPORTED,
-                         "both of its inputs depend on the features, '%.60s' on one step of them",
-                         sp_input_name(r, input));
+static sp_status check_real(sp_onnx_reader *r, const sp_onnx_tensor *tensor, size_t input) {
+    if (tensor->kind == SP_ONNX_POLYNOMIAL) {
+        return sp_onnx_refuse(
+            r, SP_E_UNSUPPORTED,
+            "both of its inputs depend on the features, '%.60s' on one step of them",
+            sp_onnx_input_name(r, input));
     }
-    if (tensor->kind != SP_NUMBERS_REAL || tensor->count == 0) {
-        return sp_refuse(r, SP_E_FORMAT, "'%.60s' must hold FLOAT or DOUBLE numbers",
-                         sp_input_name(r, input));
+    if (tensor->kind != SP_ONNX_REAL || tensor->count == 0) {
+        return sp_onnx_refuse(r, SP_E_FORMAT, "'%.60s' must hold FLOAT or DOUBLE numbers",
+                              sp_onnx_input_name(r, input));
     }
     return SP_OK;
 }
 
 /* Of two inputs, *which depends on the features; the other one must be a constant. */
-static sp_status one_flow(sp_reader *r, size_t *which, const sp_tensor **constant) {
-    const sp_value *a = sp_input(r, 0), *b = sp_input(r, 1);
-    if (a->kind == SP_VALUE_FLOW && b->kind == SP_VALUE_FLOW) {
-        return sp_refuse(r, SP_E_UNSUPPORTED,
-                         "both '%.60s' and '%.60s' depend on the features: one must be a constant",
-                         sp_input_name(r, 0), sp_input_name(r, 1));
+static sp_status one_sequence(sp_onnx_reader *r, size_t *which, const sp_onnx_tensor **constant) {
+    const sp_onnx_value *a = sp_onnx_input(r, 0), *b = sp_onnx_input(r, 1);
+    if (a->kind == SP_ONNX_VALUE_SEQUENCE && b->kind == SP_ONNX_VALUE_SEQUENCE) {
+        return sp_onnx_refuse(
+            r, SP_E_UNSUPPORTED,
+            "both '%.60s' and '%.60s' depend on the features: one must be a constant",
+            sp_onnx_input_name(r, 0), sp_onnx_input_name(r, 1));
     }
-    *which = a->kind == SP_VALUE_FLOW ? 0 : 1;
+    *which = a->kind == SP_ONNX_VALUE_SEQUENCE ? 0 : 1;
     *constant = *which == 0 ? &b->tensor : &a->tensor;
     return check_real(r, *constant, 1 - *which);
 }
 
 /* Multiplies the features by numbers, as a dense layer; by ones: nothing is left to do. */
-static sp_status scale(sp_reader *r, sp_flow *flow, const double *factor) {
-    const size_t n = flow->width;
+static sp_status scale(sp_onnx_reader *r, sp_onnx_sequence *sequence, const double *factor) {
+    const size_t n = sequence->width;
     bool ones = true;
     for (size_t i = 0; i < n; i++) {
         ones = ones && factor[i] == 1.0;
@@ -115,30 +118,31 @@ static sp_status scale(sp_reader *r, sp_flow *flow, const double *factor) {
     if (ones) {
         return SP_OK;
     }
-    double *weight = n > SIZE_MAX / n ? NULL : sp_heap_take(&r->heap, n * n, sizeof *weight);
-    double *bias = sp_heap_take(&r->heap, n, sizeof *bias);
+    double *weight =
+        n > SIZE_MAX / n ? NULL : sp_onnx_region_take(&r->region, n * n, sizeof *weight);
+    double *bias = sp_onnx_region_take(&r->region, n, sizeof *bias);
     if (!weight || !bias) {
-        return sp_out_of_memory(r);
+        return sp_onnx_out_of_memory(r);
     }
     for (size_t i = 0; i < n; i++) {
         weight[i * n + i] = factor[i];
     }
-    return sp_block_add(
-        r, flow, flow->inner,
-        (sp_block){.kind = SP_NODE_AFFINE, .out = n, .weight = weight, .bias = bias});
+    return sp_onnx_layer_add(
+        r, sequence, sequence->inner,
+        (sp_onnx_layer){.kind = SP_NODE_AFFINE, .out = n, .weight = weight, .bias = bias});
 }
 
-sp_status sp_dense_arithmetic(sp_reader *r, char op) {
+sp_status sp_onnx_dense_arithmetic(sp_onnx_reader *r, char op) {
     size_t which = 0;
-    const sp_tensor *constant = NULL;
-    SP_TRY(one_flow(r, &which, &constant));
-    sp_flow flow = sp_input(r, which)->flow;
+    const sp_onnx_tensor *constant = NULL;
+    SP_TRY(one_sequence(r, &which, &constant));
+    sp_onnx_sequence sequence = sp_onnx_input(r, which)->sequence;
     double *numbers = NULL;
-    SP_TRY(read_features(r, &flow, constant, 1 - which, &numbers));
-    const size_t n = flow.width;
-    double *ones = sp_heap_take(&r->heap, n, sizeof *ones);
+    SP_TRY(read_features(r, &sequence, constant, 1 - which, &numbers));
+    const size_t n = sequence.width;
+    double *ones = sp_onnx_region_take(&r->region, n, sizeof *ones);
     if (!ones) {
-        return sp_out_of_memory(r);
+        return sp_onnx_out_of_memory(r);
     }
     for (size_t i = 0; i < n; i++) {
         ones[i] = op == '-' && which == 1 ? -1.0 : 1.0; // constant - x
@@ -147,135 +151,141 @@ sp_status sp_dense_arithmetic(sp_reader *r, char op) {
                                              : numbers[i];
     }
     if (op == '/' && which == 1) {
-        return sp_refuse(r, SP_E_UNSUPPORTED,
-                         "it divides by '%.60s', which depends on the features",
-                         sp_input_name(r, 1));
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                              "it divides by '%.60s', which depends on the features",
+                              sp_onnx_input_name(r, 1));
     }
-    SP_TRY(scale(r, &flow, op == '*' || op == '/' ? numbers : ones));
-    SP_TRY(op == '+' || op == '-' ? sp_block_add_bias(r, &flow, numbers) : SP_OK);
-    return sp_return_flow(r, 0, &flow);
+    SP_TRY(scale(r, &sequence, op == '*' || op == '/' ? numbers : ones));
+    SP_TRY(op == '+' || op == '-' ? sp_onnx_layer_add_bias(r, &sequence, numbers) : SP_OK);
+    return sp_onnx_return_sequence(r, 0, &sequence);
 }
 
-static bool both_tensors(const sp_reader *r) {
-    return sp_input(r, 0)->kind == SP_VALUE_TENSOR && sp_input(r, 1)->kind == SP_VALUE_TENSOR;
+static bool both_tensors(const sp_onnx_reader *r) {
+    return sp_onnx_input(r, 0)->kind == SP_ONNX_VALUE_TENSOR &&
+           sp_onnx_input(r, 1)->kind == SP_ONNX_VALUE_TENSOR;
 }
 
 /* x W multiplies along the last axis of x, W x along the one before it. */
-sp_status sp_op_matmul(sp_reader *r) {
+sp_status sp_onnx_op_matmul(sp_onnx_reader *r) {
     if (both_tensors(r)) {
-        sp_tensor to = {0};
-        SP_TRY(sp_tensor_product(r, &to, &sp_input(r, 0)->tensor, &sp_input(r, 1)->tensor));
-        return sp_return_tensor(r, 0, &to);
+        sp_onnx_tensor to = {0};
+        SP_TRY(sp_onnx_tensor_product(r, &to, &sp_onnx_input(r, 0)->tensor,
+                                      &sp_onnx_input(r, 1)->tensor));
+        return sp_onnx_return_tensor(r, 0, &to);
     }
     size_t which = 0;
-    const sp_tensor *constant = NULL;
-    SP_TRY(one_flow(r, &which, &constant));
+    const sp_onnx_tensor *constant = NULL;
+    SP_TRY(one_sequence(r, &which, &constant));
     if (constant->rank < 2) {
-        return sp_refuse(r, SP_E_UNSUPPORTED, "the constant '%.60s' is no matrix",
-                         sp_input_name(r, 1 - which));
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "the constant '%.60s' is no matrix",
+                              sp_onnx_input_name(r, 1 - which));
     }
     for (size_t i = 0; i + 2 < constant->rank; i++) {
         if (constant->dim[i] != 1) {
-            return sp_refuse(r, SP_E_UNSUPPORTED, "'%.60s' holds several matrices",
-                             sp_input_name(r, 1 - which));
+            return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "'%.60s' holds several matrices",
+                                  sp_onnx_input_name(r, 1 - which));
         }
     }
-    sp_flow flow = sp_input(r, which)->flow;
-    if (flow.rank == 0 || (flow.rank == 1 && constant->rank > 2)) {
-        return sp_refuse(r, SP_E_UNSUPPORTED, "'%.60s' has the rank %zu", sp_input_name(r, which),
-                         flow.rank);
+    sp_onnx_sequence sequence = sp_onnx_input(r, which)->sequence;
+    if (sequence.rank == 0 || (sequence.rank == 1 && constant->rank > 2)) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "'%.60s' has the rank %zu",
+                              sp_onnx_input_name(r, which), sequence.rank);
     }
-    SP_TRY(flow.rank == 1 ? SP_OK : sp_flow_pad(r, &flow, constant->rank));
-    const size_t axis = which == 0 || flow.rank == 1 ? flow.rank - 1 : flow.rank - 2;
-    const sp_matrix matrix = matrix_of(constant, which == 0, 1.0);
-    SP_TRY(multiply(r, &flow, axis, &matrix));
-    return sp_return_flow(r, 0, &flow);
+    SP_TRY(sequence.rank == 1 ? SP_OK : sp_onnx_sequence_pad(r, &sequence, constant->rank));
+    const size_t axis = which == 0 || sequence.rank == 1 ? sequence.rank - 1 : sequence.rank - 2;
+    const sp_onnx_matrix matrix = matrix_of(constant, which == 0, 1.0);
+    SP_TRY(multiply(r, &sequence, axis, &matrix));
+    return sp_onnx_return_sequence(r, 0, &sequence);
 }
 
 /* ---- Gemm: alpha A' B' + beta C, where A' is A or its transpose ---- */
 
-typedef struct sp_gemm {
+typedef struct sp_onnx_gemm {
     double alpha, beta;
     int64_t transpose[2];
-} sp_gemm;
+} sp_onnx_gemm;
 
-static sp_status gemm_operand(sp_reader *r, sp_tensor *operand, size_t i, bool transpose) {
-    const sp_tensor *x = &sp_input(r, i)->tensor;
+static sp_status gemm_operand(sp_onnx_reader *r, sp_onnx_tensor *operand, size_t i,
+                              bool transpose) {
+    const sp_onnx_tensor *x = &sp_onnx_input(r, i)->tensor;
     if (x->rank != 2) {
-        return sp_refuse(r, SP_E_FORMAT, "its inputs must be matrices, not of rank %zu", x->rank);
+        return sp_onnx_refuse(r, SP_E_FORMAT, "its inputs must be matrices, not of rank %zu",
+                              x->rank);
     }
     *operand = *x;
     if (!transpose) {
         return SP_OK;
     }
     const int64_t dim[2] = {x->dim[1], x->dim[0]}, stride[2] = {1, x->dim[1]};
-    (void)sp_tensor_shape(operand, dim, 2);
-    return sp_tensor_view(r, operand, x, 0, stride);
+    (void)sp_onnx_tensor_shape(operand, dim, 2);
+    return sp_onnx_tensor_view(r, operand, x, 0, stride);
 }
 
 /* x scaled by a number; by 1 it stays what it is. */
-static sp_status scaled(sp_reader *r, sp_tensor *to, const sp_tensor *x, double factor) {
+static sp_status scaled(sp_onnx_reader *r, sp_onnx_tensor *to, const sp_onnx_tensor *x,
+                        double factor) {
     *to = *x;
-    const sp_tensor number = {.kind = SP_NUMBERS_REAL, .count = 1, .real = &factor};
-    return factor == 1.0 ? SP_OK : sp_tensor_arithmetic(r, to, x, &number, '*');
+    const sp_onnx_tensor number = {.kind = SP_ONNX_REAL, .count = 1, .real = &factor};
+    return factor == 1.0 ? SP_OK : sp_onnx_tensor_arithmetic(r, to, x, &number, '*');
 }
 
-static sp_status gemm_tensors(sp_reader *r, const sp_gemm *gemm) {
-    sp_tensor a, b, product, sum, c;
+static sp_status gemm_tensors(sp_onnx_reader *r, const sp_onnx_gemm *gemm) {
+    sp_onnx_tensor a, b, product, sum, c;
     SP_TRY(gemm_operand(r, &a, 0, gemm->transpose[0] != 0));
     SP_TRY(gemm_operand(r, &b, 1, gemm->transpose[1] != 0));
-    SP_TRY(sp_tensor_product(r, &product, &a, &b));
+    SP_TRY(sp_onnx_tensor_product(r, &product, &a, &b));
     SP_TRY(scaled(r, &sum, &product, gemm->alpha));
-    if (sp_input(r, 2)) {
-        if (sp_input(r, 2)->kind != SP_VALUE_TENSOR ||
-            sp_input(r, 2)->tensor.kind == SP_NUMBERS_WHOLE) {
-            return sp_refuse(r, SP_E_UNSUPPORTED, "input C is not a tensor of real numbers");
+    if (sp_onnx_input(r, 2)) {
+        if (sp_onnx_input(r, 2)->kind != SP_ONNX_VALUE_TENSOR ||
+            sp_onnx_input(r, 2)->tensor.kind == SP_ONNX_WHOLE) {
+            return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "input C is not a tensor of real numbers");
         }
-        SP_TRY(scaled(r, &c, &sp_input(r, 2)->tensor, gemm->beta));
-        const sp_tensor product_only = sum;
-        SP_TRY(sp_tensor_arithmetic(r, &sum, &product_only, &c, '+'));
+        SP_TRY(scaled(r, &c, &sp_onnx_input(r, 2)->tensor, gemm->beta));
+        const sp_onnx_tensor product_only = sum;
+        SP_TRY(sp_onnx_tensor_arithmetic(r, &sum, &product_only, &c, '+'));
     }
-    return sp_return_tensor(r, 0, &sum);
+    return sp_onnx_return_tensor(r, 0, &sum);
 }
 
-static sp_status gemm_flow(sp_reader *r, const sp_gemm *gemm) {
+static sp_status gemm_sequence(sp_onnx_reader *r, const sp_onnx_gemm *gemm) {
     size_t which = 0;
-    const sp_tensor *constant = NULL;
-    SP_TRY(one_flow(r, &which, &constant));
-    sp_flow flow = sp_input(r, which)->flow;
-    if (flow.rank != 2 || constant->rank != 2) {
-        return sp_refuse(r, SP_E_FORMAT, "its inputs must be matrices, not of rank %zu and %zu",
-                         flow.rank, constant->rank);
+    const sp_onnx_tensor *constant = NULL;
+    SP_TRY(one_sequence(r, &which, &constant));
+    sp_onnx_sequence sequence = sp_onnx_input(r, which)->sequence;
+    if (sequence.rank != 2 || constant->rank != 2) {
+        return sp_onnx_refuse(r, SP_E_FORMAT,
+                              "its inputs must be matrices, not of rank %zu and %zu", sequence.rank,
+                              constant->rank);
     }
     if (gemm->transpose[which] != 0) {
-        sp_flow_permute(&flow, (const size_t[]){1, 0});
+        sp_onnx_sequence_permute(&sequence, (const size_t[]){1, 0});
     }
     const size_t axis = 1 - which; // the columns of A', the rows of B'
-    const sp_matrix matrix =
+    const sp_onnx_matrix matrix =
         matrix_of(constant, (which == 0) == (gemm->transpose[1 - which] == 0), gemm->alpha);
-    SP_TRY(multiply(r, &flow, axis, &matrix));
-    if (sp_input(r, 2)) {
-        const sp_tensor *c = NULL;
+    SP_TRY(multiply(r, &sequence, axis, &matrix));
+    if (sp_onnx_input(r, 2)) {
+        const sp_onnx_tensor *c = NULL;
         double *bias = NULL;
-        SP_TRY(sp_input_tensor(r, &c, 2, "C"));
+        SP_TRY(sp_onnx_input_tensor(r, &c, 2, "C"));
         SP_TRY(check_real(r, c, 2));
         if (c->rank > 2) {
-            return sp_refuse(r, SP_E_FORMAT, "input C has the rank %zu", c->rank);
+            return sp_onnx_refuse(r, SP_E_FORMAT, "input C has the rank %zu", c->rank);
         }
-        SP_TRY(read_features(r, &flow, c, 2, &bias));
-        for (size_t i = 0; i < flow.width; i++) {
+        SP_TRY(read_features(r, &sequence, c, 2, &bias));
+        for (size_t i = 0; i < sequence.width; i++) {
             bias[i] *= gemm->beta;
         }
-        SP_TRY(sp_block_add_bias(r, &flow, bias));
+        SP_TRY(sp_onnx_layer_add_bias(r, &sequence, bias));
     }
-    return sp_return_flow(r, 0, &flow);
+    return sp_onnx_return_sequence(r, 0, &sequence);
 }
 
-sp_status sp_op_gemm(sp_reader *r) {
-    sp_gemm gemm = {0};
-    SP_TRY(sp_attribute_float(r, &gemm.alpha, "alpha", 1.0));
-    SP_TRY(sp_attribute_float(r, &gemm.beta, "beta", 1.0));
-    SP_TRY(sp_attribute_int(r, &gemm.transpose[0], "transA", 0));
-    SP_TRY(sp_attribute_int(r, &gemm.transpose[1], "transB", 0));
-    return both_tensors(r) ? gemm_tensors(r, &gemm) : gemm_flow(r, &gemm);
+sp_status sp_onnx_op_gemm(sp_onnx_reader *r) {
+    sp_onnx_gemm gemm = {0};
+    SP_TRY(sp_onnx_attribute_float(r, &gemm.alpha, "alpha", 1.0));
+    SP_TRY(sp_onnx_attribute_float(r, &gemm.beta, "beta", 1.0));
+    SP_TRY(sp_onnx_attribute_int(r, &gemm.transpose[0], "transA", 0));
+    SP_TRY(sp_onnx_attribute_int(r, &gemm.transpose[1], "transB", 0));
+    return both_tensors(r) ? gemm_tensors(r, &gemm) : gemm_sequence(r, &gemm);
 }

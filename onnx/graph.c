@@ -5,23 +5,24 @@
 #include "onnx/impl.h"
 
 static int compare_names(const void *a, const void *b) {
-    return strcmp(((const sp_definition *)a)->name, ((const sp_definition *)b)->name);
+    return strcmp(((const sp_onnx_definition *)a)->name, ((const sp_onnx_definition *)b)->name);
 }
 
-size_t sp_graph_find(const sp_graph *graph, const char *name) {
-    const sp_definition key = {.name = name};
-    const sp_definition *found = bsearch(&key, graph->definition, graph->definitions,
-                                         sizeof *graph->definition, compare_names);
-    return found ? (size_t)(found - graph->definition) : SP_NO_NAME;
+size_t sp_onnx_graph_find(const sp_onnx_graph *graph, const char *name) {
+    const sp_onnx_definition key = {.name = name};
+    const sp_onnx_definition *found = bsearch(&key, graph->definition, graph->definitions,
+                                              sizeof *graph->definition, compare_names);
+    return found ? (size_t)(found - graph->definition) : SP_ONNX_NO_NAME;
 }
 
 static sp_status no_memory(sp_error *err) {
     return sp_fail(err, SP_E_MEMORY, "no memory for the names of the graph");
 }
 
-static void define(sp_graph *graph, const char *name, sp_definer by, size_t index, size_t slot) {
+static void define(sp_onnx_graph *graph, const char *name, sp_onnx_definer by, size_t index,
+                   size_t slot) {
     graph->definition[graph->definitions++] =
-        (sp_definition){.name = name, .by = by, .index = index, .slot = slot};
+        (sp_onnx_definition){.name = name, .by = by, .index = index, .slot = slot};
 }
 
 static bool is_initialiser(const Onnx__GraphProto *proto, const char **sorted, const char *name) {
@@ -46,7 +47,7 @@ static int compare_strings(const void *a, const void *b) {
 }
 
 /* Initialisers, and inputs that are none; older files list initialisers among the inputs too. */
-static sp_status define_inputs(sp_error *err, sp_graph *graph) {
+static sp_status define_inputs(sp_error *err, sp_onnx_graph *graph) {
     const Onnx__GraphProto *proto = graph->proto;
     const char **sorted = malloc((proto->n_initializer + 1) * sizeof *sorted);
     if (!sorted) {
@@ -54,25 +55,25 @@ static sp_status define_inputs(sp_error *err, sp_graph *graph) {
     }
     for (size_t i = 0; i < proto->n_initializer; i++) {
         sorted[i] = proto->initializer[i]->name ? proto->initializer[i]->name : "";
-        define(graph, sorted[i], SP_DEFINED_BY_INITIALISER, i, 0);
+        define(graph, sorted[i], SP_ONNX_DEFINED_BY_INITIALISER, i, 0);
     }
     qsort(sorted, proto->n_initializer, sizeof *sorted, compare_strings);
     for (size_t i = 0; i < proto->n_input; i++) {
         const char *name = proto->input[i]->name ? proto->input[i]->name : "";
         if (!is_initialiser(proto, sorted, name)) {
-            define(graph, name, SP_DEFINED_BY_INPUT, i, 0);
+            define(graph, name, SP_ONNX_DEFINED_BY_INPUT, i, 0);
         }
     }
     free(sorted);
     return SP_OK;
 }
 
-static sp_status define_outputs(sp_error *err, sp_graph *graph) {
+static sp_status define_outputs(sp_error *err, sp_onnx_graph *graph) {
     const Onnx__GraphProto *proto = graph->proto;
     for (size_t n = 0; n < proto->n_node; n++) {
         for (size_t i = 0; i < proto->node[n]->n_output; i++) {
             if (proto->node[n]->output[i][0] != '\0') {
-                define(graph, proto->node[n]->output[i], SP_DEFINED_BY_NODE, n, i);
+                define(graph, proto->node[n]->output[i], SP_ONNX_DEFINED_BY_NODE, n, i);
             }
         }
     }
@@ -91,11 +92,11 @@ static sp_status define_outputs(sp_error *err, sp_graph *graph) {
 
 /* The outermost graph must have one input that is no initialiser, and an output. Called before the
  * outputs of nodes are defined. */
-static sp_status check_outermost(sp_error *err, sp_graph *graph) {
+static sp_status check_outermost(sp_error *err, sp_onnx_graph *graph) {
     const Onnx__GraphProto *proto = graph->proto;
     for (size_t i = 0; i < graph->definitions; i++) {
-        const sp_definition *definition = &graph->definition[i];
-        if (definition->by != SP_DEFINED_BY_INPUT) {
+        const sp_onnx_definition *definition = &graph->definition[i];
+        if (definition->by != SP_ONNX_DEFINED_BY_INPUT) {
             continue;
         }
         if (graph->features) {
@@ -120,7 +121,7 @@ static sp_status check_outermost(sp_error *err, sp_graph *graph) {
 /* ---- graphs inside of nodes ---- */
 
 /* The first of the graphs inside of node n, or of a later node. */
-static size_t first_inner(const sp_graph *graph, size_t n) {
+static size_t first_inner(const sp_onnx_graph *graph, size_t n) {
     size_t lo = 0, hi = graph->inners;
     while (lo < hi) {
         const size_t middle = lo + (hi - lo) / 2;
@@ -134,12 +135,13 @@ static size_t first_inner(const sp_graph *graph, size_t n) {
 }
 
 /* What the graphs inside of node n read from outside: calls visit with each of these names. */
-static sp_status visit_captured(sp_error *err, sp_graph *graph, size_t n,
-                                sp_status (*visit)(sp_error *, sp_graph *, size_t, const char *)) {
+static sp_status visit_captured(sp_error *err, sp_onnx_graph *graph, size_t n,
+                                sp_status (*visit)(sp_error *, sp_onnx_graph *, size_t,
+                                                   const char *)) {
     for (size_t k = first_inner(graph, n); k < graph->inners && graph->inner[k].node == n; k++) {
-        const sp_graph *inner = &graph->inner[k].graph;
+        const sp_onnx_graph *inner = &graph->inner[k].graph;
         for (size_t i = 0; i < inner->definitions; i++) {
-            if (inner->definition[i].by == SP_DEFINED_OUTSIDE) {
+            if (inner->definition[i].by == SP_ONNX_DEFINED_OUTSIDE) {
                 SP_TRY(visit(err, graph, n, inner->definition[i].name));
             }
         }
@@ -147,18 +149,18 @@ static sp_status visit_captured(sp_error *err, sp_graph *graph, size_t n,
     return SP_OK;
 }
 
-static size_t count_captured(const sp_graph *inner) {
+static size_t count_captured(const sp_onnx_graph *inner) {
     size_t count = 0;
     for (size_t i = 0; i < inner->definitions; i++) {
-        count += inner->definition[i].by == SP_DEFINED_OUTSIDE;
+        count += inner->definition[i].by == SP_ONNX_DEFINED_OUTSIDE;
     }
     return count;
 }
 
-static sp_status init_graph(sp_error *err, sp_graph *graph, const Onnx__GraphProto *proto,
+static sp_status init_graph(sp_error *err, sp_onnx_graph *graph, const Onnx__GraphProto *proto,
                             bool outermost);
 
-static sp_status init_inner(sp_error *err, sp_graph *graph) {
+static sp_status init_inner(sp_error *err, sp_onnx_graph *graph) {
     const Onnx__GraphProto *proto = graph->proto;
     size_t count = 0;
     for (size_t n = 0; n < proto->n_node; n++) {
@@ -176,7 +178,7 @@ static sp_status init_inner(sp_error *err, sp_graph *graph) {
             if (!a->g) {
                 continue;
             }
-            sp_inner *inner = &graph->inner[graph->inners++];
+            sp_onnx_subgraph *inner = &graph->inner[graph->inners++];
             inner->node = n;
             inner->attribute = a->name ? a->name : "";
             SP_TRY(init_graph(err, &inner->graph, a->g, false));
@@ -185,7 +187,8 @@ static sp_status init_inner(sp_error *err, sp_graph *graph) {
     return SP_OK;
 }
 
-const sp_graph *sp_graph_inner(const sp_graph *graph, size_t n, const char *attribute) {
+const sp_onnx_graph *sp_onnx_subgraph_find(const sp_onnx_graph *graph, size_t n,
+                                           const char *attribute) {
     for (size_t k = first_inner(graph, n); k < graph->inners && graph->inner[k].node == n; k++) {
         if (strcmp(graph->inner[k].attribute, attribute) == 0) {
             return &graph->inner[k].graph;
@@ -196,7 +199,8 @@ const sp_graph *sp_graph_inner(const sp_graph *graph, size_t n, const char *attr
 
 /* ---- who reads what ---- */
 
-static sp_status reads_nothing(sp_error *err, const sp_graph *graph, size_t n, const char *name) {
+static sp_status reads_nothing(sp_error *err, const sp_onnx_graph *graph, size_t n,
+                               const char *name) {
     const Onnx__NodeProto *node = graph->proto->node[n];
     return sp_fail(err, SP_E_FORMAT,
                    "node '%.80s' (%.40s) reads '%.80s', which nothing in the graph defines",
@@ -204,18 +208,18 @@ static sp_status reads_nothing(sp_error *err, const sp_graph *graph, size_t n, c
 }
 
 /* A name that this graph does not define: the graph around it must. */
-static sp_status import(sp_error *err, sp_graph *graph, size_t n, const char *name) {
+static sp_status import(sp_error *err, sp_onnx_graph *graph, size_t n, const char *name) {
     (void)err;
     (void)n;
-    if (name[0] != '\0' && sp_graph_find(graph, name) == SP_NO_NAME) {
+    if (name[0] != '\0' && sp_onnx_graph_find(graph, name) == SP_ONNX_NO_NAME) {
         // Behind the sorted ones; merged by import_all.
         graph->definition[graph->definitions + graph->imports++] =
-            (sp_definition){.name = name, .by = SP_DEFINED_OUTSIDE};
+            (sp_onnx_definition){.name = name, .by = SP_ONNX_DEFINED_OUTSIDE};
     }
     return SP_OK;
 }
 
-static sp_status import_all(sp_error *err, sp_graph *graph) {
+static sp_status import_all(sp_error *err, sp_onnx_graph *graph) {
     const Onnx__GraphProto *proto = graph->proto;
     for (size_t n = 0; n < proto->n_node; n++) {
         for (size_t i = 0; i < proto->node[n]->n_input; i++) {
@@ -240,13 +244,13 @@ static sp_status import_all(sp_error *err, sp_graph *graph) {
 }
 
 /* Appends a definition to the inputs of node n. */
-static sp_status append_input(sp_error *err, sp_graph *graph, size_t n, const char *name) {
+static sp_status append_input(sp_error *err, sp_onnx_graph *graph, size_t n, const char *name) {
     size_t *id = &graph->input[graph->first_input[n + 1]++];
-    *id = name[0] == '\0' ? SP_NO_NAME : sp_graph_find(graph, name);
-    return *id == SP_NO_NAME && name[0] != '\0' ? reads_nothing(err, graph, n, name) : SP_OK;
+    *id = name[0] == '\0' ? SP_ONNX_NO_NAME : sp_onnx_graph_find(graph, name);
+    return *id == SP_ONNX_NO_NAME && name[0] != '\0' ? reads_nothing(err, graph, n, name) : SP_OK;
 }
 
-static sp_status resolve_nodes(sp_error *err, sp_graph *graph) {
+static sp_status resolve_nodes(sp_error *err, sp_onnx_graph *graph) {
     const Onnx__GraphProto *proto = graph->proto;
     for (size_t n = 0; n < proto->n_node; n++) {
         const Onnx__NodeProto *node = proto->node[n];
@@ -258,34 +262,35 @@ static sp_status resolve_nodes(sp_error *err, sp_graph *graph) {
         graph->first_output[n + 1] = graph->first_output[n] + node->n_output;
         for (size_t i = 0; i < node->n_output; i++) {
             graph->output[graph->first_output[n] + i] =
-                node->output[i][0] == '\0' ? SP_NO_NAME : sp_graph_find(graph, node->output[i]);
+                node->output[i][0] == '\0' ? SP_ONNX_NO_NAME
+                                           : sp_onnx_graph_find(graph, node->output[i]);
         }
     }
     return SP_OK;
 }
 
 /* Tells the graphs inside which of our definitions their names stand for. */
-static void link_inner(sp_graph *graph) {
+static void link_inner(sp_onnx_graph *graph) {
     for (size_t k = 0; k < graph->inners; k++) {
-        sp_graph *inner = &graph->inner[k].graph;
+        sp_onnx_graph *inner = &graph->inner[k].graph;
         for (size_t i = 0; i < inner->definitions; i++) {
-            if (inner->definition[i].by == SP_DEFINED_OUTSIDE) {
-                inner->definition[i].index = sp_graph_find(graph, inner->definition[i].name);
+            if (inner->definition[i].by == SP_ONNX_DEFINED_OUTSIDE) {
+                inner->definition[i].index = sp_onnx_graph_find(graph, inner->definition[i].name);
             }
         }
     }
 }
 
-static sp_status resolve_ends(sp_error *err, sp_graph *graph) {
+static sp_status resolve_ends(sp_error *err, sp_onnx_graph *graph) {
     const Onnx__GraphProto *proto = graph->proto;
     for (size_t i = 0; i < proto->n_input; i++) {
         graph->argument[i] =
-            sp_graph_find(graph, proto->input[i]->name ? proto->input[i]->name : "");
+            sp_onnx_graph_find(graph, proto->input[i]->name ? proto->input[i]->name : "");
     }
     for (size_t i = 0; i < proto->n_output; i++) {
         const char *name = proto->output[i]->name ? proto->output[i]->name : "";
-        graph->result[i] = sp_graph_find(graph, name);
-        if (graph->result[i] == SP_NO_NAME) {
+        graph->result[i] = sp_onnx_graph_find(graph, name);
+        if (graph->result[i] == SP_ONNX_NO_NAME) {
             return sp_fail(err, SP_E_FORMAT, "the output '%.200s' of the graph is not defined",
                            name);
         }
@@ -295,9 +300,9 @@ static sp_status resolve_ends(sp_error *err, sp_graph *graph) {
 
 static sp_status check_size(sp_error *err, const Onnx__GraphProto *proto, size_t *inputs,
                             size_t *outputs) {
-    if (proto->n_node > SP_MAX_NODES) {
+    if (proto->n_node > SP_ONNX_MAX_NODES) {
         return sp_fail(err, SP_E_UNSUPPORTED, "the graph has %zu nodes: at most %d are read",
-                       proto->n_node, SP_MAX_NODES);
+                       proto->n_node, SP_ONNX_MAX_NODES);
     }
     if (proto->n_sparse_initializer > 0) {
         return sp_fail(err, SP_E_UNSUPPORTED,
@@ -307,13 +312,14 @@ static sp_status check_size(sp_error *err, const Onnx__GraphProto *proto, size_t
         *inputs += proto->node[n]->n_input;
         *outputs += proto->node[n]->n_output;
     }
-    if (*inputs + *outputs + proto->n_initializer + proto->n_input > SP_MAX_NAMES) {
-        return sp_fail(err, SP_E_UNSUPPORTED, "the graph has more than %d names", SP_MAX_NAMES);
+    if (*inputs + *outputs + proto->n_initializer + proto->n_input > SP_ONNX_MAX_NAMES) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "the graph has more than %d names",
+                       SP_ONNX_MAX_NAMES);
     }
     return SP_OK;
 }
 
-static sp_status take_arrays(sp_error *err, sp_graph *graph, size_t inputs, size_t outputs) {
+static sp_status take_arrays(sp_error *err, sp_onnx_graph *graph, size_t inputs, size_t outputs) {
     const Onnx__GraphProto *proto = graph->proto;
     size_t captured = 0;
     for (size_t k = 0; k < graph->inners; k++) {
@@ -335,9 +341,9 @@ static sp_status take_arrays(sp_error *err, sp_graph *graph, size_t inputs, size
                : no_memory(err);
 }
 
-static sp_status init_graph(sp_error *err, sp_graph *graph, const Onnx__GraphProto *proto,
+static sp_status init_graph(sp_error *err, sp_onnx_graph *graph, const Onnx__GraphProto *proto,
                             bool outermost) {
-    *graph = (sp_graph){.proto = proto};
+    *graph = (sp_onnx_graph){.proto = proto};
     size_t inputs = 0, outputs = 0;
     SP_TRY(check_size(err, proto, &inputs, &outputs));
     SP_TRY(init_inner(err, graph));
@@ -349,16 +355,16 @@ static sp_status init_graph(sp_error *err, sp_graph *graph, const Onnx__GraphPro
     SP_TRY(resolve_nodes(err, graph));
     link_inner(graph);
     SP_TRY(resolve_ends(err, graph));
-    return sp_graph_sort(err, graph);
+    return sp_onnx_graph_sort(err, graph);
 }
 
-sp_status sp_graph_init(sp_error *err, sp_graph *graph, const Onnx__GraphProto *proto) {
+sp_status sp_onnx_graph_init(sp_error *err, sp_onnx_graph *graph, const Onnx__GraphProto *proto) {
     return init_graph(err, graph, proto, true);
 }
 
-void sp_graph_clear(sp_graph *graph) {
+void sp_onnx_graph_clear(sp_onnx_graph *graph) {
     for (size_t k = 0; k < graph->inners; k++) {
-        sp_graph_clear(&graph->inner[k].graph);
+        sp_onnx_graph_clear(&graph->inner[k].graph);
     }
     free(graph->inner);
     free(graph->definition);
@@ -369,5 +375,5 @@ void sp_graph_clear(sp_graph *graph) {
     free(graph->order);
     free(graph->argument);
     free(graph->result);
-    *graph = (sp_graph){0};
+    *graph = (sp_onnx_graph){0};
 }

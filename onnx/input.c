@@ -6,13 +6,13 @@
 
 #include "onnx/impl.h"
 
-typedef Onnx__TensorShapeProto__Dimension sp_dimension;
+typedef Onnx__TensorShapeProto__Dimension sp_onnx_dimension;
 
-static bool is_fixed(const sp_dimension *dim) {
+static bool is_fixed(const sp_onnx_dimension *dim) {
     return dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
 }
 
-sp_status sp_input_check(sp_error *err, const Onnx__ValueInfoProto *input) {
+sp_status sp_onnx_input_check(sp_error *err, const Onnx__ValueInfoProto *input) {
     const char *name = input->name ? input->name : "";
     const Onnx__TypeProto *type = input->type;
     if (!type || type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !type->tensor_type) {
@@ -51,10 +51,10 @@ sp_status sp_input_check(sp_error *err, const Onnx__ValueInfoProto *input) {
     return SP_OK;
 }
 
-sp_status sp_input_describe(sp_error *err, char **text, const Onnx__TensorShapeProto *shape) {
+sp_status sp_onnx_input_describe(sp_error *err, char **text, const Onnx__TensorShapeProto *shape) {
     size_t size = 1;
     for (size_t i = 0; i < shape->n_dim; i++) {
-        const sp_dimension *dim = shape->dim[i];
+        const sp_onnx_dimension *dim = shape->dim[i];
         size += 32 + (!is_fixed(dim) && dim->dim_param ? strlen(dim->dim_param) : 0);
     }
     *text = calloc(size, 1);
@@ -62,7 +62,7 @@ sp_status sp_input_describe(sp_error *err, char **text, const Onnx__TensorShapeP
         return sp_fail(err, SP_E_MEMORY, "no memory for a text of the file");
     }
     for (size_t i = 0, at = 0; i < shape->n_dim; i++) {
-        const sp_dimension *dim = shape->dim[i];
+        const sp_onnx_dimension *dim = shape->dim[i];
         const char *times = i > 0 ? " x " : "";
         const bool named =
             dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM &&
@@ -88,8 +88,8 @@ static bool has_recurrence(const Onnx__GraphProto *proto) {
     return false;
 }
 
-size_t sp_input_guesses(sp_guess *guess, const Onnx__GraphProto *proto,
-                        const Onnx__TensorShapeProto *shape) {
+size_t sp_onnx_input_guesses(sp_onnx_guess *guess, const Onnx__GraphProto *proto,
+                             const Onnx__TensorShapeProto *shape) {
     size_t count = 0, fixed = 0;
     for (size_t i = 0; i + 1 < shape->n_dim; i++) {
         fixed += is_fixed(shape->dim[i]) && shape->dim[i]->dim_value > 1;
@@ -98,11 +98,11 @@ size_t sp_input_guesses(sp_guess *guess, const Onnx__GraphProto *proto,
         const bool is_one = is_fixed(shape->dim[i]) && shape->dim[i]->dim_value == 1;
         const bool is_long = is_fixed(shape->dim[i]) && !is_one;
         if (is_long ? fixed == 1 : !is_one && fixed == 0) {
-            guess[count++] = (sp_guess){i, is_long ? (size_t)shape->dim[i]->dim_value : 0};
+            guess[count++] = (sp_onnx_guess){i, is_long ? (size_t)shape->dim[i]->dim_value : 0};
         }
     }
     if (fixed == 0 && (count == 0 || (count == 1 && shape->n_dim == 2 && !has_recurrence(proto)))) {
-        guess[count++] = (sp_guess){SP_NO_AXIS, 1};
+        guess[count++] = (sp_onnx_guess){SP_ONNX_NO_AXIS, 1};
     }
     return count;
 }

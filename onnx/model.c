@@ -16,7 +16,7 @@ void sp_model_clear(sp_model *model) {
     free(model->producer);
     free(model->input_name);
     free(model->input_shape);
-    sp_original_destroy(model->original);
+    sp_onnx_reference_destroy(model->reference);
     *model = (sp_model){0};
 }
 
@@ -32,12 +32,13 @@ static sp_status read_opset(sp_error *err, long *opset, const Onnx__ModelProto *
     for (size_t i = 0; i < proto->n_opset_import; i++) {
         const Onnx__OperatorSetIdProto *set = proto->opset_import[i];
         if (!set->domain || set->domain[0] == '\0' || strcmp(set->domain, "ai.onnx") == 0) {
-            if (!set->has_version || set->version < SP_MIN_OPSET || set->version > SP_MAX_OPSET) {
-                return sp_fail(err, SP_E_UNSUPPORTED,
-                               "operator set %" PRId64
-                               ": sets %d to %d are read: export the model with "
-                               "one of them",
-                               set->has_version ? set->version : 0, SP_MIN_OPSET, SP_MAX_OPSET);
+            if (!set->has_version || set->version < SP_ONNX_MIN_OPSET ||
+                set->version > SP_ONNX_MAX_OPSET) {
+                return sp_fail(
+                    err, SP_E_UNSUPPORTED,
+                    "operator set %" PRId64 ": sets %d to %d are read: export the model with "
+                    "one of them",
+                    set->has_version ? set->version : 0, SP_ONNX_MIN_OPSET, SP_ONNX_MAX_OPSET);
             }
             if (*opset != 0) {
                 return sp_fail(err, SP_E_FORMAT, "the operator set is declared twice");
@@ -80,32 +81,32 @@ static sp_status read_producer(sp_error *err, char **producer, const Onnx__Model
 
 /* ---- the network ---- */
 
-static void mark_head(sp_net *net, sp_head head) {
-    net->sigmoid = head == SP_HEAD_SIGMOID;
-    net->softmax = head == SP_HEAD_SOFTMAX;
+static void mark_head(sp_net *net, sp_onnx_head head) {
+    net->sigmoid = head == SP_ONNX_HEAD_SIGMOID;
+    net->softmax = head == SP_ONNX_HEAD_SOFTMAX;
 }
 
 /* Tries every guess; when all fail, the error of the one that understood most of the graph
  * remains. */
-static sp_status read_net(sp_reader *r, sp_net *net, size_t *logits) {
+static sp_status read_net(sp_onnx_reader *r, sp_net *net, size_t *logits) {
     const Onnx__TensorShapeProto *shape = r->root->features->type->tensor_type->shape;
-    sp_guess guess[SP_MOST_GUESSES];
-    const size_t count = sp_input_guesses(guess, r->root->proto, shape);
+    sp_onnx_guess guess[SP_ONNX_MOST_GUESSES];
+    const size_t count = sp_onnx_input_guesses(guess, r->root->proto, shape);
     sp_error *err = r->err, best = {0}, why = {0};
     size_t furthest = 0;
     sp_status status = SP_OK;
     r->err = &why;
     for (size_t i = 0; i < count; i++) {
-        const sp_flow *result = NULL;
+        const sp_onnx_sequence *result = NULL;
         r->steps_axis = guess[i].axis;
         r->steps = guess[i].steps;
-        status = sp_interpret(r, &result);
+        status = sp_onnx_interpret(r, &result);
         if (status == SP_OK) {
             r->err = err;
-            SP_TRY(sp_blocks_to_net(r, net, (size_t)shape->dim[shape->n_dim - 1]->dim_value,
-                                    *result->block));
+            SP_TRY(sp_onnx_layers_to_net(r, net, (size_t)shape->dim[shape->n_dim - 1]->dim_value,
+                                         *result->layer));
             mark_head(net, result->head);
-            *logits = result->head == SP_HEAD_NONE ? r->root->result[0] : result->logits;
+            *logits = result->head == SP_ONNX_HEAD_NONE ? r->root->result[0] : result->logits;
             return SP_OK;
         }
         if (i == 0 || r->furthest > furthest || (r->furthest == furthest && r->wants_length)) {
@@ -133,23 +134,24 @@ static size_t count_parameters(const sp_net *net) {
 
 /* ---- the whole ---- */
 
-static sp_status read_graph(sp_error *err, sp_model *model, sp_original *original) {
-    SP_TRY(sp_graph_init(err, &original->graph, original->proto->graph));
-    const Onnx__ValueInfoProto *input = original->graph.features;
-    SP_TRY(sp_input_check(err, input));
+static sp_status read_graph(sp_error *err, sp_model *model, sp_onnx_reference *reference) {
+    SP_TRY(sp_onnx_graph_init(err, &reference->graph, reference->proto->graph));
+    const Onnx__ValueInfoProto *input = reference->graph.features;
+    SP_TRY(sp_onnx_input_check(err, input));
     SP_TRY(copy_text(err, &model->input_name, input->name));
-    SP_TRY(sp_input_describe(err, &model->input_shape, input->type->tensor_type->shape));
-    sp_reader r = {0};
-    sp_status status = sp_reader_init(&r, err, &original->graph, original->opset, original->budget);
-    status = status == SP_OK ? read_net(&r, &model->net, &original->logits) : status;
-    original->steps_axis = r.steps_axis;
-    sp_reader_clear(&r);
+    SP_TRY(sp_onnx_input_describe(err, &model->input_shape, input->type->tensor_type->shape));
+    sp_onnx_reader r = {0};
+    sp_status status =
+        sp_onnx_reader_init(&r, err, &reference->graph, reference->opset, reference->budget);
+    status = status == SP_OK ? read_net(&r, &model->net, &reference->logits) : status;
+    reference->steps_axis = r.steps_axis;
+    sp_onnx_reader_clear(&r);
     model->parameters = count_parameters(&model->net);
     return status;
 }
 
-static sp_status read_model(sp_error *err, sp_model *model, sp_original *original) {
-    const Onnx__ModelProto *proto = original->proto;
+static sp_status read_model(sp_error *err, sp_model *model, sp_onnx_reference *reference) {
+    const Onnx__ModelProto *proto = reference->proto;
     if (!proto->graph) {
         return sp_fail(err, SP_E_FORMAT, "not an ONNX model, or a damaged one: it holds no graph");
     }
@@ -157,24 +159,24 @@ static sp_status read_model(sp_error *err, sp_model *model, sp_original *origina
         return sp_fail(err, SP_E_UNSUPPORTED,
                        "the model defines functions of its own: export it with functions inlined");
     }
-    SP_TRY(read_opset(err, &original->opset, proto));
-    model->opset = original->opset;
+    SP_TRY(read_opset(err, &reference->opset, proto));
+    model->opset = reference->opset;
     SP_TRY(read_entry(err, &model->front, "soundproof.front", proto));
     SP_TRY(read_entry(err, &model->training, "soundproof.training", proto));
     SP_TRY(read_producer(err, &model->producer, proto));
-    SP_TRY(read_graph(err, model, original));
+    SP_TRY(read_graph(err, model, reference));
     return sp_model_check(err, model);
 }
 
 sp_status sp_model_parse(sp_error *err, sp_model *model, const void *data, size_t size,
                          const char *name) {
-    sp_original *original = calloc(1, sizeof *original);
-    *model = (sp_model){.original = original};
+    sp_onnx_reference *reference = calloc(1, sizeof *reference);
+    *model = (sp_model){.reference = reference};
     sp_status status = SP_E_MEMORY;
-    if (original) {
-        original->budget = ((size_t)64 << 20) + 24 * size;
-        status = sp_wire_unpack(err, &original->proto, data, size);
-        status = status == SP_OK ? read_model(err, model, original) : status;
+    if (reference) {
+        reference->budget = ((size_t)64 << 20) + 24 * size;
+        status = sp_onnx_decode(err, &reference->proto, data, size);
+        status = status == SP_OK ? read_model(err, model, reference) : status;
     } else {
         status = sp_fail(err, SP_E_MEMORY, "no memory for the model");
     }

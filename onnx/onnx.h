@@ -23,7 +23,7 @@ typedef struct sp_model {
     size_t parameters; /* number of weights that the net uses */
     double agreement;  /* largest difference from the file's own graph on the probe inputs,
                         * relative for numbers above 1 */
-    struct sp_original *original; /* owned; the file's own graph */
+    struct sp_onnx_reference *reference; /* owned; the file's own graph */
 } sp_model;
 
 /** sp_model_read / sp_model_parse - reads MatMul, Gemm, Add, Relu, LSTM, GRU, RNN, Loops over the

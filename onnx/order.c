@@ -3,26 +3,27 @@
 
 #include "onnx/impl.h"
 
-enum { SP_FRESH, SP_OPEN, SP_DONE };
+enum { SP_ONNX_FRESH, SP_ONNX_OPEN, SP_ONNX_DONE };
 
-typedef struct sp_visit {
+typedef struct sp_onnx_visit {
     size_t *stack, *next; /* open nodes, and the input of each that is looked at next */
     unsigned char *state;
-} sp_visit;
+} sp_onnx_visit;
 
 /* Appends `root` and everything that it reads to the order, which holds *count nodes. */
-static sp_status visit(sp_error *err, sp_graph *graph, sp_visit *v, size_t root, size_t *count) {
+static sp_status visit(sp_error *err, sp_onnx_graph *graph, sp_onnx_visit *v, size_t root,
+                       size_t *count) {
     size_t depth = 0;
-    if (v->state[root] != SP_FRESH) {
+    if (v->state[root] != SP_ONNX_FRESH) {
         return SP_OK;
     }
     v->stack[0] = root;
     v->next[0] = graph->first_input[root];
-    v->state[root] = SP_OPEN;
+    v->state[root] = SP_ONNX_OPEN;
     for (;;) {
         const size_t n = v->stack[depth];
         if (v->next[depth] == graph->first_input[n + 1]) {
-            v->state[n] = SP_DONE;
+            v->state[n] = SP_ONNX_DONE;
             graph->order[(*count)++] = n;
             if (depth-- == 0) {
                 return SP_OK;
@@ -30,35 +31,35 @@ static sp_status visit(sp_error *err, sp_graph *graph, sp_visit *v, size_t root,
             continue;
         }
         const size_t id = graph->input[v->next[depth]++];
-        if (id == SP_NO_NAME || graph->definition[id].by != SP_DEFINED_BY_NODE) {
+        if (id == SP_ONNX_NO_NAME || graph->definition[id].by != SP_ONNX_DEFINED_BY_NODE) {
             continue;
         }
         const size_t below = graph->definition[id].index;
-        if (v->state[below] == SP_OPEN) {
+        if (v->state[below] == SP_ONNX_OPEN) {
             const Onnx__NodeProto *node = graph->proto->node[below];
             return sp_fail(err, SP_E_FORMAT, "node '%.200s' (%.40s) needs its own result: a cycle",
                            node->name ? node->name : "", node->op_type ? node->op_type : "");
         }
-        if (v->state[below] == SP_FRESH) {
-            v->state[below] = SP_OPEN;
+        if (v->state[below] == SP_ONNX_FRESH) {
+            v->state[below] = SP_ONNX_OPEN;
             v->stack[++depth] = below;
             v->next[depth] = graph->first_input[below];
         }
     }
 }
 
-sp_status sp_graph_sort(sp_error *err, sp_graph *graph) {
+sp_status sp_onnx_graph_sort(sp_error *err, sp_onnx_graph *graph) {
     const size_t nodes = graph->proto->n_node;
-    sp_visit v = {.stack = malloc((nodes + 1) * sizeof *v.stack),
-                  .next = malloc((nodes + 1) * sizeof *v.next),
-                  .state = calloc(nodes + 1, 1)};
+    sp_onnx_visit v = {.stack = malloc((nodes + 1) * sizeof *v.stack),
+                       .next = malloc((nodes + 1) * sizeof *v.next),
+                       .state = calloc(nodes + 1, 1)};
     sp_status status = v.stack && v.next && v.state
                            ? SP_OK
                            : sp_fail(err, SP_E_MEMORY, "no memory for the order of the nodes");
     size_t count = 0;
     for (size_t i = 0; i < graph->proto->n_output && status == SP_OK; i++) {
-        const sp_definition *result = &graph->definition[graph->result[i]];
-        if (result->by == SP_DEFINED_BY_NODE) {
+        const sp_onnx_definition *result = &graph->definition[graph->result[i]];
+        if (result->by == SP_ONNX_DEFINED_BY_NODE) {
             status = visit(err, graph, &v, result->index, &count);
         }
     }

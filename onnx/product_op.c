@@ -7,53 +7,53 @@
 
 /* ---- MatMul ---- */
 
-/* sp_multiplication - [batch] x [rows, depth] x [depth, columns]. */
-typedef struct sp_multiplication {
-    sp_tensor a, b; /* with the batch axes of the result, at least matrices */
+/* sp_onnx_multiplication - [batch] x [rows, depth] x [depth, columns]. */
+typedef struct sp_onnx_multiplication {
+    sp_onnx_tensor a, b; /* with the batch axes of the result, at least matrices */
     size_t batches, rows, depth, columns;
-} sp_multiplication;
+} sp_onnx_multiplication;
 
-static sp_status wrong_shapes(sp_reader *r) {
-    return sp_refuse(r, SP_E_FORMAT, "its inputs have shapes that cannot be multiplied");
+static sp_status wrong_shapes(sp_onnx_reader *r) {
+    return sp_onnx_refuse(r, SP_E_FORMAT, "its inputs have shapes that cannot be multiplied");
 }
 
 /* Batch axes as numpy broadcasts them; vectors become matrices. */
-static sp_status align(sp_reader *r, sp_multiplication *p, sp_tensor *to) {
-    sp_tensor a = p->a, b = p->b, batch = {0};
-    int64_t dim[SP_MAX_RANK + 2];
-    if (a.rank == 0 || b.rank == 0 || a.kind == SP_NUMBERS_WHOLE || b.kind == SP_NUMBERS_WHOLE) {
+static sp_status align(sp_onnx_reader *r, sp_onnx_multiplication *p, sp_onnx_tensor *to) {
+    sp_onnx_tensor a = p->a, b = p->b, batch = {0};
+    int64_t dim[SP_ONNX_MAX_RANK + 2];
+    if (a.rank == 0 || b.rank == 0 || a.kind == SP_ONNX_WHOLE || b.kind == SP_ONNX_WHOLE) {
         return wrong_shapes(r);
     }
     const bool row = a.rank == 1, column = b.rank == 1;
     if (row) {
-        (void)sp_tensor_shape(&a, (const int64_t[]){1, a.dim[0]}, 2);
+        (void)sp_onnx_tensor_shape(&a, (const int64_t[]){1, a.dim[0]}, 2);
     }
     if (column) {
-        (void)sp_tensor_shape(&b, (const int64_t[]){b.dim[0], 1}, 2);
+        (void)sp_onnx_tensor_shape(&b, (const int64_t[]){b.dim[0], 1}, 2);
     }
-    sp_tensor outer_a = {0}, outer_b = {0};
-    (void)sp_tensor_shape(&outer_a, a.dim, a.rank - 2);
-    (void)sp_tensor_shape(&outer_b, b.dim, b.rank - 2);
+    sp_onnx_tensor outer_a = {0}, outer_b = {0};
+    (void)sp_onnx_tensor_shape(&outer_a, a.dim, a.rank - 2);
+    (void)sp_onnx_tensor_shape(&outer_b, b.dim, b.rank - 2);
     const int64_t rows = a.dim[a.rank - 2], depth = a.dim[a.rank - 1];
     const int64_t columns = b.dim[b.rank - 1];
-    if (b.dim[b.rank - 2] != depth || !sp_tensor_broadcast(&batch, &outer_a, &outer_b)) {
+    if (b.dim[b.rank - 2] != depth || !sp_onnx_tensor_broadcast(&batch, &outer_a, &outer_b)) {
         return wrong_shapes(r);
     }
-    *p = (sp_multiplication){.batches = batch.count,
-                             .rows = (size_t)rows,
-                             .depth = (size_t)depth,
-                             .columns = (size_t)columns};
+    *p = (sp_onnx_multiplication){.batches = batch.count,
+                                  .rows = (size_t)rows,
+                                  .depth = (size_t)depth,
+                                  .columns = (size_t)columns};
     memcpy(dim, batch.dim, batch.rank * sizeof *dim);
     dim[batch.rank] = rows;
     dim[batch.rank + 1] = depth;
-    const bool fits = sp_tensor_shape(&p->a, dim, batch.rank + 2);
+    const bool fits = sp_onnx_tensor_shape(&p->a, dim, batch.rank + 2);
     dim[batch.rank] = depth;
     dim[batch.rank + 1] = columns;
-    if (!fits || !sp_tensor_shape(&p->b, dim, batch.rank + 2)) {
+    if (!fits || !sp_onnx_tensor_shape(&p->b, dim, batch.rank + 2)) {
         return wrong_shapes(r);
     }
-    SP_TRY(sp_tensor_expand(r, &p->a, &a));
-    SP_TRY(sp_tensor_expand(r, &p->b, &b));
+    SP_TRY(sp_onnx_tensor_expand(r, &p->a, &a));
+    SP_TRY(sp_onnx_tensor_expand(r, &p->b, &b));
     size_t rank = batch.rank;
     if (!row) {
         dim[rank++] = rows;
@@ -61,21 +61,23 @@ static sp_status align(sp_reader *r, sp_multiplication *p, sp_tensor *to) {
     if (!column) {
         dim[rank++] = columns;
     }
-    return sp_tensor_shape(to, dim, rank) ? SP_OK : wrong_shapes(r);
+    return sp_onnx_tensor_shape(to, dim, rank) ? SP_OK : wrong_shapes(r);
 }
 
 /* Element (i, j) of batch n. */
-static sp_status multiply(sp_reader *r, const sp_multiplication *p, void *numbers, size_t n,
-                          size_t i, size_t j) {
+static sp_status multiply(sp_onnx_reader *r, const sp_onnx_multiplication *p, void *numbers,
+                          size_t n, size_t i, size_t j) {
     const size_t row = (n * p->rows + i) * p->depth, column = n * p->depth * p->columns + j;
     const size_t at = (n * p->rows + i) * p->columns + j;
-    if (p->a.kind == SP_NUMBERS_FORM) {
-        return sp_form_combine(r, (sp_form *)numbers + at, p->a.form + row, 1, p->b.real + column,
-                               p->columns, p->depth);
+    if (p->a.kind == SP_ONNX_POLYNOMIAL) {
+        return sp_onnx_polynomial_combine(r, (sp_onnx_polynomial *)numbers + at,
+                                          p->a.polynomial + row, 1, p->b.real + column, p->columns,
+                                          p->depth);
     }
-    if (p->b.kind == SP_NUMBERS_FORM) {
-        return sp_form_combine(r, (sp_form *)numbers + at, p->b.form + column, p->columns,
-                               p->a.real + row, 1, p->depth);
+    if (p->b.kind == SP_ONNX_POLYNOMIAL) {
+        return sp_onnx_polynomial_combine(r, (sp_onnx_polynomial *)numbers + at,
+                                          p->b.polynomial + column, p->columns, p->a.real + row, 1,
+                                          p->depth);
     }
     double sum = 0.0;
     for (size_t k = 0; k < p->depth; k++) {
@@ -85,23 +87,25 @@ static sp_status multiply(sp_reader *r, const sp_multiplication *p, void *number
     return SP_OK;
 }
 
-sp_status sp_tensor_product(sp_reader *r, sp_tensor *to, const sp_tensor *a, const sp_tensor *b) {
-    sp_multiplication p = {.a = *a, .b = *b};
-    if (a->kind == SP_NUMBERS_FORM && b->kind == SP_NUMBERS_FORM) {
-        return sp_refuse(r, SP_E_UNSUPPORTED,
-                         "both '%.60s' and '%.60s' depend on the features: one must be a constant",
-                         sp_input_name(r, 0), sp_input_name(r, 1));
+sp_status sp_onnx_tensor_product(sp_onnx_reader *r, sp_onnx_tensor *to, const sp_onnx_tensor *a,
+                                 const sp_onnx_tensor *b) {
+    sp_onnx_multiplication p = {.a = *a, .b = *b};
+    if (a->kind == SP_ONNX_POLYNOMIAL && b->kind == SP_ONNX_POLYNOMIAL) {
+        return sp_onnx_refuse(
+            r, SP_E_UNSUPPORTED,
+            "both '%.60s' and '%.60s' depend on the features: one must be a constant",
+            sp_onnx_input_name(r, 0), sp_onnx_input_name(r, 1));
     }
     SP_TRY(align(r, &p, to));
-    to->kind = a->kind == SP_NUMBERS_FORM || b->kind == SP_NUMBERS_FORM ? SP_NUMBERS_FORM
-                                                                        : SP_NUMBERS_REAL;
-    void *numbers = sp_tensor_make(r, to);
+    to->kind = a->kind == SP_ONNX_POLYNOMIAL || b->kind == SP_ONNX_POLYNOMIAL ? SP_ONNX_POLYNOMIAL
+                                                                              : SP_ONNX_REAL;
+    void *numbers = sp_onnx_tensor_make(r, to);
     if (!numbers) {
-        return sp_out_of_memory(r);
+        return sp_onnx_out_of_memory(r);
     }
     const size_t flops = to->count > SIZE_MAX / (p.depth + 1) ? SIZE_MAX : to->count * p.depth;
     if (flops > r->work) {
-        return sp_refuse(r, SP_E_UNSUPPORTED, "it takes too many steps");
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it takes too many steps");
     }
     r->work -= r->depth > 0 ? flops : 0;
     for (size_t n = 0; n < p.batches; n++) {
@@ -116,12 +120,12 @@ sp_status sp_tensor_product(sp_reader *r, sp_tensor *to, const sp_tensor *a, con
 
 /* ---- ReduceSum ---- */
 
-static sp_status read_axes(sp_reader *r, bool *summed, size_t rank, bool *nothing) {
-    const sp_extent *axes = NULL;
+static sp_status read_axes(sp_onnx_reader *r, bool *summed, size_t rank, bool *nothing) {
+    const sp_onnx_dim *axes = NULL;
     size_t count = 0;
     int64_t noop = 0;
-    SP_TRY(sp_operand_wholes(r, &axes, &count, "axes", 1, 13));
-    SP_TRY(sp_attribute_int(r, &noop, "noop_with_empty_axes", 0));
+    SP_TRY(sp_onnx_operand_wholes(r, &axes, &count, "axes", 1, 13));
+    SP_TRY(sp_onnx_attribute_int(r, &noop, "noop_with_empty_axes", 0));
     *nothing = count == 0 && noop != 0;
     for (size_t i = 0; i < rank; i++) {
         summed[i] = count == 0;
@@ -129,43 +133,44 @@ static sp_status read_axes(sp_reader *r, bool *summed, size_t rank, bool *nothin
     for (size_t i = 0; i < count; i++) {
         size_t axis = 0;
         if (axes[i].t != 0) {
-            return sp_refuse(r, SP_E_UNSUPPORTED, "axes depends on the number of steps");
+            return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "axes depends on the number of steps");
         }
-        SP_TRY(sp_normalise_axis(r, &axis, axes[i].k, rank));
+        SP_TRY(sp_onnx_normalise_axis(r, &axis, axes[i].k, rank));
         summed[axis] = true;
     }
     return SP_OK;
 }
 
 /* Adds element i of x to the element of the sum that it belongs to. */
-static sp_status add_element(sp_reader *r, void *numbers, size_t at, const sp_tensor *x, size_t i) {
-    if (x->kind == SP_NUMBERS_REAL) {
+static sp_status add_element(sp_onnx_reader *r, void *numbers, size_t at, const sp_onnx_tensor *x,
+                             size_t i) {
+    if (x->kind == SP_ONNX_REAL) {
         ((double *)numbers)[at] += x->real[i];
         return SP_OK;
     }
-    if (x->kind == SP_NUMBERS_FORM) {
-        sp_form *sum = (sp_form *)numbers + at;
-        const sp_form so_far = *sum;
-        return sp_form_add(r, sum, &so_far, &x->form[i]);
+    if (x->kind == SP_ONNX_POLYNOMIAL) {
+        sp_onnx_polynomial *sum = (sp_onnx_polynomial *)numbers + at;
+        const sp_onnx_polynomial so_far = *sum;
+        return sp_onnx_polynomial_add(r, sum, &so_far, &x->polynomial[i]);
     }
-    sp_extent *sum = (sp_extent *)numbers + at;
-    return sp_extent_add(sum, *sum, x->whole[i])
+    sp_onnx_dim *sum = (sp_onnx_dim *)numbers + at;
+    return sp_onnx_dim_add(sum, *sum, x->whole[i])
                ? SP_OK
-               : sp_refuse(r, SP_E_UNSUPPORTED, "its sum does not fit a whole number");
+               : sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its sum does not fit a whole number");
 }
 
-sp_status sp_op_reduce_sum(sp_reader *r) {
-    const sp_value *value = sp_input(r, 0);
-    if (value->kind == SP_VALUE_FLOW) {
-        return sp_refuse(r, SP_E_UNSUPPORTED, "it adds up features");
+sp_status sp_onnx_op_reduce_sum(sp_onnx_reader *r) {
+    const sp_onnx_value *value = sp_onnx_input(r, 0);
+    if (value->kind == SP_ONNX_VALUE_SEQUENCE) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it adds up features");
     }
-    const sp_tensor *x = &value->tensor;
-    bool summed[SP_MAX_RANK], nothing = false;
-    int64_t keep = 0, full[SP_MAX_RANK], dim[SP_MAX_RANK], stride[SP_MAX_RANK];
-    SP_TRY(sp_attribute_int(r, &keep, "keepdims", 1));
+    const sp_onnx_tensor *x = &value->tensor;
+    bool summed[SP_ONNX_MAX_RANK], nothing = false;
+    int64_t keep = 0, full[SP_ONNX_MAX_RANK], dim[SP_ONNX_MAX_RANK], stride[SP_ONNX_MAX_RANK];
+    SP_TRY(sp_onnx_attribute_int(r, &keep, "keepdims", 1));
     SP_TRY(read_axes(r, summed, x->rank, &nothing));
     if (nothing) {
-        return sp_return_tensor(r, 0, x);
+        return sp_onnx_return_tensor(r, 0, x);
     }
     size_t rank = 0;
     for (size_t i = 0; i < x->rank; i++) {
@@ -174,17 +179,17 @@ sp_status sp_op_reduce_sum(sp_reader *r) {
             dim[rank++] = full[i];
         }
     }
-    sp_tensor to = {.kind = x->kind};
-    (void)sp_tensor_shape(&to, full, x->rank);
-    sp_tensor_strides(stride, &to);
-    void *numbers = sp_tensor_make(r, &to);
+    sp_onnx_tensor to = {.kind = x->kind};
+    (void)sp_onnx_tensor_shape(&to, full, x->rank);
+    sp_onnx_tensor_strides(stride, &to);
+    void *numbers = sp_onnx_tensor_make(r, &to);
     if (!numbers) {
-        return sp_out_of_memory(r);
+        return sp_onnx_out_of_memory(r);
     }
-    for (size_t i = 0; x->kind == SP_NUMBERS_FORM && i < to.count; i++) {
-        ((sp_form *)numbers)[i] = sp_form_constant(0.0);
+    for (size_t i = 0; x->kind == SP_ONNX_POLYNOMIAL && i < to.count; i++) {
+        ((sp_onnx_polynomial *)numbers)[i] = sp_onnx_polynomial_constant(0.0);
     }
-    int64_t index[SP_MAX_RANK] = {0};
+    int64_t index[SP_ONNX_MAX_RANK] = {0};
     for (size_t i = 0; i < x->count; i++) {
         size_t at = 0;
         for (size_t axis = 0; axis < x->rank; axis++) {
@@ -198,44 +203,45 @@ sp_status sp_op_reduce_sum(sp_reader *r) {
             index[axis] = 0;
         }
     }
-    (void)sp_tensor_shape(&to, dim, rank);
-    return sp_return_tensor(r, 0, &to);
+    (void)sp_onnx_tensor_shape(&to, dim, rank);
+    return sp_onnx_return_tensor(r, 0, &to);
 }
 
 /* ---- Tile ---- */
 
-sp_status sp_op_tile(sp_reader *r) {
-    const sp_value *value = sp_input(r, 0);
-    const sp_extent *repeats = NULL;
+sp_status sp_onnx_op_tile(sp_onnx_reader *r) {
+    const sp_onnx_value *value = sp_onnx_input(r, 0);
+    const sp_onnx_dim *repeats = NULL;
     size_t count = 0;
-    SP_TRY(sp_input_wholes(r, &repeats, &count, 1, "repeats"));
-    const size_t rank = value->kind == SP_VALUE_FLOW ? value->flow.rank : value->tensor.rank;
+    SP_TRY(sp_onnx_input_wholes(r, &repeats, &count, 1, "repeats"));
+    const size_t rank =
+        value->kind == SP_ONNX_VALUE_SEQUENCE ? value->sequence.rank : value->tensor.rank;
     if (count != rank) {
-        return sp_refuse(r, SP_E_FORMAT, "repeats has %zu entries for %zu axes", count, rank);
+        return sp_onnx_refuse(r, SP_E_FORMAT, "repeats has %zu entries for %zu axes", count, rank);
     }
     bool once = true;
     for (size_t i = 0; i < rank; i++) {
-        once = once && sp_extent_is(repeats[i], 1);
+        once = once && sp_onnx_dim_is(repeats[i], 1);
     }
     if (once) {
-        return sp_return_value(r, 0, value);
+        return sp_onnx_return_value(r, 0, value);
     }
-    if (value->kind == SP_VALUE_FLOW) {
-        return sp_refuse(r, SP_E_UNSUPPORTED, "it repeats '%.60s'", sp_input_name(r, 0));
+    if (value->kind == SP_ONNX_VALUE_SEQUENCE) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it repeats '%.60s'", sp_onnx_input_name(r, 0));
     }
     // [a, b] repeated [m, n] times is [1, a, 1, b] expanded to [m, a, n, b].
-    const sp_tensor *x = &value->tensor;
-    int64_t dim[SP_MAX_RANK], stride[2 * SP_MAX_RANK], wide[2 * SP_MAX_RANK];
-    int64_t of_source[SP_MAX_RANK];
-    if (2 * rank > SP_MAX_RANK) {
-        return sp_refuse(r, SP_E_UNSUPPORTED, "a tensor of rank %zu", rank);
+    const sp_onnx_tensor *x = &value->tensor;
+    int64_t dim[SP_ONNX_MAX_RANK], stride[2 * SP_ONNX_MAX_RANK], wide[2 * SP_ONNX_MAX_RANK];
+    int64_t of_source[SP_ONNX_MAX_RANK];
+    if (2 * rank > SP_ONNX_MAX_RANK) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "a tensor of rank %zu", rank);
     }
-    sp_tensor_strides(of_source, x);
+    sp_onnx_tensor_strides(of_source, x);
     for (size_t i = 0; i < rank; i++) {
         if (repeats[i].t != 0 || repeats[i].k < 0 ||
             (x->dim[i] > 0 && repeats[i].k > INT64_MAX / 32 / x->dim[i])) {
-            return sp_refuse(r, SP_E_UNSUPPORTED, "it repeats axis %zu %" PRId64 " times", i,
-                             repeats[i].k);
+            return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it repeats axis %zu %" PRId64 " times", i,
+                                  repeats[i].k);
         }
         dim[i] = x->dim[i] * repeats[i].k;
         wide[2 * i] = repeats[i].k;
@@ -243,11 +249,11 @@ sp_status sp_op_tile(sp_reader *r) {
         stride[2 * i] = 0;
         stride[2 * i + 1] = of_source[i];
     }
-    sp_tensor to = {0};
-    if (!sp_tensor_shape(&to, wide, 2 * rank)) {
-        return sp_refuse(r, SP_E_FORMAT, "its result has too many elements");
+    sp_onnx_tensor to = {0};
+    if (!sp_onnx_tensor_shape(&to, wide, 2 * rank)) {
+        return sp_onnx_refuse(r, SP_E_FORMAT, "its result has too many elements");
     }
-    SP_TRY(sp_tensor_view(r, &to, x, 0, stride));
-    (void)sp_tensor_shape(&to, dim, rank);
-    return sp_return_tensor(r, 0, &to);
+    SP_TRY(sp_onnx_tensor_view(r, &to, x, 0, stride));
+    (void)sp_onnx_tensor_shape(&to, dim, rank);
+    return sp_onnx_return_tensor(r, 0, &to);
 }

@@ -19,51 +19,52 @@ static const size_t *gate_order(sp_cell_kind kind) {
 
 /* ---- attributes ---- */
 
-static sp_status check_direction(sp_reader *r) {
-    const Onnx__AttributeProto *a = sp_attribute(r->node, "direction");
+static sp_status check_direction(sp_onnx_reader *r) {
+    const Onnx__AttributeProto *a = sp_onnx_attribute(r->node, "direction");
     if (a && (a->s.len != strlen("forward") || memcmp(a->s.data, "forward", a->s.len) != 0)) {
-        return sp_refuse(r, SP_E_UNSUPPORTED,
-                         "direction = \"%.*s\" is not supported, only \"forward\"",
-                         (int)(a->s.len < 40 ? a->s.len : 40), a->s.data ? (char *)a->s.data : "");
+        return sp_onnx_refuse(
+            r, SP_E_UNSUPPORTED, "direction = \"%.*s\" is not supported, only \"forward\"",
+            (int)(a->s.len < 40 ? a->s.len : 40), a->s.data ? (char *)a->s.data : "");
     }
     return SP_OK;
 }
 
-static sp_status read_switch(sp_reader *r, bool *value, const char *name) {
+static sp_status read_switch(sp_onnx_reader *r, bool *value, const char *name) {
     int64_t number = 0;
-    SP_TRY(sp_attribute_int(r, &number, name, 0));
+    SP_TRY(sp_onnx_attribute_int(r, &number, name, 0));
     *value = number != 0;
     return number == 0 || number == 1
                ? SP_OK
-               : sp_refuse(r, SP_E_UNSUPPORTED, "%s = %" PRId64 " is not supported, only 0 and 1",
-                           name, number);
+               : sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                                "%s = %" PRId64 " is not supported, only 0 and 1", name, number);
 }
 
-static sp_status check_input_forget(sp_reader *r) {
+static sp_status check_input_forget(sp_onnx_reader *r) {
     int64_t value = 0;
-    SP_TRY(sp_attribute_int(r, &value, "input_forget", 0));
-    return value == 0 ? SP_OK
-                      : sp_refuse(r, SP_E_UNSUPPORTED,
-                                  "input_forget = %" PRId64 " is not supported, only 0", value);
+    SP_TRY(sp_onnx_attribute_int(r, &value, "input_forget", 0));
+    return value == 0
+               ? SP_OK
+               : sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                                "input_forget = %" PRId64 " is not supported, only 0", value);
 }
 
-static sp_status check_no_clip(sp_reader *r) {
-    const Onnx__AttributeProto *a = sp_attribute(r->node, "clip");
-    return a ? sp_refuse(r, SP_E_UNSUPPORTED, "clip = %g is not supported: leave it out",
-                         (double)a->f)
+static sp_status check_no_clip(sp_onnx_reader *r) {
+    const Onnx__AttributeProto *a = sp_onnx_attribute(r->node, "clip");
+    return a ? sp_onnx_refuse(r, SP_E_UNSUPPORTED, "clip = %g is not supported: leave it out",
+                              (double)a->f)
              : SP_OK;
 }
 
 /* ---- activations ---- */
 
-typedef struct sp_named_activation {
+typedef struct sp_onnx_named_activation {
     const char *name;
     sp_activation_kind kind;
     bool takes; /* alpha and beta */
     double alpha, beta;
-} sp_named_activation;
+} sp_onnx_named_activation;
 
-static const sp_named_activation activations[] = {
+static const sp_onnx_named_activation activations[] = {
     {"Sigmoid", SP_ACTIVATION_SIGMOID, false, 0.0, 0.0},
     {"Tanh", SP_ACTIVATION_TANH, false, 0.0, 0.0},
     {"HardSigmoid", SP_ACTIVATION_HARD_SIGMOID, true, 0x1.99999ap-3, 0.5}, /* alpha: 0.2f */
@@ -71,7 +72,7 @@ static const sp_named_activation activations[] = {
     {"Affine", SP_ACTIVATION_AFFINE, true, 1.0, 0.0},
 };
 
-static const sp_named_activation *find_activation(const ProtobufCBinaryData *name) {
+static const sp_onnx_named_activation *find_activation(const ProtobufCBinaryData *name) {
     for (size_t i = 0; i < sizeof activations / sizeof *activations; i++) {
         if (name->len == strlen(activations[i].name) &&
             strncasecmp((const char *)name->data, activations[i].name, name->len) == 0) {
@@ -83,40 +84,42 @@ static const sp_named_activation *find_activation(const ProtobufCBinaryData *nam
 
 /* The floats of activation_alpha or activation_beta: activations that take one use them in
  * order. */
-static sp_status read_numbers(sp_reader *r, const float **numbers, size_t *count,
+static sp_status read_numbers(sp_onnx_reader *r, const float **numbers, size_t *count,
                               const char *name) {
-    const Onnx__AttributeProto *a = sp_attribute(r->node, name);
+    const Onnx__AttributeProto *a = sp_onnx_attribute(r->node, name);
     *numbers = a ? a->floats : NULL;
     *count = a ? a->n_floats : 0;
     if (a && (a->has_i || a->has_f || a->n_ints > 0)) {
-        return sp_refuse(r, SP_E_FORMAT, "%s is not a list of numbers", name);
+        return sp_onnx_refuse(r, SP_E_FORMAT, "%s is not a list of numbers", name);
     }
     for (size_t i = 0; i < *count; i++) {
         if (!isfinite((*numbers)[i])) {
-            return sp_refuse(r, SP_E_NONFINITE, "%s[%zu] is %g", name, i, (double)(*numbers)[i]);
+            return sp_onnx_refuse(r, SP_E_NONFINITE, "%s[%zu] is %g", name, i,
+                                  (double)(*numbers)[i]);
         }
     }
     return SP_OK;
 }
 
-static sp_status read_activations(sp_reader *r, sp_activation *function, size_t count) {
-    const Onnx__AttributeProto *a = sp_attribute(r->node, "activations");
+static sp_status read_activations(sp_onnx_reader *r, sp_activation *function, size_t count) {
+    const Onnx__AttributeProto *a = sp_onnx_attribute(r->node, "activations");
     const float *alpha = NULL, *beta = NULL;
     size_t alphas = 0, betas = 0, takers = 0;
     SP_TRY(read_numbers(r, &alpha, &alphas, "activation_alpha"));
     SP_TRY(read_numbers(r, &beta, &betas, "activation_beta"));
     if (a && a->n_strings != count) {
-        return sp_refuse(r, SP_E_UNSUPPORTED, "activations has %zu entries, not %zu", a->n_strings,
-                         count);
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "activations has %zu entries, not %zu",
+                              a->n_strings, count);
     }
     for (size_t i = 0; a && i < count; i++) {
         const ProtobufCBinaryData *s = &a->strings[i];
-        const sp_named_activation *found = find_activation(s);
+        const sp_onnx_named_activation *found = find_activation(s);
         if (!found) {
-            return sp_refuse(r, SP_E_UNSUPPORTED,
-                             "activations[%zu] = \"%.*s\" is not supported, only Sigmoid, Tanh, "
-                             "HardSigmoid, Relu and Affine",
-                             i, (int)(s->len < 40 ? s->len : 40), s->data ? (char *)s->data : "");
+            return sp_onnx_refuse(
+                r, SP_E_UNSUPPORTED,
+                "activations[%zu] = \"%.*s\" is not supported, only Sigmoid, Tanh, "
+                "HardSigmoid, Relu and Affine",
+                i, (int)(s->len < 40 ? s->len : 40), s->data ? (char *)s->data : "");
         }
         function[i] = (sp_activation){found->kind, found->alpha, found->beta};
         if (found->takes) {
@@ -127,46 +130,46 @@ static sp_status read_activations(sp_reader *r, sp_activation *function, size_t 
     }
     // Whoever wrote more of them meant something else.
     if (alphas > takers || betas > takers) {
-        return sp_refuse(r, SP_E_UNSUPPORTED,
-                         "activation_%s = %g...: %zu numbers are not supported where %zu of its "
-                         "activations take one",
-                         alphas > takers ? "alpha" : "beta",
-                         (double)(alphas > takers ? alpha : beta)[0],
-                         alphas > takers ? alphas : betas, takers);
+        return sp_onnx_refuse(
+            r, SP_E_UNSUPPORTED,
+            "activation_%s = %g...: %zu numbers are not supported where %zu of its "
+            "activations take one",
+            alphas > takers ? "alpha" : "beta", (double)(alphas > takers ? alpha : beta)[0],
+            alphas > takers ? alphas : betas, takers);
     }
     return SP_OK;
 }
 
 /* An LSTM of a network has its activations built in. */
-static sp_status check_lstm_activations(sp_reader *r, const sp_activation *function) {
+static sp_status check_lstm_activations(sp_onnx_reader *r, const sp_activation *function) {
     static const sp_activation_kind wanted[3] = {SP_ACTIVATION_SIGMOID, SP_ACTIVATION_TANH,
                                                  SP_ACTIVATION_TANH};
     for (size_t i = 0; i < 3; i++) {
         if (function[i].kind != wanted[i]) {
-            const ProtobufCBinaryData *s = &sp_attribute(r->node, "activations")->strings[i];
-            return sp_refuse(r, SP_E_UNSUPPORTED,
-                             "activations[%zu] = \"%.*s\" is not supported in an LSTM, only \"%s\"",
-                             i, (int)(s->len < 40 ? s->len : 40), (char *)s->data,
-                             i == 0 ? "Sigmoid" : "Tanh");
+            const ProtobufCBinaryData *s = &sp_onnx_attribute(r->node, "activations")->strings[i];
+            return sp_onnx_refuse(
+                r, SP_E_UNSUPPORTED,
+                "activations[%zu] = \"%.*s\" is not supported in an LSTM, only \"%s\"", i,
+                (int)(s->len < 40 ? s->len : 40), (char *)s->data, i == 0 ? "Sigmoid" : "Tanh");
         }
     }
     return SP_OK;
 }
 
 /* Hard sigmoids get a positive alpha by the sign of their rows; here they must have one. */
-static sp_status check_alpha(sp_reader *r, const sp_recurrence *cell) {
+static sp_status check_alpha(sp_onnx_reader *r, const sp_onnx_recurrence *cell) {
     for (size_t i = 0; i < 2; i++) {
         if (cell->function[i].kind == SP_ACTIVATION_HARD_SIGMOID &&
             !(cell->function[i].alpha > 0.0)) {
-            return sp_refuse(r, SP_E_UNSUPPORTED,
-                             "activation_alpha = %g of a HardSigmoid: it must be positive",
-                             cell->function[i].alpha);
+            return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                                  "activation_alpha = %g of a HardSigmoid: it must be positive",
+                                  cell->function[i].alpha);
         }
     }
     return SP_OK;
 }
 
-static sp_status read_attributes(sp_reader *r, sp_recurrence *cell) {
+static sp_status read_attributes(sp_onnx_reader *r, sp_onnx_recurrence *cell) {
     const sp_activation sigmoid = {.kind = SP_ACTIVATION_SIGMOID},
                         tanh_ = {.kind = SP_ACTIVATION_TANH};
     sp_activation function[3] = {sigmoid, tanh_, tanh_};
@@ -196,85 +199,89 @@ static sp_status read_attributes(sp_reader *r, sp_recurrence *cell) {
 
 /* ---- inputs ---- */
 
-static sp_status check_state(sp_reader *r, size_t input, const char *what, size_t hidden) {
-    if (!sp_input(r, input)) {
+static sp_status check_state(sp_onnx_reader *r, size_t input, const char *what, size_t hidden) {
+    if (!sp_onnx_input(r, input)) {
         return SP_OK;
     }
-    const sp_tensor *state = NULL;
-    SP_TRY(sp_input_tensor(r, &state, input, what));
-    if (state->kind != SP_NUMBERS_REAL || state->rank != 3 || state->dim[0] != 1 ||
+    const sp_onnx_tensor *state = NULL;
+    SP_TRY(sp_onnx_input_tensor(r, &state, input, what));
+    if (state->kind != SP_ONNX_REAL || state->rank != 3 || state->dim[0] != 1 ||
         state->dim[1] != 1 || state->dim[2] != (int64_t)hidden) {
-        return sp_refuse(r, SP_E_FORMAT, "%s does not have the shape 1 x 1 x %zu", what, hidden);
+        return sp_onnx_refuse(r, SP_E_FORMAT, "%s does not have the shape 1 x 1 x %zu", what,
+                              hidden);
     }
     for (size_t i = 0; i < state->count; i++) {
         if (!(state->real[i] == 0.0)) {
-            return sp_refuse(r, SP_E_UNSUPPORTED,
-                             "%s[%zu] = %g: only states that start at zero are "
-                             "supported",
-                             what, i, state->real[i]);
+            return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                                  "%s[%zu] = %g: only states that start at zero are "
+                                  "supported",
+                                  what, i, state->real[i]);
         }
     }
     return SP_OK;
 }
 
 /* sequence_lens may say what is so anyway: that the sequence has all its steps. */
-static sp_status check_length(sp_reader *r, sp_extent steps) {
-    const sp_extent *length = NULL;
+static sp_status check_length(sp_onnx_reader *r, sp_onnx_dim steps) {
+    const sp_onnx_dim *length = NULL;
     size_t count = 0;
-    if (!sp_input(r, IN_SEQUENCE_LENS)) {
+    if (!sp_onnx_input(r, IN_SEQUENCE_LENS)) {
         return SP_OK;
     }
-    SP_TRY(sp_input_wholes(r, &length, &count, IN_SEQUENCE_LENS, "sequence_lens"));
-    return count == 1 && sp_extent_equal(length[0], steps)
+    SP_TRY(sp_onnx_input_wholes(r, &length, &count, IN_SEQUENCE_LENS, "sequence_lens"));
+    return count == 1 && sp_onnx_dim_equal(length[0], steps)
                ? SP_OK
-               : sp_refuse(r, SP_E_UNSUPPORTED,
-                           "sequence_lens ('%.60s') that leaves out steps is not supported: export "
-                           "the model without it",
-                           sp_input_name(r, IN_SEQUENCE_LENS));
+               : sp_onnx_refuse(
+                     r, SP_E_UNSUPPORTED,
+                     "sequence_lens ('%.60s') that leaves out steps is not supported: export "
+                     "the model without it",
+                     sp_onnx_input_name(r, IN_SEQUENCE_LENS));
 }
 
-static sp_status check_inputs(sp_reader *r, const sp_recurrence *cell, sp_extent steps) {
+static sp_status check_inputs(sp_onnx_reader *r, const sp_onnx_recurrence *cell,
+                              sp_onnx_dim steps) {
     SP_TRY(check_length(r, steps));
     SP_TRY(check_state(r, IN_INITIAL_H, "initial_h", cell->hidden));
-    if (sp_input(r, IN_P)) {
-        return sp_refuse(r, SP_E_UNSUPPORTED, "peephole weights P ('%.60s') are not supported",
-                         sp_input_name(r, IN_P));
+    if (sp_onnx_input(r, IN_P)) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "peephole weights P ('%.60s') are not supported",
+                              sp_onnx_input_name(r, IN_P));
     }
     return check_state(r, IN_INITIAL_C, "initial_c", cell->hidden);
 }
 
-static sp_status read_weights(sp_reader *r, const double **numbers, size_t input, const char *what,
-                              size_t rank, size_t rows, size_t columns) {
-    const sp_tensor *t = NULL;
-    SP_TRY(sp_input_tensor(r, &t, input, what));
-    if (t->kind != SP_NUMBERS_REAL || t->rank != rank || t->dim[0] != 1 ||
+static sp_status read_weights(sp_onnx_reader *r, const double **numbers, size_t input,
+                              const char *what, size_t rank, size_t rows, size_t columns) {
+    const sp_onnx_tensor *t = NULL;
+    SP_TRY(sp_onnx_input_tensor(r, &t, input, what));
+    if (t->kind != SP_ONNX_REAL || t->rank != rank || t->dim[0] != 1 ||
         t->dim[1] != (int64_t)rows || (rank == 3 && t->dim[2] != (int64_t)columns)) {
-        return sp_refuse(r, SP_E_FORMAT,
-                         "%s ('%.60s') does not have the shape that one direction, %zu "
-                         "features and hidden_size need",
-                         what, sp_input_name(r, input), columns);
+        return sp_onnx_refuse(r, SP_E_FORMAT,
+                              "%s ('%.60s') does not have the shape that one direction, %zu "
+                              "features and hidden_size need",
+                              what, sp_onnx_input_name(r, input), columns);
     }
     *numbers = t->real;
     return SP_OK;
 }
 
 /* The number of hidden units, from R and hidden_size, which must agree. */
-static sp_status read_hidden(sp_reader *r, size_t *hidden) {
-    const sp_tensor *recurrent = NULL;
+static sp_status read_hidden(sp_onnx_reader *r, size_t *hidden) {
+    const sp_onnx_tensor *recurrent = NULL;
     int64_t declared = 0;
-    SP_TRY(sp_input_tensor(r, &recurrent, IN_R, "R"));
+    SP_TRY(sp_onnx_input_tensor(r, &recurrent, IN_R, "R"));
     const int64_t found = recurrent->rank == 3 ? recurrent->dim[2] : 0;
-    SP_TRY(sp_attribute_int(r, &declared, "hidden_size", found));
+    SP_TRY(sp_onnx_attribute_int(r, &declared, "hidden_size", found));
     if (found <= 0 || declared != found || found > INT64_MAX / 32) {
-        return sp_refuse(r, SP_E_FORMAT, "hidden_size = %" PRId64 ", but R has %" PRId64 " columns",
-                         declared, found);
+        return sp_onnx_refuse(r, SP_E_FORMAT,
+                              "hidden_size = %" PRId64 ", but R has %" PRId64 " columns", declared,
+                              found);
     }
     *hidden = (size_t)found;
     return SP_OK;
 }
 
 /* The node as the file has it, reading `width` features. */
-static sp_status read_recurrence(sp_reader *r, sp_recurrence *cell, size_t width) {
+static sp_status read_recurrence(sp_onnx_reader *r, sp_onnx_recurrence *cell, size_t width) {
     const char *type = r->node->op_type;
     cell->kind = type[0] == 'L' ? SP_CELL_LSTM : type[0] == 'G' ? SP_CELL_GRU : SP_CELL_RNN;
     cell->gates = cell->kind == SP_CELL_LSTM ? 4 : cell->kind == SP_CELL_GRU ? 3 : 1;
@@ -284,28 +291,29 @@ static sp_status read_recurrence(sp_reader *r, sp_recurrence *cell, size_t width
     const size_t rows = cell->gates * cell->hidden;
     SP_TRY(read_weights(r, &cell->weight, IN_W, "W", 3, rows, width));
     SP_TRY(read_weights(r, &cell->recurrent, IN_R, "R", 3, rows, cell->hidden));
-    return sp_input(r, IN_B) ? read_weights(r, &cell->bias, IN_B, "B", 2, 2 * rows, width) : SP_OK;
+    return sp_onnx_input(r, IN_B) ? read_weights(r, &cell->bias, IN_B, "B", 2, 2 * rows, width)
+                                  : SP_OK;
 }
 
 /* ---- the cell ---- */
 
 /* Rows of `from` [gates hidden, columns], gate by gate, in the order of sp_cell. */
-static double *reorder(sp_reader *r, const sp_recurrence *cell, const double *from,
+static double *reorder(sp_onnx_reader *r, const sp_onnx_recurrence *cell, const double *from,
                        size_t columns) {
     const size_t *order = gate_order(cell->kind), size = cell->hidden * columns;
-    double *to = sp_heap_take(&r->heap, cell->gates * size, sizeof *to);
+    double *to = sp_onnx_region_take(&r->region, cell->gates * size, sizeof *to);
     for (size_t g = 0; to && g < cell->gates; g++) {
         memcpy(to + g * size, from + order[g] * size, size * sizeof *to);
     }
     return to;
 }
 
-static sp_status make_biases(sp_reader *r, const sp_recurrence *file, sp_cell *cell) {
+static sp_status make_biases(sp_onnx_reader *r, const sp_onnx_recurrence *file, sp_cell *cell) {
     const size_t H = file->hidden, rows = file->gates * H, *order = gate_order(file->kind);
-    double *bias = sp_heap_take(&r->heap, rows, sizeof *bias);
-    double *inner = sp_heap_take(&r->heap, H, sizeof *inner);
+    double *bias = sp_onnx_region_take(&r->region, rows, sizeof *bias);
+    double *inner = sp_onnx_region_take(&r->region, H, sizeof *inner);
     if (!bias || !inner) {
-        return sp_out_of_memory(r);
+        return sp_onnx_out_of_memory(r);
     }
     for (size_t j = 0; file->bias && j < rows; j++) {
         const size_t from = order[j / H] * H + j % H;
@@ -321,7 +329,7 @@ static sp_status make_biases(sp_reader *r, const sp_recurrence *file, sp_cell *c
     return SP_OK;
 }
 
-static sp_status make_cell(sp_reader *r, const sp_recurrence *file, sp_cell *cell) {
+static sp_status make_cell(sp_onnx_reader *r, const sp_onnx_recurrence *file, sp_cell *cell) {
     *cell = (sp_cell){.kind = file->kind,
                       .in = file->width,
                       .out = file->hidden,
@@ -330,68 +338,74 @@ static sp_status make_cell(sp_reader *r, const sp_recurrence *file, sp_cell *cel
                       .gate = file->function[0],
                       .candidate = file->function[1],
                       .reset_after = file->reset_after};
-    return cell->weight && cell->recurrent ? make_biases(r, file, cell) : sp_out_of_memory(r);
+    return cell->weight && cell->recurrent ? make_biases(r, file, cell) : sp_onnx_out_of_memory(r);
 }
 
 /* ---- the node ---- */
 
-static sp_status check_axes(sp_reader *r, const sp_flow *x, const sp_recurrence *cell) {
+static sp_status check_axes(sp_onnx_reader *r, const sp_onnx_sequence *x,
+                            const sp_onnx_recurrence *cell) {
     const size_t steps = cell->batch_first ? 1 : 0;
-    if (x->kind == SP_FLOW_STATES || x->rank != 3 ||
-        (x->outer != SP_NO_AXIS && x->outer != steps) || !sp_flow_is_feature_axis(x, 2)) {
-        return sp_refuse(
+    if (x->kind == SP_ONNX_SEQUENCE_STATES || x->rank != 3 ||
+        (x->outer != SP_ONNX_NO_AXIS && x->outer != steps) ||
+        !sp_onnx_sequence_is_feature_axis(x, 2)) {
+        return sp_onnx_refuse(
             r, SP_E_UNSUPPORTED, "its input '%.60s' must have the axes %s x features (layout %d)",
-            sp_input_name(r, IN_X), steps ? "batch x steps" : "steps x batch", (int)steps);
+            sp_onnx_input_name(r, IN_X), steps ? "batch x steps" : "steps x batch", (int)steps);
     }
     return SP_OK;
 }
 
 /* Y [steps, direction, batch, hidden] and Y_h [direction, batch, hidden]; layout 1: Y [batch,
  * steps, direction, hidden] and Y_h [batch, direction, hidden]. */
-static sp_status return_outputs(sp_reader *r, const sp_flow *h, const sp_recurrence *cell) {
-    sp_flow y = *h, last = *h;
+static sp_status return_outputs(sp_onnx_reader *r, const sp_onnx_sequence *h,
+                                const sp_onnx_recurrence *cell) {
+    sp_onnx_sequence y = *h, last = *h;
     const bool behind_steps[4] = {false, !cell->batch_first, cell->batch_first, false};
-    SP_TRY(sp_flow_insert(r, &y, behind_steps, 4));
-    SP_TRY(sp_return_flow(r, 0, &y));
+    SP_TRY(sp_onnx_sequence_insert(r, &y, behind_steps, 4));
+    SP_TRY(sp_onnx_return_sequence(r, 0, &y));
     // The axis of the steps becomes that of the direction.
-    if (h->kind == SP_FLOW_SEQUENCE) {
-        SP_TRY(
-            sp_flow_select(r, &last, cell->batch_first ? 1 : 0, sp_whole(-1), sp_whole(INT32_MAX)));
+    if (h->kind == SP_ONNX_SEQUENCE_STEPS) {
+        SP_TRY(sp_onnx_sequence_select(r, &last, cell->batch_first ? 1 : 0, sp_onnx_dim_of(-1),
+                                       sp_onnx_dim_of(INT32_MAX)));
     }
-    SP_TRY(sp_return_flow(r, 1, &last));
+    SP_TRY(sp_onnx_return_sequence(r, 1, &last));
     return cell->kind == SP_CELL_LSTM
-               ? sp_return_opaque(r, 2, "the cell state of an LSTM: only Y and Y_h are supported")
+               ? sp_onnx_return_opaque(r, 2,
+                                       "the cell state of an LSTM: only Y and Y_h are supported")
                : SP_OK;
 }
 
-static sp_status add_cell(sp_reader *r, sp_flow flow) {
-    sp_recurrence cell = {0};
-    sp_block block = {.kind = SP_NODE_CELL};
-    SP_TRY(read_recurrence(r, &cell, flow.width));
-    SP_TRY(check_axes(r, &flow, &cell));
-    SP_TRY(check_inputs(r, &cell, flow.outer == SP_NO_AXIS ? sp_whole(1) : flow.dim[flow.outer]));
-    SP_TRY(make_cell(r, &cell, &block.cell));
-    block.out = cell.hidden;
-    SP_TRY(sp_block_add(r, &flow, 2, block));
-    return return_outputs(r, &flow, &cell);
+static sp_status add_cell(sp_onnx_reader *r, sp_onnx_sequence sequence) {
+    sp_onnx_recurrence cell = {0};
+    sp_onnx_layer layer = {.kind = SP_NODE_CELL};
+    SP_TRY(read_recurrence(r, &cell, sequence.width));
+    SP_TRY(check_axes(r, &sequence, &cell));
+    SP_TRY(check_inputs(r, &cell,
+                        sequence.outer == SP_ONNX_NO_AXIS ? sp_onnx_dim_of(1)
+                                                          : sequence.dim[sequence.outer]));
+    SP_TRY(make_cell(r, &cell, &layer.cell));
+    layer.out = cell.hidden;
+    SP_TRY(sp_onnx_layer_add(r, &sequence, 2, layer));
+    return return_outputs(r, &sequence, &cell);
 }
 
-sp_status sp_op_recurrent(sp_reader *r) {
-    const sp_value *x = sp_input(r, IN_X);
-    sp_recurrence cell = {0};
-    if (x->kind == SP_VALUE_FLOW) {
-        return add_cell(r, x->flow);
+sp_status sp_onnx_op_recurrent(sp_onnx_reader *r) {
+    const sp_onnx_value *x = sp_onnx_input(r, IN_X);
+    sp_onnx_recurrence cell = {0};
+    if (x->kind == SP_ONNX_VALUE_SEQUENCE) {
+        return add_cell(r, x->sequence);
     }
-    if (x->tensor.kind != SP_NUMBERS_REAL || x->tensor.rank != 3) {
-        return sp_refuse(r, SP_E_UNSUPPORTED, "its input '%.60s' is no sequence",
-                         sp_input_name(r, IN_X));
+    if (x->tensor.kind != SP_ONNX_REAL || x->tensor.rank != 3) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its input '%.60s' is no sequence",
+                              sp_onnx_input_name(r, IN_X));
     }
     SP_TRY(read_recurrence(r, &cell, (size_t)x->tensor.dim[2]));
     const size_t steps = cell.batch_first ? 1 : 0;
     if (x->tensor.dim[1 - steps] != 1 || x->tensor.dim[steps] < 1) {
-        return sp_refuse(r, SP_E_UNSUPPORTED, "its input '%.60s' must hold one sequence",
-                         sp_input_name(r, IN_X));
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its input '%.60s' must hold one sequence",
+                              sp_onnx_input_name(r, IN_X));
     }
-    SP_TRY(check_inputs(r, &cell, sp_whole(x->tensor.dim[steps])));
-    return sp_recurrence_run(r, &cell, &x->tensor);
+    SP_TRY(check_inputs(r, &cell, sp_onnx_dim_of(x->tensor.dim[steps])));
+    return sp_onnx_recurrence_run(r, &cell, &x->tensor);
 }

@@ -22,7 +22,7 @@ static double function(sp_activation f, double x) {
 }
 
 /* Row `row` of W x + Wb, and of R h + Rb. */
-static double of_input(const sp_recurrence *c, size_t row, const double *x) {
+static double of_input(const sp_onnx_recurrence *c, size_t row, const double *x) {
     double sum = c->bias ? c->bias[row] : 0.0;
     for (size_t i = 0; i < c->width; i++) {
         sum += c->weight[row * c->width + i] * x[i];
@@ -30,7 +30,7 @@ static double of_input(const sp_recurrence *c, size_t row, const double *x) {
     return sum;
 }
 
-static double of_state(const sp_recurrence *c, size_t row, const double *h) {
+static double of_state(const sp_onnx_recurrence *c, size_t row, const double *h) {
     double sum = c->bias ? c->bias[c->gates * c->hidden + row] : 0.0;
     for (size_t i = 0; i < c->hidden; i++) {
         sum += c->recurrent[row * c->hidden + i] * h[i];
@@ -38,13 +38,13 @@ static double of_state(const sp_recurrence *c, size_t row, const double *h) {
     return sum;
 }
 
-static double gate(const sp_recurrence *c, size_t row, const double *x, const double *h) {
+static double gate(const sp_onnx_recurrence *c, size_t row, const double *x, const double *h) {
     return of_input(c, row, x) + of_state(c, row, h);
 }
 
 /* `next` [hidden] from h and, for an LSTM, the cells c; `reset` [hidden] is scratch. */
-static void step(const sp_recurrence *cell, double *next, double *c, double *reset, const double *h,
-                 const double *x) {
+static void step(const sp_onnx_recurrence *cell, double *next, double *c, double *reset,
+                 const double *h, const double *x) {
     const size_t H = cell->hidden;
     const sp_activation f = cell->function[0], g = cell->function[1];
     for (size_t j = 0; cell->kind == SP_CELL_GRU && j < H; j++) {
@@ -68,30 +68,31 @@ static void step(const sp_recurrence *cell, double *next, double *c, double *res
     }
 }
 
-sp_status sp_recurrence_run(sp_reader *r, const sp_recurrence *cell, const sp_tensor *x) {
+sp_status sp_onnx_recurrence_run(sp_onnx_reader *r, const sp_onnx_recurrence *cell,
+                                 const sp_onnx_tensor *x) {
     const size_t H = cell->hidden;
     const int64_t steps = x->dim[cell->batch_first ? 1 : 0];
     const int64_t whole[4] = {cell->batch_first ? 1 : steps, cell->batch_first ? steps : 1, 1,
                               (int64_t)H};
-    sp_tensor y = {.kind = SP_NUMBERS_REAL}, last = {.kind = SP_NUMBERS_REAL}, cells;
-    if (!sp_tensor_shape(&y, whole, 4) ||
-        !sp_tensor_shape(&last, (const int64_t[]){1, 1, (int64_t)H}, 3)) {
-        return sp_out_of_memory(r);
+    sp_onnx_tensor y = {.kind = SP_ONNX_REAL}, last = {.kind = SP_ONNX_REAL}, cells;
+    if (!sp_onnx_tensor_shape(&y, whole, 4) ||
+        !sp_onnx_tensor_shape(&last, (const int64_t[]){1, 1, (int64_t)H}, 3)) {
+        return sp_onnx_out_of_memory(r);
     }
     cells = last;
-    double *sequence = sp_tensor_make(r, &y), *final = sp_tensor_make(r, &last);
-    double *c = sp_tensor_make(r, &cells);
-    double *zero = sp_heap_take(&r->heap, H, sizeof *zero);
-    double *reset = sp_heap_take(&r->heap, H, sizeof *reset);
+    double *sequence = sp_onnx_tensor_make(r, &y), *final = sp_onnx_tensor_make(r, &last);
+    double *c = sp_onnx_tensor_make(r, &cells);
+    double *zero = sp_onnx_region_take(&r->region, H, sizeof *zero);
+    double *reset = sp_onnx_region_take(&r->region, H, sizeof *reset);
     if (!sequence || !final || !c || !zero || !reset) {
-        return sp_out_of_memory(r);
+        return sp_onnx_out_of_memory(r);
     }
     for (size_t t = 0; t < (size_t)steps; t++) {
         step(cell, sequence + t * H, c, reset, t == 0 ? zero : sequence + (t - 1) * H,
              x->real + t * cell->width);
     }
     memcpy(final, sequence + ((size_t)steps - 1) * H, H * sizeof *final);
-    SP_TRY(sp_return_tensor(r, 0, &y));
-    SP_TRY(sp_return_tensor(r, 1, &last));
-    return sp_return_tensor(r, 2, &cells);
+    SP_TRY(sp_onnx_return_tensor(r, 0, &y));
+    SP_TRY(sp_onnx_return_tensor(r, 1, &last));
+    return sp_onnx_return_tensor(r, 2, &cells);
 }

@@ -5,8 +5,8 @@
 
 #include "onnx/impl.h"
 
-bool sp_tensor_shape(sp_tensor *tensor, const int64_t *dim, size_t rank) {
-    if (rank > SP_MAX_RANK) {
+bool sp_onnx_tensor_shape(sp_onnx_tensor *tensor, const int64_t *dim, size_t rank) {
+    if (rank > SP_ONNX_MAX_RANK) {
         return false;
     }
     // Strides stay in range also where another axis has length 0.
@@ -21,13 +21,13 @@ bool sp_tensor_shape(sp_tensor *tensor, const int64_t *dim, size_t rank) {
     }
     tensor->rank = rank;
     tensor->count = empty ? 0 : (size_t)count;
-    for (size_t i = 0; i < SP_MAX_RANK; i++) {
+    for (size_t i = 0; i < SP_ONNX_MAX_RANK; i++) {
         tensor->dim[i] = i < rank ? dim[i] : 1;
     }
     return true;
 }
 
-void sp_tensor_strides(int64_t *stride, const sp_tensor *tensor) {
+void sp_onnx_tensor_strides(int64_t *stride, const sp_onnx_tensor *tensor) {
     int64_t step = 1;
     for (size_t i = tensor->rank; i-- > 0;) {
         stride[i] = step;
@@ -35,28 +35,28 @@ void sp_tensor_strides(int64_t *stride, const sp_tensor *tensor) {
     }
 }
 
-size_t sp_number_size(sp_numbers kind) {
-    return kind == SP_NUMBERS_REAL    ? sizeof(double)
-           : kind == SP_NUMBERS_WHOLE ? sizeof(sp_extent)
-                                      : sizeof(sp_form);
+size_t sp_onnx_number_size(sp_onnx_numbers kind) {
+    return kind == SP_ONNX_REAL    ? sizeof(double)
+           : kind == SP_ONNX_WHOLE ? sizeof(sp_onnx_dim)
+                                   : sizeof(sp_onnx_polynomial);
 }
 
-const void *sp_tensor_data(const sp_tensor *tensor) {
-    return tensor->kind == SP_NUMBERS_REAL    ? (const void *)tensor->real
-           : tensor->kind == SP_NUMBERS_WHOLE ? (const void *)tensor->whole
-                                              : (const void *)tensor->form;
+const void *sp_onnx_tensor_data(const sp_onnx_tensor *tensor) {
+    return tensor->kind == SP_ONNX_REAL    ? (const void *)tensor->real
+           : tensor->kind == SP_ONNX_WHOLE ? (const void *)tensor->whole
+                                           : (const void *)tensor->polynomial;
 }
 
-static void *take_numbers(sp_heap *heap, sp_tensor *tensor) {
-    void *data = sp_heap_take(heap, tensor->count + 1, sp_number_size(tensor->kind));
-    tensor->real = tensor->kind == SP_NUMBERS_REAL ? data : NULL;
-    tensor->whole = tensor->kind == SP_NUMBERS_WHOLE ? data : NULL;
-    tensor->form = tensor->kind == SP_NUMBERS_FORM ? data : NULL;
+static void *take_numbers(sp_onnx_region *region, sp_onnx_tensor *tensor) {
+    void *data = sp_onnx_region_take(region, tensor->count + 1, sp_onnx_number_size(tensor->kind));
+    tensor->real = tensor->kind == SP_ONNX_REAL ? data : NULL;
+    tensor->whole = tensor->kind == SP_ONNX_WHOLE ? data : NULL;
+    tensor->polynomial = tensor->kind == SP_ONNX_POLYNOMIAL ? data : NULL;
     return data;
 }
 
-void *sp_tensor_make(sp_reader *r, sp_tensor *tensor) {
-    return take_numbers(&r->heap, tensor);
+void *sp_onnx_tensor_make(sp_onnx_reader *r, sp_onnx_tensor *tensor) {
+    return take_numbers(&r->region, tensor);
 }
 
 /* ---- reading ---- */
@@ -163,10 +163,10 @@ static sp_status check_storage(sp_error *err, const Onnx__TensorProto *proto, co
     return SP_OK;
 }
 
-sp_status sp_tensor_read(sp_error *err, sp_heap *heap, sp_tensor *tensor,
-                         const Onnx__TensorProto *proto) {
+sp_status sp_onnx_tensor_read(sp_error *err, sp_onnx_region *region, sp_onnx_tensor *tensor,
+                              const Onnx__TensorProto *proto) {
     const char *name = proto->name ? proto->name : "";
-    *tensor = (sp_tensor){0};
+    *tensor = (sp_onnx_tensor){0};
     SP_TRY(check_storage(err, proto, name));
     for (size_t i = 0; i < proto->n_dims; i++) {
         if (proto->dims[i] < 0) {
@@ -175,7 +175,7 @@ sp_status sp_tensor_read(sp_error *err, sp_heap *heap, sp_tensor *tensor,
                            proto->dims[i], i);
         }
     }
-    if (!sp_tensor_shape(tensor, proto->dims, proto->n_dims)) {
+    if (!sp_onnx_tensor_shape(tensor, proto->dims, proto->n_dims)) {
         return sp_fail(err, SP_E_UNSUPPORTED, "tensor '%.120s' has too many axes (%zu) or elements",
                        name, proto->n_dims);
     }
@@ -198,8 +198,8 @@ sp_status sp_tensor_read(sp_error *err, sp_heap *heap, sp_tensor *tensor,
     }
     const bool real = proto->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT ||
                       proto->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE;
-    tensor->kind = real ? SP_NUMBERS_REAL : SP_NUMBERS_WHOLE;
-    void *numbers = take_numbers(heap, tensor);
+    tensor->kind = real ? SP_ONNX_REAL : SP_ONNX_WHOLE;
+    void *numbers = take_numbers(region, tensor);
     if (!numbers) {
         return sp_fail(err, SP_E_MEMORY, "no memory for tensor '%.120s' of %zu numbers", name,
                        tensor->count);
@@ -208,7 +208,7 @@ sp_status sp_tensor_read(sp_error *err, sp_heap *heap, sp_tensor *tensor,
         if (real) {
             ((double *)numbers)[i] = real_value(proto, raw, i);
         } else {
-            ((sp_extent *)numbers)[i] = sp_whole(whole_value(proto, raw, i));
+            ((sp_onnx_dim *)numbers)[i] = sp_onnx_dim_of(whole_value(proto, raw, i));
         }
     }
     return SP_OK;
@@ -216,16 +216,16 @@ sp_status sp_tensor_read(sp_error *err, sp_heap *heap, sp_tensor *tensor,
 
 /* ---- views ---- */
 
-sp_status sp_tensor_view(sp_reader *r, sp_tensor *tensor, const sp_tensor *source, int64_t first,
-                         const int64_t *stride) {
+sp_status sp_onnx_tensor_view(sp_onnx_reader *r, sp_onnx_tensor *tensor,
+                              const sp_onnx_tensor *source, int64_t first, const int64_t *stride) {
     tensor->kind = source->kind;
-    void *numbers = sp_tensor_make(r, tensor);
+    void *numbers = sp_onnx_tensor_make(r, tensor);
     if (!numbers) {
-        return sp_out_of_memory(r);
+        return sp_onnx_out_of_memory(r);
     }
-    int64_t index[SP_MAX_RANK] = {0}, at = first;
-    const size_t size = sp_number_size(tensor->kind);
-    const char *data = sp_tensor_data(source);
+    int64_t index[SP_ONNX_MAX_RANK] = {0}, at = first;
+    const size_t size = sp_onnx_number_size(tensor->kind);
+    const char *data = sp_onnx_tensor_data(source);
     for (size_t i = 0; i < tensor->count; i++) {
         memcpy((char *)numbers + i * size, data + (size_t)at * size, size);
         for (size_t axis = tensor->rank; axis-- > 0;) {
@@ -240,40 +240,44 @@ sp_status sp_tensor_view(sp_reader *r, sp_tensor *tensor, const sp_tensor *sourc
     return SP_OK;
 }
 
-sp_status sp_tensor_copy(sp_reader *r, sp_tensor *copy, const sp_tensor *tensor) {
+sp_status sp_onnx_tensor_copy(sp_onnx_reader *r, sp_onnx_tensor *copy,
+                              const sp_onnx_tensor *tensor) {
     *copy = *tensor;
-    void *numbers = sp_tensor_make(r, copy);
+    void *numbers = sp_onnx_tensor_make(r, copy);
     if (!numbers) {
-        return sp_out_of_memory(r);
+        return sp_onnx_out_of_memory(r);
     }
-    memcpy(numbers, sp_tensor_data(tensor), tensor->count * sp_number_size(tensor->kind));
+    memcpy(numbers, sp_onnx_tensor_data(tensor), tensor->count * sp_onnx_number_size(tensor->kind));
     return SP_OK;
 }
 
-sp_status sp_tensor_forms(sp_reader *r, sp_tensor *forms, const sp_tensor *tensor) {
-    *forms = *tensor;
-    if (tensor->kind == SP_NUMBERS_FORM) {
+sp_status sp_onnx_tensor_polynomials(sp_onnx_reader *r, sp_onnx_tensor *polynomials,
+                                     const sp_onnx_tensor *tensor) {
+    *polynomials = *tensor;
+    if (tensor->kind == SP_ONNX_POLYNOMIAL) {
         return SP_OK;
     }
-    forms->kind = SP_NUMBERS_FORM;
-    sp_form *numbers = sp_tensor_make(r, forms);
+    polynomials->kind = SP_ONNX_POLYNOMIAL;
+    sp_onnx_polynomial *numbers = sp_onnx_tensor_make(r, polynomials);
     if (!numbers) {
-        return sp_out_of_memory(r);
+        return sp_onnx_out_of_memory(r);
     }
     for (size_t i = 0; i < tensor->count; i++) {
         if (!isfinite(tensor->real[i])) {
-            return sp_refuse(r, SP_E_NONFINITE,
-                             "a constant that it combines with the features is %g: weights must be "
-                             "finite numbers",
-                             tensor->real[i]);
+            return sp_onnx_refuse(
+                r, SP_E_NONFINITE,
+                "a constant that it combines with the features is %g: weights must be "
+                "finite numbers",
+                tensor->real[i]);
         }
-        numbers[i] = sp_form_constant(tensor->real[i]);
+        numbers[i] = sp_onnx_polynomial_constant(tensor->real[i]);
     }
     return SP_OK;
 }
 
-bool sp_tensor_broadcast(sp_tensor *shape, const sp_tensor *a, const sp_tensor *b) {
-    int64_t dim[SP_MAX_RANK];
+bool sp_onnx_tensor_broadcast(sp_onnx_tensor *shape, const sp_onnx_tensor *a,
+                              const sp_onnx_tensor *b) {
+    int64_t dim[SP_ONNX_MAX_RANK];
     const size_t rank = a->rank > b->rank ? a->rank : b->rank;
     for (size_t i = 0; i < rank; i++) {
         const int64_t p = i + a->rank < rank ? 1 : a->dim[i + a->rank - rank];
@@ -283,15 +287,16 @@ bool sp_tensor_broadcast(sp_tensor *shape, const sp_tensor *a, const sp_tensor *
         }
         dim[i] = p == 1 ? q : p;
     }
-    return sp_tensor_shape(shape, dim, rank);
+    return sp_onnx_tensor_shape(shape, dim, rank);
 }
 
-sp_status sp_tensor_expand(sp_reader *r, sp_tensor *tensor, const sp_tensor *source) {
-    int64_t stride[SP_MAX_RANK] = {0}, of_source[SP_MAX_RANK];
-    sp_tensor_strides(of_source, source);
+sp_status sp_onnx_tensor_expand(sp_onnx_reader *r, sp_onnx_tensor *tensor,
+                                const sp_onnx_tensor *source) {
+    int64_t stride[SP_ONNX_MAX_RANK] = {0}, of_source[SP_ONNX_MAX_RANK];
+    sp_onnx_tensor_strides(of_source, source);
     const size_t fresh = tensor->rank - source->rank;
     for (size_t i = 0; i < source->rank; i++) {
         stride[fresh + i] = source->dim[i] == 1 ? 0 : of_source[i];
     }
-    return sp_tensor_view(r, tensor, source, 0, stride);
+    return sp_onnx_tensor_view(r, tensor, source, 0, stride);
 }

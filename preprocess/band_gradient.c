@@ -1,4 +1,4 @@
-/* One step of projected accelerated gradient towards the least energy of a band over the box,
+/* One step of projected accelerated gradient towards the least energy of a band over the set,
  * with restarts [Restart]. It steers only: the bound is certified in
  * band_minimum.c. */
 #include <math.h>
@@ -9,8 +9,10 @@ void sp_descent_gradient_step(sp_descent *s) {
     const double *r = s->frame->r, size = 1.0 / s->band->curvature;
     double turn = 0.0;
     for (size_t i = 0; i < s->n; i++) {
-        const double free = s->y[i] - size * s->gradient[i];
-        s->next[i] = free < -r[i] ? -r[i] : free > r[i] ? r[i] : free;
+        s->next[i] = s->y[i] - size * s->gradient[i];
+    }
+    s->frame->noise->set->project(s->next, r, s->n);
+    for (size_t i = 0; i < s->n; i++) {
         turn += (s->y[i] - s->next[i]) * (s->next[i] - s->d[i]);
     }
     sp_rows_times(s->f_next, s->frame->forms->spectrum->matrix, s->n, s->band->row, s->rows,

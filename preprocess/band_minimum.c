@@ -2,14 +2,15 @@
  * sqrt(E) is the norm of an affine map of d. For any numbers z_k, by Cauchy-Schwarz, sqrt(E(d))
  * >= (sum_k z_k (y_k + f_k . d) + floor) / sqrt(sum_k z_k^2 / weight_k + floor), and the right
  * side is bounded over the set by its support function. A descent on E looks for a good z, by
- * gradients and, where these are slow, by interior points; only the last evaluation is rounded
- * with care. Source: docs/theory/front-end.md 4.3. */
+ * gradients and, where these are slow in a box, by interior points; only the last evaluation is
+ * rounded with care. Source: docs/theory/front-end.md 4.3. */
 #include <math.h>
 #include <string.h>
 
 #include "preprocess/front_bound_impl.h"
 
 #define GRADIENT_STEPS 60
+#define ONLY_GRADIENT_STEPS 240 /* where there are no interior points */
 #define BARRIER_STEPS 60
 /* stop when what is left to gain is this part of the range of log E */
 #define PART 1e-4
@@ -55,6 +56,7 @@ double sp_descent_energy(const sp_descent *s, const double *f_v) {
 
 // The bound at z_k = weight_k (y_k + f_k . y), half the gradient of E there; keeps the best z.
 static void look(sp_descent *s) {
+    const sp_noise_set *set = s->frame->noise->set;
     double top = s->band->floor, reach = 0.0;
     for (size_t k = 0; k < s->rows; k++) {
         s->z[k] = s->band->weight[k] * (s->mid[k] + s->f_y[k]);
@@ -62,8 +64,11 @@ static void look(sp_descent *s) {
     }
     sp_rows_combine(s->gradient, s->frame->forms->spectrum->matrix, s->n, s->band->row, s->rows,
                     s->z);
-    for (size_t i = 0; i < s->n; i++) {
+    for (size_t i = 0; set->box && i < s->n; i++) {
         reach += fabs(s->gradient[i]) * s->frame->r[i];
+    }
+    if (!set->box) {
+        reach = set->finish(set->gather(0.0, s->gradient, s->frame->r, s->n), s->n, 1, 1);
     }
     const double bound = (top - reach) / sp_descent_energy(s, s->f_y);
     if (bound > s->best) {
@@ -78,14 +83,16 @@ static bool converged(const sp_descent *s, double floor, double ceiling) {
 }
 
 static void descend(sp_descent *s, double floor, double ceiling) {
-    for (size_t k = 0; k < GRADIENT_STEPS; k++) {
+    const bool interior = s->frame->noise->set->box && s->rows <= SP_BARRIER_ROWS;
+    const size_t steps = s->frame->noise->set->box ? GRADIENT_STEPS : ONLY_GRADIENT_STEPS;
+    for (size_t k = 0; k < steps; k++) {
         look(s);
         sp_descent_gradient_step(s);
         if (converged(s, floor, ceiling)) {
             return;
         }
     }
-    if (s->rows > SP_BARRIER_ROWS) {
+    if (!interior) {
         look(s);
         return;
     }

@@ -46,7 +46,9 @@ bool sp_frame_load(sp_frame *frame, const double *samples, size_t n, const sp_no
             sp_gamma((double)size + 1.0) * (sp_row_size(f, frame->x, size) + fabs(bias));
         frame->bins.mid[k] = mid;
         frame->bins.err[k] = sp_front_up(error, (double)size + 3.0);
-        frame->bins.radius[k] = sp_front_up(sp_row_size(f, frame->r, size), (double)size + 1.0);
+        frame->bins.radius[k] =
+            noise->set->box ? sp_front_up(sp_row_size(f, frame->r, size), (double)size + 1.0)
+                            : sp_noise_support(noise, f, frame->first, size);
         frame->bins.mag[k] =
             sp_above(sp_above(fabs(mid) + frame->bins.err[k]) + frame->bins.radius[k]);
         finite = finite && frame->bins.mag[k] <= 0x1p200;

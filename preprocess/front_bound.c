@@ -1,10 +1,13 @@
 /* Bounds of all features of a clip: memory, checks, and the frames in parallel. */
 #include <math.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/pool.h"
+#include "base/progress.h"
 #include "preprocess/front_bound_impl.h"
 
 #define WORKERS 64 /* each takes every 64th frame: results do not depend on the number of threads */
@@ -100,6 +103,8 @@ typedef struct bound_work {
     const sp_front_forms *forms;
     const double *samples;
     size_t n, workers;
+    double deadline;
+    atomic_size_t done;  /* frames */
     double *memory;      /* [workers, frame size] */
     size_t bad[WORKERS]; /* the first frame without finite bounds, or SIZE_MAX */
 } bound_work;
@@ -146,6 +151,9 @@ static void bound_task(void *context, size_t worker) {
     sp_frame_place(&frame, work->forms, work->memory + worker * sp_frame_size(work->forms));
     work->bad[worker] = SIZE_MAX;
     for (size_t t = worker; t < work->bound->frames; t += work->workers) {
+        if (sp_clock_passed(work->deadline)) {
+            return;
+        }
         bool sound = sp_frame_load(&frame, work->samples, work->n, work->bound->noise, t);
         if (sound && sp_frame_is_silent(&frame)) {
             sp_front_silence(work->bound, &frame);
@@ -169,6 +177,8 @@ static void bound_task(void *context, size_t worker) {
             work->bad[worker] = t;
             return;
         }
+        const size_t done = 1 + atomic_fetch_add_explicit(&work->done, 1, memory_order_relaxed);
+        sp_progress_part(work, "the front end", (double)done, (double)work->bound->frames);
     }
 }
 
@@ -187,15 +197,26 @@ static sp_status bound_frames(sp_error *err, bound_work *work) {
     if (bad != SIZE_MAX) {
         return sp_fail(err, SP_E_NONFINITE, "frame %zu has no finite bounds at this radius", bad);
     }
+    const size_t done = atomic_load(&work->done);
+    if (done < work->bound->frames) {
+        return sp_fail(err, SP_E_TIMEOUT, "time limit reached in the front end, %zu of %zu frames",
+                       done, work->bound->frames);
+    }
     return SP_OK;
 }
 
 sp_status sp_front_bound_create(sp_error *err, sp_front_bound *bound, const sp_front_forms *forms,
                                 const double *samples, size_t n, const sp_noise *noise) {
+    return sp_front_bound_until(err, bound, forms, samples, n, noise, 0.0);
+}
+
+sp_status sp_front_bound_until(sp_error *err, sp_front_bound *bound, const sp_front_forms *forms,
+                               const double *samples, size_t n, const sp_noise *noise,
+                               double deadline) {
     memset(bound, 0, sizeof *bound);
-    if (noise->kind != SP_NOISE_BOX) {
+    if (noise->set->path) {
         sp_front_path *path = NULL;
-        SP_TRY(sp_front_path_create(err, &path, forms, samples, n, noise));
+        SP_TRY(sp_front_path_create(err, &path, forms, samples, n, noise, deadline));
         const sp_status bounded = sp_front_path_bound(err, bound, path, noise->lo, noise->hi);
         sp_front_path_destroy(path);
         return bounded;
@@ -229,12 +250,14 @@ sp_status sp_front_bound_create(sp_error *err, sp_front_bound *bound, const sp_f
         bound->peaks = forms->peaks;
         bound->peak = forms->peak;
     }
+    bound->set = noise->set;
     bound->noise = noise;
     SP_TRY(sp_front_bound_memory(err, bound));
     for (size_t i = 0; i < bound->padded; i++) {
         bound->radius[i] = i < n ? noise->radius[i] : 0.0;
     }
-    bound_work work = {.bound = bound, .forms = forms, .samples = samples, .n = n};
+    bound_work work = {
+        .bound = bound, .forms = forms, .samples = samples, .n = n, .deadline = deadline};
     work.workers = bound->frames < WORKERS ? bound->frames : WORKERS;
     const sp_status status = bound_frames(err, &work);
     if (status != SP_OK) {

@@ -90,9 +90,14 @@ typedef struct sp_front_bound {
     double *square_max;                                            /* [T, bins] >= the squares */
     double *log_lo_w, *log_lo_c, *log_up_w, *log_up_c;             /* [T, M] */
     double *energy_max;                                            /* [T, M] >= the energies */
-    const sp_noise *noise; /* borrowed: the set itself, valid while the caller's problem is */
-    double *memory;        /* owned: all arrays above */
+    const sp_noise_set *set; /* what the samples of `radius` are; NULL: a box */
+    const sp_noise *noise;   /* borrowed: the set itself, valid while the caller's problem is */
+    double *memory;          /* owned: all arrays above */
 } sp_front_bound;
+
+static inline const sp_noise_set *sp_front_noise_set(const sp_front_bound *bound) {
+    return bound->set != NULL ? bound->set : &sp_noise_set_box;
+}
 
 /** sp_front_bound_create - bounds of the features of a clip under a noise set.
  *  SP_E_MISMATCH for a clip shorter than a frame; SP_E_NONFINITE for radii that overflow the
@@ -100,15 +105,21 @@ typedef struct sp_front_bound {
 SP_NODISCARD sp_status sp_front_bound_create(sp_error *err, sp_front_bound *bound,
                                              const sp_front_forms *forms, const double *samples,
                                              size_t n, const sp_noise *noise);
+/** sp_front_bound_until - the same with a deadline (a value of sp_clock_wall; 0: none), at which
+ *  every thread looks between two frames: SP_E_TIMEOUT. */
+SP_NODISCARD sp_status sp_front_bound_until(sp_error *err, sp_front_bound *bound,
+                                            const sp_front_forms *forms, const double *samples,
+                                            size_t n, const sp_noise *noise, double deadline);
 void sp_front_bound_clear(sp_front_bound *bound);
 
 /** sp_front_path - a clip under a one-dimensional noise set, a line or gains: the energy of every
  *  band as a function of the one parameter. Made once; parts of the set are bounded quickly. */
 typedef struct sp_front_path sp_front_path;
-/** sp_front_path_create - `noise` and `forms` are borrowed and must outlive the path; any rule. */
+/** sp_front_path_create - `noise` and `forms` are borrowed and must outlive the path; any rule.
+ *  SP_E_TIMEOUT at the deadline (a value of sp_clock_wall; 0: none). */
 SP_NODISCARD sp_status sp_front_path_create(sp_error *err, sp_front_path **path,
                                             const sp_front_forms *forms, const double *samples,
-                                            size_t n, const sp_noise *noise);
+                                            size_t n, const sp_noise *noise, double deadline);
 void sp_front_path_destroy(sp_front_path *path);
 /** sp_front_path_bound - bounds for the part lo <= a <= hi of the set. One sample stands for the
  *  parameter, d = a - middle with |d| <= radius[0]; all frames share it (frame 1, step 0, padded 1,

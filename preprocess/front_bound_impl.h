@@ -27,6 +27,10 @@ static inline double sp_front_down(double x, double k) {
     return low > 0.0 ? sp_below(low) : 0.0;
 }
 
+#define SP_COUNT_SET(name) SP_FRONT_SET_##name,
+enum { SP_NOISE_SETS(SP_COUNT_SET) SP_FRONT_SETS };
+#undef SP_COUNT_SET
+
 /** sp_band - one mel band as the quadratic form E(d) = sum_k weight_k (y_k + f_k . d)^2 + floor
  *  over the rows f_k of the spectrum matrix; y_k is row k of the unperturbed frame. Rows that are
  *  zero are left out. */
@@ -39,6 +43,7 @@ typedef struct sp_band {
     double for_zero;  /* stands for an energy of exactly 0; 0: nothing does */
     double *diagonal; /* [frame] D >= Q = F' diag(weight) F; joint rule only */
     double curvature; /* about the largest eigenvalue of Q; steers a descent, proves nothing */
+    double fact[SP_FRONT_SETS]; /* one number for each kind of noise set, see there; joint only */
 } sp_band;
 
 struct sp_front_forms {
@@ -91,6 +96,12 @@ void sp_rows_combine(double *out, const double *matrix, size_t n, const size_t *
 /** sp_cholesky - the lower triangle of m [n, n] in place by its Cholesky factor; false when a
  *  pivot is not positive. sp_cholesky_solve - x <- (l l')^-1 x. */
 bool sp_cholesky(double *m, size_t n);
+/** sp_eigenvalues_below - whether every eigenvalue of the exact matrix is at most `scale`, from the
+ *  lower triangle of c [n, n] whose entries are sums of `terms` products, two square roots and at
+ *  most three more roundings. work [n, n]. sp_largest_eigenvalue - about that of c, from below;
+ *  work [2 n]. */
+bool sp_eigenvalues_below(const double *c, double *work, size_t n, size_t terms, double scale);
+double sp_largest_eigenvalue(const double *c, double *work, size_t n);
 void sp_cholesky_solve(const double *l, size_t n, double *x);
 
 /** sp_band_diagonal - D of nearly least trace with D >= Q, proved; and the curvature.
@@ -114,6 +125,23 @@ typedef struct sp_frame {
     double *negative; /* [frame] */
     double *work;     /* sp_frame_work_size doubles */
 } sp_frame;
+
+/** sp_front_set - what the joint front end must know of a kind of noise set of radii, about the
+ *  form Q of a band. Each is a file, set_NAME.c. */
+typedef struct sp_front_set {
+    /* One number about Q, found once for a front end; +inf: nothing is known. NULL: none is
+     * needed. */
+    double (*fact)(const sp_band *band, const sp_stage *spectrum);
+    /* At least d' Q d for all d of the set of frame->r. */
+    double (*square)(const sp_frame *frame, const sp_band *band, double fact);
+} sp_front_set;
+#define SP_DECLARE_FRONT_SET(name) extern const sp_front_set sp_front_set_##name;
+SP_NOISE_SETS(SP_DECLARE_FRONT_SET)
+#undef SP_DECLARE_FRONT_SET
+/** sp_front_square - at least d' Q d over the set of a loaded frame. sp_front_facts - the numbers
+ *  of a band. */
+double sp_front_square(const sp_frame *frame, const sp_band *band);
+void sp_front_facts(sp_band *band, const sp_stage *spectrum);
 
 /** sp_front_bound_memory - takes the memory of a bound whose counts are set, and places its arrays.
  */

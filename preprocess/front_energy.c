@@ -108,6 +108,9 @@ sp_status sp_front_energy(sp_error *err, sp_front_forms *forms, const bool *zero
         take_rows(forms, zero);
         take_peaks(forms, forms->peak + bands * out, keep);
         status = energy->rows > 0 ? sp_band_diagonal(err, energy, forms->spectrum) : SP_OK;
+        if (status == SP_OK) {
+            sp_front_facts(energy, forms->spectrum);
+        }
     }
     free(keep);
     return status;

@@ -103,6 +103,9 @@ static void diagonal_task(void *context, size_t m) {
     diagonal_work *work = context;
     work->status[m] =
         sp_band_diagonal(&work->error[m], &work->forms->band[m], work->forms->spectrum);
+    if (work->status[m] == SP_OK) {
+        sp_front_facts(&work->forms->band[m], work->forms->spectrum);
+    }
 }
 
 static sp_status take_diagonals(sp_error *err, sp_front_forms *forms) {

@@ -1,6 +1,6 @@
 /* The joint front end (docs/theory/front-end.md 4): each mel energy is one positive semidefinite
  * quadratic form of the samples that all frames share, E(d) = E(0) + g . d + d' Q d.
- *   upper: d' Q d <= sum_i D_i r_i^2, then a tangent of log;
+ *   upper: d' Q d at most what front_sets.c has for the set, then a tangent of log;
  *   lower: sqrt(E) >= l(d) = sqrt(E(0)) + g . d / (2 sqrt(E(0))), then the chord of 2 log between
  *          sqrt(E_min) and the largest value of l. */
 #include <math.h>
@@ -53,24 +53,14 @@ static double take_gradient(double *form, const sp_frame *frame, const sp_band *
     return sp_front_up(slack, (double)band->rows + 5.0);
 }
 
-// sum_i D_i r_i^2, rounded up.
-static double diagonal_square(const sp_frame *frame, const sp_band *band) {
-    const size_t n = frame->forms->layout->used;
-    double sum = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        sum += band->diagonal[i] * (frame->r[i] * frame->r[i]);
-    }
-    return sp_front_up(sum, (double)n + 2.0);
-}
-
-// d' Q d <= sum_i D_i r_i^2, and also <= sum_k weight_k radius_k^2.
+// What is known of the set, and also d' Q d <= sum_k weight_k radius_k^2.
 static double largest_square(const sp_frame *frame, const sp_band *band) {
     double rows = 0.0;
     for (size_t k = 0; k < band->rows; k++) {
         const double radius = frame->bins.radius[band->row[k]];
         rows += band->weight[k] * (radius * radius);
     }
-    return fmin(diagonal_square(frame, band), sp_front_up(rows, (double)band->rows + 2.0));
+    return fmin(sp_front_square(frame, band), sp_front_up(rows, (double)band->rows + 2.0));
 }
 
 static energy take_energy(double *form, const sp_frame *frame, const sp_band *band) {
@@ -155,5 +145,5 @@ void sp_front_joint(sp_front_bound *bound, const sp_frame *frame) {
             bound->tangent_c[i] = tangent.c;
         }
     }
-    bound->energy[frame->t] = diagonal_square(frame, &frame->forms->energy);
+    bound->energy[frame->t] = sp_front_square(frame, &frame->forms->energy);
 }

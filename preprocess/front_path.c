@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/pool.h"
 #include "preprocess/front_bound_impl.h"
 
@@ -67,6 +68,7 @@ typedef struct path_work {
     const double *samples;
     const sp_noise *still; /* radius 0 */
     size_t n, workers;
+    double deadline;
     double *memory; /* [workers, 2 frame sizes] */
     bool *finite;   /* [workers] */
 } path_work;
@@ -76,12 +78,13 @@ static void path_task(void *context, size_t worker) {
     const sp_front_path *path = work->path;
     const sp_front_forms *forms = path->forms;
     const size_t size = sp_frame_size(forms), bands = forms->layout->bands;
-    const bool gain = path->noise->kind == SP_NOISE_GAIN;
+    const bool gain = path->noise->set->scales;
     sp_frame y, v;
     sp_frame_place(&y, forms, work->memory + 2 * worker * size);
     sp_frame_place(&v, forms, work->memory + (2 * worker + 1) * size);
     work->finite[worker] = true;
-    for (size_t t = worker; t < path->frames; t += work->workers) {
+    for (size_t t = worker; t < path->frames && !sp_clock_passed(work->deadline);
+         t += work->workers) {
         bool finite = sp_frame_load(&y, work->samples, work->n, work->still, t);
         bool silent = silent_rows(&y);
         if (!gain) {
@@ -112,7 +115,12 @@ static sp_status fill_path(sp_error *err, path_work *work, const sp_noise *still
     for (size_t i = 0; i < work->workers; i++) {
         all = all && finite[i];
     }
-    return all ? SP_OK : sp_fail(err, SP_E_NONFINITE, "the clip or the noise is too loud to bound");
+    if (!all) {
+        return sp_fail(err, SP_E_NONFINITE, "the clip or the noise is too loud to bound");
+    }
+    return sp_clock_passed(work->deadline)
+               ? sp_fail(err, SP_E_TIMEOUT, "time limit reached in the front end")
+               : SP_OK;
 }
 
 /* The direction's rows must have no bias: a front end with one has none that is linear. */
@@ -121,7 +129,7 @@ static sp_status check(sp_error *err, const sp_front_forms *forms, const sp_nois
     for (size_t k = 0; k < forms->spectrum->out; k++) {
         linear = linear && forms->spectrum->bias[k] == 0.0;
     }
-    if (!linear || noise->kind == SP_NOISE_BOX) {
+    if (!linear || !noise->set->path) {
         return sp_fail(err, SP_E_UNSUPPORTED,
                        "this is no one-dimensional noise of a linear spectrum");
     }
@@ -129,13 +137,14 @@ static sp_status check(sp_error *err, const sp_front_forms *forms, const sp_nois
 }
 
 sp_status sp_front_path_create(sp_error *err, sp_front_path **path, const sp_front_forms *forms,
-                               const double *samples, size_t n, const sp_noise *noise) {
+                               const double *samples, size_t n, const sp_noise *noise,
+                               double deadline) {
     *path = NULL;
     SP_TRY(check(err, forms, noise));
     SP_TRY(sp_front_check(err, forms, samples, n, noise));
     sp_front_path *made = calloc(1, sizeof *made);
     sp_noise still = {0};
-    path_work work = {.path = made, .samples = samples, .n = n};
+    path_work work = {.path = made, .samples = samples, .n = n, .deadline = deadline};
     sp_status status = made != NULL ? sp_noise_box(err, &still, n, 0.0)
                                     : sp_fail(err, SP_E_MEMORY, "out of memory");
     if (status == SP_OK) {
@@ -175,6 +184,7 @@ static sp_status shape(sp_error *err, sp_front_bound *bound, const sp_front_path
                               .padded = 1,
                               .joint = true,
                               .forms = forms->layout->bands,
+                              .set = &sp_noise_set_box,
                               .noise = path->noise};
     if (forms->dct != NULL) {
         bound->matrix = forms->dct->matrix;
@@ -191,7 +201,7 @@ sp_status sp_front_path_bound(sp_error *err, sp_front_bound *bound, const sp_fro
     }
     SP_TRY(shape(err, bound, path));
     const double middle = lo + 0.5 * (hi - lo), radius = sp_above(fmax(middle - lo, hi - middle));
-    const bool gain = path->noise->kind == SP_NOISE_GAIN;
+    const bool gain = path->noise->set->scales;
     bool finite = true;
     bound->radius[0] = lo < hi ? radius : 0.0;
     for (size_t i = 0; i < path->frames * bound->bands; i++) {

@@ -89,8 +89,8 @@ static inline size_t sp_description_energies(const sp_description *d) {
     return d->bands + (d->log_energy ? 1 : 0);
 }
 
-/** sp_fft_adjoint - in_j = sum_k re_k cos(2 pi jk/n) - im_k sin(2 pi jk/n), of interleaved [2 (n/2 +
- *  1)], which it may overwrite: gradients by the frame from those by its spectrum. */
+/** sp_fft_adjoint - in_j = sum_k re_k cos(2 pi jk/n) - im_k sin(2 pi jk/n), of interleaved [2 (n/2
+ *  + 1)], which it may overwrite: gradients by the frame from those by its spectrum. */
 void sp_fft_adjoint(const sp_fft *fft, double *spectrum, double *in);
 
 /** sp_front_load - the windowed, pre-emphasised frame that starts at sample `first`; samples beyond

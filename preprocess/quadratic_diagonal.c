@@ -17,7 +17,6 @@
 #define SWEEPS 120 /* at most */
 #define FIRST_LOOK 24
 #define SWEEPS_A_LOOK 8
-#define POWER_STEPS 40
 #define GAP 1e-4 /* good enough: scale - 1 */
 #define LATE 48  /* from this sweep on, that is, too: */
 #define LATE_GAP 1e-2
@@ -147,63 +146,11 @@ static void take_c(mixing *s) {
     }
 }
 
-/* Whether every eigenvalue of the exact C is at most `scale`.
- * Each computed entry went through n + 6 roundings at most, so by Cauchy-Schwarz it is off by at
- * most gamma_{n+8} sqrt(C_kk C_ll), the matrix by at most e = gamma_{n+8} tr(C). If Cholesky in
- * floating point completes for M = (scale - shift) 1 - C as computed, its least eigenvalue is at
- * least -gamma_{R+1} / (1 - gamma_{R+1}) tr(M) ([Rump]; [Higham, theorem 10.3]), and tr(M) <= R
- * scale. The shift covers both and the roundings of the diagonal. */
-static bool proved(const mixing *s, double scale) {
-    const double rows = (double)s->rows, n = (double)s->n, g = sp_gamma(rows + 1.0);
-    double trace = 0.0;
-    for (size_t k = 0; k < s->rows; k++) {
-        trace += s->c[k * s->rows + k];
-    }
-    const double entries = sp_gamma(n + 8.0) * sp_front_up(trace, n + rows + 8.0);
-    const double factor = g / (1.0 - g) * (rows * scale) + 8.0 * 0x1p-53 * scale;
-    const double shift = 1.01 * (entries + factor) + SP_FRONT_TINY;
-    for (size_t k = 0; k < s->rows; k++) {
-        for (size_t l = 0; l < k; l++) {
-            s->l[k * s->rows + l] = -s->c[k * s->rows + l];
-        }
-        s->l[k * s->rows + k] = (scale - shift) - s->c[k * s->rows + k];
-    }
-    return sp_cholesky(s->l, s->rows);
-}
-
-// About the largest eigenvalue of C, from below: the power method on its lower triangle.
-static double largest_of_c(const mixing *s) {
-    const size_t rows = s->rows;
-    double *x = s->l, *y = s->l + rows, value = 0.0;
-    for (size_t k = 0; k < rows; k++) {
-        x[k] = 1.0;
-    }
-    for (size_t round = 0; round < POWER_STEPS; round++) {
-        double square = 0.0;
-        memset(y, 0, rows * sizeof *y);
-        for (size_t k = 0; k < rows; k++) {
-            const double *c = s->c + k * rows; /* c[k, :] */
-            y[k] += sp_row_dot(c, x, k + 1);
-            for (size_t j = 0; j < k; j++) {
-                y[j] += c[j] * x[k];
-            }
-        }
-        value = sqrt(sp_row_dot(y, y, rows) / sp_row_dot(x, x, rows));
-        for (size_t k = 0; k < rows; k++) {
-            square = fmax(square, fabs(y[k]));
-        }
-        for (size_t k = 0; k < rows; k++) {
-            x[k] = y[k] / square;
-        }
-    }
-    return value;
-}
-
 // The smallest scale that could be proved, from a first guess; 0 when there is none.
 static double smallest_scale(const mixing *s) {
-    const double guess = 1.05 * (largest_of_c(s) - 1.0);
+    const double guess = 1.05 * (sp_largest_eigenvalue(s->c, s->l, s->rows) - 1.0);
     for (double gap = guess > LEAST_GAP ? guess : LEAST_GAP; gap <= 1.0; gap *= 1.5) {
-        if (proved(s, 1.0 + gap)) {
+        if (sp_eigenvalues_below(s->c, s->l, s->rows, s->n, 1.0 + gap)) {
             return 1.0 + gap;
         }
     }

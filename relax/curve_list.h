@@ -24,6 +24,7 @@
     X(SQUARE, square, 0, -INFINITY, middle)                                                        \
     X(LOG, log, 0, 0.0, middle)                                                                    \
     X(AT_LEAST, at_least, 1, -INFINITY, middle) /* max(x, alpha) */                                \
-    X(FOR_ZERO, for_zero, 1, -INFINITY, middle) /* alpha at zero, else x */
+    X(FOR_ZERO, for_zero, 1, -INFINITY, middle) /* alpha at zero, else x */                        \
+    X(LEAKY_RELU, leaky_relu, 1, -INFINITY, middle)
 
 #endif

@@ -7,6 +7,7 @@
 #include "relax/curve_at_least.h"
 #include "relax/curve_for_zero.h"
 #include "relax/curve_hard_sigmoid.h"
+#include "relax/curve_leaky_relu.h"
 #include "relax/curve_log.h"
 #include "relax/curve_relu.h"
 #include "relax/curve_sigmoid.h"

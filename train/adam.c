@@ -12,7 +12,7 @@ double sp_train_gradient_norm(const double *gradient, size_t count) {
     return sqrt(sum);
 }
 
-void sp_train_step(sp_train_adam *adam, const sp_block *block, size_t blocks,
+void sp_train_step(sp_train_adam *adam, const sp_train_block *block, size_t blocks,
                    const double *gradient, double scale, double rate, double decay) {
     adam->steps++;
     const double t = (double)adam->steps;

@@ -12,13 +12,13 @@ static double mirrored(const sp_clip *clip, long i) {
     return at < clip->n ? clip->samples[at] : 0.0;
 }
 
-size_t sp_variant_length(const sp_variant *variant, const sp_clip *clip) {
+size_t sp_train_variant_length(const sp_train_variant *variant, const sp_clip *clip) {
     return (size_t)((long)clip->n + variant->shift);
 }
 
-sp_variant sp_variant_draw(const sp_recipe *recipe, const sp_clip *clip, size_t least,
-                           sp_random *random) {
-    sp_variant v = {.gain = pow(10.0, recipe->gain_db * sp_random_sign(random) / 20.0)};
+sp_train_variant sp_train_variant_draw(const sp_recipe *recipe, const sp_clip *clip, size_t least,
+                                       sp_random *random) {
+    sp_train_variant v = {.gain = pow(10.0, recipe->gain_db * sp_random_sign(random) / 20.0)};
     const double most = (double)(recipe->shift < clip->n ? recipe->shift : clip->n - 1);
     v.shift = lrint(most * sp_random_sign(random));
     if ((long)clip->n + v.shift < (long)least) {
@@ -31,9 +31,9 @@ sp_variant sp_variant_draw(const sp_recipe *recipe, const sp_clip *clip, size_t 
     return v;
 }
 
-double sp_variant_fill(double *samples, const sp_variant *variant, const sp_clip *clip,
-                       sp_random *random) {
-    const size_t n = sp_variant_length(variant, clip);
+double sp_train_variant_fill(double *samples, const sp_train_variant *variant, const sp_clip *clip,
+                             sp_random *random) {
+    const size_t n = sp_train_variant_length(variant, clip);
     double peak = 0.0;
     for (size_t i = 0; i < n; i++) {
         const double noise = variant->noise > 0.0 ? variant->noise * sp_random_sign(random) : 0.0;

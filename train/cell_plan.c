@@ -1,7 +1,7 @@
 // Plans of cells.
 #include "train/cell_plan.h"
 
-size_t sp_cell_after(const sp_cell_plan *plan, size_t state) {
+size_t sp_train_cell_after(const sp_train_cell_plan *plan, size_t state) {
     for (size_t i = 0; i < plan->steps.states; i++) {
         if (plan->steps.state[i].before == (int)state) {
             return (size_t)plan->steps.state[i].after;
@@ -20,7 +20,7 @@ static bool is_blend(const sp_cell_steps *s, const sp_cell_variable *v) {
            !kept->complement && rest->a == kept->a && rest->second_tanh && !kept->second_tanh;
 }
 
-static void find_blend(sp_cell_plan *plan) {
+static void find_blend(sp_train_cell_plan *plan) {
     const sp_cell_steps *s = &plan->steps;
     for (size_t i = 0; i < s->count; i++) {
         if (s->variable[i].used && is_blend(s, &s->variable[i])) {
@@ -30,22 +30,22 @@ static void find_blend(sp_cell_plan *plan) {
     }
 }
 
-static void read_raw(sp_cell_plan *plan, bool *raw, int v) {
+static void read_raw(sp_train_cell_plan *plan, bool *raw, int v) {
     if (v != SP_NO_VARIABLE && plan->steps.variable[v].op == SP_CELL_STATE) {
-        v = (int)sp_cell_after(plan, (size_t)v); // where it stands, one step earlier
+        v = (int)sp_train_cell_after(plan, (size_t)v); // where it stands, one step earlier
     }
     if (v != SP_NO_VARIABLE) {
         raw[v] = true;
     }
 }
 
-static void read_through(sp_cell_plan *plan, bool *through, int v, sp_activation f) {
+static void read_through(sp_train_cell_plan *plan, bool *through, int v, sp_activation f) {
     through[v] = true;
     plan->function[v] = f;
 }
 
 /* Who reads what, and how. */
-static void find_readers(sp_cell_plan *plan, bool *raw, bool *through) {
+static void find_readers(sp_train_cell_plan *plan, bool *raw, bool *through) {
     const sp_activation tangent = {.kind = SP_ACTIVATION_TANH};
     const sp_cell_steps *s = &plan->steps;
     for (size_t i = 0; i < s->count; i++) {
@@ -79,12 +79,12 @@ static void find_readers(sp_cell_plan *plan, bool *raw, bool *through) {
     }
 }
 
-static void place(sp_cell_plan *plan, const bool *raw, const bool *through) {
+static void place(sp_train_cell_plan *plan, const bool *raw, const bool *through) {
     const sp_cell_steps *s = &plan->steps;
     plan->slots = s->images;
     for (size_t i = 0; i < s->count; i++) {
         const sp_cell_variable *v = &s->variable[i];
-        plan->raw[i] = plan->through[i] = SP_NO_SLOT;
+        plan->raw[i] = plan->through[i] = SP_TRAIN_NO_SLOT;
         if (!v->used || plan->skip[i]) {
             continue;
         }
@@ -100,7 +100,7 @@ static void place(sp_cell_plan *plan, const bool *raw, const bool *through) {
     }
 }
 
-static bool find_groups(sp_cell_plan *plan) {
+static bool find_groups(sp_train_cell_plan *plan) {
     const sp_cell_steps *s = &plan->steps;
     for (size_t i = 0; i < s->count; i++) {
         const sp_cell_variable *v = &s->variable[i];
@@ -108,23 +108,23 @@ static bool find_groups(sp_cell_plan *plan) {
             continue;
         }
         if (s->variable[v->a].op != SP_CELL_STATE ||
-            sp_cell_after(plan, (size_t)v->a) != (size_t)s->output) {
+            sp_train_cell_after(plan, (size_t)v->a) != (size_t)s->output) {
             return false;
         }
-        sp_cell_group *last = plan->groups > 0 ? &plan->group[plan->groups - 1] : NULL;
+        sp_train_cell_group *last = plan->groups > 0 ? &plan->group[plan->groups - 1] : NULL;
         if (last != NULL && v->place == last->place + last->count &&
             v->block == last->block + last->count) {
             last->count++;
         } else {
-            plan->group[plan->groups++] = (sp_cell_group){v->place, v->block, 1};
+            plan->group[plan->groups++] = (sp_train_cell_group){v->place, v->block, 1};
         }
     }
     return true;
 }
 
-bool sp_cell_plan_make(sp_cell_plan *plan, const sp_cell *cell, bool boxes) {
+bool sp_train_cell_plan_make(sp_train_cell_plan *plan, const sp_cell *cell, bool boxes) {
     bool raw[SP_CELL_VARIABLES] = {false}, through[SP_CELL_VARIABLES] = {false};
-    *plan = (sp_cell_plan){.blend = SP_NO_VARIABLE};
+    *plan = (sp_train_cell_plan){.blend = SP_NO_VARIABLE};
     sp_cell_describe(&plan->steps, cell);
     if (boxes) {
         find_blend(plan);

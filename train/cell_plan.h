@@ -5,17 +5,17 @@
 
 #include "train/impl.h"
 
-#define SP_NO_SLOT ((size_t)-1)
+#define SP_TRAIN_NO_SLOT ((size_t)-1)
 
-/** sp_cell_group - pre-activations that stand side by side and read the same state. */
-typedef struct sp_cell_group {
+/** sp_train_cell_group - pre-activations that stand side by side and read the same state. */
+typedef struct sp_train_cell_group {
     size_t place, block, count; /* the first of them; how many */
-} sp_cell_group;
+} sp_train_cell_group;
 
-/** sp_cell_plan - a row has `slots` times out numbers: the pre-activations first, by their places,
- *  then other variables. What reads a variable by way of a function finds the function's value:
- *  in the place of a pre-activation that nothing else reads. */
-typedef struct sp_cell_plan {
+/** sp_train_cell_plan - a row has `slots` times out numbers: the pre-activations first, by their
+ *  places, then other variables. What reads a variable by way of a function finds the function's
+ *  value: in the place of a pre-activation that nothing else reads. */
+typedef struct sp_train_cell_plan {
     sp_cell_steps steps;
     size_t slots;
     size_t raw[SP_CELL_VARIABLES];             /* slot of the variable itself */
@@ -24,15 +24,15 @@ typedef struct sp_cell_plan {
     bool skip[SP_CELL_VARIABLES];              /* not computed */
     int blend;                                 /* a sum that is the convex combination
                                                      (1 - gate(a)) tanh(n) + gate(a) h; or none */
-    sp_cell_group group[SP_CELL_VARIABLES];
+    sp_train_cell_group group[SP_CELL_VARIABLES];
     size_t groups;
-} sp_cell_plan;
+} sp_train_cell_plan;
 
-/** sp_cell_plan_make - boxes: blends are computed as such, not as sums of products.
+/** sp_train_cell_plan_make - boxes: blends are computed as such, not as sums of products.
  *  False: the cell reads more than its own output of the step before. */
-bool sp_cell_plan_make(sp_cell_plan *plan, const sp_cell *cell, bool boxes);
+bool sp_train_cell_plan_make(sp_train_cell_plan *plan, const sp_cell *cell, bool boxes);
 
-/** sp_cell_after - the variable that a STATE is one step later. */
-size_t sp_cell_after(const sp_cell_plan *plan, size_t state);
+/** sp_train_cell_after - the variable that a STATE is one step later. */
+size_t sp_train_cell_after(const sp_train_cell_plan *plan, size_t state);
 
 #endif

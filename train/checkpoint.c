@@ -81,7 +81,7 @@ static void copy_whole(tape_head *tape, size_t *value) {
     *value = (size_t)number;
 }
 
-static void copy_point(tape_head *tape, sp_epoch *point) {
+static void copy_point(tape_head *tape, sp_training_point *point) {
     size_t best = point->best;
     copy_whole(tape, &point->number);
     copy(tape, &point->loss, sizeof point->loss);

@@ -3,8 +3,8 @@
 
 #include "train/impl.h"
 
-double sp_cross_entropy(double *slope, const double *logits, const size_t *label, size_t clips,
-                        size_t classes, double scale, size_t *right) {
+double sp_train_cross_entropy(double *slope, const double *logits, const size_t *label,
+                              size_t clips, size_t classes, double scale, size_t *right) {
     double sum = 0.0;
     for (size_t i = 0; i < clips; i++) {
         const double *z = logits + i * classes; /* z[i,:] */

@@ -14,7 +14,7 @@ static sp_status copy_net(sp_error *err, sp_net *copy, const sp_net *net) {
 
 /* W (x - mean) / deviation + b = (W / deviation) x + (b - W mean / deviation). */
 static void fold(const sp_node *node, const double *mean, const double *deviation) {
-    const sp_weights at = sp_weights_of(node);
+    const sp_train_weights at = sp_train_weights_of(node);
     for (size_t r = 0; r < at.rows; r++) {
         double *w = at.weight + r * at.in; /* w[r,:] */
         for (size_t m = 0; m < at.in; m++) {
@@ -29,7 +29,7 @@ sp_status sp_training_net(sp_error *err, const sp_training *training, sp_net *ne
     if (training->best_epoch == 0) {
         return sp_fail(err, SP_E_ARGUMENT, "no epoch is over");
     }
-    sp_block *block = calloc(SP_NODE_BLOCKS * training->net.nodes, sizeof *block);
+    sp_train_block *block = calloc(SP_TRAIN_BLOCKS * training->net.nodes, sizeof *block);
     const sp_status status = block ? copy_net(err, net, &training->net)
                                    : sp_fail(err, SP_E_MEMORY, "no memory for the net");
     if (status != SP_OK) {
@@ -37,7 +37,7 @@ sp_status sp_training_net(sp_error *err, const sp_training *training, sp_net *ne
         sp_net_clear(net);
         return status;
     }
-    const size_t blocks = sp_blocks_of(block, net);
+    const size_t blocks = sp_train_blocks_of(block, net);
     for (size_t b = 0; b < blocks; b++) {
         memcpy(block[b].value, training->best + block[b].first,
                block[b].count * sizeof *block[b].value);

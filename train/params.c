@@ -1,37 +1,37 @@
 /* The parameters of a net as one vector. */
 #include "train/impl.h"
 
-sp_weights sp_weights_of(const sp_node *node) {
+sp_train_weights sp_train_weights_of(const sp_node *node) {
     const sp_cell *cell = &node->cell;
     if (node->kind == SP_NODE_CELL) {
-        return (sp_weights){cell->in,
-                            cell->out,
-                            sp_cell_gates(cell) * cell->out,
-                            cell->weight,
-                            cell->recurrent,
-                            cell->bias,
-                            cell->recurrent_bias};
+        return (sp_train_weights){cell->in,
+                                  cell->out,
+                                  sp_cell_gates(cell) * cell->out,
+                                  cell->weight,
+                                  cell->recurrent,
+                                  cell->bias,
+                                  cell->recurrent_bias};
     }
     if (node->kind == SP_NODE_AFFINE) {
-        return (sp_weights){.in = node->term[0].in,
-                            .out = node->width,
-                            .rows = node->width,
-                            .weight = node->term[0].weight,
-                            .bias = node->bias};
+        return (sp_train_weights){.in = node->term[0].in,
+                                  .out = node->width,
+                                  .rows = node->width,
+                                  .weight = node->term[0].weight,
+                                  .bias = node->bias};
     }
-    return (sp_weights){.in = node->width, .out = node->width};
+    return (sp_train_weights){.in = node->width, .out = node->width};
 }
 
-static size_t add(sp_block *block, double *value, size_t count, bool bias) {
-    *block = (sp_block){value, 0, count, bias};
+static size_t add(sp_train_block *block, double *value, size_t count, bool bias) {
+    *block = (sp_train_block){value, 0, count, bias};
     return value && count > 0;
 }
 
-size_t sp_blocks_of(sp_block *block, const sp_net *net) {
+size_t sp_train_blocks_of(sp_train_block *block, const sp_net *net) {
     size_t blocks = 0, first = 0;
     for (size_t n = 0; n < net->nodes; n++) {
-        const sp_weights at = sp_weights_of(&net->node[n]);
-        sp_block own[SP_NODE_BLOCKS];
+        const sp_train_weights at = sp_train_weights_of(&net->node[n]);
+        sp_train_block own[SP_TRAIN_BLOCKS];
         size_t count = add(own, at.weight, at.rows * at.in, false);
         count += add(own + count, at.recurrent, at.rows * at.out, false);
         count += add(own + count, at.bias, at.rows, true);
@@ -45,7 +45,7 @@ size_t sp_blocks_of(sp_block *block, const sp_net *net) {
     return blocks;
 }
 
-size_t sp_parameters(const sp_net *net) {
+size_t sp_train_parameters(const sp_net *net) {
     size_t sum = 0;
     for (size_t n = 0; n < net->nodes; n++) {
         sum += sp_node_parameters(&net->node[n]);
@@ -53,9 +53,9 @@ size_t sp_parameters(const sp_net *net) {
     return sum;
 }
 
-sp_slopes sp_slopes_of(const sp_net *net, size_t node, double *gradient) {
-    const sp_weights at = sp_weights_of(&net->node[node]);
-    sp_slopes slopes = {0};
+sp_train_slopes sp_train_slopes_of(const sp_net *net, size_t node, double *gradient) {
+    const sp_train_weights at = sp_train_weights_of(&net->node[node]);
+    sp_train_slopes slopes = {0};
     for (size_t n = 0; n < node; n++) {
         gradient += sp_node_parameters(&net->node[n]);
     }

@@ -4,8 +4,8 @@
 #include "gpu/backend.h"
 #include "train/impl.h"
 
-void sp_rows_affine(double *y, size_t ldy, const double *x, size_t rows, size_t in,
-                    const double *weight, const double *bias, size_t out) {
+void sp_train_rows_affine(double *y, size_t ldy, const double *x, size_t rows, size_t in,
+                          const double *weight, const double *bias, size_t out) {
     for (size_t r = 0; bias && r < rows; r++) {
         memcpy(y + r * ldy, bias, out * sizeof *y);
     }
@@ -21,15 +21,15 @@ static void turn(double *turned, const double *dy, size_t lddy, size_t rows, siz
     }
 }
 
-void sp_rows_outer(double *dw, const double *dy, size_t lddy, const double *x, size_t rows,
-                   size_t out, size_t in, double *scratch) {
+void sp_train_rows_outer(double *dw, const double *dy, size_t lddy, const double *x, size_t rows,
+                         size_t out, size_t in, double *scratch) {
     if (rows > 0) {
         turn(scratch, dy, lddy, rows, out);
         sp_gpu_gemm(out, in, rows, scratch, rows, x, in, false, 1.0, dw, in);
     }
 }
 
-void sp_rows_sum(double *db, const double *dy, size_t lddy, size_t rows, size_t out) {
+void sp_train_rows_sum(double *db, const double *dy, size_t lddy, size_t rows, size_t out) {
     for (size_t r = 0; r < rows; r++) {
         for (size_t j = 0; j < out; j++) {
             db[j] += dy[r * lddy + j];
@@ -39,24 +39,26 @@ void sp_rows_sum(double *db, const double *dy, size_t lddy, size_t rows, size_t 
 
 /* ---- intervals ---- */
 
-void sp_ball_affine(sp_ball y, sp_ball x, size_t rows, size_t in, const double *weight,
-                    const double *magnitude, const double *bias, size_t out) {
-    sp_rows_affine(y.mid, out, x.mid, rows, in, weight, bias, out);
-    sp_rows_affine(y.rad, out, x.rad, rows, in, magnitude, NULL, out);
+void sp_train_interval_affine(sp_train_interval y, sp_train_interval x, size_t rows, size_t in,
+                              const double *weight, const double *magnitude, const double *bias,
+                              size_t out) {
+    sp_train_rows_affine(y.mid, out, x.mid, rows, in, weight, bias, out);
+    sp_train_rows_affine(y.rad, out, x.rad, rows, in, magnitude, NULL, out);
 }
 
-size_t sp_ball_outer_work(size_t rows, size_t out, size_t in) {
+size_t sp_train_interval_outer_work(size_t rows, size_t out, size_t in) {
     return out * rows + out * in;
 }
 
 /* By the centre: dyT x; by the half width: (dyT x) sign(w). */
-void sp_ball_outer(double *dw, sp_ball dy, size_t lddy, sp_ball x, size_t rows, size_t out,
-                   size_t in, const double *weight, double *scratch) {
+void sp_train_interval_outer(double *dw, sp_train_interval dy, size_t lddy, sp_train_interval x,
+                             size_t rows, size_t out, size_t in, const double *weight,
+                             double *scratch) {
     double *product = scratch + out * rows;
     if (rows == 0) {
         return;
     }
-    sp_rows_outer(dw, dy.mid, lddy, x.mid, rows, out, in, scratch);
+    sp_train_rows_outer(dw, dy.mid, lddy, x.mid, rows, out, in, scratch);
     turn(scratch, dy.rad, lddy, rows, out);
     sp_gpu_gemm(out, in, rows, scratch, rows, x.rad, in, false, 0.0, product, in);
     for (size_t i = 0; i < out * in; i++) {

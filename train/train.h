@@ -97,24 +97,24 @@ SP_NODISCARD sp_status sp_training_create(sp_error *err, sp_training **training,
                                           const sp_recipe *recipe);
 void sp_training_destroy(sp_training *training);
 
-/** sp_epoch - one point of the curves. Losses are means over clips, in nats. */
-typedef struct sp_epoch {
+/** sp_training_point - one point of the curves. Losses are means over clips, in nats. */
+typedef struct sp_training_point {
     size_t number;     /* from 1 */
     double loss;       /* that was descended, over the training clips as they came by */
     double check_loss; /* the same on the validation clips, without augmentation, at full budget */
     double accuracy;   /* share of the validation clips that are answered rightly */
     double robust;     /* share answered rightly against the defence's noise; NaN without one */
     bool best;         /* so far */
-} sp_epoch;
+} sp_training_point;
 
 /** sp_training_epoch - trains one epoch. SP_E_NONFINITE when the loss is no longer a number. */
 SP_NODISCARD sp_status sp_training_epoch(sp_error *err, sp_training *training);
 /** sp_training_done - all epochs are over, or patience is. */
 bool sp_training_done(const sp_training *training);
 /** sp_training_curve - the epochs so far. */
-const sp_epoch *sp_training_curve(const sp_training *training, size_t *count);
+const sp_training_point *sp_training_curve(const sp_training *training, size_t *count);
 /** sp_training_best - the epoch whose weights are kept; NULL before the first. */
-const sp_epoch *sp_training_best(const sp_training *training);
+const sp_training_point *sp_training_best(const sp_training *training);
 
 /** sp_training_save - writes a checkpoint by way of a file beside it, so that a kill leaves the old
  *  one or the new one. sp_training_resume - takes it up; SP_E_MISMATCH when it belongs to other

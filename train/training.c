@@ -9,67 +9,69 @@
 #define PI 3.14159265358979323846
 static const double ramp_db = 30.0; /* so much quieter is the noise when the ramp begins */
 
-/* ---- shards of a list of clips ---- */
+/* ---- micro-batches of a list of clips ---- */
 
-typedef struct round_of_shards {
-    sp_shard *shard;   /* [shards] */
-    sp_error *err;     /* [shards] */
-    sp_status *status; /* [shards] */
-    size_t shards;
-} round_of_shards;
+typedef struct round_of_micro_batches {
+    sp_train_micro_batch *micro_batch; /* [micro-batches] */
+    sp_error *err;                     /* [micro-batches] */
+    sp_status *status;                 /* [micro-batches] */
+    size_t micro_batches;
+} round_of_micro_batches;
 
-static void run_shard(void *context, size_t i) {
-    const round_of_shards *r = context;
-    r->status[i] = sp_shard_run(&r->err[i], &r->shard[i]);
+static void run_micro_batch(void *context, size_t i) {
+    const round_of_micro_batches *r = context;
+    r->status[i] = sp_train_micro_batch_run(&r->err[i], &r->micro_batch[i]);
 }
 
-static size_t shards_of(size_t clips) {
-    return (clips + SP_SHARD - 1) / SP_SHARD;
+static size_t micro_batches_of(size_t clips) {
+    return (clips + SP_TRAIN_MICRO_BATCH - 1) / SP_TRAIN_MICRO_BATCH;
 }
 
-/* Runs all shards of clip[count]; `common` is what they share; gradients [shards, P] or NULL. Adds
- * up what they found into *sum. */
-static sp_status run_round(sp_error *err, const sp_training *t, const sp_shard *common,
-                           const size_t *clip, size_t count, double *gradients, sp_shard *sum) {
-    round_of_shards r = {.shards = shards_of(count)};
-    r.shard = calloc(r.shards, sizeof *r.shard);
-    r.err = calloc(r.shards, sizeof *r.err);
-    r.status = calloc(r.shards, sizeof *r.status);
+/* Runs all micro-batches of clip[count]; `common` is what they share; gradients [micro-batches, P]
+ * or NULL. Adds up what they found into *sum. */
+static sp_status run_round(sp_error *err, const sp_training *t, const sp_train_micro_batch *common,
+                           const size_t *clip, size_t count, double *gradients,
+                           sp_train_micro_batch *sum) {
+    round_of_micro_batches r = {.micro_batches = micro_batches_of(count)};
+    r.micro_batch = calloc(r.micro_batches, sizeof *r.micro_batch);
+    r.err = calloc(r.micro_batches, sizeof *r.err);
+    r.status = calloc(r.micro_batches, sizeof *r.status);
     sp_status status = SP_OK;
-    *sum = (sp_shard){0};
-    if (!r.shard || !r.err || !r.status) {
+    *sum = (sp_train_micro_batch){0};
+    if (!r.micro_batch || !r.err || !r.status) {
         status = sp_fail(err, SP_E_MEMORY, "no memory for %zu clips", count);
-        r.shards = 0;
+        r.micro_batches = 0;
     }
-    for (size_t i = 0; i < r.shards; i++) {
-        const size_t first = i * SP_SHARD;
-        r.shard[i] = *common;
-        r.shard[i].clip = clip + first;
-        r.shard[i].clips = count - first < SP_SHARD ? count - first : SP_SHARD;
-        r.shard[i].gradient = gradients ? gradients + i * t->parameters : NULL;
+    for (size_t i = 0; i < r.micro_batches; i++) {
+        const size_t first = i * SP_TRAIN_MICRO_BATCH;
+        r.micro_batch[i] = *common;
+        r.micro_batch[i].clip = clip + first;
+        r.micro_batch[i].clips =
+            count - first < SP_TRAIN_MICRO_BATCH ? count - first : SP_TRAIN_MICRO_BATCH;
+        r.micro_batch[i].gradient = gradients ? gradients + i * t->parameters : NULL;
     }
-    sp_pool_run(r.shards, 0, run_shard, &r);
-    for (size_t i = 0; i < r.shards && status == SP_OK; i++) {
-        sum->loss += r.shard[i].loss;
-        sum->right += r.shard[i].right;
-        sum->robust += r.shard[i].robust;
+    sp_pool_run(r.micro_batches, 0, run_micro_batch, &r);
+    for (size_t i = 0; i < r.micro_batches && status == SP_OK; i++) {
+        sum->loss += r.micro_batch[i].loss;
+        sum->right += r.micro_batch[i].right;
+        sum->robust += r.micro_batch[i].robust;
         status = r.status[i] == SP_OK ? SP_OK : sp_fail(err, r.status[i], "%s", r.err[i].text);
     }
-    free(r.shard);
+    free(r.micro_batch);
     free(r.err);
     free(r.status);
     return status;
 }
 
-static sp_shard common_of(const sp_training *t, size_t epoch) {
-    return (sp_shard){.net = &t->net,
-                      .front = t->front,
-                      .data = t->data,
-                      .recipe = &t->recipe,
-                      .reach = &t->reach,
-                      .mean = t->mean,
-                      .deviation = t->deviation,
-                      .epoch = epoch};
+static sp_train_micro_batch common_of(const sp_training *t, size_t epoch) {
+    return (sp_train_micro_batch){.net = &t->net,
+                                  .front = t->front,
+                                  .data = t->data,
+                                  .recipe = &t->recipe,
+                                  .band_noise = &t->band_noise,
+                                  .mean = t->mean,
+                                  .deviation = t->deviation,
+                                  .epoch = epoch};
 }
 
 /* ---- the beginning ---- */
@@ -103,8 +105,8 @@ static sp_status measure_features(sp_error *err, sp_training *t) {
 
 static sp_status take_memory(sp_error *err, sp_training *t) {
     const size_t clips = t->data->count, P = t->parameters, D = t->net.features;
-    const size_t shards = shards_of(t->recipe.batch);
-    t->memory = calloc(2 * D + (3 + shards) * P, sizeof *t->memory);
+    const size_t micro_batches = micro_batches_of(t->recipe.batch);
+    t->memory = calloc(2 * D + (3 + micro_batches) * P, sizeof *t->memory);
     t->train = calloc(clips, sizeof *t->train);
     t->curve = calloc(t->recipe.epochs, sizeof *t->curve);
     if (!t->memory || !t->train || !t->curve) {
@@ -144,14 +146,14 @@ static sp_status check_fit(sp_error *err, const sp_training *t) {
 static sp_status begin(sp_error *err, sp_training *t) {
     SP_TRY(check_fit(err, t));
     if (t->recipe.defence != SP_DEFENCE_NONE) {
-        SP_TRY(sp_reach_create(err, &t->reach, t->front));
+        SP_TRY(sp_train_band_noise_create(err, &t->band_noise, t->front));
     }
-    t->block = calloc(SP_NODE_BLOCKS * t->net.nodes, sizeof *t->block);
+    t->block = calloc(SP_TRAIN_BLOCKS * t->net.nodes, sizeof *t->block);
     if (!t->block) {
         return sp_fail(err, SP_E_MEMORY, "no memory for the parameters");
     }
-    t->blocks = sp_blocks_of(t->block, &t->net);
-    t->parameters = sp_parameters(&t->net);
+    t->blocks = sp_train_blocks_of(t->block, &t->net);
+    t->parameters = sp_train_parameters(&t->net);
     SP_TRY(take_memory(err, t));
     return measure_features(err, t);
 }
@@ -182,7 +184,7 @@ sp_status sp_training_create(sp_error *err, sp_training **training, sp_net *net,
 void sp_training_destroy(sp_training *training) {
     if (training) {
         sp_net_clear(&training->net);
-        sp_reach_clear(&training->reach);
+        sp_train_band_noise_clear(&training->band_noise);
         free(training->block);
         free(training->memory);
         free(training->train);
@@ -224,14 +226,14 @@ static double rate_of(const sp_recipe *recipe, size_t epoch) {
     return recipe->rate * (0.01 + 0.99 * 0.5 * (1.0 + cos(PI * done)));
 }
 
-static sp_status descend(sp_error *err, sp_training *t, sp_shard *common, const size_t *clip,
-                         size_t count, double rate, double *loss) {
-    const size_t P = t->parameters, shards = shards_of(count);
-    sp_shard sum;
-    memset(t->gradients, 0, shards * P * sizeof *t->gradients);
+static sp_status descend(sp_error *err, sp_training *t, sp_train_micro_batch *common,
+                         const size_t *clip, size_t count, double rate, double *loss) {
+    const size_t P = t->parameters, micro_batches = micro_batches_of(count);
+    sp_train_micro_batch sum;
+    memset(t->gradients, 0, micro_batches * P * sizeof *t->gradients);
     common->scale = 1.0 / (double)count;
     SP_TRY(run_round(err, t, common, clip, count, t->gradients, &sum));
-    for (size_t s = 1; s < shards; s++) {
+    for (size_t s = 1; s < micro_batches; s++) {
         for (size_t i = 0; i < P; i++) {
             t->gradients[i] += t->gradients[s * P + i];
         }
@@ -248,10 +250,10 @@ static sp_status descend(sp_error *err, sp_training *t, sp_shard *common, const 
     return SP_OK;
 }
 
-static sp_status train_epoch(sp_error *err, sp_training *t, sp_epoch *point) {
+static sp_status train_epoch(sp_error *err, sp_training *t, sp_training_point *point) {
     const size_t n = t->data->split[SP_SPLIT_TRAIN], batch = t->recipe.batch;
     const double ramp = ramp_of(&t->recipe, point->number);
-    sp_shard common = common_of(t, point->number);
+    sp_train_micro_batch common = common_of(t, point->number);
     common.augment = true;
     common.weight = ramp * t->recipe.weight;
     common.noise = pow(10.0, (t->recipe.budget_db - ramp_db * (1.0 - ramp)) / 20.0);
@@ -264,10 +266,10 @@ static sp_status train_epoch(sp_error *err, sp_training *t, sp_epoch *point) {
     return SP_OK;
 }
 
-static sp_status validate(sp_error *err, sp_training *t, sp_epoch *point) {
+static sp_status validate(sp_error *err, sp_training *t, sp_training_point *point) {
     const size_t n = t->data->split[SP_SPLIT_VALIDATION];
     const bool defended = t->recipe.defence != SP_DEFENCE_NONE;
-    sp_shard common = common_of(t, 0), sum;
+    sp_train_micro_batch common = common_of(t, 0), sum;
     common.scale = 1.0 / (double)n;
     common.weight = defended ? t->recipe.weight : 0.0;
     common.noise = pow(10.0, t->recipe.budget_db / 20.0);
@@ -278,8 +280,8 @@ static sp_status validate(sp_error *err, sp_training *t, sp_epoch *point) {
     return SP_OK;
 }
 
-static void keep_best(sp_training *t, sp_epoch *point) {
-    const sp_epoch *best = sp_training_best(t);
+static void keep_best(sp_training *t, sp_training_point *point) {
+    const sp_training_point *best = sp_training_best(t);
     const bool ramped = ramp_of(&t->recipe, point->number) == 1.0;
     const bool early = best && ramp_of(&t->recipe, best->number) < 1.0;
     point->best = !best || (t->recipe.defence != SP_DEFENCE_NONE && early && ramped) ||
@@ -297,7 +299,7 @@ sp_status sp_training_epoch(sp_error *err, sp_training *training) {
     if (sp_training_done(training)) {
         return sp_fail(err, SP_E_ARGUMENT, "the training is over");
     }
-    sp_epoch point = {.number = training->epochs + 1};
+    sp_training_point point = {.number = training->epochs + 1};
     SP_TRY(train_epoch(err, training, &point));
     SP_TRY(validate(err, training, &point));
     keep_best(training, &point);
@@ -315,11 +317,11 @@ bool sp_training_done(const sp_training *training) {
            (recipe->patience > 0 && training->epochs >= since + recipe->patience);
 }
 
-const sp_epoch *sp_training_curve(const sp_training *training, size_t *count) {
+const sp_training_point *sp_training_curve(const sp_training *training, size_t *count) {
     *count = training->epochs;
     return training->curve;
 }
 
-const sp_epoch *sp_training_best(const sp_training *training) {
+const sp_training_point *sp_training_best(const sp_training *training) {
     return training->best_epoch > 0 ? &training->curve[training->best_epoch - 1] : NULL;
 }

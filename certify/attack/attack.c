@@ -44,8 +44,10 @@ void sp_attacker_clear(sp_attacker *attacker) {
 
 void sp_attack_clear(sp_attack *attack) {
     free(attack->noise);
+    free(attack->file);
     sp_verdict_clear(&attack->verdict);
     attack->noise = NULL;
+    attack->file = NULL;
 }
 
 void sp_attack_init(sp_attack *attack) {
@@ -248,7 +250,7 @@ typedef struct order {
 
 static sp_status answer(sp_error *err, sp_query *query, void *context) {
     const order *o = context;
-    if (query->noise.kind != SP_NOISE_BOX) {
+    if (!query->noise.set->box) {
         return sp_fail(err, SP_E_UNSUPPORTED, "attacks search boxes of noise only");
     }
     attack_state a = {.query = query, .options = o->options};
@@ -258,6 +260,9 @@ static sp_status answer(sp_error *err, sp_query *query, void *context) {
     const sp_status status = a.target_order && a.best ? run_searches(err, &a, o->attack)
                                                       : sp_fail(err, SP_E_MEMORY, "out of memory");
     o->attack->steps = a.descent.steps;
+    for (size_t k = 0; status != SP_OK && k < query->verdict->classes; k++) {
+        query->verdict->margins[k] = NAN; // attained, not proved
+    }
     free(a.best);
     free(a.target_order);
     sp_attack_descent_clear(&a.descent);

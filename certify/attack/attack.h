@@ -30,7 +30,8 @@ typedef struct sp_attack_options {
     /* audio file that the clip was read from: counterexamples are written in its format; NULL:
      * none is written, and nothing counts as broken */
     const char *source;
-    const char *out; /* path of the file; NULL: it is written, replayed and removed */
+    const char *out;   /* path of the file; NULL: it is written, replayed and removed */
+    size_t most_bytes; /* the outcome gets a copy of a breaking file of no more bytes; 0: none */
 } sp_attack_options;
 enum { SP_ATTACK_STEPS = 40, SP_ATTACK_STARTS = 6 };
 
@@ -49,7 +50,9 @@ typedef struct sp_attack {
     size_t file_answer;     /* the strongest other label there; SP_NO_LABEL likewise */
     double file_largest;    /* largest sample of the replayed file's noise; NaN without one */
     double file_snr_db;     /* the clip's power over that of this noise */
-    size_t steps;           /* gradients taken */
+    char *file;             /* owned: its bytes, if they were asked for; or NULL */
+    size_t file_size;
+    size_t steps; /* gradients taken */
 } sp_attack;
 /** sp_attack_init - an outcome that holds nothing. */
 void sp_attack_init(sp_attack *attack);

@@ -1,27 +1,13 @@
 /* Counterexamples as files: written in the source's format, read again, heard. */
 #include "certify/attack/replay.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "certify/attack/descent.h"
-
-sp_status sp_temporary_make(sp_error *err, char *path, size_t size) {
-    const char *folder = getenv("TMPDIR");
-    const int length =
-        snprintf(path, size, "%s/soundproof-XXXXXX", folder && folder[0] ? folder : "/tmp");
-    const int file = length > 0 && (size_t)length < size ? mkstemp(path) : -1;
-    if (file < 0) {
-        return sp_fail(err, SP_E_IO, "%s: no temporary file can be made there: %s",
-                       folder && folder[0] ? folder : "/tmp", strerror(errno));
-    }
-    close(file);
-    return SP_OK;
-}
 
 /* Whether every sample of the file lies in the set; the loudest and the power of its noise. */
 static sp_status measure(sp_error *err, sp_attack *attack, const sp_query *query,
@@ -85,27 +71,37 @@ static sp_status run_file(sp_error *err, sp_attack *attack, const sp_query *quer
     return status;
 }
 
-/* Only a file that breaks the clip stays. */
-static sp_status replay(sp_error *err, sp_attack *attack, const sp_query *query,
-                        const double *samples, const char *path, const char *source) {
-    sp_clip noisy = *query->clip;
-    noisy.samples = (double *)samples; // read only
-    SP_TRY(sp_clip_write(err, path, &noisy, source));
-    const sp_status status = run_file(err, attack, query, path);
-    if (status != SP_OK || !(attack->file_margin < -SP_ATTACK_CLEAR)) {
-        unlink(path);
+/* Only a file that breaks the clip gets its path. */
+static sp_status keep(sp_error *err, sp_attack *attack, sp_file_draft *draft,
+                      const sp_attack_options *options) {
+    if (!(attack->file_margin < -SP_ATTACK_CLEAR)) {
+        return SP_OK;
     }
-    return status;
+    free(attack->file);
+    attack->file = NULL;
+    if (options->most_bytes > 0 &&
+        sp_file_read(NULL, &attack->file, &attack->file_size, sp_file_draft_place(draft),
+                     options->most_bytes) != SP_OK) {
+        attack->file = NULL;
+        attack->file_size = 0;
+    }
+    return options->out ? sp_file_draft_keep(err, draft) : SP_OK;
 }
 
 sp_status sp_attack_replay(sp_error *err, sp_attack *attack, const sp_query *query,
                            const double *samples, const sp_attack_options *options) {
-    char path[1024];
-    if (options->out) {
-        return replay(err, attack, query, samples, options->out, options->source);
+    sp_file_draft draft;
+    sp_clip noisy = *query->clip;
+    noisy.samples = (double *)samples; // read only
+    SP_TRY(options->out ? sp_file_draft_open(err, &draft, options->out)
+                        : sp_file_draft_temporary(err, &draft));
+    sp_status status = sp_clip_draft(err, &draft, &noisy, options->source);
+    if (status == SP_OK) {
+        status = run_file(err, attack, query, sp_file_draft_place(&draft));
     }
-    SP_TRY(sp_temporary_make(err, path, sizeof path));
-    const sp_status status = replay(err, attack, query, samples, path, options->source);
-    unlink(path);
+    if (status == SP_OK) {
+        status = keep(err, attack, &draft, options);
+    }
+    sp_file_draft_drop(&draft);
     return status;
 }

@@ -5,14 +5,11 @@
 #include "certify/attack/attack.h"
 #include "certify/impl.h"
 
-/** sp_attack_replay - writes `samples` in the format of options->source to options->out or a
- *  temporary file, reads it as any clip is read, checks every sample against the noise set and lets
- *  the model hear it.
+/** sp_attack_replay - writes `samples` in the format of options->source to a file, reads it as any
+ *  clip is read, checks every sample against the noise set and lets the model hear it. One that
+ *  breaks the clip takes the path options->out.
  *  Fills the file_ fields of the attack; a file outside the set is SP_E_NUMERIC. */
 SP_NODISCARD sp_status sp_attack_replay(sp_error *err, sp_attack *attack, const sp_query *query,
                                         const double *samples, const sp_attack_options *options);
-
-/** sp_temporary_make - an empty file of its own, in TMPDIR or /tmp.   O path [size] */
-SP_NODISCARD sp_status sp_temporary_make(sp_error *err, char *path, size_t size);
 
 #endif

@@ -240,7 +240,11 @@ static void fail_finding(sp_finding *f, const sp_audit *audit, const sp_error *e
     init_finding(f, audit, f->property);
     if (status == SP_E_TIMEOUT) {
         f->kind = SP_VERDICT_TIMEOUT;
-        snprintf(f->reason, sizeof f->reason, "no answer within %g s", audit->timeout);
+        if (sp_clock_stopped()) {
+            snprintf(f->reason, sizeof f->reason, "interrupted");
+        } else {
+            snprintf(f->reason, sizeof f->reason, "no answer within %g s", audit->timeout);
+        }
     } else {
         snprintf(f->reason, sizeof f->reason, "%s",
                  err->text[0] ? err->text : sp_status_text(status));

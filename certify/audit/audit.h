@@ -152,7 +152,7 @@ void sp_finding_clear(sp_finding *finding);
 SP_NODISCARD sp_status sp_audit_run(sp_error *err, double *logit, size_t *frame, bool *fires,
                                     const sp_audit *audit);
 /** sp_audit_property - always leaves a finding, as sp_certify does a verdict. The clip that breaks
- *  the property is written to `out` (NULL: to a temporary file), read again and heard, also by the
+ *  the property is written, read again and heard, also by the
  *  graph of the model's file. */
 sp_status sp_audit_property(sp_error *err, sp_finding *finding, const sp_audit *audit,
                             sp_property property, const char *out);

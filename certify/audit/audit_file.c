@@ -3,9 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "certify/attack/replay.h"
+#include "base/file.h"
 #include "certify/audit/audit_task.h"
 #include "onnx/onnx.h"
 
@@ -79,25 +78,23 @@ static sp_status run_file(sp_error *err, sp_audit_task *q, const char *path,
 sp_status sp_audit_task_keep(sp_error *err, sp_audit_task *q, const sp_clip *clip,
                              const sp_stream *stream, const sp_trigger *trigger,
                              const double *samples, bool *broken) {
-    char temporary[1024];
-    const char *path = q->out;
+    sp_file_draft draft;
     sp_clip noisy = *clip;
     *broken = false;
     if (!q->audit->source) {
         return SP_OK;
     }
-    if (!path) {
-        SP_TRY(sp_temporary_make(err, temporary, sizeof temporary));
-        path = temporary;
-    }
     noisy.samples = (double *)samples; // read only
-    sp_status status = sp_clip_write(err, path, &noisy, q->audit->source);
+    SP_TRY(q->out ? sp_file_draft_open(err, &draft, q->out) : sp_file_draft_temporary(err, &draft));
+    sp_status status = sp_clip_draft(err, &draft, &noisy, q->audit->source);
     if (status == SP_OK) {
-        status = run_file(err, q, path, stream, trigger, broken);
+        status = run_file(err, q, sp_file_draft_place(&draft), stream, trigger, broken);
     }
-    if (status != SP_OK || !*broken || !q->out) {
-        unlink(path);
+    const bool keep = status == SP_OK && *broken && q->out;
+    if (keep) {
+        status = sp_file_draft_keep(err, &draft);
     }
-    q->finding->kept = status == SP_OK && *broken && q->out;
+    sp_file_draft_drop(&draft);
+    q->finding->kept = keep && status == SP_OK;
     return status;
 }

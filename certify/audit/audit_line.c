@@ -39,7 +39,7 @@ static sp_status take_memory(sp_error *err, listener *l) {
 }
 
 static void add_noise(const listener *l, double a) {
-    const double factor = l->noise.kind == SP_NOISE_GAIN ? expm1(a) : a;
+    const double factor = l->noise.set->factor(a);
     for (size_t i = 0; i < l->clip->n; i++) {
         l->samples[i] = l->clip->samples[i] + factor * l->noise.direction[i];
     }
@@ -81,8 +81,8 @@ static sp_status keep_break(sp_error *err, sp_audit_task *q, const listener *l, 
                             double step, size_t tries, double *at, bool *broken) {
     *broken = false;
     for (size_t k = 0; k < tries && !*broken; k++) {
-        *at = l->noise.kind == SP_NOISE_GAIN ? from + step * (double)k
-                                             : from * pow(10.0, step * (double)k / 20.0);
+        *at = l->noise.set->scales ? from + step * (double)k
+                                   : from * pow(10.0, step * (double)k / 20.0);
         add_noise(l, *at);
         round_samples(l);
         SP_TRY(sp_audit_task_keep(err, q, l->clip, l->stream, l->trigger, l->samples, broken));

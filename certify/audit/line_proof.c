@@ -35,7 +35,7 @@ typedef struct search {
 static void noisy_clip(const search *s, double a) {
     const sp_clip *clip = s->q->clip;
     const sp_noise *noise = s->q->noise;
-    const double factor = noise->kind == SP_NOISE_GAIN ? expm1(a) : a;
+    const double factor = noise->set->factor(a);
     for (size_t i = 0; i < clip->n; i++) {
         s->samples[i] = clip->samples[i] + factor * noise->direction[i];
     }
@@ -285,7 +285,7 @@ sp_status sp_audit_line_prove(sp_error *err, sp_audit_line_result *answer,
     sp_status status = take_memory(err, &s);
     if (status == SP_OK) {
         status = sp_front_path_create(err, &s.path, line->pipeline->forms, line->clip->samples,
-                                      line->clip->n, noise);
+                                      line->clip->n, noise, line->deadline);
     }
     if (status == SP_OK) {
         status = climb(err, &s, noise->hi, &answer->hi, &answer->broken_hi);

@@ -1,5 +1,5 @@
 /* The JSON object and the table line of one finding of an audit. */
-#include "certify/report/table.h"
+#include "certify/report/text_table.h"
 
 #include <math.h>
 #include <stdio.h>

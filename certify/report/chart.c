@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/file.h"
 #include "certify/report/report.h"
 
 /* Sizes in points of 1/72 inch. */
@@ -295,9 +296,14 @@ static void draw(cairo_t *c, const sp_chart *chart) {
 
 /* ---- files ---- */
 
-static sp_status write_file(sp_error *err, const sp_chart *chart, const char *path, bool svg) {
+static cairo_status_t write_part(void *draft, const unsigned char *data, unsigned size) {
+    return sp_file_draft_write(NULL, draft, data, size) == SP_OK ? CAIRO_STATUS_SUCCESS
+                                                                 : CAIRO_STATUS_WRITE_ERROR;
+}
+
+static cairo_status_t draw_file(sp_file_draft *draft, const sp_chart *chart, bool svg) {
     cairo_surface_t *surface =
-        svg ? cairo_svg_surface_create(path, WIDTH, HEIGHT)
+        svg ? cairo_svg_surface_create_for_stream(write_part, draft, WIDTH, HEIGHT)
             : cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(PNG_SCALE * WIDTH),
                                          (int)(PNG_SCALE * HEIGHT));
     cairo_t *c = cairo_create(surface);
@@ -307,7 +313,7 @@ static sp_status write_file(sp_error *err, const sp_chart *chart, const char *pa
     draw(c, chart);
     cairo_status_t status = cairo_status(c);
     if (status == CAIRO_STATUS_SUCCESS && !svg) {
-        status = cairo_surface_write_to_png(surface, path);
+        status = cairo_surface_write_to_png_stream(surface, write_part, draft);
     }
     cairo_destroy(c);
     cairo_surface_finish(surface);
@@ -315,11 +321,19 @@ static sp_status write_file(sp_error *err, const sp_chart *chart, const char *pa
         status = cairo_surface_status(surface);
     }
     cairo_surface_destroy(surface);
+    return status;
+}
+
+static sp_status write_file(sp_error *err, const sp_chart *chart, const char *path, bool svg) {
+    sp_file_draft draft;
+    SP_TRY(sp_file_draft_open(err, &draft, path));
+    const cairo_status_t status = draw_file(&draft, chart, svg);
     if (status != CAIRO_STATUS_SUCCESS) {
+        sp_file_draft_drop(&draft);
         return sp_fail(err, SP_E_IO, "%s: the chart cannot be written: %s", path,
                        cairo_status_to_string(status));
     }
-    return SP_OK;
+    return sp_file_draft_keep(err, &draft);
 }
 
 static bool ends_in(const char *path, const char *ending) {

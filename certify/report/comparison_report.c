@@ -1,5 +1,5 @@
 /* Comparisons as JSON, as tables and as a chart. */
-#include "certify/report/table.h"
+#include "certify/report/text_table.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,26 +16,34 @@ static double mean_of(double sum, size_t count) {
 
 /* ---- one clip ---- */
 
+enum { EXTRA = 3 }; /* columns beyond those of the methods */
+
 static int cell_width(const char *name) {
     return strlen(name) > 8 ? (int)strlen(name) : 8;
 }
 
 char *sp_report_comparison_head(size_t clip_width, const sp_comparison_setup *setup) {
-    const size_t columns = setup->methods + 2;
-    const char **cell = calloc(columns, sizeof *cell);
-    int *width = calloc(columns, sizeof *width);
+    const char **cell = calloc(setup->methods + EXTRA, sizeof *cell);
+    int *width = calloc(setup->methods + EXTRA, sizeof *width);
     char *line = NULL;
     if (cell && width) {
-        cell[0] = "label";
-        width[0] = 5;
+        size_t columns = 0;
+        cell[columns] = "label";
+        width[columns++] = 5;
         for (size_t m = 0; m < setup->methods; m++) {
-            cell[m + 1] = setup->pipeline[m].method->name;
-            width[m + 1] = cell_width(cell[m + 1]);
+            cell[columns] = setup->pipeline[m].method->name;
+            width[columns] = cell_width(cell[columns]);
+            columns++;
         }
-        cell[columns - 1] = "broken";
-        width[columns - 1] = 8;
-        line =
-            sp_table_line("clip", clip_width, cell, width, setup->attacker ? columns : columns - 1);
+        if (setup->attacker) {
+            cell[columns] = "broken";
+            width[columns++] = 8;
+        }
+        if (setup->timeout > 0.0) {
+            cell[columns] = "out of time";
+            width[columns++] = 11;
+        }
+        line = sp_table_line("clip", clip_width, cell, width, columns);
     }
     free(cell);
     free(width);
@@ -67,29 +75,48 @@ static void write_broken(char cell[SP_TABLE_CELL], const sp_comparison *comparis
     }
 }
 
+/* How many verdicts and attacks of the clip ran out of time. */
+static void write_late(char cell[SP_TABLE_CELL], const sp_comparison *comparison,
+                       const sp_comparison_setup *setup) {
+    size_t late = 0;
+    for (size_t i = 0; i < setup->budgets * setup->methods; i++) {
+        late += comparison->verdict[i].kind == SP_VERDICT_TIMEOUT;
+    }
+    for (size_t b = 0; setup->attacker && b < setup->budgets; b++) {
+        late += comparison->attack[b].verdict.kind == SP_VERDICT_TIMEOUT;
+    }
+    snprintf(cell, SP_TABLE_CELL, late > 0 ? "%zu" : "-", late);
+}
+
 char *sp_report_comparison_row(const char *clip, size_t clip_width, const sp_comparison *comparison,
                                const sp_comparison_setup *setup) {
-    const size_t columns = setup->methods + 2;
     const sp_verdict *first = &comparison->verdict[0];
-    const char **cell = calloc(columns, sizeof *cell);
-    int *width = calloc(columns, sizeof *width);
-    char label[SP_TABLE_CELL], broken[SP_TABLE_CELL], *line = NULL;
+    const char **cell = calloc(setup->methods + EXTRA, sizeof *cell);
+    int *width = calloc(setup->methods + EXTRA, sizeof *width);
+    char label[SP_TABLE_CELL], broken[SP_TABLE_CELL], late[SP_TABLE_CELL], *line = NULL;
     const char *outcome = first->kind == SP_VERDICT_ERROR           ? "error"
                           : first->kind == SP_VERDICT_MISCLASSIFIED ? "wrong"
                                                                     : NULL;
     if (cell && width) {
+        size_t columns = 0;
         sp_table_label(label, first->label);
         write_broken(broken, comparison, setup);
-        cell[0] = label;
-        width[0] = 5;
+        write_late(late, comparison, setup);
+        cell[columns] = label;
+        width[columns++] = 5;
         for (size_t m = 0; m < setup->methods; m++) {
-            cell[m + 1] = outcome ? outcome : loudest(comparison, setup, m);
-            width[m + 1] = cell_width(setup->pipeline[m].method->name);
+            cell[columns] = outcome ? outcome : loudest(comparison, setup, m);
+            width[columns++] = cell_width(setup->pipeline[m].method->name);
         }
-        cell[columns - 1] = broken;
-        width[columns - 1] = 8;
-        line =
-            sp_table_line(clip, clip_width, cell, width, setup->attacker ? columns : columns - 1);
+        if (setup->attacker) {
+            cell[columns] = broken;
+            width[columns++] = 8;
+        }
+        if (setup->timeout > 0.0) {
+            cell[columns] = late;
+            width[columns++] = 11;
+        }
+        line = sp_table_line(clip, clip_width, cell, width, columns);
     }
     free(cell);
     free(width);
@@ -116,12 +143,13 @@ char *sp_report_comparison_json(const sp_comparison_totals *totals,
         sp_json_line_number(line, "certified", (double)s->certified);
         sp_json_line_number(line, "share", share_of(s->certified, s->clips));
     }
+    sp_json_line_number(line, "timeouts", (double)s->timeouts);
     sp_json_line_number(line, "mean_margin", mean_of(s->margin, s->margins));
     sp_json_line_number(line, "mean_seconds", mean_of(s->seconds, s->clips));
     return sp_json_line_finish(line);
 }
 
-typedef enum { SHARE, NOT_BY_FILE, MARGIN, SECONDS } figure;
+typedef enum { SHARE, NOT_BY_FILE, LATE, MARGIN, SECONDS } figure;
 
 static void write_figure(FILE *out, const sp_comparison_sum *s, figure what, bool attack) {
     char cell[SP_TABLE_CELL];
@@ -132,6 +160,9 @@ static void write_figure(FILE *out, const sp_comparison_sum *s, figure what, boo
         break;
     case NOT_BY_FILE:
         sp_table_number(cell, "%.1f", share_of(s->clips - s->broken_file, s->clips));
+        break;
+    case LATE:
+        sp_table_number(cell, "%.1f", share_of(s->timeouts, s->clips));
         break;
     case MARGIN:
         sp_table_margin(cell, mean_of(s->margin, s->margins));
@@ -191,6 +222,10 @@ char *sp_report_comparison_table(const sp_comparison_totals *totals,
             totals->right, totals->heard);
     write_block(out, totals, setup, "certified, %", SHARE);
     fputc('\n', out);
+    if (setup->timeout > 0.0) {
+        write_block(out, totals, setup, "out of time, %", LATE);
+        fputc('\n', out);
+    }
     write_block(out, totals, setup, "mean margin", MARGIN);
     fputc('\n', out);
     write_block(out, totals, setup, "seconds per clip", SECONDS);

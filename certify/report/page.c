@@ -71,6 +71,12 @@ static void put_introduction(FILE *out, const sp_page *page) {
             right);
     sp_page_text(out, page->pipeline->method->name);
     fputs("</code>), and looks for one that changes the answer.</p>\n", out);
+    if (page->asked > page->count) {
+        fprintf(out,
+                "<p class=\"note\">The run was interrupted: %zu more clips were given, and are not "
+                "here.</p>\n",
+                page->asked - page->count);
+    }
     if (own > 0) {
         fprintf(out,
                 "<p class=\"note\">For %zu of the clips the right answer is not known: what is "

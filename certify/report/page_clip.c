@@ -141,7 +141,7 @@ static void put_sounds(FILE *out, const sp_page *page, size_t index) {
     sp_page_sound(out, "The clip", page->file[index], study->sound, study->sound_size);
     if (study->attack.verdict.kind == SP_VERDICT_BROKEN) {
         snprintf(name, sizeof name, "With the noise that makes it %zu", study->attack.file_answer);
-        sp_page_sound(out, name, page->file[index], study->noisy, study->noisy_size);
+        sp_page_sound(out, name, page->file[index], study->attack.file, study->attack.file_size);
         if (page->kept && page->kept[index]) {
             fputs("<p class=\"note\">Kept as <code>", out);
             sp_page_text(out, page->kept[index]);

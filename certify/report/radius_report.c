@@ -1,5 +1,5 @@
 /* The JSON object and the lines of one search for a radius. */
-#include "certify/report/table.h"
+#include "certify/report/text_table.h"
 
 #include <math.h>
 #include <stdio.h>

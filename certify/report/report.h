@@ -101,6 +101,7 @@ typedef struct sp_page {
     const char *model;           /* its name, to be shown */
     const sp_pipeline *pipeline; /* that was certified */
     size_t count, budgets;
+    size_t asked;          /* clips that were given; more than count when the run was interrupted */
     const sp_study *study; /* [count] */
     char *const *name;     /* [count] of the clips, to be shown */
     const char **file;     /* [count] of the clips: the ending says how a browser plays it */

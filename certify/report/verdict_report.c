@@ -1,5 +1,5 @@
 /* The JSON line of one verdict. */
-#include "certify/report/table.h"
+#include "certify/report/text_table.h"
 
 #include <math.h>
 

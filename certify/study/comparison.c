@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/pool.h"
 #include "certify/study/study.h"
 
@@ -80,6 +81,7 @@ void sp_comparison_run(sp_comparison *comparison, const sp_comparison_setup *set
     work w = {comparison, setup, clip, label, source};
     const size_t tasks = setup->budgets * setup->methods;
     sp_pool_run(tasks + (setup->attacker != NULL), 0, run_task, &w);
+    comparison->interrupted = sp_clock_stopped();
 }
 
 bool sp_comparison_contradicts(const sp_comparison *comparison, size_t budget, size_t method) {
@@ -112,9 +114,15 @@ static bool heard_rightly(const sp_verdict *verdict) {
     return verdict->kind != SP_VERDICT_ERROR && verdict->kind != SP_VERDICT_MISCLASSIFIED;
 }
 
+static bool counts(const sp_comparison *comparison, const sp_verdict *verdict) {
+    return heard_rightly(verdict) &&
+           !(comparison->interrupted && verdict->kind == SP_VERDICT_TIMEOUT);
+}
+
 static void add_verdict(sp_comparison_sum *sum, const sp_verdict *verdict) {
     sum->clips++;
     sum->certified += verdict->kind == SP_VERDICT_CERTIFIED;
+    sum->timeouts += verdict->kind == SP_VERDICT_TIMEOUT;
     sum->seconds += verdict->seconds;
     if (isfinite(verdict->margin)) {
         sum->margins++;
@@ -125,6 +133,7 @@ static void add_verdict(sp_comparison_sum *sum, const sp_verdict *verdict) {
 static void add_attack(sp_comparison_sum *sum, const sp_attack *attack) {
     sum->clips++;
     sum->broken += attack->real_broken;
+    sum->timeouts += attack->verdict.kind == SP_VERDICT_TIMEOUT;
     sum->broken_file += attack->verdict.kind == SP_VERDICT_BROKEN;
     sum->seconds += attack->verdict.seconds;
     if (isfinite(attack->real_margin)) {
@@ -137,14 +146,14 @@ void sp_comparison_totals_add(sp_comparison_totals *totals, const sp_comparison 
     bool heard = false, right = false;
     for (size_t i = 0; i < totals->budgets * totals->methods; i++) {
         const sp_verdict *verdict = &comparison->verdict[i];
-        heard = heard || verdict->kind != SP_VERDICT_ERROR;
-        if (heard_rightly(verdict)) {
+        heard = heard || counts(comparison, verdict) || verdict->kind == SP_VERDICT_MISCLASSIFIED;
+        if (counts(comparison, verdict)) {
             right = true;
             add_verdict(&totals->method[i], verdict);
         }
     }
     for (size_t b = 0; b < totals->budgets; b++) {
-        if (heard_rightly(&comparison->attack[b].verdict)) {
+        if (counts(comparison, &comparison->attack[b].verdict)) {
             add_attack(&totals->attack[b], &comparison->attack[b]);
         }
     }

@@ -135,7 +135,8 @@ static void conclude(sp_radius_search *q) {
     if (q->late) {
         verdict->kind = SP_VERDICT_TIMEOUT;
         snprintf(verdict->reason, sizeof verdict->reason,
-                 "the time ran out: the figures are those found until then");
+                 "%s: the figures are those found until then",
+                 sp_clock_stopped() ? "interrupted" : "the time ran out");
     }
 }
 

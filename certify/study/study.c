@@ -3,12 +3,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/pool.h"
 #include "certify/attack/descent.h"
-#include "certify/attack/replay.h"
 #include "certify/study/study.h"
 
 /* ---- verdicts ---- */
@@ -40,34 +38,17 @@ static void spread_break(sp_study *study) {
 
 /* ---- files ---- */
 
-static void load(char **data, size_t *size, const char *path) {
-    if (!path || sp_file_read(NULL, data, size, path, SP_STUDY_BYTES) != SP_OK) {
-        *data = NULL;
-        *size = 0;
-    }
-}
-
 /* Writes and replays the quietest file that the search found, once more and to stay. */
 static void write_break(const study_task *e) {
     sp_study *study = e->study;
     const sp_budget budget = {SP_BUDGET_DB_PEAK, study->radius.broken_file_db};
     sp_attack_options options = e->options->radius.attack;
-    char path[1024];
-    const bool keep = options.out != NULL;
-    if (!study->radius.file_noise ||
-        (!keep && sp_temporary_make(NULL, path, sizeof path) != SP_OK)) {
-        return;
-    }
-    options.out = keep ? options.out : path;
-    options.hint = study->radius.file_noise;
-    options.timeout = 0.0;
-    (void)sp_attack_budget(NULL, &study->attack, e->attacker, &study->clip, &budget, e->label,
-                           &options);
-    if (study->attack.verdict.kind == SP_VERDICT_BROKEN) {
-        load(&study->noisy, &study->noisy_size, options.out);
-    }
-    if (!keep) {
-        unlink(path);
+    if (study->radius.file_noise) {
+        options.hint = study->radius.file_noise;
+        options.timeout = 0.0;
+        options.most_bytes = SP_STUDY_BYTES;
+        (void)sp_attack_budget(NULL, &study->attack, e->attacker, &study->clip, &budget, e->label,
+                               &options);
     }
 }
 
@@ -178,7 +159,12 @@ void sp_study_make(sp_study *study, const sp_attacker *attacker, sp_clip *clip, 
     if (study->verdict) {
         spread_break(study);
     }
-    load(&study->sound, &study->sound_size, options->radius.attack.source);
+    const char *source = options->radius.attack.source;
+    if (!source ||
+        sp_file_read(NULL, &study->sound, &study->sound_size, source, SP_STUDY_BYTES) != SP_OK) {
+        study->sound = NULL;
+        study->sound_size = 0;
+    }
 }
 
 void sp_study_clear(sp_study *study) {
@@ -191,6 +177,5 @@ void sp_study_clear(sp_study *study) {
     sp_clip_clear(&study->clip);
     free(study->share);
     free(study->sound);
-    free(study->noisy);
     *study = (sp_study){0};
 }

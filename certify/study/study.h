@@ -80,9 +80,8 @@ typedef struct sp_study {
     size_t nearest;      /* the label that the linearised model reaches first; or SP_NO_LABEL */
     double *share;       /* [frames] owned; of the margin over it, the part of the slope that lies
                           * in each frame's step (the rest of the clip in the last one's) */
-    char *sound, *noisy; /* owned bytes of the clip's file and of the breaking one; NULL: more than
-                          * SP_STUDY_BYTES, or none */
-    size_t sound_size, noisy_size;
+    char *sound; /* owned bytes of the clip's file; NULL: more than SP_STUDY_BYTES, or none */
+    size_t sound_size;
 } sp_study;
 #define SP_STUDY_BYTES ((size_t)1 << 20)
 /** sp_study_init - a study that holds nothing; its verdict is an error. */
@@ -112,6 +111,7 @@ typedef struct sp_comparison {
     size_t budgets, methods;
     sp_verdict *verdict; /* [budgets, methods] owned */
     sp_attack *attack;   /* [budgets] owned */
+    bool interrupted;    /* what has timed out was cut short, and counts nowhere */
 } sp_comparison;
 SP_NODISCARD sp_status sp_comparison_init(sp_error *err, sp_comparison *comparison, size_t budgets,
                                           size_t methods);
@@ -126,8 +126,9 @@ bool sp_comparison_contradicts(const sp_comparison *comparison, size_t budget, s
 /** sp_comparison_totals - sums over clips that are answered rightly without noise. */
 typedef struct sp_comparison_sum {
     size_t clips, certified, broken, broken_file; /* broken: by real-valued noise; by files */
-    size_t margins;                               /* finite ones */
-    double margin, seconds;                       /* sums */
+    size_t timeouts;
+    size_t margins;         /* finite ones */
+    double margin, seconds; /* sums */
 } sp_comparison_sum;
 typedef struct sp_comparison_totals {
     size_t budgets, methods;

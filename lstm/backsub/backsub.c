@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/pool.h"
 #include "lstm/backsub/impl.h"
 
@@ -27,6 +28,14 @@ static bool has_slopes(const sp_bound_task *task) {
     return task->lines || task->within != NULL;
 }
 
+static bool all_boxes(const sp_bound_task *task) {
+    bool all = true;
+    for (size_t i = 0; i < task->clips; i++) {
+        all = all && sp_front_noise_set(task->fronts[i])->box;
+    }
+    return all;
+}
+
 static bool cells_run_forward(const sp_net *net) {
     for (size_t i = 0; i < net->nodes; i++) {
         if (net->node[i].kind == SP_NODE_CELL && net->node[i].cell.reverse) {
@@ -36,13 +45,13 @@ static bool cells_run_forward(const sp_net *net) {
     return true;
 }
 
-/* What the kernels know: exact planes, the joint front end, the whole noise set, cells that run
- * forward. Where rows choose, the joint front end with its tangents. */
+/* What the kernels know: exact planes, the joint front end, boxes of noise and all of them, cells
+ * that run forward. Where rows choose, the joint front end with its tangents. */
 static bool kernels_know(const sp_bound_task *task, const sp_backsub_options *options) {
     const sp_front_bound *front = task->fronts[0];
     const bool choose = options->box_iterations + options->row_iterations > 0;
     return options->planes == SP_PLANES_STATIC && !has_slopes(task) && front->bins == 0 &&
-           cells_run_forward(task->net) && (!choose || front->tangents > 0);
+           all_boxes(task) && cells_run_forward(task->net) && (!choose || front->tangents > 0);
 }
 
 static bool single_is_of_use(const sp_bound_task *task, const sp_backsub_options *options) {
@@ -56,7 +65,9 @@ static sp_status shape(sp_error *err, sp_backsub *self, const sp_bound_task *tas
                        const sp_backsub_options *options, bool device) {
     self->options = *options;
     self->within = task->within;
-    self->slopes = has_slopes(task);
+    self->lines = has_slopes(task);
+    self->set = sp_front_noise_set(task->fronts[0]);
+    self->slopes = self->lines || (!self->set->box && sp_rows_choose(self));
     self->threads = device ? 1 : (size_t)sp_pool_threads();
     self->boxes.single = single_is_of_use(task, options);
     SP_TRY(sp_boxes_shape(err, &self->boxes, task, &refinement, device));
@@ -137,6 +148,9 @@ sp_status sp_backsub_init(sp_error *err, sp_backsub *self, const sp_bound_task *
     }
     if (has_slopes(task) && task->clips > 1) {
         return sp_fail(err, SP_E_ARGUMENT, "lines and halfspaces are of one clip");
+    }
+    if (task->within != NULL && !all_boxes(task)) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "halfspaces are known of boxes of noise only");
     }
     if (task->clips > 1 && sp_backsub_room(task, options) < task->clips) {
         return sp_fail(err, SP_E_ARGUMENT, "no backend bounds %zu clips like these at once",
@@ -264,6 +278,9 @@ static sp_status bound_rows(sp_error *err, sp_backsub *self, double *lower, doub
     } else {
         program_rows(self, lower, error, line, weight, rows);
     }
+    if (status == SP_OK && sp_clock_passed(boxes->deadline)) {
+        status = sp_fail(err, SP_E_TIMEOUT, "time limit reached in the last rows");
+    }
     if (status == SP_OK) {
         status = sp_boxes_raise(err, boxes, lower, weight, rows);
     }
@@ -284,7 +301,7 @@ sp_status sp_backsub_margins(sp_error *err, void *self, double *lower, double *e
 static sp_status lines(sp_error *err, void *of, double *lower, double *error, sp_halfspace *line,
                        const double *weight, size_t rows) {
     sp_backsub *self = of;
-    if (!self->slopes) {
+    if (!self->lines) {
         return sp_fail(err, SP_E_ARGUMENT, "lines must be asked for when bounds are created");
     }
     for (size_t r = 0; r < rows; r++) {

@@ -1,5 +1,6 @@
 // Rows through a cell: from its last step to its first. Whatever is added up at a variable was
 // weighed into the mass by the operation that passed it on.
+#include "base/clock.h"
 #include "lstm/backsub/cell_walk.h"
 
 /* ---- back: what one variable hands to another ---- */
@@ -289,6 +290,10 @@ void sp_walk_cell_back(sp_walk *walk, size_t index) {
     const bool add = sp_walk_open(walk, c.node->input, first, first + top + 1);
     size_t block_end = top + 1;
     for (size_t t = top + 1; t-- > 0;) {
+        if (!walk->self->boxes.device && sp_clock_passed(walk->self->boxes.deadline)) {
+            walk->late = true;
+            return;
+        }
         sp_cell_walk_enter(&c, t);
         admit(&c);
         const size_t frame = sp_cell_walk_frame(&c);

@@ -1,5 +1,5 @@
-// Values through a cell, from its first step to its last, along the relaxations that the rows chose;
-// heuristic use only.
+// Values through a cell, from its first step to its last, along the relaxations that the rows
+// chose; heuristic use only.
 #include "lstm/backsub/cell_walk.h"
 
 static sp_value value_of(const sp_cell_walk *c, int v) {

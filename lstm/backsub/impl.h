@@ -60,7 +60,7 @@ typedef struct sp_workspace {
     sp_array sample; /* [rows, frame] on the samples of the frame at hand, or samples */
     sp_array carry;  /* [rows, frame - step] of them those that the frame before shares */
     sp_array bias, mass, support; /* [rows] */
-    sp_array slope;               /* [rows, padded] on all samples, for lines and halfspaces only */
+    sp_array slope;               /* [rows, slope width] on all samples, or none, see `slopes` */
     float *narrow, *wide; /* operand and result of products in single precision, if there are any */
     double flops;         /* of the matrix products done here */
     // only where rows choose their relaxations:
@@ -89,7 +89,10 @@ typedef struct sp_backsub {
     sp_boxes boxes; /* first: sp_refinement's functions are handed this */
     sp_backsub_options options;
     const sp_halfspace *within; /* borrowed, or NULL */
-    bool slopes;                /* rows keep their coefficients on all samples */
+    bool lines;                 /* lines or halfspaces are asked for */
+    const sp_noise_set *set;    /* of the samples */
+    bool slopes;                /* rows keep their coefficients on all samples: for these, or for
+                                   choices under a set that signs do not attain */
     size_t tile;                /* rows of each clip that are walked at once; whole tiles */
     size_t threads;             /* workspaces */
     size_t steps;   /* of a cell whose input products are done together: one on the CPU, hot */
@@ -134,6 +137,11 @@ static inline size_t sp_sign_at(const sp_front_bound *front, size_t t) {
 }
 static inline size_t sp_sign_width(const sp_front_bound *front) {
     return sp_sign_at(front, front->frames - 1) + front->frame;
+}
+/** sp_slope_width - a row's length of coefficients on all samples; these of frame t start at
+ *  sp_sign_at. */
+static inline size_t sp_slope_width(const sp_front_bound *front) {
+    return front->joint ? front->padded : sp_sign_width(front);
 }
 static inline size_t sp_samples_read(const sp_front_bound *front) {
     return (front->frames - 1) * front->step + front->frame;
@@ -200,9 +208,11 @@ struct sp_walk {
     bool choosing;         /* rows use and record the entries in ws->choices */
     const sp_mixer *mixer; /* NULL, or: products take its mixtures, lines record their entries */
     void *mixture;
+    bool late; /* the deadline passed inside the walk: it proved nothing */
 };
 
-/** sp_walk_back - fills ws->bias, mass and support of the tile (walk_back.c). */
+/** sp_walk_back - fills ws->bias, mass and support of the tile (walk_back.c), or sets walk->late,
+ *  which the CPU's walks do. */
 void sp_walk_back(sp_walk *walk);
 /** sp_walk_forward - after a walk back with `choosing`: runs the noise that attains each row's
  *  bound forward through the chosen relaxations and chooses the entries anew at the damped values
@@ -316,7 +326,8 @@ sp_choices *sp_choices_at(const sp_walk *walk, size_t node, size_t t);
 /* ---- the kinds of nodes ---- */
 
 /** sp_source_back - from coefficients on the features to the samples (source_walk.c);
- *  sp_walk_cell_back - through a cell (cell_walk.c). sp_source_forward, sp_walk_cell_forward - values. */
+ *  sp_walk_cell_back - through a cell (cell_walk.c). sp_source_forward, sp_walk_cell_forward -
+ *  values. */
 void sp_source_back(sp_walk *walk);
 void sp_source_forward(sp_walk *walk, size_t iteration);
 void sp_walk_cell_back(sp_walk *walk, size_t node);

@@ -341,7 +341,7 @@ static void carve_workspace(sp_backsub *self, sp_carver *carver, sp_workspace *w
     ws->bias = sp_carve_array(carver, rows);
     ws->mass = sp_carve_array(carver, rows);
     ws->support = sp_carve_array(carver, rows);
-    ws->slope = sp_carve_array(carver, self->slopes ? rows * front->padded : 0);
+    ws->slope = sp_carve_array(carver, self->slopes ? rows * sp_slope_width(front) : 0);
     if (boxes->single) {
         ws->narrow = sp_carve(carver, rows * w.operand, sizeof *ws->narrow);
         ws->wide = sp_carve(carver, rows * larger(w.operand, front->frame), sizeof *ws->wide);

@@ -104,11 +104,12 @@ static void bound_tile(sp_tiles *tiles, sp_workspace *ws, size_t row) {
         sp_walk_reset(&walk);
     }
     sp_walk_back(&walk);
-    bool positive = keep_tile(&walk, lower, error);
-    for (size_t k = 0; k < tiles->iterations && !(tiles->stop_positive && positive); k++) {
+    bool positive = !walk.late && keep_tile(&walk, lower, error);
+    for (size_t k = 0; k < tiles->iterations && !walk.late && !(tiles->stop_positive && positive);
+         k++) {
         sp_walk_forward(&walk, k);
         sp_walk_back(&walk);
-        positive = keep_tile(&walk, lower, error);
+        positive = !walk.late && keep_tile(&walk, lower, error);
     }
 }
 

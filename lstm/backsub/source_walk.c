@@ -22,21 +22,51 @@ static void record_signs(sp_walk *walk, size_t rows, size_t t, size_t first, siz
                                       .lds = sp_sign_width(front)});
 }
 
+/* Terms of the support of the samples from `at` on, n of them. Boxes are known to devices, other
+ * sets are the program's; for these the support is a running sum until all frames are met. */
+static void gather(sp_walk *walk, size_t rows, size_t at, size_t n, sp_rows c) {
+    const sp_boxes *boxes = &walk->self->boxes;
+    const sp_noise_set *set = walk->self->set;
+    if (set->box) {
+        sp_gpu_support(boxes->gpu, &(sp_gpu_support_args){
+                                       .at = sp_walk_at(walk, rows),
+                                       .n = n,
+                                       .c = c.at.on,
+                                       .ldc = c.ld,
+                                       .radius = sp_array_at(walk->self->source.radius, at).on,
+                                       .out = walk->ws->support.on});
+        return;
+    }
+    const double *from = sp_program_array(boxes, c.at);
+    double *support = sp_program_array(boxes, walk->ws->support);
+    for (size_t r = 0; support != NULL && r < rows; r++) {
+        support[r] = set->gather(support[r], from + r * c.ld, boxes->front->radius + at, n);
+    }
+}
+
+/* The sums of all frames of a set that is no box become supports. */
+static void finish(sp_walk *walk, size_t frames) {
+    const sp_boxes *boxes = &walk->self->boxes;
+    const sp_front_bound *front = boxes->front;
+    const sp_noise_set *set = walk->self->set;
+    const bool apart = !front->joint && front->step > 0 && front->step < front->frame;
+    const size_t copies = apart ? (front->frame + front->step - 1) / front->step : 1;
+    double *support = sp_program_array(boxes, walk->ws->support);
+    for (size_t r = 0; !set->box && support != NULL && r < walk->rows; r++) {
+        support[r] = set->finish(support[r], frames * front->frame, frames, copies);
+    }
+}
+
 /* The columns [first, end) of the window of frame t meet no earlier frame: they are concretised. */
 static void concretise(sp_walk *walk, size_t rows, size_t t, size_t first, size_t end) {
     const sp_front_bound *front = front_of(walk);
     const sp_rows sample = {walk->ws->sample, front->frame};
-    const size_t at = t * front->step + first;
-    sp_gpu_support(walk->self->boxes.gpu,
-                   &(sp_gpu_support_args){.at = sp_walk_at(walk, rows),
-                                          .n = end - first,
-                                          .c = sp_array_at(sample.at, first).on,
-                                          .ldc = sample.ld,
-                                          .radius = sp_array_at(walk->self->source.radius, at).on,
-                                          .out = walk->ws->support.on});
+    const sp_rows c = {sp_array_at(sample.at, first), sample.ld};
+    gather(walk, rows, t * front->step + first, end - first, c);
     if (walk->self->slopes) {
-        sp_walk_set(walk, rows, end - first, (sp_rows){sp_array_at(sample.at, first), sample.ld},
-                    (sp_rows){sp_array_at(walk->ws->slope, at), front->padded});
+        sp_walk_set(walk, rows, end - first, c,
+                    (sp_rows){sp_array_at(walk->ws->slope, sp_sign_at(front, t) + first),
+                              sp_slope_width(front)});
     }
     if (walk->choosing) {
         record_signs(walk, rows, t, first, end, sample);
@@ -211,14 +241,41 @@ void sp_source_back(sp_walk *walk) {
         frame_back(walk, rows, carried, t, t == span.first);
         carried = rows;
     }
+    finish(walk, span.end - span.first);
 }
 
 /* ---- forward; heuristic use only ---- */
+
+/* Under a set that is no box: the noise at which the rows are least, in the place of their
+ * coefficients on all samples. Frames with noise of their own have it one by one. */
+static void attain(sp_walk *walk) {
+    const sp_boxes *boxes = &walk->self->boxes;
+    const sp_front_bound *front = boxes->front;
+    const size_t width = sp_slope_width(front), parts = front->joint ? 1 : front->frames;
+    const size_t n = front->joint ? width : front->frame;
+    double *slope = sp_program_array(boxes, walk->ws->slope);
+    for (size_t r = 0; !walk->self->set->box && slope != NULL && r < walk->rows; r++) {
+        for (size_t t = 0; t < parts; t++) {
+            double *d = slope + r * width + sp_sign_at(front, t);
+            walk->self->set->attain(d, d, front->radius + t * front->step, n);
+            for (size_t i = 0; i < n; i++) {
+                d[i] = -d[i];
+            }
+        }
+    }
+}
 
 /* The samples of frame t at which the rows are least, in ws->sample. */
 static void worst_samples(sp_walk *walk, size_t rows, size_t t) {
     const sp_front_bound *front = front_of(walk);
     const size_t at = t * front->step;
+    if (!walk->self->set->box) {
+        sp_walk_set(
+            walk, rows, front->frame,
+            (sp_rows){sp_array_at(walk->ws->slope, sp_sign_at(front, t)), sp_slope_width(front)},
+            (sp_rows){walk->ws->sample, front->frame});
+        return;
+    }
     sp_gpu_attain(walk->self->boxes.gpu,
                   &(sp_gpu_attain_args){.at = sp_walk_at(walk, rows),
                                         .n = front->frame,
@@ -349,6 +406,7 @@ static void frame_forward(sp_walk *walk, size_t rows, size_t t, size_t iteration
 void sp_source_forward(sp_walk *walk, size_t iteration) {
     const size_t source = walk->self->boxes.source;
     const sp_span span = walk->ws->span[source];
+    attain(walk);
     for (size_t t = span.first; t < span.end; t++) {
         frame_forward(walk, sp_walk_rows(walk, source, t), t, iteration);
     }

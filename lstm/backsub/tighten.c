@@ -30,6 +30,9 @@ void sp_backsub_tighten(sp_boxes *boxes, size_t node, size_t t, int first, int e
     const sp_cell_steps *steps = &boxes->constants[node].cell;
     const sp_cell_variable *v = &steps->variable[first];
     start.end = end;
+    if (!v->boxed) {
+        return; // the interval will do
+    }
     if (v->op == SP_CELL_IMAGE) {
         const size_t column = v->place * H;
         start.images = (sp_rows){sp_array_at(self->unit, 2 * column * width), width};

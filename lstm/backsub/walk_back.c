@@ -175,8 +175,8 @@ static void clear_sums(sp_walk *walk) {
         sp_walk_set(walk, 1, walk->rows, sp_no_rows, (sp_rows){sums[i], walk->rows});
     }
     if (walk->self->slopes) {
-        const size_t padded = walk->self->boxes.front->padded;
-        sp_walk_set(walk, walk->rows, padded, sp_no_rows, (sp_rows){walk->ws->slope, padded});
+        const size_t width = sp_slope_width(walk->self->boxes.front);
+        sp_walk_set(walk, walk->rows, width, sp_no_rows, (sp_rows){walk->ws->slope, width});
     }
 }
 
@@ -190,11 +190,14 @@ void sp_walk_back(sp_walk *walk) {
         sp_walk_begin(walk, walk->rows, boxes->net->node[start->node].width, start->output,
                       sp_walk_on(walk, start->node, start->t));
     }
-    for (size_t i = start->node; i > boxes->source; i--) {
+    for (size_t i = start->node; i > boxes->source && !walk->late; i--) {
         const sp_span span = walk->ws->span[i];
         if (span.first < span.end || (i == start->node && start->end > 0)) {
             node_back(walk, i);
         }
+    }
+    if (walk->late) {
+        return;
     }
     sp_source_back(walk);
     if (walk->self->within != NULL) {

@@ -120,7 +120,7 @@ typedef struct sp_refinement {
     SP_NODISCARD sp_status (*prepare)(sp_error *err, sp_boxes *boxes);
     SP_NODISCARD sp_status (*send_front)(sp_error *err, sp_boxes *boxes, size_t clip);
     /* Meets boxes that intervals gave with better ones: of the argument of a curve; of
-     * pre-activations [first, end) or one other variable of a cell. */
+     * pre-activations [first, end) or one sum or difference of a cell. */
     void (*tighten)(sp_boxes *boxes, size_t node, size_t t, int first, int end);
     /* Relaxes a curve, or products and curves [first, end) of a cell, over their boxes. */
     SP_NODISCARD sp_status (*relax)(sp_error *err, sp_boxes *boxes, size_t node, size_t t,

@@ -198,7 +198,7 @@ static void sum_interval(const sp_cell_at *c, int v) {
 
 static void tighten(const sp_cell_at *c, int first, int end) {
     const sp_cell_variable *v = variable(c, first);
-    if (c->boxes->refinement->tighten != NULL && v->boxed && v->used) {
+    if (c->boxes->refinement->tighten != NULL && v->used) {
         c->boxes->refinement->tighten(c->boxes, c->node, c->t, first, end);
     }
 }

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/pool.h"
 #include "lstm/r2opt/mixture.h"
 
@@ -53,6 +54,9 @@ static sp_status mix_tile(sp_mixing *work, sp_workspace *ws, size_t row) {
     sp_walk_reset(&walk);
     for (size_t e = 0; e < work->self->epochs && !all_positive(lower, count); e++) {
         sp_walk_back(&walk);
+        if (walk.late) {
+            break;
+        }
         sp_keep_rows(&walk, lower, error);
         sp_walk_forward(&walk, e);
         sp_mixture_step(&mix, e);
@@ -89,9 +93,12 @@ static sp_status mix_rows(sp_error *err, sp_r2opt *self, double *lower, double *
         status = work.status[i];
     }
     free(work.status);
-    return status == SP_OK
-               ? SP_OK
-               : sp_fail(err, status, "out of memory for the mixtures of %zu rows", rows);
+    if (status != SP_OK) {
+        return sp_fail(err, status, "out of memory for the mixtures of %zu rows", rows);
+    }
+    return sp_clock_passed(self->backsub.boxes.deadline)
+               ? sp_fail(err, SP_E_TIMEOUT, "time limit reached in the mixtures")
+               : SP_OK;
 }
 
 static sp_status margins(sp_error *err, void *of, double *lower, double *error,

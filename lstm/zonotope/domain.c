@@ -1,5 +1,6 @@
 // The domain of zonotopes: affine forms carried forward through the graph, node by node, met with
-// intervals at every box. Independent of back-substitution: no row is ever walked. [DeepZ], [CertRNN]
+// intervals at every box. Independent of back-substitution: no row is ever walked. [DeepZ],
+// [CertRNN]
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,10 +93,9 @@ static void enter_cell(sp_zonotope *z, const sp_node *node) {
 }
 
 static void finish_affine(sp_zonotope *z, size_t i, size_t t, sp_zonotope_form *to) {
-    enum { MOST_PARTS = 8 };
     const sp_boxes *boxes = &z->boxes;
     const sp_node *node = &boxes->net->node[i];
-    sp_zonotope_part part[MOST_PARTS];
+    sp_zonotope_part *part = z->part;
     size_t parts = 0, column = 0;
     for (size_t k = 0; k < node->terms; k++) {
         const sp_term *term = &node->term[k];
@@ -272,7 +272,7 @@ static size_t relaxed_in(const sp_node *node) {
 }
 
 typedef struct sp_zonotope_size {
-    size_t symbols, capacity, numbers, forms, hidden, widest;
+    size_t symbols, capacity, numbers, forms, hidden, widest, taps;
 } sp_zonotope_size;
 
 static sp_zonotope_size size_of(const sp_boxes *boxes) {
@@ -287,9 +287,12 @@ static sp_zonotope_size size_of(const sp_boxes *boxes) {
         const sp_node *node = &boxes->net->node[i];
         const size_t frames = sp_frames_of(boxes, 0, i);
         size_t columns = node->kind == SP_NODE_CELL ? node->cell.in + node->width : node->width;
+        size_t taps = 0;
         for (size_t k = 0; node->kind == SP_NODE_AFFINE && k < node->terms; k++) {
             columns += node->term[k].timing.taps * node->term[k].in;
+            taps += node->term[k].timing.taps;
         }
+        s.taps = taps > s.taps ? taps : s.taps;
         s.capacity += frames * relaxed_in(node);
         s.numbers += frames * node->width;
         s.forms += frames;
@@ -313,8 +316,9 @@ static sp_status take_forms(sp_error *err, sp_zonotope *z) {
     z->symbols = s.symbols;
     z->forms = calloc(s.forms, sizeof *z->forms);
     z->scratch = calloc(s.widest + 1, sizeof *z->scratch);
+    z->part = calloc(s.taps + 1, sizeof *z->part);
     z->memory = s.numbers < most ? calloc(s.numbers * (s.capacity + 2), sizeof(double)) : NULL;
-    if (z->forms == NULL || z->scratch == NULL || z->memory == NULL) {
+    if (z->forms == NULL || z->scratch == NULL || z->part == NULL || z->memory == NULL) {
         return sp_fail(err, SP_E_MEMORY,
                        "out of memory: zonotopes of %zu numbers over %zu symbols need %.0f MB",
                        s.numbers, s.capacity, (double)s.numbers * (double)s.capacity * 8e-6);
@@ -337,20 +341,8 @@ static sp_status take_forms(sp_error *err, sp_zonotope *z) {
     return SP_OK;
 }
 
-/* The variables of the next cell have its width. */
 static sp_status bound(sp_error *err, sp_zonotope *z, const sp_bound_task *task) {
     SP_TRY(sp_boxes_shape(err, &z->boxes, task, &refinement, false));
-    for (size_t i = z->boxes.source + 1; i < task->net->nodes; i++) {
-        size_t taps = 0;
-        for (size_t k = 0; k < task->net->node[i].terms; k++) {
-            taps += task->net->node[i].term[k].timing.taps;
-        }
-        if (task->net->node[i].kind == SP_NODE_AFFINE && taps > 8) {
-            return sp_fail(err, SP_E_UNSUPPORTED,
-                           "zonotopes know affine nodes of at most 8 taps; node %zu has %zu", i,
-                           taps);
-        }
-    }
     SP_TRY(sp_boxes_take(err, &z->boxes));
     SP_TRY(take_forms(err, z));
     take_features(z);
@@ -364,6 +356,7 @@ static void destroy(void *self) {
         free(z->memory);
         free(z->forms);
         free(z->scratch);
+        free(z->part);
         free(z);
     }
 }

@@ -21,15 +21,15 @@ sp_iv sp_zonotope_range(const sp_zonotope *z, const sp_zonotope_form *form, size
     return sp_iv_make(sp_below(form->center[i] - most), sp_above(form->center[i] + most));
 }
 
-/* The noise of row `row` of an image: what the noise of its terms makes, and rounding. */
-static double image_noise(const double *size, const double *const *weight,
-                          const sp_zonotope_part *part, size_t parts, double bias, double terms) {
+/* The noise of row i of an image: what the noise of its terms makes, and rounding. */
+static double image_noise(const double *size, size_t i, const sp_zonotope_part *part, size_t parts,
+                          double bias, double terms) {
     double passed = 0.0, absolute = fabs(bias);
     for (size_t p = 0, at = 0; p < parts; p++) {
+        const double *weight = part[p].matrix + i * part[p].ld;
         for (size_t j = 0; j < part[p].x->n; j++, at++) {
-            const double w = fabs(weight[p][j]);
-            passed += w * part[p].x->noise[j];
-            absolute += w * size[at];
+            passed += fabs(weight[j]) * part[p].x->noise[j];
+            absolute += fabs(weight[j]) * size[at];
         }
     }
     const double gamma = sp_gamma(2.0 * terms + 8.0);
@@ -39,8 +39,6 @@ static double image_noise(const double *size, const double *const *weight,
 
 void sp_zonotope_image(sp_zonotope *z, sp_zonotope_form *to, size_t first, size_t rows,
                        const sp_zonotope_part *part, size_t parts, const double *bias) {
-    enum { MOST_PARTS = 8 };
-    const double *weight[MOST_PARTS];
     double *size = z->scratch; /* |center| + reach + noise of every term */
     size_t terms = 0;
     for (size_t p = 0; p < parts; p++) {
@@ -62,16 +60,17 @@ void sp_zonotope_image(sp_zonotope *z, sp_zonotope_form *to, size_t first, size_
                                                 .count = 1});
     }
     for (size_t i = 0; i < rows; i++) {
-        double center = bias != NULL ? bias[i] : 0.0;
+        const double offset = bias != NULL ? bias[i] : 0.0;
+        double center = offset;
         for (size_t p = 0; p < parts; p++) {
-            weight[p] = part[p].matrix + i * part[p].ld;
+            const double *weight = part[p].matrix + i * part[p].ld;
             for (size_t j = 0; j < part[p].x->n; j++) {
-                center += weight[p][j] * part[p].x->center[j];
+                center += weight[j] * part[p].x->center[j];
             }
         }
         to->center[first + i] = center;
-        to->noise[first + i] = image_noise(size, weight, part, parts, bias != NULL ? bias[i] : 0.0,
-                                           (double)terms + (double)z->symbols);
+        to->noise[first + i] =
+            image_noise(size, i, part, parts, offset, (double)terms + (double)z->symbols);
     }
 }
 

@@ -12,6 +12,13 @@ typedef struct sp_zonotope_form {
     double *generator;      /* [n, capacity] */
 } sp_zonotope_form;
 
+/** sp_zonotope_part - a summand M x of an affine image, M [rows, ld]. */
+typedef struct sp_zonotope_part {
+    const double *matrix;
+    size_t ld;
+    const sp_zonotope_form *x;
+} sp_zonotope_part;
+
 /** sp_zonotope - the domain: symbols of the samples first, then one for each number that was
  *  relaxed. */
 typedef struct sp_zonotope {
@@ -22,21 +29,15 @@ typedef struct sp_zonotope {
     sp_zonotope_form variable[SP_CELL_VARIABLES]; /* of the cell at hand, at its step at hand */
     double *memory;                               /* owned: all of the above */
     sp_zonotope_form *forms;                      /* owned: out and features */
-    double *scratch;                              /* owned: [widest, 3] */
+    double *scratch;                              /* owned: [widest] */
+    sp_zonotope_part *part;                       /* owned: [most taps of an affine node] */
 } sp_zonotope;
-
-/** sp_zonotope_part - a summand M x of an affine image, M [rows, ld]. */
-typedef struct sp_zonotope_part {
-    const double *matrix;
-    size_t ld;
-    const sp_zonotope_form *x;
-} sp_zonotope_part;
 
 /** sp_zonotope_image - to = bias + sum of parts, `rows` numbers from `first` on. */
 void sp_zonotope_image(sp_zonotope *z, sp_zonotope_form *to, size_t first, size_t rows,
                        const sp_zonotope_part *part, size_t parts, const double *bias);
-/** sp_zonotope_combine - number j of to = a x_i + b y_k + a number in `rest`, which gets a symbol of
- *  its own. y may be NULL. */
+/** sp_zonotope_combine - number j of to = a x_i + b y_k + a number in `rest`, which gets a symbol
+ *  of its own. y may be NULL. */
 void sp_zonotope_combine(sp_zonotope *z, sp_zonotope_form *to, size_t j, double a,
                          const sp_zonotope_form *x, size_t i, double b, const sp_zonotope_form *y,
                          size_t k, sp_iv rest);

@@ -1,4 +1,4 @@
-/* The support function of a box against exact arithmetic, and its treatment of padding. */
+/* The support functions of noise sets against exact arithmetic and their members, and padding. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -161,6 +161,121 @@ static void lines_and_gains(void **state) {
     arb_clear(dot);
 }
 
+/* ---- every set of radii ---- */
+
+enum { SET_N = 150, STEP = 40 };
+
+static double plain_dot(const double *c, const double *d, size_t n) {
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        sum += c[i] * d[i];
+    }
+    return sum;
+}
+
+/* A point that the set says is its own, a little further in: such sets are convex around 0. */
+static void draw_in(sp_rng *rng, const sp_noise *noise, const double *c, double *d) {
+    const bool attained = sp_rng_below(rng, 2) == 0;
+    for (size_t i = 0; i < noise->n; i++) {
+        d[i] = attained ? c[i] + (sp_rng_below(rng, 2) == 0 ? sp_rng_normal(rng) : 0.0)
+                        : 3.0 * sp_rng_normal(rng) * (sp_rng_below(rng, 3) == 0 ? 1.0 : 0.01);
+    }
+    if (attained) {
+        noise->set->attain(d, d, noise->radius, noise->n);
+    } else {
+        noise->set->project(d, noise->radius, noise->n);
+    }
+    for (size_t i = 0; i < noise->n; i++) {
+        assert_true(fabs(d[i]) <= noise->radius[i] * (1.0 + 1e-14));
+        d[i] *= 1.0 - 1e-12;
+    }
+}
+
+static void check_members(sp_rng *rng, const sp_noise *noise, const double *c) {
+    const size_t n = noise->n;
+    const double support = sp_noise_support(noise, c, 0, n);
+    double d[SET_N], again[SET_N];
+    arb_t dot;
+    arb_init(dot);
+    for (size_t k = 0; k < 20; k++) {
+        draw_in(rng, noise, c, d);
+        sp_arb_dot(dot, c, d, n);
+        if (!sp_arb_le(dot, support)) {
+            fail_msg("%s: support %a, attained %a", noise->set->name, support, sp_arb_upper(dot));
+        }
+        for (size_t i = 0; i < n; i++) {
+            again[i] = d[i];
+        }
+        noise->set->project(again, noise->radius, n); // what is inside stays
+        for (size_t i = 0; i < n; i++) {
+            assert_true(fabs(again[i] - d[i]) <= 1e-12 * noise->radius[i]);
+        }
+    }
+    noise->set->attain(d, c, noise->radius, n);
+    assert_true(fabs(plain_dot(c, d, n) - support) <= 1e-11 * support + 1e-100);
+    arb_clear(dot);
+}
+
+/* The support of a row that is met window by window; and of windows that each have a noise of
+ * their own for the samples that they share: never below that of the samples themselves. */
+static void check_windows(const sp_noise *noise, const double *c) {
+    const sp_noise_set *set = noise->set;
+    const double support = sp_noise_support(noise, c, 0, noise->n);
+    double sum = 0.0, apart = 0.0, half[SET_N];
+    size_t parts = 0;
+    for (size_t first = 0; first < noise->n; first += STEP, parts++) {
+        const size_t left = noise->n - first, n = left < STEP ? left : STEP;
+        const size_t wide = left < 2 * STEP ? left : 2 * STEP;
+        sum = set->gather(sum, c + first, noise->radius + first, n);
+        for (size_t i = 0; i < wide; i++) { // all samples but the first are in two windows
+            half[i] = first + i < STEP ? c[first + i] : 0.5 * c[first + i];
+        }
+        apart = set->gather(apart, half, noise->radius + first, wide);
+    }
+    const double met = set->finish(sum, noise->n, parts, 1);
+    assert_true(fabs(met - support) <= 1e-12 * support);
+    assert_true(set->finish(apart, 2 * noise->n, parts, 2) >= support * (1.0 - 1e-12));
+}
+
+static void sets_of_radii_contain_their_members(void **state) {
+    (void)state;
+    size_t count;
+    const sp_noise_set *const *sets = sp_noise_sets(&count);
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed() + 3);
+    for (size_t round = 0; round < count * 200; round++) {
+        const sp_noise_set *set = sets[round % count];
+        const size_t n = 1 + sp_rng_below(&rng, SET_N);
+        const bool zeros = sp_rng_below(&rng, 2) == 0;
+        sp_noise noise, copy, box;
+        double c[SET_N];
+        assert_ptr_equal(sp_noise_set_find(set->name), set);
+        if (set->path) {
+            continue;
+        }
+        assert_int_equal(sp_noise_of(NULL, &noise, set, n, 1.0), SP_OK);
+        assert_int_equal(sp_noise_box(NULL, &box, n, 1.0), SP_OK);
+        for (size_t i = 0; i < n; i++) {
+            const double r = round % 3 == 0 ? 0.7 : sp_rng_uniform(&rng, 0.0, 2.0);
+            box.radius[i] = noise.radius[i] = zeros && i % 3 == 1 ? 0.0 : r;
+            c[i] = sp_rng_normal(&rng);
+        }
+        check_members(&rng, &noise, c);
+        check_windows(&noise, c);
+        const double support = sp_noise_support(&noise, c, 0, n);
+        assert_true(support <= sp_noise_support(&box, c, 0, n) * (1.0 + 1e-12) + 1e-100);
+        assert_true(noise.set->energy(noise.radius, n) <= box.set->energy(box.radius, n));
+        assert_int_equal(sp_noise_copy(NULL, &copy, &noise), SP_OK);
+        assert_true(sp_noise_support(&copy, c, 0, n) == support);
+        c[0] = NAN;
+        assert_true(sp_noise_support(&noise, c, 0, n) == INFINITY);
+        sp_noise_clear(&noise);
+        sp_noise_clear(&copy);
+        sp_noise_clear(&box);
+    }
+    assert_null(sp_noise_set_find("no such set"));
+}
+
 static void bursts(void **state) {
     (void)state;
     sp_noise noise;
@@ -211,6 +326,7 @@ int main(void) {
         cmocka_unit_test(padding_is_not_noisy),
         cmocka_unit_test(no_information_is_infinite),
         cmocka_unit_test(lines_and_gains),
+        cmocka_unit_test(sets_of_radii_contain_their_members),
         cmocka_unit_test(bursts),
     };
     return cmocka_run_group_tests_name("audio/noise", tests, NULL, NULL);

@@ -367,10 +367,32 @@ static void full_and_closed_disks_leave_the_old_file(void **state) {
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void temporary_drafts_are_read_and_go(void **state) {
+    (void)state;
+    sp_file_draft draft;
+    char folder[512], path[512];
+    new_folder("temporary", folder);
+    assert_int_equal(setenv("TMPDIR", folder, 1), 0);
+    assert_int_equal(sp_file_draft_temporary(NULL, &draft), SP_OK);
+    assert_int_equal(sp_file_draft_write(NULL, &draft, "one ", 4), SP_OK);
+    assert_int_equal(sp_file_draft_write(NULL, &draft, "two", 3), SP_OK);
+    snprintf(path, sizeof path, "%s", sp_file_draft_place(&draft));
+    assert_true(holds(path, "one two"));
+    assert_int_equal(entries_of(folder), 1);
+    sp_file_draft_drop(&draft);
+    assert_int_equal(entries_of(folder), 0);
+    assert_int_equal(setenv("TMPDIR", "/nonexistent", 1), 0);
+    sp_error err = {0};
+    assert_int_equal(sp_file_draft_temporary(&err, &draft), SP_E_IO);
+    assert_non_null(strstr(err.text, "/nonexistent"));
+    assert_int_equal(unsetenv("TMPDIR"), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_replaced_whole),
         cmocka_unit_test(a_draft_shows_only_when_it_is_kept),
+        cmocka_unit_test(temporary_drafts_are_read_and_go),
         cmocka_unit_test(links_and_modes_stay),
         cmocka_unit_test(what_cannot_be_written_says_why),
         cmocka_unit_test(devices_are_written_directly),

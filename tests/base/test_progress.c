@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/pool.h"
@@ -18,7 +19,7 @@
 #include "tests/support/support.h"
 
 static void draw_all(size_t total, bool clear_before_end) {
-    sp_progress_begin("certify", total);
+    sp_progress_begin("certify", total, NULL);
     for (size_t i = 0; i < total; i++) {
         sp_progress_step();
     }
@@ -143,10 +144,38 @@ static void step(void *context, size_t index) {
 static void steps_may_come_from_any_thread(void **state) {
     (void)state;
     assert_int_equal(sp_pool_start(4), SP_OK);
-    sp_progress_begin(NULL, 1000);
+    sp_progress_begin(NULL, 1000, NULL);
     sp_pool_run(1000, 0, step, NULL);
     sp_progress_end();
     sp_pool_stop();
+}
+
+/* A part of the only item: its rate is known after some seconds, and work that takes long is told
+ * of in one line, wherever stderr goes. */
+static void long_work_is_announced(void **state) {
+    (void)state;
+    char path[512], text[512] = "";
+    const struct timespec pause = {0, 100000000};
+    sp_test_scratch("base_progress/parts", path, sizeof path);
+    const int file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0666);
+    const int saved = dup(STDERR_FILENO);
+    assert_true(file >= 0 && saved >= 0 && dup2(file, STDERR_FILENO) >= 0);
+    sp_progress_part(&saved, "nobody's work", 1.0, 2.0); // nothing was begun
+    sp_progress_begin("certify", 1, "try less");
+    for (int i = 0; i < 45; i++) {
+        sp_progress_part(&saved, "the front end", i, 10000.0);
+        sp_progress_part(&file, "another clip", i, 10000.0);
+        nanosleep(&pause, NULL);
+    }
+    sp_progress_end();
+    fflush(stderr);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    assert_true(pread(file, text, sizeof text - 1, 0) > 0);
+    close(file);
+    assert_non_null(strstr(text, "soundproof: certify: the front end will take about 1"));
+    assert_non_null(strstr(text, "more; try less\n"));
+    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1); // one line
 }
 
 int main(void) {
@@ -157,6 +186,7 @@ int main(void) {
         cmocka_unit_test(the_line_never_wraps),
         cmocka_unit_test(wiping_leaves_blanks),
         cmocka_unit_test(steps_may_come_from_any_thread),
+        cmocka_unit_test(long_work_is_announced),
     };
     return cmocka_run_group_tests_name("base/progress", tests, NULL, NULL);
 }

@@ -71,8 +71,9 @@ static void check_noisy_file(const attacked *a, const sp_study *study) {
     double logits[C];
     bool tie = false;
     const sp_clip_options wanted = {.rate = SMALL_RATE, .full_scale = 32768.0};
-    assert_non_null(study->noisy);
-    sp_file_write("certify_page_noisy.wav", path, PATH, study->noisy, study->noisy_size);
+    assert_non_null(study->attack.file);
+    sp_file_write("certify_page_noisy.wav", path, PATH, study->attack.file,
+                  study->attack.file_size);
     assert_int_equal(sp_clip_read(NULL, &heard, path, &wanted), SP_OK);
     assert_int_equal(heard.n, a->clip.n);
     const double eps = a->clip.peak * pow(10.0, study->radius.broken_file_db / 20.0);

@@ -29,8 +29,7 @@ sp_status sp_margins_bound(sp_error *err, sp_margins *margins) {
     return answer_with(margins);
 }
 
-size_t sp_margins_room(const sp_net *net, const sp_front_bound *front,
-                       const sp_bounds_options *pass) {
+size_t sp_margins_room(const sp_net *net, const sp_front_bound *front, const sp_method_pass *pass) {
     (void)net;
     (void)front;
     (void)pass;
@@ -39,15 +38,6 @@ size_t sp_margins_room(const sp_net *net, const sp_front_bound *front,
 
 size_t sp_certify_group(void) {
     return together;
-}
-
-sp_status sp_margins_gradient(sp_error *err, const sp_net *net, const sp_front_bound *front,
-                              double *gradient, const double *weight, size_t rows) {
-    (void)err;
-    (void)net;
-    (void)weight;
-    memset(gradient, 0, rows * front->padded * sizeof *gradient);
-    return SP_OK;
 }
 
 /* ---- a system ---- */
@@ -174,6 +164,36 @@ static void the_best_bound_stays(void **state) {
     assert_int_equal(asked, 3);
     assert_true(verdict.margin == -0.3);
     sp_verdict_clear(&verdict);
+    clear(&s);
+}
+
+/* A pass that runs out of time: what was proved before it stays, and the verdict says it. */
+static sp_status claim_until_late(sp_margins *margins) {
+    if (asked++ > 0) {
+        return SP_E_TIMEOUT;
+    }
+    claimed = -0.5;
+    (void)claim(margins);
+    margins->lower[0] = 1e-9;
+    return SP_OK;
+}
+
+static void what_earlier_passes_proved_outlives_a_timeout(void **state) {
+    (void)state;
+    const sp_budget budget = {SP_BUDGET_DB_PEAK, -60.0};
+    subject s;
+    make(&s, "opt");
+    answer_with = claim_until_late;
+    for (together = 1; together <= 4; together += 3) {
+        sp_verdict verdict;
+        const sp_certify_item work = {&s.clip, &budget, -1, &verdict};
+        asked = 0;
+        assert_int_equal(sp_certify_all(NULL, &s.pipeline, &work, 1, 5.0), SP_OK);
+        assert_int_equal(verdict.kind, SP_VERDICT_TIMEOUT);
+        assert_true(verdict.margin == -0.5 && verdict.margins[verdict.label == 0] == 1e-9);
+        assert_non_null(strstr(verdict.reason, "no verdict within 5 s; until then 1 of 2 margins"));
+        sp_verdict_clear(&verdict);
+    }
     clear(&s);
 }
 
@@ -345,6 +365,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(more_than_the_clip_has_is_an_error),
         cmocka_unit_test(the_best_bound_stays),
+        cmocka_unit_test(what_earlier_passes_proved_outlives_a_timeout),
         cmocka_unit_test(a_batch_keeps_contradictions_to_their_clips),
         cmocka_unit_test(a_search_ends_at_a_contradiction),
         cmocka_unit_test(refinement_leaves_out_what_is_settled),

@@ -21,9 +21,9 @@ typedef struct files {
 } files;
 
 static void write_model(const char *name, char path[PATH], const char *front, size_t features) {
-    const sp_onnx_shape shape = {
+    const sp_test_onnx shape = {
         .features = features, .hidden = 5, .classes = 3, .seed = 11, .front = front};
-    sp_bytes bytes = sp_onnx_bytes(&shape);
+    sp_bytes bytes = sp_test_onnx_bytes(&shape);
     sp_file_write(name, path, PATH, bytes.data, bytes.size);
     sp_bytes_clear(&bytes);
 }

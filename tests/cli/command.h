@@ -84,8 +84,8 @@ static inline const char *write_text(char path[PATH], const char *name, const ch
 }
 
 static inline const char *write_model(char path[PATH], const char *name,
-                                      const sp_onnx_shape *shape) {
-    sp_bytes bytes = sp_onnx_bytes(shape);
+                                      const sp_test_onnx *shape) {
+    sp_bytes bytes = sp_test_onnx_bytes(shape);
     write_bytes(path, name, bytes.data, bytes.size);
     sp_bytes_clear(&bytes);
     return path;
@@ -119,8 +119,8 @@ typedef struct toy {
 } toy;
 
 static inline void make_toy(toy *t) {
-    const sp_onnx_shape shape = {.features = 10, .hidden = 4, .classes = 3, .seed = 21};
-    sp_onnx_shape own = shape;
+    const sp_test_onnx shape = {.features = 10, .hidden = 4, .classes = 3, .seed = 21};
+    sp_test_onnx own = shape;
     own.front = toy_front;
     write_model(t->model, "toy.onnx", &shape);
     write_model(t->with_front, "toy_front.onnx", &own);

@@ -113,7 +113,7 @@ static void bad_system(const char *model, const char *front, const char *word) {
     malformed_files++;
 }
 
-static void bad_model(const char *name, const sp_onnx_shape *shape, const char *word) {
+static void bad_model(const char *name, const sp_test_onnx *shape, const char *word) {
     char path[PATH];
     write_model(path, name, shape);
     bad_system(path, t.front, word);
@@ -124,8 +124,8 @@ static void bad_model(const char *name, const sp_onnx_shape *shape, const char *
 static void models(void **state) {
     (void)state;
     char path[PATH];
-    const sp_onnx_shape good = {.features = 10, .hidden = 4, .classes = 3, .seed = 21};
-    sp_bytes bytes = sp_onnx_bytes(&good);
+    const sp_test_onnx good = {.features = 10, .hidden = 4, .classes = 3, .seed = 21};
+    sp_bytes bytes = sp_test_onnx_bytes(&good);
     bad_system(file_in(path, "absent.onnx"), t.front, path);
     file_in(path, "folder.onnx");
     mkdir(path, 0755);
@@ -139,7 +139,7 @@ static void models(void **state) {
         bad_system(path, t.front, path);
     }
     sp_bytes_clear(&bytes);
-    sp_onnx_shape bad = good;
+    sp_test_onnx bad = good;
     bad.readout = "Softsign";
     bad_model("operator.onnx", &bad, "Softsign");
     bad = good;

@@ -91,7 +91,7 @@ static void keeps_breaking_clips(void **state) {
     file_in(folder, "kept/deep");
     bool found = false;
     for (uint64_t seed = 1; !found && seed <= 20; seed++) {
-        const sp_onnx_shape shape = {.features = 10, .hidden = 4, .classes = 3, .seed = seed};
+        const sp_test_onnx shape = {.features = 10, .hidden = 4, .classes = 3, .seed = seed};
         char model[PATH];
         write_model(model, "breakable.onnx", &shape);
         snprintf(wav, sizeof wav, "%s/%s_clip0_broken.wav", folder, program);

@@ -11,7 +11,7 @@ static toy t;
 static bool make_breakable(char path[PATH]) {
     bool broken = false;
     for (uint64_t seed = 1; !broken && seed <= 40; seed++) {
-        const sp_onnx_shape shape = {.features = 10, .hidden = 4, .classes = 3, .seed = seed};
+        const sp_test_onnx shape = {.features = 10, .hidden = 4, .classes = 3, .seed = seed};
         write_model(path, "breakable.onnx", &shape);
         sp_process process = RUN("attack", "--model", path, "--front", t.front, "--budget", "-5dB",
                                  "--steps", "10", "--starts", "2", "--json", t.clip[0]);

@@ -243,8 +243,9 @@ static inline void check_cell(const sp_bounds *bounds, const sp_trace *trace, sp
         at.what = "variable";
         bounds->domain->box(bounds->self, at.node, at.frame, v, &lo, &hi);
         check_inside(at, n, variable_at(trace, at.node, at.frame, v), lo, hi);
-        if (variable->op == SP_CELL_PRODUCT && bounds->domain != &sp_domain_interval &&
-            !sp_cell_zero(steps, v, t == 0)) {
+        const bool walks =
+            bounds->domain == &sp_domain_backsub || bounds->domain == &sp_domain_r2opt;
+        if (variable->op == SP_CELL_PRODUCT && walks && !sp_cell_zero(steps, v, t == 0)) {
             const sp_cut *cut = sp_relaxations_at(bounds->self, at.node, t)->cut[v];
             cut = (const sp_cut *)sp_boxes_host(boxes, (sp_array){(double *)cut});
             check_cut(cut, at, n, variable_at(trace, at.node, at.frame, variable->a),
@@ -278,6 +279,27 @@ static inline void check_boxes(const sp_bounds *bounds, const sp_trace *trace, u
     }
 }
 
+/* Moves d into the set. Frames that are bounded one by one hear the same samples all the same. */
+static inline void toy_enter(const sp_toy *toy, double *d) {
+    const sp_front_bound *f = &toy->front;
+    const sp_noise_set *set = toy->noise.set;
+    double *shared = calloc(f->padded, sizeof *d);
+    assert_non_null(shared);
+    for (size_t t = 0; !set->box && t < f->frames; t++) {
+        memcpy(shared + t * f->step, d + t * (f->joint ? f->step : f->frame), f->frame * sizeof *d);
+    }
+    if (!set->box) {
+        set->project(shared, f->radius, f->padded);
+    }
+    for (size_t t = 0; !set->box && t < f->frames; t++) {
+        double *to = d + t * (f->joint ? f->step : f->frame);
+        for (size_t i = 0; i < f->frame; i++) {
+            to[i] = (1.0 - 0x1p-40) * shared[t * f->step + i];
+        }
+    }
+    free(shared);
+}
+
 /* Samples the set, climbs each objective by flipping coordinates, and compares with the bounds.
  * Returns the least attained value of row 0. */
 static inline double check_toy(const sp_toy *toy, const sp_bounds *bounds, const double *rows,
@@ -299,6 +321,10 @@ static inline double check_toy(const sp_toy *toy, const sp_bounds *bounds, const
             d[i] = s % 3 == 2 ? sp_rng_uniform(&rng, -eps, eps)
                               : (sp_rng_below(&rng, 2) ? eps : -eps) * share;
         }
+        for (size_t i = 0; s % 4 == 3 && i < n; i++) { // few samples move
+            d[i] = sp_rng_below(&rng, n) < 2 ? d[i] : 0.0;
+        }
+        toy_enter(toy, d);
         toy_features(toy, d, features);
         trace_run(&trace, features);
         if (s == 0) {
@@ -319,6 +345,7 @@ static inline double check_toy(const sp_toy *toy, const sp_bounds *bounds, const
         for (size_t i = 0; i < n; i++) {
             d[i] = d[i] < 0.0 ? -eps : eps;
         }
+        toy_enter(toy, d);
         for (size_t pass = 0; pass < 2; pass++) {
             for (size_t i = 0; i < n; i++) {
                 d[i] = -d[i];

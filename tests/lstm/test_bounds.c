@@ -1,6 +1,9 @@
 /* Bounds of random networks of LSTMs against attained values. */
 #include "tests/lstm/attained.h"
 
+#include <time.h>
+
+#include "base/clock.h"
 #include "base/pool.h"
 
 static void random_nets(const sp_method *method, size_t count) {
@@ -18,6 +21,44 @@ static void exact_planes_contain_attained_values(void **state) {
     const sp_method method = method_backsub((sp_backsub_options){0});
     const size_t count = sp_test_sanitized() ? 15 : sp_test_long() ? 400 : 40;
     random_nets(&method, strcmp(sp_gpu_id(), "emulator") == 0 ? count / 4 : count);
+}
+
+/* What is proved under each set of radii: no more than what its members attain, and, with lines as
+ * they are of the box around it, no less than under the box. */
+static void every_noise_set(const sp_method *method, size_t nets, uint64_t seed) {
+    size_t count;
+    const sp_noise_set *const *sets = sp_noise_sets(&count);
+    sp_rng rng;
+    sp_rng_init(&rng, seed);
+    for (size_t i = 0; i < nets; i++) {
+        sp_toy_shape shape = toy_shape(&rng);
+        double box, least, lower;
+        shape.set = &sp_noise_set_box;
+        box = bound_toy(seed + i, &shape, method, &least);
+        for (size_t k = 0; k < count; k++) {
+            if (sets[k]->path || sets[k]->box) {
+                continue;
+            }
+            shape.set = sets[k];
+            lower = bound_toy(seed + i, &shape, method, &least);
+            const bool apart = !shape.joint && shape.step < shape.frame;
+            const bool chooses = method->backsub.row_iterations > 0;
+            if (!(lower >= box - 1e-9 * fmax(1.0, fabs(box))) && !apart && !chooses) {
+                fail_msg("net %zu: %a under %s, %a in the box", i, lower, sets[k]->name, box);
+            }
+        }
+    }
+}
+
+static void all_noise_sets_contain_attained_values(void **state) {
+    (void)state;
+    sp_method method = method_backsub((sp_backsub_options){0});
+    every_noise_set(&method, sp_test_sanitized() ? 3 : sp_test_long() ? 100 : 8, sp_test_seed());
+    method.backsub.box_iterations = 1;
+    method.backsub.row_iterations = 3;
+    every_noise_set(&method, sp_test_sanitized() ? 3 : sp_test_long() ? 100 : 8, sp_test_seed());
+    const sp_method r2 = method_backsub((sp_backsub_options){.planes = SP_PLANES_R2_LP});
+    every_noise_set(&r2, sp_test_long() ? 20 : 2, sp_test_seed());
 }
 
 static void octagons_contain_attained_values(void **state) {
@@ -229,9 +270,50 @@ static void bad_arguments_are_refused(void **state) {
     toy_clear(&toy);
 }
 
+/* Rows that are asked for behind the deadline prove nothing. */
+static void rows_keep_to_the_deadline(void **state) {
+    (void)state;
+    const sp_toy_shape shape = {.frames = 3,
+                                .bands = 2,
+                                .frame = 4,
+                                .step = 2,
+                                .lstms = 1,
+                                .hidden = 3,
+                                .classes = 2,
+                                .joint = true,
+                                .eps = 0.1,
+                                .scale = 0.5};
+    const sp_method methods[] = {method_backsub((sp_backsub_options){0}),
+                                 method_backsub((sp_backsub_options){.row_iterations = 3})};
+    const double row[2] = {1.0, -1.0};
+    const struct timespec pause = {0, 20000000};
+    for (size_t m = 0; m < 2; m++) {
+        sp_toy toy;
+        sp_bounds bounds;
+        sp_error err;
+        double lower = 0.0;
+        toy_init(&toy, 5, &shape);
+        bounds.front = &toy.front;
+        bounds.task = (sp_bound_task){.net = &toy.net,
+                                      .fronts = &bounds.front,
+                                      .clips = 1,
+                                      .deadline = sp_clock_wall() + 2.0};
+        assert_int_equal(bounds_create(&err, &bounds, &methods[m]), SP_OK);
+        while (!sp_clock_passed(bounds.task.deadline)) {
+            nanosleep(&pause, NULL);
+        }
+        assert_int_equal(bounds_margins(&err, &bounds, &lower, NULL, row, 1), SP_E_TIMEOUT);
+        assert_true(lower == -INFINITY);
+        bounds_destroy(&bounds);
+        toy_clear(&toy);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_keep_to_the_deadline),
         cmocka_unit_test(exact_planes_contain_attained_values),
+        cmocka_unit_test(all_noise_sets_contain_attained_values),
         cmocka_unit_test(single_precision_contains_attained_values),
         cmocka_unit_test(chosen_planes_contain_attained_values),
         cmocka_unit_test(octagons_contain_attained_values),
@@ -245,6 +327,7 @@ int main(void) {
     };
     const struct CMUnitTest emulated[] = {
         cmocka_unit_test(exact_planes_contain_attained_values),
+        cmocka_unit_test(all_noise_sets_contain_attained_values),
         cmocka_unit_test(single_precision_contains_attained_values),
         cmocka_unit_test(planes_belong_to_their_layer),
         cmocka_unit_test(no_noise_gives_the_value),

@@ -42,6 +42,7 @@ typedef struct sp_toy_shape {
     size_t mapped; /* features F that are a linear map of the bands; 0: they are the bands */
     bool joint, split, plain;  /* plain: no squares */
     double eps, wiggle, scale; /* radius, nonlinearity of the features, size of the weights */
+    const sp_noise_set *set;   /* of the noise; NULL: a box */
 } sp_toy_shape;
 
 /* ---- domains ---- */
@@ -290,7 +291,8 @@ static inline void toy_front(sp_rng *rng, sp_toy *toy, const sp_toy_shape *s) {
     toy->base = toy_random(rng, T * M, 1.0);
     toy->wiggle = toy_random(rng, T * M, 1.0);
     toy->phase = toy_random(rng, T * M, 3.0);
-    assert_int_equal(sp_noise_box(NULL, &toy->noise, padded, s->eps), SP_OK);
+    const sp_noise_set *set = s->set != NULL ? s->set : &sp_noise_set_box;
+    assert_int_equal(sp_noise_of(NULL, &toy->noise, set, padded, s->eps), SP_OK);
     sp_front_bound *f = &toy->front;
     *f = (sp_front_bound){.rule = s->joint ? SP_FRONT_JOINT : SP_FRONT_R2,
                           .frames = T,
@@ -303,6 +305,7 @@ static inline void toy_front(sp_rng *rng, sp_toy *toy, const sp_toy_shape *s) {
                           .forms = forms,
                           .lo_form = 0,
                           .up_form = s->split ? M : 0,
+                          .set = set,
                           .noise = &toy->noise};
     const bool squares = s->joint && !s->split && !s->plain;
     f->tangents = squares ? 2 : 0;

@@ -70,12 +70,21 @@ static inline void grow_affine(sp_growth *g, size_t width) {
     free(node.bias);
 }
 
+/* Every function of relax/curve_list.h whose arguments may be any number. */
+static inline sp_activation toy_curve(sp_rng *rng) {
+    sp_activation f = toy_activation(rng, false);
+    do {
+        f.kind = (sp_activation_kind)sp_rng_below(rng, SP_ACTIVATION_KINDS);
+    } while (isfinite(sp_activation_least(f.kind)));
+    return f;
+}
+
 static inline void grow_curve(sp_growth *g) {
     const size_t input = any_node(g);
     const sp_node node = {.kind = SP_NODE_CURVE,
                           .width = g->net->node[input].width,
                           .input = input,
-                          .curve = toy_activation(g->rng, false)};
+                          .curve = toy_curve(g->rng)};
     append(g, &node, g->class_of[input]);
 }
 

@@ -411,10 +411,9 @@ static inline void om_expect_equal(const char *what, const double *a, const doub
 
 static inline void om_expect_activation(sp_activation a, sp_activation b) {
     assert_int_equal(a.kind, b.kind);
-    if (b.kind == SP_ACTIVATION_HARD_SIGMOID || b.kind == SP_ACTIVATION_AFFINE) {
-        om_expect_equal("alpha", &a.alpha, &b.alpha, 1);
-        om_expect_equal("beta", &a.beta, &b.beta, 1);
-    }
+    const size_t parameters = sp_activation_parameters(b.kind);
+    om_expect_equal("alpha", &a.alpha, &b.alpha, parameters > 0 ? 1 : 0);
+    om_expect_equal("beta", &a.beta, &b.beta, parameters > 1 ? 1 : 0);
 }
 
 static inline void om_expect_cell(const sp_cell *a, const sp_cell *b) {

@@ -13,6 +13,7 @@ typedef struct front_target {
     const sp_band *band;
     const double *x, *r, *form; /* [frame] */
     double slope, sign;
+    const sp_noise_set *set; /* of r; NULL: a box */
 } front_target;
 
 typedef struct front_value {
@@ -47,23 +48,25 @@ static inline void front_target_at(front_value *out, const front_target *f, cons
 static inline double front_search(double *d, const front_target *f, size_t rounds) {
     static const double steps[] = {1.0, 0.6, 0.3, 0.1, 0.03, 0.01, 0.002};
     const size_t n = f->forms->spectrum->in;
+    const sp_noise_set *set = f->set != NULL ? f->set : &sp_noise_set_box;
     front_value here, there;
-    double next[512];
+    double next[512], corner[512];
     front_target_at(&here, f, d);
     for (size_t round = 0; round < rounds; round++) {
         double scale = 0.0, best = here.value, choice[512];
         for (size_t i = 0; i < n; i++) {
             scale = fmax(scale, fabs(here.gradient[i]));
+            corner[i] = -here.gradient[i];
         }
+        set->attain(corner, corner, f->r, n);
         for (size_t k = 0; k < 14; k++) {
             for (size_t i = 0; i < n; i++) {
                 const double g = here.gradient[i], step = steps[k % 7];
-                const double corner = g > 0.0 ? -f->r[i] : g < 0.0 ? f->r[i] : d[i];
                 const double moved = d[i] - 8.0 * step * f->r[i] * g / (scale > 0.0 ? scale : 1.0);
-                next[i] =
-                    k < 7 ? d[i] + step * (corner - d[i]) : fmax(-f->r[i], fmin(f->r[i], moved));
-                next[i] = fmax(-f->r[i], fmin(f->r[i], next[i]));
+                const double there_i = set->box && g == 0.0 ? d[i] : corner[i];
+                next[i] = k < 7 ? d[i] + step * (there_i - d[i]) : moved;
             }
+            set->project(next, f->r, n);
             front_target_at(&there, f, next);
             if (there.value < best) {
                 best = there.value;

@@ -1,6 +1,7 @@
 /* Front-end bounds as a whole: what is refused, what a radius of zero gives, that larger sets give
  * wider bounds, that the joint rule's range ends where the energy does, and that threads change
  * nothing. */
+#include "base/clock.h"
 #include "base/pool.h"
 #include "tests/preprocess/front_search.h"
 #include "tests/support/arb.h"
@@ -78,7 +79,8 @@ static void test_shape(void **state) {
 
 static void expect_error(const sp_front_forms *forms, const double *samples, size_t n,
                          size_t noise_n, double eps, sp_status code) {
-    sp_noise noise = {.n = noise_n, .radius = calloc(noise_n + 1, sizeof(double))};
+    sp_noise noise = {
+        .set = &sp_noise_set_box, .n = noise_n, .radius = calloc(noise_n + 1, sizeof(double))};
     sp_front_bound bound;
     sp_error err = {SP_OK, ""};
     assert_non_null(noise.radius);
@@ -309,12 +311,44 @@ static void test_stage_boxes(void **state) {
     sp_noise_clear(&noise);
 }
 
+/* A deadline ends the bounds on every thread; one that is not reached changes nothing. */
+static void a_deadline_ends_the_bounds(void **state) {
+    (void)state;
+    front_clip clip;
+    sp_rng_init(&rng, sp_test_seed());
+    front_clip_make(&clip, CLIP_NOISE, 857, &rng);
+    for (sp_front_rule rule = SP_FRONT_INTERVAL; rule <= SP_FRONT_JOINT; rule++) {
+        sp_noise noise;
+        sp_error err;
+        sp_front_bound late, timely, whole = make(all_forms[rule], &clip, &noise, 3.0);
+        assert_int_equal(sp_front_bound_until(&err, &late, all_forms[rule], clip.samples, clip.n,
+                                              &noise, sp_clock_wall() - 1.0),
+                         SP_E_TIMEOUT);
+        assert_null(late.memory);
+        assert_non_null(strstr(err.text, "0 of 5 frames"));
+        assert_int_equal(sp_front_bound_until(&err, &timely, all_forms[rule], clip.samples, clip.n,
+                                              &noise, sp_clock_wall() + 1000.0),
+                         SP_OK);
+        const size_t bytes = whole.frames * whole.bands * sizeof(double);
+        assert_memory_equal(timely.lo_c, whole.lo_c, bytes);
+        assert_memory_equal(timely.up_c, whole.up_c, bytes);
+        sp_front_bound_clear(&timely);
+        sp_front_bound_clear(&whole);
+        sp_noise_clear(&noise);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shape),    cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_loudest),  cmocka_unit_test(test_no_noise),
-        cmocka_unit_test(test_monotone), cmocka_unit_test(test_range_is_attained),
-        cmocka_unit_test(test_threads),  cmocka_unit_test(test_stage_boxes),
+        cmocka_unit_test(test_shape),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_loudest),
+        cmocka_unit_test(test_no_noise),
+        cmocka_unit_test(test_monotone),
+        cmocka_unit_test(test_range_is_attained),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_stage_boxes),
+        cmocka_unit_test(a_deadline_ends_the_bounds),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

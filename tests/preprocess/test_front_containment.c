@@ -17,18 +17,33 @@ typedef struct subject {
     const sp_noise *noise;
 } subject;
 
+/* Into the set, where rounding may have left it. */
+static void enter(double *d, const sp_noise *noise) {
+    if (!noise->set->box) {
+        noise->set->project(d, noise->radius, noise->n);
+        for (size_t i = 0; i < noise->n; i++) {
+            d[i] *= 1.0 - 0x1p-40;
+        }
+    }
+}
+
 /* Puts a perturbation of frame t into the clip-long vector. */
 static void place(double *d, const subject *s, size_t t, const double *part) {
+    if (!s->noise->set->box) { // the noise is spent here
+        memset(d, 0, s->clip->n * sizeof *d);
+    }
     for (size_t i = 0; i < s->bound->frame && t * s->bound->step + i < s->clip->n; i++) {
         d[t * s->bound->step + i] = part[i];
     }
+    enter(d, s->noise);
 }
 
 static void expect(const subject *s, const double *d, size_t t, const char *what) {
     const long double slack = front_slack(s->bound, s->front, s->clip->samples, d, s->clip->n, t);
     if (!(slack >= 0.0L)) {
-        fail_msg("rule %d, %s, radius %g, frame %zu: a bound fails by %Lg under %s noise",
-                 (int)s->bound->rule, s->clip->name, s->noise->radius[0], t, -slack, what);
+        fail_msg("rule %d, %s, %s of radius %g, frame %zu: a bound fails by %Lg under %s noise",
+                 (int)s->bound->rule, s->clip->name, s->noise->set->name, s->noise->radius[0], t,
+                 -slack, what);
     }
 }
 
@@ -42,6 +57,7 @@ static void draw(double *d, const sp_noise *noise, int kind) {
                : kind == 4 ? (sp_rng_below(&rng, 2) ? r : -r)
                            : sp_rng_uniform(&rng, -r, r);
     }
+    enter(d, noise);
 }
 
 /* Searches the worst point of one line or range of band m: side 0 lower line, 1 upper line, 2 lo,
@@ -64,18 +80,20 @@ static void worst(double *part, const subject *s, size_t t, size_t m, int side) 
                                  .slope = !line       ? 0.0
                                           : side == 0 ? b->lo_w[at]
                                                       : b->up_w[at],
-                                 .sign = side % 2 == 0 ? 1.0 : -1.0};
+                                 .sign = side % 2 == 0 ? 1.0 : -1.0,
+                                 .set = s->noise->set};
     for (size_t i = 0; i < b->frame; i++) {
         part[i] = sp_rng_below(&rng, 2) ? 0.0 : sp_rng_uniform(&rng, -r[i], r[i]);
     }
     (void)front_search(part, &target, sp_test_sanitized() ? 3 : 5);
 }
 
-/* Noise that puts most of its energy into band m of frame t: signs of Q_m d, again and again. */
+/* Noise that puts most of its energy into band m of frame t: what attains the support of Q_m d,
+ * again and again. */
 static void loud(double *part, const subject *s, size_t t, size_t m) {
     const sp_stage *spectrum = s->forms->spectrum;
     const sp_band *band = &s->forms->band[m];
-    double y[512], g[512];
+    double y[512], g[512], r[512];
     for (size_t i = 0; i < s->bound->frame; i++) {
         part[i] = sp_rng_uniform(&rng, -1.0, 1.0);
     }
@@ -87,9 +105,9 @@ static void loud(double *part, const subject *s, size_t t, size_t m) {
         sp_rows_combine(g, spectrum->matrix, spectrum->in, band->row, band->rows, y);
         for (size_t i = 0; i < s->bound->frame; i++) {
             const size_t at = t * s->bound->step + i;
-            const double r = at < s->clip->n ? s->noise->radius[at] : 0.0;
-            part[i] = g[i] < 0.0 ? -r : r;
+            r[i] = at < s->clip->n ? s->noise->radius[at] : 0.0;
         }
+        s->noise->set->attain(part, g, r, s->bound->frame);
     }
 }
 
@@ -125,24 +143,36 @@ static size_t stride(void) {
     return sp_test_sanitized() ? 3 : 1;
 }
 
-static void check_clip(const sp_front *front, const sp_front_forms *forms, const front_clip *clip,
-                       double db, bool uneven) {
+static void check_set(const sp_front *front, const sp_front_forms *forms, const front_clip *clip,
+                      double db, bool uneven, const sp_noise_set *set) {
     const double peak = front_peak(clip);
     sp_noise noise;
     sp_front_bound bound;
     sp_error err;
     const double eps = (peak > 0.0 ? peak : 32768.0) * pow(10.0, db / 20.0);
-    assert_int_equal(sp_noise_box(&err, &noise, clip->n, eps), SP_OK);
+    assert_int_equal(sp_noise_of(&err, &noise, set, clip->n, eps), SP_OK);
     for (size_t i = 0; i < clip->n && uneven; i++) {
         noise.radius[i] = i / 50 % 3 == 0 ? 0.0 : sp_rng_uniform(&rng, 0.0, eps);
     }
     if (sp_front_bound_create(&err, &bound, forms, clip->samples, clip->n, &noise) != SP_OK) {
-        fail_msg("%s at %g dB: %s", clip->name, db, err.text);
+        fail_msg("%s in %s at %g dB: %s", clip->name, set->is, db, err.text);
     }
     const subject s = {front, forms, &bound, clip, &noise};
     check_bound(&s);
     sp_front_bound_clear(&bound);
     sp_noise_clear(&noise);
+}
+
+/* Under every set of radii that there is. */
+static void check_clip(const sp_front *front, const sp_front_forms *forms, const front_clip *clip,
+                       double db, bool uneven) {
+    size_t count;
+    const sp_noise_set *const *sets = sp_noise_sets(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (!sets[i]->path) {
+            check_set(front, forms, clip, db, uneven, sets[i]);
+        }
+    }
 }
 
 static void check_front(size_t which, sp_front_rule rule) {

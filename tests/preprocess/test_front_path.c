@@ -60,12 +60,12 @@ static void check_part(const sp_front_path *path, const sp_front *front, const f
     for (int k = 0; k <= 24; k++) {
         const double a = k == 24 ? hi : lo + (hi - lo) * k / 24.0;
         for (size_t i = 0; i < clip->n; i++) {
-            d[i] = (noise->kind == SP_NOISE_GAIN ? expm1(a) : a) * noise->direction[i];
+            d[i] = noise->set->factor(a) * noise->direction[i];
         }
         const long double slack = slack_at(&bound, front, clip, d, a, middle, t, step);
         if (!(slack >= 0.0L)) {
-            fail_msg("kind %d, %a to %a at %a, frame %zu: a bound fails by %Lg", (int)noise->kind,
-                     lo, hi, a, t, -slack);
+            fail_msg("%s, %a to %a at %a, frame %zu: a bound fails by %Lg", noise->set->name, lo,
+                     hi, a, t, -slack);
         }
     }
     free(d);
@@ -76,7 +76,7 @@ static void check_path(const sp_front *front, const sp_front_forms *forms, const
                        const sp_noise *noise, int parts) {
     sp_front_path *path = NULL;
     sp_error err;
-    if (sp_front_path_create(&err, &path, forms, clip->samples, clip->n, noise) != SP_OK) {
+    if (sp_front_path_create(&err, &path, forms, clip->samples, clip->n, noise, 0.0) != SP_OK) {
         fail_msg("%s", err.text);
     }
     for (int k = 0; k < parts; k++) {
@@ -146,7 +146,8 @@ static void test_tightness(void **state) {
     sp_front_bound bound;
     double gap[3] = {0.0};
     assert_int_equal(sp_noise_line(NULL, &noise, other.samples, 4000, 0.0, 1.0), SP_OK);
-    assert_int_equal(sp_front_path_create(NULL, &path, forms, clip.samples, 4000, &noise), SP_OK);
+    assert_int_equal(sp_front_path_create(NULL, &path, forms, clip.samples, 4000, &noise, 0.0),
+                     SP_OK);
     for (int k = 0; k < 3; k++) {
         assert_int_equal(sp_front_path_bound(NULL, &bound, path, 0.5, 0.5 + 0.1 / (1 << k)), SP_OK);
         for (size_t i = 0; i < bound.frames * bound.bands; i++) {
@@ -237,7 +238,8 @@ static void test_bad_sets(void **state) {
         back[i] = -clip.samples[i];
     }
     assert_int_equal(sp_noise_line(NULL, &noise, back, 2400, 0.0, 1.0), SP_OK);
-    assert_int_equal(sp_front_path_create(NULL, &path, forms, clip.samples, 2400, &noise), SP_OK);
+    assert_int_equal(sp_front_path_create(NULL, &path, forms, clip.samples, 2400, &noise, 0.0),
+                     SP_OK);
     assert_int_equal(sp_front_path_bound(NULL, &bound, path, 0.0, 0.9), SP_OK);
     sp_front_bound_clear(&bound);
     assert_int_equal(sp_front_path_bound(NULL, &bound, path, 0.0, 1.0), SP_E_NONFINITE);

@@ -117,7 +117,7 @@ static sp_bytes make_floats(const char *name, const uint64_t *dims, size_t rank,
 }
 
 static void add_weights(sp_bytes *graph, sp_rng *rng, const char *name, size_t rank, size_t d0,
-                        size_t d1, size_t d2, double scale, const sp_onnx_shape *spoil) {
+                        size_t d1, size_t d2, double scale, const sp_test_onnx *spoil) {
     const uint64_t dims[3] = {d0, d1, d2};
     const size_t count = d0 * (rank > 1 ? d1 : 1) * (rank > 2 ? d2 : 1);
     float *values = malloc(count * sizeof *values);
@@ -163,7 +163,7 @@ static sp_bytes make_node(const char *operator_name, const char *const *inputs, 
     return node;
 }
 
-static void add_lstm(sp_bytes *graph, const sp_onnx_shape *shape) {
+static void add_lstm(sp_bytes *graph, const sp_test_onnx *shape) {
     static const char *const inputs[] = {"x", "W", "R", "B", NULL};
     sp_bytes node = make_node("LSTM", inputs, "y", "h");
     add_message(&node, 5, make_attribute("hidden_size", 2, (int64_t)shape->hidden, NULL));
@@ -183,7 +183,7 @@ static void add_index(sp_bytes *graph) {
     add_message(graph, 5, tensor);
 }
 
-static void add_readout(sp_bytes *graph, const sp_onnx_shape *shape) {
+static void add_readout(sp_bytes *graph, const sp_test_onnx *shape) {
     const char *const gather[] = {"h", "zero", NULL};
     const char *const gemm[] = {shape->unknown_input ? "nowhere" : "last", "V", "b", NULL};
     sp_bytes node = make_node("Gather", gather, "last", NULL);
@@ -214,7 +214,7 @@ static sp_bytes make_value(const char *name, const uint64_t *dims, size_t rank) 
     return value;
 }
 
-static sp_bytes make_graph(const sp_onnx_shape *shape) {
+static sp_bytes make_graph(const sp_test_onnx *shape) {
     const size_t D = shape->features, H = shape->hidden, C = shape->classes;
     const uint64_t in[3] = {0, 1, D}, out[2] = {1, C};
     sp_bytes graph = {NULL, 0, 0};
@@ -234,7 +234,7 @@ static sp_bytes make_graph(const sp_onnx_shape *shape) {
     return graph;
 }
 
-sp_bytes sp_onnx_bytes(const sp_onnx_shape *shape) {
+sp_bytes sp_test_onnx_bytes(const sp_test_onnx *shape) {
     sp_bytes model = {NULL, 0, 0}, opset = {NULL, 0, 0};
     add_number(&model, 1, 8); // IR version
     add_text(&model, 2, "soundproof tests");

@@ -28,8 +28,8 @@ sp_bytes sp_wav_bytes(const int16_t *samples, size_t frames, int channels, int r
 /* ---- a small ONNX graph: features [T, 1, D] -> LSTM(H) -> last state -> Gemm -> logits [1, C]
  * ---- */
 
-/** sp_onnx_shape - its sizes, and ways to spoil it. */
-typedef struct sp_onnx_shape {
+/** sp_test_onnx - its sizes, and ways to spoil it. */
+typedef struct sp_test_onnx {
     size_t features, hidden, classes;
     uint64_t seed;         /* of the weights */
     const char *front;     /* description for the metadata, or NULL */
@@ -38,8 +38,8 @@ typedef struct sp_onnx_shape {
     int nan_weight;        /* 1: one recurrent weight is NaN */
     int short_weight;      /* 1: the bytes of one tensor are cut */
     int unknown_input;     /* 1: the readout reads a tensor that nothing makes */
-} sp_onnx_shape;
-sp_bytes sp_onnx_bytes(const sp_onnx_shape *shape);
+} sp_test_onnx;
+sp_bytes sp_test_onnx_bytes(const sp_test_onnx *shape);
 
 #ifdef __cplusplus
 }

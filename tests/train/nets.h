@@ -81,23 +81,25 @@ static inline void make_net(sp_rng *rng, sp_net *net, const char *stack) {
 }
 
 /* Clips of 1 to 6 steps. */
-static inline void make_pack(sp_rng *rng, sp_pack *pack) {
+static inline void make_pack(sp_rng *rng, sp_train_packed_batch *batch) {
     size_t steps[CLIPS], label[CLIPS];
     for (size_t i = 0; i < CLIPS; i++) {
         steps[i] = 1 + sp_rng_below(rng, 6);
         label[i] = sp_rng_below(rng, CLASSES);
     }
-    assert_int_equal(sp_pack_create(NULL, pack, steps, label, CLIPS, FEATURES), SP_OK);
-    for (size_t k = 0; k < pack->rows * FEATURES; k++) {
-        pack->x[k] = sp_rng_uniform(rng, -1.5, 1.5);
+    assert_int_equal(sp_train_packed_batch_create(NULL, batch, steps, label, CLIPS, FEATURES),
+                     SP_OK);
+    for (size_t k = 0; k < batch->rows * FEATURES; k++) {
+        batch->x[k] = sp_rng_uniform(rng, -1.5, 1.5);
     }
 }
 
-/* The number of steps of clip i of a pack, and its features [steps, FEATURES]. */
-static inline size_t clip_features(const sp_pack *pack, size_t i, const double *x, double *out) {
+/* The number of steps of clip i of a batch, and its features [steps, FEATURES]. */
+static inline size_t clip_features(const sp_train_packed_batch *batch, size_t i, const double *x,
+                                   double *out) {
     size_t steps = 0;
-    while (steps < pack->steps && pack->count[steps] > i) {
-        memcpy(out + steps * FEATURES, x + (pack->first[steps] + i) * FEATURES,
+    while (steps < batch->steps && batch->count[steps] > i) {
+        memcpy(out + steps * FEATURES, x + (batch->first[steps] + i) * FEATURES,
                FEATURES * sizeof *out);
         steps++;
     }

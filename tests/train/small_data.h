@@ -80,7 +80,7 @@ static inline void setting_init(setting *s, sp_defence defence, size_t epochs) {
     make_data(&s->data, false);
     sp_recipe_standard(&s->recipe);
     s->recipe.epochs = epochs;
-    s->recipe.batch = 40; // three shards, the last one not full
+    s->recipe.batch = 40; // three micro-batches, the last one not full
     s->recipe.rate = 0.02;
     s->recipe.shift = 20;
     s->recipe.defence = defence;
@@ -123,7 +123,7 @@ static inline void expect_same(const sp_training *a, const sp_training *b) {
     assert_int_equal(a->best_epoch, b->best_epoch);
     assert_int_equal(a->adam.steps, b->adam.steps);
     for (size_t e = 0; e < a->epochs; e++) {
-        const sp_epoch *p = &a->curve[e], *q = &b->curve[e];
+        const sp_training_point *p = &a->curve[e], *q = &b->curve[e];
         assert_int_equal(p->number, q->number);
         assert_memory_equal(&p->loss, &q->loss, sizeof p->loss);
         assert_memory_equal(&p->check_loss, &q->check_loss, sizeof p->check_loss);

@@ -9,18 +9,18 @@ static const double wanted = 1e-6; /* relative error, in the norm of one array *
 
 typedef struct problem {
     sp_net net;
-    sp_pack pack;
+    sp_train_packed_batch batch;
     double *rad;  /* [rows, FEATURES]; NULL: concrete values */
     double scale; /* of the loss */
 } problem;
 
-static void problem_init(problem *p, sp_rng *rng, const char *stack, bool ball) {
+static void problem_init(problem *p, sp_rng *rng, const char *stack, bool interval) {
     *p = (problem){.scale = 0.7};
     make_net(rng, &p->net, stack);
-    make_pack(rng, &p->pack);
-    if (ball) {
-        p->rad = random_numbers(rng, p->pack.rows * FEATURES, 0.2);
-        for (size_t k = 0; k < p->pack.rows * FEATURES; k++) {
+    make_pack(rng, &p->batch);
+    if (interval) {
+        p->rad = random_numbers(rng, p->batch.rows * FEATURES, 0.2);
+        for (size_t k = 0; k < p->batch.rows * FEATURES; k++) {
             p->rad[k] = fabs(p->rad[k]);
         }
     }
@@ -28,7 +28,7 @@ static void problem_init(problem *p, sp_rng *rng, const char *stack, bool ball) 
 
 static void problem_clear(problem *p) {
     sp_net_clear(&p->net);
-    sp_pack_clear(&p->pack);
+    sp_train_packed_batch_clear(&p->batch);
     free(p->rad);
 }
 
@@ -37,30 +37,31 @@ static double loss(const problem *p, double *gradient, double *inputs) {
     double slope[CLIPS * CLASSES], worst[CLIPS * CLASSES], sum = 0.0;
     size_t right = 0;
     if (p->rad) {
-        sp_ball_pass pass;
-        const sp_ball x = {p->pack.x, p->rad};
-        assert_int_equal(sp_ball_pass_create(NULL, &pass, &p->net, &p->pack), SP_OK);
-        sp_ball_pass_forward(&pass, x, worst);
-        sum = sp_cross_entropy(slope, worst, p->pack.label, CLIPS, CLASSES, p->scale, &right);
+        sp_train_interval_pass pass;
+        const sp_train_interval x = {p->batch.x, p->rad};
+        assert_int_equal(sp_train_interval_pass_create(NULL, &pass, &p->net, &p->batch), SP_OK);
+        sp_train_interval_pass_forward(&pass, x, worst);
+        sum =
+            sp_train_cross_entropy(slope, worst, p->batch.label, CLIPS, CLASSES, p->scale, &right);
         if (gradient) {
-            sp_ball_pass_backward(&pass, x, slope, gradient);
+            sp_train_interval_pass_backward(&pass, x, slope, gradient);
         }
         assert_true(sp_arena_ok(&pass.arena));
-        sp_ball_pass_clear(&pass);
+        sp_train_interval_pass_clear(&pass);
         return sum;
     }
-    sp_pass pass;
-    assert_int_equal(sp_pass_create(NULL, &pass, &p->net, &p->pack), SP_OK);
-    const double *logits = sp_pass_forward(&pass, p->pack.x);
-    sum = sp_cross_entropy(slope, logits, p->pack.label, CLIPS, CLASSES, p->scale, &right);
+    sp_train_pass pass;
+    assert_int_equal(sp_train_pass_create(NULL, &pass, &p->net, &p->batch), SP_OK);
+    const double *logits = sp_train_pass_forward(&pass, p->batch.x);
+    sum = sp_train_cross_entropy(slope, logits, p->batch.label, CLIPS, CLASSES, p->scale, &right);
     if (gradient || inputs) {
-        sp_pass_backward(&pass, p->pack.x, slope, gradient, inputs != NULL);
+        sp_train_pass_backward(&pass, p->batch.x, slope, gradient, inputs != NULL);
     }
     if (inputs) {
-        memcpy(inputs, pass.input_slope, p->pack.rows * FEATURES * sizeof *inputs);
+        memcpy(inputs, pass.input_slope, p->batch.rows * FEATURES * sizeof *inputs);
     }
     assert_true(sp_arena_ok(&pass.arena));
-    sp_pass_clear(&pass);
+    sp_train_pass_clear(&pass);
     return sum;
 }
 
@@ -102,25 +103,25 @@ static void compare(const problem *p, double *value, const double *slope, size_t
     }
 }
 
-static void check(const char *stack, bool ball, uint64_t seed) {
+static void check(const char *stack, bool interval, uint64_t seed) {
     sp_rng rng;
     problem p;
-    sp_block block[MOST_BLOCKS];
+    sp_train_block block[MOST_BLOCKS];
     sp_rng_init(&rng, seed);
-    problem_init(&p, &rng, stack, ball);
-    const size_t count = sp_parameters(&p.net), n = p.pack.rows * FEATURES;
+    problem_init(&p, &rng, stack, interval);
+    const size_t count = sp_train_parameters(&p.net), n = p.batch.rows * FEATURES;
     double *gradient = calloc(count, sizeof *gradient), *inputs = calloc(n, sizeof *inputs);
     assert_non_null(gradient);
     assert_non_null(inputs);
-    loss(&p, gradient, ball ? NULL : inputs);
-    const size_t blocks = sp_blocks_of(block, &p.net);
+    loss(&p, gradient, interval ? NULL : inputs);
+    const size_t blocks = sp_train_blocks_of(block, &p.net);
     assert_int_equal(block[blocks - 1].first + block[blocks - 1].count, count);
     for (size_t b = 0; b < blocks; b++) {
         compare(&p, block[b].value, gradient + block[b].first, block[b].count, stack,
-                ball ? "array of intervals" : "array", b);
+                interval ? "array of intervals" : "array", b);
     }
-    if (!ball) {
-        compare(&p, p.pack.x, inputs, n, stack, "features", 0);
+    if (!interval) {
+        compare(&p, p.batch.x, inputs, n, stack, "features", 0);
     }
     // once more on top: gradients are added up
     double *twice = calloc(count, sizeof *twice);
@@ -157,20 +158,20 @@ static void forward_is_that_of_lstm(void **state) {
     for (size_t s = 0; s < STACKS; s++) {
         sp_rng rng;
         problem p;
-        sp_pass pass;
+        sp_train_pass pass;
         sp_rng_init(&rng, sp_test_seed() + 200 + s);
         problem_init(&p, &rng, stacks[s], false);
-        assert_int_equal(sp_pass_create(NULL, &pass, &p.net, &p.pack), SP_OK);
-        const double *logits = sp_pass_forward(&pass, p.pack.x);
+        assert_int_equal(sp_train_pass_create(NULL, &pass, &p.net, &p.batch), SP_OK);
+        const double *logits = sp_train_pass_forward(&pass, p.batch.x);
         for (size_t i = 0; i < CLIPS; i++) {
             double features[6 * FEATURES], expected[CLASSES];
-            const size_t steps = clip_features(&p.pack, i, p.pack.x, features);
+            const size_t steps = clip_features(&p.batch, i, p.batch.x, features);
             assert_int_equal(sp_net_run(NULL, &p.net, expected, features, steps), SP_OK);
             for (size_t k = 0; k < CLASSES; k++) {
                 assert_true(fabs(logits[i * CLASSES + k] - expected[k]) <= 1e-13);
             }
         }
-        sp_pass_clear(&pass);
+        sp_train_pass_clear(&pass);
         problem_clear(&p);
     }
 }
@@ -180,29 +181,29 @@ static void forward_is_that_of_lstm(void **state) {
 static void check_containment(const char *stack, uint64_t seed, bool thin) {
     sp_rng rng;
     problem p;
-    sp_ball_pass pass;
+    sp_train_interval_pass pass;
     double worst[CLIPS * CLASSES];
     sp_rng_init(&rng, seed);
     problem_init(&p, &rng, stack, true);
-    const size_t n = p.pack.rows * FEATURES;
+    const size_t n = p.batch.rows * FEATURES;
     for (size_t k = 0; thin && k < n; k++) {
         p.rad[k] = 0.0;
     }
     double *x = malloc(n * sizeof *x);
     assert_non_null(x);
-    assert_int_equal(sp_ball_pass_create(NULL, &pass, &p.net, &p.pack), SP_OK);
-    sp_ball_pass_forward(&pass, (sp_ball){p.pack.x, p.rad}, worst);
+    assert_int_equal(sp_train_interval_pass_create(NULL, &pass, &p.net, &p.batch), SP_OK);
+    sp_train_interval_pass_forward(&pass, (sp_train_interval){p.batch.x, p.rad}, worst);
     for (int sample = 0; sample < (thin ? 1 : 60); sample++) {
         for (size_t k = 0; k < n; k++) {
             const double u = sp_rng_uniform(&rng, -1.0, 1.0);
-            x[k] = p.pack.x[k] + p.rad[k] * (sample % 2 ? u : (u > 0.0 ? 1.0 : -1.0));
+            x[k] = p.batch.x[k] + p.rad[k] * (sample % 2 ? u : (u > 0.0 ? 1.0 : -1.0));
         }
         for (size_t i = 0; i < CLIPS; i++) {
             double features[6 * FEATURES], logits[CLASSES];
-            const size_t steps = clip_features(&p.pack, i, x, features);
+            const size_t steps = clip_features(&p.batch, i, x, features);
             assert_int_equal(sp_net_run(NULL, &p.net, logits, features, steps), SP_OK);
             for (size_t k = 0; k < CLASSES; k++) {
-                const double d = logits[k] - logits[p.pack.label[i]], w = worst[i * CLASSES + k];
+                const double d = logits[k] - logits[p.batch.label[i]], w = worst[i * CLASSES + k];
                 if (!(d <= w + 1e-12) || (thin && !(fabs(d - w) <= 1e-12))) {
                     fail_msg("%s: %a is attained, the bound is %a", stack, d, w);
                 }
@@ -210,7 +211,7 @@ static void check_containment(const char *stack, uint64_t seed, bool thin) {
         }
     }
     free(x);
-    sp_ball_pass_clear(&pass);
+    sp_train_interval_pass_clear(&pass);
     problem_clear(&p);
 }
 

@@ -122,20 +122,20 @@ static void variants_are_what_they_say(void **state) {
     const sp_clip *clip = &one.clip;
     const size_t n = clip->n;
     sp_random random = {5};
-    sp_variant v = {.gain = 1.0};
-    assert_int_equal(sp_variant_length(&v, clip), n);
-    assert_true(sp_variant_fill(samples, &v, clip, &random) == clip->peak);
+    sp_train_variant v = {.gain = 1.0};
+    assert_int_equal(sp_train_variant_length(&v, clip), n);
+    assert_true(sp_train_variant_fill(samples, &v, clip, &random) == clip->peak);
     assert_memory_equal(samples, clip->samples, n * sizeof *samples);
-    v = (sp_variant){.gain = 0.5, .shift = 3};
-    sp_variant_fill(samples, &v, clip, &random);
-    assert_int_equal(sp_variant_length(&v, clip), n + 3);
+    v = (sp_train_variant){.gain = 0.5, .shift = 3};
+    sp_train_variant_fill(samples, &v, clip, &random);
+    assert_int_equal(sp_train_variant_length(&v, clip), n + 3);
     for (size_t i = 0; i < n; i++) {
         assert_true(samples[i + 3] == 0.5 * clip->samples[i]);
     }
     assert_true(samples[0] == 0.5 * clip->samples[3]);
-    v = (sp_variant){.gain = 1.0, .shift = -4, .noise = 10.0};
-    sp_variant_fill(samples, &v, clip, &random);
-    assert_int_equal(sp_variant_length(&v, clip), n - 4);
+    v = (sp_train_variant){.gain = 1.0, .shift = -4, .noise = 10.0};
+    sp_train_variant_fill(samples, &v, clip, &random);
+    assert_int_equal(sp_train_variant_length(&v, clip), n - 4);
     double largest = 0.0;
     for (size_t i = 0; i < n - 4; i++) {
         largest = fmax(largest, fabs(samples[i] - clip->samples[i + 4]));
@@ -144,9 +144,9 @@ static void variants_are_what_they_say(void **state) {
     sp_recipe_standard(&recipe);
     double most = 0.0, least = 0.0;
     for (int i = 0; i < 300; i++) {
-        v = sp_variant_draw(&recipe, clip, 64, &random);
+        v = sp_train_variant_draw(&recipe, clip, 64, &random);
         assert_true(fabs(20.0 * log10(v.gain)) <= recipe.gain_db + 1e-9);
-        assert_true(sp_variant_length(&v, clip) >= 64);
+        assert_true(sp_train_variant_length(&v, clip) >= 64);
         assert_true(labs(v.shift) <= 200);
         const double db = 20.0 * log10(v.noise / (v.gain * clip->peak)) - recipe.noise_db;
         assert_true(db <= 1e-9 && db >= -recipe.noise_span_db - 1e-9);
@@ -163,11 +163,11 @@ static void noise_stays_in_reach(void **state) {
     (void)state;
     enum { N = 214, T = 4, M = 5 }; // three steps and one frame
     sp_front *front = make_front();
-    sp_reach reach;
+    sp_train_band_noise band_noise;
     sp_rng rng;
     double samples[N], noisy[N], clean[T * M], x[T * M];
-    assert_int_equal(sp_reach_create(NULL, &reach, front), SP_OK);
-    assert_int_equal(reach.bands, M);
+    assert_int_equal(sp_train_band_noise_create(NULL, &band_noise, front), SP_OK);
+    assert_int_equal(band_noise.bands, M);
     assert_int_equal(sp_front_frames(front, N), T + 1); // the padding makes one more
     sp_rng_init(&rng, sp_test_seed());
     double used = 0.0;
@@ -186,19 +186,19 @@ static void noise_stays_in_reach(void **state) {
         memcpy(x, more, sizeof x);
         for (size_t k = 0; k < T * M; k++) {
             const size_t m = k % M;
-            const double a = sp_reach_amplitude(clean[k], reach.floor[m]);
-            const double r = eps * reach.reach[m];
-            const double lo = sp_reach_feature(a, -r, reach.floor[m]);
-            const double hi = sp_reach_feature(a, r, reach.floor[m]);
+            const double a = sp_train_band_noise_amplitude(clean[k], band_noise.floor[m]);
+            const double r = eps * band_noise.bound[m];
+            const double lo = sp_train_band_noise_feature(a, -r, band_noise.floor[m]);
+            const double hi = sp_train_band_noise_feature(a, r, band_noise.floor[m]);
             if (!(lo <= x[k] + 1e-9 && x[k] <= hi + 1e-9)) {
                 fail_msg("band %zu: %g is not in [%g, %g]", m, x[k], lo, hi);
             }
-            const double moved = fabs(sp_reach_amplitude(x[k], reach.floor[m]) - a);
+            const double moved = fabs(sp_train_band_noise_amplitude(x[k], band_noise.floor[m]) - a);
             used = fmax(used, moved / r);
         }
     }
     assert_true(used > 0.1); // not a bound that says nothing
-    sp_reach_clear(&reach);
+    sp_train_band_noise_clear(&band_noise);
     sp_front_destroy(front);
 }
 
@@ -210,7 +210,7 @@ static void cross_entropies(void **state) {
     static const size_t label[2] = {1, 0};
     double slope[6];
     size_t right = 0;
-    const double loss = sp_cross_entropy(slope, logits, label, 2, 3, 0.5, &right);
+    const double loss = sp_train_cross_entropy(slope, logits, label, 2, 3, 0.5, &right);
     const double first = log(exp(-1.0) + 1.0 + exp(-1.5));
     assert_true(fabs(loss - 0.5 * (first + log(2.0))) <= 1e-15);
     assert_int_equal(right, 1); // a tie is not right
@@ -225,7 +225,7 @@ static void adam_takes_its_steps(void **state) {
     (void)state;
     double value[3] = {1.0, -2.0, 0.5}, mean[3] = {0.0}, square[3] = {0.0};
     const double slope[3] = {0.3, -40.0, 0.0};
-    const sp_block block[2] = {{value, 0, 2, false}, {value + 2, 2, 1, true}};
+    const sp_train_block block[2] = {{value, 0, 2, false}, {value + 2, 2, 1, true}};
     sp_train_adam adam = {.mean = mean, .square = square};
     assert_true(fabs(sp_train_gradient_norm(slope, 3) - sqrt(0.09 + 1600.0)) <= 1e-14);
     sp_train_step(&adam, block, 2, slope, 1.0, 0.1, 0.01);

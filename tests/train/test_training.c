@@ -75,7 +75,7 @@ static void trainings_learn(void **state) {
         run_epochs(training, 40);
         assert_true(sp_training_done(training));
         assert_int_equal(sp_training_epoch(NULL, training), SP_E_ARGUMENT);
-        const sp_epoch *best = sp_training_best(training);
+        const sp_training_point *best = sp_training_best(training);
         assert_non_null(best);
         assert_true(training->curve[0].check_loss > 2.0 * best->check_loss);
         assert_true(best->accuracy >= 0.95);
@@ -86,7 +86,7 @@ static void trainings_learn(void **state) {
             SP_OK);
         assert_true(fabs(accuracy - best->accuracy) <= 1e-12);
         for (size_t n = 0; n < net.nodes; n++) {
-            const sp_weights at = sp_weights_of(&net.node[n]);
+            const sp_train_weights at = sp_train_weights_of(&net.node[n]);
             for (size_t i = 0; i < at.rows * at.in; i++) {
                 assert_true(at.weight[i] == (double)(float)at.weight[i]);
             }

@@ -1,6 +1,6 @@
 /* Private to certify/report/: what tables and JSON objects share. */
-#ifndef SP_CERTIFY_TABLE_H
-#define SP_CERTIFY_TABLE_H
+#ifndef SP_CERTIFY_TEXT_TABLE_H
+#define SP_CERTIFY_TEXT_TABLE_H
 
 #include "base/json.h"
 #include "certify/report/report.h"

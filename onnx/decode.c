@@ -113,7 +113,7 @@ static void give(void *left, void *pointer) {
     free(pointer);
 }
 
-sp_status sp_wire_unpack(sp_error *err, Onnx__ModelProto **model, const uint8_t *data,
+sp_status sp_onnx_decode(sp_error *err, Onnx__ModelProto **model, const uint8_t *data,
                          size_t size) {
     SP_TRY(scan_message(err, data, &onnx__model_proto__descriptor, 0, size, 0));
     size_t left = ((size_t)64 << 20) + 16 * size;

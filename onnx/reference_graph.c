@@ -7,19 +7,19 @@
 
 static const double largest_difference = 1e-5; // relative to outputs above 1
 
-void sp_original_destroy(sp_original *original) {
-    if (original) {
-        sp_graph_clear(&original->graph);
-        if (original->proto) {
-            onnx__model_proto__free_unpacked(original->proto, NULL);
+void sp_onnx_reference_destroy(sp_onnx_reference *reference) {
+    if (reference) {
+        sp_onnx_graph_clear(&reference->graph);
+        if (reference->proto) {
+            onnx__model_proto__free_unpacked(reference->proto, NULL);
         }
-        free(original);
+        free(reference);
     }
 }
 
-static sp_status copy_result(sp_reader *r, double *numbers, size_t id, size_t classes) {
-    const sp_tensor *result = NULL;
-    SP_TRY(sp_evaluated(r, &result, id));
+static sp_status copy_result(sp_onnx_reader *r, double *numbers, size_t id, size_t classes) {
+    const sp_onnx_tensor *result = NULL;
+    SP_TRY(sp_onnx_evaluated(r, &result, id));
     if (result->count != classes) {
         return sp_fail(r->err, SP_E_MISMATCH,
                        "the file's own graph gives %zu numbers, the network %zu", result->count,
@@ -35,12 +35,12 @@ static sp_status copy_result(sp_reader *r, double *numbers, size_t id, size_t cl
     return SP_OK;
 }
 
-static sp_status evaluate(sp_reader *r, const sp_model *model, double *logits, double *output,
+static sp_status evaluate(sp_onnx_reader *r, const sp_model *model, double *logits, double *output,
                           const double *features, size_t steps) {
     const size_t classes = model->net.classes;
-    r->steps_axis = model->original->steps_axis;
-    SP_TRY(sp_evaluate(r, features, steps));
-    SP_TRY(copy_result(r, logits, model->original->logits, classes));
+    r->steps_axis = model->reference->steps_axis;
+    SP_TRY(sp_onnx_evaluate(r, features, steps));
+    SP_TRY(copy_result(r, logits, model->reference->logits, classes));
     return output ? copy_result(r, output, r->root->result[0], classes) : SP_OK;
 }
 
@@ -52,14 +52,15 @@ sp_status sp_model_evaluate(sp_error *err, const sp_model *model, double *logits
                        "the file's own graph takes another number of steps of features than %zu",
                        steps);
     }
-    sp_reader r = {0};
+    sp_onnx_reader r = {0};
     const size_t numbers =
         steps > SIZE_MAX / 64 / net->features ? SIZE_MAX / 64 : steps * net->features;
     // Beside what the file may take: the features, in several arrangements.
-    sp_status status = sp_reader_init(&r, err, &model->original->graph, model->original->opset,
-                                      model->original->budget + 64 * numbers);
+    sp_status status =
+        sp_onnx_reader_init(&r, err, &model->reference->graph, model->reference->opset,
+                            model->reference->budget + 64 * numbers);
     status = status == SP_OK ? evaluate(&r, model, logits, output, features, steps) : status;
-    sp_reader_clear(&r);
+    sp_onnx_reader_clear(&r);
     return status;
 }
 
@@ -82,11 +83,11 @@ static void apply_head(const sp_net *net, double *values) {
     }
 }
 
-/* sp_probe - one input for the comparison: numbers uniform in -size .. size. */
-typedef struct sp_probe {
+/* sp_onnx_probe - one input for the comparison: numbers uniform in -size .. size. */
+typedef struct sp_onnx_probe {
     size_t steps;
     double size;
-} sp_probe;
+} sp_onnx_probe;
 
 static uint64_t next_random(uint64_t *state) { // xorshift64*, as fixed as the probes
     *state ^= *state >> 12;
@@ -132,7 +133,7 @@ static sp_status compare(sp_error *err, sp_model *model, double *scratch, const 
 
 /* Compares on all probes; each input is drawn anew. */
 static sp_status compare_all(sp_error *err, sp_model *model, double *features, double *scratch,
-                             const sp_probe *probe, size_t count) {
+                             const sp_onnx_probe *probe, size_t count) {
     uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
     bool any = false;
     for (size_t i = 0; i < count; i++) {
@@ -154,10 +155,10 @@ sp_status sp_model_check(sp_error *err, sp_model *model) {
     static const size_t lengths[] = {7, 1, 2, 13, 3, 5};
     enum { PROBES = sizeof sizes / sizeof *sizes };
     const sp_net *net = &model->net;
-    sp_probe probe[PROBES];
+    sp_onnx_probe probe[PROBES];
     size_t longest = 0, count = PROBES;
     for (size_t i = 0; i < count; i++) {
-        probe[i] = (sp_probe){net->steps > 0 ? net->steps : lengths[i], sizes[i]};
+        probe[i] = (sp_onnx_probe){net->steps > 0 ? net->steps : lengths[i], sizes[i]};
         longest = probe[i].steps > longest ? probe[i].steps : longest;
     }
     if (longest > ((size_t)1 << 24) / (net->features + 1)) {

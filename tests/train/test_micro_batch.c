@@ -1,36 +1,36 @@
-/* The losses of a shard: their gradients, and what noise adds to them. */
+/* The losses of a micro-batch: their gradients, and what noise adds to them. */
 #include "tests/train/small_data.h"
 
 static const size_t chosen[] = {0, 5, 10, 15, 20, 25, 30};
 enum { CHOSEN = sizeof chosen / sizeof chosen[0] };
 
-/* The shard of a training's first epoch, with noise of `db` and all of its weight. */
-static sp_shard shard_of(const sp_training *t, double weight, double db) {
-    return (sp_shard){.net = &t->net,
-                      .front = t->front,
-                      .data = t->data,
-                      .recipe = &t->recipe,
-                      .reach = &t->reach,
-                      .mean = t->mean,
-                      .deviation = t->deviation,
-                      .clip = chosen,
-                      .clips = CHOSEN,
-                      .epoch = 1,
-                      .augment = true,
-                      .scale = 0.25,
-                      .weight = weight,
-                      .noise = pow(10.0, db / 20.0)};
+/* The micro-batch of a training's first epoch, with noise of `db` and all of its weight. */
+static sp_train_micro_batch micro_batch_of(const sp_training *t, double weight, double db) {
+    return (sp_train_micro_batch){.net = &t->net,
+                                  .front = t->front,
+                                  .data = t->data,
+                                  .recipe = &t->recipe,
+                                  .band_noise = &t->band_noise,
+                                  .mean = t->mean,
+                                  .deviation = t->deviation,
+                                  .clip = chosen,
+                                  .clips = CHOSEN,
+                                  .epoch = 1,
+                                  .augment = true,
+                                  .scale = 0.25,
+                                  .weight = weight,
+                                  .noise = pow(10.0, db / 20.0)};
 }
 
 static double loss_of(const sp_training *t, double weight, double db, double *gradient) {
     sp_error err = {0};
-    sp_shard shard = shard_of(t, weight, db);
-    shard.gradient = gradient;
-    if (sp_shard_run(&err, &shard) != SP_OK) {
+    sp_train_micro_batch micro_batch = micro_batch_of(t, weight, db);
+    micro_batch.gradient = gradient;
+    if (sp_train_micro_batch_run(&err, &micro_batch) != SP_OK) {
         fail_msg("%s", err.text);
     }
-    assert_true(shard.right <= CHOSEN && shard.robust <= CHOSEN);
-    return shard.loss;
+    assert_true(micro_batch.right <= CHOSEN && micro_batch.robust <= CHOSEN);
+    return micro_batch.loss;
 }
 
 /* Of clean and of noisy loss mixed, by differences. An attack would move with the weights, so there
@@ -129,5 +129,5 @@ int main(void) {
         cmocka_unit_test(faint_noise_changes_nothing),
         cmocka_unit_test(louder_noise_hurts_more),
     };
-    return cmocka_run_group_tests_name("train/shard", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("train/micro-batch", tests, NULL, NULL);
 }

@@ -23,27 +23,27 @@ static bool multiply(int64_t *r, int64_t a, int64_t b) {
     return true;
 }
 
-bool sp_extent_add(sp_extent *r, sp_extent a, sp_extent b) {
+bool sp_onnx_dim_add(sp_onnx_dim *r, sp_onnx_dim a, sp_onnx_dim b) {
     return add(&r->k, a.k, b.k) && add(&r->t, a.t, b.t);
 }
 
-bool sp_extent_sub(sp_extent *r, sp_extent a, sp_extent b) {
+bool sp_onnx_dim_sub(sp_onnx_dim *r, sp_onnx_dim a, sp_onnx_dim b) {
     if (b.k == INT64_MIN || b.t == INT64_MIN) {
         return false;
     }
     return add(&r->k, a.k, -b.k) && add(&r->t, a.t, -b.t);
 }
 
-bool sp_extent_mul(sp_extent *r, sp_extent a, sp_extent b) {
+bool sp_onnx_dim_mul(sp_onnx_dim *r, sp_onnx_dim a, sp_onnx_dim b) {
     if (a.t != 0 && b.t != 0) {
         return false;
     }
     const int64_t factor = a.t == 0 ? a.k : b.k;
-    const sp_extent other = a.t == 0 ? b : a;
+    const sp_onnx_dim other = a.t == 0 ? b : a;
     return multiply(&r->k, other.k, factor) && multiply(&r->t, other.t, factor);
 }
 
-bool sp_extent_div(sp_extent *r, sp_extent a, sp_extent b) {
+bool sp_onnx_dim_div(sp_onnx_dim *r, sp_onnx_dim a, sp_onnx_dim b) {
     if (b.t != 0 || b.k == 0 || (b.k == -1 && (a.k == INT64_MIN || a.t == INT64_MIN))) {
         return false;
     }
@@ -51,13 +51,13 @@ bool sp_extent_div(sp_extent *r, sp_extent a, sp_extent b) {
     if (a.t != 0 && (a.t % b.k != 0 || a.k % b.k != 0)) {
         return false;
     }
-    *r = (sp_extent){a.k / b.k, a.t / b.k};
+    *r = (sp_onnx_dim){a.k / b.k, a.t / b.k};
     return true;
 }
 
-bool sp_extent_same(bool *same, sp_extent a, sp_extent b) {
-    sp_extent d;
-    if (!sp_extent_sub(&d, a, b)) {
+bool sp_onnx_dim_same(bool *same, sp_onnx_dim a, sp_onnx_dim b) {
+    sp_onnx_dim d;
+    if (!sp_onnx_dim_sub(&d, a, b)) {
         return false;
     }
     // k + t T = 0 needs a whole T >= 1.

@@ -1,5 +1,5 @@
 /* The lines of the table that people read. */
-#include "certify/report/table.h"
+#include "certify/report/text_table.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -62,50 +62,51 @@ static double largest_eigenvalue(const sp_stage *stage, const double *weight, do
     return value;
 }
 
-sp_status sp_reach_create(sp_error *err, sp_reach *reach, const sp_front *front) {
+sp_status sp_train_band_noise_create(sp_error *err, sp_train_band_noise *band_noise,
+                                     const sp_front *front) {
     size_t count = 0;
     const sp_stage *stage = sp_front_stages(front, &count);
-    *reach = (sp_reach){0};
+    *band_noise = (sp_train_band_noise){0};
     if (!ends_in_log_energies(stage, count)) {
         return sp_fail(err, SP_E_UNSUPPORTED,
                        "training against noise needs a front end whose features are the logarithms "
                        "of band energies");
     }
     const sp_stage *spectrum = &stage[0], *mel = &stage[2];
-    reach->bands = mel->out;
-    reach->reach = calloc(2 * mel->out, sizeof *reach->reach);
+    band_noise->bands = mel->out;
+    band_noise->bound = calloc(2 * mel->out, sizeof *band_noise->bound);
     double *work = calloc(2 * spectrum->in + spectrum->out, sizeof *work);
-    if (!work || !reach->reach) {
+    if (!work || !band_noise->bound) {
         free(work);
-        sp_reach_clear(reach);
+        sp_train_band_noise_clear(band_noise);
         return sp_fail(err, SP_E_MEMORY, "no memory for the front end's bounds");
     }
-    reach->floor = reach->reach + mel->out;
-    memcpy(reach->floor, mel->bias, mel->out * sizeof *reach->floor);
+    band_noise->floor = band_noise->bound + mel->out;
+    memcpy(band_noise->floor, mel->bias, mel->out * sizeof *band_noise->floor);
     for (size_t m = 0; m < mel->out; m++) {
         const double largest = largest_eigenvalue(spectrum, mel->matrix + m * mel->in, work);
-        reach->reach[m] = sqrt((double)spectrum->in * largest);
+        band_noise->bound[m] = sqrt((double)spectrum->in * largest);
     }
     free(work);
     return SP_OK;
 }
 
-void sp_reach_clear(sp_reach *reach) {
-    free(reach->reach);
-    *reach = (sp_reach){0};
+void sp_train_band_noise_clear(sp_train_band_noise *band_noise) {
+    free(band_noise->bound);
+    *band_noise = (sp_train_band_noise){0};
 }
 
-double sp_reach_amplitude(double feature, double floor) {
+double sp_train_band_noise_amplitude(double feature, double floor) {
     const double energy = exp(feature) - floor;
     return energy > 0.0 ? sqrt(energy) : 0.0;
 }
 
-double sp_reach_slope(double amplitude, double move, double floor) {
+double sp_train_band_noise_slope(double amplitude, double move, double floor) {
     const double a = amplitude + move;
     return a > 0.0 ? 2.0 * a / (a * a + floor) : 0.0;
 }
 
-double sp_reach_feature(double amplitude, double move, double floor) {
+double sp_train_band_noise_feature(double amplitude, double move, double floor) {
     const double a = amplitude + move;
     return log((a > 0.0 ? a * a : 0.0) + floor);
 }

@@ -1,6 +1,6 @@
 /* The options of soundproof train. Private to this folder. */
-#ifndef SP_CLI_TRAIN_H
-#define SP_CLI_TRAIN_H
+#ifndef SP_CLI_TRAIN_OPTIONS_H
+#define SP_CLI_TRAIN_OPTIONS_H
 
 #include "cli/impl.h"
 #include "train/train.h"

@@ -1,0 +1,104 @@
+/* Every row of the table of domains, with its standard options: bounds of random networks and
+ * graphs contain attained values. A new domain needs no test of its own for this. */
+#include <stdio.h>
+
+#include "tests/lstm/attained.h"
+#include "tests/lstm/toy_graph.h"
+
+/* Rows that mix planes take seconds for each net. */
+static size_t share(const sp_domain *domain, size_t all) {
+    const size_t some = sp_test_long() ? 10 * all : sp_test_sanitized() ? (all + 4) / 5 : all;
+    return domain == &sp_domain_r2opt ? (some + 9) / 10 : some;
+}
+
+static sp_method method_standard(const sp_domain *domain) {
+    return domain == &sp_domain_r2opt ? method_r2opt(3) : (sp_method){.domain = domain};
+}
+
+static void for_all_domains(void (*check)(const sp_method *method, size_t count), size_t all) {
+    size_t domains = 0;
+    const sp_domain *const *domain = sp_domains(&domains);
+    assert_true(domains >= 4);
+    for (size_t i = 0; i < domains; i++) {
+        const sp_method method = method_standard(domain[i]);
+        print_message("domain %s\n", domain[i]->name);
+        check(&method, share(domain[i], all));
+    }
+}
+
+static void check_chains(const sp_method *method, size_t count) {
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed() + 1);
+    for (size_t i = 0; i < count; i++) {
+        sp_toy_shape shape = toy_shape(&rng);
+        double least;
+        shape.cells = i % 2 > 0;
+        bound_toy(sp_test_seed() + 100 + i, &shape, method, &least);
+    }
+}
+
+static void chains_contain_attained_values(void **state) {
+    (void)state;
+    for_all_domains(check_chains, 20);
+}
+
+static void check_graphs(const sp_method *method, size_t count) {
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed() + 2);
+    for (size_t i = 0; i < count; i++) {
+        sp_toy_shape shape = toy_shape(&rng);
+        double rows[16 * 16], lower[16];
+        sp_toy toy;
+        sp_bounds bounds;
+        shape.lstms = shape.dense = shape.head = 0;
+        shape.hidden = 1;
+        shape.eps = pow(10.0, sp_rng_uniform(&rng, -4.0, -0.5));
+        toy_init(&toy, sp_test_seed() + 200 + i, &shape);
+        toy_graph(&rng, &toy, shape.classes, true, i % 3 == 2);
+        assert_int_equal(bounds_of(NULL, &bounds, &toy.net, &toy.front, method), SP_OK);
+        margin_rows(rows, shape.classes);
+        assert_int_equal(bounds_margins(NULL, &bounds, lower, NULL, rows, shape.classes), SP_OK);
+        check_toy(&toy, &bounds, rows, shape.classes, lower, sp_test_sanitized() ? 40 : 150,
+                  sp_test_seed() + 200 + i);
+        bounds_destroy(&bounds);
+        toy_clear(&toy);
+    }
+}
+
+static void graphs_contain_attained_values(void **state) {
+    (void)state;
+    for_all_domains(check_graphs, 20);
+}
+
+/* On a set that hardly has any noise a bound is close to the value, whatever the domain, unless it
+ * is intervals or mixes R2's planes. */
+static void zonotopes_and_rows_agree_without_noise(void **state) {
+    const sp_toy_shape shape = {.frames = 5,
+                                .bands = 3,
+                                .frame = 5,
+                                .step = 3,
+                                .dense = 4,
+                                .lstms = 2,
+                                .hidden = 6,
+                                .classes = 3,
+                                .joint = true,
+                                .eps = 1e-10,
+                                .scale = 0.8};
+    const sp_domain *const domains[] = {&sp_domain_backsub, &sp_domain_zonotope};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const sp_method method = {.domain = domains[i]};
+        double least;
+        const double lower = bound_toy(3000, &shape, &method, &least);
+        assert_true(least - lower < 1e-4);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(chains_contain_attained_values),
+        cmocka_unit_test(graphs_contain_attained_values),
+        cmocka_unit_test(zonotopes_and_rows_agree_without_noise),
+    };
+    return cmocka_run_group_tests_name("lstm/domains", tests, toy_backend, NULL);
+}
