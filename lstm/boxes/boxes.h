@@ -63,8 +63,8 @@ typedef struct sp_carver {
     sp_arena *host, *numbers;
     size_t host_need, need;
 } sp_carver;
-/** sp_carve_host - what the program alone reads. sp_carve - what the backend reads. NULL while
- *  counting. */
+/** sp_carve_host - what the program alone reads, all zero. sp_carve - what the backend reads. NULL
+ *  while counting. */
 void *sp_carve_host(sp_carver *carver, size_t count, size_t size);
 void *sp_carve(sp_carver *carver, size_t count, size_t size);
 sp_array sp_carve_array(sp_carver *carver, size_t count);

@@ -14,7 +14,8 @@ static size_t add(size_t a, size_t b) {
 
 void *sp_carve_host(sp_carver *carver, size_t count, size_t size) {
     carver->host_need = add(carver->host_need, sp_arena_need(count, size));
-    return carver->host != NULL ? sp_arena_raw(carver->host, count, size) : NULL;
+    void *array = carver->host != NULL ? sp_arena_raw(carver->host, count, size) : NULL;
+    return array != NULL ? memset(array, 0, count * size) : NULL;
 }
 
 void *sp_carve(sp_carver *carver, size_t count, size_t size) {
@@ -304,7 +305,6 @@ static sp_status take_memory(sp_error *err, sp_boxes *boxes) {
     if (numbers == SIZE_MAX || sp_arena_init(&boxes->host, need.host) != SP_OK) {
         return fail(err, boxes, numbers);
     }
-    memset(boxes->host.block, 0, boxes->host.size);
     if (boxes->device) {
         boxes->block = sp_gpu_take(boxes->gpu, numbers);
         if (boxes->block == NULL) {

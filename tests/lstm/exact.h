@@ -14,7 +14,7 @@ enum { PRECISION = 256, WIDEST = 64, SAMPLES = 256 };
 /* One row of coefficients, in exact arithmetic as far as 256 bits go. */
 typedef struct sp_form {
     const sp_backsub *self;
-    arb_ptr *on; /* [nodes] [frames, width] */
+    arb_ptr *on;                                /* [nodes] [frames, width] */
     arb_struct h[WIDEST], c[WIDEST], x[WIDEST]; /* on the states of a cell; on one frame */
     arb_struct gate[4 * WIDEST], sample[SAMPLES];
     arb_t bias;
@@ -83,8 +83,8 @@ static inline void add_scaled(arb_t sum, const arb_t a, double b) {
 }
 
 /* w * product -> its inputs and the bias. */
-static inline void product_row(sp_form *f, const arb_t w, const sp_gpu_menu *planes, size_t j, arb_t x,
-                    arb_t y) {
+static inline void product_row(sp_form *f, const arb_t w, const sp_gpu_menu *planes, size_t j,
+                               arb_t x, arb_t y) {
     const size_t at = (arb_is_negative(w) ? planes->lower * planes->n : 0) + j;
     arb_t copy;
     arb_init(copy);
@@ -97,7 +97,8 @@ static inline void product_row(sp_form *f, const arb_t w, const sp_gpu_menu *pla
 }
 
 /* w * curve -> its argument and the bias. */
-static inline void curve_line(sp_form *f, const arb_t w, const sp_gpu_menu *lines, size_t j, arb_t x) {
+static inline void curve_line(sp_form *f, const arb_t w, const sp_gpu_menu *lines, size_t j,
+                              arb_t x) {
     const size_t at = (arb_is_negative(w) ? lines->lower * lines->n : 0) + j;
     arb_zero(x);
     add_scaled(x, w, lines->a[at]);
@@ -106,7 +107,7 @@ static inline void curve_line(sp_form *f, const arb_t w, const sp_gpu_menu *line
 
 /* out += in W, with `rows` coefficients in `in`; rows of W stand `ld` apart. */
 static inline void add_product(arb_struct *out, const arb_struct *in, size_t rows, size_t columns,
-                        const double *W, size_t ld) {
+                               const double *W, size_t ld) {
     for (size_t k = 0; k < rows; k++) {
         for (size_t j = 0; j < columns; j++) {
             add_scaled(out + j, in + k, W[k * ld + j]);
@@ -115,7 +116,7 @@ static inline void add_product(arb_struct *out, const arb_struct *in, size_t row
 }
 
 static inline void row_times(arb_struct *out, const arb_struct *in, size_t rows, size_t columns,
-                   const double *W) {
+                             const double *W) {
     arb_struct *sum = _arb_vec_init((slong)columns);
     add_product(sum, in, rows, columns, W, columns);
     _arb_vec_set(out, sum, (slong)columns);
@@ -126,7 +127,7 @@ static inline void row_times(arb_struct *out, const arb_struct *in, size_t rows,
 
 /* The menu of the k-th product or curve of a cell. */
 static inline const sp_gpu_menu *menu_of(const sp_form *f, size_t node, size_t t, sp_cell_op op,
-                                  size_t k) {
+                                         size_t k) {
     const sp_cell_steps *steps = &f->self->boxes.constants[node].cell;
     for (size_t v = 0; v < steps->count; v++) {
         if (steps->variable[v].op == op && k-- == 0) {
@@ -145,14 +146,16 @@ static inline void lstm_row(sp_form *f, const sp_cell *cell, size_t node, size_t
     for (size_t j = 0; j < H; j++) {
         arb_add(hidden, f->x + j, f->h + j, PRECISION);
         arb_set(state, f->c + j);
-        product_row(f, hidden, menu_of(f, node, t, SP_CELL_PRODUCT, 2), j, f->gate + 3 * H + j, state);
+        product_row(f, hidden, menu_of(f, node, t, SP_CELL_PRODUCT, 2), j, f->gate + 3 * H + j,
+                    state);
         arb_zero(f->gate + 2 * H + j);
         product_row(f, state, menu_of(f, node, t, SP_CELL_PRODUCT, 0), j, f->gate + j,
-                f->gate + 2 * H + j);
+                    f->gate + 2 * H + j);
         arb_zero(f->gate + H + j);
         arb_zero(f->c + j);
         if (t > 0) {
-            product_row(f, state, menu_of(f, node, t, SP_CELL_PRODUCT, 1), j, f->gate + H + j, f->c + j);
+            product_row(f, state, menu_of(f, node, t, SP_CELL_PRODUCT, 1), j, f->gate + H + j,
+                        f->c + j);
         }
     }
     for (size_t k = 0; k < 4 * H; k++) {
@@ -187,7 +190,7 @@ static inline void gru_output_row(sp_form *f, const sp_cell *cell, size_t node, 
         if (paired) {
             arb_zero(f->gate + 2 * H + j);
             product_row(f, w, menu_of(f, node, t, SP_CELL_PRODUCT, 1), j, f->gate + j,
-                    f->gate + 2 * H + j);
+                        f->gate + 2 * H + j);
             arb_add(f->gate + j, f->gate + j, z, PRECISION);
         } else {
             arb_set(f->gate + j, z);
@@ -208,14 +211,15 @@ static inline void gru_row(sp_form *f, const sp_cell *cell, size_t node, size_t 
     if (cell->reset_after) {
         for (size_t j = 0; j < H; j++) {
             product_row(f, f->gate + 2 * H + j, menu_of(f, node, t, SP_CELL_PRODUCT, 0), j,
-                    f->gate + H + j, p + j);
+                        f->gate + H + j, p + j);
             add_scaled(f->bias, p + j, cell->recurrent_bias[j]);
         }
         row_times(h, p, H, H, cell->recurrent + 2 * H * H);
     } else if (t > 0) {
         row_times(p, f->gate + 2 * H, H, H, cell->recurrent + 2 * H * H);
         for (size_t j = 0; j < H; j++) {
-            product_row(f, p + j, menu_of(f, node, t, SP_CELL_PRODUCT, 0), j, f->gate + H + j, h + j);
+            product_row(f, p + j, menu_of(f, node, t, SP_CELL_PRODUCT, 0), j, f->gate + H + j,
+                        h + j);
         }
     }
     for (size_t k = 0; k < 3 * H; k++) {
@@ -278,8 +282,7 @@ static inline void affine_row(sp_form *f, const sp_node *node, size_t i) {
             const sp_timing *g = &term->timing;
             for (size_t tap = 0; tap < g->taps; tap++) {
                 const size_t at = t * g->stride + tap * g->dilation;
-                if (at >= g->before &&
-                    at - g->before < sp_frames_of(boxes, 0, term->input)) {
+                if (at >= g->before && at - g->before < sp_frames_of(boxes, 0, term->input)) {
                     add_product(on_frame(f, term->input, at - g->before), w, node->width, term->in,
                                 term->weight + tap * term->in, g->taps * term->in);
                 }

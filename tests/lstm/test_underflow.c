@@ -40,8 +40,7 @@ static void spread_affine(sp_spread *s, size_t width, int size) {
                           .terms = 1,
                           .term = &term,
                           .bias = spread_numbers(s, width, size - 3)};
-    term.weight =
-        spread_numbers(s, width * term.timing.taps * term.in, size - s->size[last]);
+    term.weight = spread_numbers(s, width * term.timing.taps * term.in, size - s->size[last]);
     s->size[last + 1] = size;
     assert_int_equal(sp_net_append(NULL, s->net, &node, NULL), SP_OK);
     free(term.weight);
@@ -138,8 +137,8 @@ static void check_boxes(const sp_bounds *bounds, const sp_values_at *v, size_t s
                 const bool below = arb_gt(end, exact_at(v, i, t) + j);
                 arb_set_d(end, hi[j]);
                 if (below || arb_lt(end, exact_at(v, i, t) + j)) {
-                    fail_msg("seed %zu: number %zu of node %zu, frame %zu outside [%a, %a]", seed, j,
-                             i, t, lo[j], hi[j]);
+                    fail_msg("seed %zu: number %zu of node %zu, frame %zu outside [%a, %a]", seed,
+                             j, i, t, lo[j], hi[j]);
                 }
             }
         }
