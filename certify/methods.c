@@ -8,7 +8,7 @@
 
 static const sp_method_pass intervals[] = {{.domain = &sp_domain_interval}};
 
-static const sp_backsub_options sampled_planes = {.planes = SP_PLANES_R2_LP};
+static const sp_backsub_options sampled_planes = {.planes = SP_BACKSUB_R2_LP};
 static const sp_method_pass sampled[] = {{&sp_domain_backsub, &sampled_planes, 0.0}};
 static const sp_method_pass mixed[] = {{&sp_domain_backsub, &sampled_planes, 0.0},
                                        {&sp_domain_r2opt, NULL, 0.0}};

@@ -9,14 +9,14 @@
 #include "base/pool.h"
 #include "lstm/backsub/impl.h"
 
-static const sp_refinement refinement = {.carve = sp_backsub_carve,
-                                         .carve_clip = sp_backsub_carve_clip,
-                                         .carve_inputs = sp_backsub_carve_inputs,
-                                         .fill_inputs = sp_backsub_fill_inputs,
-                                         .prepare = sp_backsub_prepare,
-                                         .send_front = sp_backsub_send_front,
-                                         .tighten = sp_backsub_tighten,
-                                         .relax = sp_backsub_relax};
+static const sp_boxes_refinement refinement = {.carve = sp_backsub_carve,
+                                               .carve_clip = sp_backsub_carve_clip,
+                                               .carve_inputs = sp_backsub_carve_inputs,
+                                               .fill_inputs = sp_backsub_fill_inputs,
+                                               .prepare = sp_backsub_prepare,
+                                               .send_front = sp_backsub_send_front,
+                                               .tighten = sp_backsub_tighten,
+                                               .relax = sp_backsub_relax};
 
 /* ---- what a device takes ---- */
 
@@ -50,12 +50,12 @@ static bool cells_run_forward(const sp_net *net) {
 static bool kernels_know(const sp_bound_task *task, const sp_backsub_options *options) {
     const sp_front_bound *front = task->fronts[0];
     const bool choose = options->box_iterations + options->row_iterations > 0;
-    return options->planes == SP_PLANES_STATIC && !has_slopes(task) && front->bins == 0 &&
+    return options->planes == SP_BACKSUB_STATIC && !has_slopes(task) && front->bins == 0 &&
            all_boxes(task) && cells_run_forward(task->net) && (!choose || front->tangents > 0);
 }
 
 static bool single_is_of_use(const sp_bound_task *task, const sp_backsub_options *options) {
-    return options->single && options->planes == SP_PLANES_STATIC && !has_slopes(task) &&
+    return options->single && options->planes == SP_BACKSUB_STATIC && !has_slopes(task) &&
            task->fronts[0]->tangents > 0 && task->fronts[0]->bins == 0;
 }
 
@@ -67,12 +67,12 @@ static sp_status shape(sp_error *err, sp_backsub *self, const sp_bound_task *tas
     self->within = task->within;
     self->lines = has_slopes(task);
     self->set = sp_front_noise_set(task->fronts[0]);
-    self->slopes = self->lines || (!self->set->box && sp_rows_choose(self));
+    self->slopes = self->lines || (!self->set->box && sp_backsub_rows_choose(self));
     self->threads = device ? 1 : (size_t)sp_pool_threads();
     self->boxes.single = single_is_of_use(task, options);
     SP_TRY(sp_boxes_shape(err, &self->boxes, task, &refinement, device));
     const size_t frames = self->boxes.front->frames;
-    self->steps = !device ? 1 : frames < SP_DEVICE_STEPS ? frames : SP_DEVICE_STEPS;
+    self->steps = !device ? 1 : frames < SP_BACKSUB_DEVICE_STEPS ? frames : SP_BACKSUB_DEVICE_STEPS;
     self->slot_of = calloc(3 * task->net->nodes, sizeof *self->slot_of);
     if (self->slot_of == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for bounds");
@@ -83,13 +83,13 @@ static sp_status shape(sp_error *err, sp_backsub *self, const sp_bound_task *tas
 
 /* The tile shrinks to what fits into `room` bytes; returns the need of all clips. */
 static size_t fit_tile(sp_backsub *self, size_t room) {
-    self->tile = SP_TILE;
+    self->tile = SP_BACKSUB_TILE;
     sp_boxes_need need = sp_boxes_count(&self->boxes);
     if (self->boxes.device) {
         self->tile = self->most;
         need = sp_boxes_count(&self->boxes);
-        while (self->tile > SP_TILE && sp_boxes_total(need, self->boxes.clips) > room) {
-            self->tile = sp_whole_tiles(self->tile / 2);
+        while (self->tile > SP_BACKSUB_TILE && sp_boxes_total(need, self->boxes.clips) > room) {
+            self->tile = sp_backsub_whole_tiles(self->tile / 2);
             need = sp_boxes_count(&self->boxes);
         }
     }
@@ -129,7 +129,7 @@ size_t sp_backsub_room(const sp_bound_task *task, const void *options) {
     if (memory == SIZE_MAX || !kernels_know(task, o)) {
         return 1;
     }
-    while (fails < SP_MAX_CLIPS && bytes_of(task, o, fails, true) <= memory) {
+    while (fails < SP_BOXES_MAX_CLIPS && bytes_of(task, o, fails, true) <= memory) {
         fits = fails;
         fails *= 2;
     }
@@ -142,7 +142,7 @@ size_t sp_backsub_room(const sp_bound_task *task, const void *options) {
 
 sp_status sp_backsub_init(sp_error *err, sp_backsub *self, const sp_bound_task *task,
                           const sp_backsub_options *options) {
-    if (has_slopes(task) && (options->planes != SP_PLANES_STATIC || !is_joint(task->fronts[0]))) {
+    if (has_slopes(task) && (options->planes != SP_BACKSUB_STATIC || !is_joint(task->fronts[0]))) {
         return sp_fail(err, SP_E_ARGUMENT,
                        "lines and halfspaces need exact planes and the joint front end");
     }
@@ -194,7 +194,7 @@ static sp_status create(sp_error *err, void **out, const sp_bound_task *task, co
 
 /* ---- objectives ---- */
 
-void sp_know_nothing(double *lower, double *error, size_t rows) {
+void sp_backsub_know_nothing(double *lower, double *error, size_t rows) {
     for (size_t r = 0; r < rows; r++) {
         lower[r] = -INFINITY;
         if (error != NULL) {
@@ -203,7 +203,7 @@ void sp_know_nothing(double *lower, double *error, size_t rows) {
     }
 }
 
-sp_status sp_check_objectives(sp_error *err, const double *weight, size_t count) {
+sp_status sp_backsub_check_objectives(sp_error *err, const double *weight, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (!isfinite(weight[i])) {
             return sp_fail(err, SP_E_NONFINITE, "entry %zu of the objectives is not finite", i);
@@ -212,17 +212,17 @@ sp_status sp_check_objectives(sp_error *err, const double *weight, size_t count)
     return SP_OK;
 }
 
-static sp_start final_rows(const sp_backsub *self, sp_array weight) {
+static sp_backsub_start final_rows(const sp_backsub *self, sp_boxes_array weight) {
     const sp_net *net = self->boxes.net;
-    return (sp_start){.node = net->nodes - 1, .t = 0, .output = {weight, net->classes}};
+    return (sp_backsub_start){.node = net->nodes - 1, .t = 0, .output = {weight, net->classes}};
 }
 
 static void program_rows(sp_backsub *self, double *lower, double *error, sp_halfspace *line,
                          const double *weight, size_t rows) {
-    sp_start start = final_rows(self, (sp_array){(double *)weight});
+    sp_backsub_start start = final_rows(self, (sp_boxes_array){(double *)weight});
     start.line = line;
-    sp_lower_rows(self, (sp_array){lower}, (sp_array){error}, &start, rows,
-                  self->options.row_iterations, self->options.stop_positive);
+    sp_backsub_lower_rows(self, (sp_boxes_array){lower}, (sp_boxes_array){error}, &start, rows,
+                          self->options.row_iterations, self->options.stop_positive);
 }
 
 /* Rows [first, first + count) of every clip. buffer: [clips, count, classes]. */
@@ -236,15 +236,17 @@ static void some_device_rows(sp_backsub *self, double *lower, double *error, con
     }
     sp_gpu_write(boxes->gpu, self->objective.on, buffer,
                  boxes->clips * count * classes * sizeof *buffer);
-    const sp_start start = final_rows(self, self->objective);
-    sp_lower_rows(self, self->box_lower, self->row_error, &start, count,
-                  self->options.row_iterations, self->options.stop_positive);
+    const sp_backsub_start start = final_rows(self, self->objective);
+    sp_backsub_lower_rows(self, self->box_lower, self->row_error, &start, count,
+                          self->options.row_iterations, self->options.stop_positive);
     for (size_t clip = 0; clip < boxes->clips; clip++) {
         sp_gpu_read(boxes->gpu, lower + clip * rows + first,
-                    sp_array_at(self->box_lower, clip * self->most).on, count * sizeof *lower);
+                    sp_boxes_array_at(self->box_lower, clip * self->most).on,
+                    count * sizeof *lower);
         if (error != NULL) {
             sp_gpu_read(boxes->gpu, error + clip * rows + first,
-                        sp_array_at(self->row_error, clip * self->most).on, count * sizeof *error);
+                        sp_boxes_array_at(self->row_error, clip * self->most).on,
+                        count * sizeof *error);
         }
     }
 }
@@ -270,8 +272,8 @@ static sp_status bound_rows(sp_error *err, sp_backsub *self, double *lower, doub
                             sp_halfspace *line, const double *weight, size_t rows) {
     sp_boxes *boxes = &self->boxes;
     const size_t all = boxes->clips * rows;
-    SP_TRY(sp_check_objectives(err, weight, all * boxes->net->classes));
-    sp_know_nothing(lower, error, all);
+    SP_TRY(sp_backsub_check_objectives(err, weight, all * boxes->net->classes));
+    sp_backsub_know_nothing(lower, error, all);
     sp_status status = SP_OK;
     if (boxes->device) {
         status = device_rows(err, self, lower, error, weight, rows);
@@ -288,7 +290,7 @@ static sp_status bound_rows(sp_error *err, sp_backsub *self, double *lower, doub
         status = sp_gpu_sync(err, boxes->gpu);
     }
     if (status != SP_OK) {
-        sp_know_nothing(lower, error, all);
+        sp_backsub_know_nothing(lower, error, all);
     }
     return status;
 }

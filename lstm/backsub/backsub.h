@@ -7,16 +7,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** sp_plane_rule - which planes products get. */
+/** sp_backsub_planes - which planes products get. */
 typedef enum {
-    SP_PLANES_STATIC,       /* exact supporting planes at the static anchors */
-    SP_PLANES_R2_LP,        /* R2's sampled LP */
-    SP_PLANES_R2_CANDIDATES /* R2's five candidates; those of its LP are the standard ones */
-} sp_plane_rule;
+    SP_BACKSUB_STATIC,       /* exact supporting planes at the static anchors */
+    SP_BACKSUB_R2_LP,        /* R2's sampled LP */
+    SP_BACKSUB_R2_CANDIDATES /* R2's five candidates; those of its LP are the standard ones */
+} sp_backsub_planes;
 
 /** sp_backsub_options - standard: all 0. What goes beyond R2's planes needs the static ones. */
 typedef struct sp_backsub_options {
-    sp_plane_rule planes;
+    sp_backsub_planes planes;
     /* rounds in which each row of a box, and each final row, chooses its relaxations anew; 0: the
      * standard ones */
     size_t box_iterations, row_iterations;

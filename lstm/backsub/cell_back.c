@@ -6,16 +6,16 @@
 /* ---- back: what one variable hands to another ---- */
 
 /* Coefficients `from` on to variable v, or their negatives. */
-static void pass(sp_cell_walk *c, sp_rows from, int v, bool minus) {
-    const sp_rows to = sp_cell_walk_place(c, v);
-    if (sp_cell_walk_live(c, v)) {
+static void pass(sp_walk_cell *c, sp_backsub_rows from, int v, bool minus) {
+    const sp_backsub_rows to = sp_walk_cell_place(c, v);
+    if (sp_walk_cell_live(c, v)) {
         sp_walk_add(c->walk, c->rows, c->H, c->view[v], from, minus, to);
         c->view[v] = to;
     } else if (minus) {
-        sp_walk_set(c->walk, c->rows, c->H, sp_no_rows, to);
+        sp_walk_set(c->walk, c->rows, c->H, sp_backsub_no_rows, to);
         sp_walk_add(c->walk, c->rows, c->H, to, from, true, to);
         c->view[v] = to;
-    } else if (sp_cell_walk_variable(c, v)->op == SP_CELL_IMAGE) {
+    } else if (sp_walk_cell_variable(c, v)->op == SP_CELL_IMAGE) {
         sp_walk_set(c->walk, c->rows, c->H, from, to);
         c->view[v] = to;
     } else {
@@ -25,39 +25,40 @@ static void pass(sp_cell_walk *c, sp_rows from, int v, bool minus) {
 
 /* Where an operation may write coefficients on pre-activation v: its columns, or a spare that
  * finish_image adds to them. */
-static sp_rows begin_image(const sp_cell_walk *c, int v) {
-    return sp_cell_walk_live(c, v) ? (sp_rows){c->walk->ws->spare, c->H} : sp_cell_walk_place(c, v);
+static sp_backsub_rows begin_image(const sp_walk_cell *c, int v) {
+    return sp_walk_cell_live(c, v) ? (sp_backsub_rows){c->walk->ws->spare, c->H}
+                                   : sp_walk_cell_place(c, v);
 }
 
-static void finish_image(sp_cell_walk *c, int v, sp_rows written) {
-    if (sp_cell_walk_live(c, v)) {
+static void finish_image(sp_walk_cell *c, int v, sp_backsub_rows written) {
+    if (sp_walk_cell_live(c, v)) {
         pass(c, written, v, false);
     } else {
         c->view[v] = written;
     }
 }
 
-static void product_back(sp_cell_walk *c, int v) {
-    const sp_cell_variable *p = sp_cell_walk_variable(c, v);
-    const sp_rows x = begin_image(c, p->a), y = sp_cell_walk_place(c, p->b);
-    const bool add = sp_cell_walk_live(c, p->b);
-    sp_cell_walk_settle(c, p->b);
+static void product_back(sp_walk_cell *c, int v) {
+    const sp_cell_variable *p = sp_walk_cell_variable(c, v);
+    const sp_backsub_rows x = begin_image(c, p->a), y = sp_walk_cell_place(c, p->b);
+    const bool add = sp_walk_cell_live(c, p->b);
+    sp_walk_cell_settle(c, p->b);
     sp_walk_product(c->walk, c->rows, c->index, c->t, v, c->view[v], x, y, add);
     finish_image(c, p->a, x);
     c->view[p->b] = y;
 }
 
-static void curve_back(sp_cell_walk *c, int v) {
-    const int a = sp_cell_walk_variable(c, v)->a;
-    const sp_rows x = begin_image(c, a);
+static void curve_back(sp_walk_cell *c, int v) {
+    const int a = sp_walk_cell_variable(c, v)->a;
+    const sp_backsub_rows x = begin_image(c, a);
     sp_walk_line(c->walk, c->rows, c->index, c->t, v, c->view[v], x);
     finish_image(c, a, x);
 }
 
 /* The difference that v is a term of, or none: coefficients on v are then added up. */
-static int shared_by(const sp_cell_walk *c, int v) {
+static int shared_by(const sp_walk_cell *c, int v) {
     for (size_t d = 0; d < c->steps->count; d++) {
-        const sp_cell_variable *at = sp_cell_walk_variable(c, (int)d);
+        const sp_cell_variable *at = sp_walk_cell_variable(c, (int)d);
         if (at->op == SP_CELL_DIFFERENCE && at->used && at->b == v) {
             return (int)d;
         }
@@ -65,13 +66,13 @@ static int shared_by(const sp_cell_walk *c, int v) {
     return SP_NO_VARIABLE;
 }
 
-static void weigh(sp_cell_walk *c, int v, int difference) {
-    const sp_node_state *state = sp_state_at(&c->walk->self->boxes, c->index, c->t);
+static void weigh(sp_walk_cell *c, int v, int difference) {
+    const sp_boxes_state *state = sp_boxes_state_at(&c->walk->self->boxes, c->index, c->t);
     sp_walk_weigh_mass(c->walk, c->rows, c->H, c->view[v], state->size[difference]);
 }
 
-static void sum_back(sp_cell_walk *c, int v) {
-    const sp_cell_variable *s = sp_cell_walk_variable(c, v);
+static void sum_back(sp_walk_cell *c, int v) {
+    const sp_cell_variable *s = sp_walk_cell_variable(c, v);
     const int terms[] = {s->a, s->b};
     if (s->op == SP_CELL_DIFFERENCE) {
         weigh(c, v, v);
@@ -79,7 +80,7 @@ static void sum_back(sp_cell_walk *c, int v) {
         weigh(c, v, shared_by(c, s->a));
     }
     for (size_t i = 0; i < 2; i++) {
-        if (!sp_cell_walk_zero(c, terms[i])) {
+        if (!sp_walk_cell_zero(c, terms[i])) {
             pass(c, c->view[v], terms[i], i == 1 && s->op == SP_CELL_DIFFERENCE);
         }
     }
@@ -88,63 +89,65 @@ static void sum_back(sp_cell_walk *c, int v) {
 /* ---- back: pre-activations ---- */
 
 /* Pre-activations [first, end): their biases, and their part of the state or what was added. */
-static void images_back(sp_cell_walk *c, int first, int end) {
-    const sp_cell_variable *v = sp_cell_walk_variable(c, first);
+static void images_back(sp_walk_cell *c, int first, int end) {
+    const sp_cell_variable *v = sp_walk_cell_variable(c, first);
     const size_t H = c->H, n = (size_t)(end - first) * H;
-    const sp_rows in = sp_cell_walk_image(c, v->place);
-    const sp_node_state *state = sp_state_at(&c->walk->self->boxes, c->index, c->t);
-    const sp_array omega = sp_array_at(state->omega, v->place * H);
-    const sp_array bias = v->recurrent_bias ? c->weights->recurrent_bias
-                                            : sp_array_at(c->weights->bias, v->block * H);
+    const sp_backsub_rows in = sp_walk_cell_image(c, v->place);
+    const sp_boxes_state *state = sp_boxes_state_at(&c->walk->self->boxes, c->index, c->t);
+    const sp_boxes_array omega = sp_boxes_array_at(state->omega, v->place * H);
+    const sp_boxes_array bias = v->recurrent_bias
+                                    ? c->weights->recurrent_bias
+                                    : sp_boxes_array_at(c->weights->bias, v->block * H);
     for (int i = first; i < end; i++) {
-        if (!sp_cell_walk_live(c, i)) {
-            const sp_rows to = sp_cell_walk_image(c, sp_cell_walk_variable(c, i)->place);
-            sp_walk_set(c->walk, c->rows, H, sp_no_rows, to);
+        if (!sp_walk_cell_live(c, i)) {
+            const sp_backsub_rows to = sp_walk_cell_image(c, sp_walk_cell_variable(c, i)->place);
+            sp_walk_set(c->walk, c->rows, H, sp_backsub_no_rows, to);
             c->view[i] = to;
         }
     }
     sp_walk_affine(c->walk, c->rows, n, in, bias, omega);
-    if (v->a != SP_NO_VARIABLE && !sp_cell_walk_zero(c, v->a)) {
-        const bool add = sp_cell_walk_live(c, v->a);
-        sp_cell_walk_settle(c, v->a);
+    if (v->a != SP_NO_VARIABLE && !sp_walk_cell_zero(c, v->a)) {
+        const bool add = sp_walk_cell_live(c, v->a);
+        sp_walk_cell_settle(c, v->a);
         sp_walk_multiply(c->walk, c->rows, H, n, in, omega,
-                         sp_matrix_at(&c->weights->recurrent, v->block * H, 0), add,
-                         sp_cell_walk_own(c, v->a));
-        c->view[v->a] = sp_cell_walk_own(c, v->a);
+                         sp_boxes_matrix_at(&c->weights->recurrent, v->block * H, 0), add,
+                         sp_walk_cell_own(c, v->a));
+        c->view[v->a] = sp_walk_cell_own(c, v->a);
     }
-    if (v->b != SP_NO_VARIABLE && !sp_cell_walk_zero(c, v->b)) {
+    if (v->b != SP_NO_VARIABLE && !sp_walk_cell_zero(c, v->b)) {
         pass(c, in, v->b, false);
     }
 }
 
-static bool any_live(const sp_cell_walk *c, int first, int end) {
+static bool any_live(const sp_walk_cell *c, int first, int end) {
     bool live = false;
     for (int v = first; v < end; v++) {
-        live = live || sp_cell_walk_live(c, v);
+        live = live || sp_walk_cell_live(c, v);
     }
     return live;
 }
 
 /* Columns that meet W and on which this step has no coefficients. */
-static void clear_unmet(sp_cell_walk *c) {
+static void clear_unmet(sp_walk_cell *c) {
     for (size_t v = 0; v < c->steps->count; v++) {
-        const sp_cell_variable *at = sp_cell_walk_variable(c, (int)v);
-        if (at->op == SP_CELL_IMAGE && at->input && !sp_cell_walk_live(c, (int)v)) {
-            sp_walk_set(c->walk, c->rows, c->H, sp_no_rows, sp_cell_walk_image(c, at->place));
+        const sp_cell_variable *at = sp_walk_cell_variable(c, (int)v);
+        if (at->op == SP_CELL_IMAGE && at->input && !sp_walk_cell_live(c, (int)v)) {
+            sp_walk_set(c->walk, c->rows, c->H, sp_backsub_no_rows,
+                        sp_walk_cell_image(c, at->place));
         }
     }
 }
 
 /* How many columns meet W at the step at hand: where rows start inside the cell, those that come
  * behind have no scales yet. */
-static size_t met_columns(const sp_cell_walk *c) {
-    const sp_start *start = c->walk->start;
+static size_t met_columns(const sp_walk_cell *c) {
+    const sp_backsub_start *start = c->walk->start;
     if (c->index != start->node || start->end == 0 || c->t != start->t) {
         return sp_cell_gates(&c->node->cell) * c->H;
     }
     size_t blocks = 0;
     for (int v = 0; v < start->end; v++) {
-        const sp_cell_variable *at = sp_cell_walk_variable(c, v);
+        const sp_cell_variable *at = sp_walk_cell_variable(c, v);
         if (at->op == SP_CELL_IMAGE && at->input && at->place >= blocks) {
             blocks = at->place + 1;
         }
@@ -154,20 +157,21 @@ static size_t met_columns(const sp_cell_walk *c) {
 
 /* From coefficients on the pre-activations of steps [first, end), all in one block, to those on the
  * input. */
-static void input_back(sp_cell_walk *c, size_t first, size_t end, bool add) {
+static void input_back(sp_walk_cell *c, size_t first, size_t end, bool add) {
     const sp_boxes *boxes = &c->walk->self->boxes;
     const size_t D = c->node->cell.in, K = sp_cell_gates(&c->node->cell) * c->H;
     const bool together = c->weights->weight.narrow == NULL && !c->node->cell.reverse;
     for (size_t t = first; t < end; t += together ? end - first : 1) {
-        sp_cell_walk_enter(c, t);
-        const sp_rows to = sp_walk_on(c->walk, c->node->input, sp_cell_walk_frame(c));
+        sp_walk_cell_enter(c, t);
+        const sp_backsub_rows to = sp_walk_on(c->walk, c->node->input, sp_walk_cell_frame(c));
         if (together) {
             const size_t rows =
                 (end - first - 1) * c->walk->rows + sp_walk_rows(c->walk, c->index, end - 1);
             sp_walk_multiply_wide(c->walk, rows, D, K, c->gates, c->weights->weight, add, to);
         } else {
             sp_walk_multiply(c->walk, c->rows, D, met_columns(c), c->gates,
-                             sp_state_at(boxes, c->index, t)->omega, c->weights->weight, add, to);
+                             sp_boxes_state_at(boxes, c->index, t)->omega, c->weights->weight, add,
+                             to);
         }
     }
 }
@@ -175,21 +179,21 @@ static void input_back(sp_cell_walk *c, size_t first, size_t end, bool add) {
 /* ---- back: steps ---- */
 
 /* One step from variable end - 1 down. */
-static void step_back(sp_cell_walk *c, int end) {
+static void step_back(sp_walk_cell *c, int end) {
     for (size_t i = c->weights->runs; i-- > 0;) {
-        const sp_cell_run run = c->weights->run[i];
+        const sp_boxes_run run = c->weights->run[i];
         const int last = run.end < end ? run.end : end;
-        if (sp_cell_walk_variable(c, run.first)->op == SP_CELL_IMAGE) {
+        if (sp_walk_cell_variable(c, run.first)->op == SP_CELL_IMAGE) {
             if (run.first < last && any_live(c, run.first, last)) {
                 images_back(c, run.first, last);
             }
             continue;
         }
         for (int v = last - 1; v >= run.first; v--) {
-            if (!sp_cell_walk_live(c, v) || sp_cell_walk_zero(c, v)) {
+            if (!sp_walk_cell_live(c, v) || sp_walk_cell_zero(c, v)) {
                 continue;
             }
-            switch (sp_cell_walk_variable(c, v)->op) {
+            switch (sp_walk_cell_variable(c, v)->op) {
             case SP_CELL_PRODUCT:
                 product_back(c, v);
                 break;
@@ -210,18 +214,18 @@ static void step_back(sp_cell_walk *c, int end) {
 }
 
 /* Coefficients on the states become those on the variables that these were one step earlier. */
-static void carry_states(sp_cell_walk *c) {
-    sp_rows carried[SP_CELL_STATES];
+static void carry_states(sp_walk_cell *c) {
+    sp_backsub_rows carried[SP_CELL_STATES];
     for (size_t i = 0; i < c->steps->states; i++) {
         const int before = c->steps->state[i].before, after = c->steps->state[i].after;
-        sp_cell_walk_settle(c, before);
+        sp_walk_cell_settle(c, before);
         carried[i] = c->view[before];
-        const sp_array spare = c->own[after];
+        const sp_boxes_array spare = c->own[after];
         c->own[after] = c->own[before];
         c->own[before] = spare;
     }
     for (size_t v = 0; v < c->steps->count; v++) {
-        c->view[v] = sp_no_rows;
+        c->view[v] = sp_backsub_no_rows;
     }
     for (size_t i = 0; i < c->steps->states; i++) {
         c->view[c->steps->state[i].after] = carried[i];
@@ -229,26 +233,26 @@ static void carry_states(sp_cell_walk *c) {
 }
 
 /* Rows of clips that have step t but not t+1 have nothing carried from there: it is 0. */
-static void admit(sp_cell_walk *c) {
+static void admit(sp_walk_cell *c) {
     const size_t later = c->t + 1 < c->frames ? sp_walk_rows(c->walk, c->index, c->t + 1) : 0;
     for (size_t i = 0; later < c->rows && i < c->steps->states; i++) {
         const int after = c->steps->state[i].after;
-        if (sp_cell_walk_live(c, after)) {
-            sp_walk_set(c->walk, c->rows - later, c->H, sp_no_rows,
-                        sp_rows_from(c->view[after], later));
+        if (sp_walk_cell_live(c, after)) {
+            sp_walk_set(c->walk, c->rows - later, c->H, sp_backsub_no_rows,
+                        sp_backsub_rows_from(c->view[after], later));
         }
     }
 }
 
 /* Coefficients that stand on variables inside the cell at the step at hand. */
-static void begin_inside(sp_cell_walk *c) {
+static void begin_inside(sp_walk_cell *c) {
     const sp_walk *walk = c->walk;
-    const sp_start *start = walk->start;
+    const sp_backsub_start *start = walk->start;
     const size_t images = c->steps->images * c->H;
     if (start->cuts != NULL) {
         sp_gpu_cut_rows_args cuts = *start->cuts;
-        const sp_rows other =
-            sp_cell_walk_own(c, start->cut_variable != SP_NO_VARIABLE ? start->cut_variable : 0);
+        const sp_backsub_rows other =
+            sp_walk_cell_own(c, start->cut_variable != SP_NO_VARIABLE ? start->cut_variable : 0);
         cuts.at = sp_walk_at(walk, c->rows);
         cuts.first = walk->row;
         cuts.gates = c->gates.at.on;
@@ -257,22 +261,22 @@ static void begin_inside(sp_cell_walk *c) {
         cuts.other_width = c->H;
         sp_gpu_cut_rows(walk->self->boxes.gpu, &cuts);
     }
-    if (start->cuts != NULL || sp_rows_are(start->images)) {
+    if (start->cuts != NULL || sp_backsub_rows_are(start->images)) {
         if (start->cuts == NULL) {
             sp_walk_begin(c->walk, c->rows, images, start->images, c->gates);
         }
         for (int v = 0; v < start->end; v++) {
-            if (sp_cell_walk_variable(c, v)->op == SP_CELL_IMAGE) {
-                c->view[v] = sp_cell_walk_image(c, sp_cell_walk_variable(c, v)->place);
+            if (sp_walk_cell_variable(c, v)->op == SP_CELL_IMAGE) {
+                c->view[v] = sp_walk_cell_image(c, sp_walk_cell_variable(c, v)->place);
             }
         }
     }
     if (start->cuts != NULL && start->cut_variable != SP_NO_VARIABLE) {
-        c->view[start->cut_variable] = sp_cell_walk_own(c, start->cut_variable);
+        c->view[start->cut_variable] = sp_walk_cell_own(c, start->cut_variable);
     }
-    for (size_t i = 0; i < SP_START_VARIABLES; i++) {
-        if (start->cuts == NULL && sp_rows_are(start->on[i])) {
-            const sp_rows to = sp_cell_walk_own(c, start->variable[i]);
+    for (size_t i = 0; i < SP_BACKSUB_START_VARIABLES; i++) {
+        if (start->cuts == NULL && sp_backsub_rows_are(start->on[i])) {
+            const sp_backsub_rows to = sp_walk_cell_own(c, start->variable[i]);
             sp_walk_begin(c->walk, c->rows, c->H, start->on[i], to);
             c->view[start->variable[i]] = to;
         }
@@ -280,10 +284,10 @@ static void begin_inside(sp_cell_walk *c) {
 }
 
 void sp_walk_cell_back(sp_walk *walk, size_t index) {
-    const sp_start *start = walk->start;
+    const sp_backsub_start *start = walk->start;
     const bool inside = index == start->node && start->end > 0;
-    const sp_span span = walk->ws->span[index];
-    sp_cell_walk c = sp_cell_walk_begin(walk, index);
+    const sp_backsub_span span = walk->ws->span[index];
+    sp_walk_cell c = sp_walk_cell_begin(walk, index);
     const bool reverse = c.node->cell.reverse;
     const size_t top = inside ? start->t : reverse ? c.frames - 1 - span.first : span.end - 1;
     const size_t first = reverse ? c.frames - 1 - top : 0;
@@ -294,9 +298,9 @@ void sp_walk_cell_back(sp_walk *walk, size_t index) {
             walk->late = true;
             return;
         }
-        sp_cell_walk_enter(&c, t);
+        sp_walk_cell_enter(&c, t);
         admit(&c);
-        const size_t frame = sp_cell_walk_frame(&c);
+        const size_t frame = sp_walk_cell_frame(&c);
         if (inside && t == top) {
             begin_inside(&c);
         } else if (frame >= span.first && frame < span.end) {

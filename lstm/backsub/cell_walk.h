@@ -9,76 +9,76 @@
 
 #include "lstm/backsub/impl.h"
 
-typedef struct sp_cell_walk {
+typedef struct sp_walk_cell {
     sp_walk *walk;
     const sp_node *node;
     const sp_cell_steps *steps;
-    const sp_node_constants *weights;
+    const sp_boxes_constants *weights;
     size_t index, H, frames;
-    size_t t, rows; /* the step at hand, and the rows that have it */
-    sp_rows gates;  /* [rows, images H] of this step */
-    sp_rows view[SP_CELL_VARIABLES];
-    sp_array own[SP_CELL_VARIABLES];
-} sp_cell_walk;
+    size_t t, rows;        /* the step at hand, and the rows that have it */
+    sp_backsub_rows gates; /* [rows, images H] of this step */
+    sp_backsub_rows view[SP_CELL_VARIABLES];
+    sp_boxes_array own[SP_CELL_VARIABLES];
+} sp_walk_cell;
 
-static inline const sp_cell_variable *sp_cell_walk_variable(const sp_cell_walk *c, int v) {
+static inline const sp_cell_variable *sp_walk_cell_variable(const sp_walk_cell *c, int v) {
     return &c->steps->variable[v];
 }
 
-static inline bool sp_cell_walk_zero(const sp_cell_walk *c, int v) {
+static inline bool sp_walk_cell_zero(const sp_walk_cell *c, int v) {
     return sp_cell_zero(c->steps, v, c->t == 0);
 }
 
-static inline bool sp_cell_walk_live(const sp_cell_walk *c, int v) {
-    return sp_rows_are(c->view[v]);
+static inline bool sp_walk_cell_live(const sp_walk_cell *c, int v) {
+    return sp_backsub_rows_are(c->view[v]);
 }
 
-static inline sp_rows sp_cell_walk_own(const sp_cell_walk *c, int v) {
-    return (sp_rows){c->own[v], c->H};
+static inline sp_backsub_rows sp_walk_cell_own(const sp_walk_cell *c, int v) {
+    return (sp_backsub_rows){c->own[v], c->H};
 }
 
-static inline sp_rows sp_cell_walk_image(const sp_cell_walk *c, size_t place) {
-    return (sp_rows){sp_array_at(c->gates.at, place * c->H), c->gates.ld};
+static inline sp_backsub_rows sp_walk_cell_image(const sp_walk_cell *c, size_t place) {
+    return (sp_backsub_rows){sp_boxes_array_at(c->gates.at, place * c->H), c->gates.ld};
 }
 
 /* Where coefficients on v are written. */
-static inline sp_rows sp_cell_walk_place(const sp_cell_walk *c, int v) {
-    return sp_cell_walk_variable(c, v)->op == SP_CELL_IMAGE
-               ? sp_cell_walk_image(c, sp_cell_walk_variable(c, v)->place)
-               : sp_cell_walk_own(c, v);
+static inline sp_backsub_rows sp_walk_cell_place(const sp_walk_cell *c, int v) {
+    return sp_walk_cell_variable(c, v)->op == SP_CELL_IMAGE
+               ? sp_walk_cell_image(c, sp_walk_cell_variable(c, v)->place)
+               : sp_walk_cell_own(c, v);
 }
 
-static inline size_t sp_cell_walk_frame(const sp_cell_walk *c) {
-    return sp_step_frame(c->node, c->t, c->frames);
+static inline size_t sp_walk_cell_frame(const sp_walk_cell *c) {
+    return sp_boxes_step_frame(c->node, c->t, c->frames);
 }
 
-static inline sp_cell_walk sp_cell_walk_begin(sp_walk *walk, size_t index) {
+static inline sp_walk_cell sp_walk_cell_begin(sp_walk *walk, size_t index) {
     const sp_boxes *boxes = &walk->self->boxes;
-    sp_cell_walk c = {.walk = walk,
+    sp_walk_cell c = {.walk = walk,
                       .node = &boxes->net->node[index],
                       .steps = &boxes->constants[index].cell,
                       .weights = &boxes->constants[index],
                       .index = index,
                       .H = boxes->net->node[index].width,
-                      .frames = sp_frames_of(boxes, 0, index)};
+                      .frames = sp_boxes_frames(boxes, 0, index)};
     for (size_t v = 0; v < c.steps->count; v++) {
         c.own[v] = walk->ws->own[v];
     }
     return c;
 }
 
-static inline void sp_cell_walk_enter(sp_cell_walk *c, size_t t) {
+static inline void sp_walk_cell_enter(sp_walk_cell *c, size_t t) {
     const size_t ld = c->steps->images * c->H;
     c->t = t;
     c->rows = sp_walk_rows(c->walk, c->index, t);
-    c->gates = (sp_rows){
-        sp_array_at(c->walk->ws->gates, t % c->walk->self->steps * c->walk->rows * ld), ld};
+    c->gates = (sp_backsub_rows){
+        sp_boxes_array_at(c->walk->ws->gates, t % c->walk->self->steps * c->walk->rows * ld), ld};
 }
 
 /* Makes the buffer of v its view, so that it can be added to. */
-static inline void sp_cell_walk_settle(sp_cell_walk *c, int v) {
-    const sp_rows to = sp_cell_walk_place(c, v);
-    if (sp_cell_walk_live(c, v) && c->view[v].at.on != to.at.on) {
+static inline void sp_walk_cell_settle(sp_walk_cell *c, int v) {
+    const sp_backsub_rows to = sp_walk_cell_place(c, v);
+    if (sp_walk_cell_live(c, v) && c->view[v].at.on != to.at.on) {
         sp_walk_set(c->walk, c->rows, c->H, c->view[v], to);
         c->view[v] = to;
     }

@@ -91,12 +91,12 @@ void sp_walk_within(sp_walk *walk) {
     const sp_boxes *boxes = &walk->self->boxes;
     const sp_front_bound *front = boxes->front;
     const sp_halfspace *half = walk->self->within;
-    double *slope = sp_program_array(boxes, walk->ws->slope);
-    double *bias = sp_program_array(boxes, walk->ws->bias);
-    double *mass = sp_program_array(boxes, walk->ws->mass);
-    double *support = sp_program_array(boxes, walk->ws->support);
-    const size_t width = sp_sign_width(front);
-    double scale = (double)front->padded * SP_LEAST_DOUBLE; // g may be large
+    double *slope = sp_boxes_program(boxes, walk->ws->slope);
+    double *bias = sp_boxes_program(boxes, walk->ws->bias);
+    double *mass = sp_boxes_program(boxes, walk->ws->mass);
+    double *support = sp_boxes_program(boxes, walk->ws->support);
+    const size_t width = sp_backsub_sign_width(front);
+    double scale = (double)front->padded * SP_IV_LEAST; // g may be large
     for (size_t i = 0; i < front->padded; i++) {
         scale += fabs(half->slope[i]) * front->radius[i];
     }

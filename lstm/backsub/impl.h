@@ -7,86 +7,90 @@
 #include "lstm/boxes/boxes.h"
 
 /* Rows of one clip are handled in tiles; on the CPU of this fixed height, so that neither threads
- * nor batches change a bit. SP_DEVICE_STEPS: steps of a cell whose input products a device does
+ * nor batches change a bit. SP_BACKSUB_DEVICE_STEPS: steps of a cell whose input products a device does
  * together.
  */
-enum { SP_TILE = 64, SP_DEVICE_STEPS = 16 };
+enum { SP_BACKSUB_TILE = 64, SP_BACKSUB_DEVICE_STEPS = 16 };
 /* Relaxations that rows may choose from: nine anchors and the static one. */
-enum { SP_MENU_ANCHORS = 9, SP_MENU_PLANES = SP_MENU_ANCHORS + 1, SP_CURVE_LINES = 3 };
+enum {
+    SP_BACKSUB_ANCHORS = 9,
+    SP_BACKSUB_MENU_PLANES = SP_BACKSUB_ANCHORS + 1,
+    SP_BACKSUB_CURVE_LINES = 3
+};
 
-/** sp_relaxations - of a node at one frame: the lines of a curve ([0]), the planes and lines of a
+/** sp_backsub_relaxations - of a node at one frame: the lines of a curve ([0]), the planes and lines of a
  *  cell's variables, and the cuts of their boxes. */
-typedef struct sp_relaxations {
+typedef struct sp_backsub_relaxations {
     sp_gpu_menu menu[SP_CELL_VARIABLES];
     sp_cut *cut[SP_CELL_VARIABLES]; /* [H]; NULL: boxes are not cut */
-} sp_relaxations;
+} sp_backsub_relaxations;
 
-/** sp_choices - the relaxations that the rows of a tile chose at a node at one frame. */
-typedef struct sp_choices {
+/** sp_backsub_choices - the relaxations that the rows of a tile chose at a node at one frame. */
+typedef struct sp_backsub_choices {
     int *entry[SP_CELL_VARIABLES];    /* [rows, n] */
     float *anchor[SP_CELL_VARIABLES]; /* lines [rows, n]; products [2, rows, n] */
-} sp_choices;
+} sp_backsub_choices;
 
-/** sp_rows - coefficients (or values) [rows, ld], or none. */
-typedef struct sp_rows {
-    sp_array at;
+/** sp_backsub_rows - coefficients (or values) [rows, ld], or none. */
+typedef struct sp_backsub_rows {
+    sp_boxes_array at;
     size_t ld;
-} sp_rows;
-static const sp_rows sp_no_rows = {{NULL}, 0};
-static inline bool sp_rows_are(sp_rows rows) {
+} sp_backsub_rows;
+static const sp_backsub_rows sp_backsub_no_rows = {{NULL}, 0};
+static inline bool sp_backsub_rows_are(sp_backsub_rows rows) {
     return rows.at.on != NULL;
 }
-static inline sp_rows sp_rows_from(sp_rows rows, size_t row) {
-    const sp_rows from = {sp_array_at(rows.at, row * rows.ld), rows.ld};
+static inline sp_backsub_rows sp_backsub_rows_from(sp_backsub_rows rows, size_t row) {
+    const sp_backsub_rows from = {sp_boxes_array_at(rows.at, row * rows.ld), rows.ld};
     return from;
 }
 
-/** sp_span - frames [first, end) of a node on which a walk has coefficients. */
-typedef struct sp_span {
+/** sp_backsub_span - frames [first, end) of a node on which a walk has coefficients. */
+typedef struct sp_backsub_span {
     size_t first, end;
-} sp_span;
+} sp_backsub_span;
 
-/** sp_workspace - the buffers of one tile of rows of each clip; nothing is allocated while walking.
+/** sp_backsub_workspace - the buffers of one tile of rows of each clip; nothing is allocated while walking.
  */
-typedef struct sp_workspace {
-    sp_array *slot;  /* [slots] coefficients on nodes, [frames, rows, width]; see slot_of */
-    sp_span *span;   /* [nodes] */
-    sp_array gates;  /* [steps, rows, images H] of a cell's pre-activations */
-    sp_array *own;   /* [SP_CELL_VARIABLES] [rows, H] of a cell's other variables */
-    sp_array spare;  /* [rows, widest] */
-    sp_array band;   /* [rows, bands] coefficients on the bands, where features are not these */
-    sp_array energy; /* [rows, bands] coefficients on the energies, with bins */
-    sp_array form;   /* [rows, forms] on the linear forms of a frame, or their values */
-    sp_array sample; /* [rows, frame] on the samples of the frame at hand, or samples */
-    sp_array carry;  /* [rows, frame - step] of them those that the frame before shares */
-    sp_array bias, mass, support; /* [rows] */
-    sp_array slope;               /* [rows, slope width] on all samples, or none, see `slopes` */
+typedef struct sp_backsub_workspace {
+    sp_boxes_array *slot;  /* [slots] coefficients on nodes, [frames, rows, width]; see slot_of */
+    sp_backsub_span *span; /* [nodes] */
+    sp_boxes_array gates;  /* [steps, rows, images H] of a cell's pre-activations */
+    sp_boxes_array *own;   /* [SP_CELL_VARIABLES] [rows, H] of a cell's other variables */
+    sp_boxes_array spare;  /* [rows, widest] */
+    sp_boxes_array band; /* [rows, bands] coefficients on the bands, where features are not these */
+    sp_boxes_array energy; /* [rows, bands] coefficients on the energies, with bins */
+    sp_boxes_array form;   /* [rows, forms] on the linear forms of a frame, or their values */
+    sp_boxes_array sample; /* [rows, frame] on the samples of the frame at hand, or samples */
+    sp_boxes_array carry;  /* [rows, frame - step] of them those that the frame before shares */
+    sp_boxes_array bias, mass, support; /* [rows] */
+    sp_boxes_array slope; /* [rows, slope width] on all samples, or none, see `slopes` */
     float *narrow, *wide; /* operand and result of products in single precision, if there are any */
     double flops;         /* of the matrix products done here */
     // only where rows choose their relaxations:
-    sp_choices *choices;    /* as sp_relaxations */
+    sp_backsub_choices *choices; /* as sp_backsub_relaxations */
     int *entries;           /* what `choices` and `feature` point into, in the order of nodes */
     int **bin;              /* [T] [rows, bins]: entry of each bin's square, with bins */
     int **feature;          /* [T] [rows, bands]: entry of each feature's line */
     float **feature_anchor; /* [T] [rows, bands] */
     int **peak;             /* [T] [rows]: which peak bounds the squares, see gpu/ops.h */
     unsigned char *sign;    /* [rows, signs_width]: whether the coefficient on a sample is >= 0 */
-} sp_workspace;
+} sp_backsub_workspace;
 
-/** sp_source - what walks read of the front end, where the backend reads it. */
-typedef struct sp_source {
-    sp_matrix form; /* [T forms, frame] clip */
-    bool narrow;    /* the forms of all clips fit into floats */
-    sp_matrix matrix, spectrum, mel;
-    sp_array matrix_bias, mel_bias, peak; /* of all clips */
-    sp_array form_min, form_max;          /* [T, forms] clip: their least and largest */
-    sp_array radius, square, energy;      /* clip, as in sp_front_bound */
-    sp_array feature_omega, energy_omega; /* clip */
-    sp_gpu_menu *line, *bin_line;         /* [T] clip */
-} sp_source;
+/** sp_backsub_source - what walks read of the front end, where the backend reads it. */
+typedef struct sp_backsub_source {
+    sp_boxes_matrix form; /* [T forms, frame] clip */
+    bool narrow;          /* the forms of all clips fit into floats */
+    sp_boxes_matrix matrix, spectrum, mel;
+    sp_boxes_array matrix_bias, mel_bias, peak; /* of all clips */
+    sp_boxes_array form_min, form_max;          /* [T, forms] clip: their least and largest */
+    sp_boxes_array radius, square, energy;      /* clip, as in sp_front_bound */
+    sp_boxes_array feature_omega, energy_omega; /* clip */
+    sp_gpu_menu *line, *bin_line;               /* [T] clip */
+} sp_backsub_source;
 
 typedef struct sp_backsub {
-    sp_boxes boxes; /* first: sp_refinement's functions are handed this */
+    sp_boxes boxes; /* first: sp_boxes_refinement's functions are handed this */
     sp_backsub_options options;
     const sp_halfspace *within; /* borrowed, or NULL */
     bool lines;                 /* lines or halfspaces are asked for */
@@ -95,65 +99,69 @@ typedef struct sp_backsub {
                                    choices under a set that signs do not attain */
     size_t tile;                /* rows of each clip that are walked at once; whole tiles */
     size_t threads;             /* workspaces */
-    size_t steps;   /* of a cell whose input products are done together: one on the CPU, hot */
-    sp_array gamma; /* [1] clip: of the number of roundings that any one term can meet */
-    sp_source source;
-    sp_relaxations *relaxations; /* as states */
-    size_t *slot_of;             /* [nodes] */
-    size_t *slot_size;           /* [nodes] */
+    size_t steps; /* of a cell whose input products are done together: one on the CPU, hot */
+    sp_boxes_array gamma; /* [1] clip: of the number of roundings that any one term can meet */
+    sp_backsub_source source;
+    sp_backsub_relaxations *relaxations; /* as states */
+    size_t *slot_of;                     /* [nodes] */
+    size_t *slot_size;                   /* [nodes] */
     size_t slots;
-    sp_workspace *work;    /* [threads] */
-    size_t entries_end;    /* numbers in `entries` */
-    size_t *entries_at;    /* [nodes + 1] in `entries`, per row, and per frame of a node */
-    size_t *entries_frame; /* [nodes] */
-    sp_array unit; /* [2 n, n], n = widest box: rows e_0, -e_0, e_1, -e_1, ...: those of a box */
+    sp_backsub_workspace *work; /* [threads] */
+    size_t entries_end;         /* numbers in `entries` */
+    size_t *entries_at;         /* [nodes + 1] in `entries`, per row, and per frame of a node */
+    size_t *entries_frame;      /* [nodes] */
+    sp_boxes_array
+        unit; /* [2 n, n], n = widest box: rows e_0, -e_0, e_1, -e_1, ...: those of a box */
     size_t unit_width;
     size_t most; /* rows of a clip that are bounded at once, at most: 2 n or those of cuts, in whole
                     tiles */
-    sp_array box_lower;          /* [clips, most] their lower bounds */
-    sp_array row_error;          /* [clips, most] error terms of final rows */
-    sp_array objective;          /* [clips, most, classes] final rows, on a device */
-    int *settled, *settled_here; /* [clips, most / SP_TILE] tiles that are positive; a copy */
-    sp_status *task_status;      /* [widest] */
+    sp_boxes_array box_lower; /* [clips, most] their lower bounds */
+    sp_boxes_array row_error; /* [clips, most] error terms of final rows */
+    sp_boxes_array objective; /* [clips, most, classes] final rows, on a device */
+    int *settled,
+        *settled_here;      /* [clips, most / SP_BACKSUB_TILE] tiles that are positive; a copy */
+    sp_status *task_status; /* [widest] */
 } sp_backsub;
 
-static inline sp_relaxations *sp_relaxations_at(const sp_backsub *self, size_t node, size_t t) {
+static inline sp_backsub_relaxations *sp_backsub_relaxations_at(const sp_backsub *self, size_t node,
+                                                                size_t t) {
     return self->relaxations + self->boxes.first[node] + t;
 }
 
-/** sp_rows_choose - whether rows record the relaxations that they use. sp_features_choose - whether
+/** sp_backsub_rows_choose - whether rows record the relaxations that they use. sp_backsub_features_choose - whether
  *  they may choose the lines of the features: the joint front end has several for each. */
-bool sp_rows_choose(const sp_backsub *self);
-bool sp_features_choose(const sp_backsub *self);
-/** sp_whole_tiles - n rounded up to whole tiles, one at least. */
-static inline size_t sp_whole_tiles(size_t n) {
-    return n > SP_TILE ? (n + SP_TILE - 1) / SP_TILE * SP_TILE : SP_TILE;
+bool sp_backsub_rows_choose(const sp_backsub *self);
+bool sp_backsub_features_choose(const sp_backsub *self);
+/** sp_backsub_whole_tiles - n rounded up to whole tiles, one at least. */
+static inline size_t sp_backsub_whole_tiles(size_t n) {
+    return n > SP_BACKSUB_TILE ? (n + SP_BACKSUB_TILE - 1) / SP_BACKSUB_TILE * SP_BACKSUB_TILE
+                               : SP_BACKSUB_TILE;
 }
 
-/** sp_sign_at - where the samples of frame t start in a row of signs; sp_sign_width - a row's
- *  length. sp_samples_read - how many of the padded samples the frames reach. */
-static inline size_t sp_sign_at(const sp_front_bound *front, size_t t) {
+/** sp_backsub_sign_at - where the samples of frame t start in a row of signs; sp_backsub_sign_width - a row's
+ *  length. sp_backsub_samples_read - how many of the padded samples the frames reach. */
+static inline size_t sp_backsub_sign_at(const sp_front_bound *front, size_t t) {
     return t * (front->joint ? front->step : front->frame);
 }
-static inline size_t sp_sign_width(const sp_front_bound *front) {
-    return sp_sign_at(front, front->frames - 1) + front->frame;
+static inline size_t sp_backsub_sign_width(const sp_front_bound *front) {
+    return sp_backsub_sign_at(front, front->frames - 1) + front->frame;
 }
 /** sp_slope_width - a row's length of coefficients on all samples; these of frame t start at
- *  sp_sign_at. */
+ *  sp_backsub_sign_at. */
 static inline size_t sp_slope_width(const sp_front_bound *front) {
-    return front->joint ? front->padded : sp_sign_width(front);
+    return front->joint ? front->padded : sp_backsub_sign_width(front);
 }
-static inline size_t sp_samples_read(const sp_front_bound *front) {
+static inline size_t sp_backsub_samples_read(const sp_front_bound *front) {
     return (front->frames - 1) * front->step + front->frame;
 }
 
-/* ---- making it: the functions of sp_refinement ---- */
+/* ---- making it: the functions of sp_boxes_refinement ---- */
 
-void sp_backsub_carve(sp_boxes *boxes, sp_carver *carver);                       /* plan.c */
-void sp_backsub_carve_clip(sp_boxes *boxes, sp_carver *carver);                  /* plan.c */
-void sp_backsub_carve_inputs(sp_boxes *boxes, sp_carver *carver, size_t frames); /* plan.c */
-void sp_backsub_fill_inputs(sp_boxes *boxes, const sp_front_bound *front);       /* source.c */
-SP_NODISCARD sp_status sp_backsub_prepare(sp_error *err, sp_boxes *boxes);       /* source.c */
+void sp_backsub_carve(sp_boxes *boxes, sp_boxes_carver *carver);                       /* plan.c */
+void sp_backsub_carve_clip(sp_boxes *boxes, sp_boxes_carver *carver);                  /* plan.c */
+void sp_backsub_carve_inputs(sp_boxes *boxes, sp_boxes_carver *carver, size_t frames); /* plan.c */
+void sp_backsub_fill_inputs(sp_boxes *boxes, const sp_front_bound *front); /* source.c */
+SP_NODISCARD sp_status sp_backsub_prepare(sp_error *err, sp_boxes *boxes); /* source.c */
 SP_NODISCARD sp_status sp_backsub_send_front(sp_error *err, sp_boxes *boxes, size_t clip);
 void sp_backsub_tighten(sp_boxes *boxes, size_t node, size_t t, int first, int end); /* tighten.c */
 SP_NODISCARD sp_status sp_backsub_relax(sp_error *err, sp_boxes *boxes, size_t node, size_t t,
@@ -168,45 +176,46 @@ size_t sp_backsub_bytes(const sp_bound_task *task, const void *options, bool dev
 
 /* ---- rows ---- */
 
-enum { SP_START_VARIABLES = 2 };
+enum { SP_BACKSUB_START_VARIABLES = 2 };
 
-/** sp_start - the variables that rows stand on: those of a node at a frame of its sequence; or
+/** sp_backsub_start - the variables that rows stand on: those of a node at a frame of its sequence; or
  *  variables inside a cell at one of its steps. */
-typedef struct sp_start {
+typedef struct sp_backsub_start {
     size_t node, t;
     bool common; /* every clip has the same rows; otherwise those of each clip follow each other */
-    sp_rows output; /* on the node's numbers [., width] */
+    sp_backsub_rows output; /* on the node's numbers [., width] */
     /* inside a cell, whose variables below `end` are known: on the pre-activations [., images H]
      * and on other variables [., H] */
     int end;
-    sp_rows images;
-    sp_rows on[SP_START_VARIABLES];
-    int variable[SP_START_VARIABLES];
+    sp_backsub_rows images;
+    sp_backsub_rows on[SP_BACKSUB_START_VARIABLES];
+    int variable[SP_BACKSUB_START_VARIABLES];
     const sp_gpu_cut_rows_args *cuts; /* NULL, or: rows of cuts, made where they are walked */
     int cut_variable;                 /* the variable besides pre-activations that these stand on */
     sp_halfspace *line; /* NULL, or [.]: receives the line that attains each row's bound */
-} sp_start;
+} sp_backsub_start;
 
 typedef struct sp_walk sp_walk;
 
-/** sp_mixer - rows whose products take mixtures of planes: what replaces `product` and `value` of
+/** sp_walk_mixer - rows whose products take mixtures of planes: what replaces `product` and `value` of
  *  ops.h for variable v of a node at step t. */
-typedef struct sp_mixer {
-    void (*back)(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp_rows in, sp_rows x,
-                 sp_rows y, bool add);
-    void (*value)(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp_rows x, sp_rows y,
-                  sp_array out);
-} sp_mixer;
+typedef struct sp_walk_mixer {
+    void (*back)(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp_backsub_rows in,
+                 sp_backsub_rows x, sp_backsub_rows y, bool add);
+    void (*value)(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp_backsub_rows x,
+                  sp_backsub_rows y, sp_boxes_array out);
+} sp_walk_mixer;
 
 /** sp_walk - one tile of rows on its way. */
 struct sp_walk {
     sp_backsub *self;
-    sp_workspace *ws;
-    const sp_start *start;
-    size_t row;            /* the tile's first row among those of the start */
-    size_t rows, span;     /* of all clips, and of each */
-    bool choosing;         /* rows use and record the entries in ws->choices */
-    const sp_mixer *mixer; /* NULL, or: products take its mixtures, lines record their entries */
+    sp_backsub_workspace *ws;
+    const sp_backsub_start *start;
+    size_t row;        /* the tile's first row among those of the start */
+    size_t rows, span; /* of all clips, and of each */
+    bool choosing;     /* rows use and record the entries in ws->choices */
+    const sp_walk_mixer
+        *mixer; /* NULL, or: products take its mixtures, lines record their entries */
     void *mixture;
     bool late; /* the deadline passed inside the walk: it proved nothing */
 };
@@ -225,16 +234,17 @@ void sp_walk_within(sp_walk *walk);
 /** sp_walk_reset - every row of the tile starts with the standard relaxations. */
 void sp_walk_reset(sp_walk *walk);
 
-/** sp_lower_rows - lower bounds of rows by back-substitution to the samples.
+/** sp_backsub_lower_rows - lower bounds of rows by back-substitution to the samples.
  *  O lower [clips, rows], clips `most` doubles apart; error the same or none: the rounding term
  *  subtracted in it.
  *  iterations > 0: every row chooses its relaxations, best bound kept. stop_positive: a tile ends
  *  when all its bounds are positive. Deterministic for any number of threads. */
-void sp_lower_rows(sp_backsub *self, sp_array lower, sp_array error, const sp_start *start,
-                   size_t rows, size_t iterations, bool stop_positive);
-/** sp_keep_rows - raises lower [rows] (and sets error, or NULL) where the walk just done proved
+void sp_backsub_lower_rows(sp_backsub *self, sp_boxes_array lower, sp_boxes_array error,
+                           const sp_backsub_start *start, size_t rows, size_t iterations,
+                           bool stop_positive);
+/** sp_backsub_keep_rows - raises lower [rows] (and sets error, or NULL) where the walk just done proved
  *  more; returns whether all are positive. Memory of the program. */
-bool sp_keep_rows(const sp_walk *walk, double *lower, double *error);
+bool sp_backsub_keep_rows(const sp_walk *walk, double *lower, double *error);
 
 /** sp_backsub_margins, sp_backsub_lines, ... - the functions of the domain. */
 SP_NODISCARD sp_status sp_backsub_margins(sp_error *err, void *self, double *lower, double *error,
@@ -242,10 +252,11 @@ SP_NODISCARD sp_status sp_backsub_margins(sp_error *err, void *self, double *low
 void sp_backsub_box(void *self, size_t node, size_t frame, int variable, const double **lo,
                     const double **hi);
 void sp_backsub_spent(void *self, double *flops, size_t *moved);
-/** sp_know_nothing - lower = -inf, error = 0. */
-void sp_know_nothing(double *lower, double *error, size_t rows);
-/** sp_check_objectives - SP_E_NONFINITE for weights that are no numbers. */
-SP_NODISCARD sp_status sp_check_objectives(sp_error *err, const double *weight, size_t count);
+/** sp_backsub_know_nothing - lower = -inf, error = 0. */
+void sp_backsub_know_nothing(double *lower, double *error, size_t rows);
+/** sp_backsub_check_objectives - SP_E_NONFINITE for weights that are no numbers. */
+SP_NODISCARD sp_status sp_backsub_check_objectives(sp_error *err, const double *weight,
+                                                   size_t count);
 
 /* ---- what walks share (walk.c) ---- */
 
@@ -253,87 +264,91 @@ SP_NODISCARD sp_status sp_check_objectives(sp_error *err, const double *weight, 
 size_t sp_walk_rows(const sp_walk *walk, size_t node, size_t t);
 /** sp_walk_on - the coefficients on a node at a frame. sp_walk_open - makes frames of a node ready;
  *  true: they hold something already and must be added to. */
-sp_rows sp_walk_on(const sp_walk *walk, size_t node, size_t frame);
+sp_backsub_rows sp_walk_on(const sp_walk *walk, size_t node, size_t frame);
 bool sp_walk_open(sp_walk *walk, size_t node, size_t first, size_t end);
 /** sp_walk_begin - the tile's rows of those that the start names: of each clip, or common. */
-void sp_walk_begin(sp_walk *walk, size_t rows, size_t n, sp_rows from, sp_rows to);
+void sp_walk_begin(sp_walk *walk, size_t rows, size_t n, sp_backsub_rows from, sp_backsub_rows to);
 sp_gpu_rows sp_walk_at(const sp_walk *walk, size_t rows);
 /** sp_walk_multiply - c [rows, n] = a [rows, k] b [k, n] (+ c for add), in single precision where
  *  b has floats. omega [k] >= |b| |v| of the variables v of the columns; |a| omega is in the rows'
  *  mass. */
-void sp_walk_multiply(sp_walk *walk, size_t rows, size_t n, size_t k, sp_rows a, sp_array omega,
-                      sp_matrix b, bool add, sp_rows c);
-/** sp_narrow_product - c [rows, n] = a [rows, k] b [k, n], or += for add, in single precision. The
+void sp_walk_multiply(sp_walk *walk, size_t rows, size_t n, size_t k, sp_backsub_rows a,
+                      sp_boxes_array omega, sp_boxes_matrix b, bool add, sp_backsub_rows c);
+/** sp_walk_narrow_product - c [rows, n] = a [rows, k] b [k, n], or += for add, in single precision. The
  *  rows of `count` clips follow each other, their matrices b stand `step` floats apart. */
-typedef struct sp_narrow_product {
+typedef struct sp_walk_narrow_product {
     size_t rows, n, k, count, step, ldb;
-    sp_rows a;
-    sp_array omega; /* [k] clip */
+    sp_backsub_rows a;
+    sp_boxes_array omega; /* [k] clip */
     const float *b;
     bool add;
-    sp_rows c;
-} sp_narrow_product;
-void sp_walk_multiply_narrow(sp_walk *walk, const sp_narrow_product *product);
+    sp_backsub_rows c;
+} sp_walk_narrow_product;
+void sp_walk_multiply_narrow(sp_walk *walk, const sp_walk_narrow_product *product);
 /** sp_walk_multiply_wide - the same in double, of any number of rows. */
-void sp_walk_multiply_wide(sp_walk *walk, size_t rows, size_t n, size_t k, sp_rows a, sp_matrix b,
-                           bool add, sp_rows c);
+void sp_walk_multiply_wide(sp_walk *walk, size_t rows, size_t n, size_t k, sp_backsub_rows a,
+                           sp_boxes_matrix b, bool add, sp_backsub_rows c);
 /** sp_walk_affine - rows that pass n affine outputs: bias += a . b, mass += |a| . omega. */
-void sp_walk_affine(sp_walk *walk, size_t rows, size_t n, sp_rows a, sp_array b, sp_array omega);
+void sp_walk_affine(sp_walk *walk, size_t rows, size_t n, sp_backsub_rows a, sp_boxes_array b,
+                    sp_boxes_array omega);
 /** sp_walk_weigh_mass - mass += |a| . size. */
-void sp_walk_weigh_mass(sp_walk *walk, size_t rows, size_t n, sp_rows a, sp_array size);
+void sp_walk_weigh_mass(sp_walk *walk, size_t rows, size_t n, sp_backsub_rows a,
+                        sp_boxes_array size);
 /** sp_walk_scalars - coefficients on n scalars to those on the arguments of their lines. */
-void sp_walk_scalars(sp_walk *walk, size_t rows, sp_rows in, const sp_gpu_menu *lines, bool split,
-                     sp_rows x);
+void sp_walk_scalars(sp_walk *walk, size_t rows, sp_backsub_rows in, const sp_gpu_menu *lines,
+                     bool split, sp_backsub_rows x);
 /** sp_walk_product, sp_walk_line - from coefficients on variable v of a node at t to those on its
  *  arguments; x may be `in` of lines. */
-void sp_walk_product(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_rows in,
-                     sp_rows x, sp_rows y, bool add);
-void sp_walk_line(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_rows in, sp_rows x);
+void sp_walk_product(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_backsub_rows in,
+                     sp_backsub_rows x, sp_backsub_rows y, bool add);
+void sp_walk_line(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_backsub_rows in,
+                  sp_backsub_rows x);
 /** sp_walk_set - to [rows, columns] = from, or 0. sp_walk_add - to = a + b or, for `minus`,
  *  a - b. */
-void sp_walk_set(sp_walk *walk, size_t rows, size_t columns, sp_rows from, sp_rows to);
-void sp_walk_add(sp_walk *walk, size_t rows, size_t n, sp_rows a, sp_rows b, bool minus,
-                 sp_rows to);
+void sp_walk_set(sp_walk *walk, size_t rows, size_t columns, sp_backsub_rows from,
+                 sp_backsub_rows to);
+void sp_walk_add(sp_walk *walk, size_t rows, size_t n, sp_backsub_rows a, sp_backsub_rows b,
+                 bool minus, sp_backsub_rows to);
 /** sp_walk_menu_pick - each coefficient takes the entry that its row chose. */
-void sp_walk_menu_pick(sp_walk *walk, size_t rows, sp_rows in, const sp_gpu_menu *menu, int *choice,
-                       sp_rows x, sp_rows y, bool add);
+void sp_walk_menu_pick(sp_walk *walk, size_t rows, sp_backsub_rows in, const sp_gpu_menu *menu,
+                       int *choice, sp_backsub_rows x, sp_backsub_rows y, bool add);
 
 /* forward */
 /** sp_walk_weigh - out [rows, n] += in [rows, k] weights^T. sp_walk_bias - bias [n] into all
  *  rows. */
-void sp_walk_weigh(sp_walk *walk, size_t rows, size_t n, size_t k, sp_rows in, sp_matrix weight,
-                   sp_rows out);
-void sp_walk_bias(sp_walk *walk, size_t rows, size_t n, sp_array bias, sp_rows out);
-/** sp_value - values of the arguments of n products, and their boxes. */
-typedef struct sp_value {
-    sp_rows at;
-    sp_box_array box;
-} sp_value;
+void sp_walk_weigh(sp_walk *walk, size_t rows, size_t n, size_t k, sp_backsub_rows in,
+                   sp_boxes_matrix weight, sp_backsub_rows out);
+void sp_walk_bias(sp_walk *walk, size_t rows, size_t n, sp_boxes_array bias, sp_backsub_rows out);
+/** sp_walk_value - values of the arguments of n products, and their boxes. */
+typedef struct sp_walk_value {
+    sp_backsub_rows at;
+    sp_boxes_range box;
+} sp_walk_value;
 /** sp_walk_menu_value - out = the chosen entries at x and y (lines: at x alone). out may be x.
  *  sp_walk_menu_choose - new entries at the damped values (gpu/ops.h, choose). */
 void sp_walk_menu_value(sp_walk *walk, size_t rows, const sp_gpu_menu *menu, const int *choice,
-                        sp_rows x, sp_rows y, sp_rows out);
-void sp_walk_menu_choose(sp_walk *walk, size_t rows, const sp_gpu_menu *menu, sp_value x,
-                         sp_value y, size_t iteration, float *anchor, int *choice);
+                        sp_backsub_rows x, sp_backsub_rows y, sp_backsub_rows out);
+void sp_walk_menu_choose(sp_walk *walk, size_t rows, const sp_gpu_menu *menu, sp_walk_value x,
+                         sp_walk_value y, size_t iteration, float *anchor, int *choice);
 /** sp_walk_product_value, sp_walk_line_value - values of variable v into out, then its new choice.
  */
-void sp_walk_product_value(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_value x,
-                           sp_value y, size_t iteration, sp_rows out);
-void sp_walk_line_value(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_value x,
-                        size_t iteration, sp_rows out);
-sp_choices *sp_choices_at(const sp_walk *walk, size_t node, size_t t);
+void sp_walk_product_value(sp_walk *walk, size_t rows, size_t node, size_t t, int v,
+                           sp_walk_value x, sp_walk_value y, size_t iteration, sp_backsub_rows out);
+void sp_walk_line_value(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_walk_value x,
+                        size_t iteration, sp_backsub_rows out);
+sp_backsub_choices *sp_backsub_choices_at(const sp_walk *walk, size_t node, size_t t);
 
 /* ---- the kinds of nodes ---- */
 
-/** sp_source_back - from coefficients on the features to the samples (source_walk.c);
- *  sp_walk_cell_back - through a cell (cell_walk.c). sp_source_forward, sp_walk_cell_forward -
+/** sp_walk_source_back - from coefficients on the features to the samples (source_walk.c);
+ *  sp_walk_cell_back - through a cell (cell_walk.c). sp_walk_source_forward, sp_walk_cell_forward -
  *  values. */
-void sp_source_back(sp_walk *walk);
-void sp_source_forward(sp_walk *walk, size_t iteration);
+void sp_walk_source_back(sp_walk *walk);
+void sp_walk_source_forward(sp_walk *walk, size_t iteration);
 void sp_walk_cell_back(sp_walk *walk, size_t node);
 void sp_walk_cell_forward(sp_walk *walk, size_t node, size_t iteration);
 
-/** sp_source_silent - whether no sample of frame t moves, as far as the program can see. */
-bool sp_source_silent(const sp_backsub *self, size_t t);
+/** sp_backsub_source_silent - whether no sample of frame t moves, as far as the program can see. */
+bool sp_backsub_source_silent(const sp_backsub *self, size_t t);
 
 #endif

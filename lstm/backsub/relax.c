@@ -34,8 +34,8 @@ static void store(sp_gpu_menu *menu, size_t e, size_t j, const sp_relaxed *at, s
 
 /* Exact planes at the static anchors and, for rows that choose, at anchors spread over the box. */
 static void fill_exact(sp_gpu_menu *menu, size_t j, const sp_relaxed *at, const sp_cut *cut) {
-    sp_anchor lower_at[SP_MENU_PLANES], upper_at[SP_MENU_PLANES];
-    sp_plane lower[SP_MENU_PLANES], upper[SP_MENU_PLANES];
+    sp_anchor lower_at[SP_BACKSUB_MENU_PLANES], upper_at[SP_BACKSUB_MENU_PLANES];
+    sp_plane lower[SP_BACKSUB_MENU_PLANES], upper[SP_BACKSUB_MENU_PLANES];
     const sp_box box = at->inner;
     sp_cut inner_cut;
     if (cut != NULL) {
@@ -80,7 +80,7 @@ static sp_status fill_lp(sp_gpu_menu *menu, size_t j, const sp_relaxed *at) {
 
 /* One product of all units of a cell. */
 typedef struct sp_units {
-    sp_plane_rule planes;
+    sp_backsub_planes planes;
     sp_gpu_menu *menu;
     const sp_cut *cut; /* [n] or NULL */
     const sp_gpu_factor *of;
@@ -93,12 +93,12 @@ static sp_status relax_unit(const sp_units *work, size_t j) {
     const sp_relaxed at = {&of->map, box, sp_gate_box(&of->map, box), sp_iv_mag(box.x),
                            sp_iv_mag(box.y)};
     switch (work->planes) {
-    case SP_PLANES_STATIC:
+    case SP_BACKSUB_STATIC:
         fill_exact(work->menu, j, &at, work->cut != NULL ? work->cut + j : NULL);
         return SP_OK;
-    case SP_PLANES_R2_LP:
+    case SP_BACKSUB_R2_LP:
         return fill_lp(work->menu, j, &at);
-    case SP_PLANES_R2_CANDIDATES:
+    case SP_BACKSUB_R2_CANDIDATES:
         return fill_candidates(work->menu, j, &at);
     }
     return SP_E_ARGUMENT;
@@ -119,15 +119,15 @@ static void relax_some(void *context, size_t task) {
 
 static sp_gpu_factor factor_of(const sp_boxes *boxes, size_t node, size_t t, int v) {
     const sp_cell_variable *p = &boxes->constants[node].cell.variable[v];
-    return (sp_gpu_factor){p->map, sp_range_of(sp_variable_box(boxes, node, t, p->a)),
-                           sp_range_of(sp_variable_box(boxes, node, t, p->b))};
+    return (sp_gpu_factor){p->map, sp_boxes_range_of(sp_boxes_variable(boxes, node, t, p->a)),
+                           sp_boxes_range_of(sp_boxes_variable(boxes, node, t, p->b))};
 }
 
 static sp_status relax_product(sp_error *err, sp_backsub *self, size_t node, size_t t, int v) {
     const sp_boxes *boxes = &self->boxes;
-    sp_relaxations *to = sp_relaxations_at(self, node, t);
+    sp_backsub_relaxations *to = sp_backsub_relaxations_at(self, node, t);
     const sp_gpu_factor of_product = factor_of(boxes, node, t, v);
-    const sp_gpu_clips at = sp_clips_of(boxes, node, t);
+    const sp_gpu_clips at = sp_boxes_clips_of(boxes, node, t);
     if (boxes->device) {
         sp_gpu_planes(boxes->gpu, &(sp_gpu_planes_args){.at = at,
                                                         .of = of_product,
@@ -153,25 +153,26 @@ static sp_status relax_product(sp_error *err, sp_backsub *self, size_t node, siz
 }
 
 static void relax_curve(sp_backsub *self, size_t node, size_t t, int v, sp_activation f,
-                        sp_box_array x) {
+                        sp_boxes_range x) {
     const sp_boxes *boxes = &self->boxes;
     sp_gpu_curve(boxes->gpu,
-                 &(sp_gpu_curve_args){.at = sp_clips_of(boxes, node, t),
+                 &(sp_gpu_curve_args){.at = sp_boxes_clips_of(boxes, node, t),
                                       .f = f,
-                                      .x = sp_range_of(x),
-                                      .lines = sp_relaxations_at(self, node, t)->menu[v]});
+                                      .x = sp_boxes_range_of(x),
+                                      .lines = sp_backsub_relaxations_at(self, node, t)->menu[v]});
 }
 
 /* The ReLU of a node: as many lines below as rows choose from, one above. */
 static void relax_relu(sp_backsub *self, size_t node, size_t t) {
     const sp_boxes *boxes = &self->boxes;
-    const sp_node_state *state = sp_state_at(boxes, node, t);
-    sp_gpu_relu(boxes->gpu, &(sp_gpu_relu_args){.at = sp_clips_of(boxes, node, t),
-                                                .lines = sp_relaxations_at(self, node, t)->menu[0],
-                                                .in_lo = state->input.lo.on,
-                                                .in_hi = state->input.hi.on,
-                                                .out_lo = state->out.lo.on,
-                                                .out_hi = state->out.hi.on});
+    const sp_boxes_state *state = sp_boxes_state_at(boxes, node, t);
+    sp_gpu_relu(boxes->gpu,
+                &(sp_gpu_relu_args){.at = sp_boxes_clips_of(boxes, node, t),
+                                    .lines = sp_backsub_relaxations_at(self, node, t)->menu[0],
+                                    .in_lo = state->input.lo.on,
+                                    .in_hi = state->input.hi.on,
+                                    .out_lo = state->out.lo.on,
+                                    .out_hi = state->out.hi.on});
 }
 
 /* ---- cuts ---- */
@@ -182,14 +183,14 @@ static void take_cuts(sp_backsub *self, size_t node, size_t t, int first, const 
     const sp_cell_steps *steps = &boxes->constants[node].cell;
     const size_t H = boxes->net->node[node].width, rows = products * H * SP_GPU_ROWS_PER_CUT;
     sp_gpu_cut_rows_args args = {.n = H};
-    sp_gpu_cuts_args cuts = {.at = sp_clips_of(boxes, node, t),
+    sp_gpu_cuts_args cuts = {.at = sp_boxes_clips_of(boxes, node, t),
                              .n = H,
                              .products = products,
                              .apart = self->most,
                              .lower = self->box_lower.on};
-    sp_start start = {
+    sp_backsub_start start = {
         .node = node, .t = t, .end = first, .cuts = &args, .cut_variable = SP_NO_VARIABLE};
-    const sp_array none = {NULL};
+    const sp_boxes_array none = {NULL};
     for (size_t k = 0; k < products; k++) {
         const sp_cell_variable *p = &steps->variable[product[k]];
         const sp_cell_variable *x = &steps->variable[p->a], *y = &steps->variable[p->b];
@@ -198,14 +199,15 @@ static void take_cuts(sp_backsub *self, size_t node, size_t t, int first, const 
             start.cut_variable = p->b;
         }
         args.of[k] = cuts.of[k] =
-            (sp_gpu_cut_of){.x = sp_range_of(sp_variable_box(boxes, node, t, p->a)),
-                            .y = sp_range_of(sp_variable_box(boxes, node, t, p->b)),
+            (sp_gpu_cut_of){.x = sp_boxes_range_of(sp_boxes_variable(boxes, node, t, p->a)),
+                            .y = sp_boxes_range_of(sp_boxes_variable(boxes, node, t, p->b)),
                             .x_column = x->place * H,
                             .y_column = image ? y->place * H : 0,
                             .y_on_gates = image,
-                            .cut = sp_relaxations_at(self, node, t)->cut[product[k]]};
+                            .cut = sp_backsub_relaxations_at(self, node, t)->cut[product[k]]};
     }
-    sp_lower_rows(self, self->box_lower, none, &start, rows, self->options.box_iterations, false);
+    sp_backsub_lower_rows(self, self->box_lower, none, &start, rows, self->options.box_iterations,
+                          false);
     sp_gpu_cuts(boxes->gpu, &cuts);
 }
 
@@ -235,7 +237,7 @@ sp_status sp_backsub_relax(sp_error *err, sp_boxes *boxes, size_t node, size_t t
         if (at->curve.kind == SP_ACTIVATION_RELU) {
             relax_relu(self, node, t);
         } else {
-            relax_curve(self, node, t, 0, at->curve, sp_state_at(boxes, node, t)->input);
+            relax_curve(self, node, t, 0, at->curve, sp_boxes_state_at(boxes, node, t)->input);
         }
         return SP_OK;
     }
@@ -250,7 +252,7 @@ sp_status sp_backsub_relax(sp_error *err, sp_boxes *boxes, size_t node, size_t t
         }
         if (variable->op == SP_CELL_CURVE) {
             relax_curve(self, node, t, v, variable->f,
-                        sp_variable_box(boxes, node, t, variable->a));
+                        sp_boxes_variable(boxes, node, t, variable->a));
         } else {
             SP_TRY(relax_product(err, self, node, t, v));
         }

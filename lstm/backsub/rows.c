@@ -9,8 +9,8 @@
 
 typedef struct sp_gpu_tiles {
     sp_backsub *self;
-    sp_array lower, error;
-    const sp_start *start;
+    sp_boxes_array lower, error;
+    const sp_backsub_start *start;
     size_t rows, iterations;
     bool stop_positive;
     atomic_size_t next; /* tile */
@@ -20,7 +20,7 @@ typedef struct sp_gpu_tiles {
  * tiles that are. */
 static void keep(const sp_walk *walk, double *lower, double *error, bool fresh, bool settled) {
     const sp_backsub *self = walk->self;
-    const sp_workspace *ws = walk->ws;
+    const sp_backsub_workspace *ws = walk->ws;
     sp_gpu_keep(self->boxes.gpu, &(sp_gpu_keep_args){.at = sp_walk_at(walk, walk->rows),
                                                      .apart = self->most,
                                                      .gamma = self->gamma.on,
@@ -32,10 +32,10 @@ static void keep(const sp_walk *walk, double *lower, double *error, bool fresh, 
                                                      .lower = lower,
                                                      .error = error,
                                                      .settled = settled ? self->settled : NULL,
-                                                     .tile = SP_TILE});
+                                                     .tile = SP_BACKSUB_TILE});
 }
 
-bool sp_keep_rows(const sp_walk *walk, double *lower, double *error) {
+bool sp_backsub_keep_rows(const sp_walk *walk, double *lower, double *error) {
     bool positive = true;
     keep(walk, lower, error, false, false);
     for (size_t r = 0; r < walk->rows; r++) {
@@ -47,7 +47,7 @@ bool sp_keep_rows(const sp_walk *walk, double *lower, double *error) {
 void sp_walk_reset(sp_walk *walk) {
     const sp_backsub *self = walk->self;
     const size_t node = walk->start->node;
-    const size_t frames = node > self->boxes.source ? sp_frames_of(&self->boxes, 0, node) : 0;
+    const size_t frames = node > self->boxes.source ? sp_boxes_frames(&self->boxes, 0, node) : 0;
     const size_t numbers = node > self->boxes.source
                                ? self->entries_at[node] + frames * self->entries_frame[node]
                                : self->boxes.front->frames * self->boxes.front->bands;
@@ -62,18 +62,18 @@ static bool keep_tile(const sp_walk *walk, double *lower, double *error) {
     const sp_boxes *boxes = &self->boxes;
     const size_t padded = boxes->front->padded;
     sp_halfspace *line = walk->start->line != NULL ? walk->start->line + walk->row : NULL;
-    double before[SP_TILE];
+    double before[SP_BACKSUB_TILE];
     memcpy(before, lower, walk->rows * sizeof *before);
-    const bool positive = sp_keep_rows(walk, lower, error);
+    const bool positive = sp_backsub_keep_rows(walk, lower, error);
     if (line == NULL) {
         return positive;
     }
-    const double *bias = sp_program_array(boxes, walk->ws->bias);
-    const double *mass = sp_program_array(boxes, walk->ws->mass);
-    const double *support = sp_program_array(boxes, walk->ws->support);
-    const double *slope = sp_program_array(boxes, walk->ws->slope);
-    const double gamma = *sp_program_array(boxes, self->gamma);
-    const double lost = *sp_program_array(boxes, boxes->lost);
+    const double *bias = sp_boxes_program(boxes, walk->ws->bias);
+    const double *mass = sp_boxes_program(boxes, walk->ws->mass);
+    const double *support = sp_boxes_program(boxes, walk->ws->support);
+    const double *slope = sp_boxes_program(boxes, walk->ws->slope);
+    const double gamma = *sp_boxes_program(boxes, self->gamma);
+    const double lost = *sp_boxes_program(boxes, boxes->lost);
     for (size_t r = 0; r < walk->rows; r++) {
         if (lower[r] > before[r]) {
             // the error of a bound covers that of its line anywhere in the set
@@ -85,11 +85,11 @@ static bool keep_tile(const sp_walk *walk, double *lower, double *error) {
     return positive;
 }
 
-static void bound_tile(sp_gpu_tiles *tiles, sp_workspace *ws, size_t row) {
-    const size_t count = tiles->rows - row < SP_TILE ? tiles->rows - row : SP_TILE;
+static void bound_tile(sp_gpu_tiles *tiles, sp_backsub_workspace *ws, size_t row) {
+    const size_t count = tiles->rows - row < SP_BACKSUB_TILE ? tiles->rows - row : SP_BACKSUB_TILE;
     const sp_boxes *boxes = &tiles->self->boxes;
-    double *lower = sp_program_array(boxes, sp_array_at(tiles->lower, row));
-    double *error = sp_program_array(boxes, sp_array_at(tiles->error, row));
+    double *lower = sp_boxes_program(boxes, sp_boxes_array_at(tiles->lower, row));
+    double *error = sp_boxes_program(boxes, sp_boxes_array_at(tiles->error, row));
     sp_walk walk = {.self = tiles->self,
                     .ws = ws,
                     .start = tiles->start,
@@ -117,25 +117,25 @@ static void run_thread(void *context, size_t thread) {
     sp_gpu_tiles *tiles = context;
     for (;;) {
         const size_t tile = atomic_fetch_add(&tiles->next, 1);
-        if (tile * SP_TILE >= tiles->rows) {
+        if (tile * SP_BACKSUB_TILE >= tiles->rows) {
             return;
         }
-        bound_tile(tiles, tiles->self->work + thread, tile * SP_TILE);
+        bound_tile(tiles, tiles->self->work + thread, tile * SP_BACKSUB_TILE);
     }
 }
 
 /* ---- rows of all clips at once, on a device ---- */
 
-/* Notes which tiles of SP_TILE rows have been proved positive; whether all have. These flags are
+/* Notes which tiles of SP_BACKSUB_TILE rows have been proved positive; whether all have. These flags are
  * all that the program reads between two walks. */
 static bool settle(const sp_walk *walk, const double *lower, bool fresh) {
     const sp_backsub *self = walk->self;
     const size_t clips = walk->rows / walk->span;
-    const size_t count = clips * ((walk->span + SP_TILE - 1) / SP_TILE);
+    const size_t count = clips * ((walk->span + SP_BACKSUB_TILE - 1) / SP_BACKSUB_TILE);
     bool all = true;
     sp_gpu_settle(self->boxes.gpu, &(sp_gpu_settle_args){.clips = clips,
                                                          .span = walk->span,
-                                                         .tile = SP_TILE,
+                                                         .tile = SP_BACKSUB_TILE,
                                                          .apart = self->most,
                                                          .fresh = fresh,
                                                          .lower = lower,
@@ -149,11 +149,11 @@ static bool settle(const sp_walk *walk, const double *lower, bool fresh) {
 
 static void lower_all(const sp_gpu_tiles *work) {
     sp_backsub *self = work->self;
-    const size_t clips = sp_clips_at(&self->boxes, work->start->node, work->start->t);
+    const size_t clips = sp_boxes_clips_at(&self->boxes, work->start->node, work->start->t);
     for (size_t row = 0; row < work->rows; row += self->tile) {
         const size_t left = work->rows - row, count = left < self->tile ? left : self->tile;
-        double *lower = sp_array_at(work->lower, row).on;
-        double *error = sp_array_at(work->error, row).on;
+        double *lower = sp_boxes_array_at(work->lower, row).on;
+        double *error = sp_boxes_array_at(work->error, row).on;
         sp_walk walk = {.self = self,
                         .ws = self->work,
                         .start = work->start,
@@ -176,13 +176,14 @@ static void lower_all(const sp_gpu_tiles *work) {
     }
 }
 
-void sp_lower_rows(sp_backsub *self, sp_array lower, sp_array error, const sp_start *start,
-                   size_t rows, size_t iterations, bool stop_positive) {
+void sp_backsub_lower_rows(sp_backsub *self, sp_boxes_array lower, sp_boxes_array error,
+                           const sp_backsub_start *start, size_t rows, size_t iterations,
+                           bool stop_positive) {
     sp_gpu_tiles tiles = {self, lower, error, start, rows, iterations, stop_positive, 0};
     if (self->boxes.device) {
         lower_all(&tiles);
         return;
     }
-    const size_t count = (rows + SP_TILE - 1) / SP_TILE;
+    const size_t count = (rows + SP_BACKSUB_TILE - 1) / SP_BACKSUB_TILE;
     sp_pool_run(count < self->threads ? count : self->threads, 0, run_thread, &tiles);
 }

@@ -52,7 +52,7 @@ static void fill_form_lines(sp_backsub *self, const sp_front_bound *front, size_
               linear ? largest[front->lo_form + m] : 0.0);
         store(menu, menu->lower, m, (sp_line){front->up_w[i], front->up_c[i]},
               (linear ? largest[front->up_form + m] : 0.0) + (joint ? front->square[i] : 0.0));
-        if (sp_features_choose(self)) {
+        if (sp_backsub_features_choose(self)) {
             fill_choices(menu, front, t, m);
         }
     }
@@ -82,8 +82,8 @@ static void fill_bin_lines(sp_backsub *self, const sp_front_bound *front, size_t
         for (size_t k = 0; k < K; k++) {
             sum += fabs(front->mel[m * K + k]) * front->square_max[t * K + k];
         }
-        energy_omega[i] =
-            sp_above(sum * (1.0 + sp_gamma(2.0 * (double)K + 8.0)) + (double)K * SP_LEAST_DOUBLE);
+        energy_omega[i] = sp_above(sum * (1.0 + sp_gamma(2.0 * (double)K + 8.0)) +
+                                   (double)K * SP_IV_LEAST);
     }
 }
 
@@ -96,8 +96,8 @@ static void fill_feature_scale(const sp_front_bound *front, size_t t, double *om
             const sp_iv band = {front->lo[t * M + m], front->hi[t * M + m]};
             sum += fabs(front->matrix[i * M + m]) * sp_iv_mag(band);
         }
-        omega[t * front->features + i] =
-            sp_above(sum * (1.0 + sp_gamma(2.0 * (double)M + 8.0)) + (double)M * SP_LEAST_DOUBLE);
+        omega[t * front->features + i] = sp_above(sum * (1.0 + sp_gamma(2.0 * (double)M + 8.0)) +
+                                                  (double)M * SP_IV_LEAST);
     }
 }
 
@@ -197,7 +197,7 @@ static sp_status take_unit(sp_error *err, sp_backsub *self) {
     return SP_OK;
 }
 
-static void write_constant(sp_boxes *boxes, sp_array to, const double *from, size_t count) {
+static void write_constant(sp_boxes *boxes, sp_boxes_array to, const double *from, size_t count) {
     if (boxes->device && to.on != NULL) {
         sp_gpu_write(boxes->gpu, to.on, from, count * sizeof *from);
     }
@@ -206,7 +206,7 @@ static void write_constant(sp_boxes *boxes, sp_array to, const double *from, siz
 sp_status sp_backsub_prepare(sp_error *err, sp_boxes *boxes) {
     sp_backsub *self = of(boxes);
     const sp_front_bound *front = boxes->front;
-    const sp_source *source = &self->source;
+    const sp_backsub_source *source = &self->source;
     SP_TRY(take_unit(err, self));
     SP_TRY(take_narrow_forms(err, self));
     write_constant(boxes, source->matrix.wide, front->matrix, front->features * front->bands);
@@ -218,20 +218,20 @@ sp_status sp_backsub_prepare(sp_error *err, sp_boxes *boxes) {
 sp_status sp_backsub_send_front(sp_error *err, sp_boxes *boxes, size_t clip) {
     const sp_backsub *self = of(boxes);
     const sp_front_bound *from = boxes->fronts[clip];
-    const sp_source *to = &self->source;
+    const sp_backsub_source *to = &self->source;
     const size_t T = from->frames, squares = from->tangents > 0 ? T : 0;
     (void)err;
     sp_boxes_send(boxes, clip, to->form.wide, from->form, T * from->forms * from->frame);
-    if (sp_features_choose(self)) {
+    if (sp_backsub_features_choose(self)) {
         sp_boxes_send(boxes, clip, to->form_max, from->form_max, T * from->forms);
     }
-    sp_boxes_send(boxes, clip, to->radius, from->radius, sp_samples_read(from));
+    sp_boxes_send(boxes, clip, to->radius, from->radius, sp_backsub_samples_read(from));
     sp_boxes_send(boxes, clip, to->square, from->square, squares * from->bands);
     sp_boxes_send(boxes, clip, to->energy, from->energy, squares);
     return SP_OK;
 }
 
-bool sp_source_silent(const sp_backsub *self, size_t t) {
+bool sp_backsub_source_silent(const sp_backsub *self, size_t t) {
     const sp_front_bound *front = self->boxes.front;
     if (self->boxes.device || front->radius == NULL) {
         return false;

@@ -11,34 +11,35 @@ static const sp_front_bound *front_of(const sp_walk *walk) {
 
 /* Signs of the coefficients c on samples [first, end) of frame t; none: 0. */
 static void record_signs(sp_walk *walk, size_t rows, size_t t, size_t first, size_t end,
-                         sp_rows c) {
+                         sp_backsub_rows c) {
     const sp_front_bound *front = front_of(walk);
     sp_gpu_signs(walk->self->boxes.gpu,
                  &(sp_gpu_signs_args){.rows = rows,
                                       .n = end - first,
-                                      .c = sp_array_at(c.at, first).on,
+                                      .c = sp_boxes_array_at(c.at, first).on,
                                       .ldc = c.ld,
-                                      .sign = walk->ws->sign + sp_sign_at(front, t) + first,
-                                      .lds = sp_sign_width(front)});
+                                      .sign = walk->ws->sign + sp_backsub_sign_at(front, t) + first,
+                                      .lds = sp_backsub_sign_width(front)});
 }
 
 /* Terms of the support of the samples from `at` on, n of them. Boxes are known to devices, other
  * sets are the program's; for these the support is a running sum until all frames are met. */
-static void gather(sp_walk *walk, size_t rows, size_t at, size_t n, sp_rows c) {
+static void gather(sp_walk *walk, size_t rows, size_t at, size_t n, sp_backsub_rows c) {
     const sp_boxes *boxes = &walk->self->boxes;
     const sp_noise_set *set = walk->self->set;
     if (set->box) {
-        sp_gpu_support(boxes->gpu, &(sp_gpu_support_args){
-                                       .at = sp_walk_at(walk, rows),
-                                       .n = n,
-                                       .c = c.at.on,
-                                       .ldc = c.ld,
-                                       .radius = sp_array_at(walk->self->source.radius, at).on,
-                                       .out = walk->ws->support.on});
+        sp_gpu_support(
+            boxes->gpu,
+            &(sp_gpu_support_args){.at = sp_walk_at(walk, rows),
+                                   .n = n,
+                                   .c = c.at.on,
+                                   .ldc = c.ld,
+                                   .radius = sp_boxes_array_at(walk->self->source.radius, at).on,
+                                   .out = walk->ws->support.on});
         return;
     }
-    const double *from = sp_program_array(boxes, c.at);
-    double *support = sp_program_array(boxes, walk->ws->support);
+    const double *from = sp_boxes_program(boxes, c.at);
+    double *support = sp_boxes_program(boxes, walk->ws->support);
     for (size_t r = 0; support != NULL && r < rows; r++) {
         support[r] = set->gather(support[r], from + r * c.ld, boxes->front->radius + at, n);
     }
@@ -51,7 +52,7 @@ static void finish(sp_walk *walk, size_t frames) {
     const sp_noise_set *set = walk->self->set;
     const bool apart = !front->joint && front->step > 0 && front->step < front->frame;
     const size_t copies = apart ? (front->frame + front->step - 1) / front->step : 1;
-    double *support = sp_program_array(boxes, walk->ws->support);
+    double *support = sp_boxes_program(boxes, walk->ws->support);
     for (size_t r = 0; !set->box && support != NULL && r < walk->rows; r++) {
         support[r] = set->finish(support[r], frames * front->frame, frames, copies);
     }
@@ -60,13 +61,14 @@ static void finish(sp_walk *walk, size_t frames) {
 /* The columns [first, end) of the window of frame t meet no earlier frame: they are concretised. */
 static void concretise(sp_walk *walk, size_t rows, size_t t, size_t first, size_t end) {
     const sp_front_bound *front = front_of(walk);
-    const sp_rows sample = {walk->ws->sample, front->frame};
-    const sp_rows c = {sp_array_at(sample.at, first), sample.ld};
+    const sp_backsub_rows sample = {walk->ws->sample, front->frame};
+    const sp_backsub_rows c = {sp_boxes_array_at(sample.at, first), sample.ld};
     gather(walk, rows, t * front->step + first, end - first, c);
     if (walk->self->slopes) {
         sp_walk_set(walk, rows, end - first, c,
-                    (sp_rows){sp_array_at(walk->ws->slope, sp_sign_at(front, t) + first),
-                              sp_slope_width(front)});
+                    (sp_backsub_rows){
+                        sp_boxes_array_at(walk->ws->slope, sp_backsub_sign_at(front, t) + first),
+                        sp_slope_width(front)});
     }
     if (walk->choosing) {
         record_signs(walk, rows, t, first, end, sample);
@@ -74,14 +76,14 @@ static void concretise(sp_walk *walk, size_t rows, size_t t, size_t first, size_
 }
 
 /* Coefficients on the features of step t to those on its bands. */
-static sp_rows bands_back(sp_walk *walk, size_t rows, size_t t, sp_rows in) {
+static sp_backsub_rows bands_back(sp_walk *walk, size_t rows, size_t t, sp_backsub_rows in) {
     const sp_front_bound *front = front_of(walk);
-    const sp_source *source = &walk->self->source;
+    const sp_backsub_source *source = &walk->self->source;
     if (front->matrix == NULL) {
         return in;
     }
-    const sp_array omega = sp_array_at(source->feature_omega, t * front->features);
-    const sp_rows band = {walk->ws->band, front->bands};
+    const sp_boxes_array omega = sp_boxes_array_at(source->feature_omega, t * front->features);
+    const sp_backsub_rows band = {walk->ws->band, front->bands};
     sp_walk_affine(walk, rows, front->features, in, source->matrix_bias, omega);
     sp_walk_multiply(walk, rows, front->bands, front->features, in, omega, source->matrix, false,
                      band);
@@ -89,13 +91,14 @@ static sp_rows bands_back(sp_walk *walk, size_t rows, size_t t, sp_rows in) {
 }
 
 /* The same for the joint front end: the squares of the noise in all bands are bounded together. */
-static void joint_back(sp_walk *walk, size_t rows, size_t t, sp_rows in, sp_rows form) {
+static void joint_back(sp_walk *walk, size_t rows, size_t t, sp_backsub_rows in,
+                       sp_backsub_rows form) {
     const sp_front_bound *front = front_of(walk);
-    const sp_source *source = &walk->self->source;
-    sp_workspace *ws = walk->ws;
+    const sp_backsub_source *source = &walk->self->source;
+    sp_backsub_workspace *ws = walk->ws;
     if (walk->choosing) {
-        sp_walk_menu_pick(walk, rows, in, &source->line[t], ws->feature[t], form, sp_no_rows,
-                          false);
+        sp_walk_menu_pick(walk, rows, in, &source->line[t], ws->feature[t], form,
+                          sp_backsub_no_rows, false);
     } else {
         sp_walk_scalars(walk, rows, in, &source->line[t], false, form);
     }
@@ -106,8 +109,8 @@ static void joint_back(sp_walk *walk, size_t rows, size_t t, sp_rows in, sp_rows
                                .peaks = front->peaks,
                                .x = form.at.on,
                                .ldx = form.ld,
-                               .square = sp_array_at(source->square, t * front->bands).on,
-                               .energy = sp_array_at(source->energy, t).on,
+                               .square = sp_boxes_array_at(source->square, t * front->bands).on,
+                               .energy = sp_boxes_array_at(source->energy, t).on,
                                .peak = source->peak.on,
                                .highest = walk->choosing ? ws->peak[t] : NULL,
                                .bias = ws->bias.on,
@@ -116,8 +119,9 @@ static void joint_back(sp_walk *walk, size_t rows, size_t t, sp_rows in, sp_rows
 
 /* Which side of its lines each coefficient took; lines have one entry each side. Program's memory:
  * a device takes the joint front end only. */
-static void record_sides(const sp_walk *walk, size_t rows, size_t n, sp_rows in, int *entry) {
-    const double *w = sp_program_array(&walk->self->boxes, in.at);
+static void record_sides(const sp_walk *walk, size_t rows, size_t n, sp_backsub_rows in,
+                         int *entry) {
+    const double *w = sp_boxes_program(&walk->self->boxes, in.at);
     for (size_t r = 0; walk->choosing && w != NULL && r < rows; r++) {
         for (size_t m = 0; m < n; m++) {
             entry[r * n + m] = w[r * in.ld + m] >= 0.0 ? 0 : 1;
@@ -126,22 +130,23 @@ static void record_sides(const sp_walk *walk, size_t rows, size_t n, sp_rows in,
 }
 
 /* Coefficients on the bands of step t to those on its linear forms; returns how many there are. */
-static size_t forms_back(sp_walk *walk, size_t rows, size_t t, sp_rows in) {
+static size_t forms_back(sp_walk *walk, size_t rows, size_t t, sp_backsub_rows in) {
     const sp_front_bound *front = front_of(walk);
-    const sp_source *source = &walk->self->source;
-    sp_workspace *ws = walk->ws;
+    const sp_backsub_source *source = &walk->self->source;
+    sp_backsub_workspace *ws = walk->ws;
     if (front->tangents > 0) {
-        joint_back(walk, rows, t, in, (sp_rows){ws->form, front->forms});
+        joint_back(walk, rows, t, in, (sp_backsub_rows){ws->form, front->forms});
         return front->forms;
     }
     record_sides(walk, rows, front->bands, in, walk->choosing ? ws->feature[t] : NULL);
     if (front->bins == 0) {
-        sp_walk_scalars(walk, rows, in, &source->line[t], front->lo_form != front->up_form,
-                        (sp_rows){ws->form, front->forms > 0 ? front->forms : front->bands});
+        sp_walk_scalars(
+            walk, rows, in, &source->line[t], front->lo_form != front->up_form,
+            (sp_backsub_rows){ws->form, front->forms > 0 ? front->forms : front->bands});
         return front->forms;
     }
-    const sp_rows squares = {ws->form, front->bins}, energy = {ws->energy, front->bands};
-    const sp_array omega = sp_array_at(source->energy_omega, t * front->bands);
+    const sp_backsub_rows squares = {ws->form, front->bins}, energy = {ws->energy, front->bands};
+    const sp_boxes_array omega = sp_boxes_array_at(source->energy_omega, t * front->bands);
     sp_walk_scalars(walk, rows, in, &source->line[t], false, energy);
     sp_walk_affine(walk, rows, front->bands, energy, source->mel_bias, omega);
     sp_walk_multiply(walk, rows, front->bins, front->bands, energy, omega, source->mel, false,
@@ -155,21 +160,21 @@ static size_t forms_back(sp_walk *walk, size_t rows, size_t t, sp_rows in) {
 static void multiply_forms(sp_walk *walk, size_t rows, size_t t, size_t forms) {
     const sp_boxes *boxes = &walk->self->boxes;
     const sp_front_bound *front = boxes->front;
-    const sp_source *source = &walk->self->source;
+    const sp_backsub_source *source = &walk->self->source;
     const size_t frame = front->frame, clips = rows / walk->span;
-    sp_workspace *ws = walk->ws;
+    sp_backsub_workspace *ws = walk->ws;
     if (source->narrow) {
-        sp_walk_multiply_narrow(
-            walk, &(sp_narrow_product){.rows = rows,
-                                       .n = frame,
-                                       .k = forms,
-                                       .count = clips,
-                                       .step = boxes->stride * (sizeof(double) / sizeof(float)),
-                                       .ldb = frame,
-                                       .a = {ws->form, forms},
-                                       .omega = sp_array_at(source->form_min, t * forms),
-                                       .b = source->form.narrow + t * forms * frame,
-                                       .c = {ws->sample, frame}});
+        sp_walk_multiply_narrow(walk, &(sp_walk_narrow_product){
+                                          .rows = rows,
+                                          .n = frame,
+                                          .k = forms,
+                                          .count = clips,
+                                          .step = boxes->stride * (sizeof(double) / sizeof(float)),
+                                          .ldb = frame,
+                                          .a = {ws->form, forms},
+                                          .omega = sp_boxes_array_at(source->form_min, t * forms),
+                                          .b = source->form.narrow + t * forms * frame,
+                                          .c = {ws->sample, frame}});
         return;
     }
     const bool bins = front->bins > 0;
@@ -181,7 +186,7 @@ static void multiply_forms(sp_walk *walk, size_t rows, size_t t, size_t forms) {
                         .a = ws->form.on,
                         .lda = forms,
                         .b = bins ? source->spectrum.wide.on
-                                  : sp_matrix_at(&source->form, t * front->forms, 0).wide.on,
+                                  : sp_boxes_matrix_at(&source->form, t * front->forms, 0).wide.on,
                         .ldb = frame,
                         .c = ws->sample.on,
                         .ldc = frame,
@@ -196,14 +201,14 @@ static void multiply_forms(sp_walk *walk, size_t rows, size_t t, size_t forms) {
  * wait in ws->carry while the window is computed anew, and are added to it. */
 static void take_carry(sp_walk *walk, size_t rows, size_t keep) {
     const size_t frame = front_of(walk)->frame;
-    sp_walk_set(walk, rows, keep, (sp_rows){walk->ws->sample, frame},
-                (sp_rows){walk->ws->carry, keep});
+    sp_walk_set(walk, rows, keep, (sp_backsub_rows){walk->ws->sample, frame},
+                (sp_backsub_rows){walk->ws->carry, keep});
 }
 
 static void add_carry(sp_walk *walk, size_t rows, size_t keep) {
     const size_t frame = front_of(walk)->frame;
-    const sp_rows end = {sp_array_at(walk->ws->sample, frame - keep), frame};
-    sp_walk_add(walk, rows, keep, end, (sp_rows){walk->ws->carry, keep}, false, end);
+    const sp_backsub_rows end = {sp_boxes_array_at(walk->ws->sample, frame - keep), frame};
+    sp_walk_add(walk, rows, keep, end, (sp_backsub_rows){walk->ws->carry, keep}, false, end);
 }
 
 /* Through the front end to the samples of frame t. Samples that no earlier frame shares are
@@ -211,15 +216,15 @@ static void add_carry(sp_walk *walk, size_t rows, size_t keep) {
  * carried: rows for which frame t+1 left some. */
 static void frame_back(sp_walk *walk, size_t rows, size_t carried, size_t t, bool last) {
     const sp_front_bound *front = front_of(walk);
-    const sp_rows in = sp_walk_on(walk, walk->self->boxes.source, t);
+    const sp_backsub_rows in = sp_walk_on(walk, walk->self->boxes.source, t);
     const size_t forms = forms_back(walk, rows, t, bands_back(walk, rows, t, in));
     if (forms == 0) {
         return;
     }
     const size_t keep = front->joint && front->step < front->frame ? front->frame - front->step : 0;
-    if (keep == 0 && !walk->self->slopes && sp_source_silent(walk->self, t)) {
+    if (keep == 0 && !walk->self->slopes && sp_backsub_source_silent(walk->self, t)) {
         if (walk->choosing) {
-            record_signs(walk, rows, t, 0, front->frame, sp_no_rows);
+            record_signs(walk, rows, t, 0, front->frame, sp_backsub_no_rows);
         }
         return; // its samples do not move
     }
@@ -233,8 +238,8 @@ static void frame_back(sp_walk *walk, size_t rows, size_t carried, size_t t, boo
     concretise(walk, rows, t, last ? 0 : keep, front->frame);
 }
 
-void sp_source_back(sp_walk *walk) {
-    const sp_span span = walk->ws->span[walk->self->boxes.source];
+void sp_walk_source_back(sp_walk *walk) {
+    const sp_backsub_span span = walk->ws->span[walk->self->boxes.source];
     size_t carried = 0;
     for (size_t t = span.end; t-- > span.first;) {
         const size_t rows = sp_walk_rows(walk, walk->self->boxes.source, t);
@@ -253,10 +258,10 @@ static void attain(sp_walk *walk) {
     const sp_front_bound *front = boxes->front;
     const size_t width = sp_slope_width(front), parts = front->joint ? 1 : front->frames;
     const size_t n = front->joint ? width : front->frame;
-    double *slope = sp_program_array(boxes, walk->ws->slope);
+    double *slope = sp_boxes_program(boxes, walk->ws->slope);
     for (size_t r = 0; !walk->self->set->box && slope != NULL && r < walk->rows; r++) {
         for (size_t t = 0; t < parts; t++) {
-            double *d = slope + r * width + sp_sign_at(front, t);
+            double *d = slope + r * width + sp_backsub_sign_at(front, t);
             walk->self->set->attain(d, d, front->radius + t * front->step, n);
             for (size_t i = 0; i < n; i++) {
                 d[i] = -d[i];
@@ -272,27 +277,29 @@ static void worst_samples(sp_walk *walk, size_t rows, size_t t) {
     if (!walk->self->set->box) {
         sp_walk_set(
             walk, rows, front->frame,
-            (sp_rows){sp_array_at(walk->ws->slope, sp_sign_at(front, t)), sp_slope_width(front)},
-            (sp_rows){walk->ws->sample, front->frame});
+            (sp_backsub_rows){sp_boxes_array_at(walk->ws->slope, sp_backsub_sign_at(front, t)),
+                              sp_slope_width(front)},
+            (sp_backsub_rows){walk->ws->sample, front->frame});
         return;
     }
-    sp_gpu_attain(walk->self->boxes.gpu,
-                  &(sp_gpu_attain_args){.at = sp_walk_at(walk, rows),
-                                        .n = front->frame,
-                                        .sign = walk->ws->sign + sp_sign_at(front, t),
-                                        .lds = sp_sign_width(front),
-                                        .radius = sp_array_at(walk->self->source.radius, at).on,
-                                        .d = walk->ws->sample.on,
-                                        .ldd = front->frame});
+    sp_gpu_attain(
+        walk->self->boxes.gpu,
+        &(sp_gpu_attain_args){.at = sp_walk_at(walk, rows),
+                              .n = front->frame,
+                              .sign = walk->ws->sign + sp_backsub_sign_at(front, t),
+                              .lds = sp_backsub_sign_width(front),
+                              .radius = sp_boxes_array_at(walk->self->source.radius, at).on,
+                              .d = walk->ws->sample.on,
+                              .ldd = front->frame});
 }
 
 /* out [rows, count] = the forms of these samples; each clip has a matrix of its own, `step` doubles
  * apart. */
-static void forms_value(sp_walk *walk, size_t rows, size_t t, size_t count, sp_array matrix,
-                        size_t step, sp_array out) {
+static void forms_value(sp_walk *walk, size_t rows, size_t t, size_t count, sp_boxes_array matrix,
+                        size_t step, sp_boxes_array out) {
     const size_t frame = front_of(walk)->frame;
-    if (sp_source_silent(walk->self, t)) {
-        sp_walk_set(walk, rows, count, sp_no_rows, (sp_rows){out, count});
+    if (sp_backsub_source_silent(walk->self, t)) {
+        sp_walk_set(walk, rows, count, sp_backsub_no_rows, (sp_backsub_rows){out, count});
         return;
     }
     sp_gpu_multiply(walk->self->boxes.gpu, &(sp_gpu_multiply_args){.m = walk->span,
@@ -313,33 +320,34 @@ static void forms_value(sp_walk *walk, size_t rows, size_t t, size_t count, sp_a
 }
 
 /* The energies of frame t by the chosen lines of the squares. */
-static void energy_value(sp_walk *walk, size_t rows, size_t t, sp_rows energy) {
-    const sp_source *source = &walk->self->source;
-    sp_workspace *ws = walk->ws;
+static void energy_value(sp_walk *walk, size_t rows, size_t t, sp_backsub_rows energy) {
+    const sp_backsub_source *source = &walk->self->source;
+    sp_backsub_workspace *ws = walk->ws;
     const size_t K = front_of(walk)->bins;
-    const sp_rows square = {ws->form, K};
+    const sp_backsub_rows square = {ws->form, K};
     forms_value(walk, rows, t, K, source->spectrum.wide, 0, ws->form);
-    sp_walk_menu_value(walk, rows, &source->bin_line[t], ws->bin[t], square, sp_no_rows, square);
+    sp_walk_menu_value(walk, rows, &source->bin_line[t], ws->bin[t], square, sp_backsub_no_rows,
+                       square);
     sp_walk_bias(walk, rows, energy.ld, source->mel_bias, energy);
     sp_walk_weigh(walk, rows, energy.ld, K, square, source->mel, energy);
 }
 
 /* The forms that the chosen line of each feature reads. */
-static void form_value(sp_walk *walk, size_t rows, size_t t, sp_rows to) {
+static void form_value(sp_walk *walk, size_t rows, size_t t, sp_backsub_rows to) {
     const sp_front_bound *front = front_of(walk);
-    sp_workspace *ws = walk->ws;
+    sp_backsub_workspace *ws = walk->ws;
     const size_t bands = front->bands, lower = walk->self->source.line[t].lower;
     const sp_boxes *boxes = &walk->self->boxes;
     forms_value(walk, rows, t, front->forms,
-                sp_matrix_at(&walk->self->source.form, t * front->forms, 0).wide, boxes->stride,
-                ws->form);
+                sp_boxes_matrix_at(&walk->self->source.form, t * front->forms, 0).wide,
+                boxes->stride, ws->form);
     if (front->lo_form == front->up_form) {
-        const sp_rows form = {sp_array_at(ws->form, front->lo_form), front->forms};
+        const sp_backsub_rows form = {sp_boxes_array_at(ws->form, front->lo_form), front->forms};
         sp_walk_set(walk, rows, bands, form, to);
         return;
     }
-    const double *form = sp_program_array(boxes, ws->form);
-    double *x = sp_program_array(boxes, to.at);
+    const double *form = sp_boxes_program(boxes, ws->form);
+    double *x = sp_boxes_program(boxes, to.at);
     for (size_t r = 0; form != NULL && r < rows; r++) {
         for (size_t m = 0; m < bands; m++) {
             const bool upper = (size_t)ws->feature[t][r * bands + m] >= lower;
@@ -350,16 +358,16 @@ static void form_value(sp_walk *walk, size_t rows, size_t t, sp_rows to) {
 }
 
 /* Takes from features on upper lines what their squares have less together than one by one. */
-static void take_squares(sp_walk *walk, size_t rows, size_t t, sp_rows feature) {
+static void take_squares(sp_walk *walk, size_t rows, size_t t, sp_backsub_rows feature) {
     const sp_front_bound *front = front_of(walk);
-    const sp_source *source = &walk->self->source;
+    const sp_backsub_source *source = &walk->self->source;
     sp_gpu_relieve(
         walk->self->boxes.gpu,
         &(sp_gpu_relieve_args){.at = sp_walk_at(walk, rows),
                                .lines = source->line[t],
                                .choice = walk->ws->feature[t],
-                               .square = sp_array_at(source->square, t * front->bands).on,
-                               .energy = sp_array_at(source->energy, t).on,
+                               .square = sp_boxes_array_at(source->square, t * front->bands).on,
+                               .energy = sp_boxes_array_at(source->energy, t).on,
                                .peaks = front->peaks,
                                .peak = source->peak.on,
                                .highest = walk->ws->peak[t],
@@ -370,11 +378,12 @@ static void take_squares(sp_walk *walk, size_t rows, size_t t, sp_rows feature) 
 /* The features of step t through the chosen lines. */
 static void frame_forward(sp_walk *walk, size_t rows, size_t t, size_t iteration) {
     const sp_front_bound *front = front_of(walk);
-    const sp_source *source = &walk->self->source;
-    sp_workspace *ws = walk->ws;
-    const sp_rows out = sp_walk_on(walk, walk->self->boxes.source, t);
-    const sp_rows x = {ws->energy, front->bands};
-    const sp_rows band = front->matrix != NULL ? (sp_rows){ws->band, front->bands} : out;
+    const sp_backsub_source *source = &walk->self->source;
+    sp_backsub_workspace *ws = walk->ws;
+    const sp_backsub_rows out = sp_walk_on(walk, walk->self->boxes.source, t);
+    const sp_backsub_rows x = {ws->energy, front->bands};
+    const sp_backsub_rows band =
+        front->matrix != NULL ? (sp_backsub_rows){ws->band, front->bands} : out;
     if (front->forms > 0) {
         worst_samples(walk, rows, t);
     }
@@ -383,17 +392,18 @@ static void frame_forward(sp_walk *walk, size_t rows, size_t t, size_t iteration
     } else if (front->forms > 0) {
         form_value(walk, rows, t, x);
     } else {
-        sp_walk_set(walk, rows, front->bands, sp_no_rows, x);
+        sp_walk_set(walk, rows, front->bands, sp_backsub_no_rows, x);
     }
-    sp_walk_menu_value(walk, rows, &source->line[t], ws->feature[t], x, sp_no_rows, band);
+    sp_walk_menu_value(walk, rows, &source->line[t], ws->feature[t], x, sp_backsub_no_rows, band);
     if (front->tangents > 0) {
         take_squares(walk, rows, t, band);
     }
-    if (sp_features_choose(walk->self) && walk->mixer == NULL) {
+    if (sp_backsub_features_choose(walk->self) && walk->mixer == NULL) {
         const size_t forms = t * front->forms;
-        const sp_value at = {
-            x, {sp_array_at(source->form_min, forms), sp_array_at(source->form_max, forms)}};
-        const sp_value none = {sp_no_rows, {{NULL}, {NULL}}};
+        const sp_walk_value at = {x,
+                                  {sp_boxes_array_at(source->form_min, forms),
+                                   sp_boxes_array_at(source->form_max, forms)}};
+        const sp_walk_value none = {sp_backsub_no_rows, {{NULL}, {NULL}}};
         sp_walk_menu_choose(walk, rows, &source->line[t], at, none, iteration,
                             ws->feature_anchor[t], ws->feature[t]);
     }
@@ -403,9 +413,9 @@ static void frame_forward(sp_walk *walk, size_t rows, size_t t, size_t iteration
     }
 }
 
-void sp_source_forward(sp_walk *walk, size_t iteration) {
+void sp_walk_source_forward(sp_walk *walk, size_t iteration) {
     const size_t source = walk->self->boxes.source;
-    const sp_span span = walk->ws->span[source];
+    const sp_backsub_span span = walk->ws->span[source];
     attain(walk);
     for (size_t t = span.first; t < span.end; t++) {
         frame_forward(walk, sp_walk_rows(walk, source, t), t, iteration);

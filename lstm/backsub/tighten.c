@@ -2,28 +2,30 @@
 #include "lstm/backsub/impl.h"
 
 /* Bounds of n variables, which are the columns from `column` on of what the start names. */
-static void tighten(sp_backsub *self, const sp_start *start, size_t n, sp_box_array box) {
+static void tighten(sp_backsub *self, const sp_backsub_start *start, size_t n, sp_boxes_range box) {
     const sp_boxes *boxes = &self->boxes;
-    const sp_array none = {NULL};
-    sp_lower_rows(self, self->box_lower, none, start, 2 * n, self->options.box_iterations, false);
-    sp_gpu_meet(boxes->gpu, &(sp_gpu_meet_args){.at = sp_clips_of(boxes, start->node, start->t),
-                                                .n = n,
-                                                .apart = self->most,
-                                                .lower = self->box_lower.on,
-                                                .box = sp_range_of(box),
-                                                .lo = box.lo.on,
-                                                .hi = box.hi.on});
+    const sp_boxes_array none = {NULL};
+    sp_backsub_lower_rows(self, self->box_lower, none, start, 2 * n, self->options.box_iterations,
+                          false);
+    sp_gpu_meet(boxes->gpu,
+                &(sp_gpu_meet_args){.at = sp_boxes_clips_of(boxes, start->node, start->t),
+                                    .n = n,
+                                    .apart = self->most,
+                                    .lower = self->box_lower.on,
+                                    .box = sp_boxes_range_of(box),
+                                    .lo = box.lo.on,
+                                    .hi = box.hi.on});
 }
 
 void sp_backsub_tighten(sp_boxes *boxes, size_t node, size_t t, int first, int end) {
     sp_backsub *self = (sp_backsub *)(void *)boxes;
     const sp_node *at = &boxes->net->node[node];
-    const sp_node_state *state = sp_state_at(boxes, node, t);
+    const sp_boxes_state *state = sp_boxes_state_at(boxes, node, t);
     const size_t width = self->unit_width, H = at->width;
-    sp_start start = {.node = node, .t = t, .common = true, .line = NULL};
+    sp_backsub_start start = {.node = node, .t = t, .common = true, .line = NULL};
     if (at->kind == SP_NODE_CURVE) { // the numbers of the node below
         start.node = at->input;
-        start.output = (sp_rows){self->unit, width};
+        start.output = (sp_backsub_rows){self->unit, width};
         tighten(self, &start, H, state->input);
         return;
     }
@@ -35,11 +37,11 @@ void sp_backsub_tighten(sp_boxes *boxes, size_t node, size_t t, int first, int e
     }
     if (v->op == SP_CELL_IMAGE) {
         const size_t column = v->place * H;
-        start.images = (sp_rows){sp_array_at(self->unit, 2 * column * width), width};
-        tighten(self, &start, (size_t)(end - first) * H, sp_box_at(state->input, column));
+        start.images = (sp_backsub_rows){sp_boxes_array_at(self->unit, 2 * column * width), width};
+        tighten(self, &start, (size_t)(end - first) * H, sp_boxes_range_at(state->input, column));
     } else {
-        start.on[0] = (sp_rows){self->unit, width};
+        start.on[0] = (sp_backsub_rows){self->unit, width};
         start.variable[0] = first;
-        tighten(self, &start, H, sp_variable_box(boxes, node, t, first));
+        tighten(self, &start, H, sp_boxes_variable(boxes, node, t, first));
     }
 }

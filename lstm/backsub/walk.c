@@ -3,28 +3,28 @@
 #include "lstm/backsub/impl.h"
 
 size_t sp_walk_rows(const sp_walk *walk, size_t node, size_t t) {
-    const size_t rows = sp_clips_at(&walk->self->boxes, node, t) * walk->span;
+    const size_t rows = sp_boxes_clips_at(&walk->self->boxes, node, t) * walk->span;
     return rows < walk->rows ? rows : walk->rows;
 }
 
-sp_rows sp_walk_on(const sp_walk *walk, size_t node, size_t frame) {
+sp_backsub_rows sp_walk_on(const sp_walk *walk, size_t node, size_t frame) {
     const size_t width = walk->self->boxes.net->node[node].width;
-    const sp_array slot = walk->ws->slot[walk->self->slot_of[node]];
-    return (sp_rows){sp_array_at(slot, frame * walk->rows * width), width};
+    const sp_boxes_array slot = walk->ws->slot[walk->self->slot_of[node]];
+    return (sp_backsub_rows){sp_boxes_array_at(slot, frame * walk->rows * width), width};
 }
 
 /* Frames [first, end) of a node become 0. */
 static void clear_frames(sp_walk *walk, size_t node, size_t first, size_t end) {
     if (first < end) {
-        const sp_rows to = sp_walk_on(walk, node, first);
-        sp_walk_set(walk, (end - first) * walk->rows, to.ld, sp_no_rows, to);
+        const sp_backsub_rows to = sp_walk_on(walk, node, first);
+        sp_walk_set(walk, (end - first) * walk->rows, to.ld, sp_backsub_no_rows, to);
     }
 }
 
 bool sp_walk_open(sp_walk *walk, size_t node, size_t first, size_t end) {
-    sp_span *span = &walk->ws->span[node];
+    sp_backsub_span *span = &walk->ws->span[node];
     if (span->first == span->end) {
-        *span = (sp_span){first, end};
+        *span = (sp_backsub_span){first, end};
         return false;
     }
     if (first < span->first) {
@@ -38,8 +38,8 @@ bool sp_walk_open(sp_walk *walk, size_t node, size_t first, size_t end) {
     return true;
 }
 
-void sp_walk_begin(sp_walk *walk, size_t rows, size_t n, sp_rows from, sp_rows to) {
-    const sp_rows of_tile = sp_rows_from(from, walk->row);
+void sp_walk_begin(sp_walk *walk, size_t rows, size_t n, sp_backsub_rows from, sp_backsub_rows to) {
+    const sp_backsub_rows of_tile = sp_backsub_rows_from(from, walk->row);
     sp_gpu_copy(walk->self->boxes.gpu,
                 &(sp_gpu_copy_args){.rows = rows,
                                     .n = n,
@@ -54,14 +54,14 @@ sp_gpu_rows sp_walk_at(const sp_walk *walk, size_t rows) {
     return (sp_gpu_rows){rows, walk->span, walk->self->boxes.stride};
 }
 
-sp_choices *sp_choices_at(const sp_walk *walk, size_t node, size_t t) {
+sp_backsub_choices *sp_backsub_choices_at(const sp_walk *walk, size_t node, size_t t) {
     return walk->ws->choices + walk->self->boxes.first[node] + t;
 }
 
 /* ---- back ---- */
 
-void sp_walk_multiply_wide(sp_walk *walk, size_t rows, size_t n, size_t k, sp_rows a, sp_matrix b,
-                           bool add, sp_rows c) {
+void sp_walk_multiply_wide(sp_walk *walk, size_t rows, size_t n, size_t k, sp_backsub_rows a,
+                           sp_boxes_matrix b, bool add, sp_backsub_rows c) {
     sp_gpu_multiply(walk->self->boxes.gpu, &(sp_gpu_multiply_args){.m = rows,
                                                                    .n = n,
                                                                    .k = k,
@@ -76,25 +76,25 @@ void sp_walk_multiply_wide(sp_walk *walk, size_t rows, size_t n, size_t k, sp_ro
     walk->ws->flops += 2.0 * (double)rows * (double)n * (double)k;
 }
 
-void sp_walk_multiply(sp_walk *walk, size_t rows, size_t n, size_t k, sp_rows a, sp_array omega,
-                      sp_matrix b, bool add, sp_rows c) {
+void sp_walk_multiply(sp_walk *walk, size_t rows, size_t n, size_t k, sp_backsub_rows a,
+                      sp_boxes_array omega, sp_boxes_matrix b, bool add, sp_backsub_rows c) {
     if (b.narrow == NULL) {
         sp_walk_multiply_wide(walk, rows, n, k, a, b, add, c);
         return;
     }
-    sp_walk_multiply_narrow(walk, &(sp_narrow_product){.rows = rows,
-                                                       .n = n,
-                                                       .k = k,
-                                                       .count = 1,
-                                                       .a = a,
-                                                       .omega = omega,
-                                                       .b = b.narrow,
-                                                       .ldb = b.ld,
-                                                       .add = add,
-                                                       .c = c});
+    sp_walk_multiply_narrow(walk, &(sp_walk_narrow_product){.rows = rows,
+                                                            .n = n,
+                                                            .k = k,
+                                                            .count = 1,
+                                                            .a = a,
+                                                            .omega = omega,
+                                                            .b = b.narrow,
+                                                            .ldb = b.ld,
+                                                            .add = add,
+                                                            .c = c});
 }
 
-void sp_walk_multiply_narrow(sp_walk *walk, const sp_narrow_product *p) {
+void sp_walk_multiply_narrow(sp_walk *walk, const sp_walk_narrow_product *p) {
     sp_gpu *gpu = walk->self->boxes.gpu;
     float *a = walk->ws->narrow, *c = walk->ws->wide;
     const size_t rows = p->rows / p->count;
@@ -127,7 +127,8 @@ void sp_walk_multiply_narrow(sp_walk *walk, const sp_narrow_product *p) {
     walk->ws->flops += 2.0 * (double)p->rows * (double)p->n * (double)p->k;
 }
 
-void sp_walk_affine(sp_walk *walk, size_t rows, size_t n, sp_rows a, sp_array b, sp_array omega) {
+void sp_walk_affine(sp_walk *walk, size_t rows, size_t n, sp_backsub_rows a, sp_boxes_array b,
+                    sp_boxes_array omega) {
     sp_gpu_affine(walk->self->boxes.gpu, &(sp_gpu_affine_args){.at = sp_walk_at(walk, rows),
                                                                .n = n,
                                                                .a = a.at.on,
@@ -138,7 +139,8 @@ void sp_walk_affine(sp_walk *walk, size_t rows, size_t n, sp_rows a, sp_array b,
                                                                .mass = walk->ws->mass.on});
 }
 
-void sp_walk_weigh_mass(sp_walk *walk, size_t rows, size_t n, sp_rows a, sp_array size) {
+void sp_walk_weigh_mass(sp_walk *walk, size_t rows, size_t n, sp_backsub_rows a,
+                        sp_boxes_array size) {
     sp_gpu_support(walk->self->boxes.gpu, &(sp_gpu_support_args){.at = sp_walk_at(walk, rows),
                                                                  .n = n,
                                                                  .c = a.at.on,
@@ -147,8 +149,8 @@ void sp_walk_weigh_mass(sp_walk *walk, size_t rows, size_t n, sp_rows a, sp_arra
                                                                  .out = walk->ws->mass.on});
 }
 
-void sp_walk_scalars(sp_walk *walk, size_t rows, sp_rows in, const sp_gpu_menu *lines, bool split,
-                     sp_rows x) {
+void sp_walk_scalars(sp_walk *walk, size_t rows, sp_backsub_rows in, const sp_gpu_menu *lines,
+                     bool split, sp_backsub_rows x) {
     sp_gpu_line(walk->self->boxes.gpu, &(sp_gpu_line_args){.at = sp_walk_at(walk, rows),
                                                            .w = in.at.on,
                                                            .ldw = in.ld,
@@ -160,8 +162,8 @@ void sp_walk_scalars(sp_walk *walk, size_t rows, sp_rows in, const sp_gpu_menu *
                                                            .mass = walk->ws->mass.on});
 }
 
-void sp_walk_menu_pick(sp_walk *walk, size_t rows, sp_rows in, const sp_gpu_menu *menu, int *choice,
-                       sp_rows x, sp_rows y, bool add) {
+void sp_walk_menu_pick(sp_walk *walk, size_t rows, sp_backsub_rows in, const sp_gpu_menu *menu,
+                       int *choice, sp_backsub_rows x, sp_backsub_rows y, bool add) {
     sp_gpu_pick(walk->self->boxes.gpu, &(sp_gpu_pick_args){.at = sp_walk_at(walk, rows),
                                                            .w = in.at.on,
                                                            .ldw = in.ld,
@@ -176,14 +178,14 @@ void sp_walk_menu_pick(sp_walk *walk, size_t rows, sp_rows in, const sp_gpu_menu
                                                            .mass = walk->ws->mass.on});
 }
 
-void sp_walk_product(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_rows in,
-                     sp_rows x, sp_rows y, bool add) {
-    const sp_gpu_menu *planes = &sp_relaxations_at(walk->self, node, t)->menu[v];
+void sp_walk_product(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_backsub_rows in,
+                     sp_backsub_rows x, sp_backsub_rows y, bool add) {
+    const sp_gpu_menu *planes = &sp_backsub_relaxations_at(walk->self, node, t)->menu[v];
     if (walk->mixer != NULL) {
         walk->mixer->back(walk->mixture, walk, node, t, v, in, x, y, add);
     } else if (walk->choosing) {
-        sp_walk_menu_pick(walk, rows, in, planes, sp_choices_at(walk, node, t)->entry[v], x, y,
-                          add);
+        sp_walk_menu_pick(walk, rows, in, planes, sp_backsub_choices_at(walk, node, t)->entry[v], x,
+                          y, add);
     } else {
         sp_gpu_product(walk->self->boxes.gpu, &(sp_gpu_product_args){.at = sp_walk_at(walk, rows),
                                                                      .w = in.at.on,
@@ -199,17 +201,19 @@ void sp_walk_product(sp_walk *walk, size_t rows, size_t node, size_t t, int v, s
     }
 }
 
-void sp_walk_line(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_rows in, sp_rows x) {
-    const sp_gpu_menu *lines = &sp_relaxations_at(walk->self, node, t)->menu[v];
+void sp_walk_line(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_backsub_rows in,
+                  sp_backsub_rows x) {
+    const sp_gpu_menu *lines = &sp_backsub_relaxations_at(walk->self, node, t)->menu[v];
     if (walk->choosing) {
-        sp_walk_menu_pick(walk, rows, in, lines, sp_choices_at(walk, node, t)->entry[v], x,
-                          sp_no_rows, false);
+        sp_walk_menu_pick(walk, rows, in, lines, sp_backsub_choices_at(walk, node, t)->entry[v], x,
+                          sp_backsub_no_rows, false);
     } else {
         sp_walk_scalars(walk, rows, in, lines, false, x);
     }
 }
 
-void sp_walk_set(sp_walk *walk, size_t rows, size_t columns, sp_rows from, sp_rows to) {
+void sp_walk_set(sp_walk *walk, size_t rows, size_t columns, sp_backsub_rows from,
+                 sp_backsub_rows to) {
     sp_gpu_copy(walk->self->boxes.gpu, &(sp_gpu_copy_args){.rows = rows,
                                                            .n = columns,
                                                            .from = from.at.on,
@@ -219,8 +223,8 @@ void sp_walk_set(sp_walk *walk, size_t rows, size_t columns, sp_rows from, sp_ro
                                                            .ldt = to.ld});
 }
 
-void sp_walk_add(sp_walk *walk, size_t rows, size_t n, sp_rows a, sp_rows b, bool minus,
-                 sp_rows to) {
+void sp_walk_add(sp_walk *walk, size_t rows, size_t n, sp_backsub_rows a, sp_backsub_rows b,
+                 bool minus, sp_backsub_rows to) {
     sp_gpu_add(walk->self->boxes.gpu, &(sp_gpu_add_args){.rows = rows,
                                                          .n = n,
                                                          .a = a.at.on,
@@ -234,8 +238,8 @@ void sp_walk_add(sp_walk *walk, size_t rows, size_t n, sp_rows a, sp_rows b, boo
 
 /* ---- forward ---- */
 
-void sp_walk_weigh(sp_walk *walk, size_t rows, size_t n, size_t k, sp_rows in, sp_matrix weight,
-                   sp_rows out) {
+void sp_walk_weigh(sp_walk *walk, size_t rows, size_t n, size_t k, sp_backsub_rows in,
+                   sp_boxes_matrix weight, sp_backsub_rows out) {
     sp_gpu_multiply(walk->self->boxes.gpu, &(sp_gpu_multiply_args){.m = rows,
                                                                    .n = n,
                                                                    .k = k,
@@ -251,7 +255,7 @@ void sp_walk_weigh(sp_walk *walk, size_t rows, size_t n, size_t k, sp_rows in, s
     walk->ws->flops += 2.0 * (double)rows * (double)n * (double)k;
 }
 
-void sp_walk_bias(sp_walk *walk, size_t rows, size_t n, sp_array bias, sp_rows out) {
+void sp_walk_bias(sp_walk *walk, size_t rows, size_t n, sp_boxes_array bias, sp_backsub_rows out) {
     sp_gpu_copy(
         walk->self->boxes.gpu,
         &(sp_gpu_copy_args){
@@ -264,7 +268,7 @@ static double damping(size_t iteration) {
 }
 
 void sp_walk_menu_value(sp_walk *walk, size_t rows, const sp_gpu_menu *menu, const int *choice,
-                        sp_rows x, sp_rows y, sp_rows out) {
+                        sp_backsub_rows x, sp_backsub_rows y, sp_backsub_rows out) {
     sp_gpu_value(walk->self->boxes.gpu, &(sp_gpu_value_args){.at = sp_walk_at(walk, rows),
                                                              .planes = *menu,
                                                              .choice = choice,
@@ -276,40 +280,41 @@ void sp_walk_menu_value(sp_walk *walk, size_t rows, const sp_gpu_menu *menu, con
                                                              .ldo = out.ld});
 }
 
-void sp_walk_menu_choose(sp_walk *walk, size_t rows, const sp_gpu_menu *menu, sp_value x,
-                         sp_value y, size_t iteration, float *anchor, int *choice) {
+void sp_walk_menu_choose(sp_walk *walk, size_t rows, const sp_gpu_menu *menu, sp_walk_value x,
+                         sp_walk_value y, size_t iteration, float *anchor, int *choice) {
     sp_gpu_choose(walk->self->boxes.gpu, &(sp_gpu_choose_args){.at = sp_walk_at(walk, rows),
                                                                .planes = *menu,
                                                                .x = x.at.at.on,
                                                                .ldx = x.at.ld,
                                                                .y = y.at.at.on,
                                                                .ldy = y.at.ld,
-                                                               .x_box = sp_range_of(x.box),
-                                                               .y_box = sp_range_of(y.box),
+                                                               .x_box = sp_boxes_range_of(x.box),
+                                                               .y_box = sp_boxes_range_of(y.box),
                                                                .first = iteration == 0,
                                                                .step = damping(iteration),
                                                                .anchor = anchor,
                                                                .choice = choice});
 }
 
-void sp_walk_product_value(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_value x,
-                           sp_value y, size_t iteration, sp_rows out) {
-    const sp_gpu_menu *planes = &sp_relaxations_at(walk->self, node, t)->menu[v];
+void sp_walk_product_value(sp_walk *walk, size_t rows, size_t node, size_t t, int v,
+                           sp_walk_value x, sp_walk_value y, size_t iteration,
+                           sp_backsub_rows out) {
+    const sp_gpu_menu *planes = &sp_backsub_relaxations_at(walk->self, node, t)->menu[v];
     if (walk->mixer != NULL) {
         walk->mixer->value(walk->mixture, walk, node, t, v, x.at, y.at, out.at);
         return;
     }
-    const sp_choices *choices = sp_choices_at(walk, node, t);
+    const sp_backsub_choices *choices = sp_backsub_choices_at(walk, node, t);
     sp_walk_menu_value(walk, rows, planes, choices->entry[v], x.at, y.at, out);
     sp_walk_menu_choose(walk, rows, planes, x, y, iteration, choices->anchor[v], choices->entry[v]);
 }
 
-void sp_walk_line_value(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_value x,
-                        size_t iteration, sp_rows out) {
-    const sp_choices *choices = sp_choices_at(walk, node, t);
-    const sp_gpu_menu *lines = &sp_relaxations_at(walk->self, node, t)->menu[v];
-    const sp_value none = {sp_no_rows, {{NULL}, {NULL}}};
-    sp_walk_menu_value(walk, rows, lines, choices->entry[v], x.at, sp_no_rows, out);
+void sp_walk_line_value(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_walk_value x,
+                        size_t iteration, sp_backsub_rows out) {
+    const sp_backsub_choices *choices = sp_backsub_choices_at(walk, node, t);
+    const sp_gpu_menu *lines = &sp_backsub_relaxations_at(walk->self, node, t)->menu[v];
+    const sp_walk_value none = {sp_backsub_no_rows, {{NULL}, {NULL}}};
+    sp_walk_menu_value(walk, rows, lines, choices->entry[v], x.at, sp_backsub_no_rows, out);
     if (walk->mixer == NULL) {
         sp_walk_menu_choose(walk, rows, lines, x, none, iteration, choices->anchor[v],
                             choices->entry[v]);

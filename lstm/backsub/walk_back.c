@@ -22,24 +22,25 @@ static bool is_same(sp_timing t) {
     return t.taps == 1 && t.stride == 1 && t.before == 0 && t.after == 0;
 }
 
-static void biases_back(sp_walk *walk, size_t i, sp_span span) {
+static void biases_back(sp_walk *walk, size_t i, sp_backsub_span span) {
     const sp_boxes *boxes = &walk->self->boxes;
     for (size_t t = span.first; t < span.end; t++) {
         sp_walk_affine(walk, sp_walk_rows(walk, i, t), node_at(walk, i)->width,
                        sp_walk_on(walk, i, t), boxes->constants[i].bias,
-                       sp_state_at(boxes, i, t)->omega);
+                       sp_boxes_state_at(boxes, i, t)->omega);
     }
 }
 
 /* Frame t of node i to one frame of an input, by one tap. */
 static void tap_back(sp_walk *walk, size_t i, size_t t, const sp_term *term, size_t frame,
-                     sp_matrix tap, bool add) {
+                     sp_boxes_matrix tap, bool add) {
     sp_walk_multiply(walk, sp_walk_rows(walk, i, t), term->in, node_at(walk, i)->width,
-                     sp_walk_on(walk, i, t), sp_state_at(&walk->self->boxes, i, t)->omega, tap, add,
-                     sp_walk_on(walk, term->input, frame));
+                     sp_walk_on(walk, i, t), sp_boxes_state_at(&walk->self->boxes, i, t)->omega,
+                     tap, add, sp_walk_on(walk, term->input, frame));
 }
 
-static void same_back(sp_walk *walk, size_t i, const sp_term *term, sp_matrix tap, sp_span span) {
+static void same_back(sp_walk *walk, size_t i, const sp_term *term, sp_boxes_matrix tap,
+                      sp_backsub_span span) {
     const bool add = sp_walk_open(walk, term->input, span.first, span.end);
     if (tap.narrow == NULL) {
         const size_t rows =
@@ -55,32 +56,34 @@ static void same_back(sp_walk *walk, size_t i, const sp_term *term, sp_matrix ta
 }
 
 /* The frames of the input that frames of the output read. */
-static sp_span frames_read(sp_timing timing, sp_span span, size_t frames) {
+static sp_backsub_span frames_read(sp_timing timing, sp_backsub_span span, size_t frames) {
     const size_t first = span.first * timing.stride;
     const size_t end = (span.end - 1) * timing.stride + (timing.taps - 1) * timing.dilation + 1;
     const size_t from = first > timing.before ? first - timing.before : 0;
     const size_t to = end > timing.before ? end - timing.before : 0;
-    return (sp_span){from < frames ? from : frames, to < frames ? to : frames};
+    return (sp_backsub_span){from < frames ? from : frames, to < frames ? to : frames};
 }
 
-static void window_back(sp_walk *walk, size_t i, const sp_term *term, size_t column, sp_span span) {
+static void window_back(sp_walk *walk, size_t i, const sp_term *term, size_t column,
+                        sp_backsub_span span) {
     const sp_boxes *boxes = &walk->self->boxes;
     const sp_timing timing = term->timing;
-    const size_t frames = sp_frames_of(boxes, 0, term->input);
-    const sp_span reads = frames_read(timing, span, frames);
+    const size_t frames = sp_boxes_frames(boxes, 0, term->input);
+    const sp_backsub_span reads = frames_read(timing, span, frames);
     if (reads.first >= reads.end) {
         return; // padding only
     }
     if (!sp_walk_open(walk, term->input, reads.first, reads.end)) {
-        const sp_rows to = sp_walk_on(walk, term->input, reads.first);
-        sp_walk_set(walk, (reads.end - reads.first) * walk->rows, to.ld, sp_no_rows, to);
+        const sp_backsub_rows to = sp_walk_on(walk, term->input, reads.first);
+        sp_walk_set(walk, (reads.end - reads.first) * walk->rows, to.ld, sp_backsub_no_rows, to);
     }
     for (size_t t = span.first; t < span.end; t++) {
         for (size_t k = 0; k < timing.taps; k++) {
             const size_t at = t * timing.stride + k * timing.dilation;
             if (at >= timing.before && at - timing.before < frames) {
                 tap_back(walk, i, t, term, at - timing.before,
-                         sp_matrix_at(&boxes->constants[i].weight, 0, column + k * term->in), true);
+                         sp_boxes_matrix_at(&boxes->constants[i].weight, 0, column + k * term->in),
+                         true);
             }
         }
     }
@@ -88,14 +91,14 @@ static void window_back(sp_walk *walk, size_t i, const sp_term *term, size_t col
 
 static void affine_back(sp_walk *walk, size_t i) {
     const sp_node *node = node_at(walk, i);
-    const sp_span span = walk->ws->span[i];
+    const sp_backsub_span span = walk->ws->span[i];
     size_t column = 0;
     biases_back(walk, i, span);
     for (size_t k = 0; k < node->terms; k++) {
         const sp_term *term = &node->term[k];
         if (is_same(term->timing)) {
             same_back(walk, i, term,
-                      sp_matrix_at(&walk->self->boxes.constants[i].weight, 0, column), span);
+                      sp_boxes_matrix_at(&walk->self->boxes.constants[i].weight, 0, column), span);
         } else {
             window_back(walk, i, term, column, span);
         }
@@ -107,12 +110,12 @@ static void affine_back(sp_walk *walk, size_t i) {
 
 static void curve_back(sp_walk *walk, size_t i) {
     const sp_node *node = node_at(walk, i);
-    const sp_span span = walk->ws->span[i];
+    const sp_backsub_span span = walk->ws->span[i];
     const bool add = sp_walk_open(walk, node->input, span.first, span.end);
-    const sp_rows spare = {walk->ws->spare, node->width};
+    const sp_backsub_rows spare = {walk->ws->spare, node->width};
     for (size_t t = span.first; t < span.end; t++) {
         const size_t rows = sp_walk_rows(walk, i, t);
-        const sp_rows to = sp_walk_on(walk, node->input, t);
+        const sp_backsub_rows to = sp_walk_on(walk, node->input, t);
         sp_walk_line(walk, rows, i, t, 0, sp_walk_on(walk, i, t), add ? spare : to);
         if (add) {
             sp_walk_add(walk, rows, node->width, to, spare, false, to);
@@ -123,17 +126,18 @@ static void curve_back(sp_walk *walk, size_t i) {
 /* The frame that a pool takes of a clip. */
 static size_t pooled(const sp_walk *walk, size_t i, size_t clip) {
     const sp_node *node = node_at(walk, i);
-    return node->pool == SP_POOL_LAST ? sp_frames_of(&walk->self->boxes, clip, node->input) - 1 : 0;
+    return node->pool == SP_POOL_LAST ? sp_boxes_frames(&walk->self->boxes, clip, node->input) - 1
+                                      : 0;
 }
 
 static void pool_back(sp_walk *walk, size_t i) {
     const sp_node *node = node_at(walk, i);
-    const sp_rows from = sp_walk_on(walk, i, 0);
+    const sp_backsub_rows from = sp_walk_on(walk, i, 0);
     const size_t clips = walk->rows / walk->span;
     const size_t end = pooled(walk, i, 0) + 1, first = pooled(walk, i, clips - 1);
     if (!sp_walk_open(walk, node->input, first, end)) {
-        const sp_rows to = sp_walk_on(walk, node->input, first);
-        sp_walk_set(walk, (end - first) * walk->rows, to.ld, sp_no_rows, to);
+        const sp_backsub_rows to = sp_walk_on(walk, node->input, first);
+        sp_walk_set(walk, (end - first) * walk->rows, to.ld, sp_backsub_no_rows, to);
     }
     for (size_t clip = 0; clip < clips;) {
         size_t next = clip + 1;
@@ -141,9 +145,10 @@ static void pool_back(sp_walk *walk, size_t i) {
             next++;
         }
         const size_t row = clip * walk->span;
-        const sp_rows to = sp_rows_from(sp_walk_on(walk, node->input, pooled(walk, i, clip)), row);
-        sp_walk_add(walk, (next - clip) * walk->span, node->width, to, sp_rows_from(from, row),
-                    false, to);
+        const sp_backsub_rows to =
+            sp_backsub_rows_from(sp_walk_on(walk, node->input, pooled(walk, i, clip)), row);
+        sp_walk_add(walk, (next - clip) * walk->span, node->width, to,
+                    sp_backsub_rows_from(from, row), false, to);
         clip = next;
     }
 }
@@ -170,19 +175,21 @@ static void node_back(sp_walk *walk, size_t i) {
 }
 
 static void clear_sums(sp_walk *walk) {
-    const sp_array sums[] = {walk->ws->bias, walk->ws->mass, walk->ws->support};
+    const sp_boxes_array sums[] = {walk->ws->bias, walk->ws->mass, walk->ws->support};
     for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++) {
-        sp_walk_set(walk, 1, walk->rows, sp_no_rows, (sp_rows){sums[i], walk->rows});
+        sp_walk_set(walk, 1, walk->rows, sp_backsub_no_rows,
+                    (sp_backsub_rows){sums[i], walk->rows});
     }
     if (walk->self->slopes) {
         const size_t width = sp_slope_width(walk->self->boxes.front);
-        sp_walk_set(walk, walk->rows, width, sp_no_rows, (sp_rows){walk->ws->slope, width});
+        sp_walk_set(walk, walk->rows, width, sp_backsub_no_rows,
+                    (sp_backsub_rows){walk->ws->slope, width});
     }
 }
 
 void sp_walk_back(sp_walk *walk) {
     const sp_boxes *boxes = &walk->self->boxes;
-    const sp_start *start = walk->start;
+    const sp_backsub_start *start = walk->start;
     memset(walk->ws->span, 0, boxes->net->nodes * sizeof *walk->ws->span);
     clear_sums(walk);
     if (start->end == 0) {
@@ -191,7 +198,7 @@ void sp_walk_back(sp_walk *walk) {
                       sp_walk_on(walk, start->node, start->t));
     }
     for (size_t i = start->node; i > boxes->source && !walk->late; i--) {
-        const sp_span span = walk->ws->span[i];
+        const sp_backsub_span span = walk->ws->span[i];
         if (span.first < span.end || (i == start->node && start->end > 0)) {
             node_back(walk, i);
         }
@@ -199,7 +206,7 @@ void sp_walk_back(sp_walk *walk) {
     if (walk->late) {
         return;
     }
-    sp_source_back(walk);
+    sp_walk_source_back(walk);
     if (walk->self->within != NULL) {
         sp_walk_within(walk);
     }

@@ -40,8 +40,9 @@ static sp_status check_nodes(sp_error *err, const sp_bound_task *task) {
         return sp_fail(err, SP_E_ARGUMENT, "nothing to bound: no node behind the front end");
     }
     for (size_t i = source + 1; i < net->nodes; i++) {
-        if (net->node[i].width > SP_MAX_WIDTH) {
-            return sp_fail(err, SP_E_UNSUPPORTED, "node %zu is wider than %d", i, SP_MAX_WIDTH);
+        if (net->node[i].width > SP_BOXES_MAX_WIDTH) {
+            return sp_fail(err, SP_E_UNSUPPORTED, "node %zu is wider than %d", i,
+                           SP_BOXES_MAX_WIDTH);
         }
         for (size_t k = 0; k < sp_node_inputs(&net->node[i]); k++) {
             if (sp_node_input(&net->node[i], k) < source) {
@@ -124,7 +125,7 @@ double sp_boxes_chain(const sp_boxes *boxes, const sp_front_bound *front) {
 }
 
 sp_status sp_boxes_shape(sp_error *err, sp_boxes *boxes, const sp_bound_task *task,
-                         const sp_refinement *refinement, bool device) {
+                         const sp_boxes_refinement *refinement, bool device) {
     if (task->clips == 0 || task->net->nodes == 0) {
         return sp_fail(err, SP_E_ARGUMENT, "nothing to bound: %zu clips, %zu nodes", task->clips,
                        task->net->nodes);
@@ -158,40 +159,42 @@ sp_status sp_boxes_shape(sp_error *err, sp_boxes *boxes, const sp_bound_task *ta
         }
     }
     boxes->width = width_of(boxes);
-    boxes->underflow = sp_boxes_chain(boxes, boxes->front) * SP_LEAST_DOUBLE;
+    boxes->underflow = sp_boxes_chain(boxes, boxes->front) * SP_IV_LEAST;
     return SP_OK;
 }
 
 /* ---- reading what is there ---- */
 
-size_t sp_clips_at(const sp_boxes *boxes, size_t node, size_t t) {
+size_t sp_boxes_clips_at(const sp_boxes *boxes, size_t node, size_t t) {
     size_t clips = boxes->clips;
-    while (clips > 0 && sp_frames_of(boxes, clips - 1, node) <= t) {
+    while (clips > 0 && sp_boxes_frames(boxes, clips - 1, node) <= t) {
         clips--;
     }
     return clips;
 }
 
-sp_box_array sp_out_box(const sp_boxes *boxes, size_t node, size_t frame) {
+sp_boxes_range sp_boxes_out(const sp_boxes *boxes, size_t node, size_t frame) {
     if (node == boxes->source) {
-        return sp_box_at(boxes->features, frame * boxes->front->features);
+        return sp_boxes_range_at(boxes->features, frame * boxes->front->features);
     }
     const sp_node *at = &boxes->net->node[node];
-    return sp_state_at(boxes, node, sp_step_frame(at, frame, sp_frames_of(boxes, 0, node)))->out;
+    return sp_boxes_state_at(boxes, node,
+                             sp_boxes_step_frame(at, frame, sp_boxes_frames(boxes, 0, node)))
+        ->out;
 }
 
-sp_box_array sp_variable_box(const sp_boxes *boxes, size_t node, size_t t, int variable) {
+sp_boxes_range sp_boxes_variable(const sp_boxes *boxes, size_t node, size_t t, int variable) {
     const sp_cell_steps *steps = &boxes->constants[node].cell;
-    const sp_box_array none = {{NULL}, {NULL}};
+    const sp_boxes_range none = {{NULL}, {NULL}};
     if (variable == SP_NO_VARIABLE || sp_cell_zero(steps, variable, t == 0)) {
         return none;
     }
     const sp_cell_variable *v = &steps->variable[variable];
-    const sp_node_state *state = sp_state_at(boxes, node, t);
+    const sp_boxes_state *state = sp_boxes_state_at(boxes, node, t);
     if (v->op == SP_CELL_STATE) {
         for (size_t i = 0; t > 0 && i < steps->states; i++) {
             if (steps->state[i].before == variable) {
-                return sp_variable_box(boxes, node, t - 1, steps->state[i].after);
+                return sp_boxes_variable(boxes, node, t - 1, steps->state[i].after);
             }
         }
         return none;
@@ -199,19 +202,20 @@ sp_box_array sp_variable_box(const sp_boxes *boxes, size_t node, size_t t, int v
     if (variable == steps->output) {
         return state->out;
     }
-    return v->op == SP_CELL_IMAGE ? sp_box_at(state->input, v->place * boxes->net->node[node].width)
-                                  : state->variable[variable];
+    return v->op == SP_CELL_IMAGE
+               ? sp_boxes_range_at(state->input, v->place * boxes->net->node[node].width)
+               : state->variable[variable];
 }
 
 void sp_boxes_box(sp_boxes *boxes, size_t node, size_t frame, int variable, const double **lo,
                   const double **hi) {
     const sp_node *at = &boxes->net->node[node];
-    sp_box_array box = {{NULL}, {NULL}};
+    sp_boxes_range box = {{NULL}, {NULL}};
     if (variable == SP_NO_VARIABLE) {
-        box = sp_out_box(boxes, node, frame);
+        box = sp_boxes_out(boxes, node, frame);
     } else if (at->kind == SP_NODE_CELL) {
-        box = sp_variable_box(boxes, node, sp_step_frame(at, frame, sp_frames_of(boxes, 0, node)),
-                              variable);
+        box = sp_boxes_variable(
+            boxes, node, sp_boxes_step_frame(at, frame, sp_boxes_frames(boxes, 0, node)), variable);
     }
     *lo = sp_boxes_host(boxes, box.lo);
     *hi = sp_boxes_host(boxes, box.hi);
@@ -220,7 +224,8 @@ void sp_boxes_box(sp_boxes *boxes, size_t node, size_t frame, int variable, cons
 void sp_boxes_output(sp_boxes *boxes, size_t clip, double *lo, double *hi) {
     const size_t bytes = boxes->net->classes * sizeof *lo;
     const size_t output = boxes->net->nodes - 1;
-    const sp_box_array box = sp_box_at(sp_out_box(boxes, output, 0), clip * boxes->stride);
+    const sp_boxes_range box =
+        sp_boxes_range_at(sp_boxes_out(boxes, output, 0), clip * boxes->stride);
     sp_gpu_read(boxes->gpu, lo, box.lo.on, bytes);
     sp_gpu_read(boxes->gpu, hi, box.hi.on, bytes);
 }
@@ -262,11 +267,11 @@ sp_status sp_boxes_raise(sp_error *err, sp_boxes *boxes, double *lower, const do
 
 /* ---- underflow ---- */
 
-void sp_boxes_lose(sp_boxes *boxes, sp_gpu_clips at, size_t n, sp_box_array box) {
+void sp_boxes_lose(sp_boxes *boxes, sp_gpu_clips at, size_t n, sp_boxes_range box) {
     if (n > 0 && box.lo.on != NULL) {
         sp_gpu_lose(boxes->gpu, &(sp_gpu_lose_args){.at = at,
                                                     .n = n,
-                                                    .x = sp_range_of(box),
+                                                    .x = sp_boxes_range_of(box),
                                                     .rate = boxes->underflow,
                                                     .lost = boxes->lost.on});
     }
@@ -307,33 +312,34 @@ double sp_boxes_front_loss(const sp_boxes *boxes, const sp_front_bound *front) {
 
 /* ---- nodes ---- */
 
-static void copy_box(sp_boxes *boxes, sp_gpu_clips at, size_t first, size_t n, sp_box_array from,
-                     sp_box_array to) {
+static void copy_box(sp_boxes *boxes, sp_gpu_clips at, size_t first, size_t n, sp_boxes_range from,
+                     sp_boxes_range to) {
     const size_t offset = first * boxes->stride;
-    const sp_array pair[2][2] = {{from.lo, to.lo}, {from.hi, to.hi}};
+    const sp_boxes_array pair[2][2] = {{from.lo, to.lo}, {from.hi, to.hi}};
     for (size_t side = 0; at.clips > 0 && side < 2; side++) {
-        sp_gpu_copy(boxes->gpu, &(sp_gpu_copy_args){.rows = at.clips,
-                                                    .n = n,
-                                                    .from = sp_array_at(pair[side][0], offset).on,
-                                                    .ldf = boxes->stride,
-                                                    .period = at.clips,
-                                                    .to = sp_array_at(pair[side][1], offset).on,
-                                                    .ldt = boxes->stride});
+        sp_gpu_copy(boxes->gpu,
+                    &(sp_gpu_copy_args){.rows = at.clips,
+                                        .n = n,
+                                        .from = sp_boxes_array_at(pair[side][0], offset).on,
+                                        .ldf = boxes->stride,
+                                        .period = at.clips,
+                                        .to = sp_boxes_array_at(pair[side][1], offset).on,
+                                        .ldt = boxes->stride});
     }
 }
 
 /* The box of a frame that a tap reads, of all clips; 0 for those in which it is padding. */
 static void gather_frame(sp_boxes *boxes, sp_gpu_clips at, const sp_term *term, size_t reads,
-                         sp_box_array to) {
-    const sp_box_array zero = {{NULL}, {NULL}};
+                         sp_boxes_range to) {
+    const sp_boxes_range zero = {{NULL}, {NULL}};
     size_t clips = 0;
     if (reads >= term->timing.before &&
-        reads - term->timing.before < sp_frames_of(boxes, 0, term->input)) {
+        reads - term->timing.before < sp_boxes_frames(boxes, 0, term->input)) {
         const size_t frame = reads - term->timing.before;
-        clips = sp_clips_at(boxes, term->input, frame);
+        clips = sp_boxes_clips_at(boxes, term->input, frame);
         clips = clips < at.clips ? clips : at.clips;
         copy_box(boxes, (sp_gpu_clips){clips, at.stride}, 0, term->in,
-                 sp_out_box(boxes, term->input, frame), to);
+                 sp_boxes_out(boxes, term->input, frame), to);
     }
     copy_box(boxes, (sp_gpu_clips){at.clips - clips, at.stride}, clips, term->in, zero, to);
 }
@@ -345,7 +351,7 @@ static void gather(sp_boxes *boxes, const sp_node *node, size_t t, sp_gpu_clips 
         const sp_term *term = &node->term[i];
         for (size_t k = 0; k < term->timing.taps; k++) {
             gather_frame(boxes, at, term, t * term->timing.stride + k * term->timing.dilation,
-                         sp_box_at(boxes->window, column));
+                         sp_boxes_range_at(boxes->window, column));
             column += term->in;
         }
     }
@@ -353,12 +359,12 @@ static void gather(sp_boxes *boxes, const sp_node *node, size_t t, sp_gpu_clips 
 
 static void bound_affine(sp_boxes *boxes, size_t i, size_t t) {
     const sp_node *node = &boxes->net->node[i];
-    const sp_node_constants *c = &boxes->constants[i];
-    const sp_node_state *state = sp_state_at(boxes, i, t);
-    const sp_gpu_clips at = sp_clips_of(boxes, i, t);
-    sp_box_array x = boxes->window;
+    const sp_boxes_constants *c = &boxes->constants[i];
+    const sp_boxes_state *state = sp_boxes_state_at(boxes, i, t);
+    const sp_gpu_clips at = sp_boxes_clips_of(boxes, i, t);
+    sp_boxes_range x = boxes->window;
     if (reads_one_frame(node)) {
-        x = sp_out_box(boxes, node->term[0].input, t * node->term[0].timing.stride);
+        x = sp_boxes_out(boxes, node->term[0].input, t * node->term[0].timing.stride);
     } else {
         gather(boxes, node, t, at);
     }
@@ -367,7 +373,7 @@ static void bound_affine(sp_boxes *boxes, size_t i, size_t t) {
                                                         .in = c->columns,
                                                         .weight = c->weight.wide.on,
                                                         .bias = c->bias.on,
-                                                        .x = sp_range_of(x),
+                                                        .x = sp_boxes_range_of(x),
                                                         .lo = state->out.lo.on,
                                                         .hi = state->out.hi.on,
                                                         .omega = state->omega.on});
@@ -375,9 +381,9 @@ static void bound_affine(sp_boxes *boxes, size_t i, size_t t) {
 
 static sp_status bound_curve(sp_error *err, sp_boxes *boxes, size_t i, size_t t) {
     const sp_node *node = &boxes->net->node[i];
-    const sp_node_state *state = sp_state_at(boxes, i, t);
-    const sp_gpu_clips at = sp_clips_of(boxes, i, t);
-    copy_box(boxes, at, 0, node->width, sp_out_box(boxes, node->input, t), state->input);
+    const sp_boxes_state *state = sp_boxes_state_at(boxes, i, t);
+    const sp_gpu_clips at = sp_boxes_clips_of(boxes, i, t);
+    copy_box(boxes, at, 0, node->width, sp_boxes_out(boxes, node->input, t), state->input);
     if (boxes->refinement->tighten != NULL) {
         boxes->refinement->tighten(boxes, i, t, 0, 1);
     }
@@ -387,7 +393,7 @@ static sp_status bound_curve(sp_error *err, sp_boxes *boxes, size_t i, size_t t)
     sp_gpu_activate(boxes->gpu, &(sp_gpu_activate_args){.at = at,
                                                         .n = node->width,
                                                         .f = node->curve,
-                                                        .x = sp_range_of(state->input),
+                                                        .x = sp_boxes_range_of(state->input),
                                                         .lo = state->out.lo.on,
                                                         .hi = state->out.hi.on});
     sp_boxes_lose(boxes, at, node->width, state->input);
@@ -399,14 +405,14 @@ static void bound_pool(sp_boxes *boxes, size_t i) {
     const sp_node *node = &boxes->net->node[i];
     size_t first = 0;
     while (first < boxes->clips) {
-        const size_t frames = sp_frames_of(boxes, first, node->input);
+        const size_t frames = sp_boxes_frames(boxes, first, node->input);
         size_t end = first + 1;
-        while (end < boxes->clips && sp_frames_of(boxes, end, node->input) == frames) {
+        while (end < boxes->clips && sp_boxes_frames(boxes, end, node->input) == frames) {
             end++;
         }
         const size_t from = node->pool == SP_POOL_LAST ? frames - 1 : 0;
         copy_box(boxes, (sp_gpu_clips){end - first, boxes->stride}, first, node->width,
-                 sp_out_box(boxes, node->input, from), sp_state_at(boxes, i, 0)->out);
+                 sp_boxes_out(boxes, node->input, from), sp_boxes_state_at(boxes, i, 0)->out);
         first = end;
     }
 }
@@ -422,7 +428,7 @@ static sp_status bound_frame(sp_error *err, sp_boxes *boxes, size_t i, size_t t)
         SP_TRY(bound_curve(err, boxes, i, t));
         break;
     case SP_NODE_CELL:
-        SP_TRY(sp_cell_bound(err, boxes, i, t));
+        SP_TRY(sp_boxes_bound_cell(err, boxes, i, t));
         break;
     case SP_NODE_POOL:
         bound_pool(boxes, i);
@@ -431,8 +437,8 @@ static sp_status bound_frame(sp_error *err, sp_boxes *boxes, size_t i, size_t t)
     if (boxes->refinement->finish != NULL) {
         boxes->refinement->finish(boxes, i, t);
     }
-    sp_boxes_lose(boxes, sp_clips_of(boxes, i, t), boxes->net->node[i].width,
-                  sp_state_at(boxes, i, t)->out);
+    sp_boxes_lose(boxes, sp_boxes_clips_of(boxes, i, t), boxes->net->node[i].width,
+                  sp_boxes_state_at(boxes, i, t)->out);
     return SP_OK;
 }
 
@@ -453,10 +459,10 @@ static double work_of(const sp_boxes *boxes, size_t i, size_t frames) {
 sp_status sp_boxes_bound(sp_error *err, sp_boxes *boxes) {
     double before = 0.0, all = 0.0;
     for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
-        all += work_of(boxes, i, sp_frames_of(boxes, 0, i));
+        all += work_of(boxes, i, sp_boxes_frames(boxes, 0, i));
     }
     for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
-        const size_t frames = sp_frames_of(boxes, 0, i);
+        const size_t frames = sp_boxes_frames(boxes, 0, i);
         for (size_t t = 0; t < frames; t++) {
             if (sp_clock_passed(boxes->deadline)) {
                 return sp_fail(err, SP_E_TIMEOUT,

@@ -1,6 +1,6 @@
 /* Intervals through a graph: what is known of every node at every frame, in the memory of a
  * backend. Each domain stands on it: intervals alone are one; others tighten each box as soon as it
- * is there, by the functions of sp_refinement. Nodes are bounded in topological order, each with
+ * is there, by the functions of sp_boxes_refinement. Nodes are bounded in topological order, each with
  * all its frames. */
 #ifndef SP_LSTM_BOXES_H
 #define SP_LSTM_BOXES_H
@@ -9,112 +9,116 @@
 #include "gpu/backend.h"
 #include "lstm/domain.h"
 
-enum { SP_MAX_WIDTH = 1 << 16, SP_MAX_CLIPS = 1 << 12 };
+enum { SP_BOXES_MAX_WIDTH = 1 << 16, SP_BOXES_MAX_CLIPS = 1 << 12 };
 
 typedef struct sp_boxes sp_boxes;
 
 /* ---- memory ---- */
 
-/** sp_array - doubles in the memory of the backend, which may not be the program's: operations
+/** sp_boxes_array - doubles in the memory of the backend, which may not be the program's: operations
  *  alone read them. `on` goes into their arguments and is never looked behind (tests/lint). */
-typedef struct sp_array {
+typedef struct sp_boxes_array {
     double *on;
-} sp_array;
+} sp_boxes_array;
 
-static inline sp_array sp_array_at(sp_array a, size_t offset) {
-    const sp_array at = {a.on != NULL ? a.on + offset : NULL};
+static inline sp_boxes_array sp_boxes_array_at(sp_boxes_array a, size_t offset) {
+    const sp_boxes_array at = {a.on != NULL ? a.on + offset : NULL};
     return at;
 }
 
-/** sp_box_array - the boxes of n scalars. */
-typedef struct sp_box_array {
-    sp_array lo, hi;
-} sp_box_array;
+/** sp_boxes_range - the boxes of n scalars. */
+typedef struct sp_boxes_range {
+    sp_boxes_array lo, hi;
+} sp_boxes_range;
 
-static inline sp_box_array sp_box_at(sp_box_array box, size_t offset) {
-    const sp_box_array at = {sp_array_at(box.lo, offset), sp_array_at(box.hi, offset)};
+static inline sp_boxes_range sp_boxes_range_at(sp_boxes_range box, size_t offset) {
+    const sp_boxes_range at = {sp_boxes_array_at(box.lo, offset),
+                               sp_boxes_array_at(box.hi, offset)};
     return at;
 }
-static inline sp_gpu_range sp_range_of(sp_box_array box) {
+static inline sp_gpu_range sp_boxes_range_of(sp_boxes_range box) {
     const sp_gpu_range range = {box.lo.on, box.hi.on};
     return range;
 }
 
-/** sp_matrix - a matrix of all clips, [., ld] by rows, and the same rounded to floats for products
+/** sp_boxes_matrix - a matrix of all clips, [., ld] by rows, and the same rounded to floats for products
  *  in single precision; narrow NULL: its numbers do not fit, or are not wanted. */
-typedef struct sp_matrix {
-    sp_array wide;
+typedef struct sp_boxes_matrix {
+    sp_boxes_array wide;
     float *narrow;
     size_t ld;
-} sp_matrix;
+} sp_boxes_matrix;
 
-static inline sp_matrix sp_matrix_at(const sp_matrix *m, size_t row, size_t column) {
+static inline sp_boxes_matrix sp_boxes_matrix_at(const sp_boxes_matrix *m, size_t row,
+                                                 size_t column) {
     const size_t offset = row * m->ld + column;
-    const sp_matrix at = {sp_array_at(m->wide, offset),
-                          m->narrow != NULL ? m->narrow + offset : NULL, m->ld};
+    const sp_boxes_matrix at = {sp_boxes_array_at(m->wide, offset),
+                                m->narrow != NULL ? m->narrow + offset : NULL, m->ld};
     return at;
 }
 
-/** sp_program_array - an array for loops of the program; NULL where it is a device's. */
-static inline double *sp_program_array(const sp_boxes *boxes, sp_array array);
+/** sp_boxes_program - an array for loops of the program; NULL where it is a device's. */
+static inline double *sp_boxes_program(const sp_boxes *boxes, sp_boxes_array array);
 
-/** sp_carver - lays arrays out, in two passes: the first only counts (arenas NULL). */
-typedef struct sp_carver {
+/** sp_boxes_carver - lays arrays out, in two passes: the first only counts (arenas NULL). */
+typedef struct sp_boxes_carver {
     sp_arena *host, *numbers;
     size_t host_need, need;
-} sp_carver;
-/** sp_carve_host - what the program alone reads, all zero. sp_carve - what the backend reads. NULL
+} sp_boxes_carver;
+/** sp_boxes_carve_host - what the program alone reads, all zero. sp_boxes_carve - what the backend reads. NULL
  *  while counting. */
-void *sp_carve_host(sp_carver *carver, size_t count, size_t size);
-void *sp_carve(sp_carver *carver, size_t count, size_t size);
-sp_array sp_carve_array(sp_carver *carver, size_t count);
-sp_box_array sp_carve_box(sp_carver *carver, size_t count);
-static inline bool sp_carver_counts(const sp_carver *carver) {
+void *sp_boxes_carve_host(sp_boxes_carver *carver, size_t count, size_t size);
+void *sp_boxes_carve(sp_boxes_carver *carver, size_t count, size_t size);
+sp_boxes_array sp_boxes_carve_array(sp_boxes_carver *carver, size_t count);
+sp_boxes_range sp_boxes_carve_range(sp_boxes_carver *carver, size_t count);
+static inline bool sp_boxes_carver_counts(const sp_boxes_carver *carver) {
     return carver->host == NULL;
 }
 
 /* ---- what is known ---- */
 
-/** sp_node_state - of a node at one frame. For a cell frames are numbered in the order of its
+/** sp_boxes_state - of a node at one frame. For a cell frames are numbered in the order of its
  *  steps. */
-typedef struct sp_node_state {
-    sp_box_array out;   /* [width] */
-    sp_box_array input; /* CURVE: its argument [width]; CELL: pre-activations [images H] */
+typedef struct sp_boxes_state {
+    sp_boxes_range out;   /* [width] */
+    sp_boxes_range input; /* CURVE: its argument [width]; CELL: pre-activations [images H] */
     /* AFFINE [width], CELL [images H]: |W| |x| + |R| |h| + |b|, rounded up: the scale of the
      * rounding errors of a product with these weights */
-    sp_array omega;
-    sp_box_array variable[SP_CELL_VARIABLES]; /* CELL: [H] where a variable has a box of its own */
-    sp_array size[SP_CELL_VARIABLES];         /* CELL, differences: [H] |a| + |b| */
-} sp_node_state;
+    sp_boxes_array omega;
+    sp_boxes_range
+        variable[SP_CELL_VARIABLES];        /* CELL: [H] where a variable has a box of its own */
+    sp_boxes_array size[SP_CELL_VARIABLES]; /* CELL, differences: [H] |a| + |b| */
+} sp_boxes_state;
 
-/** sp_cell_run - variables [first, end) of a cell that are bounded together: pre-activations with
+/** sp_boxes_run - variables [first, end) of a cell that are bounded together: pre-activations with
  *  neighbouring weights, the same state and nothing added; products and curves in a row; else one.
  */
-typedef struct sp_cell_run {
+typedef struct sp_boxes_run {
     int first, end;
-} sp_cell_run;
-size_t sp_cell_runs(const sp_cell_steps *steps, sp_cell_run run[SP_CELL_VARIABLES]);
+} sp_boxes_run;
+size_t sp_boxes_runs(const sp_cell_steps *steps, sp_boxes_run run[SP_CELL_VARIABLES]);
 
-/** sp_node_constants - the weights of a node where the backend reads them. */
-typedef struct sp_node_constants {
-    sp_matrix weight; /* AFFINE: [out, K], the taps of all terms side by side; CELL: [G H, D] */
-    sp_matrix recurrent;
-    sp_array bias, recurrent_bias;
+/** sp_boxes_constants - the weights of a node where the backend reads them. */
+typedef struct sp_boxes_constants {
+    sp_boxes_matrix
+        weight; /* AFFINE: [out, K], the taps of all terms side by side; CELL: [G H, D] */
+    sp_boxes_matrix recurrent;
+    sp_boxes_array bias, recurrent_bias;
     sp_cell_steps cell; /* the description of a cell, and its variables in runs */
-    sp_cell_run run[SP_CELL_VARIABLES];
+    sp_boxes_run run[SP_CELL_VARIABLES];
     size_t runs;
     size_t columns; /* K */
-} sp_node_constants;
+} sp_boxes_constants;
 
-/** sp_refinement - what a domain adds to intervals. Each function may be NULL. */
-typedef struct sp_refinement {
+/** sp_boxes_refinement - what a domain adds to intervals. Each function may be NULL. */
+typedef struct sp_boxes_refinement {
     /* Lays out arrays: those of all clips together, and those of each clip at a frame of a node. */
-    void (*carve)(sp_boxes *boxes, sp_carver *carver);
-    void (*carve_clip)(sp_boxes *boxes, sp_carver *carver);
+    void (*carve)(sp_boxes *boxes, sp_boxes_carver *carver);
+    void (*carve_clip)(sp_boxes *boxes, sp_boxes_carver *carver);
     /* Arrays that the program fills for one clip before anything is bounded, at the start of the
      * clip's memory; on a device they are filled in memory of the program and sent. What belongs to
      * frames comes last, frame by frame, and ends with a clip of fewer. */
-    void (*carve_inputs)(sp_boxes *boxes, sp_carver *carver, size_t frames);
+    void (*carve_inputs)(sp_boxes *boxes, sp_boxes_carver *carver, size_t frames);
     void (*fill_inputs)(sp_boxes *boxes, const sp_front_bound *front);
     /* Constants of all clips; then, on a device, arrays of the front bound of one clip. */
     SP_NODISCARD sp_status (*prepare)(sp_error *err, sp_boxes *boxes);
@@ -127,7 +131,7 @@ typedef struct sp_refinement {
                                     int first, int end);
     /* After the box of the node's own numbers at a frame: may meet it with a better one. */
     void (*finish)(sp_boxes *boxes, size_t node, size_t t);
-} sp_refinement;
+} sp_boxes_refinement;
 
 /** sp_boxes - everything that was proved about one net on the noise sets of some clips. On a
  *  backend with memory of its own the clips are bounded together, the longest first: those that
@@ -141,7 +145,7 @@ struct sp_boxes {
     const sp_front_bound **fronts; /* [clips] owned; what they point to is borrowed */
     const sp_front_bound *front;   /* fronts[0]: its shape; its arrays are the program's */
     size_t clips, source;          /* source: the node that the fronts bound */
-    const sp_refinement *refinement;
+    const sp_boxes_refinement *refinement;
     double deadline;
     bool single; /* matrices are wanted in floats too */
     /* The rate of underflow: what products lose per unit of the variables behind them
@@ -150,12 +154,12 @@ struct sp_boxes {
 
     size_t *frames; /* [clips, nodes] */
     size_t *first;  /* [nodes] where the states of a node start */
-    sp_node_state *state;
-    sp_node_constants *constants; /* [nodes] */
-    sp_box_array features;        /* [frames, width] clip: the boxes of the source */
-    sp_box_array window;          /* [columns of the widest gathered window] clip */
-    size_t gathered;              /* that many */
-    sp_array lost; /* [1] clip: what underflow can take from a bound, of all nodes so far */
+    sp_boxes_state *state;
+    sp_boxes_constants *constants; /* [nodes] */
+    sp_boxes_range features;       /* [frames, width] clip: the boxes of the source */
+    sp_boxes_range window;         /* [columns of the widest gathered window] clip */
+    size_t gathered;               /* that many */
+    sp_boxes_array lost; /* [1] clip: what underflow can take from a bound, of all nodes so far */
 
     sp_arena host, numbers; /* owned */
     void *block;            /* owned: the backend's memory under `numbers`, on a device */
@@ -163,31 +167,31 @@ struct sp_boxes {
     double *mirror; /* owned: what was read back of the first clip, or NULL */
 };
 
-static inline double *sp_program_array(const sp_boxes *boxes, sp_array array) {
+static inline double *sp_boxes_program(const sp_boxes *boxes, sp_boxes_array array) {
     return boxes->device ? NULL : array.on;
 }
 
-static inline sp_node_state *sp_state_at(const sp_boxes *boxes, size_t node, size_t t) {
+static inline sp_boxes_state *sp_boxes_state_at(const sp_boxes *boxes, size_t node, size_t t) {
     return boxes->state + boxes->first[node] + t;
 }
-/** sp_frames_of - frames of a node for a clip. sp_clips_at - how many clips have frame t of it. */
-static inline size_t sp_frames_of(const sp_boxes *boxes, size_t clip, size_t node) {
+/** sp_boxes_frames - frames of a node for a clip. sp_boxes_clips_at - how many clips have frame t of it. */
+static inline size_t sp_boxes_frames(const sp_boxes *boxes, size_t clip, size_t node) {
     return boxes->frames[clip * boxes->net->nodes + node];
 }
-size_t sp_clips_at(const sp_boxes *boxes, size_t node, size_t t);
-static inline sp_gpu_clips sp_clips_of(const sp_boxes *boxes, size_t node, size_t t) {
-    const sp_gpu_clips at = {sp_clips_at(boxes, node, t), boxes->stride};
+size_t sp_boxes_clips_at(const sp_boxes *boxes, size_t node, size_t t);
+static inline sp_gpu_clips sp_boxes_clips_of(const sp_boxes *boxes, size_t node, size_t t) {
+    const sp_gpu_clips at = {sp_boxes_clips_at(boxes, node, t), boxes->stride};
     return at;
 }
 
-/** sp_step_frame - the frame that step k of a cell reads and writes, of `frames`. */
-static inline size_t sp_step_frame(const sp_node *node, size_t k, size_t frames) {
+/** sp_boxes_step_frame - the frame that step k of a cell reads and writes, of `frames`. */
+static inline size_t sp_boxes_step_frame(const sp_node *node, size_t k, size_t frames) {
     return node->kind == SP_NODE_CELL && node->cell.reverse ? frames - 1 - k : k;
 }
-/** sp_out_box - the box of a node at a frame of its sequence. */
-sp_box_array sp_out_box(const sp_boxes *boxes, size_t node, size_t frame);
-/** sp_variable_box - of a variable of a cell at step t; no arrays: it is 0, or has no box. */
-sp_box_array sp_variable_box(const sp_boxes *boxes, size_t node, size_t t, int variable);
+/** sp_boxes_out - the box of a node at a frame of its sequence. */
+sp_boxes_range sp_boxes_out(const sp_boxes *boxes, size_t node, size_t frame);
+/** sp_boxes_variable - of a variable of a cell at step t; no arrays: it is 0, or has no box. */
+sp_boxes_range sp_boxes_variable(const sp_boxes *boxes, size_t node, size_t t, int variable);
 
 /* ---- making it ---- */
 
@@ -198,7 +202,7 @@ typedef struct sp_boxes_need {
 /** sp_boxes_shape - checks the task and sets what a plan needs; arrays on `frames` are owned.
  *  boxes is zeroed but for the domain's own members. */
 SP_NODISCARD sp_status sp_boxes_shape(sp_error *err, sp_boxes *boxes, const sp_bound_task *task,
-                                      const sp_refinement *refinement, bool device);
+                                      const sp_boxes_refinement *refinement, bool device);
 /** sp_boxes_count - the need of the shape. sp_boxes_total - of so many clips; SIZE_MAX:
  *  overflow. */
 sp_boxes_need sp_boxes_count(sp_boxes *boxes);
@@ -214,10 +218,11 @@ double sp_boxes_chain(const sp_boxes *boxes, const sp_front_bound *front);
 
 /** sp_boxes_send - writes an array of clip number `clip` to where `to`, the first clip's, stands
  *  for it. */
-void sp_boxes_send(sp_boxes *boxes, size_t clip, sp_array to, const double *from, size_t count);
+void sp_boxes_send(sp_boxes *boxes, size_t clip, sp_boxes_array to, const double *from,
+                   size_t count);
 
 /** sp_boxes_host - an array of the first clip for the program to read; NULL: there is none. */
-const double *sp_boxes_host(sp_boxes *boxes, sp_array array);
+const double *sp_boxes_host(sp_boxes *boxes, sp_boxes_array array);
 /** sp_boxes_output - the box of the output of a clip. O lo, hi [classes] */
 void sp_boxes_output(sp_boxes *boxes, size_t clip, double *lo, double *hi);
 /** sp_boxes_raise - raises lower bounds of objectives by the box of the output.
@@ -230,10 +235,10 @@ void sp_boxes_box(sp_boxes *boxes, size_t node, size_t frame, int variable, cons
 /** sp_boxes_front_loss - the same of the front end's variables. sp_boxes_lose - adds what
  *  underflow can take from coefficients on these n variables. */
 double sp_boxes_front_loss(const sp_boxes *boxes, const sp_front_bound *front);
-void sp_boxes_lose(sp_boxes *boxes, sp_gpu_clips at, size_t n, sp_box_array box);
+void sp_boxes_lose(sp_boxes *boxes, sp_gpu_clips at, size_t n, sp_boxes_range box);
 
 /* ---- one node at one frame (cell_boxes.c) ---- */
 
-SP_NODISCARD sp_status sp_cell_bound(sp_error *err, sp_boxes *boxes, size_t node, size_t t);
+SP_NODISCARD sp_status sp_boxes_bound_cell(sp_error *err, sp_boxes *boxes, size_t node, size_t t);
 
 #endif

@@ -6,7 +6,7 @@ typedef struct sp_cell_at {
     sp_boxes *boxes;
     const sp_cell *cell;
     const sp_cell_steps *steps;
-    const sp_node_state *state;
+    const sp_boxes_state *state;
     size_t node, t, H;
     sp_gpu_clips at;
 } sp_cell_at;
@@ -14,7 +14,7 @@ typedef struct sp_cell_at {
 static const sp_gpu_range nowhere = {NULL, NULL};
 
 static sp_gpu_range range(const sp_cell_at *c, int v) {
-    return sp_range_of(sp_variable_box(c->boxes, c->node, c->t, v));
+    return sp_boxes_range_of(sp_boxes_variable(c->boxes, c->node, c->t, v));
 }
 
 static bool is_zero(const sp_cell_at *c, int v) {
@@ -26,8 +26,8 @@ static const sp_cell_variable *variable(const sp_cell_at *c, int v) {
 }
 
 /* Where the box of v is written. */
-static sp_box_array own(const sp_cell_at *c, int v) {
-    return sp_variable_box(c->boxes, c->node, c->t, v);
+static sp_boxes_range own(const sp_cell_at *c, int v) {
+    return sp_boxes_variable(c->boxes, c->node, c->t, v);
 }
 
 static sp_gpu_factor factor(const sp_cell_at *c, int v) {
@@ -49,7 +49,7 @@ static bool is_relaxed(const sp_cell_variable *v) {
     return v->op == SP_CELL_PRODUCT || v->op == SP_CELL_CURVE;
 }
 
-size_t sp_cell_runs(const sp_cell_steps *steps, sp_cell_run run[SP_CELL_VARIABLES]) {
+size_t sp_boxes_runs(const sp_cell_steps *steps, sp_boxes_run run[SP_CELL_VARIABLES]) {
     size_t runs = 0;
     for (int v = 0; v < (int)steps->count; v++) {
         const sp_cell_variable *at = &steps->variable[v];
@@ -69,26 +69,26 @@ size_t sp_cell_runs(const sp_cell_steps *steps, sp_cell_run run[SP_CELL_VARIABLE
 
 static void image_intervals(const sp_cell_at *c, int first, int end) {
     const sp_cell_variable *v = variable(c, first);
-    const sp_node_constants *constants = &c->boxes->constants[c->node];
+    const sp_boxes_constants *constants = &c->boxes->constants[c->node];
     const sp_node *node = &c->boxes->net->node[c->node];
     const size_t H = c->H, row = v->block * H;
     const bool state = v->a != SP_NO_VARIABLE && !is_zero(c, v->a);
-    const sp_box_array to = sp_box_at(c->state->input, v->place * H);
+    const sp_boxes_range to = sp_boxes_range_at(c->state->input, v->place * H);
     sp_gpu_interval_args image = {
         .at = c->at,
         .out = (size_t)(end - first) * H,
         .in = v->input ? c->cell->in : 0,
         .hidden = H,
-        .weight = sp_matrix_at(&constants->weight, row, 0).wide.on,
-        .recurrent = state ? sp_matrix_at(&constants->recurrent, row, 0).wide.on : NULL,
-        .bias =
-            v->recurrent_bias ? constants->recurrent_bias.on : sp_array_at(constants->bias, row).on,
+        .weight = sp_boxes_matrix_at(&constants->weight, row, 0).wide.on,
+        .recurrent = state ? sp_boxes_matrix_at(&constants->recurrent, row, 0).wide.on : NULL,
+        .bias = v->recurrent_bias ? constants->recurrent_bias.on
+                                  : sp_boxes_array_at(constants->bias, row).on,
         .h = state ? range(c, v->a) : nowhere,
         .lo = to.lo.on,
         .hi = to.hi.on,
-        .omega = sp_array_at(c->state->omega, v->place * H).on};
-    const size_t frame = sp_step_frame(node, c->t, sp_frames_of(c->boxes, 0, c->node));
-    image.x = sp_range_of(sp_out_box(c->boxes, node->input, frame));
+        .omega = sp_boxes_array_at(c->state->omega, v->place * H).on};
+    const size_t frame = sp_boxes_step_frame(node, c->t, sp_boxes_frames(c->boxes, 0, c->node));
+    image.x = sp_boxes_range_of(sp_boxes_out(c->boxes, node->input, frame));
     sp_gpu_interval(c->boxes->gpu, &image);
     if (v->b != SP_NO_VARIABLE && !is_zero(c, v->b)) { // a product that is added as it is
         const sp_cell_variable *p = variable(c, v->b);
@@ -97,7 +97,7 @@ static void image_intervals(const sp_cell_at *c, int first, int end) {
                                                                .f = p->f,
                                                                .x = range(c, p->a),
                                                                .y = range(c, p->b),
-                                                               .from = sp_range_of(to),
+                                                               .from = sp_boxes_range_of(to),
                                                                .lo = to.lo.on,
                                                                .hi = to.hi.on});
     }
@@ -106,7 +106,7 @@ static void image_intervals(const sp_cell_at *c, int first, int end) {
 /* ---- products, curves and sums ---- */
 
 static void product_interval(const sp_cell_at *c, int v) {
-    const sp_box_array to = own(c, v);
+    const sp_boxes_range to = own(c, v);
     const sp_cell_variable *p = variable(c, v);
     if (to.lo.on == NULL || is_zero(c, v)) {
         return; // its range is taken where it is added
@@ -131,7 +131,7 @@ static void product_interval(const sp_cell_at *c, int v) {
 }
 
 static void curve_interval(const sp_cell_at *c, int v) {
-    const sp_box_array to = own(c, v);
+    const sp_boxes_range to = own(c, v);
     if (to.lo.on != NULL) {
         sp_gpu_activate(c->boxes->gpu, &(sp_gpu_activate_args){.at = c->at,
                                                                .n = c->H,
@@ -145,7 +145,7 @@ static void curve_interval(const sp_cell_at *c, int v) {
 /* h - n with n = f(x). */
 static void difference_interval(const sp_cell_at *c, int v) {
     const sp_cell_variable *y = variable(c, v), *n = variable(c, y->b);
-    const sp_box_array to = own(c, v);
+    const sp_boxes_range to = own(c, v);
     sp_gpu_difference(c->boxes->gpu, &(sp_gpu_difference_args){.at = c->at,
                                                                .n = c->H,
                                                                .f = n->f,
@@ -164,7 +164,7 @@ static void blend_interval(const sp_cell_at *c, int v) {
     }
     const sp_cell_variable *n = variable(c, variable(c, y)->b);
     const sp_cell_variable *z = variable(c, variable(c, v)->b);
-    const sp_box_array to = own(c, v);
+    const sp_boxes_range to = own(c, v);
     sp_gpu_blend(c->boxes->gpu, &(sp_gpu_blend_args){.at = c->at,
                                                      .n = c->H,
                                                      .gate = z->f,
@@ -184,7 +184,7 @@ static void sum_interval(const sp_cell_at *c, int v) {
         return;
     }
     const sp_gpu_factor first = factor(c, s->a), none = {first.map, nowhere, nowhere};
-    const sp_box_array to = own(c, v);
+    const sp_boxes_range to = own(c, v);
     sp_gpu_ranges(c->boxes->gpu,
                   &(sp_gpu_ranges_args){.at = c->at,
                                         .n = c->H,
@@ -232,17 +232,17 @@ static void add_up(const sp_cell_at *c, int v) {
     }
 }
 
-sp_status sp_cell_bound(sp_error *err, sp_boxes *boxes, size_t node, size_t t) {
+sp_status sp_boxes_bound_cell(sp_error *err, sp_boxes *boxes, size_t node, size_t t) {
     const sp_cell_at c = {boxes,
                           &boxes->net->node[node].cell,
                           &boxes->constants[node].cell,
-                          sp_state_at(boxes, node, t),
+                          sp_boxes_state_at(boxes, node, t),
                           node,
                           t,
                           boxes->net->node[node].width,
-                          sp_clips_of(boxes, node, t)};
+                          sp_boxes_clips_of(boxes, node, t)};
     for (size_t i = 0; i < boxes->constants[node].runs; i++) {
-        const sp_cell_run run = boxes->constants[node].run[i];
+        const sp_boxes_run run = boxes->constants[node].run[i];
         switch (variable(&c, run.first)->op) {
         case SP_CELL_STATE:
             break;

@@ -12,24 +12,24 @@ static size_t add(size_t a, size_t b) {
     return b > SIZE_MAX - a ? SIZE_MAX : a + b;
 }
 
-void *sp_carve_host(sp_carver *carver, size_t count, size_t size) {
+void *sp_boxes_carve_host(sp_boxes_carver *carver, size_t count, size_t size) {
     carver->host_need = add(carver->host_need, sp_arena_need(count, size));
     void *array = carver->host != NULL ? sp_arena_raw(carver->host, count, size) : NULL;
     return array != NULL ? memset(array, 0, count * size) : NULL;
 }
 
-void *sp_carve(sp_carver *carver, size_t count, size_t size) {
+void *sp_boxes_carve(sp_boxes_carver *carver, size_t count, size_t size) {
     carver->need = add(carver->need, sp_arena_need(count, size));
     return carver->numbers != NULL ? sp_arena_raw(carver->numbers, count, size) : NULL;
 }
 
-sp_array sp_carve_array(sp_carver *carver, size_t count) {
-    return (sp_array){count > 0 ? sp_carve(carver, count, sizeof(double)) : NULL};
+sp_boxes_array sp_boxes_carve_array(sp_boxes_carver *carver, size_t count) {
+    return (sp_boxes_array){count > 0 ? sp_boxes_carve(carver, count, sizeof(double)) : NULL};
 }
 
-sp_box_array sp_carve_box(sp_carver *carver, size_t count) {
-    const sp_array lo = sp_carve_array(carver, count);
-    return (sp_box_array){lo, sp_carve_array(carver, count)};
+sp_boxes_range sp_boxes_carve_range(sp_boxes_carver *carver, size_t count) {
+    const sp_boxes_array lo = sp_boxes_carve_array(carver, count);
+    return (sp_boxes_range){lo, sp_boxes_carve_array(carver, count)};
 }
 
 /* ---- weights ---- */
@@ -74,21 +74,21 @@ static sp_weights weights_of(const sp_node *node) {
 }
 
 /* On the program's side the weights of the net itself are read. */
-static sp_array carve_weights(sp_boxes *boxes, sp_carver *carver, const double *from, size_t count,
-                              bool copy) {
+static sp_boxes_array carve_weights(sp_boxes *boxes, sp_boxes_carver *carver, const double *from,
+                                    size_t count, bool copy) {
     if (boxes->device || copy) {
-        return sp_carve_array(carver, from != NULL || copy ? count : 0);
+        return sp_boxes_carve_array(carver, from != NULL || copy ? count : 0);
     }
-    return (sp_array){(double *)from};
+    return (sp_boxes_array){(double *)from};
 }
 
-static void carve_constants(sp_boxes *boxes, sp_carver *carver) {
-    boxes->constants = sp_carve_host(carver, boxes->net->nodes, sizeof *boxes->constants);
+static void carve_constants(sp_boxes *boxes, sp_boxes_carver *carver) {
+    boxes->constants = sp_boxes_carve_host(carver, boxes->net->nodes, sizeof *boxes->constants);
     for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
         const sp_node *node = &boxes->net->node[i];
         const sp_weights w = weights_of(node);
         const bool joined = node->kind == SP_NODE_AFFINE && is_joined(node);
-        sp_node_constants constants = {.columns = w.columns};
+        sp_boxes_constants constants = {.columns = w.columns};
         constants.weight.wide = carve_weights(boxes, carver, w.weight, w.rows * w.columns, joined);
         constants.recurrent.wide =
             carve_weights(boxes, carver, w.recurrent, w.rows * w.hidden, false);
@@ -97,12 +97,12 @@ static void carve_constants(sp_boxes *boxes, sp_carver *carver) {
         constants.bias = carve_weights(boxes, carver, w.bias, w.rows, false);
         constants.recurrent_bias = carve_weights(boxes, carver, w.recurrent_bias, w.hidden, false);
         if (boxes->single) {
-            constants.weight.narrow = sp_carve(carver, w.rows * w.columns, sizeof(float));
-            constants.recurrent.narrow = sp_carve(carver, w.rows * w.hidden, sizeof(float));
+            constants.weight.narrow = sp_boxes_carve(carver, w.rows * w.columns, sizeof(float));
+            constants.recurrent.narrow = sp_boxes_carve(carver, w.rows * w.hidden, sizeof(float));
         }
         if (node->kind == SP_NODE_CELL) {
             sp_cell_describe(&constants.cell, &node->cell);
-            constants.runs = sp_cell_runs(&constants.cell, constants.run);
+            constants.runs = sp_boxes_runs(&constants.cell, constants.run);
         }
         if (boxes->constants != NULL) {
             boxes->constants[i] = constants;
@@ -123,14 +123,14 @@ static void join_terms(double *to, const sp_node *node, size_t columns) {
     }
 }
 
-static void write_array(sp_boxes *boxes, sp_array to, const double *from, size_t count) {
+static void write_array(sp_boxes *boxes, sp_boxes_array to, const double *from, size_t count) {
     if (count > 0 && from != NULL && to.on != from) {
         sp_gpu_write(boxes->gpu, to.on, from, count * sizeof *from);
     }
 }
 
 /* Rounds a matrix to floats, or drops its float copy where some number does not fit. */
-static void take_narrow(sp_boxes *boxes, sp_matrix *matrix, const double *from, size_t count,
+static void take_narrow(sp_boxes *boxes, sp_boxes_matrix *matrix, const double *from, size_t count,
                         float *buffer) {
     bool fits = from != NULL && count > 0 && matrix->narrow != NULL;
     for (size_t i = 0; fits && i < count; i++) {
@@ -165,7 +165,7 @@ static sp_status fill_constants(sp_error *err, sp_boxes *boxes) {
     for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
         const sp_node *node = &boxes->net->node[i];
         sp_weights w = weights_of(node);
-        sp_node_constants *to = &boxes->constants[i];
+        sp_boxes_constants *to = &boxes->constants[i];
         if (w.weight == NULL && w.rows > 0) {
             join_terms(joined, node, w.columns);
             w.weight = joined;
@@ -193,30 +193,31 @@ static bool feeds_image(const sp_cell_steps *steps, int v) {
     return false;
 }
 
-static void carve_cell(sp_carver *carver, sp_node_state *state, const sp_cell_steps *steps,
+static void carve_cell(sp_boxes_carver *carver, sp_boxes_state *state, const sp_cell_steps *steps,
                        size_t n) {
-    state->input = sp_carve_box(carver, steps->images * n);
-    state->omega = sp_carve_array(carver, steps->images * n);
+    state->input = sp_boxes_carve_range(carver, steps->images * n);
+    state->omega = sp_boxes_carve_array(carver, steps->images * n);
     for (size_t v = 0; v < steps->count; v++) {
         const sp_cell_variable *at = &steps->variable[v];
         const bool product = at->op == SP_CELL_PRODUCT && feeds_image(steps, (int)v);
         const bool sum = at->op == SP_CELL_SUM || at->op == SP_CELL_DIFFERENCE;
         if ((int)v != steps->output && (product || sum)) {
-            state->variable[v] = sp_carve_box(carver, n);
+            state->variable[v] = sp_boxes_carve_range(carver, n);
         }
         if (at->op == SP_CELL_DIFFERENCE) {
-            state->size[v] = sp_carve_array(carver, n);
+            state->size[v] = sp_boxes_carve_array(carver, n);
         }
     }
 }
 
-static void carve_state(const sp_boxes *boxes, sp_carver *carver, size_t i, sp_node_state *state) {
+static void carve_state(const sp_boxes *boxes, sp_boxes_carver *carver, size_t i,
+                        sp_boxes_state *state) {
     const sp_node *node = &boxes->net->node[i];
-    *state = (sp_node_state){.out = sp_carve_box(carver, node->width)};
+    *state = (sp_boxes_state){.out = sp_boxes_carve_range(carver, node->width)};
     if (node->kind == SP_NODE_AFFINE) {
-        state->omega = sp_carve_array(carver, node->width);
+        state->omega = sp_boxes_carve_array(carver, node->width);
     } else if (node->kind == SP_NODE_CURVE) {
-        state->input = sp_carve_box(carver, node->width);
+        state->input = sp_boxes_carve_range(carver, node->width);
     } else if (node->kind == SP_NODE_CELL) {
         sp_cell_steps steps;
         sp_cell_describe(&steps, &node->cell);
@@ -224,31 +225,32 @@ static void carve_state(const sp_boxes *boxes, sp_carver *carver, size_t i, sp_n
     }
 }
 
-static void carve_states(sp_boxes *boxes, sp_carver *carver) {
+static void carve_states(sp_boxes *boxes, sp_boxes_carver *carver) {
     for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
-        for (size_t t = 0; t < sp_frames_of(boxes, 0, i); t++) {
-            sp_node_state spare;
-            carve_state(boxes, carver, i, boxes->state != NULL ? sp_state_at(boxes, i, t) : &spare);
+        for (size_t t = 0; t < sp_boxes_frames(boxes, 0, i); t++) {
+            sp_boxes_state spare;
+            carve_state(boxes, carver, i,
+                        boxes->state != NULL ? sp_boxes_state_at(boxes, i, t) : &spare);
         }
     }
 }
 
 /* What the program fills for a clip. */
-static void carve_inputs(sp_boxes *boxes, sp_carver *carver, size_t frames) {
-    boxes->lost = sp_carve_array(carver, 1);
+static void carve_inputs(sp_boxes *boxes, sp_boxes_carver *carver, size_t frames) {
+    boxes->lost = sp_boxes_carve_array(carver, 1);
     if (boxes->refinement->carve_inputs != NULL) {
         boxes->refinement->carve_inputs(boxes, carver, frames);
     }
 }
 
-static void carve_clip(sp_boxes *boxes, sp_carver *carver) {
+static void carve_clip(sp_boxes *boxes, sp_boxes_carver *carver) {
     const sp_front_bound *front = boxes->front;
     const size_t start = carver->need, numbers = front->frames * front->features;
     carve_inputs(boxes, carver, front->frames);
     boxes->input_bytes = carver->need - start;
-    boxes->features = boxes->device ? sp_carve_box(carver, numbers)
-                                    : (sp_box_array){{front->feature_lo}, {front->feature_hi}};
-    boxes->window = sp_carve_box(carver, boxes->gathered);
+    boxes->features = boxes->device ? sp_boxes_carve_range(carver, numbers)
+                                    : (sp_boxes_range){{front->feature_lo}, {front->feature_hi}};
+    boxes->window = sp_boxes_carve_range(carver, boxes->gathered);
     carve_states(boxes, carver);
     if (boxes->refinement->carve_clip != NULL) {
         boxes->refinement->carve_clip(boxes, carver);
@@ -256,16 +258,16 @@ static void carve_clip(sp_boxes *boxes, sp_carver *carver) {
     boxes->clip_bytes = carver->need - start;
 }
 
-static sp_boxes_need carve_all(sp_boxes *boxes, sp_carver carver) {
-    boxes->first = sp_carve_host(&carver, boxes->net->nodes, sizeof *boxes->first);
+static sp_boxes_need carve_all(sp_boxes *boxes, sp_boxes_carver carver) {
+    boxes->first = sp_boxes_carve_host(&carver, boxes->net->nodes, sizeof *boxes->first);
     size_t states = 0;
     for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
         if (boxes->first != NULL) {
             boxes->first[i] = states;
         }
-        states += sp_frames_of(boxes, 0, i);
+        states += sp_boxes_frames(boxes, 0, i);
     }
-    boxes->state = sp_carve_host(&carver, states, sizeof *boxes->state);
+    boxes->state = sp_boxes_carve_host(&carver, states, sizeof *boxes->state);
     carve_constants(boxes, &carver);
     if (boxes->refinement->carve != NULL) {
         boxes->refinement->carve(boxes, &carver);
@@ -277,7 +279,7 @@ static sp_boxes_need carve_all(sp_boxes *boxes, sp_carver carver) {
 }
 
 sp_boxes_need sp_boxes_count(sp_boxes *boxes) {
-    return carve_all(boxes, (sp_carver){NULL, NULL, 0, 0});
+    return carve_all(boxes, (sp_boxes_carver){NULL, NULL, 0, 0});
 }
 
 size_t sp_boxes_total(sp_boxes_need need, size_t clips) {
@@ -314,15 +316,16 @@ static sp_status take_memory(sp_error *err, sp_boxes *boxes) {
     } else if (sp_arena_init(&boxes->numbers, numbers) != SP_OK) {
         return fail(err, boxes, numbers);
     }
-    (void)carve_all(boxes, (sp_carver){&boxes->host, &boxes->numbers, 0, 0});
+    (void)carve_all(boxes, (sp_boxes_carver){&boxes->host, &boxes->numbers, 0, 0});
     return sp_arena_ok(&boxes->host) && sp_arena_ok(&boxes->numbers) ? SP_OK
                                                                      : fail(err, boxes, numbers);
 }
 
 /* ---- the clips' inputs ---- */
 
-void sp_boxes_send(sp_boxes *boxes, size_t clip, sp_array to, const double *from, size_t count) {
-    write_array(boxes, sp_array_at(to, clip * boxes->stride), from, count);
+void sp_boxes_send(sp_boxes *boxes, size_t clip, sp_boxes_array to, const double *from,
+                   size_t count) {
+    write_array(boxes, sp_boxes_array_at(to, clip * boxes->stride), from, count);
 }
 
 static void fill(sp_boxes *boxes, const sp_front_bound *front, double *lost) {
@@ -344,7 +347,7 @@ static sp_status send_inputs(sp_error *err, sp_boxes *boxes) {
         sp_arena arena;
         memset(staged, 0, boxes->input_bytes);
         sp_arena_over(&arena, staged, boxes->input_bytes);
-        sp_carver carver = {NULL, &arena, 0, 0};
+        sp_boxes_carver carver = {NULL, &arena, 0, 0};
         carve_inputs(boxes, &carver, front->frames);
         double lost;
         fill(boxes, front, &lost);
@@ -360,7 +363,7 @@ static sp_status send_inputs(sp_error *err, sp_boxes *boxes) {
     free(staged);
     sp_arena arena;
     sp_arena_over(&arena, (char *)boxes->block + boxes->clip_at, boxes->input_bytes);
-    sp_carver carver = {NULL, &arena, 0, 0};
+    sp_boxes_carver carver = {NULL, &arena, 0, 0};
     carve_inputs(boxes, &carver, boxes->front->frames);
     return status;
 }
@@ -398,7 +401,7 @@ void sp_boxes_clear(sp_boxes *boxes) {
     free(boxes->mirror);
 }
 
-const double *sp_boxes_host(sp_boxes *boxes, sp_array array) {
+const double *sp_boxes_host(sp_boxes *boxes, sp_boxes_array array) {
     if (!boxes->device || array.on == NULL) {
         return array.on;
     }

@@ -4,7 +4,7 @@
 
 #include "lstm/boxes/boxes.h"
 
-static const sp_refinement none = {.tighten = NULL};
+static const sp_boxes_refinement none = {.tighten = NULL};
 
 static void destroy(void *self) {
     if (self != NULL) {

@@ -29,27 +29,27 @@ static size_t units_of(const sp_backsub *self, size_t node, int v) {
     return product ? boxes->net->node[node].width : 0;
 }
 
-static sp_mixed *mixed_at(const sp_mixture *mix, size_t node, size_t t, int v) {
+static sp_r2opt_mixed *mixed_at(const sp_r2opt_mixture *mix, size_t node, size_t t, int v) {
     return mix->product + (mix->self->boxes.first[node] + t) * SP_CELL_VARIABLES + (size_t)v;
 }
 
 static size_t most_frames(const sp_boxes *boxes) {
     size_t most = 0;
     for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
-        const size_t frames = sp_frames_of(boxes, 0, i);
+        const size_t frames = sp_boxes_frames(boxes, 0, i);
         most = frames > most ? frames : most;
     }
     return most;
 }
 
 /* Calls visit(context, product, units) for every product, step by step. */
-typedef void sp_visit(void *context, sp_mixed *product, size_t units);
-static void each_product(const sp_mixture *mix, sp_visit *visit, void *context) {
+typedef void sp_visit(void *context, sp_r2opt_mixed *product, size_t units);
+static void each_product(const sp_r2opt_mixture *mix, sp_visit *visit, void *context) {
     const sp_boxes *boxes = &mix->self->boxes;
     const size_t frames = most_frames(boxes);
     for (size_t t = 0; t < frames; t++) {
         for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
-            for (int v = 0; v < SP_CELL_VARIABLES && t < sp_frames_of(boxes, 0, i); v++) {
+            for (int v = 0; v < SP_CELL_VARIABLES && t < sp_boxes_frames(boxes, 0, i); v++) {
                 const size_t units = units_of(mix->self, i, v);
                 if (units > 0) {
                     visit(context, mix->product != NULL ? mixed_at(mix, i, t, v) : NULL, units);
@@ -59,7 +59,7 @@ static void each_product(const sp_mixture *mix, sp_visit *visit, void *context) 
     }
 }
 
-static void count_units(void *context, sp_mixed *product, size_t units) {
+static void count_units(void *context, sp_r2opt_mixed *product, size_t units) {
     (void)product;
     *(size_t *)context += units;
 }
@@ -70,7 +70,7 @@ typedef struct sp_taking {
     sp_random random;
 } sp_taking;
 
-static void take_product(void *context, sp_mixed *m, size_t units) {
+static void take_product(void *context, sp_r2opt_mixed *m, size_t units) {
     sp_taking *taking = context;
     const size_t n = taking->rows * units, scores = n * SCORES;
     m->score = taking->at;
@@ -87,19 +87,19 @@ static void take_product(void *context, sp_mixed *m, size_t units) {
     }
 }
 
-sp_status sp_mixture_init(sp_error *err, sp_mixture *mix, const sp_backsub *self, size_t rows,
-                          uint64_t seed) {
+sp_status sp_r2opt_mixture_init(sp_error *err, sp_r2opt_mixture *mix, const sp_backsub *self,
+                                size_t rows, uint64_t seed) {
     const sp_boxes *boxes = &self->boxes;
     size_t units = 0, states = 0;
     for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
-        states += sp_frames_of(boxes, 0, i);
+        states += sp_boxes_frames(boxes, 0, i);
     }
-    *mix = (sp_mixture){.self = self, .states = states, .rows = rows};
+    *mix = (sp_r2opt_mixture){.self = self, .states = states, .rows = rows};
     each_product(mix, count_units, &units);
     mix->memory = calloc(rows * units * (4 * SCORES + 4) + 1, sizeof *mix->memory);
     mix->product = calloc(states * SP_CELL_VARIABLES + 1, sizeof *mix->product);
     if (mix->memory == NULL || mix->product == NULL) {
-        sp_mixture_clear(mix);
+        sp_r2opt_mixture_clear(mix);
         return sp_fail(err, SP_E_MEMORY, "out of memory for the mixtures of %zu rows", rows);
     }
     sp_taking taking = {mix->memory, rows, {seed}};
@@ -107,7 +107,7 @@ sp_status sp_mixture_init(sp_error *err, sp_mixture *mix, const sp_backsub *self
     return SP_OK;
 }
 
-void sp_mixture_clear(sp_mixture *mix) {
+void sp_r2opt_mixture_clear(sp_r2opt_mixture *mix) {
     free(mix->memory);
     free(mix->product);
     mix->memory = NULL;
@@ -129,16 +129,16 @@ static void softmax(size_t K, const double *score, double *weight) {
     }
 }
 
-static void back(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp_rows in, sp_rows x,
-                 sp_rows y, bool add) {
+static void back(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp_backsub_rows in,
+                 sp_backsub_rows x, sp_backsub_rows y, bool add) {
     const sp_boxes *boxes = &walk->self->boxes;
-    const sp_gpu_menu *menu = &sp_relaxations_at(walk->self, node, t)->menu[v];
+    const sp_gpu_menu *menu = &sp_backsub_relaxations_at(walk->self, node, t)->menu[v];
     const size_t n = menu->n, K = menu->lower;
-    const sp_mixed *mixed = mixed_at(mixture, node, t, v);
-    const double *w = sp_program_array(boxes, in.at);
-    double *to_x = sp_program_array(boxes, x.at), *to_y = sp_program_array(boxes, y.at);
-    double *bias = sp_program_array(boxes, walk->ws->bias);
-    double *mass = sp_program_array(boxes, walk->ws->mass);
+    const sp_r2opt_mixed *mixed = mixed_at(mixture, node, t, v);
+    const double *w = sp_boxes_program(boxes, in.at);
+    double *to_x = sp_boxes_program(boxes, x.at), *to_y = sp_boxes_program(boxes, y.at);
+    double *bias = sp_boxes_program(boxes, walk->ws->bias);
+    double *mass = sp_boxes_program(boxes, walk->ws->mass);
     double weight[SP_R2_CANDIDATES];
     for (size_t i = 0; i < walk->rows * n; i++) {
         const size_t r = i / n, j = i % n;
@@ -163,14 +163,14 @@ static void back(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp_
     }
 }
 
-static void value(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp_rows x, sp_rows y,
-                  sp_array out) {
+static void value(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp_backsub_rows x,
+                  sp_backsub_rows y, sp_boxes_array out) {
     const sp_boxes *boxes = &walk->self->boxes;
-    const sp_gpu_menu *menu = &sp_relaxations_at(walk->self, node, t)->menu[v];
+    const sp_gpu_menu *menu = &sp_backsub_relaxations_at(walk->self, node, t)->menu[v];
     const size_t n = menu->n, K = menu->lower;
-    const sp_mixed *mixed = mixed_at(mixture, node, t, v);
-    const double *at_x = sp_program_array(boxes, x.at), *at_y = sp_program_array(boxes, y.at);
-    double *to = sp_program_array(boxes, out);
+    const sp_r2opt_mixed *mixed = mixed_at(mixture, node, t, v);
+    const double *at_x = sp_boxes_program(boxes, x.at), *at_y = sp_boxes_program(boxes, y.at);
+    double *to = sp_boxes_program(boxes, out);
     double weight[SP_R2_CANDIDATES];
     for (size_t i = 0; i < walk->rows * n; i++) {
         const size_t r = i / n, j = i % n;
@@ -189,7 +189,7 @@ static void value(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp
     }
 }
 
-const sp_mixer sp_mixture_mixer = {back, value};
+const sp_walk_mixer sp_r2opt_mixture_mixer = {back, value};
 
 /* The rate of a step, and the weights of the means. */
 typedef struct sp_stepping {
@@ -197,7 +197,7 @@ typedef struct sp_stepping {
     size_t rows;
 } sp_stepping;
 
-static void step_product(void *context, sp_mixed *m, size_t units) {
+static void step_product(void *context, sp_r2opt_mixed *m, size_t units) {
     const sp_stepping *step = context;
     for (size_t k = 0; k < step->rows * units * SCORES; k++) {
         sp_adam_track(&m->first[k], &m->second[k], m->gradient[k]);
@@ -206,7 +206,7 @@ static void step_product(void *context, sp_mixed *m, size_t units) {
     }
 }
 
-void sp_mixture_step(sp_mixture *mix, size_t epoch) {
+void sp_r2opt_mixture_step(sp_r2opt_mixture *mix, size_t epoch) {
     sp_stepping step = {adam_rate * pow(adam_decay, (double)epoch),
                         sp_adam_weight(SP_ADAM_MEAN, (double)epoch + 1.0),
                         sp_adam_weight(SP_ADAM_SQUARE, (double)epoch + 1.0), mix->rows};

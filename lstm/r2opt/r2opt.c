@@ -12,7 +12,7 @@
 /* Rows are mixed in tiles of this height. */
 enum { MIX_TILE = 3, STANDARD_EPOCHS = 200 };
 
-static const sp_backsub_options candidates = {.planes = SP_PLANES_R2_CANDIDATES};
+static const sp_backsub_options candidates = {.planes = SP_BACKSUB_R2_CANDIDATES};
 
 typedef struct sp_r2opt {
     sp_backsub backsub; /* first: its functions serve */
@@ -22,7 +22,7 @@ typedef struct sp_r2opt {
 typedef struct sp_mixing {
     sp_r2opt *self;
     double *lower, *error;
-    const sp_start *start;
+    const sp_backsub_start *start;
     size_t rows;
     atomic_size_t next; /* tile */
     sp_status *status;  /* [tiles] */
@@ -36,12 +36,12 @@ static bool all_positive(const double *lower, size_t count) {
     return positive;
 }
 
-static sp_status mix_tile(sp_mixing *work, sp_workspace *ws, size_t row) {
+static sp_status mix_tile(sp_mixing *work, sp_backsub_workspace *ws, size_t row) {
     sp_backsub *self = &work->self->backsub;
     const size_t count = work->rows - row < MIX_TILE ? work->rows - row : MIX_TILE;
     double *lower = work->lower + row, *error = work->error != NULL ? work->error + row : NULL;
-    sp_mixture mix;
-    SP_TRY(sp_mixture_init(NULL, &mix, self, count, row));
+    sp_r2opt_mixture mix;
+    SP_TRY(sp_r2opt_mixture_init(NULL, &mix, self, count, row));
     sp_walk walk = {.self = self,
                     .ws = ws,
                     .start = work->start,
@@ -49,7 +49,7 @@ static sp_status mix_tile(sp_mixing *work, sp_workspace *ws, size_t row) {
                     .rows = count,
                     .span = count,
                     .choosing = true,
-                    .mixer = &sp_mixture_mixer,
+                    .mixer = &sp_r2opt_mixture_mixer,
                     .mixture = &mix};
     sp_walk_reset(&walk);
     for (size_t e = 0; e < work->self->epochs && !all_positive(lower, count); e++) {
@@ -57,11 +57,11 @@ static sp_status mix_tile(sp_mixing *work, sp_workspace *ws, size_t row) {
         if (walk.late) {
             break;
         }
-        sp_keep_rows(&walk, lower, error);
+        sp_backsub_keep_rows(&walk, lower, error);
         sp_walk_forward(&walk, e);
-        sp_mixture_step(&mix, e);
+        sp_r2opt_mixture_step(&mix, e);
     }
-    sp_mixture_clear(&mix);
+    sp_r2opt_mixture_clear(&mix);
     return SP_OK;
 }
 
@@ -80,7 +80,7 @@ static sp_status mix_rows(sp_error *err, sp_r2opt *self, double *lower, double *
                           const double *weight, size_t rows) {
     const size_t tiles = (rows + MIX_TILE - 1) / MIX_TILE, threads = self->backsub.threads;
     const sp_net *net = self->backsub.boxes.net;
-    const sp_start start = {
+    const sp_backsub_start start = {
         .node = net->nodes - 1, .t = 0, .output = {{(double *)weight}, net->classes}};
     sp_mixing work = {self, lower, error, &start, rows, 0, NULL};
     work.status = calloc(tiles, sizeof *work.status);
@@ -107,7 +107,7 @@ static sp_status margins(sp_error *err, void *of, double *lower, double *error,
     SP_TRY(sp_backsub_margins(err, of, lower, error, weight, rows));
     const sp_status status = mix_rows(err, self, lower, error, weight, rows);
     if (status != SP_OK) {
-        sp_know_nothing(lower, error, rows);
+        sp_backsub_know_nothing(lower, error, rows);
     }
     return status;
 }

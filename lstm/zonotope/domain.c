@@ -16,14 +16,15 @@ static sp_zonotope_form *form_at(const sp_zonotope *z, size_t node, size_t frame
     if (node == boxes->source) {
         return z->features + frame;
     }
-    const size_t frames = sp_frames_of(boxes, 0, node);
-    return z->out + boxes->first[node] + sp_step_frame(&boxes->net->node[node], frame, frames);
+    const size_t frames = sp_boxes_frames(boxes, 0, node);
+    return z->out + boxes->first[node] +
+           sp_boxes_step_frame(&boxes->net->node[node], frame, frames);
 }
 
 /* Meets the boxes of numbers [first, first + n) of a form. */
 static void meet(sp_zonotope *z, const sp_zonotope_form *form, size_t first, size_t n,
-                 sp_box_array box) {
-    double *lo = sp_program_array(&z->boxes, box.lo), *hi = sp_program_array(&z->boxes, box.hi);
+                 sp_boxes_range box) {
+    double *lo = sp_boxes_program(&z->boxes, box.lo), *hi = sp_boxes_program(&z->boxes, box.hi);
     for (size_t i = 0; i < n; i++) {
         const sp_iv before = {lo[i], hi[i]};
         const sp_iv met = sp_iv_meet(before, sp_zonotope_range(z, form, first + i));
@@ -32,8 +33,8 @@ static void meet(sp_zonotope *z, const sp_zonotope_form *form, size_t first, siz
     }
 }
 
-static sp_iv box_at(const sp_boxes *boxes, sp_box_array box, size_t i) {
-    return (sp_iv){sp_program_array(boxes, box.lo)[i], sp_program_array(boxes, box.hi)[i]};
+static sp_iv box_at(const sp_boxes *boxes, sp_boxes_range box, size_t i) {
+    return (sp_iv){sp_boxes_program(boxes, box.lo)[i], sp_boxes_program(boxes, box.hi)[i]};
 }
 
 /* ---- the front end ---- */
@@ -102,10 +103,11 @@ static void finish_affine(sp_zonotope *z, size_t i, size_t t, sp_zonotope_form *
         for (size_t tap = 0; tap < term->timing.taps; tap++, column += term->in) {
             const size_t reads = t * term->timing.stride + tap * term->timing.dilation;
             if (reads >= term->timing.before &&
-                reads - term->timing.before < sp_frames_of(boxes, 0, term->input)) {
-                const sp_matrix m = sp_matrix_at(&boxes->constants[i].weight, 0, column);
+                reads - term->timing.before < sp_boxes_frames(boxes, 0, term->input)) {
+                const sp_boxes_matrix m =
+                    sp_boxes_matrix_at(&boxes->constants[i].weight, 0, column);
                 part[parts++] =
-                    (sp_zonotope_part){sp_program_array(boxes, m.wide), m.ld,
+                    (sp_zonotope_part){sp_boxes_program(boxes, m.wide), m.ld,
                                        form_at(z, term->input, reads - term->timing.before)};
             }
         }
@@ -127,7 +129,7 @@ static void finish(sp_boxes *boxes, size_t i, size_t t) {
     if (node->kind == SP_NODE_AFFINE) {
         finish_affine(z, i, t, to);
     } else if (node->kind == SP_NODE_POOL) {
-        const size_t frames = sp_frames_of(boxes, 0, node->input);
+        const size_t frames = sp_boxes_frames(boxes, 0, node->input);
         copy_form(z, to, form_at(z, node->input, node->pool == SP_POOL_LAST ? frames - 1 : 0));
     } else if (node->kind == SP_NODE_CELL) {
         copy_form(z, to, &z->variable[boxes->constants[i].cell.output]);
@@ -136,7 +138,7 @@ static void finish(sp_boxes *boxes, size_t i, size_t t) {
                       &z->variable[boxes->constants[i].cell.state[s].after]);
         }
     }
-    meet(z, to, 0, node->width, sp_state_at(boxes, i, t)->out);
+    meet(z, to, 0, node->width, sp_boxes_state_at(boxes, i, t)->out);
 }
 
 /* ---- cells ---- */
@@ -144,23 +146,23 @@ static void finish(sp_boxes *boxes, size_t i, size_t t) {
 static void images(sp_zonotope *z, size_t i, size_t t, int first, int end) {
     const sp_boxes *boxes = &z->boxes;
     const sp_node *node = &boxes->net->node[i];
-    const sp_node_constants *c = &boxes->constants[i];
+    const sp_boxes_constants *c = &boxes->constants[i];
     for (int v = first; v < end; v++) {
         const sp_cell_variable *at = &c->cell.variable[v];
         const size_t H = node->width, row = at->block * H;
-        const size_t frame = sp_step_frame(node, t, sp_frames_of(boxes, 0, i));
+        const size_t frame = sp_boxes_step_frame(node, t, sp_boxes_frames(boxes, 0, i));
         sp_zonotope_form *to = &z->variable[v];
         sp_zonotope_part part[2];
         size_t parts = 0;
         if (at->input) {
-            const sp_matrix m = sp_matrix_at(&c->weight, row, 0);
-            part[parts++] = (sp_zonotope_part){sp_program_array(boxes, m.wide), m.ld,
+            const sp_boxes_matrix m = sp_boxes_matrix_at(&c->weight, row, 0);
+            part[parts++] = (sp_zonotope_part){sp_boxes_program(boxes, m.wide), m.ld,
                                                form_at(z, node->input, frame)};
         }
         if (at->a != SP_NO_VARIABLE && !sp_cell_zero(&c->cell, at->a, t == 0)) {
-            const sp_matrix m = sp_matrix_at(&c->recurrent, row, 0);
+            const sp_boxes_matrix m = sp_boxes_matrix_at(&c->recurrent, row, 0);
             part[parts++] =
-                (sp_zonotope_part){sp_program_array(boxes, m.wide), m.ld, &z->variable[at->a]};
+                (sp_zonotope_part){sp_boxes_program(boxes, m.wide), m.ld, &z->variable[at->a]};
         }
         memset(to->generator, 0, parts == 0 ? H * z->capacity * sizeof(double) : 0);
         sp_zonotope_image(z, to, 0, H, part, parts,
@@ -194,7 +196,7 @@ static void tighten(sp_boxes *boxes, size_t i, size_t t, int first, int end) {
     sp_zonotope *z = of(boxes);
     const sp_node *node = &boxes->net->node[i];
     const size_t H = node->width;
-    const sp_node_state *state = sp_state_at(boxes, i, t);
+    const sp_boxes_state *state = sp_boxes_state_at(boxes, i, t);
     enter_cell(z, node);
     if (node->kind == SP_NODE_CURVE) {
         meet(z, form_at(z, node->input, t), 0, H, state->input);
@@ -207,15 +209,15 @@ static void tighten(sp_boxes *boxes, size_t i, size_t t, int first, int end) {
         sum(z, i, t, first);
     }
     for (int v = first; v < end; v++) {
-        meet(z, &z->variable[v], 0, H, sp_variable_box(boxes, i, t, v));
+        meet(z, &z->variable[v], 0, H, sp_boxes_variable(boxes, i, t, v));
     }
 }
 
 static void relax_variable(sp_zonotope *z, size_t i, size_t t, int v) {
     const sp_boxes *boxes = &z->boxes;
     const sp_cell_variable *p = &boxes->constants[i].cell.variable[v];
-    const sp_box_array x = sp_variable_box(boxes, i, t, p->a);
-    const sp_box_array y = sp_variable_box(boxes, i, t, p->b);
+    const sp_boxes_range x = sp_boxes_variable(boxes, i, t, p->a);
+    const sp_boxes_range y = sp_boxes_variable(boxes, i, t, p->b);
     for (size_t j = 0; j < boxes->net->node[i].width; j++) {
         if (p->op == SP_CELL_CURVE) {
             const sp_zonotope_slopes s = sp_zonotope_line(p->f, box_at(boxes, x, j));
@@ -238,8 +240,8 @@ static sp_status relax(sp_error *err, sp_boxes *boxes, size_t i, size_t t, int f
     if (node->kind == SP_NODE_CURVE) {
         sp_zonotope_form *to = z->out + boxes->first[i] + t;
         for (size_t j = 0; j < node->width; j++) {
-            const sp_zonotope_slopes s =
-                sp_zonotope_line(node->curve, box_at(boxes, sp_state_at(boxes, i, t)->input, j));
+            const sp_zonotope_slopes s = sp_zonotope_line(
+                node->curve, box_at(boxes, sp_boxes_state_at(boxes, i, t)->input, j));
             sp_zonotope_combine(z, to, j, s.a, form_at(z, node->input, t), j, 0.0, NULL, 0, s.rest);
         }
         return SP_OK;
@@ -255,7 +257,8 @@ static sp_status relax(sp_error *err, sp_boxes *boxes, size_t i, size_t t, int f
 
 /* ---- memory ---- */
 
-static const sp_refinement refinement = {.tighten = tighten, .relax = relax, .finish = finish};
+static const sp_boxes_refinement refinement = {
+    .tighten = tighten, .relax = relax, .finish = finish};
 
 /* Numbers that get a symbol of their own. */
 static size_t relaxed_in(const sp_node *node) {
@@ -285,7 +288,7 @@ static sp_zonotope_size size_of(const sp_boxes *boxes) {
     s.forms = front->frames;
     for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
         const sp_node *node = &boxes->net->node[i];
-        const size_t frames = sp_frames_of(boxes, 0, i);
+        const size_t frames = sp_boxes_frames(boxes, 0, i);
         size_t columns = node->kind == SP_NODE_CELL ? node->cell.in + node->width : node->width;
         size_t taps = 0;
         for (size_t k = 0; node->kind == SP_NODE_AFFINE && k < node->terms; k++) {
@@ -331,7 +334,7 @@ static sp_status take_forms(sp_error *err, sp_zonotope *z) {
     }
     z->out = form;
     for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
-        for (size_t t = 0; t < sp_frames_of(boxes, 0, i); t++) {
+        for (size_t t = 0; t < sp_boxes_frames(boxes, 0, i); t++) {
             at = carve_form(form++, boxes->net->node[i].width, s.capacity, at);
         }
     }

@@ -22,7 +22,7 @@ typedef struct sp_zonotope_part {
 /** sp_zonotope - the domain: symbols of the samples first, then one for each number that was
  *  relaxed. */
 typedef struct sp_zonotope {
-    sp_boxes boxes; /* first: sp_refinement's functions are handed this */
+    sp_boxes boxes; /* first: sp_boxes_refinement's functions are handed this */
     size_t capacity, symbols;
     sp_zonotope_form *out;                        /* as states: of the nodes; see features */
     sp_zonotope_form *features;                   /* [frames] of the source */

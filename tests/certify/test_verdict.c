@@ -140,10 +140,10 @@ static void the_table_of_methods(void **state) {
     assert_ptr_equal(sp_method_find("ibp")->pass->domain, &sp_domain_interval);
     assert_int_equal(sp_method_find("r2-lp")->front, SP_FRONT_R2);
     const sp_backsub_options *sampled = sp_method_find("r2-lp")->pass->options;
-    assert_int_equal(sampled->planes, SP_PLANES_R2_LP);
+    assert_int_equal(sampled->planes, SP_BACKSUB_R2_LP);
     assert_int_equal(sp_method_find("exact")->front, SP_FRONT_JOINT);
     const sp_backsub_options *exact = sp_method_find("exact")->pass->options;
-    assert_int_equal(exact->planes, SP_PLANES_STATIC);
+    assert_int_equal(exact->planes, SP_BACKSUB_STATIC);
     // opt begins with the pass of exact, so that it is never below it
     assert_memory_equal(sp_method_find("opt")->pass, sp_method_find("exact")->pass,
                         sizeof(sp_method_pass));

@@ -234,7 +234,7 @@ static inline void check_cut(const sp_cut *cut, sp_place at, size_t n, const dou
 static inline void check_cell(const sp_bounds *bounds, const sp_trace *trace, sp_place at) {
     sp_boxes *boxes = boxes_of(bounds);
     const sp_node *node = &trace->net->node[at.node];
-    const size_t n = node->width, t = sp_step_frame(node, at.frame, trace->frames[at.node]);
+    const size_t n = node->width, t = sp_boxes_step_frame(node, at.frame, trace->frames[at.node]);
     const sp_cell_steps *steps = &boxes->constants[at.node].cell;
     for (int v = 0; v < (int)steps->count; v++) {
         const sp_cell_variable *variable = &steps->variable[v];
@@ -246,8 +246,8 @@ static inline void check_cell(const sp_bounds *bounds, const sp_trace *trace, sp
         const bool walks =
             bounds->domain == &sp_domain_backsub || bounds->domain == &sp_domain_r2opt;
         if (variable->op == SP_CELL_PRODUCT && walks && !sp_cell_zero(steps, v, t == 0)) {
-            const sp_cut *cut = sp_relaxations_at(bounds->self, at.node, t)->cut[v];
-            cut = (const sp_cut *)sp_boxes_host(boxes, (sp_array){(double *)cut});
+            const sp_cut *cut = sp_backsub_relaxations_at(bounds->self, at.node, t)->cut[v];
+            cut = (const sp_cut *)sp_boxes_host(boxes, (sp_boxes_array){(double *)cut});
             check_cut(cut, at, n, variable_at(trace, at.node, at.frame, variable->a),
                       variable_at(trace, at.node, at.frame, variable->b));
         }
@@ -270,7 +270,7 @@ static inline void check_boxes(const sp_bounds *bounds, const sp_trace *trace, u
             if (node->kind == SP_NODE_CELL) {
                 check_cell(bounds, trace, at);
             } else if (node->kind == SP_NODE_CURVE) {
-                const sp_box_array input = sp_state_at(boxes, i, t)->input;
+                const sp_boxes_range input = sp_boxes_state_at(boxes, i, t)->input;
                 at.what = "argument";
                 check_inside(at, node->width, value_at(trace, node->input, t),
                              sp_boxes_host(boxes, input.lo), sp_boxes_host(boxes, input.hi));

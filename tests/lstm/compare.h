@@ -98,7 +98,7 @@ static inline void check_boxes(const sp_bounds *cpu, const sp_bounds *device, ui
     const sp_boxes *boxes = boxes_of(cpu);
     for (size_t i = boxes->source; i < boxes->net->nodes; i++) {
         const bool cell = i > boxes->source && boxes->net->node[i].kind == SP_NODE_CELL;
-        for (size_t t = 0; t < sp_frames_of(boxes, 0, i); t++) {
+        for (size_t t = 0; t < sp_boxes_frames(boxes, 0, i); t++) {
             check_box(cpu, device, i, t, SP_NO_VARIABLE, seed);
             for (int v = 0; cell && v < (int)boxes->constants[i].cell.count; v++) {
                 check_box(cpu, device, i, t, v, seed);

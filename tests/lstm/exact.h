@@ -21,7 +21,7 @@ typedef struct sp_form {
 } sp_form;
 
 static inline size_t node_numbers(const sp_boxes *boxes, size_t node) {
-    return sp_frames_of(boxes, 0, node) * boxes->net->node[node].width;
+    return sp_boxes_frames(boxes, 0, node) * boxes->net->node[node].width;
 }
 
 static inline sp_form *form_new(const sp_backsub *self) {
@@ -131,7 +131,7 @@ static inline const sp_gpu_menu *menu_of(const sp_form *f, size_t node, size_t t
     const sp_cell_steps *steps = &f->self->boxes.constants[node].cell;
     for (size_t v = 0; v < steps->count; v++) {
         if (steps->variable[v].op == op && k-- == 0) {
-            return &sp_relaxations_at(f->self, node, t)->menu[v];
+            return &sp_backsub_relaxations_at(f->self, node, t)->menu[v];
         }
     }
     fail_msg("node %zu has no such menu", node);
@@ -246,7 +246,7 @@ static inline void rnn_row(sp_form *f, const sp_cell *cell, size_t node, size_t 
 
 static inline void cell_row(sp_form *f, const sp_node *node, size_t i) {
     const sp_cell *cell = &node->cell;
-    const size_t frames = sp_frames_of(&f->self->boxes, 0, i);
+    const size_t frames = sp_boxes_frames(&f->self->boxes, 0, i);
     _arb_vec_zero(f->h, WIDEST);
     _arb_vec_zero(f->c, WIDEST);
     for (size_t t = frames; t-- > 0;) {
@@ -272,7 +272,7 @@ static inline void cell_row(sp_form *f, const sp_node *node, size_t i) {
 
 static inline void affine_row(sp_form *f, const sp_node *node, size_t i) {
     const sp_boxes *boxes = &f->self->boxes;
-    for (size_t t = 0; t < sp_frames_of(boxes, 0, i); t++) {
+    for (size_t t = 0; t < sp_boxes_frames(boxes, 0, i); t++) {
         const arb_struct *w = on_frame(f, i, t);
         for (size_t j = 0; j < node->width; j++) {
             add_scaled(f->bias, w + j, node->bias[j]);
@@ -282,7 +282,7 @@ static inline void affine_row(sp_form *f, const sp_node *node, size_t i) {
             const sp_timing *g = &term->timing;
             for (size_t tap = 0; tap < g->taps; tap++) {
                 const size_t at = t * g->stride + tap * g->dilation;
-                if (at >= g->before && at - g->before < sp_frames_of(boxes, 0, term->input)) {
+                if (at >= g->before && at - g->before < sp_boxes_frames(boxes, 0, term->input)) {
                     add_product(on_frame(f, term->input, at - g->before), w, node->width, term->in,
                                 term->weight + tap * term->in, g->taps * term->in);
                 }
@@ -294,8 +294,8 @@ static inline void affine_row(sp_form *f, const sp_node *node, size_t i) {
 static inline void curve_row(sp_form *f, const sp_node *node, size_t i) {
     arb_t x;
     arb_init(x);
-    for (size_t t = 0; t < sp_frames_of(&f->self->boxes, 0, i); t++) {
-        const sp_gpu_menu *lines = &sp_relaxations_at(f->self, i, t)->menu[0];
+    for (size_t t = 0; t < sp_boxes_frames(&f->self->boxes, 0, i); t++) {
+        const sp_gpu_menu *lines = &sp_backsub_relaxations_at(f->self, i, t)->menu[0];
         for (size_t j = 0; j < node->width; j++) {
             arb_ptr to = on_frame(f, node->input, t) + j;
             curve_line(f, on_frame(f, i, t) + j, lines, j, x);
@@ -306,7 +306,7 @@ static inline void curve_row(sp_form *f, const sp_node *node, size_t i) {
 }
 
 static inline void pool_row(sp_form *f, const sp_node *node, size_t i) {
-    const size_t frames = sp_frames_of(&f->self->boxes, 0, node->input);
+    const size_t frames = sp_boxes_frames(&f->self->boxes, 0, node->input);
     arb_ptr to = on_frame(f, node->input, node->pool == SP_POOL_LAST ? frames - 1 : 0);
     _arb_vec_add(to, to, f->on[i], (slong)node->width, PRECISION);
 }

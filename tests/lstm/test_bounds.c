@@ -57,7 +57,7 @@ static void all_noise_sets_contain_attained_values(void **state) {
     method.backsub.box_iterations = 1;
     method.backsub.row_iterations = 3;
     every_noise_set(&method, sp_test_sanitized() ? 3 : sp_test_long() ? 100 : 8, sp_test_seed());
-    const sp_method r2 = method_backsub((sp_backsub_options){.planes = SP_PLANES_R2_LP});
+    const sp_method r2 = method_backsub((sp_backsub_options){.planes = SP_BACKSUB_R2_LP});
     every_noise_set(&r2, sp_test_long() ? 20 : 2, sp_test_seed());
 }
 
@@ -96,7 +96,7 @@ static void chosen_planes_contain_attained_values(void **state) {
 
 static void sampled_lp_contains_attained_values(void **state) {
     (void)state;
-    const sp_method method = method_backsub((sp_backsub_options){.planes = SP_PLANES_R2_LP});
+    const sp_method method = method_backsub((sp_backsub_options){.planes = SP_BACKSUB_R2_LP});
     random_nets(&method, sp_test_long() ? 40 : 4);
 }
 
@@ -215,7 +215,7 @@ static void worked_example_of_the_r2_paper(void **state) {
     assert_int_equal(sp_net_add_affine(NULL, &net, 2, identity, zero), SP_OK);
     double lower[3];
     const sp_method methods[3] = {method_intervals(),
-                                  method_backsub((sp_backsub_options){.planes = SP_PLANES_R2_LP}),
+                                  method_backsub((sp_backsub_options){.planes = SP_BACKSUB_R2_LP}),
                                   method_backsub((sp_backsub_options){0})};
     for (int i = 0; i < 3; i++) {
         sp_bounds bounds;

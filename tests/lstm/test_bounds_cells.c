@@ -39,7 +39,7 @@ static void intervals_contain_attained_values(void **state) {
 
 static void sampled_planes_contain_attained_values(void **state) {
     (void)state;
-    sp_method method = method_backsub((sp_backsub_options){.planes = SP_PLANES_R2_LP});
+    sp_method method = method_backsub((sp_backsub_options){.planes = SP_BACKSUB_R2_LP});
     random_cells(&method, sp_test_long() ? 40 : 5);
     method = method_r2opt(5);
     random_cells(&method, sp_test_long() ? 20 : 3);

@@ -122,7 +122,7 @@ static void work_is_split_to_fit(void **state) {
 static void the_rest_runs_on_the_cpu(void **state) {
     const sp_method rest[] = {
         method_intervals(),
-        method_backsub((sp_backsub_options){.planes = SP_PLANES_R2_LP}),
+        method_backsub((sp_backsub_options){.planes = SP_BACKSUB_R2_LP}),
         method_r2opt(2),
     };
     (void)state;

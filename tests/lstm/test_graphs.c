@@ -71,7 +71,7 @@ static void single_precision_contains_attained_values(void **state) {
 }
 
 static void sampled_planes_contain_attained_values(void **state) {
-    sp_method method = method_backsub((sp_backsub_options){.planes = SP_PLANES_R2_LP});
+    sp_method method = method_backsub((sp_backsub_options){.planes = SP_BACKSUB_R2_LP});
     (void)state;
     random_graphs(&method, share(10), 6000);
     method = method_r2opt(4);

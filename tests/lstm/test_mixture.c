@@ -45,19 +45,20 @@ static void gradient_matches_finite_differences(void **state) {
         const double weight[6] = {1.0, -1.0, 0.0, 1.0, 0.0, -1.0};
         sp_toy toy;
         sp_bounds bounds;
-        sp_mixture mix;
+        sp_r2opt_mixture mix;
         toy_init(&toy, 300 + i, &shape);
         assert_int_equal(bounds_of(NULL, &bounds, &toy.net, &toy.front, &method), SP_OK);
         sp_backsub *self = bounds.self;
-        assert_int_equal(sp_mixture_init(NULL, &mix, self, 2, 9 + i), SP_OK);
-        const sp_start start = {.node = toy.net.nodes - 1, .output = {{(double *)weight}, 3}};
+        assert_int_equal(sp_r2opt_mixture_init(NULL, &mix, self, 2, 9 + i), SP_OK);
+        const sp_backsub_start start = {.node = toy.net.nodes - 1,
+                                        .output = {{(double *)weight}, 3}};
         sp_walk walk = {.self = self,
                         .ws = self->work,
                         .start = &start,
                         .rows = 2,
                         .span = 2,
                         .choosing = true,
-                        .mixer = &sp_mixture_mixer,
+                        .mixer = &sp_r2opt_mixture_mixer,
                         .mixture = &mix};
         sp_walk_reset(&walk);
         const double base = row_bound(&walk, 1);
@@ -65,12 +66,12 @@ static void gradient_matches_finite_differences(void **state) {
         size_t checked = 0;
         for (size_t k = 0; k < 1200; k++) {
             const size_t node = 1 + sp_rng_below(&rng, toy.net.nodes - 1);
-            const size_t t = sp_rng_below(&rng, sp_frames_of(&self->boxes, 0, node));
+            const size_t t = sp_rng_below(&rng, sp_boxes_frames(&self->boxes, 0, node));
             const int v = (int)sp_rng_below(&rng, SP_CELL_VARIABLES);
             if (!is_mixed(self, node, t, v)) {
                 continue;
             }
-            sp_mixed *m = mix.product + (self->boxes.first[node] + t) * SP_CELL_VARIABLES + v;
+            sp_r2opt_mixed *m = mix.product + (self->boxes.first[node] + t) * SP_CELL_VARIABLES + v;
             const size_t scores = 2 * SP_R2_CANDIDATES;
             const size_t at = (shape.hidden + sp_rng_below(&rng, shape.hidden)) * scores +
                               sp_rng_below(&rng, scores); /* a score of row 1 */
@@ -90,7 +91,7 @@ static void gradient_matches_finite_differences(void **state) {
         }
         assert_true(shape.cells || checked > 20);
         all_checked += checked;
-        sp_mixture_clear(&mix);
+        sp_r2opt_mixture_clear(&mix);
         bounds_destroy(&bounds);
         toy_clear(&toy);
     }
@@ -140,7 +141,7 @@ static void mixtures_are_sound_and_not_below_the_lp(void **state) {
                                     .eps = 0.15,
                                     .scale = 1.0};
         const sp_method methods[2] = {
-            method_backsub((sp_backsub_options){.planes = SP_PLANES_R2_LP}), method_r2opt(30)};
+            method_backsub((sp_backsub_options){.planes = SP_BACKSUB_R2_LP}), method_r2opt(30)};
         const double row[3] = {1.0, -1.0, 0.0};
         double bound[2];
         sp_toy toy;

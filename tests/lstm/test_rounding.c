@@ -15,9 +15,10 @@ static void check_row(const sp_bounds *bounds, size_t seed, double size, outcome
     sp_backsub *self = bounds->self;
     const sp_net *net = self->boxes.net;
     double row[8] = {size, -size, 0.3 * size}, lower, error;
-    const sp_start start = {.node = net->nodes - 1, .output = {{row}, net->classes}};
+    const sp_backsub_start start = {.node = net->nodes - 1, .output = {{row}, net->classes}};
     arb_t exact, low;
-    sp_lower_rows(self, (sp_array){&lower}, (sp_array){&error}, &start, 1, 0, false);
+    sp_backsub_lower_rows(self, (sp_boxes_array){&lower}, (sp_boxes_array){&error}, &start, 1, 0,
+                          false);
     if (lower == -INFINITY) { // unbounded gates may overflow: no information
         return;
     }

@@ -198,7 +198,7 @@ static void wrong_uses_are_refused(void **state) {
     double lower, weight[ROWS] = {1.0}, slope[64];
     const sp_halfspace half = {slope, 0.0};
     const sp_method method = method_backsub((sp_backsub_options){0});
-    const sp_method sampled = method_backsub((sp_backsub_options){.planes = SP_PLANES_R2_LP});
+    const sp_method sampled = method_backsub((sp_backsub_options){.planes = SP_BACKSUB_R2_LP});
     (void)state;
     sp_rng_init(&rng, sp_test_seed());
     sp_toy_shape shape = toy_shape(&rng);

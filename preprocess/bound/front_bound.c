@@ -1,0 +1,313 @@
+/* Bounds of all features of a clip: memory, checks, and the frames in parallel. */
+#include <math.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/pool.h"
+#include "base/progress.h"
+#include "preprocess/bound/front_bound_impl.h"
+
+#define WORKERS 64 /* each takes every 64th frame: results do not depend on the number of threads */
+
+sp_status sp_front_check(sp_error *err, const sp_front_forms *forms, const double *samples,
+                         size_t n, const sp_noise *noise) {
+    if (noise->n != n) {
+        return sp_fail(err, SP_E_MISMATCH, "the noise set has %zu samples, the clip %zu", noise->n,
+                       n);
+    }
+    if (sp_forms_frames(forms, n) == 0) {
+        return sp_fail(err, SP_E_MISMATCH,
+                       "the clip has %zu samples, with padding %zu; one frame needs %zu", n,
+                       sp_forms_padded(forms, n), forms->span);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!(noise->radius[i] >= 0.0 && fabs(samples[i]) + noise->radius[i] <= SP_FRONT_LOUDEST)) {
+            return sp_fail(err, SP_E_NONFINITE,
+                           "sample %zu is %g with radius %g: too large for the front end's bounds",
+                           i, samples[i], noise->radius[i]);
+        }
+    }
+    return SP_OK;
+}
+
+/* The arrays of a bound that have `width` doubles per frame. */
+typedef struct frame_array {
+    double **at;
+    size_t width;
+} frame_array;
+enum { ARRAYS = 26 };
+
+static void list_arrays(sp_front_bound *b, frame_array list[ARRAYS]) {
+    const size_t M = b->bands, K = b->bins, energies = K > 0 ? M : 0;
+    const size_t features = b->matrix != NULL ? b->features : 0;
+    const size_t squares = b->tangents > 0 ? M : 0, frames = b->tangents > 0 ? 1 : 0;
+    const frame_array all[ARRAYS] = {{&b->square, squares},
+                                     {&b->energy, frames},
+                                     {&b->tangent_w, b->tangents * M},
+                                     {&b->tangent_c, b->tangents * M},
+                                     {&b->form, b->forms * b->frame},
+                                     {&b->form_max, b->forms},
+                                     {&b->lo_w, M},
+                                     {&b->lo_c, M},
+                                     {&b->up_w, M},
+                                     {&b->up_c, M},
+                                     {&b->lo, M},
+                                     {&b->hi, M},
+                                     {&b->feature_lo, features},
+                                     {&b->feature_hi, features},
+                                     {&b->bin_max, K},
+                                     {&b->square_lo_w, K},
+                                     {&b->square_lo_c, K},
+                                     {&b->square_up_w, K},
+                                     {&b->square_up_c, K},
+                                     {&b->square_max, K},
+                                     {&b->log_lo_w, energies},
+                                     {&b->log_lo_c, energies},
+                                     {&b->log_up_w, energies},
+                                     {&b->log_up_c, energies},
+                                     {&b->energy_max, energies},
+                                     {&b->radius, 0}};
+    memcpy(list, all, sizeof all);
+}
+
+sp_status sp_front_bound_memory(sp_error *err, sp_front_bound *b) {
+    frame_array list[ARRAYS];
+    double need = (double)b->padded;
+    size_t used = 0;
+    list_arrays(b, list);
+    for (size_t i = 0; i < ARRAYS; i++) {
+        need += (double)b->frames * (double)list[i].width;
+    }
+    if (need < (double)(SIZE_MAX / 16 / sizeof(double))) {
+        b->memory = malloc(((size_t)need + 1) * sizeof *b->memory);
+    }
+    if (b->memory == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for bounds of %zu frames", b->frames);
+    }
+    for (size_t i = 0; i < ARRAYS; i++) {
+        *list[i].at = b->memory + used;
+        used += b->frames * list[i].width;
+    }
+    if (b->matrix == NULL) {
+        b->feature_lo = b->lo;
+        b->feature_hi = b->hi;
+    }
+    return SP_OK;
+}
+
+typedef struct bound_work {
+    sp_front_bound *bound;
+    const sp_front_forms *forms;
+    const double *samples;
+    size_t n, workers;
+    double deadline;
+    atomic_size_t done;  /* frames */
+    double *memory;      /* [workers, frame size] */
+    size_t bad[WORKERS]; /* the first frame without finite bounds, or SIZE_MAX */
+} bound_work;
+
+static bool all_finite(const double *x, size_t n) {
+    bool finite = true;
+    for (size_t i = 0; i < n; i++) {
+        finite = finite && isfinite(x[i]);
+    }
+    return finite;
+}
+
+// Whether everything about frame t is a number that later stages can use.
+static bool frame_is_sound(const sp_front_bound *b, size_t t) {
+    const size_t at = t * b->bands, M = b->bands, bin = t * b->bins, K = b->bins;
+    const size_t row = t * b->forms;
+    bool sound = true;
+    for (size_t m = at; m < at + M; m++) {
+        sound = sound && b->lo_w[m] >= 0.0 && b->up_w[m] >= 0.0 && b->lo[m] <= b->hi[m];
+    }
+    sound = sound && all_finite(b->lo_w + at, M) && all_finite(b->lo_c + at, M) &&
+            all_finite(b->up_w + at, M) && all_finite(b->up_c + at, M) &&
+            all_finite(b->lo + at, M) && all_finite(b->hi + at, M) &&
+            all_finite(b->form + row * b->frame, b->forms * b->frame) &&
+            all_finite(b->form_max + row, b->forms);
+    if (sound && b->tangents > 0) {
+        sound = all_finite(b->square + at, M) && isfinite(b->energy[t]) &&
+                all_finite(b->tangent_w + b->tangents * at, b->tangents * M) &&
+                all_finite(b->tangent_c + b->tangents * at, b->tangents * M);
+    }
+    if (sound && K > 0) {
+        sound = all_finite(b->bin_max + bin, K) && all_finite(b->square_lo_w + bin, K) &&
+                all_finite(b->square_lo_c + bin, K) && all_finite(b->square_up_w + bin, K) &&
+                all_finite(b->square_up_c + bin, K) && all_finite(b->square_max + bin, K) &&
+                all_finite(b->log_lo_c + at, M) && all_finite(b->log_up_c + at, M) &&
+                all_finite(b->energy_max + at, M);
+    }
+    return sound;
+}
+
+static void bound_task(void *context, size_t worker) {
+    bound_work *work = context;
+    sp_frame frame;
+    sp_frame_place(&frame, work->forms, work->memory + worker * sp_frame_size(work->forms));
+    work->bad[worker] = SIZE_MAX;
+    for (size_t t = worker; t < work->bound->frames; t += work->workers) {
+        if (sp_clock_passed(work->deadline)) {
+            return;
+        }
+        bool sound = sp_frame_load(&frame, work->samples, work->n, work->bound->noise, t);
+        if (sound && sp_frame_is_silent(&frame)) {
+            sp_front_silence(work->bound, &frame);
+            sound = frame_is_sound(work->bound, t);
+        } else if (sound) {
+            switch (work->forms->rule) {
+            case SP_FRONT_INTERVAL:
+                sp_front_interval(work->bound, &frame);
+                break;
+            case SP_FRONT_R2:
+                sp_front_r2(work->bound, &frame);
+                break;
+            case SP_FRONT_JOINT:
+                sp_front_joint(work->bound, &frame);
+                break;
+            }
+            sound = frame_is_sound(work->bound, t);
+        }
+        sp_front_features(work->bound, t);
+        if (!sound) {
+            work->bad[worker] = t;
+            return;
+        }
+        const size_t done = 1 + atomic_fetch_add_explicit(&work->done, 1, memory_order_relaxed);
+        sp_progress_part(work, "the front end", (double)done, (double)work->bound->frames);
+    }
+}
+
+static sp_status bound_frames(sp_error *err, bound_work *work) {
+    work->memory = malloc(work->workers * sp_frame_size(work->forms) * sizeof *work->memory);
+    if (work->memory == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for bounds of %zu frames",
+                       work->bound->frames);
+    }
+    sp_pool_run(work->workers, 0, bound_task, work);
+    free(work->memory);
+    size_t bad = SIZE_MAX;
+    for (size_t i = 0; i < work->workers; i++) {
+        bad = work->bad[i] < bad ? work->bad[i] : bad;
+    }
+    if (bad != SIZE_MAX) {
+        return sp_fail(err, SP_E_NONFINITE, "frame %zu has no finite bounds at this radius", bad);
+    }
+    const size_t done = atomic_load(&work->done);
+    if (done < work->bound->frames) {
+        return sp_fail(err, SP_E_TIMEOUT, "time limit reached in the front end, %zu of %zu frames",
+                       done, work->bound->frames);
+    }
+    return SP_OK;
+}
+
+sp_status sp_front_bound_create(sp_error *err, sp_front_bound *bound, const sp_front_forms *forms,
+                                const double *samples, size_t n, const sp_noise *noise) {
+    return sp_front_bound_until(err, bound, forms, samples, n, noise, 0.0);
+}
+
+sp_status sp_front_bound_until(sp_error *err, sp_front_bound *bound, const sp_front_forms *forms,
+                               const double *samples, size_t n, const sp_noise *noise,
+                               double deadline) {
+    memset(bound, 0, sizeof *bound);
+    if (noise->set->path) {
+        sp_front_path *path = NULL;
+        SP_TRY(sp_front_path_create(err, &path, forms, samples, n, noise, deadline));
+        const sp_status bounded = sp_front_path_bound(err, bound, path, noise->lo, noise->hi);
+        sp_front_path_destroy(path);
+        return bounded;
+    }
+    SP_TRY(sp_front_check(err, forms, samples, n, noise));
+    bound->rule = forms->rule;
+    bound->node = forms->node;
+    bound->joint = forms->rule == SP_FRONT_JOINT;
+    bound->frames = sp_forms_frames(forms, n);
+    bound->padded = sp_forms_padded(forms, n);
+    bound->bands = forms->layout->bands;
+    bound->features = forms->layout->features;
+    if (forms->dct != NULL) {
+        bound->matrix = forms->dct->matrix;
+        bound->matrix_bias = forms->dct->bias;
+    }
+    bound->frame = forms->layout->used;
+    bound->step = forms->layout->step;
+    bound->forms = forms->rule == SP_FRONT_JOINT ? bound->bands
+                   : forms->rule == SP_FRONT_R2  ? 2 * bound->bands
+                                                 : 0;
+    if (forms->rule == SP_FRONT_R2) {
+        bound->up_form = bound->bands;
+        bound->bins = forms->spectrum->out;
+        bound->spectrum = forms->spectrum->matrix;
+        bound->mel = forms->mel->matrix;
+        bound->mel_bias = forms->mel->bias;
+    }
+    if (forms->rule == SP_FRONT_JOINT) {
+        bound->tangents = SP_FRONT_TANGENTS;
+        bound->peaks = forms->peaks;
+        bound->peak = forms->peak;
+    }
+    bound->set = noise->set;
+    bound->noise = noise;
+    SP_TRY(sp_front_bound_memory(err, bound));
+    for (size_t i = 0; i < bound->padded; i++) {
+        bound->radius[i] = i < n ? noise->radius[i] : 0.0;
+    }
+    bound_work work = {
+        .bound = bound, .forms = forms, .samples = samples, .n = n, .deadline = deadline};
+    work.workers = bound->frames < WORKERS ? bound->frames : WORKERS;
+    const sp_status status = bound_frames(err, &work);
+    if (status != SP_OK) {
+        sp_front_bound_clear(bound);
+    }
+    return status;
+}
+
+static bool all_zero(const double *x, size_t n) {
+    bool zero = true;
+    for (size_t i = 0; i < n && zero; i++) {
+        zero = x[i] == 0.0;
+    }
+    return zero;
+}
+
+sp_status sp_front_bound_window(sp_error *err, sp_front_bound *window, const sp_front_bound *bound,
+                                long first, size_t frames) {
+    frame_array from[ARRAYS], to[ARRAYS];
+    sp_front_bound source = *bound;
+    const size_t blank = first >= 0 ? 0 : (size_t)-first < frames ? (size_t)-first : frames;
+    memset(window, 0, sizeof *window);
+    if (first + (long)frames > (long)bound->frames) {
+        return sp_fail(err, SP_E_ARGUMENT, "frames %ld to %ld: there are %zu", first,
+                       first + (long)frames - 1, bound->frames);
+    }
+    if (blank > 0 && bound->matrix != NULL && !all_zero(bound->matrix_bias, bound->features)) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "features of zero are beyond this front end");
+    }
+    *window = *bound;
+    window->memory = NULL;
+    window->frames = frames;
+    window->padded = (frames - 1) * bound->step + bound->frame;
+    SP_TRY(sp_front_bound_memory(err, window));
+    list_arrays(&source, from);
+    list_arrays(window, to);
+    for (size_t i = 0; i < ARRAYS; i++) {
+        const size_t width = to[i].width, start = blank > 0 ? 0 : (size_t)first;
+        memset(*to[i].at, 0, blank * width * sizeof(double));
+        memcpy(*to[i].at + blank * width, *from[i].at + start * width,
+               (frames - blank) * width * sizeof(double));
+    }
+    for (size_t i = 0; i < window->padded; i++) {
+        const long at = first * (long)bound->step + (long)i;
+        window->radius[i] = at >= 0 && at < (long)bound->padded ? bound->radius[at] : 0.0;
+    }
+    return SP_OK;
+}
+
+void sp_front_bound_clear(sp_front_bound *bound) {
+    free(bound->memory);
+    memset(bound, 0, sizeof *bound);
+}

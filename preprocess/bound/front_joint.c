@@ -1,0 +1,149 @@
+/* The joint front end (docs/theory/front-end.md 4): each mel energy is one positive semidefinite
+ * quadratic form of the samples that all frames share, E(d) = E(0) + g . d + d' Q d.
+ *   upper: d' Q d at most what front_sets.c has for the set, then a tangent of log;
+ *   lower: sqrt(E) >= l(d) = sqrt(E(0)) + g . d / (2 sqrt(E(0))), then the chord of 2 log between
+ *          sqrt(E_min) and the largest value of l. */
+#include <math.h>
+
+#include "preprocess/bound/front_bound_impl.h"
+
+/* Upper lines are tangents of log at E(0), this share of the squares, and a part of the reach. */
+#define SQUARE_SHARE 0.5
+#define STANDARD_PART 0.25
+#define LEAST_TANGENT 0.1
+static const double tangent_part[SP_FRONT_TANGENTS] = {-0.4, 0.0, 0.5, 0.9};
+
+typedef struct energy {
+    sp_iv clean;   /* E(0) */
+    double slack;  /* >= |(g - form) . d| over the set, form being the gradient as computed */
+    double square; /* >= d' Q d over the set */
+    double reach;  /* >= |form . d| */
+    double most;   /* >= E over the set */
+} energy;
+
+// With mid = y +- err: sum weight y^2 differs from the computed sum by at most
+// gamma_{2R+6} sum + sum weight err (2 |mid| + err).
+static sp_iv clean_energy(const sp_band *band, const sp_bins *bins) {
+    const double rows = (double)band->rows;
+    double sum = 0.0, spread = 0.0;
+    for (size_t k = 0; k < band->rows; k++) {
+        const double mid = bins->mid[band->row[k]], err = bins->err[band->row[k]];
+        sum += band->weight[k] * (mid * mid);
+        spread += band->weight[k] * (err * (2.0 * fabs(mid) + err));
+    }
+    const double error = sp_front_up(sp_gamma(2.0 * rows + 6.0) * sum + spread, rows + 7.0);
+    const sp_iv range = {fmax(sp_below(sp_below(sum - error) + band->floor), band->floor),
+                         sp_above(sp_above(sum + error) + band->floor)};
+    return range;
+}
+
+// form = sum_k c_k f_k with c_k = fl(2 weight_k mid_k). Against g = sum_k 2 weight_k y_k f_k, per
+// row: |2 weight y - c| <= 2 weight err + 2u |c|, and the sum itself is off by gamma_R |c| |f|.
+static double take_gradient(double *form, const sp_frame *frame, const sp_band *band) {
+    const sp_bins *bins = &frame->bins;
+    const double g = sp_gamma((double)band->rows + 2.0);
+    double *c = frame->work, slack = 0.0;
+    for (size_t k = 0; k < band->rows; k++) {
+        const size_t j = band->row[k];
+        c[k] = 2.0 * band->weight[k] * bins->mid[j];
+        slack += (2.0 * band->weight[k] * bins->err[j] + g * fabs(c[k])) * bins->radius[j];
+    }
+    sp_rows_combine(form, frame->forms->spectrum->matrix, frame->forms->layout->used, band->row,
+                    band->rows, c);
+    return sp_front_up(slack, (double)band->rows + 5.0);
+}
+
+// What is known of the set, and also d' Q d <= sum_k weight_k radius_k^2.
+static double largest_square(const sp_frame *frame, const sp_band *band) {
+    double rows = 0.0;
+    for (size_t k = 0; k < band->rows; k++) {
+        const double radius = frame->bins.radius[band->row[k]];
+        rows += band->weight[k] * (radius * radius);
+    }
+    return fmin(sp_front_square(frame, band), sp_front_up(rows, (double)band->rows + 2.0));
+}
+
+static energy take_energy(double *form, const sp_frame *frame, const sp_band *band) {
+    energy e;
+    e.clean = clean_energy(band, &frame->bins);
+    e.slack = take_gradient(form, frame, band);
+    e.square = largest_square(frame, band);
+    e.reach = sp_iv_mag(sp_frame_reach(frame, form));
+    const double most = sp_above(sp_above(sp_above(e.clean.hi + e.slack) + e.square) + e.reach);
+    e.most = fmin(most, sp_band_interval(band, &frame->bins).hi);
+    return e;
+}
+
+static sp_iv log_of(double x) {
+    const sp_iv point = {x, x};
+    return sp_log_range(point);
+}
+
+/* log z <= w z - 1 - log w for every w > 0, at z = E <= form . d + q + top; w puts the tangent
+ * at `part` of the reach above the middle. Where E may fall below its `least` the line must stay
+ * above log least too, down to form . d = -reach and q = 0. The largest q is added at the end. */
+static sp_line upper_line(const energy *e, const sp_band *band, double minimum, double part) {
+    if (e->most <= band->least) {
+        const sp_line flat = {0.0, log_of(band->least).hi};
+        return flat;
+    }
+    const double top = sp_above(e->clean.hi + e->slack);
+    const double middle = e->clean.hi + SQUARE_SHARE * e->square;
+    const double w = 1.0 / fmax(middle + part * e->reach, LEAST_TANGENT * middle);
+    sp_line line = {w, sp_above(sp_above(sp_above(w * top) - 1.0) - log_of(w).lo)};
+    if (sp_below(minimum * minimum) <= band->least && band->least > 0.0) {
+        line.c = fmax(line.c, sp_above(log_of(band->least).hi + sp_above(w * e->reach)));
+    }
+    line.c = sp_above(line.c + sp_above(w * e->square));
+    return line;
+}
+
+/* With t = g . d in [., most], root = sqrt(E(0)) in [r1, r2] and least <= sqrt(E), least <= r1
+ * (E standing for the energy raised to its floor, if it has one):
+ * log E >= 2 log max(least, root + t / (2 root)). Less w t, this is convex-free: constant minus w
+ * t up to t_a = 2 root (least - root), concave from there on. So its minimum is at t_a or at the
+ * largest t:
+ *   2 log least + 2 w root (root - least)       >= the same at root = r1, and
+ *   2 log(root + most / (2 root)) - w most      >= 2 log(r1 + most / (2 r2)) - w most.
+ * Any w >= 0 is sound; the slope of the chord between the two ends is the best. */
+static sp_line lower_line(const energy *e, double least) {
+    const double r1 = sp_below(sqrt(e->clean.lo)), r2 = sp_above(sqrt(e->clean.hi));
+    const double most = sp_above(e->reach + e->slack);
+    const double from = fmin(least, r1), to = sp_below(r1 + sp_below(most / (2.0 * r2)));
+    const double wide = to - from;
+    const double chord = wide > 1e-9 * from ? log1p(wide / from) / wide : 1.0 / from;
+    const double w = chord / r1; /* half the slope of 2 log, over root */
+    const double left = sp_below(2.0 * log_of(from).lo +
+                                 sp_below(sp_below(2.0 * w * r1) * fmax(sp_below(r1 - from), 0.0)));
+    const double right = sp_below(2.0 * log_of(to).lo - sp_above(w * most));
+    const sp_line line = {w, sp_below(fmin(left, right) - sp_above(w * e->slack))};
+    return line;
+}
+
+void sp_front_joint(sp_front_bound *bound, const sp_frame *frame) {
+    for (size_t m = 0; m < bound->bands; m++) {
+        const sp_band *band = &frame->forms->band[m];
+        const size_t at = frame->t * bound->bands + m;
+        const energy e = take_energy(bound->form + at * bound->frame, frame, band);
+        const double least = sp_band_minimum(frame, band, sqrt(e.most));
+        const bool flat = e.clean.lo <= band->least;
+        const sp_line floor = {0.0, flat && band->least > 0.0 ? log_of(band->least).lo : -INFINITY};
+        const sp_line lower = flat ? floor : lower_line(&e, least);
+        const sp_line upper = upper_line(&e, band, least, STANDARD_PART);
+        bound->form_max[at] = e.reach;
+        bound->lo_w[at] = lower.w;
+        bound->lo_c[at] = lower.c;
+        bound->up_w[at] = upper.w;
+        bound->up_c[at] = upper.c;
+        bound->lo[at] = least > 0.0 ? 2.0 * log_of(least).lo : -INFINITY;
+        bound->hi[at] = log_of(fmax(e.most, band->least)).hi;
+        bound->square[at] = e.square;
+        for (size_t k = 0; k < SP_FRONT_TANGENTS; k++) {
+            const size_t i = (frame->t * SP_FRONT_TANGENTS + k) * bound->bands + m;
+            const sp_line tangent = upper_line(&e, band, least, tangent_part[k]);
+            bound->tangent_w[i] = tangent.w;
+            bound->tangent_c[i] = tangent.c;
+        }
+    }
+    bound->energy[frame->t] = sp_front_square(frame, &frame->forms->energy);
+}
