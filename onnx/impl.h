@@ -413,7 +413,7 @@ sp_status sp_onnx_op_compare(sp_onnx_reader *r); /* And, Or, Equal, Less, ... */
 sp_status sp_onnx_op_concat(sp_onnx_reader *r);
 sp_status sp_onnx_op_constant(sp_onnx_reader *r);
 sp_status sp_onnx_op_constant_of_shape(sp_onnx_reader *r);
-sp_status sp_onnx_op_curve(sp_onnx_reader *r); /* those of curve_list.h */
+sp_status sp_onnx_op_curve(sp_onnx_reader *r); /* those of curve_operators.h */
 sp_status sp_onnx_op_dropout(sp_onnx_reader *r);
 sp_status sp_onnx_op_expand(sp_onnx_reader *r);
 sp_status sp_onnx_op_flatten(sp_onnx_reader *r);

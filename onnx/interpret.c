@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "onnx/curve_list.h"
+#include "onnx/curve_operators.h"
 #include "onnx/impl.h"
 
 typedef struct sp_onnx_operator {

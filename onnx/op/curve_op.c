@@ -1,7 +1,7 @@
-// The operators of curve_list.h.
+// The operators of curve_operators.h.
 #include <string.h>
 
-#include "onnx/curve_list.h"
+#include "onnx/curve_operators.h"
 #include "onnx/impl.h"
 
 /* The function that the node at hand applies. */

@@ -1,5 +1,6 @@
-/* Every operator of curve_list.h between two dense layers, with its attributes and without them. */
-#include "onnx/curve_list.h"
+/* Every operator of curve_operators.h between two dense layers, with its attributes and without
+ * them. */
+#include "onnx/curve_operators.h"
 #include "tests/onnx/build.h"
 
 typedef struct curve {
