@@ -12,8 +12,8 @@
 extern "C" {
 #endif
 
-/** SP_LEAST_DOUBLE - twice what a product can lose to underflow. */
-#define SP_LEAST_DOUBLE 0x1p-1074
+/** SP_IV_LEAST - twice what a product can lose to underflow. */
+#define SP_IV_LEAST 0x1p-1074
 
 /** sp_iv - the reals x with lo <= x <= hi. lo is the true lower bound (never negated). */
 typedef struct sp_iv {
@@ -30,7 +30,7 @@ SP_HD double sp_below(double x) {
     if (x > DBL_MAX) {
         return DBL_MAX;
     }
-    return x - (fabs(x) * 0x1p-52 + SP_LEAST_DOUBLE);
+    return x - (fabs(x) * 0x1p-52 + SP_IV_LEAST);
 }
 
 /** sp_above - a number strictly above every real that rounds to x; NaN gives +inf. */

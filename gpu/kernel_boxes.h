@@ -39,7 +39,7 @@ SP_HD void sp_interval_end(const sp_gpu_interval_args *p, size_t at, sp_interval
     const double gamma = sp_gamma((double)(p->in + p->hidden) + 3.0);
     // gamma_{2n} of the computed sum covers the error of the sum of absolute values itself
     // each product may lose half of the least double to underflow, in the sums and in absolute
-    const double lost = ((double)(p->in + p->hidden) + 2.0) * 2.0 * SP_LEAST_DOUBLE;
+    const double lost = ((double)(p->in + p->hidden) + 2.0) * 2.0 * SP_IV_LEAST;
     const double error = sp_above(sp_above(2.0 * gamma * sums.absolute) + lost);
     const sp_iv image = sp_iv_make(sp_below(sums.lo - error), sp_above(sums.hi + error));
     p->lo[at] = image.lo;

@@ -10,7 +10,7 @@
 /** sp_menu_part - |w| x, and no 0 where it underflows. */
 SP_HD double sp_menu_part(double w, double x) {
     const double part = fabs(w) * x;
-    return part == 0.0 && w != 0.0 && x != 0.0 ? SP_LEAST_DOUBLE : part;
+    return part == 0.0 && w != 0.0 && x != 0.0 ? SP_IV_LEAST : part;
 }
 
 /** sp_menu_raise - the mass of a unit out of that of the entries before e and of entry e; x and y

@@ -96,7 +96,7 @@ void sp_walk_within(sp_walk *walk) {
     double *mass = sp_program_array(boxes, walk->ws->mass);
     double *support = sp_program_array(boxes, walk->ws->support);
     const size_t width = sp_sign_width(front);
-    double scale = (double)front->padded * SP_LEAST_DOUBLE; // g may be large
+    double scale = (double)front->padded * SP_IV_LEAST; // g may be large
     for (size_t i = 0; i < front->padded; i++) {
         scale += fabs(half->slope[i]) * front->radius[i];
     }

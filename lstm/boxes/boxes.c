@@ -158,7 +158,7 @@ sp_status sp_boxes_shape(sp_error *err, sp_boxes *boxes, const sp_bound_task *ta
         }
     }
     boxes->width = width_of(boxes);
-    boxes->underflow = sp_boxes_chain(boxes, boxes->front) * SP_LEAST_DOUBLE;
+    boxes->underflow = sp_boxes_chain(boxes, boxes->front) * SP_IV_LEAST;
     return SP_OK;
 }
 
