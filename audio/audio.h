@@ -13,16 +13,31 @@
 extern "C" {
 #endif
 
+/** sp_clip_coding - which values the samples of a file can have. */
+typedef enum {
+    SP_CLIP_REAL,    /* doubles; also what lossy formats decode to */
+    SP_CLIP_SINGLE,  /* single precision numbers times full_scale */
+    SP_CLIP_INTEGER, /* multiples of lsb */
+    SP_CLIP_MU_LAW,  /* G.711: 255 values, finer the quieter; lsb is the smallest step */
+    SP_CLIP_A_LAW,   /* G.711: 256 values, likewise */
+    SP_CLIP_ADAPTIVE /* multiples of lsb, but which depends on the samples before (ADPCM, GSM) */
+} sp_clip_coding;
+
 /** sp_clip - one channel of a recording, in the units of the model that will hear it. */
 typedef struct sp_clip {
     double *samples;   /* [n] owned; full scale is `full_scale`; integer formats are exact */
     size_t n;          /* N >= 1 */
     int rate;          /* Hz */
     double full_scale; /* value of 0 dBFS: 32768 for models that hear int16, 1 for unit scale */
-    double lsb;        /* one step of the file's integer format, same units; 0 for float formats */
-    int bits;          /* bits of the file's integer format; 0 for float formats */
+    double lsb;        /* one step of the file's coding, same units; 0 for float formats */
+    double gap;        /* least distance of a sample to another value of the coding; 0 likewise */
+    int bits;          /* bits of the integers that the file decodes to; 0 for float formats */
     double peak, rms;  /* max |s| and root mean square, in these units */
     bool resampled;    /* by --resample: the samples are no longer those of the file */
+    size_t mixed;      /* number of channels whose mean this is; 0: of none */
+    sp_clip_coding coding;
+    int format;     /* container and encoding of the file, as libsndfile counts them; 0: no file */
+    char note[256]; /* what a user should know of how the file was read, in one line; or "" */
 } sp_clip;
 
 /** sp_clip_options - what the model asks of a file. */
@@ -30,20 +45,29 @@ typedef struct sp_clip_options {
     int rate;           /* Hz that the model needs; 0 accepts any */
     double full_scale;  /* units of the samples, see sp_clip; 0 means 32768 */
     int channel;        /* 0: the file must be mono; K >= 1: take channel K */
+    bool downmix;       /* take the mean of all channels instead */
     bool resample;      /* convert another rate by libsamplerate instead of refusing it */
     size_t max_samples; /* refuse longer clips; 0: 30 minutes at 48 kHz */
 } sp_clip_options;
 
-/** sp_clip_read - reads every format that libsndfile reads.
+/** sp_clip_read - reads every format that libsndfile reads; "-" is standard input, once. WAV files
+ *  whose header leaves their length open, as those that were written to a pipe, are read to their
+ *  end, with a note.
  *  Errors name what is wrong and what to do: missing file, directory, empty file, not audio,
- *  truncated data, no samples, several channels without a choice, another rate, samples that are
- *  not finite. Each begins with the path. */
+ *  truncated data, no samples, several channels without a choice, several recordings, no or another
+ *  rate, samples that are not finite. Each begins with the path. */
 SP_NODISCARD sp_status sp_clip_read(sp_error *err, sp_clip *clip, const char *path,
                                     const sp_clip_options *options);
 /** sp_clip_init - a clip from n samples in memory (copied). */
 SP_NODISCARD sp_status sp_clip_init(sp_error *err, sp_clip *clip, const double *samples, size_t n,
                                     int rate, double full_scale, double lsb);
 void sp_clip_clear(sp_clip *clip);
+
+/** sp_clip_floor / sp_clip_ceil - the largest value of the clip's coding that is at most x, and the
+ *  smallest that is at least x; -inf, +inf: there is none. sp_clip_round - a nearest one. */
+double sp_clip_floor(const sp_clip *clip, double x);
+double sp_clip_ceil(const sp_clip *clip, double x);
+double sp_clip_round(const sp_clip *clip, double x);
 
 /** sp_clip_background - what a recording is set in: a device that listens hears a room before and
  *  after a word, never digital silence. */
@@ -64,22 +88,48 @@ SP_NODISCARD sp_status sp_clip_part(sp_error *err, sp_clip *part, const sp_clip 
 /** sp_clip_white_noise - independent Gaussian numbers of variance 1, the same for a seed.
  *  O noise [n] */
 void sp_clip_white_noise(double *noise, size_t n, uint64_t seed);
-/** sp_clip_write - writes the clip to `path` as one channel with the clip's rate and the container
- *  and sample format of the audio file `source`; lossy formats become WAV with as many bits, or
- *  with doubles. Integer samples must be multiples of lsb within the format's range: they are kept
- *  exactly. Others are rounded to the format's precision, single or double. A failure leaves what
- *  stood at `path`. */
+/** sp_clip_form - as what a clip is written. */
+typedef enum {
+    SP_CLIP_OWN, /* in the container and encoding of the file that it was read from */
+    SP_CLIP_WAV  /* as WAV, in integers of as many bits or in doubles */
+} sp_clip_form;
+
+/** sp_clip_own - what a file of the clip's own container and encoding does to its samples. */
+typedef enum {
+    SP_CLIP_LOST, /* none can be written, or they come back changed: MP3, Vorbis, clips in memory */
+    SP_CLIP_NEAR, /* they come back as other values of the coding: ADPCM, GSM */
+    SP_CLIP_KEPT  /* they come back as they are, when they are values of the coding */
+} sp_clip_fidelity;
+sp_clip_fidelity sp_clip_own(const sp_clip *clip);
+
+/** sp_clip_write - writes the clip to `path` as one channel with its rate. WAV, and formats that
+ *  keep samples, hold exactly those of the clip, which must be values of its coding; doubles that
+ *  go into a file of single precision are rounded. What cannot be written so is SP_E_UNSUPPORTED. A
+ *  failure leaves what stood at `path`. */
 SP_NODISCARD sp_status sp_clip_write(sp_error *err, const char *path, const sp_clip *clip,
-                                     const char *source);
+                                     sp_clip_form form);
 /** sp_clip_draft - the same into a draft, which may be read again before it is kept. */
 SP_NODISCARD sp_status sp_clip_draft(sp_error *err, sp_file_draft *draft, const sp_clip *clip,
-                                     const char *source);
+                                     sp_clip_form form);
+
+/** sp_clip_recode - what the samples become in a file of the clip's own format; SP_E_UNSUPPORTED
+ *  where there is none or their number changes.   O samples [n] */
+SP_NODISCARD sp_status sp_clip_recode(sp_error *err, double *samples, const sp_clip *clip);
+
+/** sp_clip_form_name - such a file in words, "mu-law WAV". sp_clip_coding_name - its samples,
+ *  "16-bit" or "mu-law".   O text [size] */
+void sp_clip_form_name(char *text, size_t size, const sp_clip *clip, sp_clip_form form);
+void sp_clip_coding_name(char *text, size_t size, const sp_clip *clip);
+/** sp_clip_form_place - `path` with an ending that fits: ".wav" behind another one where the clip
+ *  is not written in its own format, and that of the format where there is none. Owned by the
+ *  caller; NULL: no memory. */
+char *sp_clip_form_place(const char *path, const sp_clip *clip, sp_clip_form form);
 
 /* ---- budgets ---- */
 typedef enum {
     SP_BUDGET_DB_PEAK, /* "-70dB":  eps = 10^(v/20) max|s|, the metric of [R2, section 5.2] */
     SP_BUDGET_DBFS,    /* "-50dBFS": eps = 10^(v/20) full scale */
-    SP_BUDGET_LSB,     /* "3lsb":   eps = v steps of the file's integer format */
+    SP_BUDGET_LSB,     /* "3lsb":   eps = v steps of the file's coding, the smallest it has */
     SP_BUDGET_DB_SNR   /* "45dBsnr": SNR of the worst noise in the set: eps = rms 10^(-v/20) */
 } sp_budget_unit;
 
@@ -103,7 +153,7 @@ SP_NODISCARD sp_status sp_budget_radius(sp_error *err, double *eps, const sp_bud
  *  SNR in dB of the worst noise of the set, |d_i| = eps for all i. */
 typedef struct sp_budget_scale {
     double db_peak, lsb, snr_db;
-    bool vacuous; /* eps < 0.5 LSB: no other clip of this sample format lies in the set */
+    bool vacuous; /* less than half the gap: no other clip of this coding lies in the set */
 } sp_budget_scale;
 void sp_budget_describe(sp_budget_scale *scale, double eps, const sp_clip *clip);
 

@@ -79,5 +79,5 @@ void sp_budget_describe(sp_budget_scale *scale, double eps, const sp_clip *clip)
     scale->db_peak = 20.0 * log10(eps / clip->peak);
     scale->lsb = clip->lsb > 0.0 ? eps / clip->lsb : NAN;
     scale->snr_db = 20.0 * log10(clip->rms / eps);
-    scale->vacuous = clip->lsb > 0.0 && eps < 0.5 * clip->lsb;
+    scale->vacuous = clip->lsb > 0.0 && eps < 0.5 * clip->gap;
 }

@@ -37,7 +37,18 @@ sp_status sp_clip_measure(sp_error *err, sp_clip *clip) {
         (void)frexp(peak, &exponent);
         clip->rms = ldexp(sqrt(mean_square(clip, exponent)), exponent);
     }
+    clip->gap = sp_clip_gap(clip);
     return SP_OK;
+}
+
+void sp_clip_take_format(sp_clip *clip, const sp_clip *from) {
+    clip->lsb = from->lsb;
+    clip->bits = from->bits;
+    clip->coding = from->coding;
+    clip->format = from->format;
+    clip->resampled = from->resampled;
+    clip->mixed = from->mixed;
+    clip->gap = sp_clip_gap(clip);
 }
 
 /* steps_to_bits - bits of an integer format with this step; 0 for none. */
@@ -57,6 +68,7 @@ sp_status sp_clip_init(sp_error *err, sp_clip *clip, const double *samples, size
     }
     sp_clip made = {.n = n, .rate = rate, .full_scale = full_scale, .lsb = lsb};
     made.bits = steps_to_bits(full_scale, lsb);
+    made.coding = lsb > 0.0 ? SP_CLIP_INTEGER : SP_CLIP_REAL;
     made.samples = n <= (size_t)PTRDIFF_MAX / sizeof(double) ? malloc(n * sizeof(double)) : NULL;
     if (made.samples == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", n);

@@ -1,14 +1,11 @@
 /* Reading a recording. Integer formats arrive as 32 bit integers, shifted to the left, which a
  * power of two scales exactly; floating point and lossy formats arrive as doubles with full scale
  * 1. */
-#include <errno.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "audio/sound_file.h"
 
@@ -16,50 +13,16 @@ enum { BLOCK_VALUES = 65536 };
 
 static const size_t default_limit = (size_t)30 * 60 * 48000;
 
-// libsndfile keeps the reason of a failed open in a variable of the whole process.
-static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
-
-/* look - what can be said of a file without libsndfile. */
-static sp_status look(sp_error *err, const char *path) {
-    struct stat about;
-    if (stat(path, &about) != 0) {
-        return errno == ENOENT ? sp_fail(err, SP_E_IO, "no such file")
-                               : sp_fail(err, SP_E_IO, "the file cannot be reached");
-    }
-    if (S_ISDIR(about.st_mode)) {
-        return sp_fail(err, SP_E_IO, "is a directory, an audio file is needed");
-    }
-    if (S_ISREG(about.st_mode) && about.st_size == 0) {
-        return sp_fail(err, SP_E_FORMAT, "the file is empty");
-    }
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return sp_fail(err, SP_E_IO, "the file cannot be opened: look at its permissions");
-    }
-    fclose(file);
-    return SP_OK;
-}
-
-static sp_status open_sound(sp_error *err, sp_sound_file *file, const char *path) {
-    SP_TRY(look(err, path));
-    pthread_mutex_lock(&open_lock);
-    file->handle = sf_open(path, SFM_READ, &file->info);
-    if (file->handle == NULL) {
-        sp_fail(err, SP_E_FORMAT, "is no audio file that can be read, or is damaged (%s)",
-                sf_strerror(NULL));
-    }
-    pthread_mutex_unlock(&open_lock);
-    return file->handle != NULL ? SP_OK : SP_E_FORMAT;
-}
-
 /* check_request - channel, rate and length, before any sample is read. */
 static sp_status check_request(sp_error *err, const SF_INFO *info, const sp_clip_options *wanted) {
     if (info->channels < 1 || info->samplerate < 1) {
         return sp_fail(err, SP_E_FORMAT, "the file names %d channels at %d Hz", info->channels,
                        info->samplerate);
     }
-    if (wanted->channel == 0 && info->channels > 1) {
-        return sp_fail(err, SP_E_MISMATCH, "has %d channels: choose one by --channel 1 to %d",
+    if (wanted->channel == 0 && !wanted->downmix && info->channels > 1) {
+        return sp_fail(err, SP_E_MISMATCH,
+                       "has %d channels: choose one by --channel 1 to %d, or their mean by "
+                       "--downmix",
                        info->channels, info->channels);
     }
     if (wanted->channel > info->channels) {
@@ -92,19 +55,32 @@ static sp_status append(sp_error *err, sp_clip *clip, size_t *room, const double
     return SP_OK;
 }
 
-/* read_block - the next frames, one channel of them as samples with full scale 1; collects the
- * bits that integers use. */
-static size_t read_block(sp_sound_file *file, size_t channel, double *values, int *integers,
+/* What of a frame is a sample: one channel, or the mean of all. */
+typedef struct pick {
+    size_t channels, first, count; /* [first, first + count) of all channels */
+} pick;
+
+/* The mean of 32-bit integers is the exact one, rounded once. */
+static double mean_of(const pick *p, const double *values, const int *integers, unsigned *used) {
+    double sum = 0.0;
+    for (size_t c = p->first; c < p->first + p->count; c++) {
+        sum += integers != NULL ? (double)integers[c] * 0x1p-31 : values[c];
+        *used |= integers != NULL ? (unsigned)integers[c] : 0;
+    }
+    return sum / (double)p->count;
+}
+
+/* read_block - the next frames as samples with full scale 1; collects the bits that integers use.
+ */
+static size_t read_block(sp_sound_file *file, const pick *p, double *values, int *integers,
                          size_t frames, unsigned *used) {
-    const size_t channels = (size_t)file->info.channels;
     const sf_count_t got = integers != NULL
                                ? sf_readf_int(file->handle, integers, (sf_count_t)frames)
                                : sf_readf_double(file->handle, values, (sf_count_t)frames);
     const size_t count = got > 0 ? (size_t)got : 0;
     for (size_t i = 0; i < count; i++) {
-        const size_t at = i * channels + channel;
-        values[i] = integers != NULL ? (double)integers[at] * 0x1p-31 : values[at];
-        *used |= integers != NULL ? (unsigned)integers[at] : 0;
+        const size_t at = i * p->channels;
+        values[i] = mean_of(p, values + at, integers != NULL ? integers + at : NULL, used);
     }
     return count;
 }
@@ -119,12 +95,11 @@ static int bits_used(unsigned used, int named) {
 }
 
 /* read_samples - all that the file gives, up to `limit` frames. */
-static sp_status read_samples(sp_error *err, sp_clip *clip, sp_sound_file *file, size_t channel,
+static sp_status read_samples(sp_error *err, sp_clip *clip, sp_sound_file *file, const pick *p,
                               size_t limit) {
-    const size_t channels = (size_t)file->info.channels;
-    const size_t frames = BLOCK_VALUES / channels > 0 ? BLOCK_VALUES / channels : 1;
-    double *values = malloc(frames * channels * sizeof *values);
-    int *integers = clip->bits > 0 ? malloc(frames * channels * sizeof *integers) : NULL;
+    const size_t frames = BLOCK_VALUES / p->channels > 0 ? BLOCK_VALUES / p->channels : 1;
+    double *values = malloc(frames * p->channels * sizeof *values);
+    int *integers = clip->bits > 0 ? malloc(frames * p->channels * sizeof *integers) : NULL;
     sp_status status = SP_OK;
     size_t room = 0;
     unsigned used = 0;
@@ -132,7 +107,7 @@ static sp_status read_samples(sp_error *err, sp_clip *clip, sp_sound_file *file,
         status = sp_fail(err, SP_E_MEMORY, "out of memory");
     }
     while (status == SP_OK) {
-        const size_t count = read_block(file, channel, values, integers, frames, &used);
+        const size_t count = read_block(file, p, values, integers, frames, &used);
         for (size_t i = 0; i < count; i++) {
             values[i] *= clip->full_scale;
         }
@@ -150,25 +125,96 @@ static sp_status read_samples(sp_error *err, sp_clip *clip, sp_sound_file *file,
     return status;
 }
 
+/* Smallest step of a coding. */
+static double step_of(const sp_clip *clip) {
+    const double law = clip->full_scale * 0x1p-12; // 8 steps of 16 bits
+    return clip->coding == SP_CLIP_MU_LAW  ? law
+           : clip->coding == SP_CLIP_A_LAW ? 2.0 * law
+           : clip->bits > 0                ? ldexp(clip->full_scale, 1 - clip->bits)
+                                           : 0.0;
+}
+
+/* ---- what a user should know ---- */
+
+static void add_note(sp_clip *clip, const char *text) {
+    const size_t used = strlen(clip->note);
+    snprintf(clip->note + used, sizeof clip->note - used, "%s%s", used > 0 ? "; " : "", text);
+}
+
+static void note_stream(sp_clip *clip, const sp_sound_file *file) {
+    char text[160];
+    const sp_sound_wav *wav = &file->wav;
+    if (wav->streamed) {
+        const unsigned long long rest = wav->there - file->count;
+        const int length =
+            snprintf(text, sizeof text,
+                     "its header leaves its length open, as a stream does: read to the end, %zu "
+                     "samples",
+                     clip->n);
+        if (rest > 0) {
+            snprintf(text + length, sizeof text - (size_t)length,
+                     " without the last %llu bytes, no whole frame", rest);
+        }
+        add_note(clip, text);
+    }
+}
+
+/* Integers that were stored as floating point and never divided by their full scale. */
+static void note_loudness(sp_clip *clip, const sp_sound_file *file) {
+    enum { LOUD = 8 };
+    const int kind = file->info.format & SF_FORMAT_SUBMASK;
+    const double peak = clip->peak / clip->full_scale;
+    bool whole = peak <= 0x1p31;
+    char text[200];
+    if ((kind != SF_FORMAT_FLOAT && kind != SF_FORMAT_DOUBLE) || !(peak >= LOUD)) {
+        return;
+    }
+    for (size_t i = 0; i < clip->n && whole; i++) {
+        const double x = clip->samples[i] / clip->full_scale;
+        whole = x == nearbyint(x);
+    }
+    if (whole && clip->mixed == 0) {
+        const int bits = peak <= 0x1p15 ? 16 : peak <= 0x1p23 ? 24 : 32;
+        snprintf(text, sizeof text,
+                 "its floats are whole numbers up to %.0f, and full scale is 1: if they are %d-bit "
+                 "integers, divide them by %.0f, or the model hears them too loud",
+                 peak, bits, ldexp(1.0, bits - 1));
+    } else {
+        snprintf(text, sizeof text,
+                 "its floats reach %.4g, and full scale is 1: make sure that the model is to hear "
+                 "them so loud",
+                 peak);
+    }
+    add_note(clip, text);
+}
+
 static sp_status read_clip(sp_error *err, sp_clip *clip, sp_sound_file *file,
                            const sp_clip_options *wanted) {
     const size_t limit = wanted->max_samples > 0 ? wanted->max_samples : default_limit;
-    const size_t channel = wanted->channel > 0 ? (size_t)wanted->channel - 1 : 0;
     SP_TRY(check_request(err, &file->info, wanted));
     if (file->info.frames != SF_COUNT_MAX && file->info.frames > (sf_count_t)limit) {
         return sp_sound_too_long(err, limit);
     }
+    const size_t channels = (size_t)file->info.channels;
+    const pick one = {channels, wanted->channel > 0 ? (size_t)wanted->channel - 1 : 0, 1};
+    const pick all = {channels, 0, channels};
     clip->rate = file->info.samplerate;
     clip->full_scale = wanted->full_scale != 0.0 ? wanted->full_scale : 32768.0;
-    clip->bits = sp_sound_bits(file->info.format);
-    SP_TRY(read_samples(err, clip, file, channel, limit));
-    clip->lsb = clip->bits > 0 ? ldexp(clip->full_scale, 1 - clip->bits) : 0.0;
+    clip->bits = sp_sound_bits(file);
+    clip->coding = sp_sound_coding(file->info.format);
+    clip->format = file->info.format;
+    clip->mixed = wanted->downmix && channels > 1 ? channels : 0;
+    SP_TRY(read_samples(err, clip, file, wanted->downmix ? &all : &one, limit));
+    clip->lsb = step_of(clip);
     SP_TRY(sp_sound_whole(err, file, clip->n));
+    SP_TRY(sp_clip_measure(err, clip));
+    note_stream(clip, file);
+    note_loudness(clip, file);
     if (wanted->rate != 0 && clip->rate != wanted->rate) {
-        SP_TRY(sp_clip_measure(err, clip));
         SP_TRY(sp_clip_convert(err, clip, wanted->rate, limit));
+        return sp_clip_measure(err, clip);
     }
-    return sp_clip_measure(err, clip);
+    return SP_OK;
 }
 
 static sp_status check_options(sp_error *err, const sp_clip_options *wanted) {
@@ -178,6 +224,9 @@ static sp_status check_options(sp_error *err, const sp_clip_options *wanted) {
         return sp_fail(err, SP_E_ARGUMENT, "rate %d, channel %d, full scale %g is no request",
                        wanted->rate, wanted->channel, scale);
     }
+    if (wanted->channel > 0 && wanted->downmix) {
+        return sp_fail(err, SP_E_ARGUMENT, "one channel and the mean of all exclude each other");
+    }
     return SP_OK;
 }
 
@@ -185,18 +234,16 @@ sp_status sp_clip_read(sp_error *err, sp_clip *clip, const char *path,
                        const sp_clip_options *options) {
     const sp_clip_options any = {0};
     const sp_clip_options *wanted = options != NULL ? options : &any;
-    sp_sound_file file = {NULL, {0}, path};
+    sp_sound_file file = {0};
     memset(clip, 0, sizeof *clip);
     sp_status status = check_options(err, wanted);
     if (status == SP_OK) {
-        status = open_sound(err, &file, path);
+        status = sp_sound_open(err, &file, path);
     }
     if (status == SP_OK) {
         status = read_clip(err, clip, &file, wanted);
     }
-    if (file.handle != NULL) {
-        sf_close(file.handle);
-    }
+    sp_sound_close(&file);
     if (status != SP_OK) {
         sp_clip_clear(clip);
         (void)sp_error_in(err, path);

@@ -18,14 +18,6 @@ void sp_clip_white_noise(double *noise, size_t n, uint64_t seed) {
     }
 }
 
-static double rounded(double x, const sp_clip *clip) {
-    if (!(clip->lsb > 0.0)) {
-        return x;
-    }
-    const double most = clip->full_scale - clip->lsb;
-    return fmin(fmax(clip->lsb * nearbyint(x / clip->lsb), -clip->full_scale), most);
-}
-
 sp_status sp_clip_embed(sp_error *err, sp_clip *out, const sp_clip *clip,
                         const sp_clip_background *background) {
     const double rate = clip->rate, step = clip->full_scale / 32768.0;
@@ -48,12 +40,13 @@ sp_status sp_clip_embed(sp_error *err, sp_clip *out, const sp_clip *clip,
         const double x = i >= lead && i - lead < clip->n ? clip->samples[i - lead] : 0.0;
         const double noise =
             background->noise > 0.0 ? step * background->noise * next_normal(&random) : 0.0;
-        samples[i] = rounded(x + noise, clip);
+        samples[i] = sp_clip_round(clip, x + noise);
     }
     const sp_status status =
         sp_clip_init(err, out, samples, n, clip->rate, clip->full_scale, clip->lsb);
-    out->bits = clip->bits;
-    out->resampled = clip->resampled;
+    if (status == SP_OK) {
+        sp_clip_take_format(out, clip);
+    }
     free(samples);
     return status;
 }
@@ -66,8 +59,7 @@ sp_status sp_clip_part(sp_error *err, sp_clip *part, const sp_clip *clip, size_t
     }
     SP_TRY(
         sp_clip_init(err, part, clip->samples + first, n, clip->rate, clip->full_scale, clip->lsb));
-    part->bits = clip->bits;
+    sp_clip_take_format(part, clip);
     part->peak = clip->peak;
-    part->resampled = clip->resampled;
     return SP_OK;
 }

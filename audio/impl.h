@@ -9,8 +9,15 @@ extern "C" {
 #endif
 
 /** sp_clip_measure - checks that all samples are finite (the message names the first that is not)
- *  and sets peak and rms. The relative error of rms is at most 2^-49 unless it is subnormal. */
+ *  and sets peak, rms and gap. The relative error of rms is at most 2^-49 unless it is subnormal.
+ */
 SP_NODISCARD sp_status sp_clip_measure(sp_error *err, sp_clip *clip);
+
+/** sp_clip_take_format - makes `clip` one of the coding and format of `from`; sets its gap. */
+void sp_clip_take_format(sp_clip *clip, const sp_clip *from);
+
+/** sp_clip_gap - the least distance of a sample to another value of the coding; 0 for floats. */
+double sp_clip_gap(const sp_clip *clip);
 
 /** sp_clip_convert - the clip at another rate, by libsamplerate (single precision inside).
  *  At most max_samples may result. */

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int sp_sound_bits(int format) {
+/* Bits of the integers that a libsndfile format decodes to. */
+static int format_bits(int format) {
     switch (format & SF_FORMAT_SUBMASK) {
     case SF_FORMAT_PCM_S8:
     case SF_FORMAT_PCM_U8:
@@ -47,6 +48,35 @@ int sp_sound_bits(int format) {
         return 32;
     default:
         return 0;
+    }
+}
+
+int sp_sound_bits(const sp_sound_file *file) {
+    const int bits = format_bits(file->info.format), valid = (int)file->wav.valid;
+    return valid > 0 && valid < bits ? valid : bits;
+}
+
+sp_clip_coding sp_sound_coding(int format) {
+    switch (format & SF_FORMAT_SUBMASK) {
+    case SF_FORMAT_FLOAT:
+        return SP_CLIP_SINGLE;
+    case SF_FORMAT_ULAW:
+        return SP_CLIP_MU_LAW;
+    case SF_FORMAT_ALAW:
+        return SP_CLIP_A_LAW;
+    case SF_FORMAT_IMA_ADPCM:
+    case SF_FORMAT_MS_ADPCM:
+    case SF_FORMAT_VOX_ADPCM:
+    case SF_FORMAT_NMS_ADPCM_16:
+    case SF_FORMAT_NMS_ADPCM_24:
+    case SF_FORMAT_NMS_ADPCM_32:
+    case SF_FORMAT_GSM610:
+    case SF_FORMAT_G721_32:
+    case SF_FORMAT_G723_24:
+    case SF_FORMAT_G723_40:
+        return SP_CLIP_ADAPTIVE;
+    default:
+        return format_bits(format) > 0 ? SP_CLIP_INTEGER : SP_CLIP_REAL;
     }
 }
 
@@ -95,12 +125,10 @@ static bool chunk_bytes(const sp_sound_file *file, const char *name, size_t *byt
 static bool sphere_frames(const sp_sound_file *file, size_t *frames) {
     static const char key[] = "sample_count -i ";
     char header[1025] = "";
-    FILE *raw = fopen(file->path, "rb");
-    if (raw == NULL) {
+    if (fseeko(file->file, 0, SEEK_SET) != 0) {
         return false;
     }
-    const size_t got = fread(header, 1, sizeof header - 1, raw);
-    fclose(raw);
+    const size_t got = fread(header, 1, sizeof header - 1, file->file);
     header[got] = '\0';
     const char *at = strstr(header, key);
     const long count = at != NULL ? strtol(at + strlen(key), NULL, 10) : 0;
@@ -146,7 +174,8 @@ static bool log_says_short(const sp_sound_file *file) {
     for (char *line = strtok_r(log, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
         const char *at = strstr(line, mark), *number = strpbrk(line, "0123456789");
-        if (at == NULL || number == NULL || strstr(line, "hecksum") != NULL) {
+        if (at == NULL || number == NULL || strstr(line, "hecksum") != NULL ||
+            strstr(line, "Bytes/sec") != NULL || strstr(line, "Block Align") != NULL) {
             continue;
         }
         const double stated = strtod(number, NULL), there = strtod(at + strlen(mark), NULL);

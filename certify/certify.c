@@ -58,8 +58,7 @@ static sp_status try_intervals(sp_error *err, const sp_query *query, sp_objectiv
 }
 
 static bool is_long(const sp_query *query) {
-    return query->pipeline->boxes && query->noise.set->box &&
-           query->verdict->frames >= LONG_CLIP;
+    return query->pipeline->boxes && query->noise.set->box && query->verdict->frames >= LONG_CLIP;
 }
 
 sp_status sp_query_bound(sp_error *err, const sp_query *query, sp_front_bound *front,

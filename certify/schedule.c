@@ -107,11 +107,15 @@ static sp_status bound_one(sp_error *err, const sp_schedule *s, sp_objectives *o
     return status;
 }
 
-/* The pass at hand; the last one with its refinement, where lines are known to the engine. */
+/* Refinements are of the last pass, where the engine knows lines and halfspaces. */
+static bool refines(const sp_schedule *s, const sp_front_bound *front) {
+    return s->method->refinements > 0 && is_last(s) && sp_front_noise_set(front)->box;
+}
+
+/* The pass at hand, with its refinement. */
 static void pass_one(const sp_schedule *s, sp_objectives *o) {
     const sp_front_bound *front = o->front;
-    const bool refined =
-        s->method->refinements > 0 && is_last(s) && front->joint && front->forms > 0;
+    const bool refined = refines(s, front) && front->joint && front->forms > 0;
     sp_halfspace *line = refined ? make_lines(o->rows, front->padded) : NULL;
     o->status = refined && !line ? sp_fail(&o->err, SP_E_MEMORY, "out of memory for lines")
                                  : bound_one(&o->err, s, o, line);
@@ -216,9 +220,7 @@ static int by_frames(const void *a, const void *b) {
 
 /* A refinement goes clip by clip. */
 static size_t room_for(const sp_schedule *s, const sp_objectives *o) {
-    return s->method->refinements > 0 && is_last(s)
-               ? 1
-               : sp_margins_room(s->net, o->front, &s->method->pass[s->pass]);
+    return refines(s, o->front) ? 1 : sp_margins_room(s->net, o->front, &s->method->pass[s->pass]);
 }
 
 static void run_pass(sp_schedule *s, size_t count) {

@@ -100,8 +100,8 @@ static void print_attack(cli_job *j, size_t clip, size_t budget) {
     const sp_attack *attack = &it->attack[budget];
     const sp_attack_options options = options_of(j, it, clips->file[clip], budget);
     char *json = sp_report_attack_json(clips->path[clip], attack, &options);
-    if (attack->verdict.kind == SP_VERDICT_BROKEN && options.out) {
-        write_beside(j, clip, options.out, json);
+    if (attack->verdict.kind == SP_VERDICT_BROKEN && attack->file_path) {
+        write_beside(j, clip, attack->file_path, json);
     }
     if (j->options->json) {
         cli_print(json);
@@ -109,7 +109,8 @@ static void print_attack(cli_job *j, size_t clip, size_t budget) {
     }
     free(json);
     cli_print(sp_report_attack_row(clips->names.name[clip], clips->names.width, attack));
-    if (j->options->verbose && attack->verdict.reason[0]) {
+    const bool foreign = attack->verdict.kind == SP_VERDICT_BROKEN && !attack->file_own;
+    if ((j->options->verbose || foreign) && attack->verdict.reason[0]) {
         printf("    why: %s; %zu gradients\n", attack->verdict.reason, attack->steps);
     }
 }

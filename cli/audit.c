@@ -250,6 +250,10 @@ static void ask(job *j, item *it, size_t clip, sp_property property, size_t budg
         free(it->out[at]);
         it->out[at] = NULL;
         it->count = at;
+    } else if (it->finding[at].kept) {
+        char *place = sp_clip_form_place(it->out[at], it->audit.clip, it->finding[at].form);
+        free(it->out[at]);
+        it->out[at] = place;
     }
 }
 
@@ -335,8 +339,8 @@ static void print_finding(job *j, size_t index, size_t at) {
         putchar('\n');
     }
     if (f->kept) {
-        printf("    %s: logit %.3f, by the file's own graph %.3f\n", it->out[at], f->file_logit,
-               f->original_logit);
+        printf("    %s: logit %.3f, by the file's own graph %.3f\n",
+               it->out[at] ? it->out[at] : f->file_format, f->file_logit, f->original_logit);
     }
 }
 

@@ -8,8 +8,8 @@
 
 /* One clip with a verdict per budget. */
 typedef struct item {
-    long label; /* -1: the model's own answer */
-    int bits;
+    long label;      /* -1: the model's own answer */
+    char coding[32]; /* of its samples */
     bool usable;
     sp_error err;        /* of reading the clip or its label */
     sp_verdict *verdict; /* [budgets] owned */
@@ -50,7 +50,7 @@ static void read_clip(void *context, size_t index) {
                        j->session.files.front);
     it->usable = status == SP_OK;
     if (it->usable) {
-        it->bits = g->clip[index].bits;
+        sp_clip_coding_name(it->coding, sizeof it->coding, &g->clip[index]);
     } else {
         fail_item(j, it);
     }
@@ -129,9 +129,9 @@ static void warn_vacuous(const cli_job *j, const char *path, const item *it) {
         const sp_verdict_kind kind = it->verdict[b].kind;
         if (scale->vacuous && kind != SP_VERDICT_ERROR && kind != SP_VERDICT_MISCLASSIFIED) {
             cli_complain(
-                "%s: %s is only %.2g LSB, less than half a step of %d-bit samples: no other "
-                "%d-bit clip is that close, so the verdict is vacuous for files of this format",
-                path, j->options->budget_text[b], scale->lsb, it->bits, it->bits);
+                "%s: %s is only %.2g LSB, less than half a step of %s samples: no other %s clip is "
+                "that close, so the verdict is vacuous for files of this format",
+                path, j->options->budget_text[b], scale->lsb, it->coding, it->coding);
             return;
         }
     }

@@ -9,7 +9,8 @@
 #include "certify/report/report.h"
 #include "onnx/onnx.h"
 
-/* Exit codes: every clip got a verdict; bad usage; some input could not be used. */
+/* Exit codes: every clip got a verdict; bad usage; some input could not be used. See also
+ * cli_interrupt_code. */
 enum { CLI_OK = 0, CLI_USAGE = 1, CLI_INPUT = 2 };
 
 /* ---- options ---- */
@@ -45,7 +46,8 @@ enum {
     CLI_BACKEND = 1 << 26,
     CLI_MEMORY = 1 << 27,
     CLI_PRECISION = 1 << 28,
-    CLI_AUDIO = CLI_CHANNEL | CLI_RESAMPLE,
+    CLI_DOWNMIX = 1 << 29,
+    CLI_AUDIO = CLI_CHANNEL | CLI_DOWNMIX | CLI_RESAMPLE,
     CLI_EFFORT = CLI_SEED | CLI_STEPS | CLI_STARTS,
     CLI_DEVICE = CLI_BACKEND | CLI_MEMORY
 };
@@ -64,7 +66,7 @@ typedef struct cli_options {
     long label;           /* -1: not given */
     int channel, threads; /* threads 0: one per processor */
     double timeout;       /* seconds; 0: none */
-    bool resample, json, verbose, quick, attack, no_attack;
+    bool downmix, resample, json, verbose, quick, attack, no_attack;
     double tolerance;          /* dB */
     long frame;                /* CLI_NO_FRAME, CLI_ALL_FRAMES or a frame */
     long burst;                /* frames; 0: not given */
@@ -149,12 +151,13 @@ int cli_model_files_open(cli_model_files *files, const cli_command *command,
                          const cli_options *options);
 void cli_model_files_clear(cli_model_files *files);
 
-/** cli_clip_read - reads a clip as the front end and the options ask. */
+/** cli_clip_read - reads a clip as the front end and the options ask; says on stderr what a user
+ *  should know of it. */
 SP_NODISCARD sp_status cli_clip_read(sp_error *err, sp_clip *clip, const char *path,
                                      const sp_front *front, const cli_options *options);
 
 /** cli_names - what to call clips in a table: the file name, or the path where file names repeat;
- *  control characters become '?'. */
+ *  standard input is "stdin"; control characters become '?'. */
 typedef struct cli_names {
     char **name;         /* [count] owned */
     size_t count, width; /* width: columns of the widest, at least 4 */

@@ -24,7 +24,7 @@ static void print_help(void) {
     puts("\nExample:\n"
          "  soundproof certify --model M.onnx --front F.json --budget -70dB CLIP.wav\n\n"
          "Exit codes: 0 every clip got a verdict; 1 the command line is wrong; 2 some input could "
-         "not be used.");
+         "not be used;\n130 interrupted.");
 }
 
 static int complain_generally(const char *what, const char *text) {

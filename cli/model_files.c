@@ -46,6 +46,11 @@ sp_status cli_clip_read(sp_error *err, sp_clip *clip, const char *path, const sp
     const sp_clip_options wanted = {.rate = layout->sample_rate,
                                     .full_scale = layout->full_scale,
                                     .channel = options->channel,
+                                    .downmix = options->downmix,
                                     .resample = options->resample};
-    return sp_clip_read(err, clip, path, &wanted);
+    SP_TRY(sp_clip_read(err, clip, path, &wanted));
+    if (clip->note[0] != '\0') {
+        cli_complain_about(path, clip->note);
+    }
+    return SP_OK;
 }

@@ -6,7 +6,7 @@
 
 static const char *file_name(const char *path) {
     const char *slash = strrchr(path, '/');
-    return slash && slash[1] ? slash + 1 : path;
+    return strcmp(path, "-") == 0 ? "stdin" : slash && slash[1] ? slash + 1 : path;
 }
 
 static int by_name(const void *a, const void *b) {

@@ -30,6 +30,8 @@ static const struct poptOption every_option[] = {
      "TSV"},
     {"channel", 0, POPT_ARG_STRING, NULL, CLI_CHANNEL,
      "use channel K (from 1) of files with several", "K"},
+    {"downmix", 0, POPT_ARG_NONE, NULL, CLI_DOWNMIX,
+     "use the mean of all channels of files with several", NULL},
     {"resample", 0, POPT_ARG_NONE, NULL, CLI_RESAMPLE, "convert clips of another sample rate",
      NULL},
     {"methods", 0, POPT_ARG_STRING, NULL, CLI_METHODS,
@@ -53,7 +55,8 @@ static const struct poptOption every_option[] = {
     {"seed", 0, POPT_ARG_STRING, NULL, CLI_SEED, "seed of the random starts of attacks; 1", "N"},
     {"plot", 0, POPT_ARG_STRING, NULL, CLI_PLOT,
      "draw the certified shares: FILE.svg, FILE.png, or both without an ending", "FILE"},
-    {"timeout", 0, POPT_ARG_STRING, NULL, CLI_TIMEOUT, "give up on a clip after S seconds", "S"},
+    {"timeout", 0, POPT_ARG_STRING, NULL, CLI_TIMEOUT,
+     "give up on a clip, or end training, after S seconds", "S"},
     {"data", 0, POPT_ARG_STRING, NULL, CLI_DATA, "folder with models/ and fsdd/ to measure on",
      "DIR"},
     {"quick", 0, POPT_ARG_NONE, NULL, CLI_QUICK, "fewer repetitions, shorter clips", NULL},
@@ -119,6 +122,9 @@ static int read_option(cli_options *options, const cli_command *command, poptCon
     case CLI_VERBOSE:
         options->verbose = true;
         return -1;
+    case CLI_DOWNMIX:
+        options->downmix = true;
+        return -1;
     case CLI_RESAMPLE:
         options->resample = true;
         return -1;
@@ -178,6 +184,9 @@ static int read_all(cli_options *options, const cli_command *command, poptContex
     if (option < -1) {
         return cli_usage(command, "%s: %s", poptBadOption(context, POPT_BADOPTION_NOALIAS),
                          poptStrerror(option));
+    }
+    if (options->channel > 0 && options->downmix) {
+        return cli_usage(command, "--channel and --downmix exclude each other");
     }
     if (!options->front_rule_given) {
         options->front_rule = options->method->front;

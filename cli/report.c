@@ -75,9 +75,10 @@ static void emit(void *context, size_t index) {
     if (radius->verdict.kind == SP_VERDICT_ERROR) {
         cli_job_complain(j, index, radius->verdict.reason, &last);
     }
-    if (study_of(j, index)->attack.verdict.kind != SP_VERDICT_BROKEN) {
+    if (own->kept[index]) { // its ending may be another one
+        const char *file = study_of(j, index)->attack.file_path;
         free(own->kept[index]);
-        own->kept[index] = NULL;
+        own->kept[index] = file ? strdup(file) : NULL;
     }
 }
 

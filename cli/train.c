@@ -155,7 +155,8 @@ static sp_status write_model(sp_error *err, const job *j, const char *out) {
 /* The clips of all manifests that --data names. */
 static sp_status open_data(sp_error *err, job *j) {
     const cli_options *options = j->options;
-    const sp_clip_options clips = {.channel = options->channel, .resample = options->resample};
+    const sp_clip_options clips = {
+        .channel = options->channel, .downmix = options->downmix, .resample = options->resample};
     char *list = strdup(options->own[CLI_TRAIN_data]);
     const char **path = calloc(list ? strlen(list) + 1 : 1, sizeof *path);
     size_t count = 0;
@@ -212,20 +213,42 @@ static sp_status check_places(sp_error *err, const cli_options *options) {
     return SP_OK;
 }
 
-static sp_status train(sp_error *err, job *j) {
+/* Epochs until the training is over, or time is: *cut, with the best epoch so far, if there is one.
+ */
+static sp_status run_epochs(sp_error *err, job *j, bool *cut) {
     const char *checkpoint = j->options->own[CLI_TRAIN_checkpoint];
-    SP_TRY(check_places(err, j->options));
-    SP_TRY(open_all(err, j));
-    SP_TRY(resume(err, j, checkpoint));
-    say_data(j);
+    *cut = false;
     while (!sp_training_done(j->training)) {
         size_t epochs = 0;
-        SP_TRY(sp_training_epoch(err, j->training));
+        const sp_status status = sp_training_epoch(err, j->training);
+        *cut = status == SP_E_TIMEOUT && sp_training_best(j->training) != NULL;
+        if (*cut) {
+            return SP_OK;
+        }
+        SP_TRY(status);
         const sp_training_point *curve = sp_training_curve(j->training, &epochs);
         if (checkpoint) {
             SP_TRY(sp_training_save(err, j->training, checkpoint));
         }
         say_epoch(j, &curve[epochs - 1]);
+    }
+    return SP_OK;
+}
+
+static sp_status train(sp_error *err, job *j) {
+    bool cut = false;
+    SP_TRY(check_places(err, j->options));
+    SP_TRY(open_all(err, j));
+    SP_TRY(resume(err, j, j->options->own[CLI_TRAIN_checkpoint]));
+    say_data(j);
+    if (j->options->timeout > 0.0) {
+        sp_training_until(j->training, j->start + j->options->timeout);
+    }
+    cli_interrupt_watch();
+    SP_TRY(run_epochs(err, j, &cut));
+    if (cut) {
+        cli_complain("%s: the best epoch so far is written",
+                     cli_interrupt_code() >= 0 ? "interrupted" : "time limit reached");
     }
     return write_model(err, j, j->options->own[CLI_TRAIN_out]);
 }
@@ -265,6 +288,7 @@ static int run(const cli_options *options) {
         cli_complain("%s", err.text);
         code = CLI_INPUT;
     }
+    code = cli_interrupt_code() >= 0 ? cli_interrupt_code() : code;
     sp_training_destroy(j.training);
     sp_dataset_clear(&j.data);
     sp_front_destroy(j.front);
@@ -279,7 +303,7 @@ const cli_command cli_train = {
     .examples = "  soundproof train --front F.json --arch A.json --data clips.tsv --out M.onnx\n"
                 "  soundproof train --front F.json --arch A.json --data clips.tsv --certify -60dB "
                 "--checkpoint M.part --out M.onnx\n",
-    .accepts = CLI_FRONT | CLI_AUDIO | CLI_THREADS | CLI_JSON,
+    .accepts = CLI_FRONT | CLI_AUDIO | CLI_TIMEOUT | CLI_THREADS | CLI_JSON,
     .own = own_options,
     .owned = sizeof own_options / sizeof own_options[0],
     .run = run,

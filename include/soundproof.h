@@ -101,11 +101,13 @@ int soundproof_certify_file(const soundproof *system, soundproof_verdict *verdic
                             const char *budget, long label);
 
 /** soundproof_attack_file - looks for noise within the budget that changes the answer.
- *  O verdict  SOUNDPROOF_BROKEN only when a file of the clip's sample format, written, read again
+ *  O verdict  SOUNDPROOF_BROKEN only when a file of the clip's sample format (of ADPCM and lossy
+ *             clips where need be a WAV file, which the reason says), written, read again and
  *             found within the budget, is given another label; else SOUNDPROOF_UNKNOWN. Its margins
  *             are attained, by that file or by the best real-valued noise: they prove nothing
  *  O answer   the label given to the breaking file; -1 without one
- *  I out      where that file is kept; NULL: it is removed after the replay */
+ *  I out      where that file is kept, with ".wav" behind it if it is WAV and the name says
+ *             otherwise; NULL: it is removed after the replay */
 int soundproof_attack_file(const soundproof *system, soundproof_verdict *verdict, int *answer,
                            const char *path, const char *budget, long label, const char *out);
 

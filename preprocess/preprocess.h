@@ -85,10 +85,11 @@ SP_NODISCARD sp_status sp_front_run(sp_error *err, const sp_front *front, double
 
 /** sp_front_gradient - gradients by the samples from those by the features, at a clip that has at
  *  least one frame.
- *  O gradient [rows, n]   I samples [n]   I slope [rows, T, features]. Thread-safe. */
+ *  O gradient [rows, n]   I samples [n]   I slope [rows, T, features]
+ *  SP_E_TIMEOUT at the deadline (a value of sp_clock_wall; 0: none). Thread-safe. */
 SP_NODISCARD sp_status sp_front_gradient(sp_error *err, const sp_front *front, double *gradient,
                                          const double *samples, size_t n, const double *slope,
-                                         size_t rows);
+                                         size_t rows, double deadline);
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "preprocess/impl.h"
 
 /* One frame: what the forward pass knows, and slopes on their way back. */
@@ -93,13 +94,18 @@ static void back_to_samples(back *b, double *gradient, size_t left) {
 }
 
 sp_status sp_front_gradient(sp_error *err, const sp_front *front, double *gradient,
-                            const double *samples, size_t n, const double *slope, size_t rows) {
+                            const double *samples, size_t n, const double *slope, size_t rows,
+                            double deadline) {
     const size_t frames = sp_front_frames(front, n), features = front->layout.features;
     back b;
     memset(gradient, 0, rows * n * sizeof *gradient);
     sp_status status = take(err, &b, front);
     for (size_t t = 0; status == SP_OK && t < frames; t++) {
         const size_t first = t * front->layout.step;
+        if (sp_clock_passed(deadline)) {
+            status = sp_fail(err, SP_E_TIMEOUT, "time limit reached in a gradient");
+            break;
+        }
         forward(&b, samples, n, first);
         for (size_t r = 0; r < rows; r++) {
             back_to_power(&b, slope + (r * frames + t) * features);

@@ -8,6 +8,7 @@
 
 #define LEAST_GAP 1e-4 /* of the eigenvalue that is tried first, above the guess */
 #define NEXT_GAP 3.0
+#define HALVINGS 4
 
 /* C = A A', A = diag(sqrt(weight)) F, has the eigenvalues of Q that are not 0; lower triangle. */
 static void take_c(double *c, const sp_band *band, const sp_stage *spectrum, double *row) {
@@ -21,20 +22,32 @@ static void take_c(double *c, const sp_band *band, const sp_stage *spectrum, dou
     }
 }
 
-/* lambda_max(Q), proved by Cholesky of lambda 1 - C; +inf: it was not. */
+/* The least gap above the guess that was proved by Cholesky of lambda 1 - C; +inf: none. */
+static double least_gap(const double *c, double *work, size_t rows, size_t terms, double guess) {
+    double fails = 0.0, holds = LEAST_GAP;
+    while (holds <= 1.0 && !sp_eigenvalues_below(c, work, rows, terms, guess * (1.0 + holds))) {
+        fails = holds;
+        holds *= NEXT_GAP;
+    }
+    for (size_t i = 0; i < HALVINGS && fails > 0.0 && holds <= 1.0; i++) {
+        const double middle = 0.5 * (fails + holds);
+        const bool below = sp_eigenvalues_below(c, work, rows, terms, guess * (1.0 + middle));
+        *(below ? &holds : &fails) = middle;
+    }
+    return holds <= 1.0 ? holds : INFINITY;
+}
+
+/* lambda_max(Q), proved; +inf: it was not. */
 static double fact(const sp_band *band, const sp_stage *spectrum) {
     const size_t rows = band->rows, size = rows * rows + 2 * rows;
-    double *memory = malloc((2 * size + 1) * sizeof *memory), largest = INFINITY;
+    double *memory = malloc((2 * size + 1) * sizeof *memory);
     if (memory == NULL) {
         return INFINITY;
     }
     double *c = memory, *work = memory + size;
     take_c(c, band, spectrum, work);
     const double guess = sp_largest_eigenvalue(c, work, rows);
-    for (double gap = LEAST_GAP; gap <= 1.0 && !(largest < INFINITY); gap *= NEXT_GAP) {
-        const double scale = guess * (1.0 + gap);
-        largest = sp_eigenvalues_below(c, work, rows, spectrum->in, scale) ? scale : INFINITY;
-    }
+    const double largest = guess * (1.0 + least_gap(c, work, rows, spectrum->in, guess));
     free(memory);
     return largest;
 }

@@ -2,7 +2,8 @@
  * in line_activation.h, and a row here:
  *   X(KIND, name, parameters, least, first)
  *   parameters: 0, 1 (alpha) or 2 (alpha and beta); least: arguments lie above it; first: `middle`
- *   when the first lines of a menu stand in the middle, else its name, for sp_line_first_NAME.
+ *   when the first lines of a menu stand in the middle, else its name; sp_line_first_NAME gives
+ *   them.
  * The file gives, for host and device, with x finite and ordered:
  *   double sp_curve_NAME_value(sp_activation f, double x)       the value
  *   double sp_curve_NAME_slope(sp_activation f, double x)       the derivative; at kinks of a side

@@ -27,9 +27,10 @@ SP_HD sp_line_pair sp_curve_relu_lines(sp_activation f, sp_iv x, double m) {
 }
 
 /** sp_line_first_relu - DeepPoly's lines. */
-SP_HD sp_line_pair sp_line_first_relu(sp_activation f, sp_iv x) {
+SP_HD bool sp_line_first_relu(sp_activation f, sp_iv x, sp_line_pair *lines) {
     (void)f;
-    return sp_line_relu(x);
+    *lines = sp_line_relu(x);
+    return true;
 }
 
 #endif

@@ -66,29 +66,35 @@ SP_HD sp_line_pair sp_line_activation(sp_activation f, sp_iv x, double m) {
     return sp_line_unknown();
 }
 
-SP_HD sp_line_pair sp_line_first_middle(sp_activation f, sp_iv x) {
-    return sp_line_activation(f, x, 0.5 * x.lo + 0.5 * x.hi);
+/** sp_line_first_middle - no lines of its own: those in the middle. */
+SP_HD bool sp_line_first_middle(sp_activation f, sp_iv x, sp_line_pair *lines) {
+    (void)f;
+    (void)x;
+    (void)lines;
+    return false;
 }
 
-SP_HD sp_line_pair sp_line_first(sp_activation f, sp_iv x) {
+/** sp_line_first - the function's own choice for the first lines of a menu, if it has one. */
+SP_HD bool sp_line_first(sp_activation f, sp_iv x, sp_line_pair *lines) {
     switch (f.kind) {
 #define SP_CURVE_CASE(KIND, name, parameters, least, first)                                        \
     case SP_ACTIVATION_##KIND:                                                                     \
-        return sp_line_first_##first(f, x);
+        return sp_line_first_##first(f, x, lines);
         SP_ACTIVATION_LIST(SP_CURVE_CASE)
 #undef SP_CURVE_CASE
     }
-    return sp_line_unknown();
+    return false;
 }
 
-/** sp_line_spread - pair k of a menu: 0 is the function's own choice, the others stand in turn a
- *  third of the width to either side of the middle. */
+/** sp_line_spread - pair k of a menu: 0 is the function's own choice or stands in the middle, the
+ *  others stand in turn a third of the width to either side. */
 SP_HD sp_line_pair sp_line_spread(sp_activation f, sp_iv x, size_t k) {
     const double middle = 0.5 * x.lo + 0.5 * x.hi, reach = (x.hi - x.lo) / 3.0;
-    if (k == 0) {
-        return sp_line_first(f, x);
+    sp_line_pair own = {{0.0, 0.0}, {0.0, 0.0}};
+    if (k == 0 && sp_line_first(f, x, &own)) {
+        return own;
     }
-    return sp_line_activation(f, x, k % 2 == 1 ? middle - reach : middle + reach);
+    return sp_line_activation(f, x, k == 0 ? middle : k % 2 == 1 ? middle - reach : middle + reach);
 }
 
 #endif

@@ -294,6 +294,7 @@ struct sp_training {
     const sp_front *front;  /* borrowed */
     const sp_dataset *data; /* borrowed */
     sp_recipe recipe;
+    double deadline;                /* of epochs: a value of sp_clock_wall; 0: none */
     sp_train_band_noise band_noise; /* owned; empty without a defence */
     sp_train_block *block;          /* [blocks] owned */
     size_t blocks, parameters;

@@ -109,6 +109,9 @@ typedef struct sp_training_point {
 
 /** sp_training_epoch - trains one epoch. SP_E_NONFINITE when the loss is no longer a number. */
 SP_NODISCARD sp_status sp_training_epoch(sp_error *err, sp_training *training);
+/** sp_training_until - epochs end with SP_E_TIMEOUT at this value of sp_clock_wall; 0: never. The
+ *  best epoch before is there; the training cannot go on. */
+void sp_training_until(sp_training *training, double deadline);
 /** sp_training_done - all epochs are over, or patience is. */
 bool sp_training_done(const sp_training *training);
 /** sp_training_curve - the epochs so far. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/pool.h"
 #include "train/impl.h"
 
@@ -259,6 +260,9 @@ static sp_status train_epoch(sp_error *err, sp_training *t, sp_training_point *p
     common.noise = pow(10.0, (t->recipe.budget_db - ramp_db * (1.0 - ramp)) / 20.0);
     shuffle(t, point->number);
     for (size_t first = 0; first < n; first += batch) {
+        if (sp_clock_passed(t->deadline)) {
+            return sp_fail(err, SP_E_TIMEOUT, "time limit reached in epoch %zu", point->number);
+        }
         SP_TRY(descend(err, t, &common, t->train + first, n - first < batch ? n - first : batch,
                        rate_of(&t->recipe, point->number), &point->loss));
     }
@@ -305,6 +309,10 @@ sp_status sp_training_epoch(sp_error *err, sp_training *training) {
     keep_best(training, &point);
     training->curve[training->epochs++] = point;
     return SP_OK;
+}
+
+void sp_training_until(sp_training *training, double deadline) {
+    training->deadline = deadline;
 }
 
 bool sp_training_done(const sp_training *training) {

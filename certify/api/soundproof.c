@@ -211,6 +211,7 @@ int soundproof_attack_file(const soundproof *system, soundproof_verdict *verdict
             *answer = public_label(attack.file_answer);
         }
         free(attack.noise); // the rest of it is the caller's now
+        free(attack.file_path);
     } else {
         fail_early(verdict, status);
     }

@@ -45,9 +45,11 @@ void sp_attacker_clear(sp_attacker *attacker) {
 void sp_attack_clear(sp_attack *attack) {
     free(attack->noise);
     free(attack->file);
+    free(attack->file_path);
     sp_verdict_clear(&attack->verdict);
     attack->noise = NULL;
     attack->file = NULL;
+    attack->file_path = NULL;
 }
 
 void sp_attack_init(sp_attack *attack) {
@@ -192,6 +194,21 @@ static void explain(sp_verdict *verdict, const char *why, const sp_attack *attac
              why);
 }
 
+static void explain_break(sp_verdict *verdict, const sp_attack *attack, const sp_clip *clip) {
+    char own[48];
+    if (attack->file_own) {
+        snprintf(verdict->reason, sizeof verdict->reason,
+                 "a file of the clip's sample format within the budget is answered %zu, not %zu",
+                 attack->file_answer, verdict->label);
+        return;
+    }
+    sp_clip_form_name(own, sizeof own, clip, SP_CLIP_OWN);
+    snprintf(verdict->reason, sizeof verdict->reason,
+             "a %s file within the budget is answered %zu, not %zu; none was found that is %s, as "
+             "the clip is",
+             attack->file_format, attack->file_answer, verdict->label, own);
+}
+
 /* The best clip of the format is written, read again and heard. */
 static sp_status search_format(sp_error *err, attack_state *a, sp_attack *attack) {
     sp_verdict *verdict = a->query->verdict;
@@ -213,9 +230,7 @@ static sp_status search_format(sp_error *err, attack_state *a, sp_attack *attack
     if (attack->file_margin < -SP_ATTACK_CLEAR) {
         verdict->kind = SP_VERDICT_BROKEN;
         take_noise(a, attack);
-        snprintf(verdict->reason, sizeof verdict->reason,
-                 "a file of the clip's sample format within the budget is answered %zu, not %zu",
-                 attack->file_answer, verdict->label);
+        explain_break(verdict, attack, a->query->clip);
     } else {
         explain(verdict, "the file with it is not answered wrongly", attack);
     }

@@ -27,18 +27,21 @@ typedef struct sp_attack_options {
     uint64_t seed;        /* of the random starts; results depend on nothing else */
     double timeout;       /* seconds; 0: none */
     const double *hint;   /* [n] a noise to start from, cut to the set; NULL: none */
-    /* audio file that the clip was read from: counterexamples are written in its format; NULL:
-     * none is written, and nothing counts as broken */
+    /* audio file that the clip was read from; NULL: no file is written, and nothing counts as
+     * broken */
     const char *source;
-    const char *out;   /* path of the file; NULL: it is written, replayed and removed */
+    /* path of the file, whose ending is made to fit (sp_clip_form_place); NULL: it is written,
+     * replayed and removed */
+    const char *out;
     size_t most_bytes; /* the outcome gets a copy of a breaking file of no more bytes; 0: none */
 } sp_attack_options;
 enum { SP_ATTACK_STEPS = 40, SP_ATTACK_STARTS = 6 };
 
 /** sp_attack - the outcome of an attack. The verdict is broken only when a file in the sample
- *  format of the source, written, read again and found inside the noise set, is given another
- *  label; otherwise it is unknown with the reason. Its margins are no bounds: they are attained, by
- *  that file or else by the best real-valued noise. */
+ *  format of the clip, written, read again and found inside the noise set, is given another label;
+ *  otherwise it is unknown with the reason. Where the clip's own format cannot hold such samples
+ *  (ADPCM and lossy formats), the file is WAV, and the reason says so. Its margins are no bounds:
+ *  they are attained, by that file or else by the best real-valued noise. */
 typedef struct sp_attack {
     sp_verdict verdict;
     double *noise;      /* [n] owned: that of the file, or the best real-valued one; or NULL */
@@ -50,6 +53,9 @@ typedef struct sp_attack {
     size_t file_answer;     /* the strongest other label there; SP_NO_LABEL likewise */
     double file_largest;    /* largest sample of the replayed file's noise; NaN without one */
     double file_snr_db;     /* the clip's power over that of this noise */
+    char file_format[48];   /* "mu-law WAV"; "" without a file */
+    bool file_own;          /* it is the clip's own format */
+    char *file_path;        /* owned: where the file stays that breaks the clip; NULL: nowhere */
     char *file;             /* owned: its bytes, if they were asked for; or NULL */
     size_t file_size;
     size_t steps; /* gradients taken */

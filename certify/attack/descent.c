@@ -52,12 +52,7 @@ bool sp_attack_descent_changed(const sp_attack_descent *d) {
 /* The clip nearest to x that the format holds; x lies in the box, whose ends the format holds. */
 static void round_point(const sp_attack_descent *d, double *point, const double *x) {
     for (size_t i = 0; i < d->n; i++) {
-        double value = x[i];
-        if (d->lsb > 0.0) {
-            value = d->lsb * nearbyint(value / d->lsb);
-        } else if (d->single) {
-            value = (double)(float)value;
-        }
+        const double value = d->coded ? sp_clip_round(d->coded, x[i]) : x[i];
         point[i] = fmin(fmax(value, d->lo[i]), d->hi[i]);
     }
 }
@@ -75,7 +70,7 @@ sp_status sp_attack_descent_margins(sp_error *err, sp_attack_descent *d, const s
     }
     d->steps++;
     SP_TRY(sp_attacker_gradient(err, d->attacker, d->gradient, query->clip->samples, d->n,
-                                d->weight, rows));
+                                d->weight, rows, d->deadline));
     for (size_t k = 0, row = 0; k < d->classes; k++) {
         linear_margin[k] = logits[d->label] - logits[k];
         if (k != d->label) {
@@ -124,7 +119,8 @@ static sp_status take_slope(sp_error *err, sp_attack_descent *d, size_t runner_u
     d->weight[d->label] = 1.0;
     d->weight[runner_up] = -1.0;
     d->steps++;
-    return sp_attacker_gradient(err, d->attacker, d->gradient, d->point, d->n, d->weight, 1);
+    return sp_attacker_gradient(err, d->attacker, d->gradient, d->point, d->n, d->weight, 1,
+                                d->deadline);
 }
 
 /* One step down: against the sign of the gradient, mixed with the last move. */

@@ -14,16 +14,15 @@
 typedef struct sp_attack_descent {
     const sp_attacker *attacker; /* borrowed */
     size_t n, classes, label;
-    double *lo, *hi; /* [n] the box; with a sample format its ends are values of the format */
-    double lsb;      /* > 0: points are rounded to multiples of it before the model hears them */
-    bool single;     /* points are rounded to single precision */
-    double *x;       /* [n] where a descent starts and stands */
-    double *home;    /* [n] the best x of the last descent, before rounding */
-    double *best;    /* [n] the best point since `margin` was set to +inf */
-    double margin;   /* least margin there */
-    size_t answer;   /* the strongest other label there */
-    size_t steps;    /* gradients taken so far */
-    double deadline; /* sp_clock_wall value; 0: none */
+    double *lo, *hi;      /* [n] the box; with a coding its ends are values of the coding */
+    const sp_clip *coded; /* points are rounded to values of its coding; NULL: they are not */
+    double *x;            /* [n] where a descent starts and stands */
+    double *home;         /* [n] the best x of the last descent, before rounding */
+    double *best;         /* [n] the best point since `margin` was set to +inf */
+    double margin;        /* least margin there */
+    size_t answer;        /* the strongest other label there */
+    size_t steps;         /* gradients taken so far */
+    double deadline;      /* sp_clock_wall value; 0: none */
     // scratch:
     double *before, *point; /* [n] */
     double *gradient;       /* [classes - 1, n] */
@@ -33,10 +32,11 @@ typedef struct sp_attack_descent {
 } sp_attack_descent;
 
 /** sp_attacker_gradient - gradients of `rows` linear objectives of the scores by the samples.
- *  O gradient [rows, n]   I samples [n], weight [rows, answers] */
+ *  O gradient [rows, n]   I samples [n], weight [rows, answers]
+ *  SP_E_TIMEOUT at the deadline (a value of sp_clock_wall; 0: none). */
 SP_NODISCARD sp_status sp_attacker_gradient(sp_error *err, const sp_attacker *attacker,
                                             double *gradient, const double *samples, size_t n,
-                                            const double *weight, size_t rows);
+                                            const double *weight, size_t rows, double deadline);
 
 SP_NODISCARD sp_status sp_attack_descent_init(sp_error *err, sp_attack_descent *d,
                                               const sp_attacker *attacker, const sp_query *query);

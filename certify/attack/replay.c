@@ -1,4 +1,4 @@
-/* Counterexamples as files: written in the source's format, read again, heard. */
+/* Counterexamples as files: written in the clip's format or as WAV, read again, heard. */
 #include "certify/attack/replay.h"
 
 #include <math.h>
@@ -52,7 +52,8 @@ static sp_status ask_original(sp_error *err, sp_attack *attack, const sp_query *
     return status;
 }
 
-static sp_status run_file(sp_error *err, sp_attack *attack, const sp_query *query,
+/* I/O samples [n] become those of the file. */
+static sp_status run_file(sp_error *err, sp_attack *attack, const sp_query *query, double *samples,
                           const char *path) {
     const sp_front_layout *layout = sp_front_layout_of(query->pipeline->front);
     const sp_clip_options wanted = {.rate = layout->sample_rate, .full_scale = layout->full_scale};
@@ -63,6 +64,7 @@ static sp_status run_file(sp_error *err, sp_attack *attack, const sp_query *quer
         status = sp_query_attain(err, query, heard.samples);
     }
     if (status == SP_OK) {
+        memcpy(samples, heard.samples, heard.n * sizeof *samples);
         attack->file_margin = query->verdict->margin;
         attack->file_answer = sp_verdict_weakest(query->verdict);
         status = ask_original(err, attack, query, &heard);
@@ -72,11 +74,8 @@ static sp_status run_file(sp_error *err, sp_attack *attack, const sp_query *quer
 }
 
 /* Only a file that breaks the clip gets its path. */
-static sp_status keep(sp_error *err, sp_attack *attack, sp_file_draft *draft,
+static sp_status keep(sp_error *err, sp_attack *attack, sp_file_draft *draft, char *place,
                       const sp_attack_options *options) {
-    if (!(attack->file_margin < -SP_ATTACK_CLEAR)) {
-        return SP_OK;
-    }
     free(attack->file);
     attack->file = NULL;
     if (options->most_bytes > 0 &&
@@ -85,23 +84,80 @@ static sp_status keep(sp_error *err, sp_attack *attack, sp_file_draft *draft,
         attack->file = NULL;
         attack->file_size = 0;
     }
-    return options->out ? sp_file_draft_keep(err, draft) : SP_OK;
+    if (place) {
+        SP_TRY(sp_file_draft_keep(err, draft));
+        free(attack->file_path);
+        attack->file_path = strdup(place);
+    }
+    return SP_OK;
 }
 
-sp_status sp_attack_replay(sp_error *err, sp_attack *attack, const sp_query *query,
-                           const double *samples, const sp_attack_options *options) {
+/* One file.   I/O samples [n] what is written, and what it decodes to */
+static sp_status try_draft(sp_error *err, sp_attack *attack, const sp_query *query, double *samples,
+                           sp_clip_form form, sp_file_draft *draft) {
+    const sp_clip *clip = query->clip;
+    sp_clip noisy = *clip;
+    noisy.samples = samples;
+    attack->file_margin = NAN;
+    attack->file_own = form == SP_CLIP_OWN || clip->format == 0;
+    sp_clip_form_name(attack->file_format, sizeof attack->file_format, clip, form);
+    SP_TRY(sp_clip_draft(err, draft, &noisy, form));
+    return run_file(err, attack, query, samples, sp_file_draft_place(draft));
+}
+
+static sp_status try_file(sp_error *err, sp_attack *attack, const sp_query *query, double *samples,
+                          sp_clip_form form, const sp_attack_options *options) {
+    char *place = options->out ? sp_clip_form_place(options->out, query->clip, form) : NULL;
     sp_file_draft draft;
-    sp_clip noisy = *query->clip;
-    noisy.samples = (double *)samples; // read only
-    SP_TRY(options->out ? sp_file_draft_open(err, &draft, options->out)
-                        : sp_file_draft_temporary(err, &draft));
-    sp_status status = sp_clip_draft(err, &draft, &noisy, options->source);
-    if (status == SP_OK) {
-        status = run_file(err, attack, query, sp_file_draft_place(&draft));
+    if (options->out && !place) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory");
     }
+    sp_status status =
+        place ? sp_file_draft_open(err, &draft, place) : sp_file_draft_temporary(err, &draft);
     if (status == SP_OK) {
-        status = keep(err, attack, &draft, options);
+        status = try_draft(err, attack, query, samples, form, &draft);
+        if (status == SP_OK && attack->file_margin < -SP_ATTACK_CLEAR) {
+            status = keep(err, attack, &draft, place, options);
+        }
+        sp_file_draft_drop(&draft);
     }
-    sp_file_draft_drop(&draft);
+    free(place);
     return status;
+}
+
+/* An own file of an encoding that moves the samples.   I/O samples [n] */
+static bool try_near(sp_attack *attack, const sp_query *query, double *samples,
+                     const sp_attack_options *options) {
+    const size_t n = query->clip->n;
+    double *trial = malloc(n * sizeof *trial);
+    const bool broken = trial && sp_attack_recode(trial, query, samples) &&
+                        try_file(NULL, attack, query, trial, SP_CLIP_OWN, options) == SP_OK &&
+                        attack->file_margin < -SP_ATTACK_CLEAR;
+    if (broken) {
+        memcpy(samples, trial, n * sizeof *samples);
+    }
+    free(trial);
+    return broken;
+}
+
+sp_status sp_attack_replay(sp_error *err, sp_attack *attack, const sp_query *query, double *samples,
+                           const sp_attack_options *options) {
+    switch (sp_clip_own(query->clip)) {
+    case SP_CLIP_KEPT: {
+        sp_error own = {0};
+        const sp_status status = try_file(&own, attack, query, samples, SP_CLIP_OWN, options);
+        if (status != SP_E_UNSUPPORTED && status != SP_E_NUMERIC) {
+            return status == SP_OK ? SP_OK : sp_fail(err, status, "%s", own.text);
+        }
+        break;
+    }
+    case SP_CLIP_NEAR:
+        if (try_near(attack, query, samples, options)) {
+            return SP_OK;
+        }
+        break;
+    case SP_CLIP_LOST:
+        break;
+    }
+    return try_file(err, attack, query, samples, SP_CLIP_WAV, options);
 }

@@ -110,7 +110,7 @@ typedef struct sp_audit {
     sp_trigger trigger;          /* its threshold is the pipeline's too */
     const sp_clip *clip;         /* as it is heard */
     const double *noise;         /* [n of the clip] of noise lines; its largest sample is 1 */
-    const char *source;          /* file in whose format breaking clips are written */
+    const char *source;          /* file of the clip; NULL: no breaking clip is written */
     double gain_lo, gain_hi;     /* dB, with 0 between them */
     size_t burst;                /* frames */
     const sp_budget *budget;     /* one budget to decide; NULL: the levels are searched */
@@ -142,7 +142,9 @@ typedef struct sp_finding {
     double file_logit;     /* of the breaking file; stream: its largest one */
     double original_logit; /* the same by the model file's own graph */
     double dead;           /* dead samples: their share of the window */
-    bool kept;             /* the file was written to the path that was asked for */
+    bool kept;             /* the file stays, at the path that was asked for as form makes it fit */
+    sp_clip_form form;     /* as what that file, or the last one, was written */
+    char file_format[48];  /* the same in words; "" without a file */
     double seconds;
 } sp_finding;
 void sp_finding_clear(sp_finding *finding);

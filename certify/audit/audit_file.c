@@ -75,26 +75,51 @@ static sp_status run_file(sp_error *err, sp_audit_task *q, const char *path,
     return status;
 }
 
+/* One file: written, heard, and kept where it breaks the property and has a path to stay at. */
+static sp_status try_file(sp_error *err, sp_audit_task *q, const sp_clip *noisy,
+                          const sp_stream *stream, const sp_trigger *trigger, sp_clip_form form,
+                          bool *broken) {
+    char *place = q->out ? sp_clip_form_place(q->out, noisy, form) : NULL;
+    sp_file_draft draft;
+    bool keep = false;
+    if (q->out && !place) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory");
+    }
+    sp_status status =
+        place ? sp_file_draft_open(err, &draft, place) : sp_file_draft_temporary(err, &draft);
+    if (status == SP_OK) {
+        status = sp_clip_draft(err, &draft, noisy, form);
+        if (status == SP_OK) {
+            status = run_file(err, q, sp_file_draft_place(&draft), stream, trigger, broken);
+        }
+        keep = status == SP_OK && *broken && place;
+        if (keep) {
+            status = sp_file_draft_keep(err, &draft);
+        }
+        sp_file_draft_drop(&draft);
+    }
+    q->finding->kept = keep && status == SP_OK;
+    q->finding->form = form;
+    sp_clip_form_name(q->finding->file_format, sizeof q->finding->file_format, noisy, form);
+    free(place);
+    return status;
+}
+
 sp_status sp_audit_task_keep(sp_error *err, sp_audit_task *q, const sp_clip *clip,
                              const sp_stream *stream, const sp_trigger *trigger,
                              const double *samples, bool *broken) {
-    sp_file_draft draft;
     sp_clip noisy = *clip;
     *broken = false;
     if (!q->audit->source) {
         return SP_OK;
     }
     noisy.samples = (double *)samples; // read only
-    SP_TRY(q->out ? sp_file_draft_open(err, &draft, q->out) : sp_file_draft_temporary(err, &draft));
-    sp_status status = sp_clip_draft(err, &draft, &noisy, q->audit->source);
-    if (status == SP_OK) {
-        status = run_file(err, q, sp_file_draft_place(&draft), stream, trigger, broken);
+    if (sp_clip_own(clip) == SP_CLIP_KEPT) {
+        sp_error own = {0};
+        const sp_status status = try_file(&own, q, &noisy, stream, trigger, SP_CLIP_OWN, broken);
+        if (status != SP_E_UNSUPPORTED) {
+            return status == SP_OK ? SP_OK : sp_fail(err, status, "%s", own.text);
+        }
     }
-    const bool keep = status == SP_OK && *broken && q->out;
-    if (keep) {
-        status = sp_file_draft_keep(err, &draft);
-    }
-    sp_file_draft_drop(&draft);
-    q->finding->kept = keep && status == SP_OK;
-    return status;
+    return try_file(err, q, &noisy, stream, trigger, SP_CLIP_WAV, broken);
 }

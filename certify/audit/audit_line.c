@@ -68,11 +68,10 @@ static sp_audit_line line_of(const sp_audit_task *q, const listener *l) {
     return line;
 }
 
-/* Samples of the clip's format; others are left to the writer. */
+/* Samples of the clip's coding. */
 static void round_samples(const listener *l) {
-    const double lsb = l->clip->lsb, full = l->clip->full_scale;
-    for (size_t i = 0; i < l->clip->n && lsb > 0.0; i++) {
-        l->samples[i] = fmin(fmax(lsb * nearbyint(l->samples[i] / lsb), -full), full - lsb);
+    for (size_t i = 0; i < l->clip->n; i++) {
+        l->samples[i] = sp_clip_round(l->clip, l->samples[i]);
     }
 }
 

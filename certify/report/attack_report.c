@@ -17,7 +17,8 @@ char *sp_report_attack_json(const char *clip, const sp_attack *attack,
     sp_json_line *line = sp_json_line_create();
     sp_report_verdict_members(line, clip, "attack", verdict);
     sp_report_label(line, "answer", broken ? attack->file_answer : SP_NO_LABEL);
-    sp_report_string(line, "file", broken ? options->out : NULL);
+    sp_report_string(line, "file", broken ? attack->file_path : NULL);
+    sp_report_string(line, "file_format", broken ? attack->file_format : NULL);
     sp_json_line_number(line, "file_margin", attack->file_margin);
     sp_json_line_number(line, "noise", attack->file_largest);
     sp_json_line_number(line, "noise_lsb", attack->file_largest / lsb);

@@ -95,6 +95,7 @@ char *sp_report_audit_json(const char *clip, const sp_audit *audit, const sp_fin
     sp_json_line_number(line, "begin_s", f->begin_s);
     sp_json_line_number(line, "end_s", f->end_s);
     sp_report_string(line, "file", f->kept ? out : NULL);
+    sp_report_string(line, "file_format", f->kept ? f->file_format : NULL);
     sp_json_line_number(line, "file_logit", f->file_logit);
     sp_json_line_number(line, "original_logit", f->original_logit);
     sp_json_line_text(line, "arithmetic", SP_ARITHMETIC);

@@ -21,8 +21,8 @@ void sp_page_margin(FILE *out, double margin, bool proved);
 void sp_page_amount(FILE *out, double amount, bool up);
 void sp_page_budget(FILE *out, const char *text);
 void sp_page_plain(FILE *out, const char *format, double value);
-/** sp_page_sound - an audio element with the bytes inside it, when the ending of `file` is one that
- *  browsers play; `name` says what it is. */
+/** sp_page_sound - an audio element with the bytes inside it, when the ending of `file`, or its
+ *  first bytes where it has none, are of a format that browsers play; `name` says what it is. */
 void sp_page_sound(FILE *out, const char *name, const char *file, const char *data, size_t size);
 
 /* ---- charts (page_timeline.c, page_margins.c, page_bar.c) ---- */

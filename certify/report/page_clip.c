@@ -31,8 +31,10 @@ static void end_fact(FILE *out) {
 static void put_steps(FILE *out, double amplitude, const sp_clip *clip, bool up) {
     fputs("\xC2\xB1", out);
     if (clip->lsb > 0.0) {
+        char coding[32];
+        sp_clip_coding_name(coding, sizeof coding, clip);
         sp_page_amount(out, amplitude / clip->lsb, up);
-        fprintf(out, " steps of the %d-bit samples", clip->bits);
+        fprintf(out, " steps of the %s samples", coding);
     } else {
         sp_page_amount(out, 100.0 * amplitude / clip->full_scale, up);
         fputs("\xC2\xA0% of full scale", out);
@@ -81,6 +83,9 @@ static void put_broken(FILE *out, const sp_study *study) {
     end_fact(out);
     put_fact(out, "By a file");
     if (attack->verdict.kind == SP_VERDICT_BROKEN) {
+        if (!attack->file_own) {
+            fprintf(out, "%s, not of the clip's own format: ", attack->file_format);
+        }
         sp_page_db(out, radius->broken_file_db);
         fprintf(out, ": answered <b>%zu</b>, noise ", attack->file_answer);
         put_steps(out, attack->file_largest, &study->clip, true);
@@ -141,7 +146,8 @@ static void put_sounds(FILE *out, const sp_page *page, size_t index) {
     sp_page_sound(out, "The clip", page->file[index], study->sound, study->sound_size);
     if (study->attack.verdict.kind == SP_VERDICT_BROKEN) {
         snprintf(name, sizeof name, "With the noise that makes it %zu", study->attack.file_answer);
-        sp_page_sound(out, name, page->file[index], study->attack.file, study->attack.file_size);
+        sp_page_sound(out, name, study->attack.file_own ? page->file[index] : ".wav",
+                      study->attack.file, study->attack.file_size);
         if (page->kept && page->kept[index]) {
             fputs("<p class=\"note\">Kept as <code>", out);
             sp_page_text(out, page->kept[index]);

@@ -115,14 +115,22 @@ void sp_page_amount(FILE *out, double amount, bool up) {
 
 /* ---- sounds ---- */
 
-static const char *type_of(const char *file) {
+/* By the ending; of files without one by their first bytes. */
+static const char *type_of(const char *file, const char *data, size_t size) {
     static const char *const types[][2] = {{".wav", "audio/wav"},  {".flac", "audio/flac"},
                                            {".ogg", "audio/ogg"},  {".oga", "audio/ogg"},
                                            {".opus", "audio/ogg"}, {".mp3", "audio/mpeg"}};
-    const char *dot = strrchr(file, '.');
+    static const char *const marks[][2] = {
+        {"RIFF", "audio/wav"}, {"fLaC", "audio/flac"}, {"OggS", "audio/ogg"}};
+    const char *slash = strrchr(file, '/'), *dot = strrchr(slash ? slash : file, '.');
     for (size_t i = 0; dot && i < sizeof types / sizeof types[0]; i++) {
         if (strcasecmp(dot, types[i][0]) == 0) {
             return types[i][1];
+        }
+    }
+    for (size_t i = 0; !dot && size >= 4 && i < sizeof marks / sizeof marks[0]; i++) {
+        if (memcmp(data, marks[i][0], 4) == 0) {
+            return marks[i][1];
         }
     }
     return NULL;
@@ -142,7 +150,7 @@ static void put_base64(FILE *out, const char *data, size_t size) {
 }
 
 void sp_page_sound(FILE *out, const char *name, const char *file, const char *data, size_t size) {
-    const char *type = type_of(file);
+    const char *type = type_of(file, data, data ? size : 0);
     fputs("<div class=\"sound\"><span>", out);
     sp_page_text(out, name);
     fputs("</span> ", out);

@@ -3,7 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/pool.h"
 #include "certify/attack/descent.h"
@@ -16,6 +18,7 @@ typedef struct study_task {
     const sp_attacker *attacker;
     const sp_study_options *options;
     long label;
+    double deadline; /* of what may be left out: a value of sp_clock_wall; 0: none */
 } study_task;
 
 static void certify(void *context, size_t index) {
@@ -37,6 +40,27 @@ static void spread_break(sp_study *study) {
 }
 
 /* ---- files ---- */
+
+/* What came through a pipe cannot be read again: the clip as it was heard stands for it. */
+static void load_source(sp_study *study, const char *path) {
+    struct stat about;
+    sp_file_draft draft;
+    sp_status status = path ? SP_OK : SP_E_ARGUMENT;
+    if (path && stat(path, &about) == 0 && S_ISREG(about.st_mode)) {
+        status = sp_file_read(NULL, &study->sound, &study->sound_size, path, SP_STUDY_BYTES);
+    } else if (path && sp_file_draft_temporary(NULL, &draft) == SP_OK) {
+        status = sp_clip_draft(NULL, &draft, &study->clip, SP_CLIP_WAV);
+        if (status == SP_OK) {
+            status = sp_file_read(NULL, &study->sound, &study->sound_size,
+                                  sp_file_draft_place(&draft), SP_STUDY_BYTES);
+        }
+        sp_file_draft_drop(&draft);
+    }
+    if (status != SP_OK) {
+        study->sound = NULL;
+        study->sound_size = 0;
+    }
+}
 
 /* Writes and replays the quietest file that the search found, once more and to stay. */
 static void write_break(const study_task *e) {
@@ -116,8 +140,8 @@ static void find_sensitive_frames(const study_task *e) {
         return;
     }
     fill_weights(weight, classes, verdict->label);
-    if (sp_attacker_gradient(NULL, e->attacker, gradient, study->clip.samples, n, weight, rows) ==
-        SP_OK) {
+    if (sp_attacker_gradient(NULL, e->attacker, gradient, study->clip.samples, n, weight, rows,
+                             e->deadline) == SP_OK) {
         const size_t row = weakest_row(gradient, verdict, n, &study->nearest);
         if (study->nearest != SP_NO_LABEL) {
             take_shares(study, sp_front_layout_of(pipeline->front), gradient + row * n);
@@ -141,7 +165,9 @@ void sp_study_init(sp_study *study) {
 
 void sp_study_make(sp_study *study, const sp_attacker *attacker, sp_clip *clip, long label,
                    const sp_study_options *options) {
-    study_task e = {study, attacker, options, label};
+    const double timeout = options->radius.timeout;
+    study_task e = {study, attacker, options, label,
+                    timeout > 0.0 ? sp_clock_wall() + timeout : 0.0};
     sp_study_init(study);
     study->budgets = options->budgets;
     study->own = label < 0;
@@ -159,12 +185,7 @@ void sp_study_make(sp_study *study, const sp_attacker *attacker, sp_clip *clip, 
     if (study->verdict) {
         spread_break(study);
     }
-    const char *source = options->radius.attack.source;
-    if (!source ||
-        sp_file_read(NULL, &study->sound, &study->sound_size, source, SP_STUDY_BYTES) != SP_OK) {
-        study->sound = NULL;
-        study->sound_size = 0;
-    }
+    load_source(study, options->radius.attack.source);
 }
 
 void sp_study_clear(sp_study *study) {

@@ -37,8 +37,8 @@ static void gradients_are_derivatives(void **state) {
         for (size_t i = 0; i < a.clip.n; i++) {
             x[i] = a.clip.samples[i] + (round ? sp_rng_uniform(&rng, -50.0, 50.0) : 0.0);
         }
-        assert_int_equal(sp_attacker_gradient(NULL, &a.attacker, gradient, x, a.clip.n, weight, 1),
-                         SP_OK);
+        assert_int_equal(
+            sp_attacker_gradient(NULL, &a.attacker, gradient, x, a.clip.n, weight, 1, 0.0), SP_OK);
         double largest = 0.0;
         for (size_t i = 0; i < a.clip.n; i++) {
             largest = fmax(largest, fabs(gradient[i]));
@@ -336,17 +336,12 @@ static void failures_are_explained(void **state) {
     const sp_budget loud = {SP_BUDGET_DB_PEAK, -8.0};
     sp_attack_options options = quick;
     attacked_init(&a, sp_test_seed() + 1, 3000.0, "exact");
-    options.source = "/nonexistent/source.wav";
-    assert_int_not_equal(
-        sp_attack_budget(&err, &outcome, &a.attacker, &a.clip, &loud, -1, &options), SP_OK);
-    assert_int_equal(outcome.verdict.kind, SP_VERDICT_ERROR);
-    assert_non_null(strstr(outcome.verdict.reason, "/nonexistent/source.wav"));
-    assert_true(isnan(outcome.verdict.margin));
-    sp_attack_clear(&outcome);
     options.source = a.path;
     options.out = "/nonexistent/folder/out.wav";
     assert_int_not_equal(
         sp_attack_budget(&err, &outcome, &a.attacker, &a.clip, &loud, -1, &options), SP_OK);
+    assert_int_equal(outcome.verdict.kind, SP_VERDICT_ERROR);
+    assert_true(isnan(outcome.verdict.margin));
     assert_non_null(strstr(outcome.verdict.reason, "/nonexistent/folder/out.wav"));
     sp_attack_clear(&outcome);
     options = quick;

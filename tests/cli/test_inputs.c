@@ -83,7 +83,7 @@ static void silence(void **state) {
     sp_process_clear(&process);
 }
 
-/* --channel and --resample make stereo files and other rates usable. */
+/* --channel, --downmix and --resample make stereo files and other rates usable. */
 static void channels_and_rates(void **state) {
     (void)state;
     char stereo[PATH], fast[PATH];
@@ -97,8 +97,32 @@ static void channels_and_rates(void **state) {
     expect_code(&process, 2);
     expect_complaint(&process, 1, stereo);
     sp_process_clear(&process);
+    process = RUN("run", "--model", t.model, "--front", t.front, "--downmix", stereo);
+    expect_code(&process, 0);
+    sp_process_clear(&process);
     process = RUN("run", "--model", t.model, "--front", t.front, "--resample", fast);
     expect_code(&process, 0);
+    sp_process_clear(&process);
+}
+
+/* "-" is standard input; a header without a length gets a note. */
+static void standard_input(void **state) {
+    (void)state;
+    char streamed[PATH], command[4 * PATH];
+    int16_t samples[CLIP_SAMPLES];
+    make_samples(samples, CLIP_SAMPLES, 1);
+    sp_bytes wav = sp_wav_bytes(samples, CLIP_SAMPLES, 1, CLIP_RATE);
+    memset(wav.data + 40, 0xFF, 4);
+    write_bytes(streamed, "streamed.wav", wav.data, wav.size);
+    sp_bytes_clear(&wav);
+    snprintf(command, sizeof command,
+             "\"$SOUNDPROOF\" certify --model '%s' --front '%s' --budget -70dB - < '%s'", t.model,
+             t.front, streamed);
+    sp_process process =
+        sp_process_run(program, (const char *const[]){"/bin/sh", "-c", command, NULL});
+    expect_code(&process, 0);
+    expect_complaint(&process, 1, "-: its header leaves its length open");
+    assert_non_null(strstr(process.out, "\nstdin "));
     sp_process_clear(&process);
 }
 
@@ -248,6 +272,7 @@ int main(void) {
         cmocka_unit_test(clips),
         cmocka_unit_test(silence),
         cmocka_unit_test(channels_and_rates),
+        cmocka_unit_test(standard_input),
         cmocka_unit_test(models),
         cmocka_unit_test(fronts),
         cmocka_unit_test(manifests),

@@ -103,6 +103,23 @@ static void attack_writes_what_breaks(void **state) {
     sp_process_clear(&process);
 }
 
+/* What came through a pipe is broken by a file with the ending of its format. */
+static void attack_of_standard_input(void **state) {
+    (void)state;
+    char folder[PATH], command[5 * PATH];
+    file_in(folder, "new/folder");
+    remove_file(folder, "stdin_-5dB.wav");
+    snprintf(command, sizeof command,
+             "\"$SOUNDPROOF\" attack --model '%s' --front '%s' --budget -5dB --out '%s' - < '%s'",
+             t.model, t.front, folder, t.clip[0]);
+    sp_process process =
+        sp_process_run(program, (const char *const[]){"/bin/sh", "-c", command, NULL});
+    expect_code(&process, 0);
+    assert_non_null(strstr(process.out, "broken 1 of 1"));
+    assert_true(exists(folder, "stdin_-5dB.wav"));
+    sp_process_clear(&process);
+}
+
 static void attack_prints_a_table(void **state) {
     (void)state;
     sp_process process =
@@ -338,6 +355,7 @@ static void compare_refuses(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attack_writes_what_breaks),
+        cmocka_unit_test(attack_of_standard_input),
         cmocka_unit_test(attack_prints_a_table),
         cmocka_unit_test(attack_refuses),
         cmocka_unit_test(certify_may_attack),

@@ -178,6 +178,25 @@ static void a_killed_run_goes_on(void **state) {
     expect_same_file(whole, out);
 }
 
+/* A limit ends training with the best epoch so far; without any there is nothing to write. */
+static void a_limit_keeps_the_best_epoch(void **state) {
+    (void)state;
+    char out[PATH];
+    file_in(out, "limit.onnx");
+    unlink(out);
+    sp_process process = RUN("train", DATA, "--timeout", "0.000001", "--out", out);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, "time limit reached in epoch 1");
+    assert_int_not_equal(access(out, F_OK), 0);
+    sp_process_clear(&process);
+    process = RUN("train", DATA, "--epochs", "100000", "--patience", "0", "--timeout",
+                  sp_test_sanitized() ? "20" : "4", "--out", out);
+    expect_code(&process, 0);
+    expect_complaint(&process, 1, "the best epoch so far is written");
+    assert_int_equal(access(out, F_OK), 0);
+    sp_process_clear(&process);
+}
+
 static void validation_clips_are_drawn(void **state) {
     (void)state;
     char out[PATH];
@@ -237,9 +256,13 @@ static void unusable_inputs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_model_is_made),      cmocka_unit_test(runs_repeat),
-        cmocka_unit_test(a_killed_run_goes_on), cmocka_unit_test(validation_clips_are_drawn),
-        cmocka_unit_test(wrong_usage),          cmocka_unit_test(unusable_inputs),
+        cmocka_unit_test(a_model_is_made),
+        cmocka_unit_test(runs_repeat),
+        cmocka_unit_test(a_killed_run_goes_on),
+        cmocka_unit_test(a_limit_keeps_the_best_epoch),
+        cmocka_unit_test(validation_clips_are_drawn),
+        cmocka_unit_test(wrong_usage),
+        cmocka_unit_test(unusable_inputs),
     };
     return cmocka_run_group_tests_name("cli/train", tests, prepare, NULL);
 }

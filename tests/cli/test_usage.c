@@ -75,6 +75,8 @@ static void options(void **state) {
     EXPECT_USAGE("--timeout", CERTIFY, "--budget", "-70dB", "--timeout", "soon", t.clip[0]);
     EXPECT_USAGE("--timeout", CERTIFY, "--budget", "-70dB", "--timeout", "nan", t.clip[0]);
     EXPECT_USAGE("--channel", CERTIFY, "--budget", "-70dB", "--channel", "0", t.clip[0]);
+    EXPECT_USAGE("exclude each other", CERTIFY, "--budget", "-70dB", "--channel", "1", "--downmix",
+                 t.clip[0]);
     EXPECT_USAGE("no clips", "run", "--model", t.model, "--front", t.front);
     EXPECT_USAGE("--budget", "run", "--model", t.model, "--front", t.front, "--budget", "-70dB",
                  t.clip[0]);

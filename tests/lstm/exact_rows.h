@@ -1,4 +1,4 @@
-/* Rows of coefficients through the relaxations of a domain, in Arb, written from the definitions. */
+/* Rows of coefficients through the relaxations of a domain, in Arb, from the definitions. */
 #ifndef SP_TESTS_LSTM_EXACT_ROWS_H
 #define SP_TESTS_LSTM_EXACT_ROWS_H
 

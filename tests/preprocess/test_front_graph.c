@@ -121,7 +121,7 @@ static void gradients_of_both_agree(void **state) {
         assert_int_equal(sp_net_gradient(NULL, &graph, one, samples, padded, weight, R), SP_OK);
         assert_int_equal(sp_front_run(NULL, front, rows, samples, n), SP_OK);
         assert_int_equal(sp_net_gradient(NULL, &net, slope, rows, frames, weight, R), SP_OK);
-        assert_int_equal(sp_front_gradient(NULL, front, two, samples, n, slope, R), SP_OK);
+        assert_int_equal(sp_front_gradient(NULL, front, two, samples, n, slope, R, 0.0), SP_OK);
         for (size_t i = 0; i < R * n; i++) {
             largest = fmax(largest, fabs(two[i]));
         }
