@@ -52,8 +52,7 @@ static void fill_exact(sp_gpu_menu *menu, size_t j, const sp_relaxed *at, const 
     }
 }
 
-/* What underflow takes from a mixture of so few planes, times the inverse of a gamma of any
- * chain. */
+/* What underflow takes from a mixture of so few planes, over the gamma of any chain. */
 #define MIXED_LOSS 0x1p-1020
 
 /* R2's candidates: the standard entries are the planes of its LP. */

@@ -82,8 +82,8 @@ static void fill_bin_lines(sp_backsub *self, const sp_front_bound *front, size_t
         for (size_t k = 0; k < K; k++) {
             sum += fabs(front->mel[m * K + k]) * front->square_max[t * K + k];
         }
-        energy_omega[i] = sp_above(sum * (1.0 + sp_gamma(2.0 * (double)K + 8.0)) +
-                                   (double)K * SP_IV_LEAST);
+        energy_omega[i] =
+            sp_above(sum * (1.0 + sp_gamma(2.0 * (double)K + 8.0)) + (double)K * SP_IV_LEAST);
     }
 }
 
@@ -96,8 +96,8 @@ static void fill_feature_scale(const sp_front_bound *front, size_t t, double *om
             const sp_iv band = {front->lo[t * M + m], front->hi[t * M + m]};
             sum += fabs(front->matrix[i * M + m]) * sp_iv_mag(band);
         }
-        omega[t * front->features + i] = sp_above(sum * (1.0 + sp_gamma(2.0 * (double)M + 8.0)) +
-                                                  (double)M * SP_IV_LEAST);
+        omega[t * front->features + i] =
+            sp_above(sum * (1.0 + sp_gamma(2.0 * (double)M + 8.0)) + (double)M * SP_IV_LEAST);
     }
 }
 

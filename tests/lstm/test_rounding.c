@@ -1,7 +1,7 @@
 /* The running error term: the same back-substitution with the same planes in Arb at 256 bits must
  * give a bound that is not below the double one, and that differs by no more than the error term
  * printed. */
-#include "tests/lstm/exact.h"
+#include "tests/lstm/exact_rows.h"
 #include "tests/lstm/toy_graph.h"
 
 /** outcome - of many random nets. */

@@ -1,6 +1,6 @@
 /* Weights spread over six hundred orders of magnitude: coefficients of rows underflow while the
- * variables behind them are huge, so that no relative error term sees what is lost. Bounds and boxes
- * stay on their side of the exact values, which Arb gives. */
+ * variables behind them are huge, so that no relative error term sees what is lost. Bounds and
+ * boxes stay on their side of the exact values, which Arb gives. */
 #include "tests/lstm/exact.h"
 #include "tests/lstm/toy_graph.h"
 
