@@ -331,6 +331,12 @@ static void test_complement(void **state) {
     assert_true(4 * cut_used > cuts);
     const sp_activation rounded = {SP_ACTIVATION_HARD_SIGMOID, 0.2, 0x1p-60};
     assert_false(sp_gate_has_complement(rounded));
+    // 1 - beta is rounded, though taking it from 1 again gives beta
+    for (int side = -1; side <= 1; side += 2) {
+        const sp_activation far = {SP_ACTIVATION_HARD_SIGMOID, 0.2, side * 1e17};
+        assert_true(1.0 - (1.0 - far.beta) == far.beta);
+        assert_false(sp_gate_has_complement(far));
+    }
 }
 
 /* min(max(x, 0), 1) tanh(y): no plane of other slopes that touches from below is clearly higher at
