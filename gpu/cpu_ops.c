@@ -15,22 +15,22 @@
 /* ---- rows: the loops of cpu.c and cpu_menu.c, clip by clip ---- */
 
 /* The rows of clip number `clip`: first row, number of rows, and offset of the clip's arrays. */
-typedef struct sp_part {
+typedef struct sp_gpu_part {
     size_t row, rows, offset;
-} sp_part;
+} sp_gpu_part;
 
 static size_t parts(sp_gpu_rows at) {
     return at.rows == 0 ? 0 : (at.rows + at.span - 1) / at.span;
 }
 
-static sp_part part(sp_gpu_rows at, size_t clip) {
+static sp_gpu_part part(sp_gpu_rows at, size_t clip) {
     const size_t row = clip * at.span, left = at.rows - row;
-    return (sp_part){row, left < at.span ? left : at.span, clip * at.stride};
+    return (sp_gpu_part){row, left < at.span ? left : at.span, clip * at.stride};
 }
 
 static void run_product(const sp_gpu_product_args *p) {
     for (size_t k = 0; k < parts(p->at); k++) {
-        const sp_part c = part(p->at, k);
+        const sp_gpu_part c = part(p->at, k);
         const sp_gpu_menu planes = sp_menu_of(&p->planes, c.offset);
         sp_gpu_product_back(c.rows, p->w + c.row * p->ldw, p->ldw, &planes, p->x + c.row * p->ldx,
                             p->ldx, p->y + c.row * p->ldy, p->ldy, p->add, p->bias + c.row,
@@ -40,7 +40,7 @@ static void run_product(const sp_gpu_product_args *p) {
 
 static void run_line(const sp_gpu_line_args *p) {
     for (size_t k = 0; k < parts(p->at); k++) {
-        const sp_part c = part(p->at, k);
+        const sp_gpu_part c = part(p->at, k);
         const sp_gpu_menu lines = sp_menu_of(&p->lines, c.offset);
         sp_gpu_line_back(c.rows, p->w + c.row * p->ldw, p->ldw, &lines, p->split,
                          p->x + c.row * p->ldx, p->ldx, p->bias + c.row, p->mass + c.row);
@@ -49,7 +49,7 @@ static void run_line(const sp_gpu_line_args *p) {
 
 static void run_affine(const sp_gpu_affine_args *p) {
     for (size_t k = 0; k < parts(p->at); k++) {
-        const sp_part c = part(p->at, k);
+        const sp_gpu_part c = part(p->at, k);
         sp_gpu_affine_bias(c.rows, p->n, p->a + c.row * p->lda, p->lda, p->b, p->omega + c.offset,
                            p->bias + c.row, p->mass + c.row);
     }
@@ -57,7 +57,7 @@ static void run_affine(const sp_gpu_affine_args *p) {
 
 static void run_support(const sp_gpu_support_args *p) {
     for (size_t k = 0; k < parts(p->at); k++) {
-        const sp_part c = part(p->at, k);
+        const sp_gpu_part c = part(p->at, k);
         sp_gpu_box_support(c.rows, p->n, p->c + c.row * p->ldc, p->ldc, p->radius + c.offset,
                            p->out + c.row);
     }
@@ -95,7 +95,7 @@ static void run_narrow(const sp_gpu_narrow_args *p) {
 static void run_pick(const sp_gpu_pick_args *p) {
     const size_t n = p->planes.n;
     for (size_t k = 0; k < parts(p->at); k++) {
-        const sp_part c = part(p->at, k);
+        const sp_gpu_part c = part(p->at, k);
         const sp_gpu_menu planes = sp_menu_of(&p->planes, c.offset);
         sp_gpu_menu_back(c.rows, p->w + c.row * p->ldw, p->ldw, &planes, p->choice + c.row * n,
                          p->x + c.row * p->ldx, p->ldx, p->y != NULL ? p->y + c.row * p->ldy : NULL,
@@ -106,7 +106,7 @@ static void run_pick(const sp_gpu_pick_args *p) {
 static void run_value(const sp_gpu_value_args *p) {
     const size_t n = p->planes.n;
     for (size_t k = 0; k < parts(p->at); k++) {
-        const sp_part c = part(p->at, k);
+        const sp_gpu_part c = part(p->at, k);
         const sp_gpu_menu planes = sp_menu_of(&p->planes, c.offset);
         sp_gpu_menu_value(c.rows, &planes, p->choice + c.row * n, p->x + c.row * p->ldx, p->ldx,
                           p->y != NULL ? p->y + c.row * p->ldy : NULL, p->ldy, p->add,
@@ -128,7 +128,7 @@ static void run_choose(const sp_gpu_choose_args *p) {
 
 static void run_squares(const sp_gpu_squares_args *p) {
     for (size_t k = 0; k < parts(p->at); k++) {
-        const sp_part c = part(p->at, k);
+        const sp_gpu_part c = part(p->at, k);
         sp_gpu_joint_squares(p, c.row, c.rows, c.offset);
     }
 }

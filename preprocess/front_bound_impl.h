@@ -196,20 +196,20 @@ bool sp_descent_barrier_step(sp_descent *s);
 /** sp_descent_energy - sqrt(E) at the point whose rows are f_v. */
 double sp_descent_energy(const sp_descent *s, const double *f_v);
 
-/** sp_curve - the energy of a band along a path, a + b x + c x^2, coefficient by coefficient; for
- *  gains a is its part that the gain moves, and `floor` what is added to it. */
-typedef struct sp_curve {
+/** sp_path_energy - the energy of a band along a path, a + b x + c x^2, coefficient by coefficient;
+ *  for gains a is its part that the gain moves, and `floor` what is added to it. */
+typedef struct sp_path_energy {
     sp_iv a, b, c;
     double floor, least, for_zero; /* as in sp_band */
     bool silent;                   /* exactly 0 throughout */
-} sp_curve;
-/** sp_curve_lines - lines of log(energy, floored) over x - middle for x in [lo, hi], and its range;
+} sp_path_energy;
+/** sp_path_lines - lines of log(energy, floored) over x - middle for x in [lo, hi], and its range;
  *  without any information when there is none. */
-sp_line_pair sp_curve_lines(sp_iv *range, const sp_curve *curve, double lo, double hi,
-                            double middle);
-/** sp_gain_lines - the same for the energies a e^{2 x} + floor. */
-sp_line_pair sp_gain_lines(sp_iv *range, const sp_curve *curve, double lo, double hi,
+sp_line_pair sp_path_lines(sp_iv *range, const sp_path_energy *curve, double lo, double hi,
                            double middle);
+/** sp_path_gain_lines - the same for the energies a e^{2 x} + floor. */
+sp_line_pair sp_path_gain_lines(sp_iv *range, const sp_path_energy *curve, double lo, double hi,
+                                double middle);
 
 /** sp_frame_is_silent - whether all samples are exactly zero and none can move.
  *  sp_front_silence - fills row t for such a frame: its energies are the floors. */

@@ -13,7 +13,7 @@ struct sp_front_path {
     const sp_front_forms *forms; /* borrowed */
     const sp_noise *noise;       /* borrowed */
     size_t frames;
-    sp_curve *curve; /* [frames, bands] owned */
+    sp_path_energy *curve; /* [frames, bands] owned */
 };
 
 /* sum_k weight_k p_k q_k of numbers within p_err, q_err of p, q: the computed sum is off by at most
@@ -45,10 +45,10 @@ static bool silent_rows(const sp_frame *frame) {
     return silent;
 }
 
-static void fill_curve(sp_curve *curve, const sp_band *band, const sp_bins *y, const sp_bins *v,
-                       bool gain, bool silent) {
+static void fill_curve(sp_path_energy *curve, const sp_band *band, const sp_bins *y,
+                       const sp_bins *v, bool gain, bool silent) {
     const sp_iv nothing = {0.0, 0.0}, floor = {band->floor, band->floor};
-    *curve = (sp_curve){.b = nothing, .c = nothing, .floor = band->floor};
+    *curve = (sp_path_energy){.b = nothing, .c = nothing, .floor = band->floor};
     curve->least = band->least;
     curve->for_zero = band->for_zero;
     curve->silent = silent;
@@ -206,8 +206,9 @@ sp_status sp_front_path_bound(sp_error *err, sp_front_bound *bound, const sp_fro
     bound->radius[0] = lo < hi ? radius : 0.0;
     for (size_t i = 0; i < path->frames * bound->bands; i++) {
         sp_iv range;
-        const sp_line_pair lines = gain ? sp_gain_lines(&range, &path->curve[i], lo, hi, middle)
-                                        : sp_curve_lines(&range, &path->curve[i], lo, hi, middle);
+        const sp_line_pair lines = gain
+                                       ? sp_path_gain_lines(&range, &path->curve[i], lo, hi, middle)
+                                       : sp_path_lines(&range, &path->curve[i], lo, hi, middle);
         bound->form[i] = 1.0;
         bound->form_max[i] = bound->radius[0];
         bound->lo_w[i] = lines.lower.w;

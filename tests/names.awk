@@ -43,7 +43,7 @@ function constants(text,    part, count, i) {
     count = split(text, part, ",")
     for (i = 1; i <= count; i++) {
         sub(/^[ {]+/, "", part[i])
-        if (word_at(part[i], 1) != "") {
+        if (word_at(part[i], 1) != "" && part[i] !~ /^[A-Z_0-9]+\(/) { # no list of a macro
             tell("constant", word_at(part[i], 1))
         }
     }
@@ -117,5 +117,7 @@ line ~ /^(static |extern )?const [^(]*(;| =|\[)/ {
 line ~ /^[A-Za-z_][^;{}=]*\(/ && line !~ /^(typedef|extern "C"|return)/ {
     text = line
     sub(/\(.*/, "", text)
-    tell("function", last_word(text))
+    if (last_word(text) !~ /^[A-Z_0-9]+$/) { # no list of a macro
+        tell("function", last_word(text))
+    }
 }

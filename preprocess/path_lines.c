@@ -13,14 +13,14 @@ static sp_iv point(double x) {
     return p;
 }
 
-static sp_iv value_at(const sp_curve *f, double x) {
+static sp_iv value_at(const sp_path_energy *f, double x) {
     const sp_iv e =
         sp_iv_add(f->a, sp_iv_mul(point(x), sp_iv_add(f->b, sp_iv_mul(f->c, point(x)))));
     return (sp_iv){fmax(e.lo, f->floor), fmax(e.hi, f->floor)};
 }
 
 /* log max(E, least) for E in e; (-inf, .) where E may vanish. */
-static sp_iv floored_log(const sp_curve *f, sp_iv e) {
+static sp_iv floored_log(const sp_path_energy *f, sp_iv e) {
     const sp_iv floored = {fmax(e.lo, f->least), fmax(e.hi, f->least)};
     const sp_iv no_information = {-INFINITY, INFINITY};
     return floored.lo > 0.0 ? sp_log_range(floored) : no_information;
@@ -33,7 +33,7 @@ typedef struct cell {
 } cell;
 
 /* E is convex: at most the larger end, at least its tangent at the middle. */
-static sp_iv cell_energy(const sp_curve *f, double p, double q) {
+static sp_iv cell_energy(const sp_path_energy *f, double p, double q) {
     const double m = 0.5 * (p + q), half = sp_above(0.5 * sp_above(q - p) + 0x1p-52 * fabs(m));
     const sp_iv at = value_at(f, m);
     const sp_iv twice = {2.0 * f->c.lo, 2.0 * f->c.hi};
@@ -43,7 +43,7 @@ static sp_iv cell_energy(const sp_curve *f, double p, double q) {
 }
 
 /* The most by which g can fall below, and rise above, its chord on a cell. */
-static void bends(const sp_curve *f, const cell *c, double *below, double *above) {
+static void bends(const sp_path_energy *f, const cell *c, double *below, double *above) {
     const double h = sp_above(c->q - c->p), share = sp_above(sp_above(h * h) / 8.0);
     const sp_iv x = {c->p, c->q}, twice = {2.0 * f->c.lo, 2.0 * f->c.hi};
     const sp_iv slope = sp_iv_add(f->b, sp_iv_mul(twice, x));
@@ -59,7 +59,7 @@ static void bends(const sp_curve *f, const cell *c, double *below, double *above
 }
 
 /* The range of g on a cell, met with what intervals say. */
-static sp_iv cell_range(const sp_curve *f, const cell *c, double w) {
+static sp_iv cell_range(const sp_path_energy *f, const cell *c, double w) {
     const sp_iv x = {c->p, c->q}, plain = floored_log(f, c->energy);
     sp_iv fall = sp_iv_mul(point(-w), x);
     sp_iv range = sp_iv_add(plain, fall);
@@ -89,14 +89,15 @@ static sp_line_pair shifted(double w, sp_iv c, double middle) {
     return lines;
 }
 
-static sp_line_pair silent_lines(sp_iv *range, const sp_curve *f) {
+static sp_line_pair silent_lines(sp_iv *range, const sp_path_energy *f) {
     const double energy = fmax(fmax(f->floor, f->least), f->for_zero);
     *range = sp_log_range(point(energy));
     const sp_line_pair lines = {{0.0, range->lo}, {0.0, range->hi}};
     return lines;
 }
 
-sp_line_pair sp_curve_lines(sp_iv *range, const sp_curve *f, double lo, double hi, double middle) {
+sp_line_pair sp_path_lines(sp_iv *range, const sp_path_energy *f, double lo, double hi,
+                           double middle) {
     if (f->silent) {
         return silent_lines(range, f);
     }
@@ -123,7 +124,7 @@ sp_line_pair sp_curve_lines(sp_iv *range, const sp_curve *f, double lo, double h
 /* log(u + v) with u = a e^{2x}, v = floor: between the ends it lies below its chord, and by
  * Jensen's inequality above (1 - k) (log a + 2 x) + k log v + H(k) for every k in [0, 1], H the
  * entropy. */
-static sp_iv gain_log(const sp_curve *f, double x) {
+static sp_iv gain_log(const sp_path_energy *f, double x) {
     const sp_iv u = sp_iv_add(sp_log_range(f->a), point(2.0 * x));
     if (f->floor > 0.0) {
         const sp_iv e = {sp_below(exp(u.lo) * (1.0 - 0x1p-49)),
@@ -137,7 +138,7 @@ static sp_iv gain_log(const sp_curve *f, double x) {
     return u;
 }
 
-static sp_line jensen(const sp_curve *f, double lo, double middle) {
+static sp_line jensen(const sp_path_energy *f, double lo, double middle) {
     const sp_iv log_a = sp_log_range(f->a);
     const double floor = fmax(f->floor, f->least);
     if (!(floor > 0.0) || (f->floor == 0.0 && log_a.lo + 2.0 * lo > log(floor))) {
@@ -159,7 +160,8 @@ static sp_line jensen(const sp_curve *f, double lo, double middle) {
     return line;
 }
 
-sp_line_pair sp_gain_lines(sp_iv *range, const sp_curve *f, double lo, double hi, double middle) {
+sp_line_pair sp_path_gain_lines(sp_iv *range, const sp_path_energy *f, double lo, double hi,
+                                double middle) {
     const sp_line_pair nothing = {{0.0, -INFINITY}, {0.0, INFINITY}};
     if (f->silent) {
         return silent_lines(range, f);
