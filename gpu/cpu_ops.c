@@ -31,7 +31,7 @@ static sp_gpu_part part(sp_gpu_rows at, size_t clip) {
 static void run_product(const sp_gpu_product_args *p) {
     for (size_t k = 0; k < parts(p->at); k++) {
         const sp_gpu_part c = part(p->at, k);
-        const sp_gpu_menu planes = sp_menu_of(&p->planes, c.offset);
+        const sp_gpu_menu planes = sp_gpu_menu_of(&p->planes, c.offset);
         sp_gpu_product_back(c.rows, p->w + c.row * p->ldw, p->ldw, &planes, p->x + c.row * p->ldx,
                             p->ldx, p->y + c.row * p->ldy, p->ldy, p->add, p->bias + c.row,
                             p->mass + c.row);
@@ -41,7 +41,7 @@ static void run_product(const sp_gpu_product_args *p) {
 static void run_line(const sp_gpu_line_args *p) {
     for (size_t k = 0; k < parts(p->at); k++) {
         const sp_gpu_part c = part(p->at, k);
-        const sp_gpu_menu lines = sp_menu_of(&p->lines, c.offset);
+        const sp_gpu_menu lines = sp_gpu_menu_of(&p->lines, c.offset);
         sp_gpu_line_back(c.rows, p->w + c.row * p->ldw, p->ldw, &lines, p->split,
                          p->x + c.row * p->ldx, p->ldx, p->bias + c.row, p->mass + c.row);
     }
@@ -87,8 +87,8 @@ static void narrow_row(size_t n, const double *SP_RESTRICT a, const double *SP_R
 
 static void run_narrow(const sp_gpu_narrow_args *p) {
     for (size_t r = 0; r < p->at.rows; r++) {
-        narrow_row(p->n, p->a + r * p->lda, p->omega + sp_clip_offset(p->at, r), p->to + r * p->n,
-                   p->bias + r);
+        narrow_row(p->n, p->a + r * p->lda, p->omega + sp_gpu_clip_offset(p->at, r),
+                   p->to + r * p->n, p->bias + r);
     }
 }
 
@@ -96,7 +96,7 @@ static void run_pick(const sp_gpu_pick_args *p) {
     const size_t n = p->planes.n;
     for (size_t k = 0; k < parts(p->at); k++) {
         const sp_gpu_part c = part(p->at, k);
-        const sp_gpu_menu planes = sp_menu_of(&p->planes, c.offset);
+        const sp_gpu_menu planes = sp_gpu_menu_of(&p->planes, c.offset);
         sp_gpu_menu_back(c.rows, p->w + c.row * p->ldw, p->ldw, &planes, p->choice + c.row * n,
                          p->x + c.row * p->ldx, p->ldx, p->y != NULL ? p->y + c.row * p->ldy : NULL,
                          p->ldy, p->add, p->bias + c.row, p->mass + c.row);
@@ -107,7 +107,7 @@ static void run_value(const sp_gpu_value_args *p) {
     const size_t n = p->planes.n;
     for (size_t k = 0; k < parts(p->at); k++) {
         const sp_gpu_part c = part(p->at, k);
-        const sp_gpu_menu planes = sp_menu_of(&p->planes, c.offset);
+        const sp_gpu_menu planes = sp_gpu_menu_of(&p->planes, c.offset);
         sp_gpu_menu_value(c.rows, &planes, p->choice + c.row * n, p->x + c.row * p->ldx, p->ldx,
                           p->y != NULL ? p->y + c.row * p->ldy : NULL, p->ldy, p->add,
                           p->out + c.row * p->ldo, p->ldo);
@@ -121,8 +121,8 @@ static void run_choose(const sp_gpu_choose_args *p) {
                            p->first, p->step, p->anchor, p->choice);
         return;
     }
-    for (size_t i = 0; i < sp_count_choose(p); i++) {
-        sp_unit_choose(p, i);
+    for (size_t i = 0; i < sp_gpu_count_choose(p); i++) {
+        sp_gpu_unit_choose(p, i);
     }
 }
 
@@ -135,7 +135,7 @@ static void run_squares(const sp_gpu_squares_args *p) {
 
 static void run_attain(const sp_gpu_attain_args *p) {
     for (size_t r = 0; r < p->at.rows; r++) {
-        const double *radius = p->radius + sp_clip_offset(p->at, r);
+        const double *radius = p->radius + sp_gpu_clip_offset(p->at, r);
         const unsigned char *sign = p->sign + r * p->lds; /* sign[r,:] */
         double *d = p->d + r * p->ldd;                    /* d[r,:] */
         for (size_t i = 0; i < p->n; i++) {
@@ -166,7 +166,7 @@ static void run_signs(const sp_gpu_signs_args *p) {
 
 static void run_cut_rows(const sp_gpu_cut_rows_args *p) {
     for (size_t r = 0; r < p->at.rows; r++) {
-        const sp_cut_row row = sp_cut_row_of(p, r);
+        const sp_gpu_cut_row row = sp_gpu_cut_row_of(p, r);
         double *gates = p->gates + r * p->gates_width; /* gates[r,:] */
         double *other = p->other + r * p->other_width; /* other[r,:] */
         memset(gates, 0, p->gates_width * sizeof *gates);
@@ -216,9 +216,9 @@ static void run_widen(const sp_gpu_widen_args *p) {
 
 #define RUN_UNITS(name)                                                                            \
     static void run_##name(const sp_gpu_##name##_args *p) {                                        \
-        const size_t count = sp_count_##name(p);                                                   \
+        const size_t count = sp_gpu_count_##name(p);                                               \
         for (size_t i = 0; i < count; i++) {                                                       \
-            sp_unit_##name(p, i);                                                                  \
+            sp_gpu_unit_##name(p, i);                                                              \
         }                                                                                          \
     }
 RUN_UNITS(keep)
@@ -234,8 +234,8 @@ RUN_UNITS(relieve)
 RUN_UNITS(settle)
 RUN_UNITS(cuts)
 
-/* sp_interval_add over the lanes of a register. */
-static void interval_sums(sp_interval_sums *sums, size_t n, const double *SP_RESTRICT w,
+/* sp_gpu_interval_add over the lanes of a register. */
+static void interval_sums(sp_gpu_interval_sums *sums, size_t n, const double *SP_RESTRICT w,
                           const double *SP_RESTRICT x_lo, const double *SP_RESTRICT x_hi) {
     double lo = 0.0, hi = 0.0, absolute = 0.0;
 #pragma omp simd reduction(+ : lo, hi, absolute)
@@ -252,15 +252,15 @@ static void interval_sums(sp_interval_sums *sums, size_t n, const double *SP_RES
 }
 
 static void run_interval(const sp_gpu_interval_args *p) {
-    for (size_t i = 0; i < sp_count_interval(p); i++) {
+    for (size_t i = 0; i < sp_gpu_count_interval(p); i++) {
         const size_t k = i % p->out, clip = i / p->out * p->at.stride;
-        sp_interval_sums sums = {p->bias[k], p->bias[k], fabs(p->bias[k])};
+        sp_gpu_interval_sums sums = {p->bias[k], p->bias[k], fabs(p->bias[k])};
         interval_sums(&sums, p->in, p->weight + k * p->in, p->x.lo + clip, p->x.hi + clip);
         if (p->recurrent != NULL) {
             interval_sums(&sums, p->hidden, p->recurrent + k * p->hidden, p->h.lo + clip,
                           p->h.hi + clip);
         }
-        sp_interval_end(p, clip + k, sums);
+        sp_gpu_interval_end(p, clip + k, sums);
     }
 }
 
@@ -273,13 +273,13 @@ enum { UNITS_PER_TASK = 16 };
 #define RUN_IN_TASKS(name)                                                                         \
     static void some_##name(void *context, size_t task) {                                          \
         const sp_gpu_##name##_args *p = context;                                                   \
-        const size_t count = sp_count_##name(p), end = (task + 1) * UNITS_PER_TASK;                \
+        const size_t count = sp_gpu_count_##name(p), end = (task + 1) * UNITS_PER_TASK;            \
         for (size_t i = task * UNITS_PER_TASK; i < end && i < count; i++) {                        \
-            sp_unit_##name(p, i);                                                                  \
+            sp_gpu_unit_##name(p, i);                                                              \
         }                                                                                          \
     }                                                                                              \
     static void run_##name(const sp_gpu_##name##_args *p) {                                        \
-        const size_t tasks = (sp_count_##name(p) + UNITS_PER_TASK - 1) / UNITS_PER_TASK;           \
+        const size_t tasks = (sp_gpu_count_##name(p) + UNITS_PER_TASK - 1) / UNITS_PER_TASK;       \
         sp_pool_run(tasks, 0, some_##name, (void *)p);                                             \
     }
 RUN_IN_TASKS(planes)

@@ -169,7 +169,7 @@ static void launch(void *stream, sp_gpu_op op, size_t blocks, const void *args) 
     queue *q = static_cast<queue *>(stream);
     if (works(q)) {
         void *parameters[] = {const_cast<void *>(args)};
-        note(q, cudaLaunchKernel(kernel_of(op), dim3((unsigned)blocks), dim3(SP_BLOCK_LANES),
+        note(q, cudaLaunchKernel(kernel_of(op), dim3((unsigned)blocks), dim3(SP_GPU_BLOCK_LANES),
                                  parameters, 0, q->stream));
         note(q, cudaGetLastError());
     }

@@ -10,24 +10,24 @@
 #include "gpu/kernel_units.h"
 
 #define DEVICE_ROWS(op)                                                                            \
-    __global__ void __launch_bounds__(SP_BLOCK_LANES)                                              \
+    __global__ void __launch_bounds__(SP_GPU_BLOCK_LANES)                                          \
         soundproof_##op(const __grid_constant__ sp_gpu_##op##_args args) {                         \
-        __shared__ double shared[SP_SHARED];                                                       \
-        const sp_at at = {blockIdx.x, gridDim.x, threadIdx.x, shared};                             \
-        for (int phase = 0; phase < SP_ROW_PHASES; phase++) {                                      \
+        __shared__ double shared[SP_GPU_SHARED];                                                   \
+        const sp_gpu_at at = {blockIdx.x, gridDim.x, threadIdx.x, shared};                         \
+        for (int phase = 0; phase < SP_GPU_ROW_PHASES; phase++) {                                  \
             if (phase > 0) {                                                                       \
                 __syncthreads();                                                                   \
             }                                                                                      \
-            sp_kernel_##op(&args, at, phase);                                                      \
+            sp_gpu_kernel_##op(&args, at, phase);                                                  \
         }                                                                                          \
     }
 #define DEVICE_UNITS(op)                                                                           \
-    __global__ void __launch_bounds__(SP_BLOCK_LANES, 2)                                           \
+    __global__ void __launch_bounds__(SP_GPU_BLOCK_LANES, 2)                                       \
         soundproof_##op(const __grid_constant__ sp_gpu_##op##_args args) {                         \
-        const size_t count = sp_count_##op(&args);                                                 \
-        for (size_t i = (size_t)blockIdx.x * SP_BLOCK_LANES + threadIdx.x; i < count;              \
-             i += (size_t)gridDim.x * SP_BLOCK_LANES) {                                            \
-            sp_unit_##op(&args, i);                                                                \
+        const size_t count = sp_gpu_count_##op(&args);                                             \
+        for (size_t i = (size_t)blockIdx.x * SP_GPU_BLOCK_LANES + threadIdx.x; i < count;          \
+             i += (size_t)gridDim.x * SP_GPU_BLOCK_LANES) {                                        \
+            sp_gpu_unit_##op(&args, i);                                                            \
         }                                                                                          \
     }
 SP_GPU_ROW_OPS(DEVICE_ROWS)

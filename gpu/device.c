@@ -10,18 +10,19 @@
 #include "gpu/kernel_units.h"
 
 static size_t unit_blocks(size_t count) {
-    const size_t blocks = (count + SP_BLOCK_LANES - 1) / SP_BLOCK_LANES;
-    return blocks < SP_MOST_BLOCKS ? blocks : SP_MOST_BLOCKS;
+    const size_t blocks = (count + SP_GPU_BLOCK_LANES - 1) / SP_GPU_BLOCK_LANES;
+    return blocks < SP_GPU_MOST_BLOCKS ? blocks : SP_GPU_MOST_BLOCKS;
 }
 
-size_t sp_device_blocks(sp_gpu_op op, const void *args) {
+size_t sp_gpu_device_blocks(sp_gpu_op op, const void *args) {
     switch (op) {
 #define ROW_CASE(name)                                                                             \
     case SP_GPU_OP_##name:                                                                         \
-        return (((const sp_gpu_##name##_args *)args)->at.rows + SP_BLOCK_ROWS - 1) / SP_BLOCK_ROWS;
+        return (((const sp_gpu_##name##_args *)args)->at.rows + SP_GPU_BLOCK_ROWS - 1) /           \
+               SP_GPU_BLOCK_ROWS;
 #define UNIT_CASE(name)                                                                            \
     case SP_GPU_OP_##name:                                                                         \
-        return unit_blocks(sp_count_##name(args));
+        return unit_blocks(sp_gpu_count_##name(args));
         SP_GPU_ROW_OPS(ROW_CASE)
         SP_GPU_UNIT_OPS(UNIT_CASE)
 #undef ROW_CASE
@@ -72,7 +73,7 @@ static void device_read(sp_gpu *gpu, void *to, const void *from, size_t bytes) {
 }
 
 static void device_run(sp_gpu *gpu, sp_gpu_op op, const void *args) {
-    const size_t blocks = sp_device_blocks(op, args);
+    const size_t blocks = sp_gpu_device_blocks(op, args);
     if (blocks > 0) {
         gpu->counts.launches++;
         gpu->table->driver->launch(gpu->stream, op, blocks, args);

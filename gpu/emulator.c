@@ -21,46 +21,46 @@ enum { EMULATED_MEMORY = 1 << 30 };
 /* ---- kernels ---- */
 
 #define LANE_OF_ROWS(name)                                                                         \
-    static void lane_##name(const void *args, sp_at at, int phase) {                               \
-        sp_kernel_##name(args, at, phase);                                                         \
+    static void lane_##name(const void *args, sp_gpu_at at, int phase) {                           \
+        sp_gpu_kernel_##name(args, at, phase);                                                     \
     }
 #define LANE_OF_UNITS(name)                                                                        \
-    static void lane_##name(const void *args, sp_at at, int phase) {                               \
-        const size_t count = sp_count_##name(args);                                                \
+    static void lane_##name(const void *args, sp_gpu_at at, int phase) {                           \
+        const size_t count = sp_gpu_count_##name(args);                                            \
         (void)phase;                                                                               \
-        for (size_t i = at.block * SP_BLOCK_LANES + at.lane; i < count;                            \
-             i += at.blocks * SP_BLOCK_LANES) {                                                    \
-            sp_unit_##name(args, i);                                                               \
+        for (size_t i = at.block * SP_GPU_BLOCK_LANES + at.lane; i < count;                        \
+             i += at.blocks * SP_GPU_BLOCK_LANES) {                                                \
+            sp_gpu_unit_##name(args, i);                                                           \
         }                                                                                          \
     }
 SP_GPU_ROW_OPS(LANE_OF_ROWS)
 SP_GPU_UNIT_OPS(LANE_OF_UNITS)
 
-static const sp_emulated kernels[] = {
-#define ROWS_ENTRY(name) [SP_GPU_OP_##name] = {lane_##name, SP_ROW_PHASES},
+static const sp_gpu_emulated kernels[] = {
+#define ROWS_ENTRY(name) [SP_GPU_OP_##name] = {lane_##name, SP_GPU_ROW_PHASES},
 #define UNITS_ENTRY(name) [SP_GPU_OP_##name] = {lane_##name, 1},
     SP_GPU_ROW_OPS(ROWS_ENTRY) SP_GPU_UNIT_OPS(UNITS_ENTRY)};
 
-const sp_emulated *sp_emulator_kernel(sp_gpu_op op) {
+const sp_gpu_emulated *sp_gpu_emulator_kernel(sp_gpu_op op) {
     return &kernels[op];
 }
 
 /* Odd steps through a power of two meet every lane once. */
 static unsigned nth_lane(unsigned i, size_t block, int phase) {
     const unsigned step = 2 * (unsigned)((block + (size_t)phase) % 61) + 1;
-    return (i * step + (unsigned)phase * 37) % SP_BLOCK_LANES;
+    return (i * step + (unsigned)phase * 37) % SP_GPU_BLOCK_LANES;
 }
 
-void sp_emulator_run(sp_gpu_op op, size_t blocks, const void *args) {
-    const sp_emulated *kernel = &kernels[op];
-    double shared[SP_SHARED];
+void sp_gpu_emulator_run(sp_gpu_op op, size_t blocks, const void *args) {
+    const sp_gpu_emulated *kernel = &kernels[op];
+    double shared[SP_GPU_SHARED];
     for (size_t b = 0; b < blocks; b++) {
-        for (size_t i = 0; i < SP_SHARED; i++) {
+        for (size_t i = 0; i < SP_GPU_SHARED; i++) {
             shared[i] = NAN; // nothing may be read that was not written
         }
         for (int phase = 0; phase < kernel->phases; phase++) {
-            for (unsigned i = 0; i < SP_BLOCK_LANES; i++) {
-                const sp_at at = {b, blocks, nth_lane(i, b, phase), shared};
+            for (unsigned i = 0; i < SP_GPU_BLOCK_LANES; i++) {
+                const sp_gpu_at at = {b, blocks, nth_lane(i, b, phase), shared};
                 kernel->lane(args, at, phase);
             }
         }
@@ -143,7 +143,7 @@ static sp_status sync_stream(sp_error *err, void *stream) {
 static void launch(void *stream, sp_gpu_op op, size_t blocks, const void *args) {
     (void)stream;
     enter();
-    sp_emulator_run(op, blocks, args);
+    sp_gpu_emulator_run(op, blocks, args);
     leave();
 }
 

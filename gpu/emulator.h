@@ -10,15 +10,15 @@
 extern "C" {
 #endif
 
-/** sp_emulated - a kernel: one phase of one lane, and the number of phases. */
-typedef struct sp_emulated {
-    void (*lane)(const void *args, sp_at at, int phase);
+/** sp_gpu_emulated - a kernel: one phase of one lane, and the number of phases. */
+typedef struct sp_gpu_emulated {
+    void (*lane)(const void *args, sp_gpu_at at, int phase);
     int phases;
-} sp_emulated;
-const sp_emulated *sp_emulator_kernel(sp_gpu_op op);
+} sp_gpu_emulated;
+const sp_gpu_emulated *sp_gpu_emulator_kernel(sp_gpu_op op);
 
-/** sp_emulator_run - a launch, on memory of the program. */
-void sp_emulator_run(sp_gpu_op op, size_t blocks, const void *args);
+/** sp_gpu_emulator_run - a launch, on memory of the program. */
+void sp_gpu_emulator_run(sp_gpu_op op, size_t blocks, const void *args);
 
 #ifdef __cplusplus
 }

@@ -79,8 +79,8 @@ void sp_gpu_gemm_single(size_t m, size_t n, size_t k, const float *a, size_t lda
 /** sp_gpu_check_queue - sp_gpu_check for the backend of a queue (check.c). */
 SP_NODISCARD sp_status sp_gpu_check_queue(sp_error *err, sp_gpu *gpu);
 
-/** sp_device_blocks - the number of blocks of an operation; 0: nothing to do. */
-size_t sp_device_blocks(sp_gpu_op op, const void *args);
+/** sp_gpu_device_blocks - the number of blocks of an operation; 0: nothing to do. */
+size_t sp_gpu_device_blocks(sp_gpu_op op, const void *args);
 
 /** sp_gpu_space - a block of memory that is handed out in pieces (first fit), thread-safe. Taking
  *  waits for others to release theirs; NULL: larger than the block. */

@@ -9,13 +9,13 @@
 #include "relax/plane_gate.h"
 #include "relax/plane_menu.h"
 
-/** sp_interval_sums - bounds of a sum, and the sum of absolute values. */
-typedef struct sp_interval_sums {
+/** sp_gpu_interval_sums - bounds of a sum, and the sum of absolute values. */
+typedef struct sp_gpu_interval_sums {
     double lo, hi, absolute;
-} sp_interval_sums;
+} sp_gpu_interval_sums;
 
-SP_HD void sp_interval_add(sp_interval_sums *sums, size_t n, const double *w, const double *x_lo,
-                           const double *x_hi) {
+SP_HD void sp_gpu_interval_add(sp_gpu_interval_sums *sums, size_t n, const double *w,
+                               const double *x_lo, const double *x_hi) {
     double lo = 0.0, hi = 0.0, absolute = 0.0;
     for (size_t j = 0; j < n; j++) {
         const double p = w[j] * x_lo[j], q = w[j] * x_hi[j];
@@ -29,12 +29,13 @@ SP_HD void sp_interval_add(sp_interval_sums *sums, size_t n, const double *w, co
     sums->absolute += absolute;
 }
 
-SP_HD size_t sp_count_interval(const sp_gpu_interval_args *p) {
+SP_HD size_t sp_gpu_count_interval(const sp_gpu_interval_args *p) {
     return p->at.clips * p->out;
 }
 
-/** sp_interval_end - the image of output k, out of the sums over its inputs. */
-SP_HD void sp_interval_end(const sp_gpu_interval_args *p, size_t at, sp_interval_sums sums) {
+/** sp_gpu_interval_end - the image of output k, out of the sums over its inputs. */
+SP_HD void sp_gpu_interval_end(const sp_gpu_interval_args *p, size_t at,
+                               sp_gpu_interval_sums sums) {
     // each sum has in + hidden + 1 terms of one rounding each, added in any order
     const double gamma = sp_gamma((double)(p->in + p->hidden) + 3.0);
     // gamma_{2n} of the computed sum covers the error of the sum of absolute values itself
@@ -47,22 +48,22 @@ SP_HD void sp_interval_end(const sp_gpu_interval_args *p, size_t at, sp_interval
     p->omega[at] = sp_above(sums.absolute + error);
 }
 
-SP_HD void sp_unit_interval(const sp_gpu_interval_args *p, size_t i) {
+SP_HD void sp_gpu_unit_interval(const sp_gpu_interval_args *p, size_t i) {
     const size_t k = i % p->out, clip = i / p->out * p->at.stride;
-    sp_interval_sums sums = {p->bias[k], p->bias[k], fabs(p->bias[k])};
-    sp_interval_add(&sums, p->in, p->weight + k * p->in, p->x.lo + clip, p->x.hi + clip);
+    sp_gpu_interval_sums sums = {p->bias[k], p->bias[k], fabs(p->bias[k])};
+    sp_gpu_interval_add(&sums, p->in, p->weight + k * p->in, p->x.lo + clip, p->x.hi + clip);
     if (p->recurrent != NULL) {
-        sp_interval_add(&sums, p->hidden, p->recurrent + k * p->hidden, p->h.lo + clip,
-                        p->h.hi + clip);
+        sp_gpu_interval_add(&sums, p->hidden, p->recurrent + k * p->hidden, p->h.lo + clip,
+                            p->h.hi + clip);
     }
-    sp_interval_end(p, clip + k, sums);
+    sp_gpu_interval_end(p, clip + k, sums);
 }
 
-SP_HD size_t sp_count_meet(const sp_gpu_meet_args *p) {
+SP_HD size_t sp_gpu_count_meet(const sp_gpu_meet_args *p) {
     return p->at.clips * p->n;
 }
 
-SP_HD void sp_unit_meet(const sp_gpu_meet_args *p, size_t i) {
+SP_HD void sp_gpu_unit_meet(const sp_gpu_meet_args *p, size_t i) {
     const size_t clip = i / p->n, j = i % p->n, at = clip * p->at.stride + j;
     const double *lower = p->lower + clip * p->apart + 2 * j;
     const sp_iv linear = {lower[0], -lower[1]};
@@ -72,22 +73,22 @@ SP_HD void sp_unit_meet(const sp_gpu_meet_args *p, size_t i) {
     p->hi[at] = met.hi;
 }
 
-SP_HD sp_box sp_factor_box(const sp_gpu_factor *of, size_t at) {
+SP_HD sp_box sp_gpu_factor_box(const sp_gpu_factor *of, size_t at) {
     const sp_box box = {{of->x.lo[at], of->x.hi[at]}, {of->y.lo[at], of->y.hi[at]}};
     return box;
 }
 
 /* One side of the menu of one unit: a task of its own, because planes cost a microsecond each. */
-SP_HD size_t sp_count_planes(const sp_gpu_planes_args *p) {
+SP_HD size_t sp_gpu_count_planes(const sp_gpu_planes_args *p) {
     return 2 * p->at.clips * p->menu.n;
 }
 
-SP_HD void sp_unit_planes(const sp_gpu_planes_args *p, size_t i) {
+SP_HD void sp_gpu_unit_planes(const sp_gpu_planes_args *p, size_t i) {
     const size_t n = p->menu.n, j = i / 2 % n, clip = i / 2 / n;
     const bool upper = i % 2 != 0;
     const size_t offset = clip * p->at.stride;
-    const sp_gpu_menu menu = sp_menu_of(&p->menu, offset);
-    const sp_box box = sp_factor_box(&p->of, offset + j);
+    const sp_gpu_menu menu = sp_gpu_menu_of(&p->menu, offset);
+    const sp_box box = sp_gpu_factor_box(&p->of, offset + j);
     // cuts are structures of doubles, so clips of them stand `stride` doubles apart too
     const sp_cut *cut =
         p->cut == NULL ? NULL : (const sp_cut *)((const double *)p->cut + offset) + j;
@@ -106,53 +107,53 @@ SP_HD void sp_unit_planes(const sp_gpu_planes_args *p, size_t i) {
             k == 0 ? sp_static_anchor(inner, upper) : sp_spread_anchor(inner, k - 1);
         const sp_plane plane =
             sp_octagon_plane(map->product, inner, cuts ? &polygon : NULL, upper, at, p->tolerance);
-        sp_menu_store(&menu, first + k, j, sp_map_plane(map, box, plane, upper));
+        sp_gpu_menu_store(&menu, first + k, j, sp_map_plane(map, box, plane, upper));
     }
 }
 
-SP_HD size_t sp_count_masses(const sp_gpu_masses_args *p) {
+SP_HD size_t sp_gpu_count_masses(const sp_gpu_masses_args *p) {
     return p->at.clips * p->menu.n;
 }
 
-SP_HD void sp_unit_masses(const sp_gpu_masses_args *p, size_t i) {
+SP_HD void sp_gpu_unit_masses(const sp_gpu_masses_args *p, size_t i) {
     const size_t j = i % p->menu.n, offset = i / p->menu.n * p->at.stride;
-    const sp_gpu_menu menu = sp_menu_of(&p->menu, offset);
-    const sp_box box = sp_factor_box(&p->of, offset + j);
-    sp_menu_weigh(&menu, j, sp_iv_mag(box.x), sp_iv_mag(box.y));
+    const sp_gpu_menu menu = sp_gpu_menu_of(&p->menu, offset);
+    const sp_box box = sp_gpu_factor_box(&p->of, offset + j);
+    sp_gpu_menu_weigh(&menu, j, sp_iv_mag(box.x), sp_iv_mag(box.y));
 }
 
-SP_HD size_t sp_count_ranges(const sp_gpu_ranges_args *p) {
+SP_HD size_t sp_gpu_count_ranges(const sp_gpu_ranges_args *p) {
     return p->at.clips * p->n;
 }
 
-SP_HD void sp_unit_ranges(const sp_gpu_ranges_args *p, size_t i) {
+SP_HD void sp_gpu_unit_ranges(const sp_gpu_ranges_args *p, size_t i) {
     const size_t at = i / p->n * p->at.stride + i % p->n;
-    sp_iv r = sp_map_range(&p->first.map, sp_factor_box(&p->first, at));
+    sp_iv r = sp_map_range(&p->first.map, sp_gpu_factor_box(&p->first, at));
     if (p->second.x.lo != NULL) {
-        r = sp_iv_add(r, sp_map_range(&p->second.map, sp_factor_box(&p->second, at)));
+        r = sp_iv_add(r, sp_map_range(&p->second.map, sp_gpu_factor_box(&p->second, at)));
     }
     p->lo[at] = r.lo;
     p->hi[at] = r.hi;
 }
 
-SP_HD size_t sp_count_relu(const sp_gpu_relu_args *p) {
+SP_HD size_t sp_gpu_count_relu(const sp_gpu_relu_args *p) {
     return p->at.clips * p->lines.n;
 }
 
-SP_HD void sp_unit_relu(const sp_gpu_relu_args *p, size_t i) {
+SP_HD void sp_gpu_unit_relu(const sp_gpu_relu_args *p, size_t i) {
     const size_t j = i % p->lines.n, offset = i / p->lines.n * p->at.stride, at = offset + j;
-    const sp_gpu_menu lines = sp_menu_of(&p->lines, offset);
+    const sp_gpu_menu lines = sp_gpu_menu_of(&p->lines, offset);
     const sp_iv x = sp_iv_make(p->in_lo[at], p->in_hi[at]);
     const sp_line_pair pair = sp_line_relu(x);
     const sp_plane lower = {pair.lower.w, 0.0, pair.lower.c},
                    other = {1.0 - pair.lower.w, 0.0, 0.0};
     const sp_plane upper = {pair.upper.w, 0.0, pair.upper.c};
-    sp_menu_store(&lines, 0, j, lower);
+    sp_gpu_menu_store(&lines, 0, j, lower);
     if (lines.lower > 1) {
-        sp_menu_store(&lines, 1, j, x.lo < 0.0 && x.hi > 0.0 ? other : lower);
+        sp_gpu_menu_store(&lines, 1, j, x.lo < 0.0 && x.hi > 0.0 ? other : lower);
     }
-    sp_menu_store(&lines, lines.lower, j, upper);
-    sp_menu_weigh(&lines, j, sp_iv_mag(x), 0.0);
+    sp_gpu_menu_store(&lines, lines.lower, j, upper);
+    sp_gpu_menu_weigh(&lines, j, sp_iv_mag(x), 0.0);
     p->in_lo[at] = x.lo;
     p->in_hi[at] = x.hi;
     p->out_lo[at] = sp_relax_max(0.0, x.lo);

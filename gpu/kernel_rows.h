@@ -1,5 +1,5 @@
-/* Kernels that walk rows back: each lane of a row takes every SP_ROW_LANES-th coefficient. Host and
- * device. */
+/* Kernels that walk rows back: each lane of a row takes every SP_GPU_ROW_LANES-th coefficient. Host
+ * and device. */
 #ifndef SP_GPU_KERNEL_ROWS_H
 #define SP_GPU_KERNEL_ROWS_H
 
@@ -7,27 +7,27 @@
 #include "gpu/menu.h"
 
 /* A row kernel out of what one lane does in phase 0; nothing falls on rows beyond the last. */
-#define SP_ROW_KERNEL(op, bias, mass)                                                              \
-    SP_HD void sp_kernel_##op(const sp_gpu_##op##_args *p, sp_at at, int phase) {                  \
-        const size_t row = sp_at_row(at);                                                          \
-        sp_sums s = {0.0, 0.0};                                                                    \
+#define SP_GPU_ROW_KERNEL(op, bias, mass)                                                          \
+    SP_HD void sp_gpu_kernel_##op(const sp_gpu_##op##_args *p, sp_gpu_at at, int phase) {          \
+        const size_t row = sp_gpu_at_row(at);                                                      \
+        sp_gpu_sums s = {0.0, 0.0};                                                                \
         if (phase > 0) {                                                                           \
-            sp_at_finish(at, phase, p->at.rows, bias, mass);                                       \
+            sp_gpu_at_finish(at, phase, p->at.rows, bias, mass);                                   \
             return;                                                                                \
         }                                                                                          \
         if (row < p->at.rows) {                                                                    \
-            s = sp_lane_##op(p, row, sp_at_column(at));                                            \
+            s = sp_gpu_lane_##op(p, row, sp_gpu_at_column(at));                                    \
         }                                                                                          \
-        sp_at_leave(at, s);                                                                        \
+        sp_gpu_at_leave(at, s);                                                                    \
     }
 
-SP_HD sp_sums sp_lane_product(const sp_gpu_product_args *p, size_t row, size_t lane) {
-    const sp_gpu_menu planes = sp_menu_of(&p->planes, sp_clip_offset(p->at, row));
+SP_HD sp_gpu_sums sp_gpu_lane_product(const sp_gpu_product_args *p, size_t row, size_t lane) {
+    const sp_gpu_menu planes = sp_gpu_menu_of(&p->planes, sp_gpu_clip_offset(p->at, row));
     const size_t n = planes.n, upper = planes.lower * n;
     const double *w = p->w + row * p->ldw;                     /* w[row,:] */
     double *x = p->x + row * p->ldx, *y = p->y + row * p->ldy; /* x[row,:], y[row,:] */
-    sp_sums s = {0.0, 0.0};
-    for (size_t j = lane; j < n; j += SP_ROW_LANES) {
+    sp_gpu_sums s = {0.0, 0.0};
+    for (size_t j = lane; j < n; j += SP_GPU_ROW_LANES) {
         const double v = w[j];
         const size_t e = (v >= 0.0 ? 0 : upper) + j;
         const double vb = v * planes.b[e];
@@ -39,13 +39,13 @@ SP_HD sp_sums sp_lane_product(const sp_gpu_product_args *p, size_t row, size_t l
     return s;
 }
 
-SP_HD sp_sums sp_lane_line(const sp_gpu_line_args *p, size_t row, size_t lane) {
-    const sp_gpu_menu lines = sp_menu_of(&p->lines, sp_clip_offset(p->at, row));
+SP_HD sp_gpu_sums sp_gpu_lane_line(const sp_gpu_line_args *p, size_t row, size_t lane) {
+    const sp_gpu_menu lines = sp_gpu_menu_of(&p->lines, sp_gpu_clip_offset(p->at, row));
     const size_t n = lines.n, upper = lines.lower * n;
     const double *w = p->w + row * p->ldw; /* w[row,:] */
     double *x = p->x + row * p->ldx;       /* x[row,:] */
-    sp_sums s = {0.0, 0.0};
-    for (size_t j = lane; j < n; j += SP_ROW_LANES) {
+    sp_gpu_sums s = {0.0, 0.0};
+    for (size_t j = lane; j < n; j += SP_GPU_ROW_LANES) {
         const double v = w[j];
         const bool below = v >= 0.0;
         const size_t e = (below ? 0 : upper) + j;
@@ -62,33 +62,33 @@ SP_HD sp_sums sp_lane_line(const sp_gpu_line_args *p, size_t row, size_t lane) {
     return s;
 }
 
-SP_HD sp_sums sp_lane_affine(const sp_gpu_affine_args *p, size_t row, size_t lane) {
+SP_HD sp_gpu_sums sp_gpu_lane_affine(const sp_gpu_affine_args *p, size_t row, size_t lane) {
     const double *a = p->a + row * p->lda; /* a[row,:] */
-    const double *omega = p->omega + sp_clip_offset(p->at, row);
-    sp_sums s = {0.0, 0.0};
-    for (size_t j = lane; j < p->n; j += SP_ROW_LANES) {
+    const double *omega = p->omega + sp_gpu_clip_offset(p->at, row);
+    sp_gpu_sums s = {0.0, 0.0};
+    for (size_t j = lane; j < p->n; j += SP_GPU_ROW_LANES) {
         s.sum += a[j] * p->b[j];
         s.absolute += fabs(a[j]) * omega[j];
     }
     return s;
 }
 
-SP_HD sp_sums sp_lane_support(const sp_gpu_support_args *p, size_t row, size_t lane) {
+SP_HD sp_gpu_sums sp_gpu_lane_support(const sp_gpu_support_args *p, size_t row, size_t lane) {
     const double *c = p->c + row * p->ldc; /* c[row,:] */
-    const double *radius = p->radius + sp_clip_offset(p->at, row);
-    sp_sums s = {0.0, 0.0};
-    for (size_t i = lane; i < p->n; i += SP_ROW_LANES) {
+    const double *radius = p->radius + sp_gpu_clip_offset(p->at, row);
+    sp_gpu_sums s = {0.0, 0.0};
+    for (size_t i = lane; i < p->n; i += SP_GPU_ROW_LANES) {
         s.sum += fabs(c[i]) * radius[i];
     }
     return s;
 }
 
-SP_HD sp_sums sp_lane_narrow(const sp_gpu_narrow_args *p, size_t row, size_t lane) {
+SP_HD sp_gpu_sums sp_gpu_lane_narrow(const sp_gpu_narrow_args *p, size_t row, size_t lane) {
     const double *a = p->a + row * p->lda; /* a[row,:] */
-    const double *omega = p->omega + sp_clip_offset(p->at, row);
+    const double *omega = p->omega + sp_gpu_clip_offset(p->at, row);
     float *to = p->to + row * p->n; /* to[row,:] */
-    sp_sums s = {0.0, 0.0};
-    for (size_t j = lane; j < p->n; j += SP_ROW_LANES) {
+    sp_gpu_sums s = {0.0, 0.0};
+    for (size_t j = lane; j < p->n; j += SP_GPU_ROW_LANES) {
         const bool tiny = fabs(a[j]) < SP_GPU_TINY;
         to[j] = tiny ? 0.0F : (float)a[j];
         s.sum -= tiny ? fabs(a[j]) * fabs(omega[j]) : 0.0;
@@ -96,15 +96,15 @@ SP_HD sp_sums sp_lane_narrow(const sp_gpu_narrow_args *p, size_t row, size_t lan
     return s;
 }
 
-SP_HD sp_sums sp_lane_pick(const sp_gpu_pick_args *p, size_t row, size_t lane) {
-    const sp_gpu_menu planes = sp_menu_of(&p->planes, sp_clip_offset(p->at, row));
+SP_HD sp_gpu_sums sp_gpu_lane_pick(const sp_gpu_pick_args *p, size_t row, size_t lane) {
+    const sp_gpu_menu planes = sp_gpu_menu_of(&p->planes, sp_gpu_clip_offset(p->at, row));
     const size_t n = planes.n;
     const int lower = (int)planes.lower;
     const double *w = p->w + row * p->ldw;                     /* w[row,:] */
     double *x = p->x + row * p->ldx, *y = p->y + row * p->ldy; /* x[row,:], y[row,:] */
     int *choice = p->choice + row * n;                         /* choice[row,:] */
-    sp_sums s = {0.0, 0.0};
-    for (size_t j = lane; j < n; j += SP_ROW_LANES) {
+    sp_gpu_sums s = {0.0, 0.0};
+    for (size_t j = lane; j < n; j += SP_GPU_ROW_LANES) {
         const double v = w[j];
         const int standard = v >= 0.0 ? 0 : lower, old = choice[j];
         const int entry = (old >= lower ? lower : 0) == standard ? old : standard;
@@ -121,11 +121,11 @@ SP_HD sp_sums sp_lane_pick(const sp_gpu_pick_args *p, size_t row, size_t lane) {
     return s;
 }
 
-SP_ROW_KERNEL(product, p->bias, p->mass)
-SP_ROW_KERNEL(line, p->bias, p->mass)
-SP_ROW_KERNEL(affine, p->bias, p->mass)
-SP_ROW_KERNEL(support, p->out, NULL)
-SP_ROW_KERNEL(narrow, p->bias, NULL)
-SP_ROW_KERNEL(pick, p->bias, p->mass)
+SP_GPU_ROW_KERNEL(product, p->bias, p->mass)
+SP_GPU_ROW_KERNEL(line, p->bias, p->mass)
+SP_GPU_ROW_KERNEL(affine, p->bias, p->mass)
+SP_GPU_ROW_KERNEL(support, p->out, NULL)
+SP_GPU_ROW_KERNEL(narrow, p->bias, NULL)
+SP_GPU_ROW_KERNEL(pick, p->bias, p->mass)
 
 #endif

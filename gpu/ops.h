@@ -359,7 +359,7 @@ typedef struct sp_gpu_reset_args {
 
 /* ---- cuts of the boxes of products ---- */
 
-enum { SP_CUT_PRODUCTS = 2, SP_ROWS_PER_CUT = 4 };
+enum { SP_GPU_CUT_PRODUCTS = 2, SP_GPU_ROWS_PER_CUT = 4 };
 
 /** sp_gpu_cut_of - n products of x, a pre-activation, and y, with their boxes. The variables stand
  *  in the columns from x_column and y_column on, y among the pre-activations or in another block.
@@ -376,7 +376,7 @@ typedef struct sp_gpu_cut_of {
 typedef struct sp_gpu_cut_rows_args {
     sp_gpu_rows at;
     size_t n, first;
-    sp_gpu_cut_of of[SP_CUT_PRODUCTS];
+    sp_gpu_cut_of of[SP_GPU_CUT_PRODUCTS];
     double *gates, *other; /* [rows, gates_width], [rows, other_width] */
     size_t gates_width, other_width;
 } sp_gpu_cut_rows_args;
@@ -386,7 +386,7 @@ typedef struct sp_gpu_cut_rows_args {
 typedef struct sp_gpu_cuts_args {
     sp_gpu_clips at;
     size_t n, products, apart;
-    sp_gpu_cut_of of[SP_CUT_PRODUCTS];
+    sp_gpu_cut_of of[SP_GPU_CUT_PRODUCTS];
     const double *lower; /* [products n 4] of the first clip */
 } sp_gpu_cuts_args;
 

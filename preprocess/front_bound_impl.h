@@ -227,13 +227,13 @@ void sp_front_interval(sp_front_bound *bound, const sp_frame *frame);
 void sp_front_r2_squares(sp_frame *frame);
 /** sp_front_r2_energy - with these lines, R2's linear bounds of the mel energy of a band and its
  *  range: lower[frame] . d + below <= E <= upper[frame] . d + above. */
-typedef struct sp_r2_energy {
+typedef struct sp_band_r2 {
     double below, above;         /* offsets */
     sp_iv reach_low, reach_high; /* ranges of lower . d and upper . d */
     sp_iv lines;                 /* range of E by the linear bounds */
     sp_iv range;                 /* meet of that with the intervals and the floor */
-} sp_r2_energy;
-sp_r2_energy sp_front_r2_energy(const sp_frame *frame, const sp_band *band, double *lower,
-                                double *upper);
+} sp_band_r2;
+sp_band_r2 sp_front_r2_energy(const sp_frame *frame, const sp_band *band, double *lower,
+                              double *upper);
 
 #endif

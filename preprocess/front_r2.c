@@ -42,9 +42,9 @@ static double side(double *form, const sp_frame *frame, const sp_band *band, dou
                  : sp_below(sp_below(offset - error) + band->floor);
 }
 
-sp_r2_energy sp_front_r2_energy(const sp_frame *frame, const sp_band *band, double *lower,
-                                double *upper) {
-    sp_r2_energy e;
+sp_band_r2 sp_front_r2_energy(const sp_frame *frame, const sp_band *band, double *lower,
+                              double *upper) {
+    sp_band_r2 e;
     e.below = side(lower, frame, band, frame->work, false);
     e.above = side(upper, frame, band, frame->work, true);
     e.reach_low = sp_frame_reach(frame, lower);
@@ -98,7 +98,7 @@ void sp_front_r2(sp_front_bound *bound, sp_frame *frame) {
         const size_t row = frame->t * bound->forms + m; /* form[t, m]; the upper one bands later */
         double *lower = bound->form + row * bound->frame;
         double *upper = lower + bound->bands * bound->frame;
-        const sp_r2_energy e = sp_front_r2_energy(frame, &frame->forms->band[m], lower, upper);
+        const sp_band_r2 e = sp_front_r2_energy(frame, &frame->forms->band[m], lower, upper);
         // E >= lower . d + below and E <= upper . d + above; the slopes of the log lines are >= 0
         const sp_band *band = &frame->forms->band[m];
         const sp_line_pair lines = log_lines(band, e.range);

@@ -40,8 +40,8 @@ static void r2_boxes(double *lo, double *hi, sp_frame *frame, double *form) {
         put(lo, hi, rows + k, line_range(lines, sp_bin_box(&frame->bins, k)));
     }
     for (size_t m = 0; m < bands; m++) {
-        const sp_r2_energy e = sp_front_r2_energy(frame, &frame->forms->band[m], form,
-                                                  form + frame->forms->layout->used);
+        const sp_band_r2 e = sp_front_r2_energy(frame, &frame->forms->band[m], form,
+                                                form + frame->forms->layout->used);
         put(lo, hi, 2 * rows + m, e.lines);
         put(lo, hi, 2 * rows + bands + m, line_range(sp_log_lines_r2(e.range), e.lines));
     }

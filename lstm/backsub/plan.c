@@ -374,7 +374,8 @@ void sp_backsub_carve(sp_boxes *boxes, sp_carver *carver) {
     carve_tables(self, carver);
     self->unit_width = w.box;
     // bounds of cuts too: four rows for each of up to two products of the widest cell
-    self->most = sp_whole_tiles(larger(2 * w.box, SP_CUT_PRODUCTS * SP_ROWS_PER_CUT * w.hidden));
+    self->most =
+        sp_whole_tiles(larger(2 * w.box, SP_GPU_CUT_PRODUCTS * SP_GPU_ROWS_PER_CUT * w.hidden));
     const size_t rows = boxes->clips * self->most;
     self->unit = sp_carve_array(carver, 2 * w.box * w.box);
     self->box_lower = sp_carve_array(carver, rows);

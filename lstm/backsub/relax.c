@@ -28,8 +28,8 @@ typedef struct sp_relaxed {
 static void store(sp_gpu_menu *menu, size_t e, size_t j, const sp_relaxed *at, sp_plane plane) {
     const bool upper = e >= menu->lower;
     const sp_plane p = sp_gate_plane(at->map, at->box, plane, upper);
-    sp_menu_store(menu, e, j, p);
-    menu->mass[j] = sp_menu_raise(menu->mass[j], e, p, at->x, at->y);
+    sp_gpu_menu_store(menu, e, j, p);
+    menu->mass[j] = sp_gpu_menu_raise(menu->mass[j], e, p, at->x, at->y);
 }
 
 /* Exact planes at the static anchors and, for rows that choose, at anchors spread over the box. */
@@ -52,7 +52,8 @@ static void fill_exact(sp_gpu_menu *menu, size_t j, const sp_relaxed *at, const 
     }
 }
 
-/* What underflow takes from a mixture of so few planes, times the inverse of a gamma of any chain. */
+/* What underflow takes from a mixture of so few planes, times the inverse of a gamma of any
+ * chain. */
 #define MIXED_LOSS 0x1p-1020
 
 /* R2's candidates: the standard entries are the planes of its LP. */
@@ -179,7 +180,7 @@ static void take_cuts(sp_backsub *self, size_t node, size_t t, int first, const 
                       size_t products) {
     const sp_boxes *boxes = &self->boxes;
     const sp_cell_steps *steps = &boxes->constants[node].cell;
-    const size_t H = boxes->net->node[node].width, rows = products * H * SP_ROWS_PER_CUT;
+    const size_t H = boxes->net->node[node].width, rows = products * H * SP_GPU_ROWS_PER_CUT;
     sp_gpu_cut_rows_args args = {.n = H};
     sp_gpu_cuts_args cuts = {.at = sp_clips_of(boxes, node, t),
                              .n = H,
@@ -212,14 +213,14 @@ static void take_cuts(sp_backsub *self, size_t node, size_t t, int first, const 
  * inverse half sides, met with what the box says. */
 static void cut_products(sp_backsub *self, size_t node, size_t t, int first, int end) {
     const sp_cell_steps *steps = &self->boxes.constants[node].cell;
-    int product[SP_CUT_PRODUCTS];
+    int product[SP_GPU_CUT_PRODUCTS];
     size_t products = 0;
     for (int v = first; v < end; v++) {
         const sp_cell_variable *at = &steps->variable[v];
         if (at->op == SP_CELL_PRODUCT && at->used && !sp_cell_zero(steps, v, t == 0)) {
             product[products++] = v;
         }
-        if (products == SP_CUT_PRODUCTS || (v + 1 == end && products > 0)) {
+        if (products == SP_GPU_CUT_PRODUCTS || (v + 1 == end && products > 0)) {
             take_cuts(self, node, t, first, product, products);
             products = 0;
         }

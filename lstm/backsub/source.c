@@ -15,8 +15,8 @@ static sp_backsub *of(sp_boxes *boxes) {
 
 static void store(sp_gpu_menu *menu, size_t e, size_t m, sp_line line, double x) {
     const sp_plane plane = {line.w, 0.0, line.c};
-    sp_menu_store(menu, e, m, plane);
-    menu->mass[m] = sp_menu_raise(menu->mass[m], e, plane, x, 0.0);
+    sp_gpu_menu_store(menu, e, m, plane);
+    menu->mass[m] = sp_gpu_menu_raise(menu->mass[m], e, plane, x, 0.0);
 }
 
 /* Rows choose by lines that hold half of the squares: together the bands have about that. */

@@ -272,7 +272,7 @@ static inline void row_arrays(gpu_case *c, sp_gpu_op op, double *base, const cli
         a->keep.settled = coin(c) ? case_choice(c, base, rows, 2) : NULL;
         return;
     case SP_GPU_OP_cut_rows: {
-        const size_t most = SP_CUT_PRODUCTS * SP_ROWS_PER_CUT * n;
+        const size_t most = SP_GPU_CUT_PRODUCTS * SP_GPU_ROWS_PER_CUT * n;
         const size_t span = c->span < most ? c->span : most;
         a->cut_rows.at = (sp_gpu_rows){c->clips * span, span, stride};
         a->cut_rows.n = n;
@@ -341,8 +341,8 @@ static inline void clip_numbers(gpu_case *c, sp_gpu_op op, double *base, const c
     case SP_GPU_OP_cuts:
         a->cuts.at = at;
         a->cuts.n = c->n;
-        a->cuts.products = 1 + below(c, SP_CUT_PRODUCTS);
-        a->cuts.apart = SP_CUT_PRODUCTS * SP_ROWS_PER_CUT * c->n + below(c, 5);
+        a->cuts.products = 1 + below(c, SP_GPU_CUT_PRODUCTS);
+        a->cuts.apart = SP_GPU_CUT_PRODUCTS * SP_GPU_ROWS_PER_CUT * c->n + below(c, 5);
         a->cuts.lower = base + case_take(c, c->clips * a->cuts.apart);
         return;
     case SP_GPU_OP_meet:

@@ -94,15 +94,15 @@ static void grids_stride_over_large_work(void **state) {
     (void)state;
     assert_non_null(from);
     assert_non_null(to);
-    assert_true(rows * n > (size_t)SP_MOST_BLOCKS * SP_BLOCK_LANES);
+    assert_true(rows * n > (size_t)SP_GPU_MOST_BLOCKS * SP_GPU_BLOCK_LANES);
     for (size_t i = 0; i < rows * n; i++) {
         from[i] = (double)i;
         to[i] = NAN;
     }
     const sp_gpu_copy_args copy = {rows, n, from, n, rows, to, n};
-    const size_t blocks = sp_device_blocks(SP_GPU_OP_copy, &copy);
-    assert_int_equal(blocks, SP_MOST_BLOCKS);
-    sp_emulator_run(SP_GPU_OP_copy, blocks, &copy);
+    const size_t blocks = sp_gpu_device_blocks(SP_GPU_OP_copy, &copy);
+    assert_int_equal(blocks, SP_GPU_MOST_BLOCKS);
+    sp_gpu_emulator_run(SP_GPU_OP_copy, blocks, &copy);
     assert_memory_equal(from, to, rows * n * sizeof *to);
     free(from);
     free(to);
@@ -111,10 +111,10 @@ static void grids_stride_over_large_work(void **state) {
 /* ---- a thread per lane ---- */
 
 typedef struct crew {
-    const sp_emulated *kernel;
+    const sp_gpu_emulated *kernel;
     const void *args;
     size_t blocks;
-    double shared[SP_SHARED];
+    double shared[SP_GPU_SHARED];
     pthread_barrier_t barrier;
 } crew;
 
@@ -128,7 +128,7 @@ static void *run_lane(void *context) {
     crew *c = me->crew;
     for (size_t b = 0; b < c->blocks; b++) {
         for (int phase = 0; phase < c->kernel->phases; phase++) {
-            const sp_at at = {b, c->blocks, me->lane, c->shared};
+            const sp_gpu_at at = {b, c->blocks, me->lane, c->shared};
             c->kernel->lane(c->args, at, phase);
             pthread_barrier_wait(&c->barrier);
         }
@@ -137,15 +137,15 @@ static void *run_lane(void *context) {
 }
 
 static void run_crew(sp_gpu_op op, size_t blocks, const void *args) {
-    crew c = {.kernel = sp_emulator_kernel(op), .args = args, .blocks = blocks};
-    pthread_t thread[SP_BLOCK_LANES];
-    crew_lane lane[SP_BLOCK_LANES];
-    assert_int_equal(pthread_barrier_init(&c.barrier, NULL, SP_BLOCK_LANES), 0);
-    for (unsigned i = 0; i < SP_BLOCK_LANES; i++) {
+    crew c = {.kernel = sp_gpu_emulator_kernel(op), .args = args, .blocks = blocks};
+    pthread_t thread[SP_GPU_BLOCK_LANES];
+    crew_lane lane[SP_GPU_BLOCK_LANES];
+    assert_int_equal(pthread_barrier_init(&c.barrier, NULL, SP_GPU_BLOCK_LANES), 0);
+    for (unsigned i = 0; i < SP_GPU_BLOCK_LANES; i++) {
         lane[i] = (crew_lane){&c, i};
         assert_int_equal(pthread_create(&thread[i], NULL, run_lane, &lane[i]), 0);
     }
-    for (unsigned i = 0; i < SP_BLOCK_LANES; i++) {
+    for (unsigned i = 0; i < SP_GPU_BLOCK_LANES; i++) {
         assert_int_equal(pthread_join(thread[i], NULL), 0);
     }
     pthread_barrier_destroy(&c.barrier);
@@ -160,10 +160,10 @@ static void lanes_as_threads_change_no_bit(void **state) {
             gpu_case a, b;
             case_init(&a, data, seed, op, one);
             memcpy(one, data, a.used * sizeof *data);
-            sp_emulator_run(op, sp_device_blocks(op, &a.args), &a.args);
+            sp_gpu_emulator_run(op, sp_gpu_device_blocks(op, &a.args), &a.args);
             case_init(&b, data, seed, op, many);
             memcpy(many, data, b.used * sizeof *data);
-            run_crew(op, sp_device_blocks(op, &b.args), &b.args);
+            run_crew(op, sp_gpu_device_blocks(op, &b.args), &b.args);
             assert_memory_equal(one, many, a.used * sizeof *one);
         }
     }
