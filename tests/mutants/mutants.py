@@ -27,7 +27,8 @@ import sys
 import time
 
 KINDS = ["end", "error", "step", "extreme", "half", "sign"]
-HEADER = """#include <stdlib.h>
+HEADER = """char *getenv(const char *name);
+int atoi(const char *text);
 #define SP_MUTANT(n) (sp_mutant == (n))
 #define SP_MUTANT_SIGN(n) (sp_mutant == (n) ? -1.0 : 1.0)
 #define SP_MUTANT_ZERO(n) (sp_mutant == (n) ? 0.0 : 1.0)
