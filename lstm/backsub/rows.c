@@ -7,14 +7,14 @@
 #include "base/pool.h"
 #include "lstm/backsub/impl.h"
 
-typedef struct sp_gpu_tiles {
+typedef struct sp_backsub_tiles {
     sp_backsub *self;
     sp_boxes_array lower, error;
     const sp_backsub_start *start;
     size_t rows, iterations;
     bool stop_positive;
     atomic_size_t next; /* tile */
-} sp_gpu_tiles;
+} sp_backsub_tiles;
 
 /* The lower bounds of a tile, from what its walk left in the workspace; `settled`: but for those of
  * tiles that are. */
@@ -85,7 +85,7 @@ static bool keep_tile(const sp_walk *walk, double *lower, double *error) {
     return positive;
 }
 
-static void bound_tile(sp_gpu_tiles *tiles, sp_backsub_workspace *ws, size_t row) {
+static void bound_tile(sp_backsub_tiles *tiles, sp_backsub_workspace *ws, size_t row) {
     const size_t count = tiles->rows - row < SP_BACKSUB_TILE ? tiles->rows - row : SP_BACKSUB_TILE;
     const sp_boxes *boxes = &tiles->self->boxes;
     double *lower = sp_boxes_program(boxes, sp_boxes_array_at(tiles->lower, row));
@@ -114,7 +114,7 @@ static void bound_tile(sp_gpu_tiles *tiles, sp_backsub_workspace *ws, size_t row
 }
 
 static void run_thread(void *context, size_t thread) {
-    sp_gpu_tiles *tiles = context;
+    sp_backsub_tiles *tiles = context;
     for (;;) {
         const size_t tile = atomic_fetch_add(&tiles->next, 1);
         if (tile * SP_BACKSUB_TILE >= tiles->rows) {
@@ -147,7 +147,7 @@ static bool settle(const sp_walk *walk, const double *lower, bool fresh) {
     return all;
 }
 
-static void lower_all(const sp_gpu_tiles *work) {
+static void lower_all(const sp_backsub_tiles *work) {
     sp_backsub *self = work->self;
     const size_t clips = sp_boxes_clips_at(&self->boxes, work->start->node, work->start->t);
     for (size_t row = 0; row < work->rows; row += self->tile) {
@@ -179,7 +179,7 @@ static void lower_all(const sp_gpu_tiles *work) {
 void sp_backsub_lower_rows(sp_backsub *self, sp_boxes_array lower, sp_boxes_array error,
                            const sp_backsub_start *start, size_t rows, size_t iterations,
                            bool stop_positive) {
-    sp_gpu_tiles tiles = {self, lower, error, start, rows, iterations, stop_positive, 0};
+    sp_backsub_tiles tiles = {self, lower, error, start, rows, iterations, stop_positive, 0};
     if (self->boxes.device) {
         lower_all(&tiles);
         return;
