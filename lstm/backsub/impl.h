@@ -7,8 +7,8 @@
 #include "lstm/boxes/boxes.h"
 
 /* Rows of one clip are handled in tiles; on the CPU of this fixed height, so that neither threads
- * nor batches change a bit. SP_BACKSUB_DEVICE_STEPS: steps of a cell whose input products a device does
- * together.
+ * nor batches change a bit. SP_BACKSUB_DEVICE_STEPS: steps of a cell whose input products a
+ * device does together.
  */
 enum { SP_BACKSUB_TILE = 64, SP_BACKSUB_DEVICE_STEPS = 16 };
 /* Relaxations that rows may choose from: nine anchors and the static one. */
@@ -18,8 +18,8 @@ enum {
     SP_BACKSUB_CURVE_LINES = 3
 };
 
-/** sp_backsub_relaxations - of a node at one frame: the lines of a curve ([0]), the planes and lines of a
- *  cell's variables, and the cuts of their boxes. */
+/** sp_backsub_relaxations - of a node at one frame: the lines of a curve ([0]), the planes and
+ *  lines of a cell's variables, and the cuts of their boxes. */
 typedef struct sp_backsub_relaxations {
     sp_gpu_menu menu[SP_CELL_VARIABLES];
     sp_cut *cut[SP_CELL_VARIABLES]; /* [H]; NULL: boxes are not cut */
@@ -50,7 +50,8 @@ typedef struct sp_backsub_span {
     size_t first, end;
 } sp_backsub_span;
 
-/** sp_backsub_workspace - the buffers of one tile of rows of each clip; nothing is allocated while walking.
+/** sp_backsub_workspace - the buffers of one tile of rows of each clip; nothing is allocated
+ *  while walking.
  */
 typedef struct sp_backsub_workspace {
     sp_boxes_array *slot;  /* [slots] coefficients on nodes, [frames, rows, width]; see slot_of */
@@ -128,8 +129,9 @@ static inline sp_backsub_relaxations *sp_backsub_relaxations_at(const sp_backsub
     return self->relaxations + self->boxes.first[node] + t;
 }
 
-/** sp_backsub_rows_choose - whether rows record the relaxations that they use. sp_backsub_features_choose - whether
- *  they may choose the lines of the features: the joint front end has several for each. */
+/** sp_backsub_rows_choose - whether rows record the relaxations that they use.
+ *  sp_backsub_features_choose - whether they may choose the lines of the features: the joint
+ *  front end has several for each. */
 bool sp_backsub_rows_choose(const sp_backsub *self);
 bool sp_backsub_features_choose(const sp_backsub *self);
 /** sp_backsub_whole_tiles - n rounded up to whole tiles, one at least. */
@@ -138,8 +140,9 @@ static inline size_t sp_backsub_whole_tiles(size_t n) {
                                : SP_BACKSUB_TILE;
 }
 
-/** sp_backsub_sign_at - where the samples of frame t start in a row of signs; sp_backsub_sign_width - a row's
- *  length. sp_backsub_samples_read - how many of the padded samples the frames reach. */
+/** sp_backsub_sign_at - where the samples of frame t start in a row of signs;
+ *  sp_backsub_sign_width - a row's length. sp_backsub_samples_read - how many of the padded
+ *  samples the frames reach. */
 static inline size_t sp_backsub_sign_at(const sp_front_bound *front, size_t t) {
     return t * (front->joint ? front->step : front->frame);
 }
@@ -178,8 +181,8 @@ size_t sp_backsub_bytes(const sp_bound_task *task, const void *options, bool dev
 
 enum { SP_BACKSUB_START_VARIABLES = 2 };
 
-/** sp_backsub_start - the variables that rows stand on: those of a node at a frame of its sequence; or
- *  variables inside a cell at one of its steps. */
+/** sp_backsub_start - the variables that rows stand on: those of a node at a frame of its
+ *  sequence; or variables inside a cell at one of its steps. */
 typedef struct sp_backsub_start {
     size_t node, t;
     bool common; /* every clip has the same rows; otherwise those of each clip follow each other */
@@ -197,8 +200,8 @@ typedef struct sp_backsub_start {
 
 typedef struct sp_walk sp_walk;
 
-/** sp_walk_mixer - rows whose products take mixtures of planes: what replaces `product` and `value` of
- *  ops.h for variable v of a node at step t. */
+/** sp_walk_mixer - rows whose products take mixtures of planes: what replaces `product` and
+ *  `value` of ops.h for variable v of a node at step t. */
 typedef struct sp_walk_mixer {
     void (*back)(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp_backsub_rows in,
                  sp_backsub_rows x, sp_backsub_rows y, bool add);
@@ -242,8 +245,8 @@ void sp_walk_reset(sp_walk *walk);
 void sp_backsub_lower_rows(sp_backsub *self, sp_boxes_array lower, sp_boxes_array error,
                            const sp_backsub_start *start, size_t rows, size_t iterations,
                            bool stop_positive);
-/** sp_backsub_keep_rows - raises lower [rows] (and sets error, or NULL) where the walk just done proved
- *  more; returns whether all are positive. Memory of the program. */
+/** sp_backsub_keep_rows - raises lower [rows] (and sets error, or NULL) where the walk just done
+ *  proved more; returns whether all are positive. Memory of the program. */
 bool sp_backsub_keep_rows(const sp_walk *walk, double *lower, double *error);
 
 /** sp_backsub_margins, sp_backsub_lines, ... - the functions of the domain. */
@@ -274,8 +277,9 @@ sp_gpu_rows sp_walk_at(const sp_walk *walk, size_t rows);
  *  mass. */
 void sp_walk_multiply(sp_walk *walk, size_t rows, size_t n, size_t k, sp_backsub_rows a,
                       sp_boxes_array omega, sp_boxes_matrix b, bool add, sp_backsub_rows c);
-/** sp_walk_narrow_product - c [rows, n] = a [rows, k] b [k, n], or += for add, in single precision. The
- *  rows of `count` clips follow each other, their matrices b stand `step` floats apart. */
+/** sp_walk_narrow_product - c [rows, n] = a [rows, k] b [k, n], or += for add, in single
+ *  precision. The rows of `count` clips follow each other, their matrices b stand `step` floats
+ *  apart. */
 typedef struct sp_walk_narrow_product {
     size_t rows, n, k, count, step, ldb;
     sp_backsub_rows a;

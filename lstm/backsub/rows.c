@@ -126,8 +126,8 @@ static void run_thread(void *context, size_t thread) {
 
 /* ---- rows of all clips at once, on a device ---- */
 
-/* Notes which tiles of SP_BACKSUB_TILE rows have been proved positive; whether all have. These flags are
- * all that the program reads between two walks. */
+/* Notes which tiles of SP_BACKSUB_TILE rows have been proved positive; whether all have. These
+ * flags are all that the program reads between two walks. */
 static bool settle(const sp_walk *walk, const double *lower, bool fresh) {
     const sp_backsub *self = walk->self;
     const size_t clips = walk->rows / walk->span;

@@ -1,7 +1,7 @@
 /* Intervals through a graph: what is known of every node at every frame, in the memory of a
  * backend. Each domain stands on it: intervals alone are one; others tighten each box as soon as it
- * is there, by the functions of sp_boxes_refinement. Nodes are bounded in topological order, each with
- * all its frames. */
+ * is there, by the functions of sp_boxes_refinement. Nodes are bounded in topological order,
+ * each with all its frames. */
 #ifndef SP_LSTM_BOXES_H
 #define SP_LSTM_BOXES_H
 
@@ -15,8 +15,9 @@ typedef struct sp_boxes sp_boxes;
 
 /* ---- memory ---- */
 
-/** sp_boxes_array - doubles in the memory of the backend, which may not be the program's: operations
- *  alone read them. `on` goes into their arguments and is never looked behind (tests/lint). */
+/** sp_boxes_array - doubles in the memory of the backend, which may not be the program's:
+ *  operations alone read them. `on` goes into their arguments and is never looked behind
+ *  (tests/lint). */
 typedef struct sp_boxes_array {
     double *on;
 } sp_boxes_array;
@@ -41,8 +42,8 @@ static inline sp_gpu_range sp_boxes_range_of(sp_boxes_range box) {
     return range;
 }
 
-/** sp_boxes_matrix - a matrix of all clips, [., ld] by rows, and the same rounded to floats for products
- *  in single precision; narrow NULL: its numbers do not fit, or are not wanted. */
+/** sp_boxes_matrix - a matrix of all clips, [., ld] by rows, and the same rounded to floats for
+ *  products in single precision; narrow NULL: its numbers do not fit, or are not wanted. */
 typedef struct sp_boxes_matrix {
     sp_boxes_array wide;
     float *narrow;
@@ -65,8 +66,8 @@ typedef struct sp_boxes_carver {
     sp_arena *host, *numbers;
     size_t host_need, need;
 } sp_boxes_carver;
-/** sp_boxes_carve_host - what the program alone reads, all zero. sp_boxes_carve - what the backend reads. NULL
- *  while counting. */
+/** sp_boxes_carve_host - what the program alone reads, all zero. sp_boxes_carve - what the
+ *  backend reads. NULL while counting. */
 void *sp_boxes_carve_host(sp_boxes_carver *carver, size_t count, size_t size);
 void *sp_boxes_carve(sp_boxes_carver *carver, size_t count, size_t size);
 sp_boxes_array sp_boxes_carve_array(sp_boxes_carver *carver, size_t count);
@@ -174,7 +175,8 @@ static inline double *sp_boxes_program(const sp_boxes *boxes, sp_boxes_array arr
 static inline sp_boxes_state *sp_boxes_state_at(const sp_boxes *boxes, size_t node, size_t t) {
     return boxes->state + boxes->first[node] + t;
 }
-/** sp_boxes_frames - frames of a node for a clip. sp_boxes_clips_at - how many clips have frame t of it. */
+/** sp_boxes_frames - frames of a node for a clip. sp_boxes_clips_at - how many clips have frame
+ *  t of it. */
 static inline size_t sp_boxes_frames(const sp_boxes *boxes, size_t clip, size_t node) {
     return boxes->frames[clip * boxes->net->nodes + node];
 }
