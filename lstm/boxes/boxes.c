@@ -289,8 +289,8 @@ double sp_boxes_front_loss(const sp_boxes *boxes, const sp_front_bound *front) {
     }
     for (size_t i = 0; i < T * front->bands; i++) {
         sum = loss(sum, front->lo[i], front->hi[i]);
-        sum = front->square != NULL ? loss(sum, 0.0, front->square[i]) : sum;
-        sum = front->energy_max != NULL ? loss(sum, 0.0, front->energy_max[i]) : sum;
+        sum = front->tangents > 0 ? loss(sum, 0.0, front->square[i]) : sum;
+        sum = front->bins > 0 ? loss(sum, 0.0, front->energy_max[i]) : sum;
     }
     for (size_t i = 0; i < T * front->forms; i++) {
         sum = loss(sum, 0.0, front->form_max[i]);

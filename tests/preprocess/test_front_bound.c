@@ -336,6 +336,7 @@ static void a_deadline_ends_the_bounds(void **state) {
         sp_front_bound_clear(&whole);
         sp_noise_clear(&noise);
     }
+    free(clip.samples);
 }
 
 int main(void) {
