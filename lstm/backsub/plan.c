@@ -344,7 +344,8 @@ static void carve_workspace(sp_backsub *self, sp_boxes_carver *carver, sp_backsu
     ws->bias = sp_boxes_carve_array(carver, rows);
     ws->mass = sp_boxes_carve_array(carver, rows);
     ws->support = sp_boxes_carve_array(carver, rows);
-    ws->slope = sp_boxes_carve_array(carver, self->slopes ? rows * sp_slope_width(front) : 0);
+    ws->slope =
+        sp_boxes_carve_array(carver, self->slopes ? rows * sp_backsub_slope_width(front) : 0);
     if (boxes->single) {
         ws->narrow = sp_boxes_carve(carver, rows * w.operand, sizeof *ws->narrow);
         ws->wide = sp_boxes_carve(carver, rows * larger(w.operand, front->frame), sizeof *ws->wide);

@@ -68,7 +68,7 @@ static void concretise(sp_walk *walk, size_t rows, size_t t, size_t first, size_
         sp_walk_set(walk, rows, end - first, c,
                     (sp_backsub_rows){
                         sp_boxes_array_at(walk->ws->slope, sp_backsub_sign_at(front, t) + first),
-                        sp_slope_width(front)});
+                        sp_backsub_slope_width(front)});
     }
     if (walk->choosing) {
         record_signs(walk, rows, t, first, end, sample);
@@ -256,7 +256,7 @@ void sp_walk_source_back(sp_walk *walk) {
 static void attain(sp_walk *walk) {
     const sp_boxes *boxes = &walk->self->boxes;
     const sp_front_bound *front = boxes->front;
-    const size_t width = sp_slope_width(front), parts = front->joint ? 1 : front->frames;
+    const size_t width = sp_backsub_slope_width(front), parts = front->joint ? 1 : front->frames;
     const size_t n = front->joint ? width : front->frame;
     double *slope = sp_boxes_program(boxes, walk->ws->slope);
     for (size_t r = 0; !walk->self->set->box && slope != NULL && r < walk->rows; r++) {
@@ -278,7 +278,7 @@ static void worst_samples(sp_walk *walk, size_t rows, size_t t) {
         sp_walk_set(
             walk, rows, front->frame,
             (sp_backsub_rows){sp_boxes_array_at(walk->ws->slope, sp_backsub_sign_at(front, t)),
-                              sp_slope_width(front)},
+                              sp_backsub_slope_width(front)},
             (sp_backsub_rows){walk->ws->sample, front->frame});
         return;
     }

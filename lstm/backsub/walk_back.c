@@ -181,7 +181,7 @@ static void clear_sums(sp_walk *walk) {
                     (sp_backsub_rows){sums[i], walk->rows});
     }
     if (walk->self->slopes) {
-        const size_t width = sp_slope_width(walk->self->boxes.front);
+        const size_t width = sp_backsub_slope_width(walk->self->boxes.front);
         sp_walk_set(walk, walk->rows, width, sp_backsub_no_rows,
                     (sp_backsub_rows){walk->ws->slope, width});
     }
