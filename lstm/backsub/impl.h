@@ -149,8 +149,8 @@ static inline size_t sp_backsub_sign_at(const sp_front_bound *front, size_t t) {
 static inline size_t sp_backsub_sign_width(const sp_front_bound *front) {
     return sp_backsub_sign_at(front, front->frames - 1) + front->frame;
 }
-/** sp_backsub_slope_width - a row's length of coefficients on all samples; these of frame t start at
- *  sp_backsub_sign_at. */
+/** sp_backsub_slope_width - a row's length of coefficients on all samples; these of frame t
+ *  start at sp_backsub_sign_at. */
 static inline size_t sp_backsub_slope_width(const sp_front_bound *front) {
     return front->joint ? front->padded : sp_backsub_sign_width(front);
 }
