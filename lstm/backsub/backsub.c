@@ -194,24 +194,6 @@ static sp_status create(sp_error *err, void **out, const sp_bound_task *task, co
 
 /* ---- objectives ---- */
 
-void sp_backsub_know_nothing(double *lower, double *error, size_t rows) {
-    for (size_t r = 0; r < rows; r++) {
-        lower[r] = -INFINITY;
-        if (error != NULL) {
-            error[r] = 0.0;
-        }
-    }
-}
-
-sp_status sp_backsub_check_objectives(sp_error *err, const double *weight, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (!isfinite(weight[i])) {
-            return sp_fail(err, SP_E_NONFINITE, "entry %zu of the objectives is not finite", i);
-        }
-    }
-    return SP_OK;
-}
-
 static sp_backsub_start final_rows(const sp_backsub *self, sp_boxes_array weight) {
     const sp_net *net = self->boxes.net;
     return (sp_backsub_start){.node = net->nodes - 1, .t = 0, .output = {weight, net->classes}};
@@ -272,8 +254,8 @@ static sp_status bound_rows(sp_error *err, sp_backsub *self, double *lower, doub
                             sp_halfspace *line, const double *weight, size_t rows) {
     sp_boxes *boxes = &self->boxes;
     const size_t all = boxes->clips * rows;
-    SP_TRY(sp_backsub_check_objectives(err, weight, all * boxes->net->classes));
-    sp_backsub_know_nothing(lower, error, all);
+    SP_TRY(sp_boxes_check_objectives(err, weight, all * boxes->net->classes));
+    sp_boxes_know_nothing(lower, error, all);
     sp_status status = SP_OK;
     if (boxes->device) {
         status = device_rows(err, self, lower, error, weight, rows);
@@ -290,7 +272,7 @@ static sp_status bound_rows(sp_error *err, sp_backsub *self, double *lower, doub
         status = sp_gpu_sync(err, boxes->gpu);
     }
     if (status != SP_OK) {
-        sp_backsub_know_nothing(lower, error, all);
+        sp_boxes_know_nothing(lower, error, all);
     }
     return status;
 }

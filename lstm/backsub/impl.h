@@ -255,11 +255,6 @@ SP_NODISCARD sp_status sp_backsub_margins(sp_error *err, void *self, double *low
 void sp_backsub_box(void *self, size_t node, size_t frame, int variable, const double **lo,
                     const double **hi);
 void sp_backsub_spent(void *self, double *flops, size_t *moved);
-/** sp_backsub_know_nothing - lower = -inf, error = 0. */
-void sp_backsub_know_nothing(double *lower, double *error, size_t rows);
-/** sp_backsub_check_objectives - SP_E_NONFINITE for weights that are no numbers. */
-SP_NODISCARD sp_status sp_backsub_check_objectives(sp_error *err, const double *weight,
-                                                   size_t count);
 
 /* ---- what walks share (walk.c) ---- */
 

@@ -230,6 +230,24 @@ void sp_boxes_output(sp_boxes *boxes, size_t clip, double *lo, double *hi) {
     sp_gpu_read(boxes->gpu, hi, box.hi.on, bytes);
 }
 
+void sp_boxes_know_nothing(double *lower, double *error, size_t rows) {
+    for (size_t r = 0; r < rows; r++) {
+        lower[r] = -INFINITY;
+        if (error != NULL) {
+            error[r] = 0.0;
+        }
+    }
+}
+
+sp_status sp_boxes_check_objectives(sp_error *err, const double *weight, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(weight[i])) {
+            return sp_fail(err, SP_E_NONFINITE, "entry %zu of the objectives is not finite", i);
+        }
+    }
+    return SP_OK;
+}
+
 /* The lower bound of a row from the box of the output alone. */
 static double interval_row(size_t classes, const double *weight, const double *lo,
                            const double *hi) {

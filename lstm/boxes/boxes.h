@@ -72,9 +72,6 @@ void *sp_boxes_carve_host(sp_boxes_carver *carver, size_t count, size_t size);
 void *sp_boxes_carve(sp_boxes_carver *carver, size_t count, size_t size);
 sp_boxes_array sp_boxes_carve_array(sp_boxes_carver *carver, size_t count);
 sp_boxes_range sp_boxes_carve_range(sp_boxes_carver *carver, size_t count);
-static inline bool sp_boxes_carver_counts(const sp_boxes_carver *carver) {
-    return carver->host == NULL;
-}
 
 /* ---- what is known ---- */
 
@@ -227,6 +224,10 @@ void sp_boxes_send(sp_boxes *boxes, size_t clip, sp_boxes_array to, const double
 const double *sp_boxes_host(sp_boxes *boxes, sp_boxes_array array);
 /** sp_boxes_output - the box of the output of a clip. O lo, hi [classes] */
 void sp_boxes_output(sp_boxes *boxes, size_t clip, double *lo, double *hi);
+/** sp_boxes_know_nothing - lower = -inf, error = 0 (or NULL). sp_boxes_check_objectives -
+ *  SP_E_NONFINITE for weights that are no numbers. */
+void sp_boxes_know_nothing(double *lower, double *error, size_t rows);
+SP_NODISCARD sp_status sp_boxes_check_objectives(sp_error *err, const double *weight, size_t count);
 /** sp_boxes_raise - raises lower bounds of objectives by the box of the output.
  *  I/O lower [clips, rows]   I weight [clips, rows, classes] */
 SP_NODISCARD sp_status sp_boxes_raise(sp_error *err, sp_boxes *boxes, double *lower,

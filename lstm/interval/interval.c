@@ -1,5 +1,4 @@
 // Intervals alone (IBP): the boxes of every node, and of the output the bounds. [DiffAI], "Box".
-#include <math.h>
 #include <stdlib.h>
 
 #include "lstm/boxes/boxes.h"
@@ -39,17 +38,8 @@ static sp_status create(sp_error *err, void **self, const sp_bound_task *task,
 static sp_status margins(sp_error *err, void *self, double *lower, double *error,
                          const double *weight, size_t rows) {
     const sp_boxes *boxes = self;
-    for (size_t i = 0; i < rows * boxes->net->classes; i++) {
-        if (!isfinite(weight[i])) {
-            return sp_fail(err, SP_E_NONFINITE, "entry %zu of the objectives is not finite", i);
-        }
-    }
-    for (size_t r = 0; r < rows; r++) {
-        lower[r] = -INFINITY;
-        if (error != NULL) {
-            error[r] = 0.0;
-        }
-    }
+    SP_TRY(sp_boxes_check_objectives(err, weight, rows * boxes->net->classes));
+    sp_boxes_know_nothing(lower, error, rows);
     return sp_boxes_raise(err, self, lower, weight, rows);
 }
 

@@ -107,7 +107,7 @@ static sp_status margins(sp_error *err, void *of, double *lower, double *error,
     SP_TRY(sp_backsub_margins(err, of, lower, error, weight, rows));
     const sp_status status = mix_rows(err, self, lower, error, weight, rows);
     if (status != SP_OK) {
-        sp_backsub_know_nothing(lower, error, rows);
+        sp_boxes_know_nothing(lower, error, rows);
     }
     return status;
 }

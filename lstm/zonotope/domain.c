@@ -385,31 +385,24 @@ static sp_status margins(sp_error *err, void *self, double *lower, double *error
                          const double *weight, size_t rows) {
     sp_zonotope *z = self;
     const sp_net *net = z->boxes.net;
+    SP_TRY(sp_boxes_check_objectives(err, weight, rows * net->classes));
     double *row = calloc(z->capacity + 2, sizeof *row);
     if (row == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu rows", rows);
     }
-    const sp_zonotope_part part = {NULL, net->classes, form_at(z, net->nodes - 1, 0)};
-    sp_status status = SP_OK;
-    for (size_t r = 0; r < rows && status == SP_OK; r++) {
+    for (size_t r = 0; r < rows; r++) {
         sp_zonotope_form to = {1, row, row + 1, row + 2};
-        sp_zonotope_part of_row = part;
-        of_row.matrix = weight + r * net->classes;
-        for (size_t k = 0; k < net->classes; k++) {
-            if (!isfinite(of_row.matrix[k])) {
-                status = sp_fail(err, SP_E_NONFINITE, "entry %zu of the objectives is not finite",
-                                 r * net->classes + k);
-            }
-        }
+        const sp_zonotope_part of_row = {weight + r * net->classes, net->classes,
+                                         form_at(z, net->nodes - 1, 0)};
         sp_zonotope_image(z, &to, 0, 1, &of_row, 1, NULL);
         const double bound = sp_zonotope_range(z, &to, 0).lo;
-        lower[r] = status == SP_OK && bound > -INFINITY && bound < INFINITY ? bound : -INFINITY;
+        lower[r] = bound > -INFINITY && bound < INFINITY ? bound : -INFINITY; // NaN fails
         if (error != NULL) {
             error[r] = isfinite(to.noise[0]) ? to.noise[0] : 0.0;
         }
     }
     free(row);
-    return status == SP_OK ? sp_boxes_raise(err, &z->boxes, lower, weight, rows) : status;
+    return sp_boxes_raise(err, &z->boxes, lower, weight, rows);
 }
 
 static void box(void *self, size_t node, size_t frame, int variable, const double **lo,
