@@ -6,7 +6,7 @@
  * identity with the R x R matrix W^-1 + F H^-1 F'. */
 #include <math.h>
 
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 #define CENTRING 0.1 /* mu falls by this factor */
 #define SHARE 0.99   /* of the way to the nearest wall */

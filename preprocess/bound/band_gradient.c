@@ -3,7 +3,7 @@
  * band_minimum.c. */
 #include <math.h>
 
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 void sp_descent_gradient_step(sp_descent *s) {
     const double *r = s->frame->r, size = 1.0 / s->band->curvature;

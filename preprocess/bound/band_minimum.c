@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 #define GRADIENT_STEPS 60
 #define ONLY_GRADIENT_STEPS 240 /* where there are no interior points */
@@ -43,15 +43,6 @@ static void start(sp_descent *s, const sp_frame *frame, const sp_band *band) {
         s->mid[k] = frame->bins.mid[band->row[k]];
         s->best_z[k] = band->weight[k] * s->mid[k];
     }
-}
-
-double sp_descent_energy(const sp_descent *s, const double *f_v) {
-    double square = s->band->floor;
-    for (size_t k = 0; k < s->rows; k++) {
-        const double v = s->mid[k] + f_v[k];
-        square += s->band->weight[k] * (v * v);
-    }
-    return sqrt(square);
 }
 
 // The bound at z_k = weight_k (y_k + f_k . y), half the gradient of E there; keeps the best z.

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 #define POWER_STEPS 40
 

@@ -1,7 +1,7 @@
 /* One frame: its samples, radii, and the box of every row of the spectrum. */
 #include <math.h>
 
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 size_t sp_frame_size(const sp_front_forms *forms) {
     return 3 * forms->layout->used + 8 * forms->spectrum->out + sp_band_minimum_work(forms);

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/pool.h"
 #include "base/progress.h"
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 #define WORKERS 64 /* each takes every 64th frame: results do not depend on the number of threads */
 

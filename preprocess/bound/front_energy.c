@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 /* Bins that the window leaks into are lifted to this share of the largest power. */
 #define LIFT 1e-3

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 bool sp_frame_is_silent(const sp_frame *frame) {
     bool silent = true;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/pool.h"
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 #include "preprocess/impl.h"
 
 /* Constants within these limits neither overflow nor lose digits in any bound. */

@@ -1,7 +1,7 @@
 /* The front end by interval arithmetic, stage by stage. */
 #include <math.h>
 
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 sp_iv sp_band_interval(const sp_band *band, const sp_bins *bins) {
     double least = 0.0, most = 0.0;

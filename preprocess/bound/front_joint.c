@@ -5,7 +5,7 @@
  *          sqrt(E_min) and the largest value of l. */
 #include <math.h>
 
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 /* Upper lines are tangents of log at E(0), this share of the squares, and a part of the reach. */
 #define SQUARE_SHARE 0.5

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/pool.h"
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 struct sp_front_path {
     const sp_front_forms *forms; /* borrowed */

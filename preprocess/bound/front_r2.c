@@ -2,7 +2,7 @@
  * logarithm. */
 #include <math.h>
 
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 void sp_front_r2_squares(sp_frame *frame) {
     const sp_bins *bins = &frame->bins;

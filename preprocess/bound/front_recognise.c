@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 typedef struct pattern {
     const sp_node *spectrum, *mel, *floor, *dct; /* floor, dct: or NULL */

@@ -1,5 +1,5 @@
 /* The noise sets that the joint front end knows. */
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 typedef struct known {
     const sp_noise_set *set;

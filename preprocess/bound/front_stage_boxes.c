@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 // The range of both lines over their domain: what R2's code reports as the box of a stage.
 static sp_iv line_range(sp_line_pair lines, sp_iv x) {

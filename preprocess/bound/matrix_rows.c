@@ -1,7 +1,7 @@
 /* Products with a selection of rows of a matrix: the dense loops of the front end's bounds. */
 #include <math.h>
 
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 #define LANES 8
 

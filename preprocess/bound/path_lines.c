@@ -1,7 +1,7 @@
 /* Lines of the logarithm of a band's energy along a one-dimensional noise set. */
 #include <math.h>
 
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 /* Both lines get the slope of the chord. Their offsets are the extremes of g(x) = log E(x) - w x,
  * found cell by cell: on a cell of width h, g stays within sup |g''| h^2 / 8 of the chord of its

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 #define RANK 16    /* columns of V */
 #define SWEEPS 120 /* at most */

@@ -1,5 +1,5 @@
 /* Band energies under a box of noise: d' Q d <= sum_i D_i r_i^2 with the diagonal D >= Q. */
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 static double square(const sp_frame *frame, const sp_band *band, double fact) {
     const size_t n = frame->forms->layout->used;

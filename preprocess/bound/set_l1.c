@@ -2,7 +2,7 @@
  * in one sample, where it is r_i^2 Q_ii. Source: docs/theory/noise-sets.md 6. */
 #include <math.h>
 
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 /* The largest Q_ii. */
 static double fact(const sp_band *band, const sp_stage *spectrum) {

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 
 #define LEAST_GAP 1e-4 /* of the eigenvalue that is tried first, above the guess */
 #define NEXT_GAP 3.0

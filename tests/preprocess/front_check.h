@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "audio/audio.h"
-#include "preprocess/bound/front_bound_impl.h"
+#include "preprocess/bound/impl.h"
 #include "tests/support/support.h"
 
 /* ---- front ends ---- */

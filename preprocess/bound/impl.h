@@ -5,8 +5,10 @@
  * is made. Samples, radii and constants are limited to the ranges of front_forms.c, so that
  * nothing between overflow and SP_FRONT_TINY is lost: each product that underflows is off by at
  * most 2^-1075, there are fewer than 2^40 of them per result and later factors stay below 2^260. */
-#ifndef SP_PREPROCESS_FRONT_BOUND_IMPL_H
-#define SP_PREPROCESS_FRONT_BOUND_IMPL_H
+#ifndef SP_PREPROCESS_BOUND_IMPL_H
+#define SP_PREPROCESS_BOUND_IMPL_H
+
+#include <math.h>
 
 #include "preprocess/front_bound.h"
 #include "relax/relax.h"
@@ -194,7 +196,14 @@ void sp_descent_barrier_start(sp_descent *s);
 /** False when the linear system could not be solved: d is then as it was. */
 bool sp_descent_barrier_step(sp_descent *s);
 /** sp_descent_energy - sqrt(E) at the point whose rows are f_v. */
-double sp_descent_energy(const sp_descent *s, const double *f_v);
+static inline double sp_descent_energy(const sp_descent *s, const double *f_v) {
+    double square = s->band->floor;
+    for (size_t k = 0; k < s->rows; k++) {
+        const double v = s->mid[k] + f_v[k];
+        square += s->band->weight[k] * (v * v);
+    }
+    return sqrt(square);
+}
 
 /** sp_path_energy - the energy of a band along a path, a + b x + c x^2, coefficient by coefficient;
  *  for gains a is its part that the gain moves, and `floor` what is added to it. */
