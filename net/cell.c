@@ -99,7 +99,7 @@ static void describe_lstm(sp_cell_steps *s) {
     const int g = image(s, 2, before, SP_NO_VARIABLE), o = image(s, 3, before, SP_NO_VARIABLE);
     const int ig = product(s, sigmoid, i, g, true);
     const int fc = product(s, sigmoid, f, cell_before, false);
-    const int c = sum(s, SP_CELL_SUM, ig, fc, SP_RANGE_TERMS);
+    const int c = sum(s, SP_CELL_SUM, ig, fc, SP_CELL_RANGE_TERMS);
     const int h = product(s, sigmoid, o, c, true);
     keep_state(s, before, h);
     keep_state(s, cell_before, c);
@@ -128,16 +128,16 @@ static void describe_gru(sp_cell_steps *s, const sp_cell *cell) {
     }
     s->variable[candidate].boxed = cell->candidate.kind != SP_ACTIVATION_AFFINE;
     const int n = curve(s, cell->candidate, candidate);
-    const int y = sum(s, SP_CELL_DIFFERENCE, before, n, SP_RANGE_TERMS);
+    const int y = sum(s, SP_CELL_DIFFERENCE, before, n, SP_CELL_RANGE_TERMS);
     int h;
     if (paired) {
         const int rest = product(s, gate, z, candidate, true);
         s->variable[rest].f = gate;
         s->variable[rest].complement = true;
         s->variable[rest].map = sp_gate_complement(gate);
-        h = sum(s, SP_CELL_SUM, rest, product(s, gate, z, before, false), SP_RANGE_BLEND);
+        h = sum(s, SP_CELL_SUM, rest, product(s, gate, z, before, false), SP_CELL_RANGE_BLEND);
     } else {
-        h = sum(s, SP_CELL_SUM, n, product(s, gate, z, y, false), SP_RANGE_BLEND);
+        h = sum(s, SP_CELL_SUM, n, product(s, gate, z, y, false), SP_CELL_RANGE_BLEND);
     }
     keep_state(s, before, h);
     finish(s, h);

@@ -51,7 +51,7 @@ typedef enum {
 
 /** sp_cell_range - how the interval of a sum is found: of its terms; or, for n + z (h - n), of the
  *  convex combination of n and h that it is, too. */
-typedef enum { SP_RANGE_TERMS, SP_RANGE_BLEND } sp_cell_range;
+typedef enum { SP_CELL_RANGE_TERMS, SP_CELL_RANGE_BLEND } sp_cell_range;
 
 /** sp_cell_variable - one variable of a step; operands are variables before it. */
 typedef struct sp_cell_variable {

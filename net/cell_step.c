@@ -73,7 +73,7 @@ static void sum(const sp_cell_steps *steps, const sp_cell_variable *v, double *v
                 const double *block, size_t H) {
     const sp_cell_variable *kept = &steps->variable[v->b];
     const double *a = block + (size_t)v->a * H, *b = block + (size_t)v->b * H;
-    const bool blend = v->range == SP_RANGE_BLEND && kept->op == SP_CELL_PRODUCT &&
+    const bool blend = v->range == SP_CELL_RANGE_BLEND && kept->op == SP_CELL_PRODUCT &&
                        steps->variable[kept->b].op == SP_CELL_DIFFERENCE;
     if (!blend) {
         for (size_t j = 0; j < H; j++) {

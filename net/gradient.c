@@ -28,13 +28,13 @@ static void add_term_back(const sp_term *term, const double *dy, size_t width, d
                           size_t frames, size_t t) {
     const size_t in = term->in, ld = term->timing.taps * in;
     size_t first = 0, end = 0;
-    sp_taps_at(&term->timing, frames, t, &first, &end);
+    sp_timing_taps(&term->timing, frames, t, &first, &end);
     if (first == end) {
         return;
     }
     const size_t run = term->timing.dilation == 1 ? end - first : 1;
     for (size_t k = first; k < end; k += run) {
-        double *d = dx + sp_taps_frame(&term->timing, t, k) * in;
+        double *d = dx + sp_timing_tap_frame(&term->timing, t, k) * in;
         for (size_t j = 0; j < width; j++) {
             const double *w = term->weight + j * ld + k * in, slope = dy[j];
             for (size_t i = 0; i < run * in; i++) {
@@ -128,7 +128,7 @@ static sp_status back_cell(sp_error *err, slopes *s, size_t n, double *dx) {
 static void back_pool(slopes *s, size_t n, double *dx) {
     const sp_node *node = &s->values->net->node[n];
     const size_t in = numbers(s, node->input), W = node->width;
-    const size_t at = node->pool == SP_POOL_LAST ? in - W : 0;
+    const size_t at = node->pool == SP_POOLING_LAST ? in - W : 0;
     for (size_t r = 0; r < s->rows; r++) {
         for (size_t j = 0; j < W; j++) {
             dx[r * in + at + j] += s->by[n][r * W + j];

@@ -166,7 +166,7 @@ static size_t span(const sp_timing *timing) {
     return (timing->taps - 1) * timing->dilation + 1;
 }
 
-size_t sp_frames_after(const sp_timing *timing, size_t frames) {
+size_t sp_timing_frames(const sp_timing *timing, size_t frames) {
     const size_t padded = frames + timing->before + timing->after;
     return frames == 0 || padded < span(timing) ? 0 : (padded - span(timing)) / timing->stride + 1;
 }
@@ -180,7 +180,7 @@ size_t sp_net_frames(const sp_net *net, size_t source, size_t index, size_t fram
     if (node->kind == SP_NODE_POOL) {
         return before > 0 ? 1 : 0;
     }
-    return node->kind == SP_NODE_AFFINE ? sp_frames_after(&node->term[0].timing, before) : before;
+    return node->kind == SP_NODE_AFFINE ? sp_timing_frames(&node->term[0].timing, before) : before;
 }
 
 /* The frames of a node as a function of those of the input: floor((n + shift) / stride) + 1, or,
@@ -193,7 +193,7 @@ static extent extent_of(const sp_net *net, size_t index);
 
 static extent extent_after(const sp_timing *timing, extent before) {
     if (before.stride == 0) {
-        return (extent){0, sp_frames_after(timing, before.shift)};
+        return (extent){0, sp_timing_frames(timing, before.shift)};
     }
     // floor((floor((n + a) / s) + 1 + b) / r) + 1 = floor((n + a + s (1 + b)) / (s r)) + 1
     const size_t b = timing->before + timing->after - span(timing);
@@ -436,7 +436,7 @@ sp_status sp_net_add_rnn(sp_error *err, sp_net *net, size_t hidden, sp_activatio
                               .candidate = activation});
 }
 
-sp_status sp_net_add_pool(sp_error *err, sp_net *net, sp_pool pool) {
+sp_status sp_net_add_pool(sp_error *err, sp_net *net, sp_pooling pool) {
     if (has_one_frame(net, net->nodes - 1)) {
         return SP_OK;
     }

@@ -42,7 +42,7 @@ typedef struct sp_term {
     sp_timing timing;
 } sp_term;
 
-typedef enum { SP_POOL_LAST, SP_POOL_FIRST } sp_pool;
+typedef enum { SP_POOLING_LAST, SP_POOLING_FIRST } sp_pooling;
 
 /** sp_node - one node; which members count depends on the kind. */
 typedef struct sp_node {
@@ -54,7 +54,7 @@ typedef struct sp_node {
     double *bias;        /* owned; AFFINE: [width] */
     sp_activation curve; /* CURVE */
     sp_cell cell;        /* CELL */
-    sp_pool pool;        /* POOL */
+    sp_pooling pool;     /* POOL */
 } sp_node;
 
 /** sp_net - the graph. */
@@ -99,7 +99,7 @@ SP_NODISCARD sp_status sp_net_add_rnn(sp_error *err, sp_net *net, size_t hidden,
                                       const double *recurrent, const double *bias);
 /** sp_net_add_pool - the nodes that follow have one frame. A second pool of one frame changes
  *  nothing and is not added. */
-SP_NODISCARD sp_status sp_net_add_pool(sp_error *err, sp_net *net, sp_pool pool);
+SP_NODISCARD sp_status sp_net_add_pool(sp_error *err, sp_net *net, sp_pooling pool);
 
 /* ---- appending a node anywhere ---- */
 

@@ -29,7 +29,7 @@ void sp_products(double *y, const double *weight, size_t ld, size_t rows, size_t
 }
 
 /* Tap k reads frame t stride + k dilation - before, if that is one of the input. */
-void sp_taps_at(const sp_timing *timing, size_t frames, size_t t, size_t *first, size_t *end) {
+void sp_timing_taps(const sp_timing *timing, size_t frames, size_t t, size_t *first, size_t *end) {
     const size_t at = t * timing->stride, d = timing->dilation;
     const size_t missing = at < timing->before ? timing->before - at : 0;
     const size_t left = frames + timing->before > at ? frames + timing->before - at : 0;
@@ -39,6 +39,6 @@ void sp_taps_at(const sp_timing *timing, size_t frames, size_t t, size_t *first,
     *first = *first < *end ? *first : *end;
 }
 
-size_t sp_taps_frame(const sp_timing *timing, size_t t, size_t k) {
+size_t sp_timing_tap_frame(const sp_timing *timing, size_t t, size_t k) {
     return t * timing->stride + k * timing->dilation - timing->before;
 }

@@ -25,14 +25,14 @@ static void add_term(const sp_term *term, double *y, size_t width, const double 
                      size_t t) {
     const size_t in = term->in, ld = term->timing.taps * in;
     size_t first = 0, end = 0;
-    sp_taps_at(&term->timing, frames, t, &first, &end);
+    sp_timing_taps(&term->timing, frames, t, &first, &end);
     if (first == end) {
         return;
     }
     const size_t run = term->timing.dilation == 1 ? end - first : 1; // frames that lie side by side
     for (size_t k = first; k < end; k += run) {
         sp_products(y, term->weight + k * in, ld, width, run * in,
-                    x + sp_taps_frame(&term->timing, t, k) * in);
+                    x + sp_timing_tap_frame(&term->timing, t, k) * in);
     }
 }
 
@@ -130,7 +130,7 @@ static sp_status run_node(sp_error *err, sp_values *values, size_t n) {
     case SP_NODE_CELL:
         return run_cell(err, values, n, out);
     case SP_NODE_POOL: {
-        const size_t last = node->pool == SP_POOL_LAST ? values->frames[node->input] - 1 : 0;
+        const size_t last = node->pool == SP_POOLING_LAST ? values->frames[node->input] - 1 : 0;
         memcpy(out, values->value[node->input] + last * node->width, node->width * sizeof *out);
         return SP_OK;
     }
@@ -179,7 +179,7 @@ static sp_status find_frames(sp_error *err, sp_values *values, size_t n) {
     values->frames[n] = values->frames[sp_node_input(node, 0)];
     for (size_t i = 0; node->kind == SP_NODE_AFFINE && i < node->terms; i++) {
         const sp_term *term = &node->term[i];
-        const size_t frames = sp_frames_after(&term->timing, values->frames[term->input]);
+        const size_t frames = sp_timing_frames(&term->timing, values->frames[term->input]);
         if (frames == 0) {
             return sp_fail(err, SP_E_MISMATCH, "node %zu: %zu frames are too few for its %zu taps",
                            n, values->frames[term->input], term->timing.taps);

@@ -157,7 +157,7 @@ sp_status sp_onnx_layers_to_net(sp_onnx_reader *r, sp_net *net, size_t features,
     SP_TRY(sp_net_init(r->err, net, features));
     for (size_t i = 0; i <= count; i++) {
         sp_error why = {0};
-        sp_status status = i == steps ? sp_net_add_pool(&why, net, SP_POOL_LAST) : SP_OK;
+        sp_status status = i == steps ? sp_net_add_pool(&why, net, SP_POOLING_LAST) : SP_OK;
         if (status == SP_OK && i < count) {
             r->node = r->layer[chain[i]].node;
             status = add_node(&why, net, &r->layer[chain[i]]);

@@ -279,7 +279,7 @@ static bool writable(const sp_node *at) {
     case SP_NODE_CELL:
         return writable_cell(&at->cell);
     case SP_NODE_POOL:
-        return at->pool == SP_POOL_LAST;
+        return at->pool == SP_POOLING_LAST;
     case SP_NODE_INPUT:
         break;
     }

@@ -193,7 +193,7 @@ static sp_status build(sp_error *err, sp_net *net, const sp_json *root, size_t f
         sp_random random = sp_train_stream(seed, SP_TRAIN_STREAM_WEIGHTS, l, 0);
         SP_TRY(add(err, net, &plans[l], &random));
         if (l + 1 == recurrent) {
-            SP_TRY(sp_net_add_pool(err, net, SP_POOL_LAST));
+            SP_TRY(sp_net_add_pool(err, net, SP_POOLING_LAST));
         }
     }
     return SP_OK;

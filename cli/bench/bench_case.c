@@ -45,7 +45,7 @@ static sp_status add_layers(sp_error *err, sp_net *net, size_t hidden) {
     SP_TRY(sp_net_add_relu(err, net));
     SP_TRY(add_random(err, net, true, 40, hidden, &random));
     SP_TRY(add_random(err, net, true, hidden, hidden, &random));
-    SP_TRY(sp_net_add_pool(err, net, SP_POOL_LAST));
+    SP_TRY(sp_net_add_pool(err, net, SP_POOLING_LAST));
     return add_random(err, net, false, hidden, 10, &random);
 }
 

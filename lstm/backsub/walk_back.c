@@ -126,8 +126,9 @@ static void curve_back(sp_walk *walk, size_t i) {
 /* The frame that a pool takes of a clip. */
 static size_t pooled(const sp_walk *walk, size_t i, size_t clip) {
     const sp_node *node = node_at(walk, i);
-    return node->pool == SP_POOL_LAST ? sp_boxes_frames(&walk->self->boxes, clip, node->input) - 1
-                                      : 0;
+    return node->pool == SP_POOLING_LAST
+               ? sp_boxes_frames(&walk->self->boxes, clip, node->input) - 1
+               : 0;
 }
 
 static void pool_back(sp_walk *walk, size_t i) {

@@ -50,7 +50,7 @@ static void pool_forward(sp_walk *walk, size_t i) {
     for (size_t clip = 0; clip < walk->rows / walk->span; clip++) {
         const size_t row = clip * walk->span;
         const size_t frame =
-            node->pool == SP_POOL_LAST ? sp_boxes_frames(boxes, clip, node->input) - 1 : 0;
+            node->pool == SP_POOLING_LAST ? sp_boxes_frames(boxes, clip, node->input) - 1 : 0;
         sp_walk_set(walk, walk->span, node->width,
                     sp_backsub_rows_from(sp_walk_on(walk, node->input, frame), row),
                     sp_backsub_rows_from(to, row));

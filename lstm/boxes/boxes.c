@@ -428,7 +428,7 @@ static void bound_pool(sp_boxes *boxes, size_t i) {
         while (end < boxes->clips && sp_boxes_frames(boxes, end, node->input) == frames) {
             end++;
         }
-        const size_t from = node->pool == SP_POOL_LAST ? frames - 1 : 0;
+        const size_t from = node->pool == SP_POOLING_LAST ? frames - 1 : 0;
         copy_box(boxes, (sp_gpu_clips){end - first, boxes->stride}, first, node->width,
                  sp_boxes_out(boxes, node->input, from), sp_boxes_state_at(boxes, i, 0)->out);
         first = end;

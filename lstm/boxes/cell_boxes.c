@@ -179,7 +179,7 @@ static void blend_interval(const sp_cell_at *c, int v) {
 
 static void sum_interval(const sp_cell_at *c, int v) {
     const sp_cell_variable *s = variable(c, v);
-    if (s->range == SP_RANGE_BLEND) {
+    if (s->range == SP_CELL_RANGE_BLEND) {
         blend_interval(c, v);
         return;
     }

@@ -130,7 +130,7 @@ static void finish(sp_boxes *boxes, size_t i, size_t t) {
         finish_affine(z, i, t, to);
     } else if (node->kind == SP_NODE_POOL) {
         const size_t frames = sp_boxes_frames(boxes, 0, node->input);
-        copy_form(z, to, form_at(z, node->input, node->pool == SP_POOL_LAST ? frames - 1 : 0));
+        copy_form(z, to, form_at(z, node->input, node->pool == SP_POOLING_LAST ? frames - 1 : 0));
     } else if (node->kind == SP_NODE_CELL) {
         copy_form(z, to, &z->variable[boxes->constants[i].cell.output]);
         for (size_t s = 0; s < boxes->constants[i].cell.states; s++) {

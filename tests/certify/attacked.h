@@ -81,7 +81,7 @@ static inline void attacked_net(attacked *a, sp_rng *rng) {
     }
     assert_int_equal(sp_net_init(NULL, &a->net, SMALL_FEATURES), SP_OK);
     assert_int_equal(sp_net_add_lstm(NULL, &a->net, H, weight, recurrent, bias), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &a->net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &a->net, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &a->net, C, readout, offset), SP_OK);
 }
 

@@ -44,7 +44,7 @@ static inline void make_net(sp_net *net, sp_rng *rng, size_t features, size_t cl
     }
     assert_int_equal(sp_net_init(NULL, net, features), SP_OK);
     assert_int_equal(sp_net_add_lstm(NULL, net, H, weight, recurrent, bias), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, net, classes, readout, offset), SP_OK);
 }
 

@@ -57,7 +57,7 @@ static void make_net(sp_net *net) {
     numbers(offset, 1, 0.2);
     assert_int_equal(sp_net_init(NULL, net, F), SP_OK);
     assert_int_equal(sp_net_add_gru(NULL, net, H, gate, candidate, false, w, r, b, NULL), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, net, 1, out, offset), SP_OK);
     net->steps = STEPS;
 }

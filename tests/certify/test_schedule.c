@@ -69,7 +69,7 @@ static void make(subject *s, const char *method) {
     }
     assert_int_equal(sp_net_init(NULL, &s->net, SMALL_FEATURES), SP_OK);
     assert_int_equal(sp_net_add_lstm(NULL, &s->net, H, weight, recurrent, bias), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &s->net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &s->net, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &s->net, C, readout, offset), SP_OK);
     assert_int_equal(sp_front_parse(NULL, &s->front, small_front, sizeof small_front - 1, "small"),
                      SP_OK);

@@ -164,7 +164,7 @@ static inline void trace_run(const sp_trace *trace, const double *features) {
         case SP_NODE_POOL:
             memcpy(trace->value[i],
                    value_at(trace, node->input,
-                            node->pool == SP_POOL_LAST ? trace->frames[node->input] - 1 : 0),
+                            node->pool == SP_POOLING_LAST ? trace->frames[node->input] - 1 : 0),
                    node->width * sizeof(double));
             break;
         }

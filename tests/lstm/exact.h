@@ -208,7 +208,7 @@ static inline void exact_values(sp_values_at *v, const sp_net *net, size_t sourc
         } else {
             const size_t last = v->frames[node->input] - 1;
             _arb_vec_set(v->value[i],
-                         exact_at(v, node->input, node->pool == SP_POOL_LAST ? last : 0),
+                         exact_at(v, node->input, node->pool == SP_POOLING_LAST ? last : 0),
                          (slong)node->width);
         }
     }

@@ -295,7 +295,7 @@ static inline void curve_row(sp_form *f, const sp_node *node, size_t i) {
 
 static inline void pool_row(sp_form *f, const sp_node *node, size_t i) {
     const size_t frames = sp_boxes_frames(&f->self->boxes, 0, node->input);
-    arb_ptr to = on_frame(f, node->input, node->pool == SP_POOL_LAST ? frames - 1 : 0);
+    arb_ptr to = on_frame(f, node->input, node->pool == SP_POOLING_LAST ? frames - 1 : 0);
     _arb_vec_add(to, to, f->on[i], (slong)node->width, PRECISION);
 }
 

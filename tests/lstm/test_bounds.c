@@ -211,7 +211,7 @@ static void worked_example_of_the_r2_paper(void **state) {
     sp_net net;
     assert_int_equal(sp_net_init(NULL, &net, 1), SP_OK);
     assert_int_equal(sp_net_add_lstm(NULL, &net, 2, weight, recurrent, bias), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &net, 2, identity, zero), SP_OK);
     double lower[3];
     const sp_method methods[3] = {method_intervals(),

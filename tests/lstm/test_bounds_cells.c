@@ -137,7 +137,7 @@ static void a_shared_number_cancels(void **state) {
     assert_int_equal(sp_net_init(NULL, &toy.net, 1), SP_OK);
     assert_int_equal(sp_net_add_rnn(NULL, &toy.net, 1, identity, &weight, &recurrent, &bias),
                      SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &toy.net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &toy.net, SP_POOLING_LAST), SP_OK);
     double value = 0.0;
     for (size_t t = 0; t < 4; t++) {
         toy.front.form[t] = 1.0;

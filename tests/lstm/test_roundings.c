@@ -69,7 +69,7 @@ static measured measure(const sp_toy_cell *cell, size_t cells) {
     for (size_t l = 0; l < cells; l++) {
         add_cell(&toy.net, &rng, cell);
     }
-    assert_int_equal(sp_net_add_pool(NULL, &toy.net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &toy.net, SP_POOLING_LAST), SP_OK);
     toy_affine(&rng, &toy.net, WIDTH, CLASSES, 1.0);
     sp_gpu_profile_into(&profile);
     if (bounds_of(&err, &bounds, &toy.net, &toy.front, &method) != SP_OK) {

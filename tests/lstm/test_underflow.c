@@ -88,7 +88,7 @@ static void spread_net(sp_rng *rng, sp_toy *toy, size_t classes, bool cells) {
         }
     }
     s.size[s.net->nodes] = s.size[s.net->nodes - 1];
-    assert_int_equal(sp_net_add_pool(NULL, s.net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, s.net, SP_POOLING_LAST), SP_OK);
     const int from = s.size[s.net->nodes - 1];
     const int size = -(int)sp_rng_below(rng, 400);
     spread_affine(&s, classes, from - size > 1000 ? from - 1000 : size);

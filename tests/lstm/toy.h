@@ -210,7 +210,7 @@ static inline void toy_cell_net(sp_rng *rng, sp_net *net, const sp_toy_cell *cel
                                         r, b, cell->after ? own : NULL),
                          SP_OK);
     }
-    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOLING_LAST), SP_OK);
     toy_affine(rng, net, H, classes, 1.0);
     free(w);
     free(r);
@@ -241,7 +241,7 @@ static inline void toy_net(sp_rng *rng, sp_net *net, const sp_toy_shape *s) {
         free(b);
         width = H;
     }
-    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOLING_LAST), SP_OK);
     if (s->head > 0) {
         toy_affine(rng, net, width, s->head, 1.0);
         assert_int_equal(sp_net_add_relu(NULL, net), SP_OK);

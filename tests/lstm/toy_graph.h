@@ -122,7 +122,7 @@ static inline void grow_pool(sp_growth *g) {
     const sp_node node = {.kind = SP_NODE_POOL,
                           .width = g->net->node[input].width,
                           .input = input,
-                          .pool = sp_rng_below(g->rng, 2) > 0 ? SP_POOL_LAST : SP_POOL_FIRST};
+                          .pool = sp_rng_below(g->rng, 2) > 0 ? SP_POOLING_LAST : SP_POOLING_FIRST};
     append(g, &node, 1); // of one frame
 }
 
@@ -158,7 +158,8 @@ static inline void toy_graph(sp_rng *rng, sp_toy *toy, size_t classes, bool reve
         }
     }
     assert_int_equal(
-        sp_net_add_pool(NULL, net, sp_rng_below(rng, 3) > 0 ? SP_POOL_LAST : SP_POOL_FIRST), SP_OK);
+        sp_net_add_pool(NULL, net, sp_rng_below(rng, 3) > 0 ? SP_POOLING_LAST : SP_POOLING_FIRST),
+        SP_OK);
     toy_affine(rng, net, net->node[net->nodes - 1].width, classes, 1.0);
 }
 

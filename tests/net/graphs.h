@@ -206,7 +206,7 @@ static inline void reference_run(const sp_net *net, sequence *values, size_t *fr
         case SP_NODE_POOL:
             frames[n] = 1;
             memcpy(values[n][0],
-                   values[node->input][node->pool == SP_POOL_LAST ? frames[node->input] - 1 : 0],
+                   values[node->input][node->pool == SP_POOLING_LAST ? frames[node->input] - 1 : 0],
                    node->width * sizeof(dual));
             break;
         }
@@ -315,7 +315,7 @@ static inline void random_graph(sp_rng *rng, sp_net *net, size_t nodes, size_t f
         }
     }
     assert_int_equal(
-        sp_net_add_pool(NULL, net, sp_rng_below(rng, 2) == 0 ? SP_POOL_LAST : SP_POOL_FIRST),
+        sp_net_add_pool(NULL, net, sp_rng_below(rng, 2) == 0 ? SP_POOLING_LAST : SP_POOLING_FIRST),
         SP_OK);
 }
 

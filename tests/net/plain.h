@@ -232,7 +232,7 @@ static inline void build(sp_net *net, const plain_net *plain) {
     assert_int_equal(sp_net_init(NULL, net, plain->features), SP_OK);
     for (size_t l = 0; l <= plain->layers; l++) {
         if (l == plain->readout) {
-            assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
+            assert_int_equal(sp_net_add_pool(NULL, net, SP_POOLING_LAST), SP_OK);
         }
         if (l < plain->layers) {
             add_layer(net, &plain->layer[l]);

@@ -104,7 +104,7 @@ static void test_a_pool_alone_is_the_last_frame(void **state) {
     sp_net net;
     double out[2];
     assert_int_equal(sp_net_init(NULL, &net, 2), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_run(NULL, &net, out, (const double[]){1, 2, 3, 4}, 2), SP_OK);
     assert_true(out[0] == 3.0 && out[1] == 4.0);
     sp_net_clear(&net);
@@ -179,7 +179,7 @@ static void test_bad_runs(void **state) {
     assert_int_equal(sp_net_add_affine(&err, &net, 2, huge, zero), SP_OK);
     assert_int_equal(sp_net_add_relu(&err, &net), SP_OK);
     expect_refused(sp_net_run(&err, &net, out, zeros, 2), SP_E_MISMATCH, &err, "2 frames");
-    assert_int_equal(sp_net_add_pool(&err, &net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(&err, &net, SP_POOLING_LAST), SP_OK);
     expect_refused(sp_net_run(&err, &net, out, x, 0), SP_E_MISMATCH, &err, "at least one step");
     x[0] = x[2] = 0.5;
     x[1] = x[3] = 0.25;
@@ -207,13 +207,13 @@ static void test_saturated_gates(void **state) {
     const double w[4] = {0}, r[4] = {0}, open[4] = {1e4, 1e4, 1e4, 1e4},
                  shut[4] = {-1e4, 1e4, 1e4, 1e4};
     assert_int_equal(sp_net_add_lstm(NULL, &net, 1, w, r, open), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_run(NULL, &net, out, (const double[]){0, 0, 0}, 3), SP_OK);
     assert_true(fabs(out[0] - tanh(3.0)) <= 1e-15);
     sp_net_clear(&net);
     assert_int_equal(sp_net_init(NULL, &net, 1), SP_OK);
     assert_int_equal(sp_net_add_lstm(NULL, &net, 1, w, r, shut), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_run(NULL, &net, out, (const double[]){0, 0, 0}, 3), SP_OK);
     assert_true(out[0] == 0.0);
     sp_net_clear(&net);

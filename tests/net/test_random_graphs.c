@@ -130,7 +130,7 @@ static void test_a_convolution_by_hand(void **state) {
     assert_int_equal(sp_net_frames(&net, 0, 1, 1), 1);
     assert_int_equal(sp_net_frames(&net, 0, 1, 0), 0);
     const double x[5] = {1, 2, 3, 4, 5}, first = 130.0, last = 104.0;
-    const sp_pool pool[2] = {SP_POOL_FIRST, SP_POOL_LAST};
+    const sp_pooling pool[2] = {SP_POOLING_FIRST, SP_POOLING_LAST};
     for (size_t i = 0; i < 2; i++) {
         sp_net pooled;
         double y[1];
@@ -207,10 +207,10 @@ static void test_a_pool_of_one_frame_is_not_added(void **state) {
     (void)state;
     sp_net net;
     assert_int_equal(sp_net_init(NULL, &net, 1), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_FIRST), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_FIRST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_add_relu(NULL, &net), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
     assert_int_equal(net.nodes, 3);
     sp_net_clear(&net);
 }

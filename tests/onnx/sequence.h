@@ -46,7 +46,7 @@ static inline void accept(om *m, size_t steps) {
     sp_model model;
     const double zero[C] = {0};
     assert_int_equal(sp_net_init(NULL, &want, D), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOLING_LAST), SP_OK);
     want.steps = steps;
     assert_int_equal(sp_net_add_affine(NULL, &want, C, weight, zero), SP_OK);
     om_output(m, "y");

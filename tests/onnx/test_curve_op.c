@@ -46,7 +46,7 @@ static void check(const curve *c, bool given) {
     assert_true(model.agreement < 1e-12);
     const double turned[4] = {w[0], w[2], w[1], w[3]}, none[2] = {0.0, 0.0};
     assert_int_equal(sp_net_init(NULL, &want, 2), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &want, 2, turned, b), SP_OK);
     assert_int_equal(sp_net_add_curve(NULL, &want, f), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &want, 2, turned, none), SP_OK);

@@ -35,7 +35,7 @@ static void expect_dense(om *m, double scale, double shift, size_t steps) {
         b[i] = shift * bias[i];
     }
     assert_int_equal(sp_net_init(NULL, &want, D), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOLING_LAST), SP_OK);
     want.steps = steps;
     assert_int_equal(sp_net_add_affine(NULL, &want, C, w, b), SP_OK);
     om_accept(m, &model);
@@ -198,7 +198,7 @@ static void test_lonely_add(void **state) {
     om_output(m, "y");
     sp_net want;
     assert_int_equal(sp_net_init(NULL, &want, D), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOLING_LAST), SP_OK);
     want.steps = 1;
     assert_int_equal(sp_net_add_affine(NULL, &want, D, identity, doubled), SP_OK);
     assert_int_equal(sp_net_add_relu(NULL, &want), SP_OK);
@@ -260,7 +260,7 @@ static void test_width_one(void **state) {
     sp_net want;
     const double zero[2] = {0};
     assert_int_equal(sp_net_init(NULL, &want, 1), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &want, 2, w1, zero), SP_OK);
     assert_int_equal(sp_net_add_relu(NULL, &want), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &want, 1, w2, b1), SP_OK);

@@ -54,7 +54,7 @@ static sp_net gru_steps(const node_weights *n, sp_activation f, sp_activation g,
 static sp_net gru_net(const node_weights *n, sp_activation f, sp_activation g, bool after,
                       bool biased) {
     sp_net net = gru_steps(n, f, g, after, biased);
-    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
     return net;
 }
 
@@ -66,7 +66,7 @@ static sp_net rnn_net(const node_weights *n, sp_activation f) {
     }
     assert_int_equal(sp_net_init(NULL, &net, D), SP_OK);
     assert_int_equal(sp_net_add_rnn(NULL, &net, H, f, n->w, n->r, bias), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
     return net;
 }
 
@@ -255,7 +255,7 @@ static void test_stack(void **state) {
         sum[j] = b[j] + b[H + j];
     }
     assert_int_equal(sp_net_add_rnn(NULL, &net, H, tangent, w, r, sum), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &net, 2, dense, bias), SP_OK);
     net.softmax = true;
     accept(m, net);

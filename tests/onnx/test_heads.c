@@ -25,7 +25,7 @@ static void accept_head(om *m, size_t classes, bool is_sigmoid) {
     sp_net net;
     om_accept(m, &model);
     assert_int_equal(sp_net_init(NULL, &net, D), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &net, classes, weight, zero), SP_OK);
     net.steps = 1;
     net.sigmoid = is_sigmoid;

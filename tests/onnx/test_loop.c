@@ -112,7 +112,7 @@ static void expect_rnn(om *m, sp_activation activation) {
     want.steps = LOOP_T;
     assert_int_equal(sp_net_add_rnn(NULL, &want, LOOP_H, activation, weight, recurrent, bias),
                      SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOLING_LAST), SP_OK);
     om_accept(m, &model);
     om_expect_net(&model, &want);
 }
@@ -241,7 +241,7 @@ static void test_between_layers(void **state) {
                                     (sp_activation){.kind = SP_ACTIVATION_TANH}, weight, recurrent,
                                     bias),
                      SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_add_relu(NULL, &want), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, &want, 2, back, zero), SP_OK);
     om_accept(m, &model);

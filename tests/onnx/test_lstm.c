@@ -38,7 +38,7 @@ static void check_stack(size_t layers, read_out way, const char *shape, size_t s
     assert_int_equal(sp_net_add_relu(NULL, &want), SP_OK);
     torch_states(m, "c", layers, H);
     torch_stack(m, &rng, &want, "c", layers, H, H);
-    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOLING_LAST), SP_OK);
     read_out_by(m, layers, H, way);
     om_int(m, om_node(m, "Gemm", "v,w2,b2", "logits"), "transB", 1);
     assert_int_equal(sp_net_add_affine(NULL, &want, C, w2, b2), SP_OK);
@@ -84,7 +84,7 @@ static void test_batch_first(void **state) {
     om_output(m, "y");
     om_lstm_expect(&want, &first);
     om_lstm_expect(&want, &second);
-    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOLING_LAST), SP_OK);
     sp_model model;
     om_accept(m, &model);
     om_expect_net(&model, &want);
@@ -112,7 +112,7 @@ static void test_unbatched(void **state) {
     om_lstm_expect(&want, &first);
     assert_int_equal(sp_net_add_relu(NULL, &want), SP_OK);
     om_lstm_expect(&want, &second);
-    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_add_relu(NULL, &want), SP_OK);
     sp_model model;
     om_accept(m, &model);
@@ -132,7 +132,7 @@ static void test_single_steps(void **state) {
     lstm_node(m, &second, 1, "H0", "");
     om_output(m, "Y1");
     om_lstm_expect(&want, &first);
-    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOLING_LAST), SP_OK);
     om_lstm_expect(&want, &second);
     om_accept(m, &model);
     om_expect_net(&model, &want);
@@ -143,7 +143,7 @@ static void test_single_steps(void **state) {
     lstm_node(m, &only, 0, "x", "");
     om_output(m, "Y0");
     om_lstm_expect(&want, &only);
-    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOLING_LAST), SP_OK);
     want.steps = 1;
     om_accept(m, &model);
     om_expect_net(&model, &want);
@@ -168,7 +168,7 @@ static void test_weights(void **state) {
         om_node(m, "LSTM", biased ? "x,W,R,B" : "x,W,R", ",y");
         om_output(m, "y");
         om_lstm_expect(&want, &l);
-        assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
+        assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOLING_LAST), SP_OK);
         om_accept(m, &model);
         om_expect_net(&model, &want);
     }
@@ -214,7 +214,7 @@ static void test_weights_folded(void **state) {
     om_node(m, "LSTM", "x,W,R,B", ",y");
     om_output(m, "y");
     om_lstm_expect(&want, &l);
-    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOLING_LAST), SP_OK);
     om_accept(m, &model);
     om_expect_net(&model, &want);
 }
@@ -236,7 +236,7 @@ static void test_default_attributes(void **state) {
     om_float_list(m, node, "activation_alpha", 0, NULL);
     om_output(m, "H0");
     om_lstm_expect(&want, &l);
-    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOLING_LAST), SP_OK);
     om_accept(m, &model);
     om_expect_net(&model, &want);
 }

@@ -70,7 +70,7 @@ static void others_are_refused(void **state) {
     const sp_activation hard = {SP_ACTIVATION_HARD_SIGMOID, 0.2, 0.5};
     assert_int_equal(sp_net_init(NULL, &net, 1), SP_OK);
     assert_int_equal(sp_net_add_rnn(&err, &net, 1, hard, w, w, w), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(&err, &net, 1, w, w), SP_OK);
     assert_int_equal(sp_model_pack(&err, &data, &size, &net, NULL, 0), SP_E_UNSUPPORTED);
     assert_non_null(strstr(err.text, "layer 1"));

@@ -475,7 +475,7 @@ static inline void wake_expect(sp_net *net, const wake_weights *w, const wake_sh
     assert_int_equal(sp_net_add_gru(NULL, net, H, wake_activation(s), candidate, s->reset_after,
                                     weight, u, bias, s->reset_after ? w->inner_bias : NULL),
                      SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, net, 1, w->dense, w->dense_bias), SP_OK);
     free(weight);
     free(u);

@@ -56,7 +56,7 @@ static inline void written_net(sp_rng *rng, sp_net *net, const char *stack) {
     assert_int_equal(sp_net_init(NULL, net, 1 + sp_rng_below(rng, 6)), SP_OK);
     for (const char *kind = stack; *kind; kind++) {
         if (*kind == '|') {
-            assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
+            assert_int_equal(sp_net_add_pool(NULL, net, SP_POOLING_LAST), SP_OK);
         } else {
             written_layer(rng, net, *kind, 1 + sp_rng_below(rng, 6));
         }

@@ -34,7 +34,7 @@ static void make_net(sp_net *net, size_t features) {
     const sp_node sum = {.kind = SP_NODE_AFFINE, .width = H, .terms = 2, .term = term, .bias = b};
     assert_int_equal(sp_net_append(NULL, net, &sum, NULL), SP_OK);
     assert_int_equal(sp_net_add_lstm(NULL, net, H, r, r, b), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOLING_LAST), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, net, 2, r, b), SP_OK);
 }
 
@@ -243,7 +243,7 @@ static void energies(sp_net *graph, const changes *c) {
                          .term = term,
                          .bias = zero};
     assert_int_equal(sp_net_append(NULL, graph, &sum, NULL), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, graph, SP_POOL_LAST), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, graph, SP_POOLING_LAST), SP_OK);
 }
 
 static void band_energies_are_found_in_any_graph(void **state) {

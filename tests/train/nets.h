@@ -71,7 +71,7 @@ static inline void make_net(sp_rng *rng, sp_net *net, const char *stack) {
     size_t out = 5;
     for (const char *c = stack; *c; c++) {
         if (*c == '|') {
-            assert_int_equal(sp_net_add_pool(NULL, net, SP_POOL_LAST), SP_OK);
+            assert_int_equal(sp_net_add_pool(NULL, net, SP_POOLING_LAST), SP_OK);
             continue;
         }
         add_layer(rng, net, *c, out);

@@ -12,7 +12,7 @@ size_t sp_train_cell_after(const sp_train_cell_plan *plan, size_t state) {
 
 /* (1 - gate(a)) tanh(n) + gate(a) h. */
 static bool is_blend(const sp_cell_steps *s, const sp_cell_variable *v) {
-    if (v->op != SP_CELL_SUM || v->range != SP_RANGE_BLEND) {
+    if (v->op != SP_CELL_SUM || v->range != SP_CELL_RANGE_BLEND) {
         return false;
     }
     const sp_cell_variable *rest = &s->variable[v->a], *kept = &s->variable[v->b];
