@@ -126,36 +126,46 @@ void sp_clip_coding_name(char *text, size_t size, const sp_clip *clip);
 char *sp_clip_form_place(const char *path, const sp_clip *clip, sp_clip_form form);
 
 /* ---- budgets ---- */
+
+typedef struct sp_noise sp_noise;
+typedef struct sp_noise_set sp_noise_set;
+
+/* The radius eps of a set: of a box, the largest |d_i|; of a ball, what it says of all of d. */
 typedef enum {
-    SP_BUDGET_DB_PEAK, /* "-70dB":  eps = 10^(v/20) max|s|, the metric of [R2, section 5.2] */
+    SP_BUDGET_DB_PEAK, /* "-70dB": eps = 10^(v/20) max|s|, the metric of [R2, section 5.2]; for the
+                        * l2 ball 10^(v/20) of the clip's own l2 norm */
     SP_BUDGET_DBFS,    /* "-50dBFS": eps = 10^(v/20) full scale */
     SP_BUDGET_LSB,     /* "3lsb":   eps = v steps of the file's coding, the smallest it has */
-    SP_BUDGET_DB_SNR   /* "45dBsnr": SNR of the worst noise in the set: eps = rms 10^(-v/20) */
+    SP_BUDGET_DB_SNR   /* "45dBsnr": SNR of the loudest noise in the set */
 } sp_budget_unit;
 
 typedef struct sp_budget {
     sp_budget_unit unit;
     double value;
+    const sp_noise_set *set; /* a set of radii; NULL: boxes */
 } sp_budget;
+/** sp_budget_set - that of the budget, never NULL. */
+const sp_noise_set *sp_budget_set(const sp_budget *budget);
 
 /** sp_budget_parse - reads one of the four forms, unit case-insensitive, no blanks needed.
  *  Refuses anything else, non-finite values, "0lsb" and negative LSB, in one line that shows the
  *  forms. */
 SP_NODISCARD sp_status sp_budget_parse(sp_error *err, sp_budget *budget, const char *text);
 
-/** sp_budget_radius - the largest |d_i| of the budget for this clip, rounded up so that the
- *  certified set contains the exact one. A silent clip (with a relative unit), an LSB budget on a
- *  float file and a radius that is not finite or below 1e-290 are errors. */
+/** sp_budget_radius - the radius of the budget for this clip, the same for every sample, rounded
+ *  up so that the certified set contains the exact one. A silent clip (with a relative unit), an
+ *  LSB budget on a float file and a radius that is not finite or below 1e-290 are errors. */
 SP_NODISCARD sp_status sp_budget_radius(sp_error *err, double *eps, const sp_budget *budget,
                                         const sp_clip *clip);
 
-/** sp_budget_scale - eps in other units: dB relative to the peak, LSB (NaN for float files) and the
- *  SNR in dB of the worst noise of the set, |d_i| = eps for all i. */
+/** sp_budget_scale - eps in other units: dB relative to what a budget in dB is relative to, LSB
+ *  (NaN for float files) and the SNR in dB of the loudest noise of the set. */
 typedef struct sp_budget_scale {
     double db_peak, lsb, snr_db;
     bool vacuous; /* less than half the gap: no other clip of this coding lies in the set */
 } sp_budget_scale;
-void sp_budget_describe(sp_budget_scale *scale, double eps, const sp_clip *clip);
+void sp_budget_describe(sp_budget_scale *scale, double eps, const sp_noise_set *set,
+                        const sp_clip *clip);
 
 /* ---- noise sets ---- */
 
@@ -166,17 +176,18 @@ void sp_budget_describe(sp_budget_scale *scale, double eps, const sp_clip *clip)
 #define SP_NOISE_SETS(X) X(box) X(l2) X(l1)
 #define SP_NOISE_PATHS(X) X(line) X(gain)
 
-typedef struct sp_noise sp_noise;
-
 /** sp_noise_set - a kind of set. Those of radii are convex and unconditional, a function of |d_i| /
  *  radius_i, so that the box of the radii is the least around them, and a window of such a set is a
  *  set of the same kind. Of those that are a path, d = factor(a) direction, lo <= a <= hi, the
  *  second group speaks; the first one is empty. */
-typedef struct sp_noise_set {
+struct sp_noise_set {
     const char *name;
-    const char *is; /* the set in words */
-    bool box;       /* |d_i| <= radius_i and nothing else: what devices know */
-    bool path;      /* one-dimensional */
+    const char *is;     /* the set in words */
+    bool box;           /* |d_i| <= radius_i and nothing else: what devices know */
+    bool path;          /* one-dimensional */
+    const char *norm;   /* "inf", "2", "1"; NULL: of no norm */
+    const char *within; /* what noise a budget of it allows, in words */
+    bool of_energy;     /* budgets in dB are relative to the clip's l2 norm, not to its peak */
     /* Terms of the support of c [n] into a running sum that starts at 0. finish: at least the
      * largest c . d, from the sum of `terms` terms in `parts` windows. copies: how many windows may
      * contain the same sample, when each has a noise of its own for it; else 1. */
@@ -184,23 +195,31 @@ typedef struct sp_noise_set {
     double (*finish)(double sum, size_t terms, size_t parts, size_t copies);
     /* A d of the set at which c . d is about largest; d may be c. For searches only. */
     void (*attain)(double *d, const double *c, const double *radius, size_t n);
+    /* The same, about, for steps of a search: of a set whose attain moves one sample, that many
+     * share the step. d is not c. */
+    void (*ascend)(double *d, const double *c, const double *radius, size_t n, size_t spread);
     /* Moves d into the set, to about the nearest point. For searches only. */
     void (*project)(double *d, const double *radius, size_t n);
+    /* The least factor of the radii with which the set holds d, rounded up; of boxes as a quotient
+     * is rounded. */
+    double (*size)(const double *d, const double *radius, size_t n);
     /* Largest sum of the squares of d, about. */
     double (*energy)(const double *radius, size_t n);
     /* Paths only. factors: of all a in [lo, hi], rounded outward. */
     double (*factor)(double a);
     void (*factors)(double *below, double *above, double lo, double hi);
     bool scales; /* the direction is the clip and s + d = e^a s */
-} sp_noise_set;
+};
 
 #define SP_NOISE_DECLARE(name) extern const sp_noise_set sp_noise_set_##name;
 SP_NOISE_SETS(SP_NOISE_DECLARE)
 SP_NOISE_PATHS(SP_NOISE_DECLARE)
 #undef SP_NOISE_DECLARE
-/** sp_noise_sets - the table. sp_noise_set_find - by name, or NULL. */
+/** sp_noise_sets - the table. sp_noise_set_find - by name, sp_noise_set_of_norm - by norm, or
+ *  NULL. */
 const sp_noise_set *const *sp_noise_sets(size_t *count);
 const sp_noise_set *sp_noise_set_find(const char *name);
+const sp_noise_set *sp_noise_set_of_norm(const char *norm);
 
 /** sp_noise - the set of perturbations d of the samples. */
 struct sp_noise {
@@ -212,12 +231,12 @@ struct sp_noise {
 };
 
 /** sp_noise_of - the same radius for every sample, of any kind but paths. sp_noise_box - of boxes.
- *  sp_noise_burst - a box of the samples of [begin, end), 0 elsewhere. */
+ *  sp_noise_burst - of the samples of [begin, end), 0 elsewhere. */
 SP_NODISCARD sp_status sp_noise_of(sp_error *err, sp_noise *noise, const sp_noise_set *set,
                                    size_t n, double eps);
 SP_NODISCARD sp_status sp_noise_box(sp_error *err, sp_noise *noise, size_t n, double eps);
-SP_NODISCARD sp_status sp_noise_burst(sp_error *err, sp_noise *noise, size_t n, double eps,
-                                      size_t begin, size_t end);
+SP_NODISCARD sp_status sp_noise_burst(sp_error *err, sp_noise *noise, const sp_noise_set *set,
+                                      size_t n, double eps, size_t begin, size_t end);
 /** sp_noise_path - a one-dimensional set; direction [n] is copied. lo <= hi are finite.
  *  sp_noise_line - d = a direction. sp_noise_gain - d = (e^a - 1) samples: 6.02 dB are a = ln 2. */
 SP_NODISCARD sp_status sp_noise_path(sp_error *err, sp_noise *noise, const sp_noise_set *set,

@@ -67,7 +67,7 @@ static bool parse(sp_budget *budget, const char *text) {
 }
 
 sp_status sp_budget_parse(sp_error *err, sp_budget *budget, const char *text) {
-    sp_budget parsed = {SP_BUDGET_DB_PEAK, 0.0};
+    sp_budget parsed = {.unit = SP_BUDGET_DB_PEAK, .value = 0.0};
     if (!parse(&parsed, text)) {
         return sp_fail(err, SP_E_ARGUMENT,
                        "budget \"%.40s\" is not understood: write it as -70dB (relative to the "

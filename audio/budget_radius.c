@@ -23,6 +23,18 @@ static double ratio_above(double decibels, double units) {
     return sp_above(power * sp_above(inflation));
 }
 
+const sp_noise_set *sp_budget_set(const sp_budget *budget) {
+    return budget->set ? budget->set : &sp_noise_set_box;
+}
+
+/* The loudest noise of a box is in all samples, that of a ball may be in one: 10^(decibels/20)
+ * times rms, or times the clip's l2 norm, whose root and product take less than 8 u beyond those of
+ * rms. */
+static double part_of_energy(const sp_clip *clip, const sp_noise_set *set, double decibels) {
+    const double norm = set->box ? clip->rms : clip->rms * sqrt((double)clip->n);
+    return sp_above(norm * ratio_above(decibels, set->box ? 32.0 : 40.0));
+}
+
 /* steps_above - v steps: exact when v is whole, else v carries the rounding of its text. */
 static double steps_above(double v, double lsb) {
     const double product = v * lsb;
@@ -45,6 +57,7 @@ static sp_status check_radius(sp_error *err, double *eps, double radius) {
 sp_status sp_budget_radius(sp_error *err, double *eps, const sp_budget *budget,
                            const sp_clip *clip) {
     const double v = budget->value;
+    const sp_noise_set *set = sp_budget_set(budget);
     if (!isfinite(v)) {
         return sp_fail(err, SP_E_ARGUMENT, "the budget is not a finite number");
     }
@@ -56,9 +69,10 @@ sp_status sp_budget_radius(sp_error *err, double *eps, const sp_budget *budget,
                            "the clip is silent, so a budget relative to it is empty: give one in "
                            "dBFS or lsb");
         }
-        return budget->unit == SP_BUDGET_DB_PEAK
-                   ? check_radius(err, eps, sp_above(clip->peak * ratio_above(v, 16.0)))
-                   : check_radius(err, eps, sp_above(clip->rms * ratio_above(-v, 32.0)));
+        return check_radius(err, eps,
+                            budget->unit == SP_BUDGET_DB_SNR ? part_of_energy(clip, set, -v)
+                            : set->of_energy                 ? part_of_energy(clip, set, v)
+                                             : sp_above(clip->peak * ratio_above(v, 16.0)));
     case SP_BUDGET_DBFS:
         return check_radius(err, eps, sp_above(clip->full_scale * ratio_above(v, 16.0)));
     case SP_BUDGET_LSB:
@@ -75,9 +89,11 @@ sp_status sp_budget_radius(sp_error *err, double *eps, const sp_budget *budget,
     return sp_fail(err, SP_E_ARGUMENT, "the budget has no known unit");
 }
 
-void sp_budget_describe(sp_budget_scale *scale, double eps, const sp_clip *clip) {
-    scale->db_peak = 20.0 * log10(eps / clip->peak);
+void sp_budget_describe(sp_budget_scale *scale, double eps, const sp_noise_set *set,
+                        const sp_clip *clip) {
+    const double norm = clip->rms * sqrt((double)clip->n);
+    scale->db_peak = 20.0 * log10(eps / (set->of_energy ? norm : clip->peak));
     scale->lsb = clip->lsb > 0.0 ? eps / clip->lsb : NAN;
-    scale->snr_db = 20.0 * log10(clip->rms / eps);
+    scale->snr_db = 20.0 * log10((set->box ? clip->rms : norm) / eps);
     scale->vacuous = clip->lsb > 0.0 && eps < 0.5 * clip->gap;
 }

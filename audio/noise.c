@@ -25,6 +25,15 @@ const sp_noise_set *sp_noise_set_find(const char *name) {
     return NULL;
 }
 
+const sp_noise_set *sp_noise_set_of_norm(const char *norm) {
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (table[i]->norm && strcmp(table[i]->norm, norm) == 0) {
+            return table[i];
+        }
+    }
+    return NULL;
+}
+
 /* ---- making them ---- */
 
 static sp_status take_memory(sp_error *err, sp_noise *noise, const sp_noise_set *set, size_t n,
@@ -57,6 +66,15 @@ sp_status sp_noise_of(sp_error *err, sp_noise *noise, const sp_noise_set *set, s
     SP_TRY(take_memory(err, noise, set, n, false));
     for (size_t i = 0; i < n; i++) {
         noise->radius[i] = eps;
+    }
+    return SP_OK;
+}
+
+sp_status sp_noise_burst(sp_error *err, sp_noise *noise, const sp_noise_set *set, size_t n,
+                         double eps, size_t begin, size_t end) {
+    SP_TRY(sp_noise_of(err, noise, set, n, eps));
+    for (size_t i = 0; i < n; i++) {
+        noise->radius[i] = i >= begin && i < end ? eps : 0.0;
     }
     return SP_OK;
 }

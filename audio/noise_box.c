@@ -7,15 +7,6 @@ sp_status sp_noise_box(sp_error *err, sp_noise *noise, size_t n, double eps) {
     return sp_noise_of(err, noise, &sp_noise_set_box, n, eps);
 }
 
-sp_status sp_noise_burst(sp_error *err, sp_noise *noise, size_t n, double eps, size_t begin,
-                         size_t end) {
-    SP_TRY(sp_noise_box(err, noise, n, eps));
-    for (size_t i = 0; i < n; i++) {
-        noise->radius[i] = i >= begin && i < end ? eps : 0.0;
-    }
-    return SP_OK;
-}
-
 /* The sum of |c_i radius_i|. */
 static double gather(double sum, const double *c, const double *radius, size_t n) {
     double lane[SP_NOISE_LANES] = {0.0};
@@ -36,6 +27,22 @@ static void attain(double *d, const double *c, const double *radius, size_t n) {
     }
 }
 
+static void ascend(double *d, const double *c, const double *radius, size_t n, size_t spread) {
+    (void)spread;
+    for (size_t i = 0; i < n; i++) {
+        d[i] = c[i] > 0.0 ? radius[i] : c[i] < 0.0 ? -radius[i] : 0.0;
+    }
+}
+
+static double size(const double *d, const double *radius, size_t n) {
+    double most = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        const double share = d[i] == 0.0 ? 0.0 : fabs(d[i]) / radius[i];
+        most = share <= most ? most : share < INFINITY ? share : INFINITY; // NaN: INFINITY
+    }
+    return most;
+}
+
 static void project(double *d, const double *radius, size_t n) {
     for (size_t i = 0; i < n; i++) {
         d[i] = d[i] < -radius[i] ? -radius[i] : d[i] > radius[i] ? radius[i] : d[i];
@@ -52,9 +59,13 @@ double sp_noise_box_energy(const double *radius, size_t n) {
 
 const sp_noise_set sp_noise_set_box = {.name = "box",
                                        .is = "a box of noise",
+                                       .norm = "inf",
+                                       .within = "every noise whose samples are each within it",
                                        .box = true,
                                        .gather = gather,
                                        .finish = finish,
                                        .attain = attain,
+                                       .ascend = ascend,
                                        .project = project,
+                                       .size = size,
                                        .energy = sp_noise_box_energy};

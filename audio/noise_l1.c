@@ -33,12 +33,41 @@ static void attain(double *d, const double *c, const double *radius, size_t n) {
     }
 }
 
+/* How many |c_i| radius_i are at least `least`. */
+static size_t count_above(const double *c, const double *radius, size_t n, double least) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        count += fabs(c[i]) * radius[i] >= least;
+    }
+    return count;
+}
+
+/* The largest |c_i| radius_i share a click, about `spread` of them. */
+static void ascend(double *d, const double *c, const double *radius, size_t n, size_t spread) {
+    double lo = 0.0, hi = gather(0.0, c, radius, n);
+    for (int i = 0; i < 30 && count_above(c, radius, n, hi) < spread; i++) {
+        const double middle = 0.5 * (lo + hi);
+        *(count_above(c, radius, n, middle) <= spread ? &hi : &lo) = middle;
+    }
+    const size_t count = count_above(c, radius, n, hi);
+    for (size_t i = 0; i < n; i++) {
+        const bool moves = hi > 0.0 && fabs(c[i]) * radius[i] >= hi;
+        d[i] = moves ? copysign(radius[i] / (double)count, c[i]) : 0.0;
+    }
+}
+
+/* The sum of |d_i| / radius_i, about; NaN and infinity stay. */
 static double size_of(const double *d, const double *radius, size_t n) {
     double sum = 0.0;
     for (size_t i = 0; i < n; i++) {
-        sum += radius[i] > 0.0 ? fabs(d[i]) / radius[i] : 0.0;
+        sum += d[i] == 0.0 ? 0.0 : fabs(d[i]) / radius[i];
     }
     return sum;
+}
+
+static double size(const double *d, const double *radius, size_t n) {
+    const double sum = size_of(d, radius, n);
+    return sum < INFINITY ? sp_noise_grow(sum, n, n) : INFINITY;
 }
 
 /* |d_i| / radius_i less a threshold that leaves a sum of 1: the samples above it are found by
@@ -78,8 +107,13 @@ static double energy(const double *radius, size_t n) {
 
 const sp_noise_set sp_noise_set_l1 = {.name = "l1",
                                       .is = "an l1 ball of noise",
+                                      .norm = "1",
+                                      .within = "clicks: every noise whose heights add up to no "
+                                                "more than it",
                                       .gather = gather,
                                       .finish = finish,
                                       .attain = attain,
+                                      .ascend = ascend,
                                       .project = project,
+                                      .size = size,
                                       .energy = energy};

@@ -28,6 +28,22 @@ static void attain(double *d, const double *c, const double *radius, size_t n) {
     }
 }
 
+static void ascend(double *d, const double *c, const double *radius, size_t n, size_t spread) {
+    (void)spread;
+    attain(d, c, radius, n);
+}
+
+/* A quotient is rounded once more than a product of the support. */
+static double size(const double *d, const double *radius, size_t n) {
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        const double share = d[i] == 0.0 ? 0.0 : d[i] / radius[i];
+        sum += share * share; // NaN and infinity stay
+    }
+    const double whole = sp_above(sp_noise_grow(sum, n, n) + (double)n * 0x1p-1000);
+    return sum < INFINITY ? sp_above(sqrt(whole)) : INFINITY;
+}
+
 static void project(double *d, const double *radius, size_t n) {
     double square = 0.0;
     for (size_t i = 0; i < n; i++) {
@@ -51,8 +67,14 @@ static double energy(const double *radius, size_t n) {
 
 const sp_noise_set sp_noise_set_l2 = {.name = "l2",
                                       .is = "an l2 ball of noise",
+                                      .norm = "2",
+                                      .within = "every noise whose root of the sum of squares is "
+                                                "within it, however it is spread",
+                                      .of_energy = true,
                                       .gather = gather,
                                       .finish = finish,
                                       .attain = attain,
+                                      .ascend = ascend,
                                       .project = project,
+                                      .size = size,
                                       .energy = energy};

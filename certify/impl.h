@@ -81,11 +81,11 @@ SP_NODISCARD sp_status sp_query_attain(sp_error *err, const sp_query *query, con
  *  all. */
 size_t sp_verdict_weakest(const sp_verdict *verdict);
 
-/** sp_pipeline_frame_noise - |d_i| <= eps in the samples of frames first .. first + frames - 1, 0
- *  elsewhere; all samples when frames is 0. SP_E_MISMATCH for frames that the clip does not
+/** sp_pipeline_frame_noise - a set of radius eps in the samples of frames first .. first + frames -
+ *  1, 0 elsewhere; all samples when frames is 0. SP_E_MISMATCH for frames that the clip does not
  *  have. */
 SP_NODISCARD sp_status sp_pipeline_frame_noise(sp_error *err, sp_noise *noise,
-                                               const sp_front *front, size_t n, double eps,
-                                               size_t first, size_t frames);
+                                               const sp_noise_set *set, const sp_front *front,
+                                               size_t n, double eps, size_t first, size_t frames);
 
 #endif

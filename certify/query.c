@@ -37,9 +37,10 @@ static sp_status check_radius(sp_error *err, double eps) {
 /* The same radius for every sample. */
 static sp_status take_budget(sp_error *err, sp_query *query, const sp_budget *budget) {
     sp_verdict *verdict = query->verdict;
+    verdict->set = sp_budget_set(budget);
     SP_TRY(sp_budget_radius(err, &verdict->eps, budget, query->clip));
     SP_TRY(check_radius(err, verdict->eps));
-    sp_budget_describe(&verdict->scale, verdict->eps, query->clip);
+    sp_budget_describe(&verdict->scale, verdict->eps, verdict->set, query->clip);
     // The radius was rounded up from the figure the user gave: report that figure itself.
     if (budget->unit == SP_BUDGET_DB_PEAK) {
         verdict->scale.db_peak = budget->value;
@@ -48,7 +49,7 @@ static sp_status take_budget(sp_error *err, sp_query *query, const sp_budget *bu
     } else if (budget->unit == SP_BUDGET_DB_SNR) {
         verdict->scale.snr_db = budget->value;
     }
-    return sp_noise_box(err, &query->noise, query->clip->n, verdict->eps);
+    return sp_noise_of(err, &query->noise, verdict->set, query->clip->n, verdict->eps);
 }
 
 /* A radius of its own for every sample; the SNR is that of the loudest noise of this set. */
@@ -69,7 +70,8 @@ static sp_status take_noise(sp_error *err, sp_query *query, const sp_noise *nois
     }
     SP_TRY(check_radius(err, largest));
     verdict->eps = largest;
-    sp_budget_describe(&verdict->scale, largest, query->clip);
+    verdict->set = noise->set;
+    sp_budget_describe(&verdict->scale, largest, noise->set, query->clip);
     const double energy = noise->set->energy(noise->radius, n);
     verdict->scale.snr_db = 20.0 * log10(query->clip->rms / sqrt(energy / (double)n));
     return sp_noise_copy(err, &query->noise, noise);

@@ -161,6 +161,7 @@ static void print_summary(cli_job *j) {
     if (j->options->out) {
         printf("Breaking clips and what is known of them: %s/\n", j->options->out);
     }
+    cli_norm_says(j->options);
     cli_job_seconds(j);
 }
 
@@ -222,7 +223,8 @@ const cli_command cli_attack = {
         "  soundproof attack --model M.onnx --front F.json --budget -50dB --out attacks *.wav\n"
         "  soundproof attack --model M.onnx --front F.json --budget 20lsb --steps 200 --starts 20 "
         "8_theo_3.wav\n",
-    .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_LABEL | CLI_MANIFEST | CLI_AUDIO | CLI_OUT |
-               CLI_EFFORT | CLI_TIMEOUT | CLI_THREADS | CLI_JSON | CLI_VERBOSE,
+    .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_LABEL | CLI_MANIFEST |
+               CLI_AUDIO | CLI_OUT | CLI_EFFORT | CLI_TIMEOUT | CLI_THREADS | CLI_JSON |
+               CLI_VERBOSE,
     .run = run,
 };

@@ -87,6 +87,19 @@ static int read_one(double *value, const char *text, const char *name, double le
                            most, text);
 }
 
+/* A gain, a line of one noise and samples that nobody hears have no norm. */
+static int check_norm(const audit_options *asked, const cli_options *options) {
+    for (int p = 0; p < SP_PROPERTIES && !options->set->box; p++) {
+        if (asked->wanted[p] && !sp_audit_of_set((sp_property)p)) {
+            return cli_usage(&cli_audit,
+                             "--norm %s is for fire, silent and burst: %s is not about all noise "
+                             "of a budget",
+                             options->set->norm, sp_property_name((sp_property)p));
+        }
+    }
+    return -1;
+}
+
 static int read_options(audit_options *asked, const cli_options *options) {
     char **own = options->own;
     int code = -1;
@@ -113,7 +126,7 @@ static int read_options(audit_options *asked, const cli_options *options) {
     if (code < 0) {
         code = read_one(&asked->background.noise, own[BACKGROUND], "background", 0.0, 32768.0);
     }
-    return code;
+    return code < 0 ? check_norm(asked, options) : code;
 }
 
 /* ---- the job ---- */
@@ -216,6 +229,7 @@ static sp_audit audit_of(const job *j, const sp_clip *clip, const double *direct
                             .gain_hi = j->asked.gain_hi,
                             .burst = options->burst ? (size_t)options->burst : BURST,
                             .tolerance = options->tolerance,
+                            .set = options->set,
                             .attack = cli_attack_options(options, source),
                             .timeout = options->timeout};
     return audit;
@@ -228,6 +242,9 @@ static bool has_budget(sp_property property) {
 }
 
 static bool is_wanted(const job *j, const item *it, sp_property property) {
+    if (!j->base.options->set->box && !sp_audit_of_set(property)) {
+        return false;
+    }
     return j->asked.chosen ? j->asked.wanted[property] : sp_audit_applies(property, it->fires);
 }
 
@@ -384,6 +401,12 @@ static void print_head(cli_job *j) {
     cli_print(sp_report_audit_head(j->session.clips.names.width));
 }
 
+static const char *level_of(const sp_noise_set *set) {
+    return set->box         ? "the largest noise sample relative to the recording's peak"
+           : set->of_energy ? "the noise's energy relative to the window's"
+                            : "all noise samples together relative to the recording's peak";
+}
+
 static void print_summary(cli_job *j) {
     const job *own = (const job *)j;
     const size_t *kind = own->tally.kind;
@@ -392,11 +415,13 @@ static void print_summary(cli_job *j) {
     if (kind[SP_VERDICT_MISCLASSIFIED] > 0) {
         printf(", %zu not so without noise already", kind[SP_VERDICT_MISCLASSIFIED]);
     }
-    printf(".\nLevels are those of the largest noise sample relative to the recording's peak. "
+    printf(".\nLevels are those of %s. "
            "Certified: proved for all\nnoise up to there. Broken: noise was found that does it; "
            "file: also as a file of the clip's format,\nheard again by the model's own graph. "
-           "noise-line, streams: %s noise.\nMethod %s, ",
-           own->asked.noise ? own->asked.noise : "white", j->session.pipeline.method->name);
+           "noise-line, streams: %s noise.\n",
+           level_of(j->options->set), own->asked.noise ? own->asked.noise : "white");
+    cli_norm_says(j->options);
+    printf("Method %s, ", j->session.pipeline.method->name);
     cli_job_seconds(j);
 }
 
@@ -465,8 +490,9 @@ const cli_command cli_audit = {
         "word.wav\n"
         "  soundproof audit --model M.onnx --front F.json --property fire --budget -70dB "
         "word.wav\n",
-    .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_METHOD | CLI_AUDIO | CLI_TOL | CLI_BURST |
-               CLI_OUT | CLI_EFFORT | CLI_TIMEOUT | CLI_THREADS | CLI_JSON | CLI_VERBOSE,
+    .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_METHOD | CLI_AUDIO | CLI_TOL |
+               CLI_BURST | CLI_OUT | CLI_EFFORT | CLI_TIMEOUT | CLI_THREADS | CLI_JSON |
+               CLI_VERBOSE,
     .own = own_options,
     .owned = sizeof own_options / sizeof own_options[0],
     .run = run,

@@ -190,6 +190,7 @@ static void print_summary(cli_job *j) {
                "model's own answer stays what it is.\n",
                own->own_labels);
     }
+    cli_norm_says(j->options);
     printf("Method %s, ", j->session.pipeline.method->name);
     cli_job_seconds(j);
 }
@@ -247,9 +248,10 @@ const cli_command cli_certify = {
         "  soundproof certify --model M.onnx --front F.json --budget 3lsb --label 8 take.wav\n"
         "  soundproof certify --model M.onnx --front F.json --budget 45dBsnr --manifest test.tsv "
         "--json\n"
-        "  soundproof certify --model M.onnx --front F.json --budget -50dB --attack *.wav\n",
-    .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_METHOD | CLI_FRONT_RELAX | CLI_LABEL |
-               CLI_MANIFEST | CLI_AUDIO | CLI_TIMEOUT | CLI_DEVICE | CLI_PRECISION | CLI_THREADS |
-               CLI_JSON | CLI_VERBOSE | CLI_ATTACK | CLI_EFFORT,
+        "  soundproof certify --model M.onnx --front F.json --budget -50dB --attack *.wav\n"
+        "  soundproof certify --model M.onnx --front F.json --norm 2 --budget 40dBsnr *.wav\n",
+    .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_METHOD | CLI_FRONT_RELAX |
+               CLI_LABEL | CLI_MANIFEST | CLI_AUDIO | CLI_TIMEOUT | CLI_DEVICE | CLI_PRECISION |
+               CLI_THREADS | CLI_JSON | CLI_VERBOSE | CLI_ATTACK | CLI_EFFORT,
     .run = run,
 };

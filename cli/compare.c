@@ -133,6 +133,7 @@ static void print_summary(cli_job *j) {
     const job *own = (const job *)j;
     putchar('\n');
     cli_print(sp_report_comparison_table(&own->totals, &own->setup));
+    cli_norm_says(j->options);
     cli_job_seconds(j);
 }
 
@@ -397,9 +398,9 @@ const cli_command cli_compare = {
         "--no-attack --json *.wav\n"
         "  soundproof compare --models A.onnx,B.onnx --methods exact --budget -80dB --budget -60dB "
         "--no-attack --plot shares --manifest test.tsv\n",
-    .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_METHODS | CLI_LABEL | CLI_MANIFEST |
-               CLI_AUDIO | CLI_NO_ATTACK | CLI_EFFORT | CLI_PLOT | CLI_TIMEOUT | CLI_DEVICE |
-               CLI_THREADS | CLI_JSON,
+    .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_METHODS | CLI_LABEL |
+               CLI_MANIFEST | CLI_AUDIO | CLI_NO_ATTACK | CLI_EFFORT | CLI_PLOT | CLI_TIMEOUT |
+               CLI_DEVICE | CLI_THREADS | CLI_JSON,
     .own = own_options,
     .owned = sizeof own_options / sizeof own_options[0],
     .run = run,

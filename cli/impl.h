@@ -29,7 +29,7 @@ enum {
     CLI_TIMEOUT = 1 << 9,
     CLI_JSON = 1 << 10,
     CLI_VERBOSE = 1 << 11,
-    CLI_DATA = 1 << 12,
+    CLI_NORM = 1 << 12,
     CLI_QUICK = 1 << 13,
     CLI_THREADS = 1 << 14,
     CLI_OUT = 1 << 15,
@@ -56,16 +56,17 @@ enum { CLI_NO_FRAME = -2, CLI_ALL_FRAMES = -1 };
 
 /** cli_options - the command line, checked; strings are owned unless said. */
 typedef struct cli_options {
-    char *model, *front, *manifest, *data, *out, *plot;
+    char *model, *front, *manifest, *out, *plot;
     const sp_method *method;
     sp_front_rule front_rule; /* the method's, or --front-relax */
     bool front_rule_given;
     char **budget_text; /* [budgets] */
     sp_budget *budget;  /* [budgets] */
     size_t budgets;
-    long label;           /* -1: not given */
-    int channel, threads; /* threads 0: one per processor */
-    double timeout;       /* seconds; 0: none */
+    const sp_noise_set *set; /* --norm; a set of radii, that of every budget */
+    long label;              /* -1: not given */
+    int channel, threads;    /* threads 0: one per processor */
+    double timeout;          /* seconds; 0: none */
     bool downmix, resample, json, verbose, quick, attack, no_attack;
     double tolerance;          /* dB */
     long frame;                /* CLI_NO_FRAME, CLI_ALL_FRAMES or a frame */
@@ -201,6 +202,8 @@ void cli_session_clear(cli_session *session);
 int cli_attacker_open(sp_attacker *attacker, const cli_session *session);
 /** cli_attack_options - as the command line has them; `source` is the clip's file. */
 sp_attack_options cli_attack_options(const cli_options *options, const char *source);
+/** cli_norm_says - behind a table: what noise the budgets are, if it is not the box. */
+void cli_norm_says(const cli_options *options);
 /** cli_budget_check - -1, or the exit code when there is no --budget. */
 int cli_budget_check(const cli_command *command, const cli_options *options);
 

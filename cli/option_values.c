@@ -123,6 +123,11 @@ static int read_budget(cli_options *options, const cli_command *command, char *t
     return -1;
 }
 
+static int read_norm(cli_options *options, const cli_command *command, const char *text) {
+    options->set = sp_noise_set_of_norm(text);
+    return options->set ? -1 : cli_usage(command, "--norm is inf, 2 or 1, not '%s'", text);
+}
+
 static int read_front_rule(cli_options *options, const cli_command *command, const char *name) {
     static const char *const names[] = {
         [SP_FRONT_INTERVAL] = "interval", [SP_FRONT_R2] = "r2", [SP_FRONT_JOINT] = "joint"};
@@ -185,8 +190,6 @@ static char **path_of(cli_options *options, int option) {
         return &options->plot;
     case CLI_BACKEND:
         return &options->backend;
-    case CLI_DATA:
-        return &options->data;
     default:
         return NULL;
     }
@@ -196,6 +199,8 @@ static char **path_of(cli_options *options, int option) {
 static int read_value(cli_options *options, const cli_command *command, int option,
                       const char *text) {
     switch (option) {
+    case CLI_NORM:
+        return read_norm(options, command, text);
     case CLI_METHOD:
         return cli_method_parse(&options->method, command, text);
     case CLI_METHODS:

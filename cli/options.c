@@ -16,6 +16,10 @@ static const struct poptOption every_option[] = {
      "how loud the noise may be: -70dB (relative to the clip's peak), -50dBFS, 3lsb or 45dBsnr; "
      "may be given several times",
      "B"},
+    {"norm", 0, POPT_ARG_STRING, NULL, CLI_NORM,
+     "what a budget limits: inf, every sample by itself; 2, the energy of the noise, however it is "
+     "spread; 1, the heights of clicks together; inf unless given",
+     "P"},
     {"method", 0, POPT_ARG_STRING, NULL, CLI_METHOD, "see soundproof methods; exact unless given",
      "NAME"},
     {"front-relax", 0, POPT_ARG_STRING, NULL, CLI_FRONT_RELAX,
@@ -57,8 +61,6 @@ static const struct poptOption every_option[] = {
      "draw the certified shares: FILE.svg, FILE.png, or both without an ending", "FILE"},
     {"timeout", 0, POPT_ARG_STRING, NULL, CLI_TIMEOUT,
      "give up on a clip, or end training, after S seconds", "S"},
-    {"data", 0, POPT_ARG_STRING, NULL, CLI_DATA, "folder with models/ and fsdd/ to measure on",
-     "DIR"},
     {"quick", 0, POPT_ARG_NONE, NULL, CLI_QUICK, "fewer repetitions, shorter clips", NULL},
     {"backend", 0, POPT_ARG_STRING, NULL, CLI_BACKEND,
      "what computes: cpu, cuda, or emulator (the CUDA kernels on the CPU); cpu unless given", "X"},
@@ -188,6 +190,9 @@ static int read_all(cli_options *options, const cli_command *command, poptContex
     if (options->channel > 0 && options->downmix) {
         return cli_usage(command, "--channel and --downmix exclude each other");
     }
+    for (size_t b = 0; b < options->budgets; b++) {
+        options->budget[b].set = options->set;
+    }
     if (!options->front_rule_given) {
         options->front_rule = options->method->front;
     }
@@ -212,6 +217,7 @@ int cli_options_read(cli_options *options, const cli_command *command, int argc,
     table[used] = (struct poptOption)POPT_TABLEEND;
     *options = (cli_options){.label = -1,
                              .method = sp_method_find("exact"),
+                             .set = &sp_noise_set_box,
                              .tolerance = 0.5,
                              .frame = CLI_NO_FRAME,
                              .seed = 1,
@@ -253,7 +259,6 @@ void cli_options_clear(cli_options *options) {
     free(options->model);
     free(options->front);
     free(options->manifest);
-    free(options->data);
     free(options->out);
     free(options->plot);
     free(options->backend);

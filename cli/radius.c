@@ -45,6 +45,7 @@ static void search_moment(void *context, size_t index) {
     const moment_task *task = context;
     const cli_options *options = task->job->options;
     sp_radius_options wanted = {.tolerance = options->tolerance,
+                                .set = options->set,
                                 .timeout = options->timeout,
                                 .attack = cli_attack_options(options, task->file)};
     wanted.attack.starts = options->starts ? (size_t)options->starts : STARTS;
@@ -163,10 +164,12 @@ static void print_summary(cli_job *j) {
         printf(" to %.2f dB, median %.2f dB", own->certified[count - 1],
                0.5 * (own->certified[(count - 1) / 2] + own->certified[count / 2]));
     }
-    printf(".\nBudgets are relative to the clip's peak and multiples of %g dB. Certified: proved. "
+    printf(".\nBudgets are relative to the clip's %s and multiples of %g dB. Certified: proved. "
            "Broken: real-valued\nnoise that changes the answer was found; file: also as a file in "
-           "the clip's sample format.\nMethod %s, ",
-           j->options->tolerance, j->session.pipeline.method->name);
+           "the clip's sample format.\n",
+           j->options->set->of_energy ? "energy" : "peak", j->options->tolerance);
+    cli_norm_says(j->options);
+    printf("Method %s, ", j->session.pipeline.method->name);
     cli_job_seconds(j);
 }
 
@@ -209,10 +212,11 @@ const cli_command cli_radius = {
     .examples =
         "  soundproof radius --model M.onnx --front F.json 8_theo_3.wav\n"
         "  soundproof radius --model M.onnx --front F.json --method opt --tol 0.25 -v *.wav\n"
+        "  soundproof radius --model M.onnx --front F.json --norm 2 8_theo_3.wav\n"
         "  soundproof radius --model M.onnx --front F.json --frame all 8_theo_3.wav\n"
         "  soundproof radius --model M.onnx --front F.json --burst 3 --json 8_theo_3.wav\n",
-    .accepts = CLI_MODEL | CLI_FRONT | CLI_METHOD | CLI_FRONT_RELAX | CLI_LABEL | CLI_MANIFEST |
-               CLI_AUDIO | CLI_TOL | CLI_FRAME | CLI_BURST | CLI_EFFORT | CLI_TIMEOUT | CLI_DEVICE |
-               CLI_PRECISION | CLI_THREADS | CLI_JSON | CLI_VERBOSE,
+    .accepts = CLI_MODEL | CLI_FRONT | CLI_NORM | CLI_METHOD | CLI_FRONT_RELAX | CLI_LABEL |
+               CLI_MANIFEST | CLI_AUDIO | CLI_TOL | CLI_FRAME | CLI_BURST | CLI_EFFORT |
+               CLI_TIMEOUT | CLI_DEVICE | CLI_PRECISION | CLI_THREADS | CLI_JSON | CLI_VERBOSE,
     .run = run,
 };

@@ -44,6 +44,7 @@ static void work(void *context, size_t index) {
         .budgets = own->budgets,
         .budget = own->budget,
         .radius = {.tolerance = options->tolerance,
+                   .set = options->set,
                    .timeout = options->timeout,
                    .attack = cli_attack_options(options, clips->file[index])}};
     wanted.radius.attack.starts = options->starts ? (size_t)options->starts : STARTS;
@@ -140,6 +141,7 @@ static int write_html(cli_job *j) {
     const cli_clips *clips = &j->session.clips;
     sp_page page = {.model = model_name(j->options->model),
                     .pipeline = &j->session.pipeline,
+                    .set = j->options->set,
                     .asked = clips->count,
                     .budgets = own->budgets,
                     .budget = own->budget_text};
@@ -171,6 +173,7 @@ static void print_summary(cli_job *j) {
     if (j->options->out) {
         printf("Breaking clips: %s/\n", j->options->out);
     }
+    cli_norm_says(j->options);
     printf("Method %s, ", j->session.pipeline.method->name);
     cli_job_seconds(j);
 }
@@ -186,6 +189,7 @@ static int take_budgets(job *own) {
             cli_complain("%s", err.text);
             return CLI_INPUT;
         }
+        own->usual[b].set = options->set;
     }
     return -1;
 }
@@ -242,8 +246,8 @@ const cli_command cli_report = {
     .examples =
         "  soundproof report --model M.onnx --html report.html 8_theo_3.wav 2_theo_3.wav\n"
         "  soundproof report --model M.onnx --budget -70dB --budget -60dB --out attacks *.wav\n",
-    .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_METHOD | CLI_FRONT_RELAX | CLI_LABEL |
-               CLI_MANIFEST | CLI_AUDIO | CLI_TOL | CLI_OUT | CLI_EFFORT | CLI_TIMEOUT |
+    .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_METHOD | CLI_FRONT_RELAX |
+               CLI_LABEL | CLI_MANIFEST | CLI_AUDIO | CLI_TOL | CLI_OUT | CLI_EFFORT | CLI_TIMEOUT |
                CLI_THREADS | CLI_JSON,
     .own = own_options,
     .owned = sizeof own_options / sizeof own_options[0],

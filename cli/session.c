@@ -61,6 +61,13 @@ sp_attack_options cli_attack_options(const cli_options *options, const char *sou
                                .source = source};
 }
 
+void cli_norm_says(const cli_options *options) {
+    const sp_noise_set *set = options->set;
+    if (!set->box) {
+        printf("--norm %s: a budget is %s.\n", set->norm, set->within);
+    }
+}
+
 int cli_budget_check(const cli_command *command, const cli_options *options) {
     return options->budgets > 0
                ? -1

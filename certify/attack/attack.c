@@ -10,7 +10,7 @@
 #include "certify/attack/replay.h"
 
 /* How much louder than allowed the noise of a ladder is, rung by rung: where the answer changes
- * under louder noise, the descent continues from there in a smaller box. */
+ * under louder noise, the descent continues from there in a smaller set. */
 static const double ladder[] = {4.0, 2.8, 2.0, 1.4, 1.2, 1.1};
 enum { RUNGS = sizeof ladder / sizeof ladder[0], TARGETS = 3 };
 
@@ -59,6 +59,7 @@ void sp_attack_init(sp_attack *attack) {
                           .original_margin = NAN,
                           .file_answer = SP_NO_LABEL,
                           .file_largest = NAN,
+                          .file_radius = NAN,
                           .file_snr_db = NAN};
     sp_verdict_init(&attack->verdict);
 }
@@ -88,32 +89,41 @@ static sp_status rank_labels(sp_error *err, attack_state *a) {
     return status;
 }
 
-/* Start 0: the hint or the clip itself; 4, 8, ...: corners of the box; the others: points of it. */
+/* Start 0: the hint or the clip itself; 4, 8, ...: corners of the set; the others: points of it. */
 static void take_start(attack_state *a, size_t start) {
     sp_attack_descent *d = &a->descent;
     sp_random random = {sp_random_seed(a->options->seed) + start};
+    const bool corner = start > 0 && start % 4 == 0;
     for (size_t i = 0; i < d->n; i++) {
         const double lo = d->lo[i], hi = d->hi[i], u = sp_random_unit(&random);
-        double x = a->query->clip->samples[i];
+        double x = d->clean[i];
         if (start == 0 && a->hint) {
             x += a->hint[i];
         } else if (start > 0) {
-            x = start % 4 ? lo + u * (hi - lo) : u < 0.5 ? lo : hi;
+            x = !corner ? lo + u * (hi - lo) : u < 0.5 ? lo : hi;
         }
-        d->x[i] = fmin(fmax(x, lo), hi);
+        d->x[i] = x;
+        d->noise[i] = u - 0.5;
     }
+    if (corner && !d->set->box) {
+        d->set->attain(d->noise, d->noise, d->radius, d->n);
+        for (size_t i = 0; i < d->n; i++) {
+            d->x[i] = d->clean[i] + d->noise[i];
+        }
+    }
+    sp_attack_descent_project(d, d->x);
 }
 
-static bool take_box(attack_state *a, double scale) {
-    return a->whole ? sp_attack_descent_format_box(&a->descent, a->query, scale)
-                    : (sp_attack_descent_real_box(&a->descent, a->query, scale), true);
+static bool take_set(attack_state *a, double scale) {
+    return a->whole ? sp_attack_descent_format_set(&a->descent, a->query, scale)
+                    : (sp_attack_descent_real_set(&a->descent, a->query, scale), true);
 }
 
 static bool changed(const attack_state *a) {
     return a->margin < -SP_ATTACK_CLEAR;
 }
 
-/* One descent in the box of the set itself; the best point of all of them is kept. */
+/* One descent in the set itself; the best point of all of them is kept. */
 static sp_status descend_once(sp_error *err, attack_state *a, size_t target, size_t steps) {
     sp_attack_descent *d = &a->descent;
     d->margin = INFINITY;
@@ -131,15 +141,15 @@ static sp_status climb_down(sp_error *err, attack_state *a, size_t target, size_
     sp_attack_descent *d = &a->descent;
     memcpy(d->x, a->query->clip->samples, d->n * sizeof *d->x);
     for (size_t rung = 0; rung < RUNGS && !a->hopeless; rung++) {
-        (void)take_box(a, ladder[rung]);
-        sp_attack_descent_clamp(d, d->x);
+        (void)take_set(a, ladder[rung]);
+        sp_attack_descent_project(d, d->x);
         d->margin = INFINITY;
         SP_TRY(sp_attack_descent_run(err, d, target, (steps + 1) / 2));
         memcpy(d->x, sp_attack_descent_changed(d) ? d->best : d->home, d->n * sizeof *d->x);
         a->hopeless = rung == 0 && !sp_attack_descent_changed(d);
     }
-    (void)take_box(a, 1.0);
-    sp_attack_descent_clamp(d, d->x);
+    (void)take_set(a, 1.0);
+    sp_attack_descent_project(d, d->x);
     return a->hopeless ? SP_OK : descend_once(err, a, target, steps);
 }
 
@@ -175,7 +185,7 @@ static sp_status search_real(sp_error *err, attack_state *a, sp_attack *attack) 
     const sp_attack_descent *d = &a->descent;
     a->whole = false;
     a->hint = a->options->hint;
-    (void)take_box(a, 1.0);
+    (void)take_set(a, 1.0);
     SP_TRY(descend(err, a));
     attack->noise = malloc(d->n * sizeof *attack->noise);
     if (!attack->noise) {
@@ -215,7 +225,7 @@ static sp_status search_format(sp_error *err, attack_state *a, sp_attack *attack
     a->whole = true;
     a->hopeless = false;
     a->hint = attack->noise;
-    if (!take_box(a, 1.0)) {
+    if (!take_set(a, 1.0)) {
         explain(verdict, "no other clip of the file's sample format lies in it", attack);
         return SP_OK;
     }
@@ -265,8 +275,8 @@ typedef struct order {
 
 static sp_status answer(sp_error *err, sp_query *query, void *context) {
     const order *o = context;
-    if (!query->noise.set->box) {
-        return sp_fail(err, SP_E_UNSUPPORTED, "attacks search boxes of noise only");
+    if (query->noise.set->path) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "attacks do not search %s", query->noise.set->is);
     }
     attack_state a = {.query = query, .options = o->options};
     SP_TRY(sp_attack_descent_init(err, &a.descent, o->attacker, query));

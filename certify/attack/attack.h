@@ -52,6 +52,7 @@ typedef struct sp_attack {
     double original_margin; /* of the broken file by the model file's own graph; NaN: not heard */
     size_t file_answer;     /* the strongest other label there; SP_NO_LABEL likewise */
     double file_largest;    /* largest sample of the replayed file's noise; NaN without one */
+    double file_radius;     /* radius of the least set of the kind that holds it; NaN likewise */
     double file_snr_db;     /* the clip's power over that of this noise */
     char file_format[48];   /* "mu-law WAV"; "" without a file */
     bool file_own;          /* it is the clip's own format */

@@ -1,5 +1,5 @@
-/* Projected descent of a margin over a box of noisy clips: signs of the gradient with momentum and
- * steps that halve when they stop paying.
+/* Projected descent of a margin over a set of noisy clips: steepest steps (of a box, signs of the
+ * gradient) with momentum and a length that halves when they stop paying.
  * Source: [AutoPGD]. */
 #include "certify/attack/descent.h"
 
@@ -19,13 +19,14 @@ sp_status sp_attack_descent_init(sp_error *err, sp_attack_descent *d, const sp_a
     d->label = query->verdict->label;
     d->deadline = query->deadline;
     d->margin = INFINITY;
-    d->memory = calloc(7 * n + (classes - 1) * (n + classes) + classes, sizeof *d->memory);
+    d->memory = calloc(9 * n + (classes - 1) * (n + classes) + classes, sizeof *d->memory);
     if (!d->memory) {
         return sp_fail(err, SP_E_MEMORY, "out of memory to attack %zu samples", n);
     }
     double *at = d->memory;
-    double **const vectors[7] = {&d->lo, &d->hi, &d->x, &d->before, &d->point, &d->best, &d->home};
-    for (int i = 0; i < 7; i++, at += n) {
+    double **const vectors[9] = {&d->lo,   &d->hi,   &d->x,      &d->before, &d->point,
+                                 &d->best, &d->home, &d->radius, &d->noise};
+    for (int i = 0; i < 9; i++, at += n) {
         *vectors[i] = at;
     }
     d->gradient = at;
@@ -39,22 +40,8 @@ void sp_attack_descent_clear(sp_attack_descent *d) {
     *d = (sp_attack_descent){0};
 }
 
-void sp_attack_descent_clamp(const sp_attack_descent *d, double *x) {
-    for (size_t i = 0; i < d->n; i++) {
-        x[i] = fmin(fmax(x[i], d->lo[i]), d->hi[i]);
-    }
-}
-
 bool sp_attack_descent_changed(const sp_attack_descent *d) {
     return d->margin < -SP_ATTACK_CLEAR;
-}
-
-/* The clip nearest to x that the format holds; x lies in the box, whose ends the format holds. */
-static void round_point(const sp_attack_descent *d, double *point, const double *x) {
-    for (size_t i = 0; i < d->n; i++) {
-        const double value = d->coded ? sp_clip_round(d->coded, x[i]) : x[i];
-        point[i] = fmin(fmax(value, d->lo[i]), d->hi[i]);
-    }
 }
 
 sp_status sp_attack_descent_margins(sp_error *err, sp_attack_descent *d, const sp_query *query,
@@ -75,9 +62,7 @@ sp_status sp_attack_descent_margins(sp_error *err, sp_attack_descent *d, const s
         linear_margin[k] = logits[d->label] - logits[k];
         if (k != d->label) {
             const double *slope = d->gradient + row++ * d->n; /* gradient[row,:] */
-            for (size_t i = 0; i < d->n; i++) {
-                linear_margin[k] -= fabs(slope[i]) * query->noise.radius[i];
-            }
+            linear_margin[k] -= sp_noise_support(&query->noise, slope, 0, d->n);
         }
     }
     return SP_OK;
@@ -98,11 +83,11 @@ static size_t runner_up_of(const sp_attack_descent *d) {
  * the least margin when that is SP_NO_LABEL. */
 static sp_status run_model(sp_error *err, sp_attack_descent *d, size_t target, double *value,
                            size_t *runner_up) {
-    round_point(d, d->point, d->x);
+    const bool inside = sp_attack_descent_round(d, d->point, d->x);
     SP_TRY(sp_pipeline_run(err, d->attacker->pipeline, d->logits, d->point, d->n));
     *runner_up = runner_up_of(d);
     const double least = d->logits[d->label] - d->logits[*runner_up];
-    if (least < d->margin) {
+    if (inside && least < d->margin) {
         d->margin = least;
         d->answer = *runner_up;
         memcpy(d->best, d->point, d->n * sizeof *d->best);
@@ -121,6 +106,30 @@ static sp_status take_slope(sp_error *err, sp_attack_descent *d, size_t runner_u
     d->steps++;
     return sp_attacker_gradient(err, d->attacker, d->gradient, d->point, d->n, d->weight, 1,
                                 d->deadline);
+}
+
+/* Of the samples of a clip that share a step of the size 1, if it is one of clicks. */
+#define SPREAD (1.0 / 256.0)
+
+/* The same in a ball. */
+static void move_in_ball(sp_attack_descent *d, double size, bool first) {
+    const double spread = fmax(SPREAD * size * (double)d->n, 1.0);
+    double *next = d->point; // of the last run, which the gradient has used
+    for (size_t i = 0; i < d->n; i++) {
+        d->gradient[i] = -d->gradient[i];
+    }
+    d->set->ascend(next, d->gradient, d->radius, d->n, (size_t)spread);
+    for (size_t i = 0; i < d->n; i++) {
+        next[i] = d->x[i] + size * next[i];
+    }
+    sp_attack_descent_project(d, next);
+    for (size_t i = 0; i < d->n && !first; i++) {
+        next[i] =
+            d->x[i] + INERTIA * (next[i] - d->x[i]) + (1.0 - INERTIA) * (d->x[i] - d->before[i]);
+    }
+    sp_attack_descent_project(d, next);
+    memcpy(d->before, d->x, d->n * sizeof *d->before);
+    memcpy(d->x, next, d->n * sizeof *d->x);
 }
 
 /* One step down: against the sign of the gradient, mixed with the last move. */
@@ -162,7 +171,7 @@ static void judge(sp_attack_descent *d, pace *p) {
         p->size *= 0.5;
         memcpy(d->x, d->home, d->n * sizeof *d->x);
         memcpy(d->before, d->home, d->n * sizeof *d->before);
-        round_point(d, d->point, d->x);
+        (void)sp_attack_descent_round(d, d->point, d->x);
     }
     p->best_before = p->best;
     p->improved = 0;
@@ -193,6 +202,6 @@ sp_status sp_attack_descent_run(sp_error *err, sp_attack_descent *d, size_t targ
             judge(d, &p);
         }
         SP_TRY(take_slope(err, d, runner_up));
-        move(d, p.size, i == 0);
+        (d->set->box ? move : move_in_ball)(d, p.size, i == 0);
     }
 }

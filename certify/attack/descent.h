@@ -9,12 +9,15 @@
  *  above the rounding errors of the concrete pass. */
 #define SP_ATTACK_CLEAR 1e-9
 
-/** sp_attack_descent - a box of noisy clips, a point in it, and the best point so far over all
+/** sp_attack_descent - a set of noisy clips, a point in it, and the best point so far over all
  *  descents. */
 typedef struct sp_attack_descent {
     const sp_attacker *attacker; /* borrowed */
     size_t n, classes, label;
-    double *lo, *hi;      /* [n] the box; with a coding its ends are values of the coding */
+    const sp_noise_set *set; /* of the noise */
+    const double *clean;     /* [n] borrowed; the clip */
+    double *radius;          /* [n] of the noise, a hair smaller than those allowed */
+    double *lo, *hi; /* [n] the box around it; of a box with a coding its values of the coding */
     const sp_clip *coded; /* points are rounded to values of its coding; NULL: they are not */
     double *x;            /* [n] where a descent starts and stands */
     double *home;         /* [n] the best x of the last descent, before rounding */
@@ -25,6 +28,7 @@ typedef struct sp_attack_descent {
     double deadline;      /* sp_clock_wall value; 0: none */
     // scratch:
     double *before, *point; /* [n] */
+    double *noise;          /* [n] of projections and roundings */
     double *gradient;       /* [classes - 1, n] */
     double *weight;         /* [classes - 1, classes] */
     double *logits;         /* [classes] */
@@ -42,13 +46,16 @@ SP_NODISCARD sp_status sp_attack_descent_init(sp_error *err, sp_attack_descent *
                                               const sp_attacker *attacker, const sp_query *query);
 void sp_attack_descent_clear(sp_attack_descent *d);
 
-/** sp_attack_descent_real_box - all real noise of `scale` times the set.
- *  sp_attack_descent_format_box - the clips of the sample format in it; false: there is none but
+/** sp_attack_descent_real_set - all real noise of `scale` times the set.
+ *  sp_attack_descent_format_set - the clips of the sample format in it; false: there is none but
  *  the clip itself. */
-void sp_attack_descent_real_box(sp_attack_descent *d, const sp_query *query, double scale);
-bool sp_attack_descent_format_box(sp_attack_descent *d, const sp_query *query, double scale);
-/** sp_attack_descent_clamp - moves x [n] into the box. */
-void sp_attack_descent_clamp(const sp_attack_descent *d, double *x);
+void sp_attack_descent_real_set(sp_attack_descent *d, const sp_query *query, double scale);
+bool sp_attack_descent_format_set(sp_attack_descent *d, const sp_query *query, double scale);
+/** sp_attack_descent_project - moves x [n] into the set. */
+void sp_attack_descent_project(const sp_attack_descent *d, double *x);
+/** sp_attack_descent_round - a clip near x of the set that the format holds, x itself without a
+ *  coding; false: none of the set was found.   O point [n] */
+bool sp_attack_descent_round(const sp_attack_descent *d, double *point, const double *x);
 
 /** sp_attack_descent_margins - the margin over every label that the model linearised at the clip
  *  reaches in the noise set.   O linear_margin [classes] */

@@ -19,6 +19,7 @@ typedef struct search {
     const sp_query *query;
     const double *samples;            /* [n] */
     double *weight, *trial, *decoded; /* [n] */
+    double *noise;                    /* [n] */
 } search;
 
 static sp_status encode(const search *s) {
@@ -32,8 +33,22 @@ static sp_status encode(const search *s) {
     return sp_clip_recode(NULL, s->decoded, &noisy);
 }
 
-/* False: a sample came back outside the set, and there is less noise before it now. */
-static bool stays_inside(const search *s) {
+/* False: the noise that came back is outside the ball, and there is less of all of it now. */
+static bool stays_in_ball(const search *s) {
+    const sp_clip *clip = s->query->clip;
+    const sp_noise *noise = &s->query->noise;
+    for (size_t i = 0; i < clip->n; i++) {
+        s->noise[i] = s->decoded[i] - clip->samples[i];
+    }
+    const bool inside = noise->set->size(s->noise, noise->radius, clip->n) <= 1.0;
+    for (size_t i = 0; i < clip->n && !inside; i++) {
+        s->weight[i] *= WEAKER;
+    }
+    return inside;
+}
+
+/* False: a sample came back outside the box, and there is less noise before it now. */
+static bool stays_in_box(const search *s) {
     const sp_clip *clip = s->query->clip;
     const size_t before = (size_t)(BEFORE * clip->rate) + 1;
     size_t done = 0; // samples below were made weaker already in this round
@@ -66,7 +81,7 @@ static bool descend_from(const search *s, double share) {
         if (encode(s) != SP_OK) {
             return false;
         }
-        if (stays_inside(s)) {
+        if (s->query->noise.set->box ? stays_in_box(s) : stays_in_ball(s)) {
             return breaks(s);
         }
     }
@@ -75,8 +90,9 @@ static bool descend_from(const search *s, double share) {
 
 bool sp_attack_recode(double *trial, const sp_query *query, const double *samples) {
     const size_t n = query->clip->n;
-    double *memory = malloc(2 * n * sizeof *memory);
-    const search s = {query, samples, memory, trial, memory ? memory + n : NULL};
+    double *memory = malloc(3 * n * sizeof *memory);
+    const search s = {
+        query, samples, memory, trial, memory ? memory + n : NULL, memory ? memory + 2 * n : NULL};
     bool found = false;
     for (size_t k = 0; memory && k < SHARES && !found; k++) {
         found = descend_from(&s, shares[k]);

@@ -7,9 +7,32 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/interval.h"
 #include "certify/attack/descent.h"
 
-/* Whether every sample of the file lies in the set; the loudest and the power of its noise. */
+/* The noise of the file as a whole must lie in the ball; the radius of the least one that holds
+ * it. */
+static sp_status measure_ball(sp_error *err, double *radius, const sp_query *query,
+                              const sp_clip *heard) {
+    const sp_noise *noise = &query->noise;
+    double *d = malloc(heard->n * sizeof *d);
+    if (!d) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", heard->n);
+    }
+    for (size_t i = 0; i < heard->n; i++) {
+        d[i] = heard->samples[i] - query->clip->samples[i];
+    }
+    const double size = noise->set->size(d, noise->radius, heard->n);
+    free(d);
+    *radius = sp_above(size * query->verdict->eps);
+    return size <= 1.0 ? SP_OK
+                       : sp_fail(err, SP_E_NUMERIC,
+                                 "the noise of the written file is %.9g times as large as the "
+                                 "budget allows",
+                                 size);
+}
+
+/* Whether the file lies in the set; the loudest sample and the power of its noise. */
 static sp_status measure(sp_error *err, sp_attack *attack, const sp_query *query,
                          const sp_clip *heard) {
     const sp_clip *clip = query->clip;
@@ -29,7 +52,10 @@ static sp_status measure(sp_error *err, sp_attack *attack, const sp_query *query
         largest = fmax(largest, d);
         energy += d * d;
     }
-    attack->file_largest = largest;
+    attack->file_largest = attack->file_radius = largest;
+    if (!query->noise.set->box) {
+        SP_TRY(measure_ball(err, &attack->file_radius, query, heard));
+    }
     attack->file_snr_db = 20.0 * log10(clip->rms / sqrt(energy / (double)clip->n));
     return SP_OK;
 }

@@ -44,16 +44,26 @@ bool sp_audit_applies(sp_property property, bool fires) {
     }
 }
 
+bool sp_audit_of_set(sp_property property) {
+    return property == SP_PROPERTY_FIRE || property == SP_PROPERTY_SILENT ||
+           property == SP_PROPERTY_BURST;
+}
+
 double sp_audit_task_time(const sp_audit_task *q) {
     return q->deadline > 0.0 ? fmax(q->deadline - sp_clock_wall(), 1e-9) : 0.0;
 }
 
-sp_budget_scale sp_audit_task_scale(const sp_audit_task *q, const sp_clip *clip, double eps,
+const sp_noise_set *sp_audit_task_set(const sp_audit_task *q) {
+    return q->audit->set ? q->audit->set : &sp_noise_set_box;
+}
+
+sp_budget_scale sp_audit_task_scale(const sp_noise_set *set, const sp_clip *clip, double eps,
                                     double power) {
     sp_budget_scale scale;
-    (void)q;
-    sp_budget_describe(&scale, eps, clip);
-    scale.snr_db = 20.0 * log10(clip->rms / (eps * sqrt(power)));
+    sp_budget_describe(&scale, eps, set, clip);
+    if (set->box) {
+        scale.snr_db = 20.0 * log10(clip->rms / (eps * sqrt(power)));
+    }
     return scale;
 }
 

@@ -115,6 +115,8 @@ typedef struct sp_audit {
     size_t burst;                /* frames */
     const sp_budget *budget;     /* one budget to decide; NULL: the levels are searched */
     double tolerance;            /* dB, of the search */
+    const sp_noise_set *set;     /* of radii, in which windows and bursts are searched or decided;
+                                  * NULL: boxes */
     sp_attack_options attack;    /* its steps, starts and seed are read */
     double timeout;              /* seconds a property; 0: none */
 } sp_audit;
@@ -159,8 +161,9 @@ SP_NODISCARD sp_status sp_audit_run(sp_error *err, double *logit, size_t *frame,
 sp_status sp_audit_property(sp_error *err, sp_finding *finding, const sp_audit *audit,
                             sp_property property, const char *out);
 /** sp_audit_applies - whether a property is asked of a recording on which the trigger fires, or
- *  does not. */
+ *  does not. sp_audit_of_set - whether it speaks of all noise of a set, which may be a ball. */
 bool sp_audit_applies(sp_property property, bool fires);
+bool sp_audit_of_set(sp_property property);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,5 @@
-/* Audits of one window under noise that is bounded sample by sample: everywhere, or in a few
- * frames at every place. */
+/* Audits of one window under all noise of a box or a ball: everywhere, or in a few frames at every
+ * place. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,8 +31,13 @@ static sp_budget_scale scale_at(const sp_audit_task *q, double db, size_t frames
     if (isnan(db)) {
         return none;
     }
-    sp_budget_scale scale = sp_audit_task_scale(
-        q, &q->window, q->window.peak * pow(10.0, db / 20.0), power_of(q, frames));
+    const sp_noise_set *set = sp_audit_task_set(q);
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = db, .set = set};
+    double eps = NAN;
+    if (sp_budget_radius(NULL, &eps, &budget, &q->window) != SP_OK) {
+        return none;
+    }
+    sp_budget_scale scale = sp_audit_task_scale(set, &q->window, eps, power_of(q, frames));
     scale.db_peak = db;
     return scale;
 }
@@ -83,7 +88,7 @@ static sp_status decide(sp_error *err, sp_audit_task *q, const sp_noise *noise, 
     if (verdict.kind == SP_VERDICT_CERTIFIED) {
         f->certified = verdict.scale;
         f->certified.snr_db =
-            sp_audit_task_scale(q, &q->window, verdict.eps, power_of(q, frames)).snr_db;
+            sp_audit_task_scale(noise->set, &q->window, verdict.eps, power_of(q, frames)).snr_db;
     }
     const sp_budget_scale scale = verdict.scale;
     const bool attacked = status == SP_OK && verdict.kind == SP_VERDICT_UNKNOWN;
@@ -107,9 +112,10 @@ static sp_status decide(sp_error *err, sp_audit_task *q, const sp_noise *noise, 
 static sp_status decide_budget(sp_error *err, sp_audit_task *q, size_t first, size_t frames) {
     sp_noise noise = {0};
     double eps = 0.0;
-    SP_TRY(sp_budget_radius(err, &eps, q->audit->budget, q->audit->clip));
-    SP_TRY(sp_pipeline_frame_noise(err, &noise, q->audit->attacker->pipeline->front, q->window.n,
-                                   eps, first, frames));
+    SP_TRY(sp_budget_radius(err, &eps, q->audit->budget, &q->window));
+    SP_TRY(sp_pipeline_frame_noise(err, &noise, sp_budget_set(q->audit->budget),
+                                   q->audit->attacker->pipeline->front, q->window.n, eps, first,
+                                   frames));
     const sp_status status = decide(err, q, &noise, frames);
     sp_noise_clear(&noise);
     return status;
@@ -119,6 +125,7 @@ static sp_status decide_budget(sp_error *err, sp_audit_task *q, size_t first, si
 
 static sp_radius_options search_of(const sp_audit_task *q, size_t first, size_t frames) {
     const sp_radius_options options = {.tolerance = q->audit->tolerance,
+                                       .set = q->audit->set,
                                        .first = first,
                                        .frames = frames,
                                        .attack = attack_of(q),

@@ -184,10 +184,10 @@ static sp_status prove_line(sp_error *err, sp_audit_task *q, listener *l, double
     const bool whole = answer.hi >= most && !(broken <= most);
     const bool certified = audit->budget ? whole : answer.hi > 0.0;
     if (certified) {
-        f->certified = sp_audit_task_scale(q, audit->clip, answer.hi, power);
+        f->certified = sp_audit_task_scale(&sp_noise_set_box, audit->clip, answer.hi, power);
     }
     if (isfinite(broken)) {
-        f->broken = sp_audit_task_scale(q, audit->clip, broken, power);
+        f->broken = sp_audit_task_scale(&sp_noise_set_box, audit->clip, broken, power);
     }
     conclude(f, &answer, certified, whole, isfinite(broken));
     if (isfinite(broken)) {
@@ -196,7 +196,7 @@ static sp_status prove_line(sp_error *err, sp_audit_task *q, listener *l, double
         const size_t tries = (size_t)(LOUDER_DB / 0.25) + 1;
         SP_TRY(keep_break(err, q, l, broken, 0.25, tries, &at, &kept));
         if (kept) {
-            f->file = sp_audit_task_scale(q, audit->clip, at, power);
+            f->file = sp_audit_task_scale(&sp_noise_set_box, audit->clip, at, power);
         }
     }
     return SP_OK;

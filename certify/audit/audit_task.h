@@ -21,10 +21,12 @@ typedef struct sp_audit_task {
 
 /** sp_audit_task_time - seconds that are left; 0: no limit. */
 double sp_audit_task_time(const sp_audit_task *q);
-/** sp_audit_task_scale - eps in all units; `share` of the samples are noisy with `power` times
- *  eps^2. */
-sp_budget_scale sp_audit_task_scale(const sp_audit_task *q, const sp_clip *clip, double eps,
+/** sp_audit_task_scale - eps in all units; the mean square of the loudest noise of a box is `power`
+ *  times eps^2, as when it moves that share of the samples. */
+sp_budget_scale sp_audit_task_scale(const sp_noise_set *set, const sp_clip *clip, double eps,
                                     double power);
+/** sp_audit_task_set - of the audit, never NULL. */
+const sp_noise_set *sp_audit_task_set(const sp_audit_task *q);
 
 /** sp_audit_task_keep - writes samples [n of clip], reads them again, and lets the model and its
  *  own graph hear them. *broken: both do what they must not. Fills the finding's file_ fields if

@@ -72,6 +72,8 @@ char *sp_report_audit_json(const char *clip, const sp_audit *audit, const sp_fin
     sp_json_line_number(line, "threshold", f->threshold);
     sp_json_line_number(line, "logit", f->logit);
     sp_json_line_text(line, "method", audit->attacker->pipeline->method->name);
+    sp_report_string(line, "norm",
+                     sp_audit_of_set(f->property) ? (audit->set ? audit->set->norm : "inf") : NULL);
     write_scale(line, "certified", &f->certified);
     write_scale(line, "broken", &f->broken);
     write_scale(line, "file", &f->file);

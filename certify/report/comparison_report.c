@@ -133,6 +133,7 @@ char *sp_report_comparison_json(const sp_comparison_totals *totals,
     sp_json_line *line = sp_json_line_create();
     sp_json_line_text(line, "summary", setup->text[budget]);
     sp_json_line_text(line, "method", attack ? "attack" : setup->pipeline[method].method->name);
+    sp_json_line_text(line, "norm", sp_budget_set(&setup->budget[budget])->norm);
     sp_json_line_number(line, "clips", (double)totals->heard);
     sp_json_line_number(line, "right", (double)s->clips);
     if (attack) {
@@ -234,10 +235,11 @@ char *sp_report_comparison_table(const sp_comparison_totals *totals,
 
 /* ---- the chart ---- */
 
-static const char *axis_of(sp_budget_unit unit) {
-    switch (unit) {
+static const char *axis_of(const sp_budget *budget) {
+    switch (budget->unit) {
     case SP_BUDGET_DB_PEAK:
-        return "noise budget, dB relative to the clip's peak";
+        return sp_budget_set(budget)->of_energy ? "noise budget, dB relative to the clip's energy"
+                                                : "noise budget, dB relative to the clip's peak";
     case SP_BUDGET_DBFS:
         return "noise budget, dBFS";
     case SP_BUDGET_LSB:
@@ -341,7 +343,7 @@ sp_status sp_report_comparison_chart(sp_error *err, const sp_report_model *model
         snprintf(label, sizeof label, "certified share of %zu clips, %%",
                  models == 1 ? model->totals->right : model->totals->heard);
         sp_chart chart = {.title = "Clips whose answer no noise within the budget changes",
-                          .x_label = axis_of(setup->budget[0].unit),
+                          .x_label = axis_of(&setup->budget[0]),
                           .y_label = label,
                           .points = points,
                           .x = x,

@@ -59,16 +59,47 @@ static void put_head(FILE *out, const sp_page *page) {
           out);
 }
 
+/* What budgets of a set mean, in sentences. */
+typedef struct set_words {
+    const char *rule, *scale, *budget;
+} set_words;
+
+static const set_words *words_of(const sp_page *page) {
+    static const set_words box = {
+        "moves no sample by more than a budget",
+        "Largest change of a sample, in dB relative to the clip\xE2\x80\x99s loudest sample",
+        "No sample of the clip may change by more than this. \xE2\x88\x92"
+        "60\xC2\xA0"
+        "dB is a thousandth of the loudest sample, \xE2\x88\x92"
+        "40\xC2\xA0"
+        "dB a hundredth."};
+    static const set_words energy = {
+        "has no more energy than a budget, however it is spread over the samples",
+        "Energy of the noise, in dB relative to that of the clip",
+        "The squares of all changes add up to no more than this. \xE2\x88\x92"
+        "40\xC2\xA0"
+        "dB is a ten-thousandth of the clip\xE2\x80\x99s energy, a signal-to-noise ratio of "
+        "40\xC2\xA0"
+        "dB or more."};
+    static const set_words clicks = {
+        "is made of clicks whose heights add up to no more than a budget",
+        "Heights of all clicks together, in dB relative to the clip\xE2\x80\x99s loudest sample",
+        "The sizes of all changes add up to no more than this. \xE2\x88\x92"
+        "40\xC2\xA0"
+        "dB is one click of a hundredth of the loudest sample, or several that make one up."};
+    return !page->set || page->set->box ? &box : page->set->of_energy ? &energy : &clicks;
+}
+
 static void put_introduction(FILE *out, const sp_page *page) {
     const size_t right = count_right(page), own = count_own(page);
     fputs("<header><h1>What can noise do to this classifier?</h1>\n<p>", out);
     fprintf(out, "%zu clip%s, heard by <b>", page->count, page->count == 1 ? "" : "s");
     sp_page_text(out, page->model);
     fprintf(out,
-            "</b>: %zu answered rightly without noise. Then any noise is allowed that moves no "
-            "sample by more than a budget. There are infinitely many such noises. soundproof "
-            "bounds what all of them together can do (method <code>",
-            right);
+            "</b>: %zu answered rightly without noise. Then any noise is allowed that %s. There "
+            "are infinitely many such noises. soundproof bounds what all of them together can do "
+            "(method <code>",
+            right, words_of(page)->rule);
     sp_page_text(out, page->pipeline->method->name);
     fputs("</code>), and looks for one that changes the answer.</p>\n", out);
     if (page->asked > page->count) {
@@ -158,22 +189,17 @@ static void put_overview(FILE *out, const sp_page *page, const sp_page_axis *axi
           "<div class=\"chart\">",
           out);
     sp_page_bar_axis(out, axis);
-    fputs("</div></li></ol>\n<p class=\"note\">Largest change of a sample, in dB relative to the "
-          "clip\xE2\x80\x99s loudest sample: quiet on the left, loud on the right. The figures are "
-          "the loudest certified and the quietest breaking budget.</p></section>\n",
-          out);
+    fprintf(out,
+            "</div></li></ol>\n<p class=\"note\">%s: quiet on the left, loud on the right. The "
+            "figures are the loudest certified and the quietest breaking budget.</p></section>\n",
+            words_of(page)->scale);
 }
 
-static void put_explanation(FILE *out) {
+static void put_explanation(FILE *out, const sp_page *page) {
+    fprintf(out,
+            "<section><h2>How to read this</h2>\n<dl class=\"words\"><dt>Budget</dt><dd>%s</dd>",
+            words_of(page)->budget);
     fputs(
-        "<section><h2>How to read this</h2>\n<dl class=\"words\">"
-        "<dt>Budget</dt><dd>No sample of the clip may change by more than this. "
-        "\xE2\x88\x92"
-        "60\xC2\xA0"
-        "dB is a thousandth of the loudest sample, \xE2\x88\x92"
-        "40\xC2\xA0"
-        "dB a "
-        "hundredth.</dd>"
         "<dt>Certified</dt><dd>Proved, with every rounding error of the computation subtracted: "
         "whatever the noise, the right answer keeps its lead.</dd>"
         "<dt>Unknown</dt><dd>Not proved. The bound on some lead is not positive, which says "
@@ -201,7 +227,7 @@ sp_status sp_page_write(sp_error *err, FILE *out, const sp_page *page) {
     for (size_t i = 0; i < page->count; i++) {
         sp_page_clip(out, page, &axis, i);
     }
-    put_explanation(out);
+    put_explanation(out, page);
     if (fflush(out) != 0 || ferror(out)) {
         return sp_fail(err, SP_E_IO, "the report cannot be written: %s", strerror(errno));
     }

@@ -100,6 +100,7 @@ char *sp_report_audit_row(const char *clip, size_t clip_width, const sp_finding 
 typedef struct sp_page {
     const char *model;           /* its name, to be shown */
     const sp_pipeline *pipeline; /* that was certified */
+    const sp_noise_set *set;     /* of the budgets; NULL: boxes */
     size_t count, budgets;
     size_t asked;          /* clips that were given; more than count when the run was interrupted */
     const sp_study *study; /* [count] */

@@ -40,6 +40,7 @@ static void write_budget(sp_json_line *line, const sp_verdict *verdict) {
     sp_json_line_number(line, "eps", verdict->eps);
     sp_json_line_number(line, "eps_lsb", verdict->scale.lsb);
     sp_json_line_number(line, "snr_db", sp_report_decimals(verdict->scale.snr_db, 1e6));
+    sp_report_string(line, "norm", verdict->set ? verdict->set->norm : NULL);
 }
 
 void sp_report_string(sp_json_line *line, const char *key, const char *value) {

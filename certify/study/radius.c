@@ -8,11 +8,18 @@
 #include "base/clock.h"
 #include "certify/attack/descent.h"
 
-/* Budgets between these are tried, in dB relative to the clip's peak. */
+/* Budgets between these are tried, in dB. */
 #define QUIETEST (-160.0)
 #define LOUDEST 0.0
+/* Clicks are heights that add up: as many as make this. */
+#define LOUDEST_CLICKS 40.0
 /* Where the first certificate is tried, in dB below the smallest broken budget. */
 #define CAUTION 13.0
+
+/* Budgets of the set that is asked for, in dB. */
+static sp_budget budget_of(const sp_radius_options *options, double db) {
+    return (sp_budget){.unit = SP_BUDGET_DB_PEAK, .value = db, .set = options->set};
+}
 
 double sp_radius_search_db(const sp_radius_search *q, long k) {
     return (double)k * q->options->tolerance;
@@ -30,11 +37,11 @@ long sp_radius_search_steps(const sp_radius_search *q, double db) {
 sp_status sp_radius_search_noise(sp_error *err, const sp_radius_search *q, sp_noise *noise,
                                  long k) {
     const sp_clip *clip = q->query->clip;
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, sp_radius_search_db(q, k)};
+    const sp_budget budget = budget_of(q->options, sp_radius_search_db(q, k));
     double eps = 0.0;
     SP_TRY(sp_budget_radius(err, &eps, &budget, clip));
-    return sp_pipeline_frame_noise(err, noise, q->query->pipeline->front, clip->n, eps,
-                                   q->options->first, q->options->frames);
+    return sp_pipeline_frame_noise(err, noise, sp_budget_set(&budget), q->query->pipeline->front,
+                                   clip->n, eps, q->options->first, q->options->frames);
 }
 
 double sp_radius_search_time(const sp_radius_search *q) {
@@ -140,11 +147,15 @@ static void conclude(sp_radius_search *q) {
     }
 }
 
+static double loudest_of(const sp_noise_set *set) {
+    return set->box || set->of_energy ? LOUDEST : LOUDEST_CLICKS;
+}
+
 static sp_status answer(sp_error *err, sp_query *query, void *context) {
     sp_radius_search *q = context;
     q->query = query;
     q->least = lrint(QUIETEST / q->options->tolerance);
-    q->most = lrint(LOUDEST / q->options->tolerance);
+    q->most = lrint(loudest_of(query->noise.set) / q->options->tolerance);
     sp_verdict_init(&q->best);
     const sp_status status = search(err, q);
     free(q->hint);
@@ -158,7 +169,7 @@ static sp_status answer(sp_error *err, sp_query *query, void *context) {
 
 sp_status sp_radius_find(sp_error *err, sp_radius *radius, const sp_attacker *attacker,
                          const sp_clip *clip, long label, const sp_radius_options *options) {
-    const sp_budget peak = {SP_BUDGET_DB_PEAK, 0.0};
+    const sp_budget loudest = budget_of(options, 0.0);
     sp_radius_search q = {.radius = radius, .attacker = attacker, .options = options};
     sp_error local = {0};
     sp_noise noise = {0};
@@ -166,16 +177,17 @@ sp_status sp_radius_find(sp_error *err, sp_radius *radius, const sp_attacker *at
     sp_radius_init(radius);
     radius->first = options->first;
     radius->frames = options->frames;
-    if (sp_budget_radius(NULL, &eps, &peak, clip) == SP_OK) {
-        const sp_status status =
-            sp_pipeline_frame_noise(&local, &noise, attacker->pipeline->front, clip->n, eps,
-                                    options->first, options->frames);
+    if (sp_budget_radius(NULL, &eps, &loudest, clip) == SP_OK) {
+        const sp_status status = sp_pipeline_frame_noise(&local, &noise, sp_budget_set(&loudest),
+                                                         attacker->pipeline->front, clip->n, eps,
+                                                         options->first, options->frames);
         if (status != SP_OK) {
             snprintf(radius->verdict.reason, sizeof radius->verdict.reason, "%s", local.text);
             return err ? (*err = local).code : status;
         }
     } // else the query itself says what is wrong with the clip
-    const sp_query_options asked = {&peak, noise.radius ? &noise : NULL, label, options->timeout};
+    const sp_query_options asked = {&loudest, noise.radius ? &noise : NULL, label,
+                                    options->timeout};
     const sp_status status =
         sp_query_answer(err, &radius->verdict, attacker->pipeline, clip, &asked, answer, &q);
     sp_noise_clear(&noise);

@@ -5,8 +5,8 @@
 #include "certify/impl.h"
 #include "certify/study/study.h"
 
-/** sp_radius_search - one search. Budgets are numbered: budget k has k times the tolerance in dB
- *  relative to the clip's peak. */
+/** sp_radius_search - one search. Budgets are numbered: budget k has k times the tolerance in
+ *  dB. */
 typedef struct sp_radius_search {
     sp_radius *radius;
     const sp_attacker *attacker;

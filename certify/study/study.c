@@ -32,7 +32,8 @@ static void spread_break(sp_study *study) {
     for (size_t b = 0; b < study->budgets; b++) {
         sp_verdict *verdict = &study->verdict[b];
         if (study->attack.verdict.kind == SP_VERDICT_BROKEN &&
-            verdict->kind == SP_VERDICT_UNKNOWN && study->attack.file_largest <= verdict->eps) {
+            verdict->kind == SP_VERDICT_UNKNOWN && verdict->set == study->attack.verdict.set &&
+            study->attack.file_radius <= verdict->eps) {
             verdict->kind = SP_VERDICT_BROKEN;
             memcpy(verdict->reason, study->attack.verdict.reason, sizeof verdict->reason);
         }
@@ -65,7 +66,9 @@ static void load_source(sp_study *study, const char *path) {
 /* Writes and replays the quietest file that the search found, once more and to stay. */
 static void write_break(const study_task *e) {
     sp_study *study = e->study;
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, study->radius.broken_file_db};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK,
+                              .value = study->radius.broken_file_db,
+                              .set = e->options->radius.set};
     sp_attack_options options = e->options->radius.attack;
     if (study->radius.file_noise) {
         options.hint = study->radius.file_noise;

@@ -14,7 +14,8 @@ extern "C" {
 /* ---- radius ---- */
 
 typedef struct sp_radius_options {
-    double tolerance;     /* dB > 0: the budgets that are tried are its multiples */
+    double tolerance;        /* dB > 0: the budgets that are tried are its multiples */
+    const sp_noise_set *set; /* of radii; NULL: boxes */
     size_t first, frames; /* noise in the samples of these frames only; frames 0: in all samples */
     bool no_attack;       /* only certificates are tried */
     sp_attack_options attack; /* its hint, timeout and out are not read */
@@ -23,7 +24,7 @@ typedef struct sp_radius_options {
 
 /** sp_radius_point - one budget that was tried. */
 typedef struct sp_radius_point {
-    double db;      /* relative to the clip's peak */
+    double db;      /* as in certified_db */
     bool attacked;  /* an attack; else a certificate */
     bool certified; /* by a certificate */
     bool file;      /* the attack counts files only; else all real-valued noise */
@@ -35,7 +36,7 @@ typedef struct sp_radius_point {
 /** sp_radius - what is known of one clip under noise of every loudness. The verdict is that of the
  *  largest certified budget; when there is none, of the quietest one that was tried; timeout when
  *  time ran out.
- *  Budgets in dB relative to the clip's peak; NaN: none found. */
+ *  Budgets in dB, relative to what those of the set are; NaN: none found. */
 typedef struct sp_radius {
     sp_verdict verdict;
     double certified_db; /* largest budget that was certified itself */

@@ -6,6 +6,9 @@
 #include "base/pool.h"
 #include "gpu/backend.h"
 
+static const cli_own own_options[] = {
+    [BENCH_DATA] = {"data", "folder with models/ and fsdd/ to measure on", "DIR"}};
+
 /* CPU seconds of PROVER's LP (R2's published code, tuned build, one core) for one clip at one
  * budget: the upper ends of the ranges in docs/results.md. */
 static const struct {
@@ -263,6 +266,8 @@ const cli_command cli_bench = {
     .examples = "  soundproof bench --data \"$SOUNDPROOF_DATA\"\n"
                 "  soundproof bench --quick --threads 1\n"
                 "  soundproof bench --model M.onnx --front F.json --data DIR --json\n",
-    .accepts = CLI_DATA | CLI_MODEL | CLI_FRONT | CLI_QUICK | CLI_DEVICE | CLI_THREADS | CLI_JSON,
+    .accepts = CLI_MODEL | CLI_FRONT | CLI_QUICK | CLI_DEVICE | CLI_THREADS | CLI_JSON,
+    .own = own_options,
+    .owned = sizeof own_options / sizeof own_options[0],
     .run = run,
 };

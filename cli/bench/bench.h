@@ -4,6 +4,9 @@
 
 #include "cli/impl.h"
 
+/* The options that only bench has. */
+enum { BENCH_DATA };
+
 /* ---- printing (bench_figure.c) ---- */
 
 /** bench_figure - prints one figure: a line of the table, or with --json an object with these keys.

@@ -35,7 +35,7 @@ static void load_clear(load *l) {
 
 static sp_status load_add(sp_error *err, load *l, const bench_case *c, const sp_front_forms *forms,
                           size_t frames) {
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, -80.0 - (double)l->clips};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = -80.0 - (double)l->clips};
     const size_t i = l->clips++; // cleared also when it is half made
     sp_clip clip = {0};
     char name[64];

@@ -99,9 +99,10 @@ static int open_named(bench_case *c, const cli_options *options, char *model, ch
 
 int bench_case_open(bench_case *c, const cli_options *options) {
     int code = -1;
+    const char *data = options->own[BENCH_DATA];
     *c = (bench_case){0};
-    char *model = options->data ? join(options->data, "models/fsdd.onnx") : NULL;
-    char *front = options->data ? join(options->data, "fsdd-front.json") : NULL;
+    char *model = data ? join(data, "models/fsdd.onnx") : NULL;
+    char *front = data ? join(data, "fsdd-front.json") : NULL;
     if (options->model || readable(model)) {
         code = open_named(c, options, model, front);
     } else {
@@ -111,7 +112,7 @@ int bench_case_open(bench_case *c, const cli_options *options) {
             code = CLI_INPUT;
         }
     }
-    c->clips = options->data ? join(options->data, "fsdd") : NULL;
+    c->clips = data ? join(data, "fsdd") : NULL;
     free(model);
     free(front);
     if (code >= 0) {

@@ -131,7 +131,7 @@ static sp_status show_method(sp_error *err, const cli_options *options, many *m,
 static sp_status bench_method(sp_error *err, const cli_options *options, const bench_case *c,
                               const char *name, const char *target, size_t clips) {
     const sp_method *method = sp_method_find(name);
-    many m = {.budget = {SP_BUDGET_DB_PEAK, -75.0}, .clips = clips};
+    many m = {.budget = {.unit = SP_BUDGET_DB_PEAK, .value = -75.0}, .clips = clips};
     sp_status status = sp_pipeline_init(err, &m.pipeline, c->net, c->front, method, method->front);
     status = status == SP_OK ? take_clips(err, &m, c) : status;
     status = status == SP_OK ? show_method(err, options, &m, name, target) : status;

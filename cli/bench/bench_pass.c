@@ -66,7 +66,7 @@ static void keep_best(bench_pass *best, const bench_pass *one) {
 
 sp_status bench_pass_run(sp_error *err, bench_pass *pass, const bench_case *c,
                          const sp_method *method, const sp_clip *clip, size_t repetitions) {
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, -80.0};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = -80.0};
     sp_front_forms *forms = NULL;
     sp_noise noise = {0};
     double eps = 0.0;

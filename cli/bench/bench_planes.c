@@ -57,7 +57,7 @@ static void collect_net(boxes *all, void *bounds, const sp_net *net, size_t fram
 }
 
 static sp_status collect(sp_error *err, boxes *all, const bench_case *c, const sp_clip *clip) {
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, -80.0};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = -80.0};
     sp_front_forms *forms = NULL;
     sp_front_bound front = {0};
     void *bounds = NULL;

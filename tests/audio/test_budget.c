@@ -16,7 +16,7 @@
 #include "tests/support/support.h"
 
 static sp_budget parsed(const char *text) {
-    sp_budget budget = {SP_BUDGET_LSB, -1.0};
+    sp_budget budget = {.unit = SP_BUDGET_LSB, .value = -1.0};
     sp_error err = {SP_OK, ""};
     if (sp_budget_parse(&err, &budget, text) != SP_OK) {
         fail_msg("%s", err.text);
@@ -48,7 +48,7 @@ static void four_forms_are_read(void **state) {
 }
 
 static void expect_refused(const char *text) {
-    sp_budget budget = {SP_BUDGET_LSB, -1.0};
+    sp_budget budget = {.unit = SP_BUDGET_LSB, .value = -1.0};
     sp_error err = {SP_OK, ""};
     if (sp_budget_parse(&err, &budget, text) != SP_E_ARGUMENT) {
         fail_msg("\"%s\" was read as %g", text, budget.value);
@@ -121,27 +121,23 @@ static void make_clip(sp_clip *clip, double size, double full_scale, double lsb,
 }
 
 /* exact - the radius by definition, of the decimal value as it is written. */
-static void exact(arb_t eps, const sp_clip *clip, sp_budget_unit unit, const char *decimal) {
+static void exact(arb_t eps, const sp_clip *clip, sp_budget_unit unit, const char *decimal,
+                  const sp_noise_set *set) {
+    const bool energy = unit == SP_BUDGET_DB_SNR || (unit == SP_BUDGET_DB_PEAK && set->of_energy);
     arb_t v, base;
     arb_init(v);
     arb_init(base);
     assert_int_equal(arb_set_str(v, decimal, SP_ARB_BITS), 0);
-    switch (unit) {
-    case SP_BUDGET_DB_PEAK:
-        arb_set_d(base, clip->peak);
-        break;
-    case SP_BUDGET_DBFS:
-        arb_set_d(base, clip->full_scale);
-        break;
-    case SP_BUDGET_LSB:
-        arb_set_d(base, clip->lsb);
-        break;
-    case SP_BUDGET_DB_SNR:
+    arb_set_d(base, unit == SP_BUDGET_DB_PEAK ? clip->peak
+                    : unit == SP_BUDGET_DBFS  ? clip->full_scale
+                                              : clip->lsb);
+    if (energy) { // of a ball all may be in one sample
         sp_arb_dot(base, clip->samples, clip->samples, clip->n);
-        arb_div_ui(base, base, clip->n, SP_ARB_BITS);
+        arb_div_ui(base, base, set->box ? clip->n : 1, SP_ARB_BITS);
         arb_sqrt(base, base, SP_ARB_BITS);
+    }
+    if (unit == SP_BUDGET_DB_SNR) {
         arb_neg(v, v);
-        break;
     }
     if (unit != SP_BUDGET_LSB) {
         arb_div_ui(v, v, 20, SP_ARB_BITS);
@@ -154,7 +150,8 @@ static void exact(arb_t eps, const sp_clip *clip, sp_budget_unit unit, const cha
 }
 
 /* check_radius - eps is not below the exact radius and within 1e-12 of it. */
-static void check_radius(const sp_clip *clip, sp_budget_unit unit, const char *decimal) {
+static void check_radius(const sp_clip *clip, sp_budget_unit unit, const char *decimal,
+                         const sp_noise_set *set) {
     static const char *const suffix[] = {"dB", "dBFS", "lsb", "dBsnr"};
     char text[80];
     double eps = -1.0;
@@ -163,14 +160,16 @@ static void check_radius(const sp_clip *clip, sp_budget_unit unit, const char *d
     arb_init(truth);
     arb_init(slack);
     snprintf(text, sizeof text, "%s%s", decimal, suffix[unit]);
-    const sp_budget budget = parsed(text);
+    sp_budget budget = parsed(text);
     assert_int_equal(budget.unit, unit);
+    assert_ptr_equal(sp_budget_set(&budget), &sp_noise_set_box);
+    budget.set = set;
     assert_int_equal(sp_budget_radius(&err, &eps, &budget, clip), SP_OK);
-    exact(truth, clip, unit, decimal);
+    exact(truth, clip, unit, decimal, set);
     arb_set_d(slack, 1.0 + 1e-12);
     arb_mul(slack, slack, truth, SP_ARB_BITS);
     if (!sp_arb_le(truth, eps) || !sp_arb_ge(slack, eps)) {
-        fail_msg("%s gives %a instead of %a", text, eps, sp_arb_upper(truth));
+        fail_msg("%s, %s gives %a instead of %a", text, set->name, eps, sp_arb_upper(truth));
     }
     arb_clear(truth);
     arb_clear(slack);
@@ -179,6 +178,8 @@ static void check_radius(const sp_clip *clip, sp_budget_unit unit, const char *d
 static void radii_are_rounded_up(void **state) {
     (void)state;
     const size_t rounds = sp_test_long() ? 40000 : sp_test_sanitized() ? 300 : 2000;
+    static const sp_noise_set *const sets[] = {&sp_noise_set_box, &sp_noise_set_l2,
+                                               &sp_noise_set_l1};
     sp_rng rng;
     sp_rng_init(&rng, sp_test_seed() + 1);
     for (size_t round = 0; round < rounds; round++) {
@@ -194,7 +195,7 @@ static void radii_are_rounded_up(void **state) {
                                                    : sp_rng_uniform(&rng, -range, range);
             snprintf(decimal, sizeof decimal, "%.*f", (int)(round % 7) + (v < 0.1) * 8, v);
             if (unit != SP_BUDGET_LSB || strpbrk(decimal, "123456789") != NULL) {
-                check_radius(&clip, (sp_budget_unit)unit, decimal);
+                check_radius(&clip, (sp_budget_unit)unit, decimal, sets[round / 12 % 3]);
             }
         }
         sp_clip_clear(&clip);
@@ -206,7 +207,7 @@ static void whole_steps_are_exact(void **state) {
     sp_clip clip;
     make_clip(&clip, 1000.0, 32768.0, 1.0 / 256.0, 3);
     for (int steps = 1; steps < 3000; steps++) {
-        const sp_budget budget = {SP_BUDGET_LSB, steps};
+        const sp_budget budget = {.unit = SP_BUDGET_LSB, .value = steps};
         double eps = 0.0;
         sp_error err;
         assert_int_equal(sp_budget_radius(&err, &eps, &budget, &clip), SP_OK);
@@ -233,17 +234,27 @@ static void budgets_without_meaning_are_refused(void **state) {
     sp_clip clip, silent;
     make_clip(&clip, 0.1, 1.0, 0.0, 4);
     assert_int_equal(sp_clip_init(&err, &silent, zeros, 4, 8000, 32768.0, 1.0), SP_OK);
-    expect_no_radius(&silent, (sp_budget){SP_BUDGET_DB_PEAK, -70.0}, SP_E_MISMATCH, "silent");
-    expect_no_radius(&silent, (sp_budget){SP_BUDGET_DB_SNR, 45.0}, SP_E_MISMATCH, "silent");
-    expect_no_radius(&clip, (sp_budget){SP_BUDGET_LSB, 3.0}, SP_E_MISMATCH, "no steps");
-    expect_no_radius(&silent, (sp_budget){SP_BUDGET_LSB, -1.0}, SP_E_ARGUMENT, "above 0");
-    expect_no_radius(&clip, (sp_budget){SP_BUDGET_DB_PEAK, NAN}, SP_E_ARGUMENT, "finite");
-    expect_no_radius(&clip, (sp_budget){SP_BUDGET_DB_PEAK, INFINITY}, SP_E_ARGUMENT, "finite");
-    expect_no_radius(&clip, (sp_budget){SP_BUDGET_DB_PEAK, 9000.0}, SP_E_ARGUMENT, "not finite");
-    expect_no_radius(&clip, (sp_budget){SP_BUDGET_DBFS, -9000.0}, SP_E_ARGUMENT, "too small");
-    expect_no_radius(&clip, (sp_budget){SP_BUDGET_DBFS, -6200.0}, SP_E_ARGUMENT, "too small");
-    expect_no_radius(&clip, (sp_budget){SP_BUDGET_DB_SNR, 1e300}, SP_E_ARGUMENT, "too small");
-    const sp_budget floor = {SP_BUDGET_DBFS, -60.0};
+    expect_no_radius(&silent, (sp_budget){.unit = SP_BUDGET_DB_PEAK, .value = -70.0}, SP_E_MISMATCH,
+                     "silent");
+    expect_no_radius(&silent, (sp_budget){.unit = SP_BUDGET_DB_SNR, .value = 45.0}, SP_E_MISMATCH,
+                     "silent");
+    expect_no_radius(&clip, (sp_budget){.unit = SP_BUDGET_LSB, .value = 3.0}, SP_E_MISMATCH,
+                     "no steps");
+    expect_no_radius(&silent, (sp_budget){.unit = SP_BUDGET_LSB, .value = -1.0}, SP_E_ARGUMENT,
+                     "above 0");
+    expect_no_radius(&clip, (sp_budget){.unit = SP_BUDGET_DB_PEAK, .value = NAN}, SP_E_ARGUMENT,
+                     "finite");
+    expect_no_radius(&clip, (sp_budget){.unit = SP_BUDGET_DB_PEAK, .value = INFINITY},
+                     SP_E_ARGUMENT, "finite");
+    expect_no_radius(&clip, (sp_budget){.unit = SP_BUDGET_DB_PEAK, .value = 9000.0}, SP_E_ARGUMENT,
+                     "not finite");
+    expect_no_radius(&clip, (sp_budget){.unit = SP_BUDGET_DBFS, .value = -9000.0}, SP_E_ARGUMENT,
+                     "too small");
+    expect_no_radius(&clip, (sp_budget){.unit = SP_BUDGET_DBFS, .value = -6200.0}, SP_E_ARGUMENT,
+                     "too small");
+    expect_no_radius(&clip, (sp_budget){.unit = SP_BUDGET_DB_SNR, .value = 1e300}, SP_E_ARGUMENT,
+                     "too small");
+    const sp_budget floor = {.unit = SP_BUDGET_DBFS, .value = -60.0};
     double eps = 0.0;
     assert_int_equal(sp_budget_radius(&err, &eps, &floor, &silent), SP_OK);
     assert_true(fabs(eps - 32.768) < 1e-9);
@@ -259,16 +270,21 @@ static void scales_describe_the_radius(void **state) {
     sp_budget_scale scale;
     assert_int_equal(sp_clip_init(&err, &clip, samples, 4, 8000, 32768.0, 1.0), SP_OK);
     assert_true(clip.rms == 2.5 && clip.peak == 4.0);
-    sp_budget_describe(&scale, 0.25, &clip);
+    sp_budget_describe(&scale, 0.25, &sp_noise_set_box, &clip);
     assert_true(fabs(scale.db_peak + 24.082399653118497) < 1e-12); // 20 lg (1/16)
     assert_true(scale.lsb == 0.25);
     assert_true(fabs(scale.snr_db - 20.0) < 1e-12);
     assert_true(scale.vacuous);
-    sp_budget_describe(&scale, 0.5, &clip);
+    sp_budget_describe(&scale, 0.5, &sp_noise_set_box, &clip);
     assert_false(scale.vacuous);
+    sp_budget_describe(&scale, 0.5, &sp_noise_set_l2, &clip); // relative to the norm, 5
+    assert_true(fabs(scale.db_peak + 20.0) < 1e-12 && fabs(scale.snr_db - 20.0) < 1e-12);
+    sp_budget_describe(&scale, 0.5, &sp_noise_set_l1, &clip); // all in one sample
+    assert_true(fabs(scale.db_peak + 18.061799739838872) < 1e-12);
+    assert_true(fabs(scale.snr_db - 20.0) < 1e-12);
     sp_clip_clear(&clip);
     assert_int_equal(sp_clip_init(&err, &clip, samples, 4, 8000, 1.0, 0.0), SP_OK);
-    sp_budget_describe(&scale, 1e-9, &clip);
+    sp_budget_describe(&scale, 1e-9, &sp_noise_set_box, &clip);
     assert_true(isnan(scale.lsb) && !scale.vacuous);
     sp_clip_clear(&clip);
 }

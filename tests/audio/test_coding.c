@@ -136,9 +136,9 @@ static void vacuous_follows_the_steps_around_the_samples(void **state) {
         if (clip.gap != cases[c].gap || clip.lsb != smallest) {
             fail_msg("%g: gap %g, step %g", cases[c].value, clip.gap, clip.lsb);
         }
-        sp_budget_describe(&scale, 0.49 * clip.gap, &clip);
+        sp_budget_describe(&scale, 0.49 * clip.gap, &sp_noise_set_box, &clip);
         assert_true(scale.vacuous && scale.lsb == 0.49 * clip.gap / smallest);
-        sp_budget_describe(&scale, 0.51 * clip.gap, &clip);
+        sp_budget_describe(&scale, 0.51 * clip.gap, &sp_noise_set_box, &clip);
         assert_false(scale.vacuous);
         sp_clip_clear(&clip);
     }

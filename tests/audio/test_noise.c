@@ -216,6 +216,31 @@ static void check_members(sp_rng *rng, const sp_noise *noise, const double *c) {
     arb_clear(dot);
 }
 
+/* Steps of searches lie in the set and go up; sizes say how far out a noise is. */
+static void check_steps(sp_rng *rng, const sp_noise *noise, const double *c) {
+    const sp_noise_set *set = noise->set;
+    const size_t n = noise->n;
+    double d[SET_N], support = sp_noise_support(noise, c, 0, n);
+    draw_in(rng, noise, c, d);
+    assert_true(set->size(d, noise->radius, n) <= 1.0);
+    set->attain(d, c, noise->radius, n);
+    assert_true(support == 0.0 || fabs(set->size(d, noise->radius, n) - 1.0) <= 1e-11);
+    set->ascend(d, c, noise->radius, n, 1 + sp_rng_below(rng, n));
+    assert_true(set->size(d, noise->radius, n) <= 1.0 + 1e-11);
+    assert_true(plain_dot(c, d, n) > 0.0 || support <= 1e-100);
+    set->ascend(d, c, noise->radius, n, 1); // one sample is what attain moves
+    assert_true(fabs(plain_dot(c, d, n) - support) <= 1e-11 * support + 1e-100);
+    for (size_t i = 0; i < n; i++) {
+        d[i] *= 3.0;
+    }
+    assert_true(support == 0.0 || fabs(set->size(d, noise->radius, n) - 3.0) <= 1e-11);
+    d[0] = NAN;
+    assert_true(set->size(d, noise->radius, n) == INFINITY);
+    set->attain(d, c, noise->radius, n);
+    d[n - 1] = noise->radius[n - 1] == 0.0 ? 1e-300 : INFINITY;
+    assert_true(set->size(d, noise->radius, n) == INFINITY);
+}
+
 /* The support of a row that is met window by window; and of windows that each have a noise of
  * their own for the samples that they share: never below that of the samples themselves. */
 static void check_windows(const sp_noise *noise, const double *c) {
@@ -261,6 +286,7 @@ static void sets_of_radii_contain_their_members(void **state) {
             c[i] = sp_rng_normal(&rng);
         }
         check_members(&rng, &noise, c);
+        check_steps(&rng, &noise, c);
         check_windows(&noise, c);
         const double support = sp_noise_support(&noise, c, 0, n);
         assert_true(support <= sp_noise_support(&box, c, 0, n) * (1.0 + 1e-12) + 1e-100);
@@ -274,12 +300,16 @@ static void sets_of_radii_contain_their_members(void **state) {
         sp_noise_clear(&box);
     }
     assert_null(sp_noise_set_find("no such set"));
+    assert_ptr_equal(sp_noise_set_of_norm("inf"), &sp_noise_set_box);
+    assert_ptr_equal(sp_noise_set_of_norm("2"), &sp_noise_set_l2);
+    assert_ptr_equal(sp_noise_set_of_norm("1"), &sp_noise_set_l1);
+    assert_null(sp_noise_set_of_norm("3"));
 }
 
 static void bursts(void **state) {
     (void)state;
     sp_noise noise;
-    assert_int_equal(sp_noise_burst(NULL, &noise, 10, 0.5, 3, 6), SP_OK);
+    assert_int_equal(sp_noise_burst(NULL, &noise, &sp_noise_set_box, 10, 0.5, 3, 6), SP_OK);
     for (size_t i = 0; i < 10; i++) {
         assert_true(noise.radius[i] == (i >= 3 && i < 6 ? 0.5 : 0.0));
     }

@@ -16,7 +16,7 @@ enum { BUDGETS = sizeof budgets / sizeof budgets[0] };
 
 static void attack(sp_attack *outcome, const attacked *a, double db,
                    const sp_attack_options *options) {
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, db};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = db};
     sp_error err = {0};
     if (sp_attack_budget(&err, outcome, &a->attacker, &a->clip, &budget, -1, options) != SP_OK) {
         fail_msg("%s", err.text);
@@ -200,7 +200,7 @@ static void the_format_may_hold_no_other_clip(void **state) {
     (void)state;
     attacked a;
     sp_attack outcome;
-    const sp_budget budget = {SP_BUDGET_LSB, 0.9};
+    const sp_budget budget = {.unit = SP_BUDGET_LSB, .value = 0.9};
     sp_attack_options options = quick;
     attacked_init(&a, sp_test_seed() + 3, 2.0, "exact");
     options.source = a.path;
@@ -333,7 +333,7 @@ static void failures_are_explained(void **state) {
     attacked a;
     sp_attack outcome;
     sp_error err = {0};
-    const sp_budget loud = {SP_BUDGET_DB_PEAK, -8.0};
+    const sp_budget loud = {.unit = SP_BUDGET_DB_PEAK, .value = -8.0};
     sp_attack_options options = quick;
     attacked_init(&a, sp_test_seed() + 1, 3000.0, "exact");
     options.source = a.path;
@@ -367,7 +367,7 @@ static void verdicts_and_attacks_agree(void **state) {
         attacked a;
         attacked_init(&a, sp_test_seed() + seed, 3000.0, "exact");
         for (int b = 0; b < BUDGETS; b++) {
-            const sp_budget budget = {SP_BUDGET_DB_PEAK, budgets[b]};
+            const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = budgets[b]};
             sp_verdict verdict;
             sp_attack outcome;
             assert_int_equal(

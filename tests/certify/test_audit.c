@@ -415,7 +415,7 @@ static void budgets_are_decided(void **state) {
     size_t kinds[SP_VERDICT_KINDS] = {0};
     make(&w, 2, 0.3);
     for (double db = -110.0; db <= -5.0; db += 35.0) {
-        const sp_budget budget = {SP_BUDGET_DB_PEAK, db};
+        const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = db};
         static const sp_property asked[] = {SP_PROPERTY_FIRE, SP_PROPERTY_BURST,
                                             SP_PROPERTY_NOISE_LINE, SP_PROPERTY_STREAM_FIRE};
         w.audit.budget = &budget;

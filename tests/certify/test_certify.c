@@ -59,7 +59,7 @@ static void margins_hold_for_sampled_noise(void **state) {
         for (size_t m = 0; m < METHODS; m++) {
             sp_pipeline pipeline = make_system(&s, methods[m]);
             for (double db = -90.0; db <= -20.0; db += 17.5) {
-                const sp_budget budget = {SP_BUDGET_DB_PEAK, db};
+                const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = db};
                 sp_verdict verdict;
                 sp_error err = {0};
                 if (sp_certify(&err, &verdict, &pipeline, &s.clip, &budget, -1, 0.0) != SP_OK) {
@@ -87,7 +87,7 @@ static void single_precision_is_near(void **state) {
     static const char *const names[2] = {"exact", "exact/float32"};
     small s;
     sp_verdict verdict[2];
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, -60.0};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = -60.0};
     (void)state;
     make(&s, sp_test_seed() + 7, false);
     for (size_t m = 0; m < 2; m++) {
@@ -117,7 +117,7 @@ static void a_quiet_budget_is_certified(void **state) {
     (void)state;
     small s;
     sp_verdict verdict;
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, -120.0};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = -120.0};
     double logits[C];
     make(&s, 7, false);
     sp_pipeline pipeline = make_system(&s, "exact");
@@ -142,7 +142,7 @@ static void labels_decide(void **state) {
     small s;
     sp_verdict verdict;
     sp_error err = {0};
-    const sp_budget budget = {SP_BUDGET_LSB, 1.0};
+    const sp_budget budget = {.unit = SP_BUDGET_LSB, .value = 1.0};
     make(&s, 7, false);
     sp_pipeline pipeline = make_system(&s, "exact");
     assert_int_equal(sp_certify(&err, &verdict, &pipeline, &s.clip, &budget, -1, 0.0), SP_OK);
@@ -176,7 +176,7 @@ static void ties_fail_closed(void **state) {
     (void)state;
     small s;
     sp_verdict verdict;
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, -120.0};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = -120.0};
     make(&s, 7, true);
     sp_pipeline pipeline = make_system(&s, "exact");
     for (long label = -1; label < 2; label++) {
@@ -211,8 +211,9 @@ static void must_fail(const sp_pipeline *pipeline, const sp_clip *clip, sp_budge
 
 static void failing_stages_give_a_reason(void **state) {
     (void)state;
-    const sp_budget quiet = {SP_BUDGET_DB_PEAK, -80.0}, lsb = {SP_BUDGET_LSB, 3.0},
-                    loud = {SP_BUDGET_DB_PEAK, 7000.0};
+    const sp_budget quiet = {.unit = SP_BUDGET_DB_PEAK, .value = -80.0},
+                    lsb = {.unit = SP_BUDGET_LSB, .value = 3.0},
+                    loud = {.unit = SP_BUDGET_DB_PEAK, .value = 7000.0};
     double samples[SMALL_SAMPLES] = {0.0};
     sp_clip clip;
     small s;
@@ -247,7 +248,7 @@ static void failing_stages_give_a_reason(void **state) {
 static void other_rounding_is_refused(void **state) {
     (void)state;
     static const int modes[3] = {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, -80.0};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = -80.0};
     small s;
     make(&s, 7, false);
     sp_pipeline pipeline = make_system(&s, "ibp");
@@ -267,7 +268,7 @@ static void other_rounding_is_refused(void **state) {
 /* Nor does one that takes subnormal numbers for 0. */
 static void flushed_subnormals_are_refused(void **state) {
     (void)state;
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, -80.0};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = -80.0};
     small s;
     make(&s, 7, false);
     sp_pipeline pipeline = make_system(&s, "ibp");
@@ -291,7 +292,7 @@ static void flushed_subnormals_are_refused(void **state) {
  * that is every coefficient behind the readout. */
 static void small_coefficients_are_paid_for_in_single_precision(void **state) {
     (void)state;
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, -60.0};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = -60.0};
     sp_rng rng;
     sp_rng_init(&rng, sp_test_seed());
     for (uint64_t seed = 1; seed <= 12; seed++) {
@@ -340,7 +341,7 @@ static void one_logit_is_two_answers(void **state) {
         sp_pipeline a = make_system(&s, "exact"), b = make_system(&two, "exact");
         a.threshold = threshold;
         for (double db = -100.0; db <= -40.0; db += 20.0) {
-            const sp_budget budget = {SP_BUDGET_DB_PEAK, db};
+            const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = db};
             sp_verdict v, w;
             assert_int_equal(sp_certify(NULL, &v, &a, &s.clip, &budget, -1, 0.0), SP_OK);
             assert_int_equal(sp_certify(NULL, &w, &b, &two.clip, &budget, -1, 0.0), SP_OK);

@@ -5,8 +5,9 @@
 
 enum { METHODS = 2, BUDGETS = 3 };
 static const char *const names[METHODS] = {"ibp", "exact"};
-static const sp_budget budgets[BUDGETS] = {
-    {SP_BUDGET_DB_PEAK, -30.0}, {SP_BUDGET_DB_PEAK, -110.0}, {SP_BUDGET_DB_PEAK, -8.0}};
+static const sp_budget budgets[BUDGETS] = {{.unit = SP_BUDGET_DB_PEAK, .value = -30.0},
+                                           {.unit = SP_BUDGET_DB_PEAK, .value = -110.0},
+                                           {.unit = SP_BUDGET_DB_PEAK, .value = -8.0}};
 static char *texts[BUDGETS] = {"-30dB", "-110dB", "-8dB"};
 static const size_t order[BUDGETS] = {1, 0, 2};
 
@@ -170,7 +171,8 @@ static void charts_are_written(void **state) {
 
 static void charts_need_one_axis(void **state) {
     (void)state;
-    static const sp_budget mixed[2] = {{SP_BUDGET_DB_PEAK, -30.0}, {SP_BUDGET_LSB, 3.0}};
+    static const sp_budget mixed[2] = {{.unit = SP_BUDGET_DB_PEAK, .value = -30.0},
+                                       {.unit = SP_BUDGET_LSB, .value = 3.0}};
     sp_comparison_setup c = {.budgets = 2, .budget = mixed};
     sp_error err = {0};
     assert_int_equal(sp_report_comparison_check_chart(&err, &c), SP_E_ARGUMENT);

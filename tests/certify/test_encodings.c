@@ -98,7 +98,7 @@ static void count_breaks(unsigned tag, const char *name, size_t *own, size_t *wa
         read_encoded(&a, tag, sp_test_seed() + seed);
         for (size_t b = 0; b < sizeof budgets / sizeof budgets[0]; b++) {
             char out[PATH];
-            const sp_budget budget = {SP_BUDGET_DB_PEAK, budgets[b]};
+            const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = budgets[b]};
             sp_attack_options options = quick;
             sp_attack outcome;
             sp_test_scratch("certify_attacked/encoded.wav", out, PATH);
@@ -146,7 +146,7 @@ static void half_a_step_of_the_law_is_vacuous(void **state) {
     (void)state;
     attacked a;
     sp_attack outcome;
-    const sp_budget budget = {SP_BUDGET_LSB, 0.49};
+    const sp_budget budget = {.unit = SP_BUDGET_LSB, .value = 0.49};
     attacked_init(&a, sp_test_seed() + 3, 3000.0, "exact");
     read_encoded(&a, 7, sp_test_seed());
     sp_attack_options options = quick;

@@ -17,7 +17,7 @@ static void find(sp_radius *radius, const attacked *a, const sp_radius_options *
 }
 
 static sp_verdict_kind certify_at(const attacked *a, double db, double *margin) {
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, db};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = db};
     sp_verdict verdict;
     assert_int_equal(
         sp_certify(NULL, &verdict, &a->pipeline, &a->clip, &budget, (long)a->label, 0.0), SP_OK);
@@ -112,7 +112,9 @@ static void frames_bear_more(void **state) {
             sp_radius_clear(&part);
         }
     }
-    assert_int_equal(sp_pipeline_frame_noise(NULL, &noise, a.front, a.clip.n, 2.0, 1, 2), SP_OK);
+    assert_int_equal(
+        sp_pipeline_frame_noise(NULL, &noise, &sp_noise_set_box, a.front, a.clip.n, 2.0, 1, 2),
+        SP_OK);
     for (size_t i = 0; i < a.clip.n; i++) { // frames of 64 samples every 50
         assert_true(noise.radius[i] == (i >= 50 && i < 164 ? 2.0 : 0.0));
     }

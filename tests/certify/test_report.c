@@ -29,6 +29,7 @@ static sp_verdict sample(void) {
     verdict.margins = list(3, (double[]){1.5, 2.5, NAN});
     verdict.error = 1e-11;
     verdict.eps = 3.25;
+    verdict.set = &sp_noise_set_l2;
     verdict.scale = (sp_budget_scale){-70.0, 3.25, 45.123456789, false};
     verdict.seconds = 0.123456789;
     sp_verdict_judge(&verdict);
@@ -36,9 +37,9 @@ static sp_verdict sample(void) {
 }
 
 static const char *const every_key[] = {
-    "clip",   "label",   "predicted",  "frames",      "budget_db", "eps",     "eps_lsb",
-    "snr_db", "method",  "verdict",    "margin",      "margins",   "seconds", "reason",
-    "logits", "vacuous", "error_term", "front_relax", "arithmetic"};
+    "clip",   "label",  "predicted", "frames",     "budget_db",   "eps",       "eps_lsb",
+    "snr_db", "norm",   "method",    "verdict",    "margin",      "margins",   "seconds",
+    "reason", "logits", "vacuous",   "error_term", "front_relax", "arithmetic"};
 
 static cJSON *parse(char *line) {
     assert_non_null(line);
@@ -80,6 +81,7 @@ static void json_of_a_certified_clip(void **state) {
     assert_true(number(object, "eps") == 3.25);
     assert_true(number(object, "eps_lsb") == 3.25);
     assert_true(number(object, "snr_db") == 45.123457);
+    assert_string_equal(cJSON_GetObjectItem(object, "norm")->valuestring, "2");
     assert_true(number(object, "margin") == 1.5);
     assert_true(number(object, "seconds") == 0.1235);
     assert_true(number(object, "error_term") == 1e-11);
@@ -95,8 +97,9 @@ static void json_of_a_certified_clip(void **state) {
 
 static void json_of_an_error_and_of_infinite_margins(void **state) {
     (void)state;
-    static const char *const empty[] = {"label",   "predicted", "frames",  "budget_db", "eps",
-                                        "eps_lsb", "snr_db",    "margins", "margin",    "logits"};
+    static const char *const empty[] = {"label",   "predicted", "frames", "budget_db",
+                                        "eps",     "eps_lsb",   "snr_db", "norm",
+                                        "margins", "margin",    "logits"};
     sp_verdict verdict;
     sp_verdict_init(&verdict);
     strcpy(verdict.reason, "not audio");

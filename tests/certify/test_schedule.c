@@ -113,7 +113,7 @@ static double least_clean(const sp_verdict *verdict) {
 /* No noise is in the set too: a margin above that of the clip itself is no proof of anything. */
 static void more_than_the_clip_has_is_an_error(void **state) {
     (void)state;
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, -60.0};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = -60.0};
     subject s;
     sp_verdict verdict;
     sp_error err = {0};
@@ -154,7 +154,7 @@ static sp_status claim_in_turn(sp_margins *margins) {
 
 static void the_best_bound_stays(void **state) {
     (void)state;
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, -60.0};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = -60.0};
     subject s;
     sp_verdict verdict;
     make(&s, "opt");
@@ -180,7 +180,7 @@ static sp_status claim_until_late(sp_margins *margins) {
 
 static void what_earlier_passes_proved_outlives_a_timeout(void **state) {
     (void)state;
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, -60.0};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = -60.0};
     subject s;
     make(&s, "opt");
     answer_with = claim_until_late;
@@ -199,7 +199,7 @@ static void what_earlier_passes_proved_outlives_a_timeout(void **state) {
 
 static void a_batch_keeps_contradictions_to_their_clips(void **state) {
     (void)state;
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, -60.0};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = -60.0};
     subject s;
     make(&s, "exact");
     answer_with = claim;

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
-#include "certify/certify.h"
+#include "certify/attack/attack.h"
 #include "onnx/onnx.h"
 #include "tests/support/support.h"
 
@@ -126,7 +126,7 @@ static size_t count_certified(const char *path) {
     shipped s;
     sp_pipeline pipeline;
     size_t certified = 0;
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, -60.0};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = -60.0};
     const sp_method *exact = sp_method_find("exact");
     open_shipped(&s, path);
     assert_int_equal(sp_pipeline_init(NULL, &pipeline, &s.model.net, s.front, exact, exact->front),
@@ -161,11 +161,65 @@ static void certified_training_pays(void **state) {
     assert_true(certified >= 2 * plain && certified > 0);
 }
 
+/* Real clips: for one radius no margin falls from clicks to energy to the box, and no noise of a
+ * ball breaks what is certified. */
+static void balls_on_real_clips(void **state) {
+    (void)state;
+    static const sp_noise_set *const nested[] = {&sp_noise_set_l1, &sp_noise_set_l2,
+                                                 &sp_noise_set_box};
+    const sp_attack_options quick = {.steps = 20, .starts = 3, .seed = 1};
+    const sp_method *exact = sp_method_find("exact");
+    shipped s;
+    sp_pipeline pipeline;
+    sp_attacker attacker;
+    size_t broken = 0, certified = 0;
+    open_shipped(&s, paths[1]);
+    assert_int_equal(sp_pipeline_init(NULL, &pipeline, &s.model.net, s.front, exact, exact->front),
+                     SP_OK);
+    assert_int_equal(sp_attacker_init(NULL, &attacker, &pipeline), SP_OK);
+    for (size_t digit = 0; digit < (sp_test_sanitized() ? 1U : 3U); digit++) {
+        sp_clip clip;
+        if (!read_clip(&clip, s.front, digit, 4, 0)) {
+            print_message("no test clips of FSDD: set SOUNDPROOF_DATA\n");
+            skip();
+        }
+        for (double eps = 2.0; eps < 1000.0; eps *= 8.0) {
+            double before = INFINITY;
+            for (size_t k = 0; k < 3; k++) {
+                sp_noise noise;
+                sp_verdict verdict;
+                sp_attack attack;
+                assert_int_equal(sp_noise_of(NULL, &noise, nested[k], clip.n, eps), SP_OK);
+                assert_int_equal(
+                    sp_certify_noise(NULL, &verdict, &pipeline, &clip, &noise, (long)digit, 0.0),
+                    SP_OK);
+                assert_int_equal(
+                    sp_attack_noise(NULL, &attack, &attacker, &clip, &noise, (long)digit, &quick),
+                    SP_OK);
+                assert_true(verdict.margin <= before + 1e-3);
+                assert_true(verdict.margin <= attack.real_margin);
+                before = verdict.margin;
+                certified += verdict.kind == SP_VERDICT_CERTIFIED;
+                broken += attack.real_broken;
+                sp_attack_clear(&attack);
+                sp_verdict_clear(&verdict);
+                sp_noise_clear(&noise);
+            }
+        }
+        sp_clip_clear(&clip);
+    }
+    assert_true(certified > 0 && broken > 0);
+    sp_attacker_clear(&attacker);
+    sp_pipeline_clear(&pipeline);
+    close_shipped(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models_know_where_they_come_from),
         cmocka_unit_test(test_clips_are_recognised),
         cmocka_unit_test(certified_training_pays),
+        cmocka_unit_test(balls_on_real_clips),
     };
     return cmocka_run_group_tests_name("certify/shipped", tests, NULL, NULL);
 }

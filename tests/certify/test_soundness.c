@@ -72,7 +72,7 @@ typedef struct outcome {
 static outcome check(const real *r, const char *name, const char *path, double db) {
     const sp_front_layout *layout = sp_front_layout_of(r->front);
     const sp_clip_options wanted = {.rate = layout->sample_rate, .full_scale = layout->full_scale};
-    const sp_budget budget = {SP_BUDGET_DB_PEAK, db};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = db};
     const sp_attack_options options = {.steps = 15, .starts = 2, .seed = 1, .source = path};
     const long label = sp_label_of_name(name, r->model.net.classes);
     sp_error err = {0};

@@ -26,6 +26,11 @@ static void wrong_command_lines(void **state) {
         expect_complaint(&process, 1, wrong[i][2]);
         sp_process_clear(&process);
     }
+    sp_process process = RUN("audit", "--model", t.model, "--front", t.front, "--norm", "2",
+                             "--property", "fire,gain", t.clip[0]);
+    expect_code(&process, 1);
+    expect_complaint(&process, 1, "gain is not about all noise");
+    sp_process_clear(&process);
 }
 
 /* A classifier has no trigger. */
@@ -57,11 +62,33 @@ static void a_published_model(void **state) {
     sp_process_clear(&process);
 }
 
+/* Properties of all noise of a budget, and no others, are asked in a norm. */
+static void audits_in_a_norm(void **state) {
+    (void)state;
+    char model[PATH], clip[PATH];
+    if (!sp_test_data("wake/hey_mycroft.onnx", model, sizeof model) ||
+        !sp_test_data("wake/core_hey_mycroft.wav", clip, sizeof clip)) {
+        skip();
+    }
+    sp_process process = RUN("audit", "--model", model, "--front", SONOPY, "--json", "--norm", "2",
+                             "--burst", "29", "--method", "ibp", "--budget", "95dBsnr", clip);
+    expect_code(&process, 0);
+    assert_int_equal(sp_process_lines(process.out), 2);
+    assert_non_null(strstr(process.out, "\"property\":\"fire\""));
+    assert_non_null(strstr(process.out, "\"property\":\"burst\""));
+    assert_null(strstr(process.out, "\"norm\":null"));
+    for (const char *at = process.out; (at = strstr(at, "\"norm\":")) != NULL; at += 5) {
+        assert_true(strncmp(at, "\"norm\":\"2\"", 10) == 0);
+    }
+    sp_process_clear(&process);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_command_lines),
         cmocka_unit_test(other_models_are_refused),
         cmocka_unit_test(a_published_model),
+        cmocka_unit_test(audits_in_a_norm),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }

@@ -352,6 +352,78 @@ static void compare_refuses(void **state) {
     sp_process_clear(&process);
 }
 
+/* ---- norms ---- */
+
+static size_t count_of(const char *text, const char *part) {
+    size_t count = 0;
+    for (; (text = strstr(text, part)) != NULL; text++) {
+        count++;
+    }
+    return count;
+}
+
+/* Every command that takes a norm, without one and with each: its lines say which, its table what a
+ * budget is, and the certified edge of the whole clip falls from clicks to noise everywhere. */
+static void every_command_takes_a_norm(void **state) {
+    (void)state;
+    static const char *const norms[] = {NULL, "inf", "2", "1"};
+    static const char *const commands[][8] = {
+        {"certify", "--budget", "40dBsnr", "--attack"},
+        {"attack", "--budget", "40dBsnr"},
+        {"radius", "--tol", "4"},
+        {"compare", "--budget", "40dBsnr", "--methods", "ibp,exact"},
+        {"report", "--budget", "40dBsnr", "--tol", "4", "--html"}};
+    char page[PATH];
+    file_in(page, "norm.html");
+    for (size_t i = 0; i < 4 * sizeof commands / sizeof *commands; i++) {
+        const char *norm = norms[i % 4], *text = norm ? norm : "inf", *list[24];
+        const char *const *command = commands[i / 4];
+        char key[24];
+        size_t count = 0;
+        for (size_t k = 0; command[k]; k++) {
+            list[count++] = command[k];
+        }
+        if (i / 4 == 4) {
+            list[count++] = page;
+        }
+        for (const char *const *more = (const char *const[]){MODEL, QUICK, t.clip[0], NULL}; *more;
+             more++) {
+            list[count++] = *more;
+        }
+        if (norm) {
+            list[count++] = "--norm";
+            list[count++] = norm;
+        }
+        list[count] = NULL;
+        sp_process process = run_list(list);
+        expect_code(&process, 0);
+        snprintf(key, sizeof key, "--norm %s: a budget is", text);
+        assert_int_equal(count_of(process.out, key), strcmp(text, "inf") != 0);
+        sp_process_clear(&process);
+        list[count++] = "--json";
+        list[count] = NULL;
+        process = run_list(list);
+        expect_code(&process, 0);
+        snprintf(key, sizeof key, "\"norm\":\"%s\"", text);
+        assert_int_equal(count_of(process.out, key), sp_process_lines(process.out));
+        sp_process_clear(&process);
+    }
+}
+
+/* 40 dBsnr are 40 dB below the clip's energy: one budget with two names. */
+static void energy_has_two_names(void **state) {
+    (void)state;
+    sp_process process = RUN("certify", MODEL, "--norm", "2", "--budget", "40dBsnr", "--budget",
+                             "-40dB", "--json", t.clip[0]);
+    expect_code(&process, 0);
+    assert_int_equal(count_of(process.out, "\"budget_db\":-40,"), 2);
+    assert_int_equal(count_of(process.out, "\"snr_db\":40,"), 2);
+    const char *second = strchr(process.out, '\n') + 1;
+    assert_true(fabs(number_behind(process.out, "\"eps\":") / number_behind(second, "\"eps\":") -
+                     1.0) < 1e-12);
+    sp_process_clear(&process);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attack_writes_what_breaks),
@@ -366,6 +438,8 @@ int main(void) {
         cmocka_unit_test(compare_prints_tables_and_charts),
         cmocka_unit_test(compare_takes_several_models),
         cmocka_unit_test(compare_refuses),
+        cmocka_unit_test(every_command_takes_a_norm),
+        cmocka_unit_test(energy_has_two_names),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }

@@ -61,6 +61,8 @@ static void options(void **state) {
     EXPECT_USAGE("--front", "certify", "--model", t.model, "--budget", "-70dB", t.clip[0]);
     EXPECT_USAGE("the methods are ibp, r2-lp", CERTIFY, "--budget", "-70dB", "--method", "magic",
                  t.clip[0]);
+    EXPECT_USAGE("--norm is inf, 2 or 1", CERTIFY, "--budget", "-70dB", "--norm", "3", t.clip[0]);
+    EXPECT_USAGE("--norm is inf, 2 or 1", CERTIFY, "--budget", "-70dB", "--norm", "l2", t.clip[0]);
     EXPECT_USAGE("joint", CERTIFY, "--budget", "-70dB", "--front-relax", "magic", t.clip[0]);
     EXPECT_USAGE("float64 or float32", CERTIFY, "--budget", "-70dB", "--precision", "half",
                  t.clip[0]);
