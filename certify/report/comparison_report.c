@@ -133,7 +133,6 @@ char *sp_report_comparison_json(const sp_comparison_totals *totals,
     sp_json_line *line = sp_json_line_create();
     sp_json_line_text(line, "summary", setup->text[budget]);
     sp_json_line_text(line, "method", attack ? "attack" : setup->pipeline[method].method->name);
-    sp_json_line_text(line, "norm", sp_budget_set(&setup->budget[budget])->norm);
     sp_json_line_number(line, "clips", (double)totals->heard);
     sp_json_line_number(line, "right", (double)s->clips);
     if (attack) {
@@ -147,6 +146,7 @@ char *sp_report_comparison_json(const sp_comparison_totals *totals,
     sp_json_line_number(line, "timeouts", (double)s->timeouts);
     sp_json_line_number(line, "mean_margin", mean_of(s->margin, s->margins));
     sp_json_line_number(line, "mean_seconds", mean_of(s->seconds, s->clips));
+    sp_json_line_text(line, "norm", sp_budget_set(&setup->budget[budget])->norm);
     return sp_json_line_finish(line);
 }
 
