@@ -1,4 +1,4 @@
-/* Whole numbers k + t T, exact or refused. */
+/* Whole numbers k + t L, exact or refused. */
 #include "onnx/impl.h"
 
 static bool add(int64_t *r, int64_t a, int64_t b) {
@@ -23,15 +23,23 @@ static bool multiply(int64_t *r, int64_t a, int64_t b) {
     return true;
 }
 
+/* r->of for a result of a and b; false when they grow with different lengths. */
+static bool join(sp_onnx_dim *r, sp_onnx_dim a, sp_onnx_dim b) {
+    const size_t of = a.t != 0 ? a.of : b.of;
+    const bool fits = a.t == 0 || b.t == 0 || a.of == b.of;
+    r->of = r->t != 0 ? of : 0;
+    return fits;
+}
+
 bool sp_onnx_dim_add(sp_onnx_dim *r, sp_onnx_dim a, sp_onnx_dim b) {
-    return add(&r->k, a.k, b.k) && add(&r->t, a.t, b.t);
+    return add(&r->k, a.k, b.k) && add(&r->t, a.t, b.t) && join(r, a, b);
 }
 
 bool sp_onnx_dim_sub(sp_onnx_dim *r, sp_onnx_dim a, sp_onnx_dim b) {
     if (b.k == INT64_MIN || b.t == INT64_MIN) {
         return false;
     }
-    return add(&r->k, a.k, -b.k) && add(&r->t, a.t, -b.t);
+    return add(&r->k, a.k, -b.k) && add(&r->t, a.t, -b.t) && join(r, a, b);
 }
 
 bool sp_onnx_dim_mul(sp_onnx_dim *r, sp_onnx_dim a, sp_onnx_dim b) {
@@ -40,18 +48,18 @@ bool sp_onnx_dim_mul(sp_onnx_dim *r, sp_onnx_dim a, sp_onnx_dim b) {
     }
     const int64_t factor = a.t == 0 ? a.k : b.k;
     const sp_onnx_dim other = a.t == 0 ? b : a;
-    return multiply(&r->k, other.k, factor) && multiply(&r->t, other.t, factor);
+    return multiply(&r->k, other.k, factor) && multiply(&r->t, other.t, factor) && join(r, a, b);
 }
 
 bool sp_onnx_dim_div(sp_onnx_dim *r, sp_onnx_dim a, sp_onnx_dim b) {
     if (b.t != 0 || b.k == 0 || (b.k == -1 && (a.k == INT64_MIN || a.t == INT64_MIN))) {
         return false;
     }
-    // k + t T is divided term by term only where nothing is cut off.
+    // k + t L is divided term by term only where nothing is cut off.
     if (a.t != 0 && (a.t % b.k != 0 || a.k % b.k != 0)) {
         return false;
     }
-    *r = (sp_onnx_dim){a.k / b.k, a.t / b.k};
+    *r = (sp_onnx_dim){a.k / b.k, a.t / b.k, a.of};
     return true;
 }
 
@@ -60,7 +68,7 @@ bool sp_onnx_dim_same(bool *same, sp_onnx_dim a, sp_onnx_dim b) {
     if (!sp_onnx_dim_sub(&d, a, b)) {
         return false;
     }
-    // k + t T = 0 needs a whole T >= 1.
+    // k + t L = 0 needs a whole L >= 1.
     const bool possible =
         d.t != 0 && d.k != INT64_MIN && d.t != INT64_MIN && -d.k % d.t == 0 && -d.k / d.t >= 1;
     *same = d.t == 0 && d.k == 0;

@@ -1,10 +1,9 @@
 /* Private to onnx/: a small abstract interpreter. It walks the graph once, at batch 1 and an
  * unknown number of steps T. A value of the graph is a tensor of constants, or a sequence: numbers
- * that depend on the input and hold the output of a layer (a node of the network to be) at every
- * step, at the last step, or the last states of several LSTMs side by side. Inside the body of a
- * Loop, a tensor may hold polynomials of one step of the input and of the states. Whatever cannot
- * be expressed so is refused. The same walk evaluates the graph when its input is a tensor of
- * constants. */
+ * that depend on the input, each an affine function of numbers of layers (nodes of the network to
+ * be) at every step, or at certain steps. Inside the body of a Loop, a tensor may hold polynomials
+ * of one step of the input and of the states. Whatever cannot be expressed so is refused. The same
+ * walk evaluates the graph when its input is a tensor of constants. */
 #ifndef SP_ONNX_IMPL_H
 #define SP_ONNX_IMPL_H
 
@@ -12,13 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/digest.h"
+#include "onnx/layers.h"
 #include "onnx/onnx.h"
 #include "onnx/onnx.pb-c.h"
 #include "onnx/polynomial.h"
 
 enum {
-    SP_ONNX_MAX_RANK = 8,
     SP_ONNX_MAX_NODES = 100000,
     SP_ONNX_MAX_NAMES = 1000000,
     SP_ONNX_MAX_ATTRIBUTES = 32,
@@ -33,39 +31,6 @@ static const size_t SP_ONNX_MOST_WORK = (size_t)1 << 30; /* steps in bodies of L
  *  before and while protobuf-c reads. Free with onnx__model_proto__free_unpacked(model, NULL). */
 SP_NODISCARD sp_status sp_onnx_decode(sp_error *err, Onnx__ModelProto **model, const uint8_t *data,
                                       size_t size);
-
-/* ---- external.c ---- */
-
-/** sp_onnx_external_load - reads numbers that the file keeps beside itself into the messages;
- *  *bytes: how many, all of which are added to the digest. path: of the model; NULL: it has none,
- *  and a tensor that stands elsewhere is refused. */
-SP_NODISCARD sp_status sp_onnx_external_load(sp_error *err, size_t *bytes, sp_digest *digest,
-                                             Onnx__ModelProto *proto, const char *path);
-
-/* ---- dim.c: whole numbers that may grow with the number of steps ---- */
-
-/** sp_onnx_dim - the whole number k + t T. */
-typedef struct sp_onnx_dim {
-    int64_t k, t;
-} sp_onnx_dim;
-
-static inline sp_onnx_dim sp_onnx_dim_of(int64_t k) {
-    return (sp_onnx_dim){k, 0};
-}
-static inline bool sp_onnx_dim_equal(sp_onnx_dim a, sp_onnx_dim b) {
-    return a.k == b.k && a.t == b.t;
-}
-static inline bool sp_onnx_dim_is(sp_onnx_dim a, int64_t k) {
-    return a.t == 0 && a.k == k;
-}
-
-/* False when the result does not fit, or is not of the sort k + t T. */
-bool sp_onnx_dim_add(sp_onnx_dim *r, sp_onnx_dim a, sp_onnx_dim b);
-bool sp_onnx_dim_sub(sp_onnx_dim *r, sp_onnx_dim a, sp_onnx_dim b);
-bool sp_onnx_dim_mul(sp_onnx_dim *r, sp_onnx_dim a, sp_onnx_dim b);
-bool sp_onnx_dim_div(sp_onnx_dim *r, sp_onnx_dim a, sp_onnx_dim b); /* towards zero */
-/** sp_onnx_dim_same - *same: whether a = b for every T >= 1; false when that depends on T. */
-bool sp_onnx_dim_same(bool *same, sp_onnx_dim a, sp_onnx_dim b);
 
 /* ---- region.c: memory of one reading, within a budget ---- */
 
@@ -93,49 +58,6 @@ typedef struct sp_onnx_tensor {
     const sp_onnx_dim *whole;             /* [count] borrowed from the region; WHOLE only */
     const sp_onnx_polynomial *polynomial; /* [count] borrowed from the region; POLYNOMIAL only */
 } sp_onnx_tensor;
-
-/** sp_onnx_layer - a node of the network to be. Layers form a tree: the branches that do not lead
- *  to the output of the graph are dropped. Arrays are borrowed from the region. */
-typedef struct sp_onnx_layer {
-    sp_node_kind kind;
-    size_t parent; /* SP_ONNX_FEATURES: reads the features */
-    size_t in, out;
-    const double *weight, *bias; /* AFFINE: [out, in], [out] */
-    sp_activation curve;         /* CURVE */
-    sp_cell cell;                /* CELL */
-    bool once;                   /* runs on the last step only */
-    const Onnx__NodeProto *node;
-} sp_onnx_layer;
-
-#define SP_ONNX_FEATURES ((size_t)-1)
-
-typedef enum {
-    SP_ONNX_SEQUENCE_STEPS, /* a layer at every step */
-    SP_ONNX_SEQUENCE_LAST,  /* a layer at the last step, or at the only one */
-    SP_ONNX_SEQUENCE_STATES /* several layers at the last step, along the outer axis */
-} sp_onnx_sequence_kind;
-
-#define SP_ONNX_NO_AXIS ((size_t)-1)
-
-/** sp_onnx_head - what stands between the logits and the sequence. */
-typedef enum { SP_ONNX_HEAD_NONE, SP_ONNX_HEAD_SIGMOID, SP_ONNX_HEAD_SOFTMAX } sp_onnx_head;
-
-/** sp_onnx_sequence - numbers that depend on the input. All axes but the outer and the inner one
- *  have length 1. */
-typedef struct sp_onnx_sequence {
-    sp_onnx_sequence_kind kind;
-    size_t rank;
-    sp_onnx_dim dim[SP_ONNX_MAX_RANK];
-    size_t outer; /* axis of the steps or of the states; SP_ONNX_NO_AXIS for vectors */
-    /* axis of the features; SP_ONNX_NO_AXIS when the width is 1: then any axis of length 1 */
-    size_t inner;
-    size_t width;
-    size_t layers;       /* 1; STATES: >= 2 */
-    const size_t *layer; /* [layers] borrowed from the region */
-    sp_onnx_head head;   /* no layer may follow one */
-    size_t logits;       /* definition of what stands in front of the head */
-    bool partial;        /* other steps than the last one: only the shape may be read */
-} sp_onnx_sequence;
 
 typedef enum {
     SP_ONNX_VALUE_TENSOR,
@@ -240,6 +162,14 @@ size_t sp_onnx_input_guesses(sp_onnx_guess *guess, const Onnx__GraphProto *proto
 
 /* ---- interpret.c: one walk over the graph ---- */
 
+/** sp_onnx_length - a number of steps that is no k + t L: floor((from + shift) / stride) + 1. */
+typedef struct sp_onnx_length {
+    sp_onnx_dim from;
+    int64_t shift;
+    size_t stride;
+    const struct sp_onnx_length *before; /* or NULL */
+} sp_onnx_length;
+
 /** sp_onnx_reader - one reading of a file, or one evaluation. */
 typedef struct sp_onnx_reader {
     sp_error *err;
@@ -254,6 +184,9 @@ typedef struct sp_onnx_reader {
     sp_onnx_value **root_value; /* [root->definitions] owned; entries in the region */
     sp_onnx_layer *layer;       /* [layers] owned */
     size_t layers, layer_room;
+    const sp_onnx_length
+        *length; /* those of layers with strides, the last one first; in the region */
+    size_t lengths;
     size_t furthest;   /* node of the outermost graph that the walk has reached */
     bool wants_length; /* it failed for want of a fixed number of steps */
     /* the graph at hand: the outermost one or the body of a Loop */
@@ -343,9 +276,6 @@ SP_NODISCARD sp_status sp_onnx_operand_wholes(sp_onnx_reader *r, const sp_onnx_d
 /** sp_onnx_tensor_read - the numbers of a message, which live in the region. */
 SP_NODISCARD sp_status sp_onnx_tensor_read(sp_error *err, sp_onnx_region *region,
                                            sp_onnx_tensor *tensor, const Onnx__TensorProto *proto);
-/** sp_onnx_tensor_bytes - what the numbers of a message take as raw bytes; false when its type or
- *  its shape is none that is read. */
-bool sp_onnx_tensor_bytes(size_t *bytes, const Onnx__TensorProto *proto);
 /** sp_onnx_number_size - bytes of one number; sp_onnx_tensor_data - where they are. */
 size_t sp_onnx_number_size(sp_onnx_numbers kind);
 const void *sp_onnx_tensor_data(const sp_onnx_tensor *tensor);
@@ -374,46 +304,6 @@ bool sp_onnx_tensor_broadcast(sp_onnx_tensor *shape, const sp_onnx_tensor *a,
 /** sp_onnx_tensor_expand - `source` repeated to the shape of `tensor`. */
 SP_NODISCARD sp_status sp_onnx_tensor_expand(sp_onnx_reader *r, sp_onnx_tensor *tensor,
                                              const sp_onnx_tensor *source);
-
-/* ---- sequence.c ---- */
-
-/** sp_onnx_sequence_is_feature_axis - whether the features lie along this axis. */
-bool sp_onnx_sequence_is_feature_axis(const sp_onnx_sequence *sequence, size_t axis);
-/** sp_onnx_sequence_of_layer - lets the sequence hold one layer, `width` wide. */
-SP_NODISCARD sp_status sp_onnx_sequence_of_layer(sp_onnx_reader *r, sp_onnx_sequence *sequence,
-                                                 size_t layer, size_t width);
-/** sp_onnx_sequence_pad - leading axes of length 1 up to the rank. */
-SP_NODISCARD sp_status sp_onnx_sequence_pad(sp_onnx_reader *r, sp_onnx_sequence *sequence,
-                                            size_t rank);
-/** sp_onnx_sequence_permute / sp_onnx_sequence_drop / sp_onnx_sequence_insert /
- *  sp_onnx_sequence_reshape - the same numbers on other axes. drop: drop[i] tells whether axis i
- *  goes; insert: axis i of the result is new where fresh[i]. */
-void sp_onnx_sequence_permute(sp_onnx_sequence *sequence, const size_t *perm);
-SP_NODISCARD sp_status sp_onnx_sequence_drop(sp_onnx_reader *r, sp_onnx_sequence *sequence,
-                                             const bool *drop);
-SP_NODISCARD sp_status sp_onnx_sequence_insert(sp_onnx_reader *r, sp_onnx_sequence *sequence,
-                                               const bool *fresh, size_t rank);
-SP_NODISCARD sp_status sp_onnx_sequence_reshape(sp_onnx_reader *r, sp_onnx_sequence *sequence,
-                                                const sp_onnx_dim *dim, size_t rank);
-/** sp_onnx_sequence_select - keeps first .. end-1 along an axis: all of it, the last step, or some
- *  states. */
-SP_NODISCARD sp_status sp_onnx_sequence_select(sp_onnx_reader *r, sp_onnx_sequence *sequence,
-                                               size_t axis, sp_onnx_dim first, sp_onnx_dim end);
-
-/* ---- layers (layers.c) ---- */
-
-/** sp_onnx_layer_add - appends a layer to the sequence (not STATES): the sequence is then its
- *  output, with the features along `axis` (SP_ONNX_NO_AXIS only for width 1 to 1). in, parent and
- *  once are filled in. */
-SP_NODISCARD sp_status sp_onnx_layer_add(sp_onnx_reader *r, sp_onnx_sequence *sequence, size_t axis,
-                                         sp_onnx_layer layer);
-/** sp_onnx_layer_add_bias - adds numbers to the features; a dense layer at the end takes them
- *  up. */
-SP_NODISCARD sp_status sp_onnx_layer_add_bias(sp_onnx_reader *r, sp_onnx_sequence *sequence,
-                                              const double *bias);
-/** sp_onnx_layers_to_net - the branch that ends in `last`, as nodes. */
-SP_NODISCARD sp_status sp_onnx_layers_to_net(sp_onnx_reader *r, sp_net *net, size_t features,
-                                             size_t last);
 
 /* ---- operators: each reads the node at hand ---- */
 
@@ -482,19 +372,20 @@ SP_NODISCARD sp_status sp_model_check(sp_error *err, sp_model *model);
 
 /* ---- recurrent_op.c and recurrent_run.c ---- */
 
-/** sp_onnx_recurrence - an LSTM, GRU or RNN node as the file has it: gates in ONNX's order (i, o,
- *  f, c; z, r, h), G = 4, 3 or 1. */
+/** sp_onnx_recurrence - one direction of an LSTM, GRU or RNN node as the file has it: gates in
+ *  ONNX's order (i, o,  f, c; z, r, h), G = 4, 3 or 1. */
 typedef struct sp_onnx_recurrence {
     sp_cell_kind kind;
     size_t gates, hidden, width;
     const double *weight, *recurrent; /* [G hidden, width], [G hidden, hidden] */
     const double *bias;               /* [2 G hidden], of W and of R; NULL: zero */
     sp_activation function[2];        /* of the gates and the candidate; RNN: [1] only */
-    bool reset_after, batch_first;
+    bool reset_after, batch_first, reverse;
 } sp_onnx_recurrence;
 
-/** sp_onnx_recurrence_run - runs the node at hand on constants, by the formulas of the standard. */
+/** sp_onnx_recurrence_run - runs the node at hand on constants, by the formulas of the standard;
+ *  cell [directions]. */
 SP_NODISCARD sp_status sp_onnx_recurrence_run(sp_onnx_reader *r, const sp_onnx_recurrence *cell,
-                                              const sp_onnx_tensor *x);
+                                              size_t directions, const sp_onnx_tensor *x);
 
 #endif

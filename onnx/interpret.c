@@ -178,40 +178,43 @@ sp_status sp_onnx_walk(sp_onnx_reader *r) {
     return SP_OK;
 }
 
-/* The input of the graph at this walk: [.., T, .., D], axes other than these two have length 1. */
-static sp_status start_sequence(sp_onnx_reader *r) {
+/* The lengths of the input's axes at this walk; the other axes than that of the steps are features,
+ * or a batch of 1. */
+static void input_lengths(const sp_onnx_reader *r, sp_onnx_dim *dim, sp_onnx_dim steps) {
     const Onnx__TensorShapeProto *shape = r->root->features->type->tensor_type->shape;
+    for (size_t i = 0; i < shape->n_dim; i++) {
+        const Onnx__TensorShapeProto__Dimension *d = shape->dim[i];
+        const bool fixed = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+        dim[i] = i == r->steps_axis ? steps : sp_onnx_dim_of(fixed ? d->dim_value : 1);
+    }
+}
+
+static sp_status start_sequence(sp_onnx_reader *r) {
     const size_t id = sp_onnx_graph_find(r->root, r->root->features->name);
+    const bool steps = r->steps_axis != SP_ONNX_NO_AXIS;
+    const sp_onnx_dim length = !steps         ? sp_onnx_dim_of(1)
+                               : r->steps > 0 ? sp_onnx_dim_of((int64_t)r->steps)
+                                              : (sp_onnx_dim){.t = 1};
     sp_onnx_value *value = sp_onnx_region_take(&r->region, 1, sizeof *value);
-    size_t *layer = sp_onnx_region_take(&r->region, 1, sizeof *layer);
-    if (!value || !layer) {
+    if (!value) {
         return sp_fail(r->err, SP_E_MEMORY, "no memory for the input of the graph");
     }
-    *layer = SP_ONNX_FEATURES;
     value->kind = SP_ONNX_VALUE_SEQUENCE;
     sp_onnx_sequence *sequence = &value->sequence;
-    *sequence = (sp_onnx_sequence){.kind = SP_ONNX_SEQUENCE_LAST,
-                                   .rank = shape->n_dim,
-                                   .outer = SP_ONNX_NO_AXIS,
-                                   .inner = shape->n_dim - 1,
-                                   .layers = 1,
-                                   .layer = layer};
+    *sequence = (sp_onnx_sequence){.rank = r->root->features->type->tensor_type->shape->n_dim,
+                                   .outer = r->steps_axis};
+    input_lengths(r, sequence->dim, length);
+    sequence->width = 1;
     for (size_t i = 0; i < sequence->rank; i++) {
-        sequence->dim[i] = sp_onnx_dim_of(1);
+        sequence->width *= i == sequence->outer ? 1 : (size_t)sequence->dim[i].k;
     }
-    sequence->dim[sequence->inner] = sp_onnx_dim_of(shape->dim[sequence->inner]->dim_value);
-    sequence->width = (size_t)shape->dim[sequence->inner]->dim_value;
-    if (r->steps_axis != SP_ONNX_NO_AXIS) {
-        sequence->kind = SP_ONNX_SEQUENCE_STEPS;
-        sequence->outer = r->steps_axis;
-        sequence->dim[sequence->outer] =
-            r->steps > 0 ? sp_onnx_dim_of((int64_t)r->steps) : (sp_onnx_dim){0, 1};
-    }
-    if (sequence->width == 1) {
-        sequence->inner = SP_ONNX_NO_AXIS;
-    }
+    size_t layer = 0;
+    SP_TRY(sp_onnx_layer_push(
+        r, (sp_onnx_layer){.kind = SP_NODE_INPUT, .out = sequence->width, .frames = length},
+        &layer));
     r->value[id] = value;
-    return SP_OK;
+    return sp_onnx_sequence_set(
+        r, sequence, (sp_onnx_source){layer, steps ? SP_ONNX_READ_EVERY : SP_ONNX_READ_STEP, {0}});
 }
 
 static sp_status check_result(sp_onnx_reader *r, const sp_onnx_sequence **result, size_t i) {
@@ -223,28 +226,34 @@ static sp_status check_result(sp_onnx_reader *r, const sp_onnx_sequence **result
                        "the output '%.80s' is not a function of the input that can be followed",
                        name);
     }
-    if (value->sequence.partial) {
-        return sp_fail(r->err, SP_E_UNSUPPORTED,
-                       "the output '%.80s' holds other steps than the last one", name);
-    }
-    if (value->sequence.kind == SP_ONNX_SEQUENCE_STEPS) {
+    if (value->sequence.outer != SP_ONNX_NO_AXIS) {
         return sp_fail(
             r->err, SP_E_UNSUPPORTED,
             "the output '%.80s' has one row per step: export the model with the last step's "
             "logits as its output",
             name);
     }
-    if (value->sequence.kind == SP_ONNX_SEQUENCE_STATES) {
-        return sp_fail(r->err, SP_E_UNSUPPORTED,
-                       "the output '%.80s' holds the states of %zu layers: select one", name,
-                       value->sequence.layers);
-    }
-    if (*value->sequence.layer == SP_ONNX_FEATURES) {
+    if (sp_onnx_sequence_is_input(&value->sequence)) {
         return sp_fail(r->err, SP_E_UNSUPPORTED,
                        "the output '%.80s' is the input, without any layer", name);
     }
     *result = &value->sequence;
     return SP_OK;
+}
+
+static bool are_same(const sp_onnx_sequence *a, const sp_onnx_sequence *b) {
+    bool same = a->width == b->width;
+    for (size_t i = 0; same && i < a->width; i++) {
+        const sp_onnx_affine *x = &a->row[i], *y = &b->row[i];
+        same = x->entries == y->entries && x->bias == y->bias;
+        for (size_t k = 0; same && k < x->entries; k++) {
+            same = x->entry[k].layer == y->entry[k].layer &&
+                   x->entry[k].feature == y->entry[k].feature &&
+                   x->entry[k].weight == y->entry[k].weight &&
+                   sp_onnx_dim_equal(x->entry[k].at, y->entry[k].at);
+        }
+    }
+    return same;
 }
 
 /* Further outputs may be the same logits, with or without a head. */
@@ -253,7 +262,7 @@ static sp_status check_results(sp_onnx_reader *r, const sp_onnx_sequence **resul
     for (size_t i = outputs; i-- > 0;) {
         const sp_onnx_sequence *other = *result;
         const sp_status status = check_result(r, result, i);
-        if (outputs > 1 && (status != SP_OK || (other && *other->layer != *(*result)->layer))) {
+        if (outputs > 1 && (status != SP_OK || (other && !are_same(other, *result)))) {
             return sp_fail(r->err, SP_E_UNSUPPORTED,
                            "the graph has %zu outputs, and '%.80s' is not the same logits as the "
                            "others: export the model with its logits as the only one",
@@ -289,6 +298,8 @@ static void restart(sp_onnx_reader *r) {
     r->work = SP_ONNX_MOST_WORK;
     r->depth = r->layers = r->furthest = 0;
     r->algebra = NULL;
+    r->length = NULL;
+    r->lengths = 0;
     r->wants_length = false;
 }
 
@@ -300,15 +311,19 @@ sp_status sp_onnx_interpret(sp_onnx_reader *r, const sp_onnx_sequence **result) 
     return check_results(r, result);
 }
 
+/* Steps of features, [steps, features], on the axes of the input. */
 static sp_status start_tensor(sp_onnx_reader *r, const double *features, size_t steps) {
-    const Onnx__TensorShapeProto *shape = r->root->features->type->tensor_type->shape;
-    const size_t width = (size_t)shape->dim[shape->n_dim - 1]->dim_value;
+    const size_t rank = r->root->features->type->tensor_type->shape->n_dim;
     sp_onnx_value *value = sp_onnx_region_take(&r->region, 1, sizeof *value);
+    sp_onnx_dim length[SP_ONNX_MAX_RANK];
     int64_t dim[SP_ONNX_MAX_RANK];
-    for (size_t i = 0; i < shape->n_dim; i++) {
-        dim[i] = i + 1 == shape->n_dim ? (int64_t)width : i == r->steps_axis ? (int64_t)steps : 1;
+    size_t inner = 1;
+    input_lengths(r, length, sp_onnx_dim_of((int64_t)steps));
+    for (size_t i = 0; i < rank; i++) {
+        dim[i] = length[i].k;
+        inner *= r->steps_axis != SP_ONNX_NO_AXIS && i > r->steps_axis ? (size_t)dim[i] : 1;
     }
-    if (!value || !sp_onnx_tensor_shape(&value->tensor, dim, shape->n_dim)) {
+    if (!value || !sp_onnx_tensor_shape(&value->tensor, dim, rank)) {
         return sp_fail(r->err, SP_E_MEMORY, "no memory for %zu steps of features", steps);
     }
     value->kind = SP_ONNX_VALUE_TENSOR;
@@ -317,7 +332,13 @@ static sp_status start_tensor(sp_onnx_reader *r, const double *features, size_t 
     if (!numbers) {
         return sp_fail(r->err, SP_E_MEMORY, "no memory for %zu steps of features", steps);
     }
-    memcpy(numbers, features, value->tensor.count * sizeof *numbers);
+    const size_t width = value->tensor.count / steps;
+    for (size_t i = 0; i < value->tensor.count; i++) { // features before the steps, step, behind
+        const size_t t = r->steps_axis == SP_ONNX_NO_AXIS ? 0 : i / inner % steps;
+        const size_t feature =
+            r->steps_axis == SP_ONNX_NO_AXIS ? i : i / inner / steps * inner + i % inner;
+        numbers[i] = features[t * width + feature];
+    }
     r->root_value[sp_onnx_graph_find(r->root, r->root->features->name)] = value;
     return SP_OK;
 }

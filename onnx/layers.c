@@ -1,12 +1,10 @@
-/* Nodes of the network to be, as a tree, and the branch of it that becomes the network.
- */
+/* Layers of the network to be, and how sequences become some. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "onnx/impl.h"
 
-/* Appends a layer and returns its index in *index. */
-static sp_status push(sp_onnx_reader *r, sp_onnx_layer layer, size_t *index) {
+sp_status sp_onnx_layer_push(sp_onnx_reader *r, sp_onnx_layer layer, size_t *index) {
     if (r->layers == r->layer_room) {
         const size_t room = r->layer_room == 0 ? 16 : 2 * r->layer_room;
         sp_onnx_layer *grown = realloc(r->layer, room * sizeof *grown);
@@ -22,19 +20,25 @@ static sp_status push(sp_onnx_reader *r, sp_onnx_layer layer, size_t *index) {
     return SP_OK;
 }
 
-static sp_status check_single(sp_onnx_reader *r, const sp_onnx_sequence *sequence) {
-    if (sequence->kind == SP_ONNX_SEQUENCE_STATES) {
-        return sp_onnx_refuse(
-            r, SP_E_UNSUPPORTED,
-            "it works on the states of %zu layers at once: select one of them first",
-            sequence->layers);
+/* A layer that reads as the sequence does: at every step, or once. */
+static sp_status push_like(sp_onnx_reader *r, const sp_onnx_sequence *sequence, sp_onnx_layer layer,
+                           sp_onnx_source *source) {
+    const bool steps = sequence->outer != SP_ONNX_NO_AXIS;
+    *source = (sp_onnx_source){.reading = steps ? SP_ONNX_READ_EVERY : SP_ONNX_READ_STEP};
+    layer.once = layer.once || !steps;
+    layer.frames = layer.once ? sp_onnx_dim_of(1) : layer.frames;
+    return sp_onnx_layer_push(r, layer, &source->layer);
+}
+
+static sp_onnx_part *take_part(sp_onnx_reader *r, sp_onnx_source from) {
+    sp_onnx_part *part = sp_onnx_region_take(&r->region, 1, sizeof *part);
+    if (part) {
+        part->from = from;
     }
-    if (sequence->partial) {
-        return sp_onnx_refuse(
-            r, SP_E_UNSUPPORTED,
-            "it works on other steps than the last one: only the last step can be "
-            "read out");
-    }
+    return part;
+}
+
+static sp_status check_settled(sp_onnx_reader *r, const sp_onnx_sequence *sequence) {
     if (sequence->head != SP_ONNX_HEAD_NONE) {
         return sp_onnx_refuse(
             r, SP_E_UNSUPPORTED,
@@ -44,129 +48,327 @@ static sp_status check_single(sp_onnx_reader *r, const sp_onnx_sequence *sequenc
     return SP_OK;
 }
 
-/* Layers behind the last step run once; a model of one step has no such distinction. */
-static bool runs_once(const sp_onnx_reader *r, const sp_onnx_sequence *sequence) {
-    return sequence->kind == SP_ONNX_SEQUENCE_LAST && r->steps_axis != SP_ONNX_NO_AXIS;
+/* ---- what the rows of a sequence read ---- */
+
+/* sp_onnx_reads - the sources of a sequence; one of several steps reads `taps` of them. */
+typedef struct sp_onnx_reads {
+    sp_onnx_source *from;
+    size_t count;
+} sp_onnx_reads;
+
+static bool is_fixed(const sp_onnx_layer *layer) {
+    return !layer->once && layer->frames.t == 0 && layer->frames.k > 0;
 }
 
-sp_status sp_onnx_layer_add(sp_onnx_reader *r, sp_onnx_sequence *sequence, size_t axis,
-                            sp_onnx_layer layer) {
-    SP_TRY(check_single(r, sequence));
-    layer.parent = *sequence->layer;
-    layer.in = sequence->width;
-    layer.once = runs_once(r, sequence);
-    size_t index = 0;
-    SP_TRY(push(r, layer, &index));
-    if (axis != SP_ONNX_NO_AXIS) {
-        sequence->dim[axis] = sp_onnx_dim_of((int64_t)layer.out);
+/* The source that an entry belongs to; count: none yet. */
+static size_t find_source(const sp_onnx_reads *reads, const sp_onnx_entry *entry) {
+    for (size_t i = reads->count; i-- > 0;) {
+        const sp_onnx_source *from = &reads->from[i];
+        if (from->layer == entry->layer &&
+            (from->reading != SP_ONNX_READ_STEP || sp_onnx_dim_equal(from->at, entry->at))) {
+            return i;
+        }
     }
-    sequence->inner = layer.out == 1 ? SP_ONNX_NO_AXIS : axis;
-    return sp_onnx_sequence_of_layer(r, sequence, index, layer.out);
+    return reads->count;
 }
 
-/* y = x + bias as a dense layer of its own. */
-static sp_status shift(sp_onnx_reader *r, sp_onnx_sequence *sequence, const double *bias) {
-    const size_t n = sequence->width;
-    double *weight =
-        n > SIZE_MAX / n ? NULL : sp_onnx_region_take(&r->region, n * n, sizeof *weight);
-    if (!weight) {
+/* Two steps of a layer that has a fixed number of them: all are read together. */
+static bool join_steps(const sp_onnx_reader *r, sp_onnx_reads *reads, size_t layer) {
+    for (size_t i = 0; is_fixed(&r->layer[layer]) && i < reads->count; i++) {
+        if (reads->from[i].layer == layer) {
+            reads->from[i].reading = SP_ONNX_READ_ALL;
+            return true;
+        }
+    }
+    return false;
+}
+
+static sp_status find_reads(sp_onnx_reader *r, const sp_onnx_sequence *sequence,
+                            sp_onnx_reads *reads) {
+    const bool steps = sequence->outer != SP_ONNX_NO_AXIS;
+    size_t room = 4;
+    *reads = (sp_onnx_reads){sp_onnx_region_take(&r->region, room, sizeof *reads->from), 0};
+    for (size_t e = 0; reads->from && e < sequence->width; e++) {
+        for (size_t k = 0; reads->from && k < sequence->row[e].entries; k++) {
+            const sp_onnx_entry *entry = &sequence->row[e].entry[k];
+            if (find_source(reads, entry) < reads->count ||
+                (!steps && join_steps(r, reads, entry->layer))) {
+                continue;
+            }
+            if (reads->count == room) {
+                sp_onnx_source *grown =
+                    sp_onnx_region_take(&r->region, 2 * room, sizeof *reads->from);
+                if (grown) {
+                    memcpy(grown, reads->from, room * sizeof *grown);
+                }
+                reads->from = grown;
+                room *= 2;
+            }
+            if (reads->from) {
+                reads->from[reads->count++] =
+                    (sp_onnx_source){entry->layer, steps ? SP_ONNX_READ_EVERY : SP_ONNX_READ_STEP,
+                                     steps ? sp_onnx_dim_of(0) : entry->at};
+            }
+        }
+    }
+    if (!reads->from) {
         return sp_onnx_out_of_memory(r);
     }
-    for (size_t i = 0; i < n; i++) {
-        weight[i * n + i] = 1.0;
+    return reads->count > 0
+               ? SP_OK
+               : sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its input does not depend on the features");
+}
+
+static size_t taps_of(const sp_onnx_reader *r, const sp_onnx_source *from) {
+    return from->reading == SP_ONNX_READ_ALL ? (size_t)r->layer[from->layer].frames.k : 1;
+}
+
+/* weight [out, taps, in] += factor * row, for output o. */
+static void add_row(const sp_onnx_reader *r, const sp_onnx_reads *reads, double *const *weight,
+                    size_t o, const sp_onnx_affine *row, double factor) {
+    for (size_t k = 0; k < row->entries; k++) {
+        const sp_onnx_entry *entry = &row->entry[k];
+        const size_t i = find_source(reads, entry), taps = taps_of(r, &reads->from[i]);
+        const size_t tap = taps > 1 ? (size_t)entry->at.k : 0;
+        weight[i][(o * taps + tap) * r->layer[entry->layer].out + entry->feature] +=
+            factor * entry->weight;
     }
-    size_t index = 0;
+}
+
+/* The sequence, or a matrix [out, width] times it, plus a bias, as a layer. */
+static sp_status add_affine(sp_onnx_reader *r, const sp_onnx_sequence *sequence, size_t out,
+                            const double *matrix, const double *bias, sp_onnx_source *source) {
+    sp_onnx_reads reads;
+    SP_TRY(find_reads(r, sequence, &reads));
+    double *sum = sp_onnx_region_take(&r->region, out, sizeof *sum);
+    double **weight = sp_onnx_region_take(&r->region, reads.count, sizeof *weight);
+    sp_onnx_part *part = sp_onnx_region_take(&r->region, reads.count, sizeof *part);
+    if (!sum || !weight || !part) {
+        return sp_onnx_out_of_memory(r);
+    }
+    for (size_t i = 0; i < reads.count; i++) {
+        const size_t n = taps_of(r, &reads.from[i]) * r->layer[reads.from[i].layer].out;
+        weight[i] =
+            n > SIZE_MAX / out ? NULL : sp_onnx_region_take(&r->region, n * out, sizeof **weight);
+        part[i] = (sp_onnx_part){reads.from[i], weight[i]};
+        if (!weight[i]) {
+            return sp_onnx_out_of_memory(r);
+        }
+    }
+    for (size_t o = 0; o < out; o++) {
+        sum[o] = bias ? bias[o] : 0.0;
+        for (size_t e = matrix ? 0 : o; e < (matrix ? sequence->width : o + 1); e++) {
+            const double factor = matrix ? matrix[o * sequence->width + e] : 1.0;
+            if (factor != 0.0) {
+                sum[o] += factor * sequence->row[e].bias;
+                add_row(r, &reads, weight, o, &sequence->row[e], factor);
+            }
+        }
+    }
     const sp_onnx_layer layer = {.kind = SP_NODE_AFFINE,
-                                 .parent = *sequence->layer,
-                                 .in = n,
-                                 .out = n,
-                                 .weight = weight,
-                                 .bias = bias,
-                                 .once = runs_once(r, sequence)};
-    SP_TRY(push(r, layer, &index));
-    return sp_onnx_sequence_of_layer(r, sequence, index, n);
+                                 .out = out,
+                                 .frames = r->layer[reads.from[0].layer].frames,
+                                 .parts = reads.count,
+                                 .part = part,
+                                 .timing = sp_timing_same,
+                                 .bias = sum};
+    return push_like(r, sequence, layer, source);
 }
 
-sp_status sp_onnx_layer_add_bias(sp_onnx_reader *r, sp_onnx_sequence *sequence,
-                                 const double *bias) {
-    SP_TRY(check_single(r, sequence));
-    const size_t last = *sequence->layer;
-    if (last == SP_ONNX_FEATURES || r->layer[last].kind != SP_NODE_AFFINE) {
-        return shift(r, sequence, bias);
+/* ---- settling ---- */
+
+/* Whether every row is a number of one layer, at one step; *plain: in order, without scale or
+ * shift. */
+static bool reads_one_layer(const sp_onnx_reader *r, const sp_onnx_sequence *sequence,
+                            bool *plain) {
+    const sp_onnx_entry *first = sequence->row[0].entry;
+    *plain = true;
+    for (size_t e = 0; e < sequence->width; e++) {
+        const sp_onnx_affine *row = &sequence->row[e];
+        if (row->entries != 1 || row->entry->layer != first->layer ||
+            !sp_onnx_dim_equal(row->entry->at, first->at)) {
+            return *plain = false;
+        }
+        *plain =
+            *plain && row->entry->feature == e && row->entry->weight == 1.0 && row->bias == 0.0;
     }
-    sp_onnx_layer layer = r->layer[last];
-    double *sum = sp_onnx_region_take(&r->region, layer.out, sizeof *sum);
-    if (!sum) {
+    *plain = *plain && r->layer[first->layer].out == sequence->width;
+    return true;
+}
+
+/* The affine layer that the sequence reads, with its rows moved, scaled and shifted likewise. */
+static sp_status fold(sp_onnx_reader *r, const sp_onnx_sequence *sequence, sp_onnx_source *source) {
+    const sp_onnx_layer old = r->layer[source->layer];
+    const size_t out = sequence->width;
+    sp_onnx_layer layer = old;
+    double *bias = sp_onnx_region_take(&r->region, out, sizeof *bias);
+    sp_onnx_part *part = sp_onnx_region_take(&r->region, old.parts, sizeof *part);
+    bool same = out == old.out;
+    if (!bias || !part) {
         return sp_onnx_out_of_memory(r);
     }
-    for (size_t i = 0; i < layer.out; i++) {
-        sum[i] = layer.bias[i] + bias[i];
+    for (size_t e = 0; e < out; e++) {
+        const sp_onnx_entry *entry = sequence->row[e].entry;
+        bias[e] = entry->weight * old.bias[entry->feature] + sequence->row[e].bias;
+        same = same && entry->weight == 1.0 && entry->feature == e;
     }
-    layer.bias = sum;
-    size_t index = 0;
-    SP_TRY(push(r, layer, &index));
-    return sp_onnx_sequence_of_layer(r, sequence, index, layer.out);
+    for (size_t i = 0; i < old.parts; i++) {
+        const sp_onnx_part *from = &old.part[i];
+        const size_t taps =
+            from->from.reading == SP_ONNX_READ_ALL ? taps_of(r, &from->from) : old.timing.taps;
+        const size_t n = taps * r->layer[from->from.layer].out;
+        part[i] = *from;
+        if (same) {
+            continue;
+        }
+        double *weight =
+            n > SIZE_MAX / out ? NULL : sp_onnx_region_take(&r->region, out * n, sizeof *weight);
+        if (!weight) {
+            return sp_onnx_out_of_memory(r);
+        }
+        for (size_t e = 0; e < out; e++) {
+            const sp_onnx_entry *entry = sequence->row[e].entry;
+            for (size_t k = 0; k < n; k++) {
+                weight[e * n + k] = entry->weight * from->weight[entry->feature * n + k];
+            }
+        }
+        part[i].weight = weight;
+    }
+    layer.out = out;
+    layer.bias = bias;
+    layer.part = part;
+    return sp_onnx_layer_push(r, layer, &source->layer);
 }
 
-/* ---- the network ---- */
-
-/* Appends the node of a layer behind the last one. */
-static sp_status add_node(sp_error *err, sp_net *net, const sp_onnx_layer *layer) {
-    const sp_node cell = {
-        .kind = SP_NODE_CELL, .width = layer->out, .input = net->nodes - 1, .cell = layer->cell};
-    switch (layer->kind) {
-    case SP_NODE_AFFINE:
-        return sp_net_add_affine(err, net, layer->out, layer->weight, layer->bias);
-    case SP_NODE_CURVE:
-        return sp_net_add_curve(err, net, layer->curve);
-    case SP_NODE_CELL:
-        return sp_net_append(err, net, &cell, NULL);
-    case SP_NODE_INPUT:
-    case SP_NODE_POOL:
-        break;
+sp_status sp_onnx_sequence_settle(sp_onnx_reader *r, const sp_onnx_sequence *sequence,
+                                  sp_onnx_source *source) {
+    bool plain = false;
+    SP_TRY(check_settled(r, sequence));
+    if (!reads_one_layer(r, sequence, &plain)) {
+        return add_affine(r, sequence, sequence->width, NULL, NULL, source);
     }
-    return SP_E_ARGUMENT;
+    const sp_onnx_entry *first = sequence->row[0].entry;
+    *source = (sp_onnx_source){first->layer, SP_ONNX_READ_EVERY, first->at};
+    if (sequence->outer == SP_ONNX_NO_AXIS) {
+        source->reading = SP_ONNX_READ_STEP;
+    }
+    if (plain) {
+        return SP_OK;
+    }
+    return r->layer[first->layer].kind == SP_NODE_AFFINE
+               ? fold(r, sequence, source)
+               : add_affine(r, sequence, sequence->width, NULL, NULL, source);
 }
 
-/* How many of the layers must run at every step: up to the last recurrent one that sees all steps.
- * Dense layers between it and the read-out give the same numbers when they run once. */
-static size_t step_layers(const sp_onnx_reader *r, const size_t *chain, size_t count) {
-    size_t steps = 0;
-    for (size_t i = 0; i < count; i++) {
-        const sp_onnx_layer *layer = &r->layer[chain[i]];
-        if (layer->kind == SP_NODE_CELL && !layer->once) {
-            steps = i + 1;
+/* ---- layers on sequences ---- */
+
+sp_status sp_onnx_layer_affine(sp_onnx_reader *r, const sp_onnx_sequence *sequence, size_t out,
+                               const double *weight, const double *bias, sp_onnx_source *source) {
+    sp_onnx_sequence x = *sequence;
+    SP_TRY(check_settled(r, sequence));
+    for (size_t e = 0; e < x.width; e++) {
+        if (x.row[e].entries > 1) { // a sum is made once, not once for each output
+            sp_onnx_source sum;
+            SP_TRY(sp_onnx_sequence_settle(r, sequence, &sum));
+            SP_TRY(sp_onnx_sequence_set(r, &x, sum));
+            break;
         }
     }
-    return steps;
+    return add_affine(r, &x, out, weight, bias, source);
 }
 
-sp_status sp_onnx_layers_to_net(sp_onnx_reader *r, sp_net *net, size_t features, size_t last) {
-    size_t count = 0;
-    for (size_t at = last; at != SP_ONNX_FEATURES; at = r->layer[at].parent) {
-        count++;
+sp_status sp_onnx_layer_timed(sp_onnx_reader *r, const sp_onnx_sequence *sequence, size_t out,
+                              sp_timing timing, sp_onnx_dim frames, const double *weight,
+                              const double *bias, sp_onnx_source *source) {
+    sp_onnx_source from;
+    SP_TRY(sp_onnx_sequence_settle(r, sequence, &from));
+    sp_onnx_part *part = take_part(r, from);
+    if (!part) {
+        return sp_onnx_out_of_memory(r);
     }
-    size_t *chain = sp_onnx_region_take(&r->region, count + 1, sizeof *chain);
-    if (!chain) {
-        return sp_fail(r->err, SP_E_MEMORY, "no memory for %zu layers", count);
+    part->weight = weight;
+    const sp_onnx_layer layer = {.kind = SP_NODE_AFFINE,
+                                 .out = out,
+                                 .frames = frames,
+                                 .parts = 1,
+                                 .part = part,
+                                 .timing = timing,
+                                 .bias = bias};
+    return push_like(r, sequence, layer, source);
+}
+
+sp_status sp_onnx_sequence_curve(sp_onnx_reader *r, sp_onnx_sequence *sequence,
+                                 sp_activation curve) {
+    sp_onnx_source source;
+    SP_TRY(sp_onnx_sequence_settle(r, sequence, &source));
+    const sp_onnx_part *part = take_part(r, source);
+    if (!part) {
+        return sp_onnx_out_of_memory(r);
     }
-    for (size_t at = last, i = count; at != SP_ONNX_FEATURES; at = r->layer[at].parent) {
-        chain[--i] = at;
+    const sp_onnx_layer layer = {.kind = SP_NODE_CURVE,
+                                 .out = sequence->width,
+                                 .frames = r->layer[source.layer].frames,
+                                 .parts = 1,
+                                 .part = part,
+                                 .curve = curve};
+    SP_TRY(push_like(r, sequence, layer, &source));
+    return sp_onnx_sequence_set(r, sequence, source);
+}
+
+sp_status sp_onnx_sequence_pool(sp_onnx_reader *r, sp_onnx_sequence *sequence, sp_pooling pool) {
+    sp_onnx_source source;
+    SP_TRY(sp_onnx_sequence_settle(r, sequence, &source));
+    const sp_onnx_part *part = take_part(r, source);
+    if (!part) {
+        return sp_onnx_out_of_memory(r);
     }
-    const size_t steps = step_layers(r, chain, count);
-    SP_TRY(sp_net_init(r->err, net, features));
-    for (size_t i = 0; i <= count; i++) {
-        sp_error why = {0};
-        sp_status status = i == steps ? sp_net_add_pool(&why, net, SP_POOLING_LAST) : SP_OK;
-        if (status == SP_OK && i < count) {
-            r->node = r->layer[chain[i]].node;
-            status = add_node(&why, net, &r->layer[chain[i]]);
+    const sp_onnx_layer layer = {.kind = SP_NODE_POOL,
+                                 .out = sequence->width,
+                                 .once = true,
+                                 .parts = 1,
+                                 .part = part,
+                                 .pool = pool};
+    SP_TRY(push_like(r, sequence, layer, &source));
+    source.reading = SP_ONNX_READ_STEP;
+    sequence->dim[sequence->outer] = sp_onnx_dim_of(1);
+    sequence->outer = SP_ONNX_NO_AXIS;
+    sequence->reversed = false;
+    return sp_onnx_sequence_set(r, sequence, source);
+}
+
+/* ---- lengths ---- */
+
+sp_status sp_onnx_length_after(sp_onnx_reader *r, sp_onnx_dim *after, const sp_timing *timing,
+                               sp_onnx_dim frames) {
+    const int64_t shift = (int64_t)(timing->before + timing->after) -
+                          (int64_t)((timing->taps - 1) * timing->dilation + 1);
+    const size_t stride = timing->stride;
+    if (frames.t == 0) {
+        *after =
+            sp_onnx_dim_of(frames.k + shift >= 0 ? (frames.k + shift) / (int64_t)stride + 1 : 0);
+        return after->k > 0
+                   ? SP_OK
+                   : sp_onnx_refuse(r, SP_E_FORMAT, "%lld steps are too few for its %zu taps",
+                                    (long long)frames.k, timing->taps);
+    }
+    if (stride == 1) {
+        return sp_onnx_dim_add(after, frames, sp_onnx_dim_of(shift + 1))
+                   ? SP_OK
+                   : sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its number of steps is out of range");
+    }
+    *after = (sp_onnx_dim){.t = 1, .of = r->lengths};
+    for (const sp_onnx_length *at = r->length; at; at = at->before) {
+        if (sp_onnx_dim_equal(at->from, frames) && at->shift == shift && at->stride == stride) {
+            return SP_OK;
         }
-        if (status != SP_OK) {
-            sp_net_clear(net);
-            return sp_onnx_refuse(r, status, "%s", why.text);
-        }
+        after->of--;
     }
-    net->steps = r->steps_axis == SP_ONNX_NO_AXIS ? 1 : r->steps;
+    sp_onnx_length *length = sp_onnx_region_take(&r->region, 1, sizeof *length);
+    if (!length) {
+        return sp_onnx_out_of_memory(r);
+    }
+    *length = (sp_onnx_length){frames, shift, stride, r->length};
+    r->length = length;
+    after->of = ++r->lengths;
     return SP_OK;
 }

@@ -228,13 +228,7 @@ sp_status sp_onnx_loop_keep(sp_onnx_reader *r, sp_onnx_value *copy, const sp_onn
     if (value->kind == SP_ONNX_VALUE_TENSOR) {
         return sp_onnx_tensor_copy(r, &copy->tensor, &value->tensor);
     }
-    if (value->kind == SP_ONNX_VALUE_SEQUENCE) {
-        size_t *layer = sp_onnx_region_take(&r->region, value->sequence.layers, sizeof *layer);
-        if (!layer) {
-            return sp_onnx_out_of_memory(r);
-        }
-        memcpy(layer, value->sequence.layer, value->sequence.layers * sizeof *layer);
-        copy->sequence.layer = layer;
-    }
-    return SP_OK;
+    return value->kind == SP_ONNX_VALUE_SEQUENCE
+               ? sp_onnx_sequence_copy(r, &copy->sequence, &value->sequence)
+               : SP_OK;
 }

@@ -68,30 +68,42 @@ static void step(const sp_onnx_recurrence *cell, double *next, double *c, double
     }
 }
 
-sp_status sp_onnx_recurrence_run(sp_onnx_reader *r, const sp_onnx_recurrence *cell,
-                                 const sp_onnx_tensor *x) {
+/* One direction: Y at sequence[t * stride + j] for step t; the last states. */
+static void run(const sp_onnx_recurrence *cell, double *sequence, size_t stride, double *final,
+                double *c, double *scratch, const double *x, size_t steps) {
     const size_t H = cell->hidden;
-    const int64_t steps = x->dim[cell->batch_first ? 1 : 0];
-    const int64_t whole[4] = {cell->batch_first ? 1 : steps, cell->batch_first ? steps : 1, 1,
-                              (int64_t)H};
+    double *h = scratch, *reset = scratch + H;
+    memset(h, 0, H * sizeof *h);
+    for (size_t s = 0; s < steps; s++) {
+        const size_t t = cell->reverse ? steps - 1 - s : s;
+        step(cell, sequence + t * stride, c, reset, h, x + t * cell->width);
+        memcpy(h, sequence + t * stride, H * sizeof *h);
+    }
+    memcpy(final, h, H * sizeof *final);
+}
+
+sp_status sp_onnx_recurrence_run(sp_onnx_reader *r, const sp_onnx_recurrence *cell,
+                                 size_t directions, const sp_onnx_tensor *x) {
+    const size_t H = cell->hidden;
+    const int64_t steps = x->dim[cell->batch_first ? 1 : 0], D = (int64_t)directions;
+    const int64_t whole[4] = {cell->batch_first ? 1 : steps, cell->batch_first ? steps : D,
+                              cell->batch_first ? D : 1, (int64_t)H};
+    const int64_t states[3] = {cell->batch_first ? 1 : D, cell->batch_first ? D : 1, (int64_t)H};
     sp_onnx_tensor y = {.kind = SP_ONNX_REAL}, last = {.kind = SP_ONNX_REAL}, cells;
-    if (!sp_onnx_tensor_shape(&y, whole, 4) ||
-        !sp_onnx_tensor_shape(&last, (const int64_t[]){1, 1, (int64_t)H}, 3)) {
+    if (!sp_onnx_tensor_shape(&y, whole, 4) || !sp_onnx_tensor_shape(&last, states, 3)) {
         return sp_onnx_out_of_memory(r);
     }
     cells = last;
     double *sequence = sp_onnx_tensor_make(r, &y), *final = sp_onnx_tensor_make(r, &last);
     double *c = sp_onnx_tensor_make(r, &cells);
-    double *zero = sp_onnx_region_take(&r->region, H, sizeof *zero);
-    double *reset = sp_onnx_region_take(&r->region, H, sizeof *reset);
-    if (!sequence || !final || !c || !zero || !reset) {
+    double *scratch = sp_onnx_region_take(&r->region, 2 * H, sizeof *scratch);
+    if (!sequence || !final || !c || !scratch) {
         return sp_onnx_out_of_memory(r);
     }
-    for (size_t t = 0; t < (size_t)steps; t++) {
-        step(cell, sequence + t * H, c, reset, t == 0 ? zero : sequence + (t - 1) * H,
-             x->real + t * cell->width);
+    for (size_t i = 0; i < directions; i++) {
+        run(&cell[i], sequence + i * H, directions * H, final + i * H, c + i * H, scratch, x->real,
+            (size_t)steps);
     }
-    memcpy(final, sequence + ((size_t)steps - 1) * H, H * sizeof *final);
     SP_TRY(sp_onnx_return_tensor(r, 0, &y));
     SP_TRY(sp_onnx_return_tensor(r, 1, &last));
     return sp_onnx_return_tensor(r, 2, &cells);

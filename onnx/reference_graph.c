@@ -138,6 +138,9 @@ static sp_status compare_all(sp_error *err, sp_model *model, double *features, d
     bool any = false;
     for (size_t i = 0; i < count; i++) {
         bool compared = false;
+        if (sp_net_frames(&model->net, 0, model->net.nodes - 1, probe[i].steps) == 0) {
+            continue; // too few steps for it
+        }
         for (size_t k = 0; k < probe[i].steps * model->net.features; k++) {
             const double unit = (double)(next_random(&state) >> 11) * 0x1p-52 - 1.0;
             features[k] = (double)(float)(unit * probe[i].size);

@@ -73,18 +73,10 @@ static sp_status apply(sp_onnx_reader *r, const sp_onnx_function *f, const sp_on
     return sp_onnx_return_tensor(r, 0, &to);
 }
 
-static sp_status add_relu(sp_onnx_reader *r, sp_onnx_sequence sequence) {
-    SP_TRY(sp_onnx_layer_add(r, &sequence, sequence.inner,
-                             (sp_onnx_layer){.kind = SP_NODE_CURVE,
-                                             .curve = {.kind = SP_ACTIVATION_RELU},
-                                             .out = sequence.width}));
-    return sp_onnx_return_sequence(r, 0, &sequence);
-}
-
 /* A head that the logits are read in front of. */
 static sp_status add_head(sp_onnx_reader *r, sp_onnx_sequence sequence, sp_onnx_head head) {
-    if (r->depth > 0 || sequence.head != SP_ONNX_HEAD_NONE || sequence.partial ||
-        sequence.kind == SP_ONNX_SEQUENCE_STATES || *sequence.layer == SP_ONNX_FEATURES) {
+    if (r->depth > 0 || sequence.head != SP_ONNX_HEAD_NONE ||
+        sp_onnx_sequence_is_input(&sequence)) {
         return sp_onnx_refuse(
             r, SP_E_UNSUPPORTED,
             "it is supported as the last layer of a model only, behind the logits");
@@ -94,11 +86,26 @@ static sp_status add_head(sp_onnx_reader *r, sp_onnx_sequence sequence, sp_onnx_
     return sp_onnx_return_sequence(r, 0, &sequence);
 }
 
+static sp_status negate(sp_onnx_reader *r, sp_onnx_sequence sequence) {
+    double *minus = sp_onnx_region_take(&r->region, sequence.width, sizeof *minus);
+    if (!minus) {
+        return sp_onnx_out_of_memory(r);
+    }
+    for (size_t i = 0; i < sequence.width; i++) {
+        minus[i] = -1.0;
+    }
+    SP_TRY(sp_onnx_rows_scale(r, &sequence, minus, NULL));
+    return sp_onnx_return_sequence(r, 0, &sequence);
+}
+
 static sp_status apply_to_flow(sp_onnx_reader *r, const sp_onnx_function *f,
                                sp_onnx_sequence sequence) {
     switch (f->name[0]) {
     case 'R':
-        return add_relu(r, sequence);
+        SP_TRY(sp_onnx_sequence_curve(r, &sequence, (sp_activation){.kind = SP_ACTIVATION_RELU}));
+        return sp_onnx_return_sequence(r, 0, &sequence);
+    case 'N':
+        return negate(r, sequence);
     case 'S':
         if (sequence.width != 1) {
             return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
@@ -138,12 +145,9 @@ static sp_status limit(sp_onnx_reader *r, sp_onnx_value *to, const sp_onnx_value
                        double hi) {
     if (x->kind == SP_ONNX_VALUE_SEQUENCE) {
         if (lo == 0.0 && hi >= (double)FLT_MAX) {
-            to->kind = SP_ONNX_VALUE_SEQUENCE;
-            to->sequence = x->sequence;
-            return sp_onnx_layer_add(r, &to->sequence, to->sequence.inner,
-                                     (sp_onnx_layer){.kind = SP_NODE_CURVE,
-                                                     .curve = {.kind = SP_ACTIVATION_RELU},
-                                                     .out = to->sequence.width});
+            *to = *x;
+            return sp_onnx_sequence_curve(r, &to->sequence,
+                                          (sp_activation){.kind = SP_ACTIVATION_RELU});
         }
         return sp_onnx_refuse(
             r, SP_E_UNSUPPORTED,
@@ -275,15 +279,18 @@ sp_status sp_onnx_op_limit(sp_onnx_reader *r) {
 
 /* ---- Softmax ---- */
 
-static sp_status softmax_sequence(sp_onnx_reader *r, sp_onnx_sequence sequence, size_t axis) {
-    bool covers = sequence.inner != SP_ONNX_NO_AXIS && sequence.width > 1;
-    if (r->opset >= 13) {
-        covers = covers && axis == sequence.inner;
-    } else { // over all axes from `axis` on
-        covers = covers && axis <= sequence.inner &&
-                 (sequence.outer == SP_ONNX_NO_AXIS || sequence.outer < axis);
+/* Whether a softmax from `axis` on is one over all numbers of a step. */
+static bool covers_classes(const sp_onnx_reader *r, const sp_onnx_sequence *x, size_t axis) {
+    bool covers = x->width > 1 && axis != x->outer;
+    for (size_t i = 0; i < x->rank; i++) {
+        const bool inside = r->opset >= 13 ? i == axis : i >= axis;
+        covers = covers && (inside ? i != x->outer : i == x->outer || sp_onnx_dim_is(x->dim[i], 1));
     }
-    if (!covers) {
+    return covers;
+}
+
+static sp_status softmax_sequence(sp_onnx_reader *r, sp_onnx_sequence sequence, size_t axis) {
+    if (!covers_classes(r, &sequence, axis)) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it is not taken over the classes (axis %zu)",
                               axis);
     }

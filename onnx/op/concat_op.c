@@ -1,4 +1,4 @@
-/* Concat and Expand: constants put together, and the last states of several LSTMs side by side. */
+/* Concat and Expand: constants put together, and features of the same steps side by side. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -77,52 +77,79 @@ static sp_status concat_tensors(sp_onnx_reader *r, int64_t given) {
     return sp_onnx_return_tensor(r, 0, &to);
 }
 
-/* ---- states ---- */
+/* ---- sequences ---- */
 
-/* Whether a sequence can stand beside others along this axis. */
-static bool is_stackable(const sp_onnx_sequence *sequence, const sp_onnx_sequence *first,
-                         size_t axis) {
-    if (sequence->kind == SP_ONNX_SEQUENCE_STEPS || sequence->partial ||
-        sequence->head != SP_ONNX_HEAD_NONE || sequence->rank != first->rank ||
-        sequence->width != first->width || sequence->inner != first->inner ||
-        (sequence->kind == SP_ONNX_SEQUENCE_STATES && sequence->outer != axis)) {
-        return false;
+/* The inputs as sequences of the same steps; constants are the same at every step. */
+static sp_status read_sequences(sp_onnx_reader *r, sp_onnx_sequence **input) {
+    const sp_onnx_sequence *like = NULL;
+    *input = sp_onnx_region_take(&r->region, sp_onnx_inputs(r), sizeof **input);
+    if (!*input) {
+        return sp_onnx_out_of_memory(r);
     }
-    return sequence->kind == SP_ONNX_SEQUENCE_STATES || sp_onnx_dim_is(sequence->dim[axis], 1);
+    for (size_t i = 0; i < sp_onnx_inputs(r); i++) {
+        const sp_onnx_value *x = sp_onnx_input(r, i);
+        like = x->kind == SP_ONNX_VALUE_SEQUENCE ? &x->sequence : like;
+    }
+    for (size_t i = 0; i < sp_onnx_inputs(r); i++) {
+        const sp_onnx_value *x = sp_onnx_input(r, i);
+        if (x->kind == SP_ONNX_VALUE_SEQUENCE) {
+            (*input)[i] = x->sequence;
+        } else {
+            SP_TRY(sp_onnx_sequence_constant(r, &(*input)[i], &x->tensor, like));
+        }
+    }
+    return SP_OK;
+}
+
+/* Whether a sequence can stand beside the first one along this axis. */
+static bool fits(const sp_onnx_sequence *x, const sp_onnx_sequence *first, size_t axis) {
+    bool fit = x->rank == first->rank && x->outer == first->outer && axis != first->outer &&
+               x->reversed == first->reversed && x->head == SP_ONNX_HEAD_NONE;
+    for (size_t i = 0; fit && i < x->rank; i++) {
+        fit = i == axis || sp_onnx_dim_equal(x->dim[i], first->dim[i]);
+    }
+    return fit;
 }
 
 static sp_status concat_sequences(sp_onnx_reader *r, int64_t given) {
-    sp_onnx_sequence to = sp_onnx_input(r, 0)->sequence;
-    size_t axis = 0, layers = 0;
+    sp_onnx_sequence *input = NULL, to;
+    size_t axis = 0, width = 0, inner = 1, done = 0;
+    int64_t length = 0;
+    SP_TRY(read_sequences(r, &input));
+    to = input[0];
     SP_TRY(sp_onnx_normalise_axis(r, &axis, given, to.rank));
     if (sp_onnx_inputs(r) == 1) {
         return sp_onnx_return_sequence(r, 0, &to);
     }
     for (size_t i = 0; i < sp_onnx_inputs(r); i++) {
-        const sp_onnx_sequence *x = &sp_onnx_input(r, i)->sequence;
-        if (!is_stackable(x, &sp_onnx_input(r, 0)->sequence, axis)) {
+        if (!fits(&input[i], &to, axis)) {
             return sp_onnx_refuse(
                 r, SP_E_UNSUPPORTED,
-                "it joins '%.60s' with others: only the last states of layers of one width "
-                "can be put side by side",
+                "it joins '%.60s' with others: only features of the same steps can be put side "
+                "by side",
                 sp_onnx_input_name(r, i));
         }
-        layers += x->layers;
+        width += input[i].width;
+        length += input[i].dim[axis].k;
     }
-    size_t *layer = sp_onnx_region_take(&r->region, layers, sizeof *layer);
-    if (!layer) {
+    sp_onnx_affine *row = sp_onnx_region_take(&r->region, width, sizeof *row);
+    if (!row) {
         return sp_onnx_out_of_memory(r);
     }
-    for (size_t i = 0, at = 0; i < sp_onnx_inputs(r); i++) {
-        const sp_onnx_sequence *x = &sp_onnx_input(r, i)->sequence;
-        memcpy(layer + at, x->layer, x->layers * sizeof *layer);
-        at += x->layers;
+    for (size_t i = axis + 1; i < to.rank; i++) {
+        inner *= i == to.outer ? 1 : (size_t)to.dim[i].k;
     }
-    to.kind = SP_ONNX_SEQUENCE_STATES;
-    to.outer = axis;
-    to.dim[axis] = sp_onnx_dim_of((int64_t)layers);
-    to.layer = layer;
-    to.layers = layers;
+    for (size_t i = 0; i < sp_onnx_inputs(r); i++) {
+        const size_t piece = inner * (size_t)input[i].dim[axis].k;
+        for (size_t o = 0; o < input[i].width / piece; o++) {
+            memcpy(row + o * inner * (size_t)length + done, input[i].row + o * piece,
+                   piece * sizeof *row);
+        }
+        done += piece;
+    }
+    to.row = row;
+    to.width = width;
+    to.dim[axis] = sp_onnx_dim_of(length);
     return sp_onnx_return_sequence(r, 0, &to);
 }
 
@@ -139,10 +166,6 @@ sp_status sp_onnx_op_concat(sp_onnx_reader *r) {
         }
         sequences += sp_onnx_input(r, i)->kind == SP_ONNX_VALUE_SEQUENCE;
     }
-    if (sequences != 0 && sequences != sp_onnx_inputs(r)) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                              "it joins constants with values that depend on the features");
-    }
     return sequences == 0 ? concat_tensors(r, axis) : concat_sequences(r, axis);
 }
 
@@ -150,14 +173,7 @@ sp_status sp_onnx_op_concat(sp_onnx_reader *r) {
 
 static sp_status expand_sequence(sp_onnx_reader *r, sp_onnx_sequence sequence,
                                  const sp_onnx_dim *dim, size_t rank) {
-    SP_TRY(sp_onnx_sequence_pad(r, &sequence, rank));
-    for (size_t i = 0; i < rank; i++) {
-        const size_t axis = sequence.rank - rank + i;
-        if (!sp_onnx_dim_is(dim[i], 1) && !sp_onnx_dim_equal(dim[i], sequence.dim[axis])) {
-            return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it repeats '%.60s' along axis %zu",
-                                  sp_onnx_input_name(r, 0), axis);
-        }
-    }
+    SP_TRY(sp_onnx_sequence_expand(r, &sequence, dim, rank));
     return sp_onnx_return_sequence(r, 0, &sequence);
 }
 

@@ -41,8 +41,6 @@ sp_status sp_onnx_op_curve(sp_onnx_reader *r) {
         return apply(r, f, &x->tensor);
     }
     sp_onnx_sequence sequence = x->sequence;
-    SP_TRY(sp_onnx_layer_add(
-        r, &sequence, sequence.inner,
-        (sp_onnx_layer){.kind = SP_NODE_CURVE, .curve = f, .out = sequence.width}));
+    SP_TRY(sp_onnx_sequence_curve(r, &sequence, f));
     return sp_onnx_return_sequence(r, 0, &sequence);
 }

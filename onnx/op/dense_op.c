@@ -1,4 +1,5 @@
-/* MatMul, Gemm and arithmetic with constants as dense layers; Gemm of constants. */
+/* MatMul and Gemm as dense layers, arithmetic with constants and sums of sequences; Gemm of
+ * constants. */
 #include <inttypes.h>
 
 #include "onnx/impl.h"
@@ -22,62 +23,48 @@ static sp_onnx_matrix matrix_of(const sp_onnx_tensor *tensor, bool inputs_first,
     return (sp_onnx_matrix){tensor->real, rows, columns, columns, 1, scale};
 }
 
+/* The matrix for all numbers of a step: every fibre along the axis is multiplied by m. */
+static double *fibre_weights(sp_onnx_reader *r, const sp_onnx_sequence *x, size_t inner,
+                             const sp_onnx_matrix *m) {
+    const size_t fibres = x->width / m->in, out = fibres * m->out;
+    double *weight = x->width > SIZE_MAX / out
+                         ? NULL
+                         : sp_onnx_region_take(&r->region, out * x->width, sizeof *weight);
+    for (size_t f = 0; weight && f < fibres; f++) {
+        const size_t o = f / inner, k = f % inner;
+        for (size_t j = 0; j < m->out; j++) {
+            double *row = weight + ((o * m->out + j) * inner + k) * x->width;
+            for (size_t i = 0; i < m->in; i++) {
+                row[(o * m->in + i) * inner + k] = m->scale * m->data[j * m->row + i * m->column];
+            }
+        }
+    }
+    return weight;
+}
+
 /* y = M x along `axis`, as a dense layer without bias. */
 static sp_status multiply(sp_onnx_reader *r, sp_onnx_sequence *sequence, size_t axis,
                           const sp_onnx_matrix *m) {
-    if (!sp_onnx_sequence_is_feature_axis(sequence, axis)) {
+    if (axis == sequence->outer) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
                               "it multiplies along axis %zu, which holds no features", axis);
     }
-    if (m->in != sequence->width || m->out == 0) {
-        return sp_onnx_refuse(r, SP_E_FORMAT, "a matrix of %zu x %zu does not fit %zu features",
-                              m->out, m->in, sequence->width);
+    if (!sp_onnx_dim_is(sequence->dim[axis], (int64_t)m->in) || m->out == 0) {
+        return sp_onnx_refuse(r, SP_E_FORMAT, "a matrix of %zu x %zu does not fit %lld features",
+                              m->out, m->in, (long long)sequence->dim[axis].k);
     }
-    double *weight = sp_onnx_region_take(&r->region, m->out * m->in, sizeof *weight);
-    double *bias = sp_onnx_region_take(&r->region, m->out, sizeof *bias);
-    if (!weight || !bias) {
-        return sp_onnx_out_of_memory(r);
-    }
-    for (size_t j = 0; j < m->out; j++) {
-        for (size_t i = 0; i < m->in; i++) {
-            weight[j * m->in + i] = m->scale * m->data[j * m->row + i * m->column];
-        }
-    }
-    return sp_onnx_layer_add(
-        r, sequence, axis,
-        (sp_onnx_layer){.kind = SP_NODE_AFFINE, .out = m->out, .weight = weight, .bias = bias});
-}
-
-/* The constant as one number per feature, the same at every step: it may have a length along the
- * features only, and more leading axes of length 1 than the sequence, which then has them too. */
-static sp_status read_features(sp_onnx_reader *r, sp_onnx_sequence *sequence,
-                               const sp_onnx_tensor *c, size_t input, double **numbers) {
-    SP_TRY(sp_onnx_sequence_pad(r, sequence, c->rank));
     int64_t stride[SP_ONNX_MAX_RANK];
-    sp_onnx_tensor_strides(stride, c);
-    int64_t step = 0;
-    for (size_t i = 0; i < c->rank; i++) {
-        const size_t axis = sequence->rank - c->rank + i;
-        if (c->dim[i] == 1) {
-            continue;
-        }
-        if (c->dim[i] != (int64_t)sequence->width || axis != sequence->inner) {
-            return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                                  "'%.60s' has the length %" PRId64
-                                  " along axis %zu: a constant can be combined "
-                                  "with the %zu features only, the same at every step",
-                                  sp_onnx_input_name(r, input), c->dim[i], i, sequence->width);
-        }
-        step = stride[i];
-    }
-    *numbers = sp_onnx_region_take(&r->region, sequence->width, sizeof **numbers);
-    if (!*numbers) {
+    sp_onnx_sequence_strides(stride, sequence);
+    const double *weight = fibre_weights(r, sequence, (size_t)stride[axis], m);
+    sp_onnx_source source;
+    if (!weight) {
         return sp_onnx_out_of_memory(r);
     }
-    for (size_t i = 0; i < sequence->width; i++) {
-        (*numbers)[i] = c->real[(int64_t)i * step];
-    }
-    return SP_OK;
+    const size_t out = sequence->width / m->in * m->out;
+    SP_TRY(sp_onnx_layer_affine(r, sequence, out, weight, NULL, &source));
+    sequence->dim[axis] = sp_onnx_dim_of((int64_t)m->out);
+    sequence->width = out;
+    return sp_onnx_sequence_set(r, sequence, source);
 }
 
 static sp_status check_real(sp_onnx_reader *r, const sp_onnx_tensor *tensor, size_t input) {
@@ -108,55 +95,96 @@ static sp_status one_sequence(sp_onnx_reader *r, size_t *which, const sp_onnx_te
     return check_real(r, *constant, 1 - *which);
 }
 
-/* Multiplies the features by numbers, as a dense layer; by ones: nothing is left to do. */
-static sp_status scale(sp_onnx_reader *r, sp_onnx_sequence *sequence, const double *factor) {
-    const size_t n = sequence->width;
-    bool ones = true;
-    for (size_t i = 0; i < n; i++) {
-        ones = ones && factor[i] == 1.0;
+/* A constant may have lengths along features only, the same at every step. */
+static sp_status check_constant(sp_onnx_reader *r, const sp_onnx_sequence *x,
+                                const sp_onnx_tensor *c, size_t input, bool may_widen) {
+    for (size_t i = 0; i < c->rank; i++) {
+        const size_t axis = x->rank - c->rank + i;
+        const bool fits = axis != x->outer && (sp_onnx_dim_is(x->dim[axis], c->dim[i]) ||
+                                               (may_widen && sp_onnx_dim_is(x->dim[axis], 1)));
+        if (c->dim[i] != 1 && !fits) {
+            return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                                  "'%.60s' has the length %" PRId64
+                                  " along axis %zu: a constant can be combined with features of "
+                                  "that length only, the same at every step",
+                                  sp_onnx_input_name(r, input), c->dim[i], i);
+        }
     }
-    if (ones) {
-        return SP_OK;
-    }
-    double *weight =
-        n > SIZE_MAX / n ? NULL : sp_onnx_region_take(&r->region, n * n, sizeof *weight);
-    double *bias = sp_onnx_region_take(&r->region, n, sizeof *bias);
-    if (!weight || !bias) {
+    return SP_OK;
+}
+
+/* The sequence in the common shape with the constant, and the constant for each of its numbers. */
+static sp_status match_constant(sp_onnx_reader *r, sp_onnx_sequence *x,
+                                const sp_onnx_tensor *constant, size_t input, bool may_widen,
+                                double **numbers) {
+    sp_onnx_sequence c;
+    SP_TRY(sp_onnx_sequence_pad(r, x, constant->rank));
+    SP_TRY(check_constant(r, x, constant, input, may_widen));
+    SP_TRY(sp_onnx_sequence_constant(r, &c, constant, x));
+    SP_TRY(sp_onnx_sequence_expand(r, x, c.dim, c.rank));
+    SP_TRY(sp_onnx_sequence_expand(r, &c, x->dim, x->rank));
+    *numbers = sp_onnx_region_take(&r->region, x->width, sizeof **numbers);
+    if (!*numbers) {
         return sp_onnx_out_of_memory(r);
     }
-    for (size_t i = 0; i < n; i++) {
-        weight[i * n + i] = factor[i];
+    for (size_t i = 0; i < x->width; i++) {
+        (*numbers)[i] = c.row[i].bias;
     }
-    return sp_onnx_layer_add(
-        r, sequence, sequence->inner,
-        (sp_onnx_layer){.kind = SP_NODE_AFFINE, .out = n, .weight = weight, .bias = bias});
+    return SP_OK;
+}
+
+static sp_status both_sequences(sp_onnx_reader *r, char op) {
+    const sp_onnx_sequence *a = &sp_onnx_input(r, 0)->sequence, *b = &sp_onnx_input(r, 1)->sequence;
+    sp_onnx_sequence sum;
+    if (op != '+' && op != '-') {
+        return sp_onnx_refuse(
+            r, SP_E_UNSUPPORTED,
+            "both '%.60s' and '%.60s' depend on the features: one must be a constant",
+            sp_onnx_input_name(r, 0), sp_onnx_input_name(r, 1));
+    }
+    if (a->head != SP_ONNX_HEAD_NONE || b->head != SP_ONNX_HEAD_NONE) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                              "it works on what a Sigmoid or Softmax gives: export the model with "
+                              "that as its last layer");
+    }
+    SP_TRY(sp_onnx_sequence_add(r, &sum, a, b, op == '-' ? -1.0 : 1.0));
+    return sp_onnx_return_sequence(r, 0, &sum);
 }
 
 sp_status sp_onnx_dense_arithmetic(sp_onnx_reader *r, char op) {
     size_t which = 0;
     const sp_onnx_tensor *constant = NULL;
+    if (sp_onnx_input(r, 0)->kind == SP_ONNX_VALUE_SEQUENCE &&
+        sp_onnx_input(r, 1)->kind == SP_ONNX_VALUE_SEQUENCE) {
+        return both_sequences(r, op);
+    }
     SP_TRY(one_sequence(r, &which, &constant));
     sp_onnx_sequence sequence = sp_onnx_input(r, which)->sequence;
     double *numbers = NULL;
-    SP_TRY(read_features(r, &sequence, constant, 1 - which, &numbers));
-    const size_t n = sequence.width;
-    double *ones = sp_onnx_region_take(&r->region, n, sizeof *ones);
-    if (!ones) {
-        return sp_onnx_out_of_memory(r);
+    if (sequence.head != SP_ONNX_HEAD_NONE) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                              "it works on what a %s gives: export the model with that as its "
+                              "last layer",
+                              sequence.head == SP_ONNX_HEAD_SIGMOID ? "Sigmoid" : "Softmax");
     }
-    for (size_t i = 0; i < n; i++) {
-        ones[i] = op == '-' && which == 1 ? -1.0 : 1.0; // constant - x
-        numbers[i] = op == '-' && which == 0 ? -numbers[i]
-                     : op == '/'             ? 1.0 / numbers[i]
-                                             : numbers[i];
-    }
+    SP_TRY(match_constant(r, &sequence, constant, 1 - which, true, &numbers));
     if (op == '/' && which == 1) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
                               "it divides by '%.60s', which depends on the features",
                               sp_onnx_input_name(r, 1));
     }
-    SP_TRY(scale(r, &sequence, op == '*' || op == '/' ? numbers : ones));
-    SP_TRY(op == '+' || op == '-' ? sp_onnx_layer_add_bias(r, &sequence, numbers) : SP_OK);
+    double *ones = sp_onnx_region_take(&r->region, sequence.width, sizeof *ones);
+    if (!ones) {
+        return sp_onnx_out_of_memory(r);
+    }
+    for (size_t i = 0; i < sequence.width; i++) {
+        ones[i] = op == '-' && which == 1 ? -1.0 : 1.0; // constant - x
+        numbers[i] = op == '-' && which == 0 ? -numbers[i]
+                     : op == '/'             ? 1.0 / numbers[i]
+                                             : numbers[i];
+    }
+    const bool scales = op == '*' || op == '/';
+    SP_TRY(sp_onnx_rows_scale(r, &sequence, scales ? numbers : ones, scales ? NULL : numbers));
     return sp_onnx_return_sequence(r, 0, &sequence);
 }
 
@@ -258,7 +286,7 @@ static sp_status gemm_sequence(sp_onnx_reader *r, const sp_onnx_gemm *gemm) {
                               constant->rank);
     }
     if (gemm->transpose[which] != 0) {
-        sp_onnx_sequence_permute(&sequence, (const size_t[]){1, 0});
+        SP_TRY(sp_onnx_sequence_permute(r, &sequence, (const size_t[]){1, 0}));
     }
     const size_t axis = 1 - which; // the columns of A', the rows of B'
     const sp_onnx_matrix matrix =
@@ -272,11 +300,11 @@ static sp_status gemm_sequence(sp_onnx_reader *r, const sp_onnx_gemm *gemm) {
         if (c->rank > 2) {
             return sp_onnx_refuse(r, SP_E_FORMAT, "input C has the rank %zu", c->rank);
         }
-        SP_TRY(read_features(r, &sequence, c, 2, &bias));
+        SP_TRY(match_constant(r, &sequence, c, 2, false, &bias));
         for (size_t i = 0; i < sequence.width; i++) {
             bias[i] *= gemm->beta;
         }
-        SP_TRY(sp_onnx_layer_add_bias(r, &sequence, bias));
+        SP_TRY(sp_onnx_rows_scale(r, &sequence, NULL, bias));
     }
     return sp_onnx_return_sequence(r, 0, &sequence);
 }

@@ -102,46 +102,47 @@ static sp_status iterate(sp_onnx_reader *r, sp_onnx_loop *loop, bool *same) {
 
 /* ---- after the last iteration ---- */
 
-/* The sequence of one step's tensor with these axes, `width` features along the longest one. */
+/* The sequence of one step's tensor with these axes, the numbers of a layer. */
 static sp_status sequence_like(sp_onnx_reader *r, sp_onnx_sequence *sequence,
-                               const sp_onnx_tensor *shape, size_t width) {
-    const sp_onnx_algebra *algebra = r->algebra;
-    *sequence = (sp_onnx_sequence){
-        .kind = SP_ONNX_SEQUENCE_STEPS, .rank = shape->rank + 1, .inner = SP_ONNX_NO_AXIS};
+                               const sp_onnx_tensor *shape, sp_onnx_source source) {
+    *sequence = (sp_onnx_sequence){.rank = shape->rank + 1, .width = shape->count};
     if (shape->rank == 0 || sequence->rank > SP_ONNX_MAX_RANK) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its state has the rank %zu", shape->rank);
     }
-    sequence->dim[0] = sp_onnx_dim_of((int64_t)algebra->steps);
+    sequence->dim[0] = sp_onnx_dim_of((int64_t)r->algebra->steps);
     for (size_t i = 0; i < shape->rank; i++) {
         sequence->dim[i + 1] = sp_onnx_dim_of(shape->dim[i]);
-        sequence->inner = shape->dim[i] == (int64_t)width ? i + 1 : sequence->inner;
     }
-    if (sequence->inner == SP_ONNX_NO_AXIS) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its state of %zu units lies along several axes",
-                              width);
-    }
-    return SP_OK;
+    return sp_onnx_sequence_set(r, sequence, source);
 }
 
 static sp_status last_step(sp_onnx_reader *r, sp_onnx_sequence *sequence) {
     bool drop[SP_ONNX_MAX_RANK] = {true};
-    SP_TRY(sp_onnx_sequence_select(r, sequence, 0, sp_onnx_dim_of(-1), sp_onnx_dim_of(INT32_MAX)));
+    SP_TRY(sp_onnx_sequence_step(r, sequence, sp_onnx_dim_of((int64_t)r->algebra->steps - 1)));
     return sp_onnx_sequence_drop(r, sequence, drop);
 }
 
-/* Appends the cell as a layer; *sequence is its output at every step, with the state's axes. */
-static sp_status add_cell(sp_onnx_reader *r, sp_onnx_loop *loop, sp_onnx_sequence *sequence) {
+/* Appends the cell as a layer; *source: it. */
+static sp_status add_cell(sp_onnx_reader *r, sp_onnx_loop *loop, sp_onnx_source *source) {
     const sp_onnx_algebra *algebra = r->algebra;
+    sp_onnx_part *part = sp_onnx_region_take(&r->region, 1, sizeof *part);
     if (loop->iterations != algebra->steps) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it ends after %zu of the %zu steps",
                               loop->iterations, algebra->steps);
     }
-    SP_TRY(sequence_like(r, sequence, &loop->now[loop->state].tensor, loop->hidden));
-    const size_t axis = sequence->inner;
-    SP_TRY(sp_onnx_sequence_of_layer(r, sequence, algebra->source, algebra->width));
-    return sp_onnx_layer_add(
-        r, sequence, axis,
-        (sp_onnx_layer){.kind = SP_NODE_CELL, .out = loop->hidden, .cell = loop->cell});
+    if (!part) {
+        return sp_onnx_out_of_memory(r);
+    }
+    part->from = (sp_onnx_source){.layer = algebra->source, .reading = SP_ONNX_READ_EVERY};
+    *source = (sp_onnx_source){.reading = SP_ONNX_READ_EVERY};
+    return sp_onnx_layer_push(r,
+                              (sp_onnx_layer){.kind = SP_NODE_CELL,
+                                              .out = loop->hidden,
+                                              .frames = r->layer[algebra->source].frames,
+                                              .parts = 1,
+                                              .part = part,
+                                              .cell = loop->cell},
+                              &source->layer);
 }
 
 /* The constants of all iterations, one behind the other along a new first axis. */
@@ -178,9 +179,10 @@ static sp_status return_stack(sp_onnx_reader *r, const sp_onnx_loop *loop, size_
 }
 
 static sp_status return_carried(sp_onnx_reader *r, sp_onnx_loop *loop, size_t i,
-                                const sp_onnx_sequence *sequence) {
+                                sp_onnx_source source) {
     if (loop->states > 0 && i == loop->state) {
-        sp_onnx_sequence last = *sequence;
+        sp_onnx_sequence last;
+        SP_TRY(sequence_like(r, &last, &loop->now[loop->state].tensor, source));
         SP_TRY(last_step(r, &last));
         return sp_onnx_return_sequence(r, i, &last);
     }
@@ -190,17 +192,15 @@ static sp_status return_carried(sp_onnx_reader *r, sp_onnx_loop *loop, size_t i,
 }
 
 static sp_status return_outputs(sp_onnx_reader *r, sp_onnx_loop *loop) {
-    sp_onnx_sequence sequence = {0};
-    SP_TRY(loop->states > 0 ? add_cell(r, loop, &sequence) : SP_OK);
+    sp_onnx_source source = {0};
+    SP_TRY(loop->states > 0 ? add_cell(r, loop, &source) : SP_OK);
     for (size_t i = 0; i < loop->carried; i++) {
-        SP_TRY(return_carried(r, loop, i, &sequence));
+        SP_TRY(return_carried(r, loop, i, source));
     }
     for (size_t i = 0; i < loop->scans; i++) {
         if (loop->states > 0 && loop->scan[i].is_state) {
             sp_onnx_sequence collected;
-            SP_TRY(sequence_like(r, &collected, &loop->scan[i].shape, loop->hidden));
-            collected.inner = loop->hidden == 1 ? SP_ONNX_NO_AXIS : collected.inner;
-            SP_TRY(sp_onnx_sequence_of_layer(r, &collected, *sequence.layer, loop->hidden));
+            SP_TRY(sequence_like(r, &collected, &loop->scan[i].shape, source));
             SP_TRY(sp_onnx_return_sequence(r, loop->carried + i, &collected));
         } else {
             SP_TRY(return_stack(r, loop, loop->carried + i, &loop->scan[i]));
@@ -210,6 +210,23 @@ static sp_status return_outputs(sp_onnx_reader *r, sp_onnx_loop *loop) {
 }
 
 /* ---- the whole ---- */
+
+/* Sequences that the node reads become layers now: its iterations work in memory that ends with
+ * them. */
+static sp_status settle_inputs(sp_onnx_reader *r) {
+    const size_t n = sp_onnx_node_index(r);
+    for (size_t i = r->graph->first_input[n]; i < r->graph->first_input[n + 1]; i++) {
+        const size_t id = r->graph->input[i];
+        sp_onnx_value *value = id != SP_ONNX_NO_NAME ? r->value[id] : NULL;
+        sp_onnx_source source;
+        if (value && value->kind == SP_ONNX_VALUE_SEQUENCE &&
+            value->sequence.outer != SP_ONNX_NO_AXIS && value->sequence.head == SP_ONNX_HEAD_NONE) {
+            SP_TRY(sp_onnx_sequence_settle(r, &value->sequence, &source));
+            SP_TRY(sp_onnx_sequence_set(r, &value->sequence, source));
+        }
+    }
+    return SP_OK;
+}
 
 static sp_status run_loop(sp_onnx_reader *r, sp_onnx_loop *loop) {
     SP_TRY(sp_onnx_loop_init(r, loop));
@@ -236,6 +253,7 @@ sp_status sp_onnx_op_loop(sp_onnx_reader *r) {
     sp_onnx_algebra algebra;
     const bool outermost = r->depth == 0;
     if (outermost) {
+        SP_TRY(settle_inputs(r));
         sp_onnx_algebra_init(&algebra);
         r->algebra = &algebra;
     }

@@ -19,14 +19,20 @@ static const size_t *gate_order(sp_cell_kind kind) {
 
 /* ---- attributes ---- */
 
-static sp_status check_direction(sp_onnx_reader *r) {
+/* How many directions there are, and whether the first one runs backwards. */
+static sp_status read_direction(sp_onnx_reader *r, size_t *directions, bool *reverse) {
+    static const char *const names[3] = {"forward", "reverse", "bidirectional"};
     const Onnx__AttributeProto *a = sp_onnx_attribute(r->node, "direction");
-    if (a && (a->s.len != strlen("forward") || memcmp(a->s.data, "forward", a->s.len) != 0)) {
-        return sp_onnx_refuse(
-            r, SP_E_UNSUPPORTED, "direction = \"%.*s\" is not supported, only \"forward\"",
-            (int)(a->s.len < 40 ? a->s.len : 40), a->s.data ? (char *)a->s.data : "");
+    for (size_t i = 0; i < 3; i++) {
+        if (a ? a->s.len == strlen(names[i]) && memcmp(a->s.data, names[i], a->s.len) == 0
+              : i == 0) {
+            *directions = i == 2 ? 2 : 1;
+            *reverse = i == 1;
+            return SP_OK;
+        }
     }
-    return SP_OK;
+    return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "direction = \"%.*s\" is not supported",
+                          (int)(a->s.len < 40 ? a->s.len : 40), a->s.data ? (char *)a->s.data : "");
 }
 
 static sp_status read_switch(sp_onnx_reader *r, bool *value, const char *name) {
@@ -101,6 +107,7 @@ static sp_status read_numbers(sp_onnx_reader *r, const float **numbers, size_t *
     return SP_OK;
 }
 
+/* Those of all directions; function [count]. */
 static sp_status read_activations(sp_onnx_reader *r, sp_activation *function, size_t count) {
     const Onnx__AttributeProto *a = sp_onnx_attribute(r->node, "activations");
     const float *alpha = NULL, *beta = NULL;
@@ -141,16 +148,17 @@ static sp_status read_activations(sp_onnx_reader *r, sp_activation *function, si
 }
 
 /* An LSTM of a network has its activations built in. */
-static sp_status check_lstm_activations(sp_onnx_reader *r, const sp_activation *function) {
+static sp_status check_lstm_activations(sp_onnx_reader *r, const sp_activation *function,
+                                        size_t count) {
     static const sp_activation_kind wanted[3] = {SP_ACTIVATION_SIGMOID, SP_ACTIVATION_TANH,
                                                  SP_ACTIVATION_TANH};
-    for (size_t i = 0; i < 3; i++) {
-        if (function[i].kind != wanted[i]) {
+    for (size_t i = 0; i < count; i++) {
+        if (function[i].kind != wanted[i % 3]) {
             const ProtobufCBinaryData *s = &sp_onnx_attribute(r->node, "activations")->strings[i];
             return sp_onnx_refuse(
                 r, SP_E_UNSUPPORTED,
                 "activations[%zu] = \"%.*s\" is not supported in an LSTM, only \"%s\"", i,
-                (int)(s->len < 40 ? s->len : 40), (char *)s->data, i == 0 ? "Sigmoid" : "Tanh");
+                (int)(s->len < 40 ? s->len : 40), (char *)s->data, i % 3 == 0 ? "Sigmoid" : "Tanh");
         }
     }
     return SP_OK;
@@ -169,46 +177,46 @@ static sp_status check_alpha(sp_onnx_reader *r, const sp_onnx_recurrence *cell) 
     return SP_OK;
 }
 
-static sp_status read_attributes(sp_onnx_reader *r, sp_onnx_recurrence *cell) {
+/* What holds of all directions, and the activations of each. cell [2] */
+static sp_status read_attributes(sp_onnx_reader *r, sp_onnx_recurrence *cell, size_t directions) {
     const sp_activation sigmoid = {.kind = SP_ACTIVATION_SIGMOID},
                         tanh_ = {.kind = SP_ACTIVATION_TANH};
-    sp_activation function[3] = {sigmoid, tanh_, tanh_};
-    SP_TRY(check_direction(r));
+    const size_t each = cell->kind == SP_CELL_LSTM ? 3 : cell->kind == SP_CELL_GRU ? 2 : 1;
+    sp_activation function[6];
+    for (size_t i = 0; i < 6; i++) {
+        function[i] = each > 1 && i % each == 0 ? sigmoid : tanh_;
+    }
     SP_TRY(read_switch(r, &cell->batch_first, "layout"));
     SP_TRY(check_no_clip(r));
-    switch (cell->kind) {
-    case SP_CELL_LSTM:
-        SP_TRY(check_input_forget(r));
-        SP_TRY(read_activations(r, function, 3));
-        SP_TRY(check_lstm_activations(r, function));
-        break;
-    case SP_CELL_GRU:
-        SP_TRY(read_switch(r, &cell->reset_after, "linear_before_reset"));
-        SP_TRY(read_activations(r, function, 2));
-        break;
-    default:
-        function[0] = tanh_;
-        SP_TRY(read_activations(r, function, 1));
-        function[1] = function[0];
-        break;
+    SP_TRY(cell->kind == SP_CELL_LSTM ? check_input_forget(r) : SP_OK);
+    SP_TRY(cell->kind == SP_CELL_GRU ? read_switch(r, &cell->reset_after, "linear_before_reset")
+                                     : SP_OK);
+    SP_TRY(read_activations(r, function, each * directions));
+    SP_TRY(cell->kind == SP_CELL_LSTM ? check_lstm_activations(r, function, each * directions)
+                                      : SP_OK);
+    for (size_t i = 0; i < directions; i++) {
+        cell[i].batch_first = cell->batch_first;
+        cell[i].reset_after = cell->reset_after;
+        cell[i].function[0] = function[i * each];
+        cell[i].function[1] = function[i * each + (each > 1 ? 1 : 0)];
+        SP_TRY(check_alpha(r, &cell[i]));
     }
-    cell->function[0] = function[0];
-    cell->function[1] = function[1];
-    return check_alpha(r, cell);
+    return SP_OK;
 }
 
 /* ---- inputs ---- */
 
-static sp_status check_state(sp_onnx_reader *r, size_t input, const char *what, size_t hidden) {
+static sp_status check_state(sp_onnx_reader *r, size_t input, const char *what, size_t directions,
+                             size_t hidden) {
     if (!sp_onnx_input(r, input)) {
         return SP_OK;
     }
     const sp_onnx_tensor *state = NULL;
     SP_TRY(sp_onnx_input_tensor(r, &state, input, what));
-    if (state->kind != SP_ONNX_REAL || state->rank != 3 || state->dim[0] != 1 ||
-        state->dim[1] != 1 || state->dim[2] != (int64_t)hidden) {
-        return sp_onnx_refuse(r, SP_E_FORMAT, "%s does not have the shape 1 x 1 x %zu", what,
-                              hidden);
+    if (state->kind != SP_ONNX_REAL || state->rank != 3 || state->count != directions * hidden ||
+        state->dim[2] != (int64_t)hidden) {
+        return sp_onnx_refuse(r, SP_E_FORMAT, "%s does not have the shape %zu x 1 x %zu", what,
+                              directions, hidden);
     }
     for (size_t i = 0; i < state->count; i++) {
         if (!(state->real[i] == 0.0)) {
@@ -216,6 +224,24 @@ static sp_status check_state(sp_onnx_reader *r, size_t input, const char *what, 
                                   "%s[%zu] = %g: only states that start at zero are "
                                   "supported",
                                   what, i, state->real[i]);
+        }
+    }
+    return SP_OK;
+}
+
+/* Peepholes that are zero are none. */
+static sp_status check_peepholes(sp_onnx_reader *r) {
+    const sp_onnx_tensor *p = NULL;
+    if (!sp_onnx_input(r, IN_P)) {
+        return SP_OK;
+    }
+    SP_TRY(sp_onnx_input_tensor(r, &p, IN_P, "P"));
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->kind != SP_ONNX_REAL || !(p->real[i] == 0.0)) {
+            return sp_onnx_refuse(
+                r, SP_E_UNSUPPORTED,
+                "peephole weights P ('%.60s') that are not zero are not supported",
+                sp_onnx_input_name(r, IN_P));
         }
     }
     return SP_OK;
@@ -238,27 +264,27 @@ static sp_status check_length(sp_onnx_reader *r, sp_onnx_dim steps) {
                      sp_onnx_input_name(r, IN_SEQUENCE_LENS));
 }
 
-static sp_status check_inputs(sp_onnx_reader *r, const sp_onnx_recurrence *cell,
+static sp_status check_inputs(sp_onnx_reader *r, const sp_onnx_recurrence *cell, size_t directions,
                               sp_onnx_dim steps) {
     SP_TRY(check_length(r, steps));
-    SP_TRY(check_state(r, IN_INITIAL_H, "initial_h", cell->hidden));
-    if (sp_onnx_input(r, IN_P)) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "peephole weights P ('%.60s') are not supported",
-                              sp_onnx_input_name(r, IN_P));
-    }
-    return check_state(r, IN_INITIAL_C, "initial_c", cell->hidden);
+    SP_TRY(check_peepholes(r));
+    SP_TRY(check_state(r, IN_INITIAL_H, "initial_h", directions, cell->hidden));
+    return check_state(r, IN_INITIAL_C, "initial_c", directions, cell->hidden);
 }
 
+/* [directions, rows, columns], or without columns; *numbers: of the first direction. */
 static sp_status read_weights(sp_onnx_reader *r, const double **numbers, size_t input,
-                              const char *what, size_t rank, size_t rows, size_t columns) {
+                              const char *what, size_t directions, size_t rows, size_t columns) {
     const sp_onnx_tensor *t = NULL;
+    const size_t rank = columns > 0 ? 3 : 2;
     SP_TRY(sp_onnx_input_tensor(r, &t, input, what));
-    if (t->kind != SP_ONNX_REAL || t->rank != rank || t->dim[0] != 1 ||
+    if (t->kind != SP_ONNX_REAL || t->rank != rank || t->dim[0] != (int64_t)directions ||
         t->dim[1] != (int64_t)rows || (rank == 3 && t->dim[2] != (int64_t)columns)) {
         return sp_onnx_refuse(r, SP_E_FORMAT,
-                              "%s ('%.60s') does not have the shape that one direction, %zu "
+                              "%s ('%.60s') does not have the shape that %s, %zu "
                               "features and hidden_size need",
-                              what, sp_onnx_input_name(r, input), columns);
+                              what, sp_onnx_input_name(r, input),
+                              directions == 1 ? "one direction" : "two directions", columns);
     }
     *numbers = t->real;
     return SP_OK;
@@ -280,19 +306,33 @@ static sp_status read_hidden(sp_onnx_reader *r, size_t *hidden) {
     return SP_OK;
 }
 
-/* The node as the file has it, reading `width` features. */
-static sp_status read_recurrence(sp_onnx_reader *r, sp_onnx_recurrence *cell, size_t width) {
+/* The node as the file has it, reading `width` features: a cell for each direction. cell [2] */
+static sp_status read_recurrence(sp_onnx_reader *r, sp_onnx_recurrence *cell, size_t *directions,
+                                 size_t width) {
     const char *type = r->node->op_type;
+    memset(cell, 0, 2 * sizeof *cell);
     cell->kind = type[0] == 'L' ? SP_CELL_LSTM : type[0] == 'G' ? SP_CELL_GRU : SP_CELL_RNN;
     cell->gates = cell->kind == SP_CELL_LSTM ? 4 : cell->kind == SP_CELL_GRU ? 3 : 1;
     cell->width = width;
-    SP_TRY(read_attributes(r, cell));
+    SP_TRY(read_direction(r, directions, &cell->reverse));
     SP_TRY(read_hidden(r, &cell->hidden));
+    SP_TRY(read_attributes(r, cell, *directions));
     const size_t rows = cell->gates * cell->hidden;
-    SP_TRY(read_weights(r, &cell->weight, IN_W, "W", 3, rows, width));
-    SP_TRY(read_weights(r, &cell->recurrent, IN_R, "R", 3, rows, cell->hidden));
-    return sp_onnx_input(r, IN_B) ? read_weights(r, &cell->bias, IN_B, "B", 2, 2 * rows, width)
-                                  : SP_OK;
+    SP_TRY(read_weights(r, &cell->weight, IN_W, "W", *directions, rows, width));
+    SP_TRY(read_weights(r, &cell->recurrent, IN_R, "R", *directions, rows, cell->hidden));
+    SP_TRY(sp_onnx_input(r, IN_B)
+               ? read_weights(r, &cell->bias, IN_B, "B", *directions, 2 * rows, 0)
+               : SP_OK);
+    if (*directions == 2) {
+        const sp_activation function[2] = {cell[1].function[0], cell[1].function[1]};
+        cell[1] = cell[0];
+        cell[1].reverse = true;
+        cell[1].weight += rows * width;
+        cell[1].recurrent += rows * cell->hidden;
+        cell[1].bias = cell->bias ? cell->bias + 2 * rows : NULL;
+        memcpy(cell[1].function, function, sizeof function);
+    }
+    return SP_OK;
 }
 
 /* ---- the cell ---- */
@@ -343,12 +383,11 @@ static sp_status make_cell(sp_onnx_reader *r, const sp_onnx_recurrence *file, sp
 
 /* ---- the node ---- */
 
-static sp_status check_axes(sp_onnx_reader *r, const sp_onnx_sequence *x,
-                            const sp_onnx_recurrence *cell) {
-    const size_t steps = cell->batch_first ? 1 : 0;
-    if (x->kind == SP_ONNX_SEQUENCE_STATES || x->rank != 3 ||
-        (x->outer != SP_ONNX_NO_AXIS && x->outer != steps) ||
-        !sp_onnx_sequence_is_feature_axis(x, 2)) {
+static sp_status check_axes(sp_onnx_reader *r, const sp_onnx_sequence *x, bool batch_first) {
+    const size_t steps = batch_first ? 1 : 0;
+    if (x->rank != 3 || (x->outer != SP_ONNX_NO_AXIS && x->outer != steps) ||
+        !sp_onnx_dim_is(x->dim[1 - steps], 1) ||
+        (x->outer == SP_ONNX_NO_AXIS && !sp_onnx_dim_is(x->dim[steps], 1))) {
         return sp_onnx_refuse(
             r, SP_E_UNSUPPORTED, "its input '%.60s' must have the axes %s x features (layout %d)",
             sp_onnx_input_name(r, IN_X), steps ? "batch x steps" : "steps x batch", (int)steps);
@@ -356,56 +395,95 @@ static sp_status check_axes(sp_onnx_reader *r, const sp_onnx_sequence *x,
     return SP_OK;
 }
 
-/* Y [steps, direction, batch, hidden] and Y_h [direction, batch, hidden]; layout 1: Y [batch,
- * steps, direction, hidden] and Y_h [batch, direction, hidden]. */
-static sp_status return_outputs(sp_onnx_reader *r, const sp_onnx_sequence *h,
-                                const sp_onnx_recurrence *cell) {
-    sp_onnx_sequence y = *h, last = *h;
-    const bool behind_steps[4] = {false, !cell->batch_first, cell->batch_first, false};
-    SP_TRY(sp_onnx_sequence_insert(r, &y, behind_steps, 4));
-    SP_TRY(sp_onnx_return_sequence(r, 0, &y));
-    // The axis of the steps becomes that of the direction.
-    if (h->kind == SP_ONNX_SEQUENCE_STEPS) {
-        SP_TRY(sp_onnx_sequence_select(r, &last, cell->batch_first ? 1 : 0, sp_onnx_dim_of(-1),
-                                       sp_onnx_dim_of(INT32_MAX)));
+/* The output of one direction as a sequence with the axes of the input. */
+static sp_status add_direction(sp_onnx_reader *r, sp_onnx_sequence *h,
+                               const sp_onnx_recurrence *file, sp_onnx_source from) {
+    sp_onnx_part *part = sp_onnx_region_take(&r->region, 1, sizeof *part);
+    sp_onnx_layer layer = {.kind = SP_NODE_CELL,
+                           .out = file->hidden,
+                           .frames = r->layer[from.layer].frames,
+                           .once = h->outer == SP_ONNX_NO_AXIS,
+                           .parts = 1,
+                           .part = part};
+    if (!part) {
+        return sp_onnx_out_of_memory(r);
     }
-    SP_TRY(sp_onnx_return_sequence(r, 1, &last));
+    part->from = from;
+    SP_TRY(make_cell(r, file, &layer.cell));
+    layer.cell.reverse = h->reversed != file->reverse;
+    layer.frames = layer.once ? sp_onnx_dim_of(1) : layer.frames;
+    sp_onnx_source source = {.reading = from.reading};
+    SP_TRY(sp_onnx_layer_push(r, layer, &source.layer));
+    h->dim[2] = sp_onnx_dim_of((int64_t)file->hidden);
+    h->width = file->hidden;
+    return sp_onnx_sequence_set(r, h, source);
+}
+
+/* Y [steps, directions, batch, hidden] and Y_h [directions, batch, hidden]; layout 1: Y [batch,
+ * steps, directions, hidden] and Y_h [batch, directions, hidden]. */
+static sp_status return_outputs(sp_onnx_reader *r, const sp_onnx_sequence *h, size_t directions,
+                                const sp_onnx_recurrence *cell) {
+    const bool behind_steps[4] = {false, !cell->batch_first, cell->batch_first, false};
+    sp_onnx_sequence y[2], last[2];
+    for (size_t i = 0; i < directions; i++) {
+        y[i] = last[i] = h[i];
+        SP_TRY(sp_onnx_sequence_insert(r, &y[i], behind_steps, 4));
+        // The axis of the steps becomes that of the direction.
+        if (h->outer != SP_ONNX_NO_AXIS) {
+            sp_onnx_dim at = sp_onnx_dim_of(0);
+            if (!cell[i].reverse && !sp_onnx_dim_sub(&at, h->dim[h->outer], sp_onnx_dim_of(1))) {
+                return sp_onnx_refuse(r, SP_E_FORMAT, "a step that no recording has");
+            }
+            SP_TRY(sp_onnx_sequence_step(r, &last[i], at));
+        }
+    }
+    if (directions == 2) {
+        SP_TRY(sp_onnx_sequence_join(r, &y[0], &y[1], cell->batch_first ? 2 : 1));
+        SP_TRY(sp_onnx_sequence_join(r, &last[0], &last[1], cell->batch_first ? 1 : 0));
+    }
+    SP_TRY(sp_onnx_return_sequence(r, 0, &y[0]));
+    SP_TRY(sp_onnx_return_sequence(r, 1, &last[0]));
     return cell->kind == SP_CELL_LSTM
                ? sp_onnx_return_opaque(r, 2,
                                        "the cell state of an LSTM: only Y and Y_h are supported")
                : SP_OK;
 }
 
-static sp_status add_cell(sp_onnx_reader *r, sp_onnx_sequence sequence) {
-    sp_onnx_recurrence cell = {0};
-    sp_onnx_layer layer = {.kind = SP_NODE_CELL};
-    SP_TRY(read_recurrence(r, &cell, sequence.width));
-    SP_TRY(check_axes(r, &sequence, &cell));
-    SP_TRY(check_inputs(r, &cell,
-                        sequence.outer == SP_ONNX_NO_AXIS ? sp_onnx_dim_of(1)
-                                                          : sequence.dim[sequence.outer]));
-    SP_TRY(make_cell(r, &cell, &layer.cell));
-    layer.out = cell.hidden;
-    SP_TRY(sp_onnx_layer_add(r, &sequence, 2, layer));
-    return return_outputs(r, &sequence, &cell);
+static sp_status add_cell(sp_onnx_reader *r, const sp_onnx_sequence *x) {
+    sp_onnx_recurrence cell[2];
+    sp_onnx_sequence h[2] = {*x, *x};
+    sp_onnx_source from;
+    size_t directions = 0;
+    bool batch_first = false;
+    SP_TRY(read_switch(r, &batch_first, "layout"));
+    SP_TRY(check_axes(r, x, batch_first));
+    SP_TRY(read_recurrence(r, cell, &directions, (size_t)x->dim[2].k));
+    SP_TRY(check_inputs(r, cell, directions,
+                        x->outer == SP_ONNX_NO_AXIS ? sp_onnx_dim_of(1) : x->dim[x->outer]));
+    SP_TRY(sp_onnx_sequence_settle(r, x, &from));
+    for (size_t i = 0; i < directions; i++) {
+        SP_TRY(add_direction(r, &h[i], &cell[i], from));
+    }
+    return return_outputs(r, h, directions, cell);
 }
 
 sp_status sp_onnx_op_recurrent(sp_onnx_reader *r) {
     const sp_onnx_value *x = sp_onnx_input(r, IN_X);
-    sp_onnx_recurrence cell = {0};
+    sp_onnx_recurrence cell[2];
+    size_t directions = 0;
     if (x->kind == SP_ONNX_VALUE_SEQUENCE) {
-        return add_cell(r, x->sequence);
+        return add_cell(r, &x->sequence);
     }
     if (x->tensor.kind != SP_ONNX_REAL || x->tensor.rank != 3) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its input '%.60s' is no sequence",
                               sp_onnx_input_name(r, IN_X));
     }
-    SP_TRY(read_recurrence(r, &cell, (size_t)x->tensor.dim[2]));
-    const size_t steps = cell.batch_first ? 1 : 0;
+    SP_TRY(read_recurrence(r, cell, &directions, (size_t)x->tensor.dim[2]));
+    const size_t steps = cell->batch_first ? 1 : 0;
     if (x->tensor.dim[1 - steps] != 1 || x->tensor.dim[steps] < 1) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its input '%.60s' must hold one sequence",
                               sp_onnx_input_name(r, IN_X));
     }
-    SP_TRY(check_inputs(r, &cell, sp_onnx_dim_of(x->tensor.dim[steps])));
-    return sp_onnx_recurrence_run(r, &cell, &x->tensor);
+    SP_TRY(check_inputs(r, cell, directions, sp_onnx_dim_of(x->tensor.dim[steps])));
+    return sp_onnx_recurrence_run(r, cell, directions, &x->tensor);
 }

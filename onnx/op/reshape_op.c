@@ -168,7 +168,7 @@ sp_status sp_onnx_op_transpose(sp_onnx_reader *r) {
     SP_TRY(read_permutation(r, perm, rank));
     if (x->kind == SP_ONNX_VALUE_SEQUENCE) {
         sp_onnx_sequence sequence = x->sequence;
-        sp_onnx_sequence_permute(&sequence, perm);
+        SP_TRY(sp_onnx_sequence_permute(r, &sequence, perm));
         return sp_onnx_return_sequence(r, 0, &sequence);
     }
     int64_t of_source[SP_ONNX_MAX_RANK], stride[SP_ONNX_MAX_RANK], dim[SP_ONNX_MAX_RANK];

@@ -8,7 +8,7 @@
 
 static bool is_steps_axis(const sp_onnx_reader *r, const sp_onnx_value *x, size_t axis) {
     return r->algebra && x->kind == SP_ONNX_VALUE_SEQUENCE &&
-           x->sequence.kind == SP_ONNX_SEQUENCE_STEPS && axis == x->sequence.outer;
+           x->sequence.outer != SP_ONNX_NO_AXIS && axis == x->sequence.outer;
 }
 
 /* Step `at` of a sequence as symbols; the axis of the steps keeps the length 1. */
@@ -28,7 +28,14 @@ static sp_status read_step(sp_onnx_reader *r, sp_onnx_tensor *row, const sp_onnx
         return sp_onnx_refuse(r, SP_E_FORMAT, "step %" PRId64 " does not exist among %" PRId64,
                               at.k, length.k);
     }
-    if (algebra->reads && (algebra->source != *sequence->layer || algebra->step != (size_t)step)) {
+    sp_onnx_source source;
+    const size_t layers = r->layers;
+    SP_TRY(sp_onnx_sequence_settle(r, sequence, &source));
+    if (r->layers != layers) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                              "it reads a step of something that the body of the Loop computes");
+    }
+    if (algebra->reads && (algebra->source != source.layer || algebra->step != (size_t)step)) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
                               "an iteration of the Loop reads more than one step of one sequence");
     }
@@ -40,9 +47,8 @@ static sp_status read_step(sp_onnx_reader *r, sp_onnx_tensor *row, const sp_onnx
         dim[i] = i == sequence->outer ? 1 : sequence->dim[i].k;
     }
     *row = (sp_onnx_tensor){.kind = SP_ONNX_POLYNOMIAL};
-    if (sequence->head != SP_ONNX_HEAD_NONE || sequence->partial ||
-        sequence->width > SP_ONNX_MOST_UNITS || !sp_onnx_tensor_shape(row, dim, sequence->rank) ||
-        row->count != sequence->width) {
+    if (sequence->reversed || sequence->width > SP_ONNX_MOST_UNITS ||
+        !sp_onnx_tensor_shape(row, dim, sequence->rank) || row->count != sequence->width) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "a Loop over %zu features", sequence->width);
     }
     sp_onnx_polynomial *polynomial = sp_onnx_tensor_make(r, row);
@@ -54,7 +60,7 @@ static sp_status read_step(sp_onnx_reader *r, sp_onnx_tensor *row, const sp_onnx
                                          SP_ONNX_SYMBOL_FEATURE + (sp_onnx_symbol)j));
     }
     algebra->reads = true;
-    algebra->source = *sequence->layer;
+    algebra->source = source.layer;
     algebra->step = (size_t)step;
     algebra->width = sequence->width;
     algebra->steps = (size_t)length.k;
@@ -63,33 +69,87 @@ static sp_status read_step(sp_onnx_reader *r, sp_onnx_tensor *row, const sp_onnx
 
 /* ---- Gather ---- */
 
-/* One position of a sequence: an index of rank 0 removes the axis, one of rank 1 leaves its length
- * 1. */
-static sp_status gather_sequence(sp_onnx_reader *r, sp_onnx_sequence sequence, size_t axis,
-                                 const sp_onnx_tensor *index) {
-    if (index->count != 1 || index->rank > 1) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it takes several positions of '%.60s' at once",
+/* Indices of a sequence along an axis that counts no steps. */
+static sp_status gather_rows(sp_onnx_reader *r, sp_onnx_sequence *sequence, size_t axis,
+                             const sp_onnx_tensor *index) {
+    const int64_t n = sequence->dim[axis].k;
+    int64_t stride[SP_ONNX_MAX_RANK];
+    sp_onnx_sequence_strides(stride, sequence);
+    sp_onnx_affine *row = sp_onnx_region_take(
+        &r->region, sequence->width / (size_t)n * index->count + 1, sizeof *row);
+    if (!row) {
+        return sp_onnx_out_of_memory(r);
+    }
+    const size_t inner = (size_t)stride[axis];
+    for (size_t o = 0, at = 0; o < sequence->width / (size_t)n / inner; o++) {
+        for (size_t i = 0; i < index->count; i++) {
+            const sp_onnx_dim given = index->whole[i];
+            const int64_t k = given.k < 0 ? given.k + n : given.k;
+            if (given.t != 0 || k < 0 || k >= n) {
+                return sp_onnx_refuse(
+                    r, SP_E_FORMAT,
+                    "index %" PRId64 " does not exist on an axis of length %" PRId64, given.k, n);
+            }
+            memcpy(row + at, sequence->row + (o * (size_t)n + (size_t)k) * inner,
+                   inner * sizeof *row);
+            at += inner;
+        }
+    }
+    sequence->row = row;
+    sequence->dim[axis] = sp_onnx_dim_of((int64_t)index->count);
+    sequence->width = sequence->width / (size_t)n * index->count;
+    return SP_OK;
+}
+
+/* Whether the indices are all steps, from the last to the first. */
+static bool counts_down(const sp_onnx_tensor *index, sp_onnx_dim length) {
+    bool down = length.t == 0 && index->count == (size_t)length.k;
+    for (size_t i = 0; down && i < index->count; i++) {
+        down = sp_onnx_dim_is(index->whole[i], length.k - 1 - (int64_t)i);
+    }
+    return down;
+}
+
+/* One step, or all of them backwards. */
+static sp_status gather_steps(sp_onnx_reader *r, sp_onnx_sequence *sequence, size_t axis,
+                              const sp_onnx_tensor *index) {
+    const sp_onnx_dim length = sequence->dim[axis];
+    if (counts_down(index, length) && index->count > 1) {
+        sequence->reversed = !sequence->reversed;
+        return SP_OK;
+    }
+    if (index->count != 1) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it takes several steps of '%.60s' at once",
                               sp_onnx_input_name(r, 0));
     }
-    const sp_onnx_dim at = index->whole[0];
-    sp_onnx_dim end;
-    if (!sp_onnx_dim_add(&end, at, sp_onnx_dim_of(1))) {
+    sp_onnx_dim at = index->whole[0], behind;
+    if (at.t == 0 && at.k < 0 && !sp_onnx_dim_add(&at, at, length)) {
         return sp_onnx_refuse(r, SP_E_FORMAT, "an index that does not exist");
     }
-    // -1 + 1 = 0 would mean the front.
-    const bool is_last = sp_onnx_dim_is(at, -1);
-    const bool fixed = sequence.dim[axis].t == 0;
-    if (at.t == 0 && fixed && (at.k < -sequence.dim[axis].k || at.k >= sequence.dim[axis].k)) {
+    if (!sp_onnx_dim_sub(&behind, length, at) || (behind.t == 0 && behind.k <= 0) ||
+        (at.t == 0 && at.k < 0)) {
         return sp_onnx_refuse(r, SP_E_FORMAT,
                               "index %" PRId64 " does not exist on an axis of length %" PRId64,
-                              at.k, sequence.dim[axis].k);
+                              index->whole[0].k, length.k);
     }
-    SP_TRY(
-        sp_onnx_sequence_select(r, &sequence, axis, at, is_last ? sp_onnx_dim_of(INT32_MAX) : end));
-    if (!sp_onnx_dim_is(sequence.dim[axis], 1)) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it takes one of the features of '%.60s'",
+    return sp_onnx_sequence_step(r, sequence, at);
+}
+
+/* An index of rank 0 removes the axis. */
+static sp_status gather_sequence(sp_onnx_reader *r, sp_onnx_sequence sequence, size_t axis,
+                                 const sp_onnx_tensor *index) {
+    if (index->rank > 1 || index->count == 0) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "indices of rank %zu for '%.60s'", index->rank,
                               sp_onnx_input_name(r, 0));
     }
+    if (sequence.head != SP_ONNX_HEAD_NONE) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                              "it takes parts of what a %s gives: export the model with that as "
+                              "its last layer",
+                              sequence.head == SP_ONNX_HEAD_SIGMOID ? "Sigmoid" : "Softmax");
+    }
+    SP_TRY(axis == sequence.outer ? gather_steps(r, &sequence, axis, index)
+                                  : gather_rows(r, &sequence, axis, index));
     if (index->rank == 0) {
         bool drop[SP_ONNX_MAX_RANK] = {false};
         drop[axis] = true;
@@ -169,7 +229,7 @@ sp_status sp_onnx_op_gather(sp_onnx_reader *r) {
                                       .rank = index->rank,
                                       .count = 1,
                                       .dim = {1, 1, 1, 1, 1, 1, 1, 1},
-                                      .whole = &(sp_onnx_dim){0, 0}};
+                                      .whole = &(sp_onnx_dim){.k = 0}};
         sp_onnx_tensor row;
         SP_TRY(read_step(r, &row, &x->sequence, index->whole[0]));
         return gather_tensor(r, &row, axis, &first);
@@ -229,11 +289,7 @@ static sp_status slice_sequence(sp_onnx_reader *r, sp_onnx_sequence sequence,
         if (!ranges->given[axis]) {
             continue;
         }
-        if (range->step != 1) {
-            return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "step %" PRId64 " along axis %zu of '%.60s'",
-                                  range->step, axis, sp_onnx_input_name(r, 0));
-        }
-        SP_TRY(sp_onnx_sequence_select(r, &sequence, axis, range->start, range->end));
+        SP_TRY(sp_onnx_sequence_select(r, &sequence, axis, range->start, range->end, range->step));
     }
     return sp_onnx_return_sequence(r, 0, &sequence);
 }

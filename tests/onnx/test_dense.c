@@ -290,12 +290,11 @@ static void refuse_nodes(const char *shape, const char *op, const char *inputs, 
 static void test_refusals(void **state) {
     (void)state;
     refuse_nodes("N x 3", "MatMul", "x,x", SP_E_UNSUPPORTED, "the-node|MatMul|both");
-    refuse_nodes("N x 3", "Add", "x,x", SP_E_UNSUPPORTED, "the-node|Add|both");
     refuse_nodes("N x 3", "MatMul", "x,W", SP_E_FORMAT, "the-node|MatMul|3 x 2|3 features");
     refuse_nodes("N x 3", "MatMul", "x,two", SP_E_UNSUPPORTED, "the-node|'two' holds several");
     refuse_nodes("N x 3", "MatMul", "x,vector", SP_E_UNSUPPORTED, "'vector' is no matrix");
     refuse_nodes("N x 3", "MatMul", "x,whole", SP_E_FORMAT, "the-node|'whole' must hold FLOAT");
-    refuse_nodes("1 x 3", "MatMul", "W33,x", SP_E_UNSUPPORTED, "the-node|axis 0");
+    refuse_nodes("1 x 3", "MatMul", "W33,x", SP_E_FORMAT, "the-node|does not fit 1 features");
     refuse_nodes("N x 3", "Gemm", "x,W", SP_E_FORMAT, "the-node|Gemm|3 x 2");
     refuse_nodes("N x 3", "Gemm", "x,Wt,rows", SP_E_UNSUPPORTED, "'rows'|axis 0");
     refuse_nodes("N x 3", "Gemm", "x,vector", SP_E_FORMAT, "rank 2 and 1");

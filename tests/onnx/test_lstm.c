@@ -142,8 +142,8 @@ static void test_single_steps(void **state) {
     const om_lstm only = om_lstm_random(m, &rng, D, H);
     lstm_node(m, &only, 0, "x", "");
     om_output(m, "Y0");
-    om_lstm_expect(&want, &only);
     assert_int_equal(sp_net_add_pool(NULL, &want, SP_POOLING_LAST), SP_OK);
+    om_lstm_expect(&want, &only);
     want.steps = 1;
     om_accept(m, &model);
     om_expect_net(&model, &want);
@@ -256,7 +256,7 @@ static om *single(Onnx__NodeProto **node, const char *shape, const char *state) 
 
 static void test_refused_attributes(void **state) {
     (void)state;
-    static const char *const directions[] = {"reverse", "bidirectional", "Forward", ""};
+    static const char *const directions[] = {"backward", "both", "Forward", ""};
     static const char *const activations[][2] = {
         {"Sigmoid,Tanh,Relu", "activations[2]|\"Relu\""},
         {"HardSigmoid,Tanh,Tanh", "activations[0]|\"HardSigmoid\""},
@@ -313,7 +313,7 @@ static void test_refused_attributes(void **state) {
 
 static void test_refused_inputs(void **state) {
     (void)state;
-    const double zeros[12] = {0};
+    const double zeros[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.5};
     double tiny[4] = {0, 0, 1e-30, 0};
     Onnx__NodeProto *node;
     om *m = single(&node, "T x 1 x 3", "");
@@ -389,40 +389,12 @@ static void test_refused_results(void **state) {
     m->output[0]->name = om_text(m, "y");
     om_refuse(m, SP_E_UNSUPPORTED, "'y' (Relu)|'C0', the cell state of an LSTM");
     m = single(&node, "T x 1 x 3", "");
-    om_int(m, om_node(m, "Concat", "H0,H0", "y"), "axis", 0);
-    m->output[0]->name = om_text(m, "y");
-    om_refuse(m, SP_E_UNSUPPORTED, "'y' holds the states of 2 layers");
-    m = single(&node, "T x 1 x 3", "");
-    om_int(m, om_node(m, "Concat", "H0,H0", "hh"), "axis", 0);
-    om_node(m, "Relu", "hh", "y");
-    m->output[0]->name = om_text(m, "y");
-    om_refuse(m, SP_E_UNSUPPORTED, "'y' (Relu)|states of 2 layers at once");
-    m = single(&node, "T x 1 x 3", "");
-    om_int(m, om_node(m, "Concat", "H0,H0", "y"), "axis", 2);
-    m->output[0]->name = om_text(m, "y");
-    om_refuse(m, SP_E_UNSUPPORTED, "'y' (Concat)|joins 'H0'");
-    m = single(&node, "T x 1 x 3", "");
     om_node(m, "Add", "H0,Y0", "y");
     m->output[0]->name = om_text(m, "y");
-    om_refuse(m, SP_E_UNSUPPORTED, "'y' (Add)|both 'H0' and 'Y0' depend");
+    om_refuse(m, SP_E_UNSUPPORTED, "'y' (Add)|'H0' and 'Y0' do not have the same steps");
 }
 
 /* A residual connection around a layer, and two directions joined, are no chains. */
-static void test_refused_graphs(void **state) {
-    (void)state;
-    Onnx__NodeProto *node;
-    om *m = single(&node, "T x 1 x 3", "");
-    om_list(m, "axis1", 1, (const int64_t[]){1});
-    om_node(m, "Squeeze", "Y0,axis1", "s");
-    om_node(m, "Relu", "s", "r");
-    om_node(m, "Add", "s,r", "sum");
-    m->output[0]->name = om_text(m, "sum");
-    om_refuse(m, SP_E_UNSUPPORTED, "'sum' (Add)|both");
-    m = single(&node, "T x 1 x 3", "");
-    om_int(m, om_node(m, "Concat", "Y0,Y0", "both"), "axis", 3);
-    m->output[0]->name = om_text(m, "both");
-    om_refuse(m, SP_E_UNSUPPORTED, "'both' (Concat)|joins 'Y0'");
-}
 
 static void test_nonfinite(void **state) {
     (void)state;
@@ -450,7 +422,6 @@ int main(void) {
         cmocka_unit_test(test_refused_inputs),
         cmocka_unit_test(test_refused_shapes),
         cmocka_unit_test(test_refused_results),
-        cmocka_unit_test(test_refused_graphs),
         cmocka_unit_test(test_nonfinite),
     };
     return cmocka_run_group_tests_name("onnx/lstm", tests, setup, NULL);
