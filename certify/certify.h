@@ -108,6 +108,9 @@ void sp_verdict_clear(sp_verdict *verdict);
 /** sp_verdict_judge - sets margin, kind and reason from label, classes, logits and margins.
  *  Certified only if every margin but the label's own is > 0: NaN and -inf are unknown. */
 void sp_verdict_judge(sp_verdict *verdict);
+/** sp_verdict_is_vacuous - certified, but no other file of the clip's format lies in the set: true
+ *  of real-valued noise only. */
+bool sp_verdict_is_vacuous(const sp_verdict *verdict);
 
 /** SP_ARITHMETIC - the arithmetic model of every verdict, printed with it (after GPUPoly's
  *  levels). */

@@ -84,3 +84,7 @@ void sp_verdict_judge(sp_verdict *verdict) {
              "this noise the lead is only proved to stay above %.4g",
              weakest, verdict->label, clean, margin);
 }
+
+bool sp_verdict_is_vacuous(const sp_verdict *verdict) {
+    return verdict->kind == SP_VERDICT_CERTIFIED && verdict->scale.vacuous;
+}

@@ -19,6 +19,7 @@ typedef struct job {
     cli_job base;
     sp_tally *tally; /* [budgets] */
     size_t *real;    /* [budgets] clips that only real-valued noise was found to break */
+    size_t *vacuous; /* [budgets] clips of whose format no other file lies in the set */
 } job;
 
 static item *item_of(const cli_job *j, size_t clip) {
@@ -125,6 +126,7 @@ static void emit(void *context, size_t index) {
         const sp_verdict *verdict = &attack->verdict;
         sp_tally_add(&own->tally[b], verdict);
         own->real[b] += attack->real_broken && verdict->kind != SP_VERDICT_BROKEN;
+        own->vacuous[b] += sp_attack_is_vacuous(attack);
         print_attack(j, index, b);
         if (verdict->kind == SP_VERDICT_ERROR) {
             cli_job_complain(j, index, verdict->reason, &last);
@@ -150,6 +152,9 @@ static void print_summary(cli_job *j) {
         const sp_tally *tally = &own->tally[b];
         printf("%s: broken %zu of %zu by a file", j->options->budget_text[b],
                tally->kind[SP_VERDICT_BROKEN], tally->total);
+        if (own->vacuous[b] > 0) {
+            printf(" (%zu of the %zu below half a step *)", own->vacuous[b], tally->total);
+        }
         if (own->real[b] > 0) {
             printf(", %zu more by real-valued noise only", own->real[b]);
         }
@@ -167,12 +172,26 @@ static void print_summary(cli_job *j) {
 
 /* ---- the whole run ---- */
 
+static int say_vacuous(cli_job *j) {
+    size_t count = 0;
+    for (size_t b = 0; b < j->options->budgets; b++) {
+        count += ((const job *)j)->vacuous[b];
+    }
+    if (count > 0) {
+        cli_complain("%zu attack%s (*) had less than half a step of the clip's format as budget: "
+                     "no other file of the format is among that noise",
+                     count, count == 1 ? "" : "s");
+    }
+    return -1;
+}
+
 static int prepare(cli_job *j) {
     job *own = (job *)j;
     const size_t budgets = j->options->budgets;
     own->tally = calloc(budgets, sizeof *own->tally);
     own->real = calloc(budgets, sizeof *own->real);
-    bool taken = own->tally && own->real;
+    own->vacuous = calloc(budgets, sizeof *own->vacuous);
+    bool taken = own->tally && own->real && own->vacuous;
     for (size_t i = 0; taken && i < j->session.clips.count; i++) {
         item *it = item_of(j, i);
         it->attack = calloc(budgets, sizeof *it->attack);
@@ -199,6 +218,7 @@ static void clear(cli_job *j) {
     }
     free(own->tally);
     free(own->real);
+    free(own->vacuous);
 }
 
 static int run(const cli_options *options) {
@@ -208,6 +228,7 @@ static int run(const cli_options *options) {
                                     .head = print_head,
                                     .work = work,
                                     .emit = emit,
+                                    .finish = say_vacuous,
                                     .summary = print_summary,
                                     .clear = clear};
     job j = {.base = {.command = &cli_attack, .steps = &steps, .options = options}};

@@ -383,11 +383,13 @@ static void emit(void *context, size_t index) {
         const sp_finding *f = &it->finding[i];
         own->tally.total++;
         own->tally.kind[f->kind]++;
+        own->tally.vacuous += f->kind == SP_VERDICT_CERTIFIED && f->certified.vacuous;
         print_finding(own, index, i);
         if (f->kind == SP_VERDICT_ERROR) {
             cli_job_complain(j, index, f->reason, &last);
         }
     }
+    j->vacuous = own->tally.vacuous;
     clear_findings(it);
 }
 
@@ -410,8 +412,11 @@ static const char *level_of(const sp_noise_set *set) {
 static void print_summary(cli_job *j) {
     const job *own = (const job *)j;
     const size_t *kind = own->tally.kind;
-    printf("\n%zu of %zu certified, %zu only broken, %zu unknown", kind[SP_VERDICT_CERTIFIED],
-           own->tally.total, kind[SP_VERDICT_BROKEN], kind[SP_VERDICT_UNKNOWN]);
+    printf("\n%zu of %zu certified", kind[SP_VERDICT_CERTIFIED], own->tally.total);
+    if (own->tally.vacuous > 0) {
+        printf(" (%zu of them below half a step *)", own->tally.vacuous);
+    }
+    printf(", %zu only broken, %zu unknown", kind[SP_VERDICT_BROKEN], kind[SP_VERDICT_UNKNOWN]);
     if (kind[SP_VERDICT_MISCLASSIFIED] > 0) {
         printf(", %zu not so without noise already", kind[SP_VERDICT_MISCLASSIFIED]);
     }

@@ -8,8 +8,7 @@
 
 /* One clip with a verdict per budget. */
 typedef struct item {
-    long label;      /* -1: the model's own answer */
-    char coding[32]; /* of its samples */
+    long label; /* -1: the model's own answer */
     bool usable;
     sp_error err;        /* of reading the clip or its label */
     sp_verdict *verdict; /* [budgets] owned */
@@ -49,9 +48,7 @@ static void read_clip(void *context, size_t index) {
         cli_clips_read(&it->err, &g->clip[index], &it->label, &j->session.clips, g->first + index,
                        j->session.files.front);
     it->usable = status == SP_OK;
-    if (it->usable) {
-        sp_clip_coding_name(it->coding, sizeof it->coding, &g->clip[index]);
-    } else {
+    if (!it->usable) {
         fail_item(j, it);
     }
 }
@@ -123,20 +120,6 @@ static void work(void *context, size_t index) {
 
 /* ---- printing, in the order of the clips ---- */
 
-static void warn_vacuous(const cli_job *j, const char *path, const item *it) {
-    for (size_t b = 0; b < j->options->budgets; b++) {
-        const sp_budget_scale *scale = &it->verdict[b].scale;
-        const sp_verdict_kind kind = it->verdict[b].kind;
-        if (scale->vacuous && kind != SP_VERDICT_ERROR && kind != SP_VERDICT_MISCLASSIFIED) {
-            cli_complain(
-                "%s: %s is only %.2g LSB, less than half a step of %s samples: no other %s clip is "
-                "that close, so the verdict is vacuous for files of this format",
-                path, j->options->budget_text[b], scale->lsb, it->coding, it->coding);
-            return;
-        }
-    }
-}
-
 static void emit_clip(job *own, size_t index) {
     cli_job *j = &own->base;
     item *it = item_of(j, index);
@@ -145,6 +128,7 @@ static void emit_clip(job *own, size_t index) {
     for (size_t b = 0; b < j->options->budgets; b++) {
         const sp_verdict *verdict = &it->verdict[b];
         sp_tally_add(&own->tally[b], verdict);
+        j->vacuous += sp_verdict_is_vacuous(verdict);
         if (j->options->json) {
             cli_print(sp_report_verdict_json(clips->path[index], &j->session.pipeline, verdict));
         } else {
@@ -161,7 +145,6 @@ static void emit_clip(job *own, size_t index) {
             cli_job_complain(j, index, it->verdict[b].reason, &last);
         }
     }
-    warn_vacuous(j, clips->path[index], it);
     for (size_t b = 0; b < j->options->budgets; b++) {
         sp_verdict_clear(&it->verdict[b]);
     }

@@ -122,6 +122,9 @@ static void emit(void *context, size_t index) {
     }
     fflush(stdout);
     complain_errors(own, index, it);
+    for (size_t i = 0; i < own->setup.budgets * own->setup.methods; i++) {
+        j->vacuous += sp_verdict_is_vacuous(&it->comparison.verdict[i]);
+    }
     sp_comparison_clear(&it->comparison);
 }
 
@@ -239,6 +242,7 @@ static void clear(cli_job *j) {
 
 static const cli_steps steps = {.item = sizeof(item),
                                 .partial = true,
+                                .quiet = true,
                                 .budget = true,
                                 .prepare = prepare,
                                 .head = print_head,
@@ -376,6 +380,11 @@ static int run(const cli_options *options) {
         const int plotted = plot(&c, worked, options->plot);
         code = plotted > code ? plotted : code;
     }
+    size_t vacuous = 0;
+    for (size_t i = 0; i < c.count; i++) {
+        vacuous += c.job[i].base.vacuous;
+    }
+    cli_job_say_vacuous(vacuous);
     for (size_t i = 0; i < c.count; i++) {
         cli_job_clear(&c.job[i].base);
     }

@@ -132,6 +132,9 @@ int cli_job_work(cli_job *job) {
     if (code >= 0) {
         return code;
     }
+    if (!steps->quiet) {
+        cli_job_say_vacuous(job->vacuous);
+    }
     if (table && steps->summary) {
         steps->summary(job);
     }
@@ -170,6 +173,17 @@ void cli_job_complain(cli_job *job, size_t clip, const char *text, const char **
         cli_complain_about(job->session.clips.path[clip], text);
     }
     *last = text;
+}
+
+void cli_job_say_vacuous(size_t count) {
+    if (count > 0) {
+        fflush(stdout);
+        cli_complain(
+            "%zu certified verdict%s (*) %s vacuous: the noise is below half a step of the "
+            "clip's format, so that no other file of the format is among it; what is "
+            "proved is true of real-valued noise only",
+            count, count == 1 ? "" : "s", count == 1 ? "is" : "are");
+    }
 }
 
 int cli_job_out_of_memory(const cli_job *job) {

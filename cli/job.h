@@ -11,6 +11,7 @@ typedef struct cli_steps {
     size_t item;   /* bytes of what is kept of a clip */
     bool budget;   /* --budget must be given */
     bool concrete; /* there are no bounds: the session prepares none */
+    bool quiet;    /* the command itself speaks of vacuous verdicts */
     bool partial;  /* work that was interrupted leaves what it has found, and that is emitted */
     int (*prepare)(cli_job *job);         /* -1, or the exit code after a message */
     void (*head)(cli_job *job);           /* of the table; not called with --json */
@@ -32,6 +33,7 @@ struct cli_job {
     size_t units;         /* of work: the clips, unless prepare says otherwise */
     bool *done;           /* [units] owned; all of them unless the run was interrupted */
     double start;         /* sp_clock_wall value */
+    size_t vacuous;       /* certified verdicts that are (sp_verdict_is_vacuous) */
     bool open;
     bool failed; /* some clip could not be used */
 };
@@ -47,6 +49,8 @@ void cli_job_clear(cli_job *job);
 
 /** cli_job_complain - says what is wrong with a clip, unless that is what was said `last`. */
 void cli_job_complain(cli_job *job, size_t clip, const char *text, const char **last);
+/** cli_job_say_vacuous - one line about all vacuous verdicts; nothing when there are none. */
+void cli_job_say_vacuous(size_t count);
 /** cli_job_out_of_memory - says so; the exit code. */
 int cli_job_out_of_memory(const cli_job *job);
 /** cli_job_seconds - prints how long it took on how many threads. */

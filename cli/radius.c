@@ -19,7 +19,7 @@ typedef struct item {
 typedef struct job {
     cli_job base;
     double *certified; /* [clips] those known */
-    size_t certified_count, verdicts;
+    size_t certified_count, verdicts, vacuous;
 } job;
 
 static item *item_of(const cli_job *j, size_t clip) {
@@ -124,6 +124,7 @@ static void emit(void *context, size_t index) {
     const size_t weakest = it->count ? sp_radius_weakest(it->radius, it->count) : 0;
     for (size_t i = 0; i < it->count; i++) {
         print_search(j, index, &it->radius[i], i == weakest);
+        j->vacuous += sp_verdict_is_vacuous(&it->radius[i].verdict);
     }
     if (it->count > 1 && !j->options->json) {
         cli_print(sp_report_radius_moment(&j->session.pipeline, &it->radius[weakest]));
@@ -133,6 +134,7 @@ static void emit(void *context, size_t index) {
     if (it->count) {
         const sp_radius *radius = &it->radius[weakest];
         own->verdicts += radius->verdict.kind != SP_VERDICT_ERROR;
+        own->vacuous += sp_verdict_is_vacuous(&radius->verdict);
         if (isfinite(radius->certified_db)) {
             own->certified[own->certified_count++] = radius->certified_db;
         }
@@ -156,6 +158,9 @@ static void print_summary(cli_job *j) {
     const size_t count = own->certified_count;
     printf("\nA certified budget was found for %zu of %zu clip%s", count, own->verdicts,
            own->verdicts == 1 ? "" : "s");
+    if (own->vacuous > 0) {
+        printf(", for %zu of them below half a step *", own->vacuous);
+    }
     if (count > 0) {
         qsort(own->certified, count, sizeof *own->certified, by_size);
         printf(": %.2f dB", own->certified[0]);

@@ -66,6 +66,7 @@ static void emit(void *context, size_t index) {
     const cli_clips *clips = &j->session.clips;
     const sp_radius *radius = &study_of(j, index)->radius;
     const char *last = "";
+    j->vacuous += sp_verdict_is_vacuous(&radius->verdict);
     if (j->options->json) {
         cli_print(sp_report_radius_json(clips->path[index], &j->session.pipeline, radius, false));
     } else {

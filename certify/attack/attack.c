@@ -52,6 +52,12 @@ void sp_attack_clear(sp_attack *attack) {
     attack->file_path = NULL;
 }
 
+bool sp_attack_is_vacuous(const sp_attack *attack) {
+    const sp_verdict_kind kind = attack->verdict.kind;
+    return attack->verdict.scale.vacuous && kind != SP_VERDICT_ERROR &&
+           kind != SP_VERDICT_MISCLASSIFIED;
+}
+
 void sp_attack_init(sp_attack *attack) {
     *attack = (sp_attack){.real_margin = NAN,
                           .real_answer = SP_NO_LABEL,

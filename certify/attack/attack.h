@@ -64,6 +64,8 @@ typedef struct sp_attack {
 /** sp_attack_init - an outcome that holds nothing. */
 void sp_attack_init(sp_attack *attack);
 void sp_attack_clear(sp_attack *attack);
+/** sp_attack_is_vacuous - attacked, but no other file of the clip's format lies in the set. */
+bool sp_attack_is_vacuous(const sp_attack *attack);
 
 /** sp_attack_budget / sp_attack_noise - projected gradient descent of the margins over the samples,
  *  through the whole pipeline. Always leave an outcome, as sp_certify does. */

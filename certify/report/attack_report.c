@@ -54,7 +54,8 @@ char *sp_report_attack_row(const char *clip, size_t clip_width, const sp_attack 
     sp_table_lsb(cell[3], verdict->scale.lsb);
     sp_table_lsb(cell[4], attack->file_largest / lsb);
     sp_table_number(cell[5], "%.1f", broken ? attack->file_snr_db : verdict->scale.snr_db);
-    snprintf(cell[6], SP_TABLE_CELL, "%s", sp_verdict_name(verdict->kind));
+    snprintf(cell[6], SP_TABLE_CELL, "%s%s", sp_verdict_name(verdict->kind),
+             sp_attack_is_vacuous(attack) ? "*" : "");
     sp_table_margin(cell[7], attack->file_margin);
     sp_table_margin(cell[8], attack->real_margin);
     sp_table_number(cell[9], "%.2f", verdict->seconds);

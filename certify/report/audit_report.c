@@ -44,7 +44,7 @@ char *sp_report_audit_row(const char *clip, size_t clip_width, const sp_finding 
         snprintf(cell[7], SP_TABLE_CELL, "-");
     }
     sp_table_number(cell[8], "%.0f", has_pieces(f->property) ? (double)f->pieces : NAN);
-    snprintf(cell[9], SP_TABLE_CELL, "%s", sp_verdict_name(f->kind));
+    sp_table_verdict(cell[9], f->kind, f->certified.vacuous);
     sp_table_number(cell[10], "%.2f", f->seconds);
     for (int i = 0; i < COLUMNS; i++) {
         cells[i] = cell[i];
@@ -75,6 +75,7 @@ char *sp_report_audit_json(const char *clip, const sp_audit *audit, const sp_fin
     sp_report_string(line, "norm",
                      sp_audit_of_set(f->property) ? (audit->set ? audit->set->norm : "inf") : NULL);
     write_scale(line, "certified", &f->certified);
+    sp_report_vacuous(line, &f->certified);
     write_scale(line, "broken", &f->broken);
     write_scale(line, "file", &f->file);
     sp_json_line_number(line, "margin", f->margin);

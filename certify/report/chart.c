@@ -241,6 +241,36 @@ static void draw_ceiling(const page *p) {
     cairo_stroke(p->c);
 }
 
+/* Thin slanted lines. */
+static void hatch(cairo_t *c) {
+    double left, top, right, bottom;
+    cairo_save(c);
+    cairo_path_extents(c, &left, &top, &right, &bottom);
+    cairo_clip(c);
+    set_ceiling(c);
+    cairo_set_source_rgb(c, 0.55, 0.55, 0.55);
+    cairo_set_line_width(c, 0.4);
+    for (double x = left - (bottom - top); x < right; x += 4.0) {
+        cairo_move_to(c, x, bottom);
+        cairo_line_to(c, x + (bottom - top), top);
+    }
+    cairo_stroke(c);
+    cairo_restore(c);
+}
+
+static void draw_floor(const page *p) {
+    const sp_chart *chart = p->chart;
+    const double first = place_x(p, chart->x[0]), last = place_x(p, chart->x[chart->points - 1]);
+    cairo_new_path(p->c);
+    for (size_t i = 0; i < chart->points; i++) {
+        cairo_line_to(p->c, place_x(p, chart->x[i]), place_y(chart->floor[i]));
+    }
+    cairo_line_to(p->c, last, place_y(0.0));
+    cairo_line_to(p->c, first, place_y(0.0));
+    cairo_close_path(p->c);
+    hatch(p->c);
+}
+
 static void draw_legend(const page *p) {
     const sp_chart *chart = p->chart;
     cairo_t *c = p->c;
@@ -256,6 +286,14 @@ static void draw_legend(const page *p) {
         cairo_stroke(c);
         cairo_set_source_rgb(c, 0.1, 0.1, 0.1);
         put_text(c, x + 32.0, y + 0.35 * FONT_SIZE, TO_LEFT, chart->ceiling_name);
+        y += spacing;
+    }
+    if (chart->floor) {
+        cairo_new_path(c);
+        cairo_rectangle(c, x, y - 5.0, 26.0, 10.0);
+        hatch(c);
+        cairo_set_source_rgb(c, 0.1, 0.1, 0.1);
+        put_text(c, x + 32.0, y + 0.35 * FONT_SIZE, TO_LEFT, chart->floor_name);
         y += spacing;
     }
     for (size_t i = chart->count; i-- > 0; y += spacing) { // the tightest method comes last
@@ -282,6 +320,9 @@ static void draw(cairo_t *c, const sp_chart *chart) {
         fill_above_ceiling(&p);
     }
     draw_y_axis(&p);
+    if (chart->floor) {
+        draw_floor(&p);
+    }
     if (chart->ceiling) {
         draw_ceiling(&p);
     }

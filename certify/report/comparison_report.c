@@ -50,17 +50,19 @@ char *sp_report_comparison_head(size_t clip_width, const sp_comparison_setup *se
     return line;
 }
 
-/* The loudest budget that a method certifies, as the user wrote it. */
-static const char *loudest(const sp_comparison *comparison, const sp_comparison_setup *setup,
-                           size_t method) {
-    const char *text = "-";
+/* The loudest budget that a method certifies, as the user wrote it, with a star when that is
+ * vacuous. */
+static void write_loudest(char cell[SP_TABLE_CELL], const sp_comparison *comparison,
+                          const sp_comparison_setup *setup, size_t method) {
+    snprintf(cell, SP_TABLE_CELL, "-");
     for (size_t i = 0; i < setup->budgets; i++) {
         const size_t b = setup->quiet_first[i];
-        if (comparison->verdict[b * setup->methods + method].kind == SP_VERDICT_CERTIFIED) {
-            text = setup->text[b];
+        const sp_verdict *verdict = &comparison->verdict[b * setup->methods + method];
+        if (verdict->kind == SP_VERDICT_CERTIFIED) {
+            snprintf(cell, SP_TABLE_CELL, "%s%s", setup->text[b],
+                     sp_verdict_is_vacuous(verdict) ? "*" : "");
         }
     }
-    return text;
 }
 
 /* The quietest budget that the attack breaks. */
@@ -93,11 +95,12 @@ char *sp_report_comparison_row(const char *clip, size_t clip_width, const sp_com
     const sp_verdict *first = &comparison->verdict[0];
     const char **cell = calloc(setup->methods + EXTRA, sizeof *cell);
     int *width = calloc(setup->methods + EXTRA, sizeof *width);
+    char(*edge)[SP_TABLE_CELL] = calloc(setup->methods, sizeof *edge);
     char label[SP_TABLE_CELL], broken[SP_TABLE_CELL], late[SP_TABLE_CELL], *line = NULL;
     const char *outcome = first->kind == SP_VERDICT_ERROR           ? "error"
                           : first->kind == SP_VERDICT_MISCLASSIFIED ? "wrong"
                                                                     : NULL;
-    if (cell && width) {
+    if (cell && width && edge) {
         size_t columns = 0;
         sp_table_label(label, first->label);
         write_broken(broken, comparison, setup);
@@ -105,7 +108,8 @@ char *sp_report_comparison_row(const char *clip, size_t clip_width, const sp_com
         cell[columns] = label;
         width[columns++] = 5;
         for (size_t m = 0; m < setup->methods; m++) {
-            cell[columns] = outcome ? outcome : loudest(comparison, setup, m);
+            write_loudest(edge[m], comparison, setup, m);
+            cell[columns] = outcome ? outcome : edge[m];
             width[columns++] = cell_width(setup->pipeline[m].method->name);
         }
         if (setup->attacker) {
@@ -120,6 +124,7 @@ char *sp_report_comparison_row(const char *clip, size_t clip_width, const sp_com
     }
     free(cell);
     free(width);
+    free(edge);
     return line;
 }
 
@@ -141,6 +146,7 @@ char *sp_report_comparison_json(const sp_comparison_totals *totals,
         sp_json_line_number(line, "share", share_of(s->clips - s->broken, s->clips));
     } else {
         sp_json_line_number(line, "certified", (double)s->certified);
+        sp_json_line_number(line, "vacuous", (double)s->vacuous);
         sp_json_line_number(line, "share", share_of(s->certified, s->clips));
     }
     sp_json_line_number(line, "timeouts", (double)s->timeouts);
@@ -150,7 +156,7 @@ char *sp_report_comparison_json(const sp_comparison_totals *totals,
     return sp_json_line_finish(line);
 }
 
-typedef enum { SHARE, NOT_BY_FILE, LATE, MARGIN, SECONDS } figure;
+typedef enum { SHARE, VACUOUS, NOT_BY_FILE, LATE, MARGIN, SECONDS } figure;
 
 static void write_figure(FILE *out, const sp_comparison_sum *s, figure what, bool attack) {
     char cell[SP_TABLE_CELL];
@@ -158,6 +164,9 @@ static void write_figure(FILE *out, const sp_comparison_sum *s, figure what, boo
     case SHARE:
         sp_table_number(cell, "%.1f",
                         share_of(attack ? s->clips - s->broken : s->certified, s->clips));
+        break;
+    case VACUOUS:
+        sp_table_number(cell, "%.1f", share_of(s->vacuous, s->clips));
         break;
     case NOT_BY_FILE:
         sp_table_number(cell, "%.1f", share_of(s->clips - s->broken_file, s->clips));
@@ -199,7 +208,7 @@ static void write_block(FILE *out, const sp_comparison_totals *totals,
     for (size_t m = 0; m < setup->methods; m++) {
         write_line(out, totals, setup, setup->pipeline[m].method->name, m, what);
     }
-    if (!setup->attacker) {
+    if (!setup->attacker || what == VACUOUS) {
         return;
     }
     if (what == SHARE) {
@@ -208,6 +217,14 @@ static void write_block(FILE *out, const sp_comparison_totals *totals,
     } else {
         write_line(out, totals, setup, "attack", setup->methods, what);
     }
+}
+
+static bool has_vacuous(const sp_comparison_totals *totals) {
+    size_t vacuous = 0;
+    for (size_t i = 0; i < totals->budgets * totals->methods; i++) {
+        vacuous += totals->method[i].vacuous;
+    }
+    return vacuous > 0;
 }
 
 char *sp_report_comparison_table(const sp_comparison_totals *totals,
@@ -223,6 +240,10 @@ char *sp_report_comparison_table(const sp_comparison_totals *totals,
             totals->right, totals->heard);
     write_block(out, totals, setup, "certified, %", SHARE);
     fputc('\n', out);
+    if (has_vacuous(totals)) {
+        write_block(out, totals, setup, "* below half a step, %", VACUOUS);
+        fputc('\n', out);
+    }
     if (setup->timeout > 0.0) {
         write_block(out, totals, setup, "out of time, %", LATE);
         fputc('\n', out);
@@ -284,6 +305,20 @@ static void take_ceiling(const sp_report_model *model, bool flip, double *y) {
     }
 }
 
+/* The clips of whose format no other file lies in the set. */
+static bool take_floor(const sp_report_model *model, bool only, bool flip, double *y) {
+    const sp_comparison_totals *totals = model->totals;
+    bool any = false;
+    for (size_t i = 0; i < model->setup->budgets; i++) {
+        const size_t b = budget_at(model->setup, i, flip);
+        const size_t quiet = only ? totals->quiet_right[b] : totals->quiet_heard[b];
+        const size_t clips = only ? totals->right : totals->heard;
+        y[i] = clips > 0 ? share_of(quiet, clips) : 0.0;
+        any = any || quiet > 0;
+    }
+    return any;
+}
+
 /* Names of the series of one model: the method's, behind the model's when there are several. */
 static bool name_series(const sp_report_model *model, bool only, sp_chart_series *series) {
     bool named = true;
@@ -323,6 +358,9 @@ static sp_status draw(sp_error *err, const sp_report_model *model, size_t models
         chart->ceiling = y + used * points;
         take_ceiling(model, chart->flip, y + used * points);
     }
+    if (take_floor(model, only, chart->flip, y + (used + 1) * points)) {
+        chart->floor = y + (used + 1) * points;
+    }
     return named ? sp_chart_write(err, chart, path) : sp_fail(err, SP_E_MEMORY, "out of memory");
 }
 
@@ -336,7 +374,7 @@ sp_status sp_report_comparison_chart(sp_error *err, const sp_report_model *model
     for (size_t f = 0; f < models; f++) {
         lines += model[f].setup->methods;
     }
-    double *x = calloc(points * (lines + 2), sizeof *x);
+    double *x = calloc(points * (lines + 3), sizeof *x);
     sp_chart_series *series = calloc(lines, sizeof *series);
     sp_status status = SP_E_MEMORY;
     if (x && series) {
@@ -350,7 +388,8 @@ sp_status sp_report_comparison_chart(sp_error *err, const sp_report_model *model
                           .flip = setup->budget[0].unit == SP_BUDGET_DB_SNR,
                           .count = lines,
                           .series = series,
-                          .ceiling_name = "broken by the attack"};
+                          .ceiling_name = "broken by the attack",
+                          .floor_name = "below half a step"};
         status = draw(err, model, models, &chart, series, x, x + points, path);
     } else {
         sp_fail(err, status, "out of memory");

@@ -117,12 +117,27 @@ static void put_introduction(FILE *out, const sp_page *page) {
     fputs("</header>\n", out);
 }
 
-static void put_share(FILE *out, size_t count, size_t all, const char *class) {
+static size_t count_vacuous(const sp_page *page, size_t budget) {
+    size_t count = 0;
+    for (size_t i = 0; i < page->count; i++) {
+        const sp_study *study = &page->study[i];
+        count +=
+            study->verdict && is_right(study) && sp_verdict_is_vacuous(&study->verdict[budget]);
+    }
+    return count;
+}
+
+/* `vacuous`: so many of them are. */
+static void put_share(FILE *out, size_t count, size_t all, const char *class, size_t vacuous) {
     fprintf(out,
             "<td><svg class=\"share-bar\" width=\"100%%\" height=\"12\" aria-hidden=\"true\">"
             "<rect class=\"frame\" width=\"100%%\" height=\"12\"/>"
-            "<rect class=\"%s\" width=\"%.2f%%\" height=\"12\"/></svg>%zu</td>",
+            "<rect class=\"%s\" width=\"%.2f%%\" height=\"12\"/></svg>%zu",
             class, all ? 100.0 * (double)count / (double)all : 0.0, count);
+    if (vacuous > 0) {
+        fprintf(out, " (%zu*)", vacuous);
+    }
+    fputs("</td>", out);
 }
 
 static void put_budgets(FILE *out, const sp_page *page) {
@@ -130,22 +145,23 @@ static void put_budgets(FILE *out, const sp_page *page) {
     if (page->budgets == 0) {
         return;
     }
-    fprintf(
-        out,
-        "<section><h2>At fixed budgets</h2>\n<table class=\"shares\"><caption>Of the clips "
-        "that are answered rightly without noise (%zu)</caption><thead><tr><th scope=\"col\">budget"
-        "</th><th scope=\"col\">certified</th><th scope=\"col\">unknown</th><th scope=\"col\">"
-        "broken by a file</th></tr></thead><tbody>\n",
-        right);
+    fprintf(out,
+            "<section><h2>At fixed budgets</h2>\n<table class=\"shares\"><caption>Of the clips "
+            "that are answered rightly without noise (%zu); * below half a step of the "
+            "clip\xE2\x80\x99s "
+            "format</caption><thead><tr><th scope=\"col\">budget"
+            "</th><th scope=\"col\">certified</th><th scope=\"col\">unknown</th><th scope=\"col\">"
+            "broken by a file</th></tr></thead><tbody>\n",
+            right);
     for (size_t b = 0; b < page->budgets; b++) {
         const size_t certified = count_kind(page, b, SP_VERDICT_CERTIFIED);
         const size_t broken = count_kind(page, b, SP_VERDICT_BROKEN);
         fputs("<tr><th scope=\"row\">", out);
         sp_page_budget(out, page->budget[b]);
         fputs("</th>", out);
-        put_share(out, certified, right, "certified");
-        put_share(out, right - certified - broken, right, "unknown");
-        put_share(out, broken, right, "broken");
+        put_share(out, certified, right, "certified", count_vacuous(page, b));
+        put_share(out, right - certified - broken, right, "unknown", 0);
+        put_share(out, broken, right, "broken", 0);
         fputs("</tr>\n", out);
     }
     fputs("</tbody></table></section>\n", out);
@@ -159,7 +175,7 @@ static void put_clip_row(FILE *out, const sp_page *page, const sp_page_axis *axi
     fputs("</a><div class=\"edge\">", out);
     if (is_right(study)) {
         sp_page_db(out, radius->certified_db);
-        fputs(" / ", out);
+        fputs(sp_verdict_is_vacuous(&radius->verdict) ? "* / " : " / ", out);
         sp_page_db(out, radius->broken_db);
         fputs("</div><div class=\"chart\">", out);
         sp_page_bar(out, axis, radius);
@@ -169,6 +185,22 @@ static void put_clip_row(FILE *out, const sp_page *page, const sp_page_axis *axi
         sp_page_text(out, radius->verdict.reason);
     }
     fputs("</div></li>\n", out);
+}
+
+/* Of the clips whose loudest certified budget is below half a step. */
+static void put_count(FILE *out, const sp_page *page) {
+    size_t certified = 0, vacuous = 0;
+    for (size_t i = 0; i < page->count; i++) {
+        const sp_radius *radius = &page->study[i].radius;
+        certified += isfinite(radius->certified_db);
+        vacuous += sp_verdict_is_vacuous(&radius->verdict);
+    }
+    if (vacuous > 0) {
+        fprintf(out,
+                "; for %zu of the %zu certified clips (*) the former is below half a step of the "
+                "clip\xE2\x80\x99s format, so that no other file of that format is among the noise",
+                vacuous, certified);
+    }
 }
 
 static void put_overview(FILE *out, const sp_page *page, const sp_page_axis *axis) {
@@ -191,8 +223,10 @@ static void put_overview(FILE *out, const sp_page *page, const sp_page_axis *axi
     sp_page_bar_axis(out, axis);
     fprintf(out,
             "</div></li></ol>\n<p class=\"note\">%s: quiet on the left, loud on the right. The "
-            "figures are the loudest certified and the quietest breaking budget.</p></section>\n",
+            "figures are the loudest certified and the quietest breaking budget",
             words_of(page)->scale);
+    put_count(out, page);
+    fputs(".</p></section>\n", out);
 }
 
 static void put_explanation(FILE *out, const sp_page *page) {
@@ -202,6 +236,10 @@ static void put_explanation(FILE *out, const sp_page *page) {
     fputs(
         "<dt>Certified</dt><dd>Proved, with every rounding error of the computation subtracted: "
         "whatever the noise, the right answer keeps its lead.</dd>"
+        "<dt>Below half a step (*)</dt><dd>True of real-valued noise, for instance of noise that "
+        "is "
+        "added before the recording is quantised, and good for comparing methods. No other file of "
+        "the clip\xE2\x80\x99s format is so close, so nothing is said about files.</dd>"
         "<dt>Unknown</dt><dd>Not proved. The bound on some lead is not positive, which says "
         "nothing "
         "about real noise.</dd>"

@@ -51,6 +51,8 @@ static void describe(FILE *out, const sp_radius *radius) {
     if (isfinite(radius->certified_db)) {
         fputs("certified up to ", out);
         sp_page_db(out, radius->certified_db);
+        fputs(sp_verdict_is_vacuous(&radius->verdict) ? ", below half a step of the format" : "",
+              out);
     } else {
         fputs("nothing certified", out);
     }

@@ -13,8 +13,8 @@ void sp_page_verdict(FILE *out, const sp_verdict *verdict) {
     static const char *const classes[SP_VERDICT_KINDS] = {
         [SP_VERDICT_CERTIFIED] = "certified", [SP_VERDICT_BROKEN] = "broken"};
     const char *class = classes[verdict->kind];
-    fprintf(out, "<span class=\"word %s\">%s</span>", class ? class : "unknown",
-            words[verdict->kind]);
+    fprintf(out, "<span class=\"word %s\">%s%s</span>", class ? class : "unknown",
+            words[verdict->kind], sp_verdict_is_vacuous(verdict) ? "*" : "");
 }
 
 /* ---- facts ---- */
@@ -224,7 +224,8 @@ static void put_margins(FILE *out, const sp_page *page, const sp_study *study) {
             "\xE2\x86\x92 proved for all noise of ",
             verdict->label);
     sp_page_budget(out, page->budget[shown]);
-    fputs(" (square)</figcaption>\n", out);
+    fprintf(out, "%s (square)</figcaption>\n",
+            sp_verdict_is_vacuous(verdict) ? ", which is below half a step of the format (*)" : "");
     sp_page_margins(out, study, shown);
     fputs("</figure>\n", out);
     put_table(out, page, study, verdict);

@@ -47,7 +47,7 @@ char *sp_report_radius_row(const char *clip, size_t clip_width, const sp_radius 
     sp_table_number(cell[5], "%.2f", radius->broken_db);
     sp_table_number(cell[6], "%.2f", radius->broken_file_db);
     sp_table_number(cell[7], "%.2f", radius->broken_db - radius->certified_db);
-    snprintf(cell[8], SP_TABLE_CELL, "%s", sp_verdict_name(verdict->kind));
+    sp_table_verdict(cell[8], verdict->kind, verdict->scale.vacuous);
     sp_table_number(cell[9], "%.2f", verdict->seconds);
     for (int i = 0; i < COLUMNS; i++) {
         cells[i] = cell[i];

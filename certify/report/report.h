@@ -73,7 +73,8 @@ typedef struct sp_report_model {
 } sp_report_model;
 /** sp_report_comparison_chart - the certified shares against the budget. One model: of the clips
  *  that it answers rightly, under the attack's ceiling; several, with the same budgets: of all
- *  clips. sp_report_comparison_check_chart - SP_E_ARGUMENT when there is no common axis for the
+ *  clips. A hatched floor is the share of clips for which the budget is below half a step.
+ *  sp_report_comparison_check_chart - SP_E_ARGUMENT when there is no common axis for the
  *  budgets. */
 SP_NODISCARD sp_status sp_report_comparison_chart(sp_error *err, const sp_report_model *model,
                                                   size_t models, const char *path);
@@ -83,6 +84,7 @@ SP_NODISCARD sp_status sp_report_comparison_check_chart(sp_error *err,
 /** sp_tally - how many verdicts of each kind. */
 typedef struct sp_tally {
     size_t total, kind[SP_VERDICT_KINDS];
+    size_t vacuous; /* of the certified ones */
 } sp_tally;
 void sp_tally_add(sp_tally *tally, const sp_verdict *verdict);
 /** sp_report_summary - one line that says what was proved; `budget` is the user's text. */
@@ -130,6 +132,8 @@ typedef struct sp_chart {
     const sp_chart_series *series; /* [count] */
     const double *ceiling;         /* [points] share that no series can exceed; or NULL */
     const char *ceiling_name;
+    const double *floor; /* [points] share that says nothing about files; or NULL */
+    const char *floor_name;
 } sp_chart;
 
 /** sp_chart_write - to FILE.svg or FILE.png; a path with another ending gets both. */

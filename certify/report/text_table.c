@@ -57,6 +57,11 @@ char *sp_report_verdict_head(size_t clip_width) {
     return sp_table_line("clip", clip_width, names, column_width, COLUMNS);
 }
 
+void sp_table_verdict(char cell[SP_TABLE_CELL], sp_verdict_kind kind, bool vacuous) {
+    snprintf(cell, SP_TABLE_CELL, "%s%s", sp_verdict_name(kind),
+             kind == SP_VERDICT_CERTIFIED && vacuous ? "*" : "");
+}
+
 char *sp_report_verdict_row(const char *clip, size_t clip_width, const sp_verdict *verdict) {
     char cell[COLUMNS][SP_TABLE_CELL];
     const char *cells[COLUMNS];
@@ -65,7 +70,7 @@ char *sp_report_verdict_row(const char *clip, size_t clip_width, const sp_verdic
     sp_table_number(cell[2], "%.2f", verdict->scale.db_peak);
     sp_table_lsb(cell[3], verdict->scale.lsb);
     sp_table_number(cell[4], "%.1f", verdict->scale.snr_db);
-    snprintf(cell[5], SP_TABLE_CELL, "%s", sp_verdict_name(verdict->kind));
+    sp_table_verdict(cell[5], verdict->kind, verdict->scale.vacuous);
     sp_table_margin(cell[6], verdict->margin);
     sp_table_number(cell[7], "%.2f", verdict->seconds);
     for (int i = 0; i < COLUMNS; i++) {
@@ -104,6 +109,7 @@ char *sp_report_verdict_details(const sp_verdict *verdict) {
 void sp_tally_add(sp_tally *tally, const sp_verdict *verdict) {
     tally->total++;
     tally->kind[verdict->kind]++;
+    tally->vacuous += sp_verdict_is_vacuous(verdict);
 }
 
 char *sp_report_summary(const char *budget, const sp_tally *tally) {
@@ -122,6 +128,9 @@ char *sp_report_summary(const char *budget, const sp_tally *tally) {
     }
     fprintf(out, "%s: certified %zu of %zu", budget, tally->kind[SP_VERDICT_CERTIFIED],
             tally->total);
+    if (tally->vacuous > 0) {
+        fprintf(out, " (%zu of them below half a step *)", tally->vacuous);
+    }
     for (int kind = 0; kind < SP_VERDICT_KINDS; kind++) {
         if (meaning[kind] && tally->kind[kind] > 0) {
             fprintf(out, ", %zu %s", tally->kind[kind], meaning[kind]);

@@ -19,6 +19,8 @@ void sp_table_number(char cell[SP_TABLE_CELL], const char *format, double value)
 void sp_table_label(char cell[SP_TABLE_CELL], size_t label);
 void sp_table_lsb(char cell[SP_TABLE_CELL], double lsb);
 void sp_table_margin(char cell[SP_TABLE_CELL], double margin);
+/** sp_table_verdict - its name, with a star behind it when it is certified and vacuous. */
+void sp_table_verdict(char cell[SP_TABLE_CELL], sp_verdict_kind kind, bool vacuous);
 
 /* ---- JSON ---- */
 
@@ -28,6 +30,8 @@ void sp_report_verdict_members(sp_json_line *line, const char *clip, const char 
                                const sp_verdict *verdict);
 void sp_report_label(sp_json_line *line, const char *key, size_t label);
 void sp_report_string(sp_json_line *line, const char *key, const char *value);
+/** sp_report_vacuous - whether the budget is; null when there is none. */
+void sp_report_vacuous(sp_json_line *line, const sp_budget_scale *scale);
 /** sp_report_decimals - x with as many decimals as `scale`, a power of ten, has zeros. */
 double sp_report_decimals(double x, double scale);
 

@@ -41,6 +41,15 @@ static void write_budget(sp_json_line *line, const sp_verdict *verdict) {
     sp_json_line_number(line, "eps_lsb", verdict->scale.lsb);
     sp_json_line_number(line, "snr_db", sp_report_decimals(verdict->scale.snr_db, 1e6));
     sp_report_string(line, "norm", verdict->set ? verdict->set->norm : NULL);
+    sp_report_vacuous(line, &verdict->scale);
+}
+
+void sp_report_vacuous(sp_json_line *line, const sp_budget_scale *scale) {
+    if (isnan(scale->db_peak)) {
+        sp_json_line_null(line, "vacuous");
+    } else {
+        sp_json_line_bool(line, "vacuous", scale->vacuous);
+    }
 }
 
 void sp_report_string(sp_json_line *line, const char *key, const char *value) {
@@ -73,7 +82,6 @@ char *sp_report_verdict_json(const char *clip, const sp_pipeline *pipeline,
     sp_report_string(line, "front_relax", pipeline ? front_rule_name(pipeline->front_rule) : NULL);
     write_list(line, "logits", verdict->logits, verdict->classes);
     sp_json_line_number(line, "error_term", verdict->error);
-    sp_json_line_bool(line, "vacuous", verdict->scale.vacuous);
     sp_json_line_text(line, "arithmetic", SP_ARITHMETIC);
     return sp_json_line_finish(line);
 }

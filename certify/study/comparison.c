@@ -97,7 +97,9 @@ sp_status sp_comparison_totals_init(sp_error *err, sp_comparison_totals *totals,
     *totals = (sp_comparison_totals){.budgets = budgets, .methods = methods};
     totals->method = calloc(budgets * methods, sizeof *totals->method);
     totals->attack = calloc(budgets, sizeof *totals->attack);
-    if (!totals->method || !totals->attack) {
+    totals->quiet_heard = calloc(budgets, sizeof *totals->quiet_heard);
+    totals->quiet_right = calloc(budgets, sizeof *totals->quiet_right);
+    if (!totals->method || !totals->attack || !totals->quiet_heard || !totals->quiet_right) {
         sp_comparison_totals_clear(totals);
         return sp_fail(err, SP_E_MEMORY, "out of memory for the results of %zu methods", methods);
     }
@@ -107,6 +109,8 @@ sp_status sp_comparison_totals_init(sp_error *err, sp_comparison_totals *totals,
 void sp_comparison_totals_clear(sp_comparison_totals *totals) {
     free(totals->method);
     free(totals->attack);
+    free(totals->quiet_heard);
+    free(totals->quiet_right);
     *totals = (sp_comparison_totals){0};
 }
 
@@ -122,6 +126,7 @@ static bool counts(const sp_comparison *comparison, const sp_verdict *verdict) {
 static void add_verdict(sp_comparison_sum *sum, const sp_verdict *verdict) {
     sum->clips++;
     sum->certified += verdict->kind == SP_VERDICT_CERTIFIED;
+    sum->vacuous += sp_verdict_is_vacuous(verdict);
     sum->timeouts += verdict->kind == SP_VERDICT_TIMEOUT;
     sum->seconds += verdict->seconds;
     if (isfinite(verdict->margin)) {
@@ -159,4 +164,9 @@ void sp_comparison_totals_add(sp_comparison_totals *totals, const sp_comparison 
     }
     totals->heard += heard;
     totals->right += right;
+    for (size_t b = 0; heard && b < totals->budgets; b++) {
+        const bool quiet = comparison->verdict[b * totals->methods].scale.vacuous;
+        totals->quiet_heard[b] += quiet;
+        totals->quiet_right[b] += quiet && right;
+    }
 }

@@ -127,13 +127,16 @@ bool sp_comparison_contradicts(const sp_comparison *comparison, size_t budget, s
 /** sp_comparison_totals - sums over clips that are answered rightly without noise. */
 typedef struct sp_comparison_sum {
     size_t clips, certified, broken, broken_file; /* broken: by real-valued noise; by files */
+    size_t vacuous;                               /* of the certified ones: sp_verdict_is_vacuous */
     size_t timeouts;
     size_t margins;         /* finite ones */
     double margin, seconds; /* sums */
 } sp_comparison_sum;
 typedef struct sp_comparison_totals {
     size_t budgets, methods;
-    size_t heard, right;       /* usable clips, and those answered rightly */
+    size_t heard, right; /* usable clips, and those answered rightly */
+    /* [budgets] owned; of them, those of whose format no other file lies in the set */
+    size_t *quiet_heard, *quiet_right;
     sp_comparison_sum *method; /* [budgets, methods] owned */
     sp_comparison_sum *attack; /* [budgets] owned */
 } sp_comparison_totals;

@@ -142,9 +142,9 @@ static void charts_are_written(void **state) {
     (void)state;
     static const double x[4] = {-90.0, -80.0, -70.0, -60.0}, loose[4] = {90.0, 20.0, 0.0, NAN},
                         tight[4] = {100.0, 80.0, 30.0, 0.0},
-                        ceiling[4] = {100.0, 100.0, 90.0, 40.0};
+                        ceiling[4] = {100.0, 100.0, 90.0, 40.0}, low[4] = {60.0, 30.0, 0.0, 0.0};
     const sp_chart_series series[2] = {{"loose", loose}, {"tight", tight}};
-    sp_chart chart = {"title", "x", "y", 4, x, false, 2, series, ceiling, "broken"};
+    sp_chart chart = {"title", "x", "y", 4, x, false, 2, series, ceiling, "broken", low, "quiet"};
     char stem[PATH], path[PATH + 8];
     sp_error err = {0};
     sp_test_scratch("certify_attacked/chart", stem, PATH);

@@ -151,7 +151,7 @@ static void attack_refuses(void **state) {
     // A clip that is none: the others are attacked.
     process = RUN("attack", MODEL, "--budget", "-100dB", QUICK, "--json", t.front, t.clip[0]);
     expect_code(&process, 2);
-    expect_complaint(&process, 1, t.front);
+    expect_complaint(&process, 2, t.front); // and the note on half a step
     assert_int_equal(sp_process_lines(process.out), 2);
     assert_non_null(strstr(process.out, "\"verdict\":\"error\""));
     assert_non_null(strstr(process.out, "\"verdict\":\"unknown\""));
