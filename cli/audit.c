@@ -1,4 +1,5 @@
 /* soundproof audit: what noise can and cannot make a wake-word model do. */
+#include "cli/audit_options.h"
 #include "cli/job.h"
 
 #include <math.h>
@@ -8,126 +9,6 @@
 #include "base/clock.h"
 
 enum { CHUNK = 1024, LEVEL = 3, BURST = 2 };
-
-/* ---- the options that only audit has ---- */
-
-enum { PROPERTY, SENSITIVITY, GAIN, NOISE, BEFORE, AFTER, BACKGROUND };
-static const cli_own own_options[] = {
-    [PROPERTY] = {"property",
-                  "what to audit, with commas between: fire, silent, burst, gain, noise-line, "
-                  "stream-fire, stream-silent, dead-samples; all that apply unless given",
-                  "A,B,C"},
-    [SENSITIVITY] = {"sensitivity", "of mycroft-precise's trigger, between 0 and 1; 0.5", "S"},
-    [GAIN] = {"gain", "the range of gains in dB; -6:6", "LO:HI"},
-    [NOISE] = {"noise", "a recording of the noise of noise-line and the streams; white noise",
-               "WAV"},
-    [BEFORE] = {"before", "seconds of background in front of the recording; 1.5", "S"},
-    [AFTER] = {"after", "seconds of background behind it; 0.75", "S"},
-    [BACKGROUND] = {"background",
-                    "root mean square of the background noise in 16-bit steps, which the recording "
-                    "gets too; 0 leaves digital silence; 30",
-                    "LSB"},
-};
-
-/* Their values. */
-typedef struct audit_options {
-    bool wanted[SP_PROPERTIES];
-    bool chosen; /* by --property */
-    double sensitivity, gain_lo, gain_hi;
-    sp_clip_background background;
-    const char *noise; /* borrowed; NULL: white */
-} audit_options;
-
-static bool read_number(double *value, const char *text, double least, double most) {
-    char *end = NULL;
-    *value = strtod(text, &end);
-    return end != text && *end == '\0' && *value >= least && *value <= most;
-}
-
-static int read_properties(audit_options *asked, const char *text) {
-    char *list = strdup(text);
-    int code = list ? -1 : CLI_INPUT;
-    asked->chosen = true;
-    for (char *name = list; name && code < 0;) {
-        char *comma = strchr(name, ',');
-        if (comma) {
-            *comma = '\0';
-        }
-        const sp_property property = sp_property_find(name);
-        if (property == SP_PROPERTIES) {
-            code = cli_usage(&cli_audit, "there is no property '%s'", name);
-        } else {
-            asked->wanted[property] = true;
-        }
-        name = comma ? comma + 1 : NULL;
-    }
-    free(list);
-    return code;
-}
-
-static int read_gain(audit_options *asked, const char *text) {
-    char *copy = strdup(text), *colon = copy ? strchr(copy, ':') : NULL;
-    bool good = colon != NULL;
-    if (good) {
-        *colon = '\0';
-        good = read_number(&asked->gain_lo, copy, -60.0, 0.0) &&
-               read_number(&asked->gain_hi, colon + 1, 0.0, 60.0) &&
-               asked->gain_lo < asked->gain_hi;
-    }
-    free(copy);
-    return good ? -1
-                : cli_usage(&cli_audit,
-                            "--gain needs two numbers of dB around 0, as in -6:6, not '%s'", text);
-}
-
-static int read_one(double *value, const char *text, const char *name, double least, double most) {
-    return !text || read_number(value, text, least, most)
-               ? -1
-               : cli_usage(&cli_audit, "--%s needs a number of %g to %g, not '%s'", name, least,
-                           most, text);
-}
-
-/* A gain, a line of one noise and samples that nobody hears have no norm. */
-static int check_norm(const audit_options *asked, const cli_options *options) {
-    for (int p = 0; p < SP_PROPERTIES && !options->set->box; p++) {
-        if (asked->wanted[p] && !sp_audit_of_set((sp_property)p)) {
-            return cli_usage(&cli_audit,
-                             "--norm %s is for fire, silent and burst: %s is not about all noise "
-                             "of a budget",
-                             options->set->norm, sp_property_name((sp_property)p));
-        }
-    }
-    return -1;
-}
-
-static int read_options(audit_options *asked, const cli_options *options) {
-    char **own = options->own;
-    int code = -1;
-    *asked = (audit_options){.sensitivity = 0.5,
-                             .gain_lo = -6.0,
-                             .gain_hi = 6.0,
-                             .background = {1.5, 0.75, 30.0, (uint64_t)options->seed},
-                             .noise = own[NOISE]};
-    if (own[PROPERTY]) {
-        code = read_properties(asked, own[PROPERTY]);
-    }
-    if (code < 0 && own[GAIN]) {
-        code = read_gain(asked, own[GAIN]);
-    }
-    if (code < 0) {
-        code = read_one(&asked->sensitivity, own[SENSITIVITY], "sensitivity", 0.001, 0.999);
-    }
-    if (code < 0) {
-        code = read_one(&asked->background.before, own[BEFORE], "before", 0.0, 600.0);
-    }
-    if (code < 0) {
-        code = read_one(&asked->background.after, own[AFTER], "after", 0.0, 600.0);
-    }
-    if (code < 0) {
-        code = read_one(&asked->background.noise, own[BACKGROUND], "background", 0.0, 32768.0);
-    }
-    return code < 0 ? check_norm(asked, options) : code;
-}
 
 /* ---- the job ---- */
 
@@ -144,7 +25,7 @@ typedef struct item {
 
 typedef struct job {
     cli_job base;
-    audit_options asked;
+    cli_audit_options asked;
     sp_front *other; /* owned; the other bank of mycroft-precise, or NULL */
     sp_clip noise;   /* owned; of --noise */
     sp_tally tally;
@@ -479,7 +360,7 @@ static int run(const cli_options *options) {
                                     .summary = print_summary,
                                     .clear = clear};
     job j = {.base = {.command = &cli_audit, .steps = &steps, .options = options}};
-    const int code = read_options(&j.asked, options);
+    const int code = cli_audit_options_read(&j.asked, options);
     return code < 0 ? cli_job_run(&j.base) : code;
 }
 
@@ -498,7 +379,7 @@ const cli_command cli_audit = {
     .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_METHOD | CLI_AUDIO | CLI_TOL |
                CLI_BURST | CLI_OUT | CLI_EFFORT | CLI_TIMEOUT | CLI_THREADS | CLI_JSON |
                CLI_VERBOSE,
-    .own = own_options,
-    .owned = sizeof own_options / sizeof own_options[0],
+    .own = cli_audit_own,
+    .owned = CLI_AUDIT_OWNED,
     .run = run,
 };
