@@ -19,6 +19,7 @@ static const choice WINDOWS[] = {{"hamming-periodic", SP_WINDOW_HAMMING_PERIODIC
 static const choice SCALES[] = {{"int16", 32768}, {"unit", 1}, {NULL, 0}};
 static const choice POWER_NORMS[] = {{"1/N", 1}, {"none", 0}, {NULL, 0}};
 static const choice LOGS[] = {{"natural", 0}, {NULL, 0}};
+static const choice GAINS[] = {{"peak", 1}, {NULL, 0}};
 static const choice WHERES[] = {{"inside each frame", 0}, {NULL, 0}};
 static const choice PADS[] = {
     {"append one step of zeros unless the length is a multiple of the step", 1},
@@ -121,6 +122,18 @@ static sp_status read_preemphasis(sp_error *err, sp_description *d, const sp_jso
     return SP_OK;
 }
 
+static sp_status read_gain(sp_error *err, sp_description *d, const sp_json *root) {
+    static const char *const keys[] = {"rule", "to", NULL};
+    const sp_json *node = NULL;
+    SP_TRY(read_object(err, &node, root, "gain", keys, false));
+    if (node != NULL) {
+        int rule = 0;
+        SP_TRY(read_choice(err, &rule, node, "rule", GAINS));
+        SP_TRY(read_number(err, &d->gain_peak, node, "to", 1e-6, 1e6));
+    }
+    return SP_OK;
+}
+
 static sp_status read_mel(sp_error *err, sp_description *d, const sp_json *root) {
     static const char *const keys[] = {"bands", "low_hz", "high_hz", "formula", "rounding", NULL};
     const sp_json *node = NULL;
@@ -199,9 +212,10 @@ static sp_status read_name(sp_error *err, sp_description *d, const sp_json *root
 }
 
 static sp_status read_members(sp_error *err, sp_description *d, const sp_json *root) {
-    static const char *const keys[] = {
-        "name",   "note", "sample_rate", "scale", "pad",   "frame", "step", "frames", "preemphasis",
-        "window", "fft",  "power_norm",  "mel",   "floor", "log",   "dct",  "c0",     NULL};
+    static const char *const keys[] = {"name",   "note",  "sample_rate", "scale",  "gain",
+                                       "pad",    "frame", "step",        "frames", "preemphasis",
+                                       "window", "fft",   "power_norm",  "mel",    "floor",
+                                       "log",    "dct",   "c0",          NULL};
     if (!sp_json_is_object(root)) {
         return sp_fail(err, SP_E_FORMAT, "a front-end description is one JSON object");
     }
@@ -227,6 +241,9 @@ static sp_status read_members(sp_error *err, sp_description *d, const sp_json *r
     d->power_over_n = norm == 1;
     if (read_pad(err, d, root) != SP_OK) {
         return sp_error_in(err, "pad");
+    }
+    if (read_gain(err, d, root) != SP_OK) {
+        return sp_error_in(err, "gain");
     }
     if (read_preemphasis(err, d, root) != SP_OK) {
         return sp_error_in(err, "preemphasis");

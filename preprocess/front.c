@@ -82,6 +82,7 @@ static sp_status build(sp_error *err, sp_front *front) {
     const size_t bands = sp_description_energies(d);
     front->layout = (sp_front_layout){.sample_rate = d->sample_rate,
                                       .full_scale = d->full_scale,
+                                      .peak = d->gain_peak,
                                       .frame = d->frame,
                                       .step = d->step,
                                       .used = d->frame < d->fft ? d->frame : d->fft,

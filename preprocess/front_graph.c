@@ -92,16 +92,26 @@ static sp_status add_net(sp_error *err, sp_net *graph, const sp_front *front, co
     return SP_OK;
 }
 
-sp_status sp_front_graph(sp_error *err, sp_net *graph, size_t *features, const sp_front *front,
-                         const sp_net *net) {
+sp_status sp_front_stage_graph(sp_error *err, sp_net *graph, size_t *features,
+                               const sp_front *front) {
     sp_status status = sp_net_init(err, graph, 1);
     for (size_t i = 0; status == SP_OK && i < front->stages; i++) {
         status = add_stage(err, graph, front, &front->stage[i]);
     }
     *features = graph->nodes - 1;
-    if (status == SP_OK && net != NULL) {
-        status = add_net(err, graph, front, net, *features);
+    if (status != SP_OK) {
+        sp_net_clear(graph);
     }
+    return status;
+}
+
+sp_status sp_front_graph(sp_error *err, sp_net *graph, size_t *features, const sp_front *front,
+                         const sp_net *net) {
+    if (front->description.gain_peak > 0.0) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "a gain by the clip's peak is no node of a graph");
+    }
+    SP_TRY(sp_front_stage_graph(err, graph, features, front));
+    const sp_status status = net != NULL ? add_net(err, graph, front, net, *features) : SP_OK;
     if (status != SP_OK) {
         sp_net_clear(graph);
     }

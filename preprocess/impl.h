@@ -38,6 +38,7 @@ typedef struct sp_description {
     int sample_rate;   /* Hz */
     double full_scale; /* 32768 or 1 */
     bool pad_step;     /* append one step of zeros unless the length is a multiple of the step */
+    double gain_peak;  /* the largest |sample| that every clip is brought to; 0: as it is */
     size_t frame, step, fft; /* samples */
     double preemphasis;      /* y_j = x_j - preemphasis x_{j-1} inside the frame; 0: none */
     sp_window window;
@@ -99,6 +100,17 @@ void sp_front_load(double *in, const sp_front *front, const double *samples, siz
                    size_t first);
 double sp_front_energy_of(const sp_front *front, size_t m, const double *power);
 double sp_front_floored(double energy, const sp_front *front, size_t m);
+
+/** sp_front_gain_square - by what the power of every frame of a clip is multiplied; 1 without a
+ *  gain. sp_front_gain_back - adds to the gradient [n] what the gain's own change does: by_log_gain
+ *  is the sum over bands and frames of the slope by the energy times that energy. */
+double sp_front_gain_square(const sp_front *front, const double *samples, size_t n);
+void sp_front_gain_back(const sp_front *front, double *gradient, const double *samples, size_t n,
+                        double by_log_gain);
+
+/** sp_front_stage_graph - the stages alone as nodes, whatever gain stands in front of them. */
+SP_NODISCARD sp_status sp_front_stage_graph(sp_error *err, sp_net *graph, size_t *features,
+                                            const sp_front *front);
 
 #define SP_FRONT_STAGES 6
 

@@ -48,6 +48,7 @@ typedef struct sp_front_layout {
     size_t bins;        /* K FFT bins used */
     size_t bands;       /* M energies: mel bands, and that of the whole spectrum if asked for */
     size_t features;    /* width of a feature row */
+    double peak;        /* clips are heard as loud as makes this their peak; 0: as they are */
 } sp_front_layout;
 const sp_front_layout *sp_front_layout_of(const sp_front *front);
 
@@ -60,7 +61,8 @@ const sp_stage *sp_front_stages(const sp_front *front, size_t *count);
 
 /** sp_front_graph - the stages as the first nodes of a graph, and behind them the nodes of a
  *  network of features (NULL: none). Node 0 is the clip with its padding [sp_front_padded, 1];
- *  *features: the node whose sequence the features are. sp_net_run over it and sp_front_run with
+ *  *features: the node whose sequence the features are. SP_E_UNSUPPORTED for a front end with a
+ *  gain, which is no node: it hears the whole clip. sp_net_run over it and sp_front_run with
  *  sp_net_run agree up to rounding. */
 SP_NODISCARD sp_status sp_front_graph(sp_error *err, sp_net *graph, size_t *features,
                                       const sp_front *front, const sp_net *net);

@@ -17,13 +17,14 @@ void sp_front_load(double *in, const sp_front *front, const double *samples, siz
     }
 }
 
-// re^2 + im^2 of each bin, over N if the description says so; overwrites out [2 bins] by power
-// [bins].
-static void take_power(double *out, const sp_front *front) {
+// re^2 + im^2 of each bin times the square of the gain, over N if the description says so;
+// overwrites out [2 bins] by power [bins].
+static void take_power(double *out, const sp_front *front, double gain_square) {
     const double n = (double)front->description.fft;
     const size_t bins = front->layout.bins;
     for (size_t k = 0; k < bins; k++) {
-        const double re = out[2 * k], im = out[2 * k + 1], p = re * re + im * im;
+        const double re = out[2 * k], im = out[2 * k + 1];
+        const double p = gain_square * (re * re + im * im);
         out[k] = front->description.power_over_n ? p / n : p;
     }
 }
@@ -72,9 +73,9 @@ static void take_features(double *features, const sp_front *front, const double 
 
 // logs [bands] is scratch.
 static bool run_frame(double *features, double *logs, const sp_front *front, double *in,
-                      double *out) {
+                      double *out, double gain_square) {
     sp_fft_execute(front->fft, in, out);
-    take_power(out, front);
+    take_power(out, front, gain_square);
     if (front->dct == NULL) {
         return take_logs(features, front, out);
     }
@@ -86,6 +87,7 @@ static bool run_frame(double *features, double *logs, const sp_front *front, dou
 sp_status sp_front_run(sp_error *err, const sp_front *front, double *features,
                        const double *samples, size_t n) {
     const size_t frames = sp_front_frames(front, n);
+    const double gain_square = sp_front_gain_square(front, samples, n);
     double *in = NULL, *out = NULL;
     if (frames == 0) {
         return sp_fail(err, SP_E_MISMATCH,
@@ -98,7 +100,7 @@ sp_status sp_front_run(sp_error *err, const sp_front *front, double *features,
         logs != NULL ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory for a frame");
     for (size_t t = 0; t < frames && status == SP_OK; t++) {
         sp_front_load(in, front, samples, n, t * front->layout.step);
-        if (!run_frame(features + t * front->layout.features, logs, front, in, out)) {
+        if (!run_frame(features + t * front->layout.features, logs, front, in, out, gain_square)) {
             status = sp_fail(err, SP_E_NONFINITE, "frame %zu has a feature that is not finite", t);
         }
     }

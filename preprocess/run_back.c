@@ -12,7 +12,8 @@ typedef struct back {
     double *in, *out;       /* a frame and its spectrum, interleaved */
     double *frame, *slopes; /* slopes by the two */
     double *inverse;        /* [bands] derivative of the logarithm by the energy */
-    double *energy;         /* [bands] slopes by the energies */
+    double *energy;         /* [bands] the energies in front of the floor */
+    double gain_square;     /* of the clip */
     double *power;          /* [bins] the power, then slopes by it */
 } back;
 
@@ -44,22 +45,24 @@ static void forward(back *b, const double *samples, size_t n, size_t first) {
     sp_fft_execute(front->fft, b->in, b->out);
     for (size_t k = 0; k < bins; k++) {
         const double re = b->out[2 * k], im = b->out[2 * k + 1];
-        b->power[k] = front->description.power_over_n
-                          ? (re * re + im * im) / (double)front->description.fft
-                          : re * re + im * im;
+        const double p = b->gain_square * (re * re + im * im);
+        b->power[k] = front->description.power_over_n ? p / (double)front->description.fft : p;
     }
     for (size_t m = 0; m < front->layout.bands; m++) {
         const double energy = sp_front_energy_of(front, m, b->power);
         const double kept = sp_front_floored(energy, front, m);
+        b->energy[m] = energy;
         const bool replaced = front->description.floor_rule != SP_FLOOR_ADD && kept != energy;
         b->inverse[m] = replaced ? 0.0 : 1.0 / kept;
     }
 }
 
-/* From a row of features to the power. */
-static void back_to_power(back *b, const double *slope) {
+/* From a row of features to the power; returns the sum of the slopes by the energies times
+ * these. */
+static double back_to_power(back *b, const double *slope) {
     const sp_front *front = b->front;
     const size_t bands = front->layout.bands, bins = front->layout.bins;
+    double by_gain = 0.0;
     memset(b->power, 0, bins * sizeof *b->power);
     for (size_t m = 0; m < bands; m++) {
         double sum = front->dct == NULL ? slope[m] : 0.0;
@@ -67,18 +70,20 @@ static void back_to_power(back *b, const double *slope) {
             sum += front->dct[i * bands + m] * slope[i];
         }
         const double by_energy = sum * b->inverse[m];
+        by_gain += by_energy * b->energy[m];
         const double *weight = front->mel + m * 2 * bins; /* mel[m, :bins] */
         for (size_t k = 0; k < bins; k++) {
             b->power[k] += by_energy * weight[k];
         }
     }
+    return by_gain;
 }
 
 /* From the power to the samples [used] of the frame, added to gradient; samples behind its `left`
  * ones are none. */
 static void back_to_samples(back *b, double *gradient, size_t left) {
     const sp_description *d = &b->front->description;
-    const double scale = d->power_over_n ? 2.0 / (double)d->fft : 2.0;
+    const double scale = b->gain_square * (d->power_over_n ? 2.0 / (double)d->fft : 2.0);
     const size_t used = b->front->layout.used;
     for (size_t k = 0; k < b->front->layout.bins; k++) {
         b->slopes[2 * k] = scale * b->out[2 * k] * b->power[k];
@@ -100,6 +105,7 @@ sp_status sp_front_gradient(sp_error *err, const sp_front *front, double *gradie
     back b;
     memset(gradient, 0, rows * n * sizeof *gradient);
     sp_status status = take(err, &b, front);
+    b.gain_square = sp_front_gain_square(front, samples, n);
     for (size_t t = 0; status == SP_OK && t < frames; t++) {
         const size_t first = t * front->layout.step;
         if (sp_clock_passed(deadline)) {
@@ -108,7 +114,8 @@ sp_status sp_front_gradient(sp_error *err, const sp_front *front, double *gradie
         }
         forward(&b, samples, n, first);
         for (size_t r = 0; r < rows; r++) {
-            back_to_power(&b, slope + (r * frames + t) * features);
+            const double by_gain = back_to_power(&b, slope + (r * frames + t) * features);
+            sp_front_gain_back(front, gradient + r * n, samples, n, by_gain);
             back_to_samples(&b, gradient + r * n + first, first < n ? n - first : 0);
         }
     }

@@ -100,7 +100,8 @@ sp_status sp_front_bound_memory(sp_error *err, sp_front_bound *b) {
 
 typedef struct bound_work {
     sp_front_bound *bound;
-    const sp_front_forms *forms;
+    const sp_front_forms *forms, *original; /* with the floors of the clip, and of all clips */
+    const sp_front_gain *gain;
     const double *samples;
     size_t n, workers;
     double deadline;
@@ -172,6 +173,8 @@ static void bound_task(void *context, size_t worker) {
             }
             sound = frame_is_sound(work->bound, t);
         }
+        sp_front_gain_move(work->bound, t, work->gain, work->original);
+        sound = sound && frame_is_sound(work->bound, t);
         sp_front_features(work->bound, t);
         if (!sound) {
             work->bad[worker] = t;
@@ -256,10 +259,21 @@ sp_status sp_front_bound_until(sp_error *err, sp_front_bound *bound, const sp_fr
     for (size_t i = 0; i < bound->padded; i++) {
         bound->radius[i] = i < n ? noise->radius[i] : 0.0;
     }
-    bound_work work = {
-        .bound = bound, .forms = forms, .samples = samples, .n = n, .deadline = deadline};
+    sp_front_gain gain;
+    sp_front_forms of_clip = {0};
+    bound_work work = {.bound = bound,
+                       .forms = &of_clip,
+                       .original = forms,
+                       .gain = &gain,
+                       .samples = samples,
+                       .n = n,
+                       .deadline = deadline};
     work.workers = bound->frames < WORKERS ? bound->frames : WORKERS;
-    const sp_status status = bound_frames(err, &work);
+    sp_status status = sp_front_gain_find(err, &gain, forms, samples, n);
+    status = status == SP_OK ? sp_front_gain_noise(err, &gain, samples, n, noise) : status;
+    status = status == SP_OK ? sp_front_gain_forms(err, &of_clip, forms, &gain) : status;
+    status = status == SP_OK ? bound_frames(err, &work) : status;
+    free(of_clip.band);
     if (status != SP_OK) {
         sp_front_bound_clear(bound);
     }

@@ -174,12 +174,13 @@ sp_status sp_front_forms_create(sp_error *err, sp_front_forms **forms, const sp_
     sp_net graph = {0};
     size_t features = 0;
     *forms = NULL;
-    SP_TRY(sp_front_graph(err, &graph, &features, front, NULL));
+    SP_TRY(sp_front_stage_graph(err, &graph, &features, front));
     const sp_status status = sp_front_forms_of_graph(err, forms, &graph, features, rule);
     sp_net_clear(&graph);
     if (status == SP_OK) {
         (*forms)->node = 0;
         (*forms)->pad_step = front->description.pad_step;
+        (*forms)->gain_peak = front->description.gain_peak;
     }
     return status;
 }

@@ -11,7 +11,11 @@
 
 struct sp_front_path {
     const sp_front_forms *forms; /* borrowed */
-    const sp_noise *noise;       /* borrowed */
+    sp_front_forms of_clip;      /* its bands are owned: with the floors of the clip */
+    sp_front_gain gain;
+    double *samples; /* [n] owned */
+    size_t n;
+    const sp_noise *noise; /* borrowed */
     size_t frames;
     sp_path_energy *curve; /* [frames, bands] owned */
 };
@@ -76,7 +80,7 @@ typedef struct path_work {
 static void path_task(void *context, size_t worker) {
     path_work *work = context;
     const sp_front_path *path = work->path;
-    const sp_front_forms *forms = path->forms;
+    const sp_front_forms *forms = &path->of_clip;
     const size_t size = sp_frame_size(forms), bands = forms->layout->bands;
     const bool gain = path->noise->set->scales;
     sp_frame y, v;
@@ -151,12 +155,22 @@ sp_status sp_front_path_create(sp_error *err, sp_front_path **path, const sp_fro
         made->forms = forms;
         made->noise = noise;
         made->frames = sp_forms_frames(forms, n);
+        made->n = n;
+        made->samples = malloc(n * sizeof *made->samples);
         made->curve = calloc(made->frames * forms->layout->bands, sizeof *made->curve);
-        status = made->curve != NULL
+        status = sp_front_gain_find(err, &made->gain, forms, samples, n);
+        status =
+            status == SP_OK ? sp_front_gain_forms(err, &made->of_clip, forms, &made->gain) : status;
+    }
+    if (status == SP_OK) {
+        status = made->curve != NULL && made->samples != NULL
                      ? fill_path(err, &work, &still)
                      : sp_fail(err, SP_E_MEMORY, "out of memory for %zu frames", made->frames);
     }
     sp_noise_clear(&still);
+    if (status == SP_OK) {
+        memcpy(made->samples, samples, n * sizeof *samples);
+    }
     if (status != SP_OK) {
         sp_front_path_destroy(made);
         return status;
@@ -168,6 +182,8 @@ sp_status sp_front_path_create(sp_error *err, sp_front_path **path, const sp_fro
 void sp_front_path_destroy(sp_front_path *path) {
     if (path != NULL) {
         free(path->curve);
+        free(path->samples);
+        free(path->of_clip.band);
         free(path);
     }
 }
@@ -199,6 +215,8 @@ sp_status sp_front_path_bound(sp_error *err, sp_front_bound *bound, const sp_fro
     if (!(path->noise->lo <= lo && lo <= hi && hi <= path->noise->hi)) {
         return sp_fail(err, SP_E_ARGUMENT, "%g to %g is no part of the noise set", lo, hi);
     }
+    sp_front_gain at = path->gain;
+    SP_TRY(sp_front_gain_part(err, &at, path->samples, path->n, path->noise, lo, hi));
     SP_TRY(shape(err, bound, path));
     const double middle = lo + 0.5 * (hi - lo), radius = sp_above(fmax(middle - lo, hi - middle));
     const bool gain = path->noise->set->scales;
@@ -222,6 +240,7 @@ sp_status sp_front_path_bound(sp_error *err, sp_front_bound *bound, const sp_fro
                  isfinite(range.hi) && range.lo <= range.hi;
     }
     for (size_t t = 0; t < path->frames && finite; t++) {
+        sp_front_gain_move(bound, t, &at, path->forms);
         sp_front_features(bound, t);
     }
     if (!finite) {

@@ -49,7 +49,8 @@ static void r2_boxes(double *lo, double *hi, sp_frame *frame, double *form) {
 
 sp_status sp_front_stage_boxes(sp_error *err, double *lo, double *hi, const sp_front_forms *forms,
                                const double *samples, size_t n, const sp_noise *noise, size_t t) {
-    if (forms->rule == SP_FRONT_JOINT || forms->floor != NULL || forms->dct != NULL) {
+    if (forms->rule == SP_FRONT_JOINT || forms->floor != NULL || forms->dct != NULL ||
+        forms->gain_peak > 0.0) {
         return sp_fail(err, SP_E_UNSUPPORTED, "this front end has no boxes of its stages");
     }
     SP_TRY(sp_front_check(err, forms, samples, n, noise));

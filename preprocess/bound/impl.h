@@ -63,6 +63,8 @@ struct sp_front_forms {
     sp_front_layout shape;
     size_t span;   /* samples that a first frame needs */
     bool pad_step; /* one step of zeros behind clips that are no multiple of it */
+    double
+        gain_peak; /* the peak that clips are brought to in front of the frames; 0: as they are */
     sp_stage stage[4];
     double *constants;
     /* Joint rule only, front_energy.c: sum_m a_m Q_m <= max_j (sum_m a_m peak[m,j]) energy.diagonal
@@ -144,6 +146,28 @@ SP_NOISE_SETS(SP_DECLARE_FRONT_SET)
  *  of a band. */
 double sp_front_square(const sp_frame *frame, const sp_band *band);
 void sp_front_facts(sp_band *band, const sp_stage *spectrum);
+
+/** sp_front_gain - what a peak gain does to the features of one clip; nothing when `to` is 0. */
+typedef struct sp_front_gain {
+    double to, square; /* the peak afterwards; a fixed g0^2 near (to / peak)^2 */
+    sp_iv shift; /* of every log of a band energy with the floors over g0^2, under the noise */
+} sp_front_gain;
+/** sp_front_gain_find - g0^2. sp_front_gain_noise - the shift under a noise set.
+ *  sp_front_gain_part - that for the part [lo, hi] of a path. SP_E_NONFINITE when the noise reaches
+ *  the peak. */
+SP_NODISCARD sp_status sp_front_gain_find(sp_error *err, sp_front_gain *gain,
+                                          const sp_front_forms *forms, const double *samples,
+                                          size_t n);
+SP_NODISCARD sp_status sp_front_gain_noise(sp_error *err, sp_front_gain *gain,
+                                           const double *samples, size_t n, const sp_noise *noise);
+SP_NODISCARD sp_status sp_front_gain_part(sp_error *err, sp_front_gain *gain, const double *samples,
+                                          size_t n, const sp_noise *noise, double lo, double hi);
+/** sp_front_gain_forms - the forms with the floors over g0^2; only `band` is owned.
+ *  sp_front_gain_move - shifts row t of a bound that was made with them; `forms`: the original. */
+SP_NODISCARD sp_status sp_front_gain_forms(sp_error *err, sp_front_forms *of_clip,
+                                           const sp_front_forms *forms, const sp_front_gain *gain);
+void sp_front_gain_move(sp_front_bound *bound, size_t t, const sp_front_gain *gain,
+                        const sp_front_forms *forms);
 
 /** sp_front_bound_memory - takes the memory of a bound whose counts are set, and places its arrays.
  */

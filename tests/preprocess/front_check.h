@@ -48,9 +48,26 @@ static const char *const FRONT_TEXTS[] = {
     "\"floor((N/2+1)*hz/rate)\"},"
     "\"floor\": {\"at_least\": 500}, \"log\": \"natural\","
     "\"dct\": {\"type\": \"II\", \"norm\": \"orthonormal\", \"coefficients\": 4},"
-    "\"c0\": \"log energy\"}"};
+    "\"c0\": \"log energy\"}",
+    /* FSDD without pre-emphasis behind a peak gain, with a floor in its middle */
+    "{\"sample_rate\": 8000, \"scale\": \"int16\", \"frame\": 256, \"step\": 200, \"fft\": 256,"
+    "\"gain\": {\"rule\": \"peak\", \"to\": 20000},"
+    "\"pad\": {\"rule\": \"append one step of zeros unless the length is a multiple of the step\"},"
+    "\"window\": \"hamming-periodic\", \"power_norm\": \"1/N\","
+    "\"mel\": {\"bands\": 10, \"low_hz\": 0, \"high_hz\": 4000,"
+    "\"formula\": \"2595*log10(1+f/700)\", \"rounding\": \"floor((N+1)*hz/rate)\"},"
+    "\"floor\": {\"add\": 1e5}, \"log\": \"natural\"}",
+    /* a gain, a least energy and a linear map */
+    "{\"sample_rate\": 8000, \"scale\": \"int16\", \"frame\": 90, \"step\": 60, \"fft\": 48,"
+    "\"gain\": {\"rule\": \"peak\", \"to\": 300},"
+    "\"window\": \"none\", \"power_norm\": \"1/N\", \"mel\": {\"bands\": 6, \"low_hz\": 0,"
+    "\"high_hz\": 8000, \"formula\": \"1127*ln(1+f/700)\", \"rounding\": "
+    "\"floor((N/2+1)*hz/rate)\"},"
+    "\"floor\": {\"at_least\": 50}, \"log\": \"natural\","
+    "\"dct\": {\"type\": \"II\", \"norm\": \"orthonormal\", \"coefficients\": 4}}"};
 
-#define FRONT_COUNT (sizeof FRONT_TEXTS / sizeof *FRONT_TEXTS)
+/* Those in front, FRONT_COUNT, are graphs; with those behind them, which have a gain, FRONT_ALL. */
+enum { FRONT_ALL = sizeof FRONT_TEXTS / sizeof *FRONT_TEXTS, FRONT_COUNT = FRONT_ALL - 2 };
 
 static inline sp_front *front_make(size_t which) {
     sp_front *front = NULL;
@@ -138,8 +155,21 @@ static inline void front_clip_make(front_clip *clip, clip_kind kind, size_t n, s
 typedef struct front_exact {
     long double row[520], row_error[520];     /* of samples + d */
     long double moved[520], moved_error[520]; /* of d alone, the bias left out */
-    long double energy[64], energy_error[64], feature[64], feature_error[64];
+    long double energy[64], energy_error[64]; /* without the gain */
+    long double feature[64], feature_error[64];
+    long double gain_square; /* of samples + d; 1 without a gain */
 } front_exact;
+
+/** front_gain_square - of all of samples + d. */
+static inline long double front_gain_square(const sp_front *front, const double *samples,
+                                            const double *d, size_t n) {
+    const long double to = sp_front_layout_of(front)->peak;
+    long double peak = 0.0L;
+    for (size_t i = 0; i < n && to > 0.0L; i++) {
+        peak = fmaxl(peak, fabsl((long double)samples[i] + d[i]));
+    }
+    return peak > 0.0L ? (to / peak) * (to / peak) : 1.0L;
+}
 
 #define LONG_UNIT 0x1p-63L
 
@@ -148,6 +178,8 @@ static inline void front_evaluate(front_exact *out, const sp_front *front, const
     size_t count = 0;
     const sp_stage *s = sp_front_stages(front, &count);
     const size_t frame = s[0].in;
+    const long double gain = front_gain_square(front, samples, d, n);
+    out->gain_square = gain;
     const long double chain = (long double)(frame + 4) * LONG_UNIT;
     for (size_t m = 0; m < s[2].out; m++) {
         out->energy[m] = s[2].bias[m];
@@ -176,10 +208,13 @@ static inline void front_evaluate(front_exact *out, const sp_front *front, const
     }
     for (size_t m = 0; m < s[2].out; m++) {
         out->energy_error[m] += (long double)(s[0].out + 4) * LONG_UNIT * out->energy[m];
-        const bool raised = s[3].kind == SP_STAGE_AT_LEAST && out->energy[m] < s[3].bias[m];
-        const long double energy = raised ? s[3].bias[m] : out->energy[m];
+        const long double added = s[2].bias[m], own = out->energy[m] - added;
+        const long double heard = gain * own + added;
+        const bool raised = s[3].kind == SP_STAGE_AT_LEAST && heard < s[3].bias[m];
+        const long double energy = raised ? s[3].bias[m] : heard;
         out->feature[m] = logl(energy);
-        const long double part = out->energy_error[m] / energy;
+        const long double lost = 8.0L * LONG_UNIT * (energy + gain * (own + added));
+        const long double part = (gain * out->energy_error[m] + lost) / energy;
         out->feature_error[m] = 1.01L * part + 4.0L * LONG_UNIT * (1.0L + fabsl(out->feature[m]));
         if (!(part < 1e-3L)) { // cancelled: compare with the energy that is certain
             out->feature_error[m] = INFINITY;
@@ -226,7 +261,8 @@ static inline long double front_bin_slack(const sp_front_bound *b, const sp_stag
         const long double energy = exact->energy[m], e = exact->energy_error[m];
         const long double f = exact->feature[m], slack = exact->feature_error[m];
         // a raised energy satisfies the upper line only where it was not raised
-        const bool raised = s[3].kind == SP_STAGE_AT_LEAST && energy <= s[3].bias[m];
+        const bool raised =
+            s[3].kind == SP_STAGE_AT_LEAST && exact->gain_square * energy <= s[3].bias[m];
         const long double lower = b->log_lo_w[at] * energy + b->log_lo_c[at];
         const long double upper =
             raised ? b->log_up_c[at] : b->log_up_w[at] * energy + b->log_up_c[at];

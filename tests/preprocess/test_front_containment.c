@@ -155,7 +155,13 @@ static void check_set(const sp_front *front, const sp_front_forms *forms, const 
         noise.radius[i] = i / 50 % 3 == 0 ? 0.0 : sp_rng_uniform(&rng, 0.0, eps);
     }
     if (sp_front_bound_create(&err, &bound, forms, clip->samples, clip->n, &noise) != SP_OK) {
-        fail_msg("%s in %s at %g dB: %s", clip->name, set->is, db, err.text);
+        // noise that reaches the peak leaves a gain without bounds
+        if (!(sp_front_layout_of(front)->peak > 0.0 && err.code == SP_E_NONFINITE &&
+              eps >= 0.99 * peak)) {
+            fail_msg("%s in %s at %g dB: %s", clip->name, set->is, db, err.text);
+        }
+        sp_noise_clear(&noise);
+        return;
     }
     const subject s = {front, forms, &bound, clip, &noise};
     check_bound(&s);
@@ -193,7 +199,7 @@ static void check_front(size_t which, sp_front_rule rule) {
 static void test_synthetic(void **state) {
     (void)state;
     sp_rng_init(&rng, sp_test_seed());
-    for (size_t which = 0; which < FRONT_COUNT; which++) {
+    for (size_t which = 0; which < FRONT_ALL; which++) {
         check_front(which, SP_FRONT_INTERVAL);
         check_front(which, SP_FRONT_R2);
         check_front(which, SP_FRONT_JOINT);

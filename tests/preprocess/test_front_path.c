@@ -8,8 +8,8 @@ static sp_front *front_of(size_t which) {
     static const char *const paths[] = {"examples/fronts/precise-sonopy.json",
                                         "examples/fronts/precise-speechpy.json"};
     sp_front *front = NULL;
-    if (which < FRONT_COUNT) {
-        return front_make(which);
+    if (which < FRONT_COUNT || which >= FRONT_COUNT + 2) {
+        return front_make(which < FRONT_COUNT ? which : which - 2);
     }
     assert_int_equal(sp_front_read(NULL, &front, paths[which - FRONT_COUNT]), SP_OK);
     return front;
@@ -50,6 +50,11 @@ static void check_part(const sp_front_path *path, const sp_front *front, const f
         if (err.code == SP_E_NONFINITE && hi > lo && !has_floor(front)) {
             free(d);
             return; // where the noise may cancel a band there is no lower end
+        }
+        if (err.code == SP_E_NONFINITE && hi > lo + 0.1 && !noise->set->scales &&
+            sp_front_layout_of(front)->peak > 0.0) {
+            free(d);
+            return; // so for a gain where it may cancel all of the clip
         }
         fail_msg("%g to %g: %s", lo, hi, err.text);
     }
@@ -103,7 +108,7 @@ static void test_lines_and_gains(void **state) {
     (void)state;
     const int rounds = sp_test_long() ? 20 : 3;
     sp_rng_init(&rng, sp_test_seed());
-    for (size_t which = 0; which < FRONT_COUNT + 2; which++) {
+    for (size_t which = 0; which < FRONT_ALL + 2; which++) {
         sp_front *front = front_of(which);
         sp_front_forms *forms = front_forms(front, SP_FRONT_INTERVAL);
         const size_t n = sp_front_samples(front, 3);
