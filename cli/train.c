@@ -11,11 +11,14 @@
 #include "cli/train_options.h"
 
 static const cli_own own_options[] = {CLI_TRAIN_OPTIONS(CLI_TRAIN_OPTION)};
-enum { FRONT_LIMIT = 1 << 20 };
+enum { FRONT_LIMIT = 1 << 20, CHECKPOINT = 4200 /* bytes of a name */ };
 
 typedef struct job {
     const cli_options *options;
-    sp_recipe recipe;
+    sp_recipe *recipe; /* [stages] owned */
+    size_t stages, stage;
+    char **about;     /* [stages] owned: descriptions of the stages that are over */
+    sp_model init;    /* owned; of --init */
     char *front_text; /* owned */
     sp_front *front;
     sp_dataset data;
@@ -33,6 +36,23 @@ static void say_data(const job *j) {
     printf("%zu clips: %zu for training, %zu for validation%s, %zu for testing; SHA-256 %s\n",
            j->data.count, split[SP_SPLIT_TRAIN], split[SP_SPLIT_VALIDATION],
            j->data.drawn ? " (drawn)" : "", split[SP_SPLIT_TEST], j->data.digest);
+}
+
+/* What the noise asks of the front end, once; then the head of the table. */
+static void say_stage(const job *j) {
+    double has = NAN;
+    const double floor = sp_training_floor(j->training, &has);
+    if (j->options->json) {
+        return;
+    }
+    if (j->stages > 1) {
+        printf("stage %zu of %zu\n", j->stage + 1, j->stages);
+    }
+    if (!(floor >= has / 4.0 && floor <= 4.0 * has) && isfinite(floor)) {
+        printf(
+            "for this noise a floor of about {\"add\": %.1g} is proposed; the front end has %.1g\n",
+            floor, has);
+    }
     printf("epoch     loss  validation loss  accuracy  under noise   seconds\n");
 }
 
@@ -40,6 +60,9 @@ static void say_epoch(const job *j, const sp_training_point *point) {
     const double seconds = sp_clock_wall() - j->start;
     if (j->options->json) {
         sp_json_line *line = sp_json_line_create();
+        if (j->stages > 1) {
+            sp_json_line_number(line, "stage", (double)j->stage + 1.0);
+        }
         sp_json_line_number(line, "epoch", (double)point->number);
         sp_json_line_number(line, "loss", point->loss);
         sp_json_line_number(line, "validation_loss", point->check_loss);
@@ -70,6 +93,7 @@ static void note_recipe(sp_json_line *line, const sp_recipe *r) {
     sp_json_line_number(line, "rate", r->rate);
     sp_json_line_number(line, "decay", r->decay);
     sp_json_line_number(line, "clip", r->clip);
+    sp_json_line_number(line, "average", r->average);
     sp_json_line_number(line, "gain_db", r->gain_db);
     sp_json_line_number(line, "noise_db", r->noise_db);
     sp_json_line_number(line, "noise_span_db", r->noise_span_db);
@@ -84,6 +108,7 @@ static void note_recipe(sp_json_line *line, const sp_recipe *r) {
     }
     if (r->defence == SP_DEFENCE_CERTIFIED) {
         sp_json_line_number(line, "box", r->box);
+        sp_json_line_number(line, "box_weight", r->box_weight);
     }
 }
 
@@ -102,7 +127,7 @@ static char *describe(const job *j, const double accuracy[4]) {
     sp_json_line_number(line, "test_accuracy", accuracy[SP_SPLIT_TEST]);
     sp_json_line_number(line, "epochs", (double)epochs);
     sp_json_line_number(line, "best_epoch", (double)best->number);
-    note_recipe(line, &j->recipe);
+    note_recipe(line, &j->recipe[j->stage]);
     return sp_json_line_finish(line);
 }
 
@@ -129,24 +154,40 @@ static void say_result(const job *j, const char *out, const char *about, const d
            sp_pool_threads(), sp_pool_threads() == 1 ? "" : "s");
 }
 
-static sp_status write_model(sp_error *err, const job *j, const char *out) {
-    double accuracy[4] = {NAN, NAN, NAN, NAN};
-    sp_net net;
-    SP_TRY(sp_training_net(err, j->training, &net));
-    sp_status status = measure(err, j, &net, accuracy);
-    char *about = status == SP_OK ? describe(j, accuracy) : NULL;
-    if (about) {
-        const sp_model_note notes[] = {{"soundproof.front", j->front_text},
-                                       {"soundproof.training", about}};
-        status = sp_model_write(err, out, &net, notes, sizeof notes / sizeof notes[0]);
-    } else if (status == SP_OK) {
+/* The net of the stage and its description, which the caller frees. */
+static sp_status finish_stage(sp_error *err, const job *j, sp_net *net, char **about,
+                              double accuracy[4]) {
+    SP_TRY(sp_training_net(err, j->training, net));
+    sp_status status = measure(err, j, net, accuracy);
+    *about = status == SP_OK ? describe(j, accuracy) : NULL;
+    if (status == SP_OK && !*about) {
         status = sp_fail(err, SP_E_MEMORY, "no memory for the description of the training");
     }
-    if (status == SP_OK) {
-        say_result(j, out, about, accuracy);
+    if (status != SP_OK) {
+        sp_net_clear(net);
     }
-    free(about);
-    sp_net_clear(&net);
+    return status;
+}
+
+/* The description of the last stage is "soundproof.training", those before it have their numbers
+ * behind that. */
+static sp_status write_file(sp_error *err, const job *j, const sp_net *net, const char *out) {
+    sp_model_note *note = calloc(j->stages + 1, sizeof *note);
+    char(*key)[48] = calloc(j->stages, sizeof *key);
+    sp_status status = SP_E_MEMORY;
+    if (note && key) {
+        note[0] = (sp_model_note){"soundproof.front", j->front_text};
+        note[1] = (sp_model_note){"soundproof.training", j->about[j->stage]};
+        for (size_t k = 0; k < j->stage; k++) {
+            snprintf(key[k], sizeof key[k], "soundproof.training.%zu", k + 1);
+            note[k + 2] = (sp_model_note){key[k], j->about[k]};
+        }
+        status = sp_model_write(err, out, net, note, j->stage + 2);
+    } else {
+        sp_fail(err, status, "no memory for the description of the training");
+    }
+    free(note);
+    free(key);
     return status;
 }
 
@@ -178,20 +219,45 @@ static sp_status open_data(sp_error *err, job *j) {
 
 static sp_status open_all(sp_error *err, job *j) {
     const cli_options *options = j->options;
-    sp_net net;
     size_t size = 0;
     SP_TRY(sp_file_read(err, &j->front_text, &size, options->front, FRONT_LIMIT));
     SP_TRY(sp_front_parse(err, &j->front, j->front_text, size, options->front));
     SP_TRY(open_data(err, j));
-    SP_TRY(sp_arch_read(err, &net, options->own[CLI_TRAIN_arch],
-                        sp_front_layout_of(j->front)->features, j->recipe.seed));
-    return sp_training_create(err, &j->training, &net, j->front, &j->data, &j->recipe);
+    return options->own[CLI_TRAIN_init] ? sp_model_read(err, &j->init, options->own[CLI_TRAIN_init])
+                                        : SP_OK;
+}
+
+/* The training of the stage: from `begin`, the net of the stage before (taken over), or from a file
+ * or an architecture (no nodes). */
+static sp_status open_stage(sp_error *err, job *j, sp_net *begin) {
+    const sp_recipe *recipe = &j->recipe[j->stage];
+    const sp_net *from = begin->nodes > 0 ? begin : j->init.net.nodes > 0 ? &j->init.net : NULL;
+    sp_net net;
+    if (from) {
+        SP_TRY(sp_net_copy(err, &net, from));
+    } else {
+        SP_TRY(sp_arch_read(err, &net, j->options->own[CLI_TRAIN_arch],
+                            sp_front_layout_of(j->front)->features, recipe->seed));
+    }
+    sp_training_destroy(j->training);
+    SP_TRY(sp_training_create(err, &j->training, &net, j->front, &j->data, recipe));
+    return from ? sp_training_begin(err, j->training, from) : SP_OK;
+}
+
+/* FILE, or FILE.1, FILE.2, ... of several stages; "" for none. */
+static void checkpoint_of(char *path, size_t size, const job *j) {
+    const char *name = j->options->own[CLI_TRAIN_checkpoint];
+    if (name && j->stages > 1) {
+        snprintf(path, size, "%s.%zu", name, j->stage + 1);
+    } else {
+        snprintf(path, size, "%s", name ? name : "");
+    }
 }
 
 /* Takes up the checkpoint if there is one. */
 static sp_status resume(sp_error *err, job *j, const char *checkpoint) {
     size_t epochs = 0;
-    if (!checkpoint || access(checkpoint, F_OK) != 0) {
+    if (*checkpoint == '\0' || access(checkpoint, F_OK) != 0) {
         return SP_OK;
     }
     SP_TRY(sp_training_resume(err, j->training, checkpoint));
@@ -215,8 +281,7 @@ static sp_status check_places(sp_error *err, const cli_options *options) {
 
 /* Epochs until the training is over, or time is: *cut, with the best epoch so far, if there is one.
  */
-static sp_status run_epochs(sp_error *err, job *j, bool *cut) {
-    const char *checkpoint = j->options->own[CLI_TRAIN_checkpoint];
+static sp_status run_epochs(sp_error *err, job *j, const char *checkpoint, bool *cut) {
     *cut = false;
     while (!sp_training_done(j->training)) {
         size_t epochs = 0;
@@ -227,7 +292,7 @@ static sp_status run_epochs(sp_error *err, job *j, bool *cut) {
         }
         SP_TRY(status);
         const sp_training_point *curve = sp_training_curve(j->training, &epochs);
-        if (checkpoint) {
+        if (*checkpoint != '\0') {
             SP_TRY(sp_training_save(err, j->training, checkpoint));
         }
         say_epoch(j, &curve[epochs - 1]);
@@ -235,22 +300,45 @@ static sp_status run_epochs(sp_error *err, job *j, bool *cut) {
     return SP_OK;
 }
 
-static sp_status train(sp_error *err, job *j) {
-    bool cut = false;
-    SP_TRY(check_places(err, j->options));
-    SP_TRY(open_all(err, j));
-    SP_TRY(resume(err, j, j->options->own[CLI_TRAIN_checkpoint]));
-    say_data(j);
+/* One stage; *net begins it, and ends it. */
+static sp_status run_stage(sp_error *err, job *j, sp_net *net, bool *cut) {
+    double accuracy[4] = {NAN, NAN, NAN, NAN};
+    char checkpoint[CHECKPOINT];
+    checkpoint_of(checkpoint, sizeof checkpoint, j);
+    SP_TRY(open_stage(err, j, net));
+    SP_TRY(resume(err, j, checkpoint));
+    say_stage(j);
     if (j->options->timeout > 0.0) {
         sp_training_until(j->training, j->start + j->options->timeout);
     }
+    SP_TRY(run_epochs(err, j, checkpoint, cut));
+    sp_net_clear(net);
+    SP_TRY(finish_stage(err, j, net, &j->about[j->stage], accuracy));
+    const char *out = j->options->own[CLI_TRAIN_out];
+    if (*cut || j->stage + 1 == j->stages) {
+        SP_TRY(write_file(err, j, net, out));
+        say_result(j, out, j->about[j->stage], accuracy);
+    }
+    return SP_OK;
+}
+
+static sp_status train(sp_error *err, job *j) {
+    bool cut = false;
+    sp_net net = {0};
+    sp_status status = SP_OK;
+    SP_TRY(check_places(err, j->options));
+    SP_TRY(open_all(err, j));
+    say_data(j);
     cli_interrupt_watch();
-    SP_TRY(run_epochs(err, j, &cut));
-    if (cut) {
+    for (; j->stage < j->stages && status == SP_OK && !cut; j->stage += !cut) {
+        status = run_stage(err, j, &net, &cut);
+    }
+    sp_net_clear(&net);
+    if (status == SP_OK && cut) {
         cli_complain("%s: the best epoch so far is written",
                      cli_interrupt_code() >= 0 ? "interrupted" : "time limit reached");
     }
-    return write_model(err, j, j->options->own[CLI_TRAIN_out]);
+    return status;
 }
 
 static int check_usage(const cli_options *options) {
@@ -261,8 +349,11 @@ static int check_usage(const cli_options *options) {
     if (!options->front) {
         return cli_usage(&cli_train, "--front is missing: which front end?");
     }
-    if (!options->own[CLI_TRAIN_arch]) {
-        return cli_usage(&cli_train, "--arch is missing: which layers?");
+    if (!options->own[CLI_TRAIN_arch] == !options->own[CLI_TRAIN_init]) {
+        return cli_usage(&cli_train,
+                         options->own[CLI_TRAIN_arch]
+                             ? "--arch and --init exclude each other: a model has its layers"
+                             : "--arch is missing: which layers?");
     }
     if (!options->own[CLI_TRAIN_data]) {
         return cli_usage(&cli_train, "--data is missing: which manifests of clips?");
@@ -278,17 +369,28 @@ static int run(const cli_options *options) {
     sp_error err = {0};
     int code = check_usage(options);
     if (code < 0) {
-        code = cli_train_recipe(&j.recipe, options);
+        code = cli_train_stages_read(&j.recipe, &j.stages, options);
     }
     if (code >= 0) {
+        free(j.recipe);
         return code;
     }
     code = CLI_OK;
-    if (train(&err, &j) != SP_OK) {
+    j.about = calloc(j.stages, sizeof *j.about);
+    if (!j.about) {
+        cli_complain("no memory for %zu stages", j.stages);
+        code = CLI_INPUT;
+    } else if (train(&err, &j) != SP_OK) {
         cli_complain("%s", err.text);
         code = CLI_INPUT;
     }
     code = cli_interrupt_code() >= 0 ? cli_interrupt_code() : code;
+    for (size_t k = 0; j.about && k < j.stages; k++) {
+        free(j.about[k]);
+    }
+    free(j.about);
+    free(j.recipe);
+    sp_model_clear(&j.init);
     sp_training_destroy(j.training);
     sp_dataset_clear(&j.data);
     sp_front_destroy(j.front);
@@ -302,7 +404,9 @@ const cli_command cli_train = {
     .summary = "train a network, against noise if need be, and write it as ONNX",
     .examples = "  soundproof train --front F.json --arch A.json --data clips.tsv --out M.onnx\n"
                 "  soundproof train --front F.json --arch A.json --data clips.tsv --certify -60dB "
-                "--checkpoint M.part --out M.onnx\n",
+                "--checkpoint M.part --out M.onnx\n"
+                "  soundproof train --front F.json --init M.onnx --data clips.tsv --certify -50dB "
+                "--out N.onnx\n",
     .accepts = CLI_FRONT | CLI_AUDIO | CLI_TIMEOUT | CLI_THREADS | CLI_JSON,
     .own = own_options,
     .owned = sizeof own_options / sizeof own_options[0],

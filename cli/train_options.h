@@ -13,6 +13,10 @@
       "and after more tabs train, validation or test, and a speaker; validation clips are drawn "  \
       "when none is named")                                                                        \
     X(out, "out", "M.onnx", "where the model goes")                                                \
+    X(init, "init", "M.onnx", "begin with the layers and weights of this model; no --arch")        \
+    X(stages, "stages", "S.json",                                                                  \
+      "several trainings one after the other, each from where the last one ended; see "            \
+      "examples/stages/")                                                                          \
     X(checkpoint, "checkpoint", "FILE",                                                            \
       "saved after every epoch; a run that finds it goes on from there")                           \
     X(seed, "seed", "N", "of weights, order, variants and attacks; 1")                             \
@@ -36,15 +40,26 @@
     X(box, "box", "S",                                                                             \
       "--certify: share of the budget that the intervals cover, around the attack; 0.05")          \
     X(weight, "weight", "S", "share of the loss under noise; 0.5")                                 \
+    X(box_weight, "box-weight", "S",                                                               \
+      "--certify: share of the intervals in that; the rest is the noise of the attack; 1")         \
+    X(average, "average", "S",                                                                     \
+      "what a step keeps of the exponential average of the weights that is written, e.g. 0.995; "  \
+      "0: none")                                                                                   \
     X(warm, "warm", "N", "epochs before any noise of --certify or --adversarial; 3")               \
     X(ramp, "ramp", "N", "epochs in which it grows to its weight and budget; 15")
 
 #define CLI_TRAIN_INDEX(id, name, argument, help) CLI_TRAIN_##id,
-enum { CLI_TRAIN_OPTIONS(CLI_TRAIN_INDEX) };
+enum { CLI_TRAIN_OPTIONS(CLI_TRAIN_INDEX) CLI_TRAIN_COUNT };
 #undef CLI_TRAIN_INDEX
 #define CLI_TRAIN_OPTION(id, name, argument, help) {name, help, argument},
 
 /** cli_train_recipe - -1, or the exit code after a message. */
 int cli_train_recipe(sp_recipe *recipe, const cli_options *options);
+
+/** cli_train_stages_read - the recipes of --stages, or the one of the options alone; *count of
+ *  them, owned by the caller. -1, or the exit code after a message. A file is an object with a list
+ *  "stages" of objects; their members are options of this command without the dashes, and stand in
+ *  for those of the command line. The seeds of stages are one apart. */
+int cli_train_stages_read(sp_recipe **recipe, size_t *count, const cli_options *options);
 
 #endif

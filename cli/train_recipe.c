@@ -96,6 +96,8 @@ int cli_train_recipe(sp_recipe *recipe, const cli_options *o) {
     TRY(read_real(&recipe->noise_span_db, o, CLI_TRAIN_noise_span, "noise-span"));
     TRY(read_real(&recipe->box, o, CLI_TRAIN_box, "box"));
     TRY(read_real(&recipe->weight, o, CLI_TRAIN_weight, "weight"));
+    TRY(read_real(&recipe->box_weight, o, CLI_TRAIN_box_weight, "box-weight"));
+    TRY(read_real(&recipe->average, o, CLI_TRAIN_average, "average"));
     TRY(read_budget(recipe, o, CLI_TRAIN_certify, SP_DEFENCE_CERTIFIED, "certify"));
     TRY(read_budget(recipe, o, CLI_TRAIN_adversarial, SP_DEFENCE_ADVERSARIAL, "adversarial"));
     return sp_recipe_check(&err, recipe) == SP_OK ? -1 : cli_usage(&cli_train, "%s", err.text);

@@ -444,3 +444,17 @@ sp_status sp_net_add_pool(sp_error *err, sp_net *net, sp_pooling pool) {
         .kind = SP_NODE_POOL, .width = net->classes, .input = net->nodes - 1, .pool = pool};
     return sp_net_append(err, net, &node, NULL);
 }
+
+sp_status sp_net_copy(sp_error *err, sp_net *copy, const sp_net *net) {
+    sp_status status = sp_net_init(err, copy, net->features);
+    for (size_t n = 1; status == SP_OK && n < net->nodes; n++) {
+        status = sp_net_append(err, copy, &net->node[n], NULL);
+    }
+    copy->steps = net->steps;
+    copy->sigmoid = net->sigmoid;
+    copy->softmax = net->softmax;
+    if (status != SP_OK) {
+        sp_net_clear(copy);
+    }
+    return status;
+}

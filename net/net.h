@@ -71,6 +71,8 @@ typedef struct sp_net {
 /** sp_net_init - a graph whose only node is an input of `features` numbers per frame. */
 SP_NODISCARD sp_status sp_net_init(sp_error *err, sp_net *net, size_t features);
 void sp_net_clear(sp_net *net);
+/** sp_net_copy - the same nodes with arrays of their own. */
+SP_NODISCARD sp_status sp_net_copy(sp_error *err, sp_net *copy, const sp_net *net);
 
 /* ---- appending a node that reads the last one ---- */
 

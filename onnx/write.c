@@ -158,6 +158,16 @@ static void set_int(writer *w, Onnx__NodeProto *n, const char *name, int64_t val
     }
 }
 
+static void set_float(writer *w, Onnx__NodeProto *n, const char *name, double value) {
+    Onnx__AttributeProto *a = attribute(w, n, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS);
+    float *one = take(w, 1, sizeof *one);
+    if (a && one) {
+        *one = (float)value;
+        a->floats = one;
+        a->n_floats = 1;
+    }
+}
+
 static void set_activation(writer *w, Onnx__NodeProto *n, const char *value) {
     Onnx__AttributeProto *a =
         attribute(w, n, "activations", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS);
@@ -225,6 +235,22 @@ static float *biases(writer *w, const sp_cell *cell, const size_t *order, size_t
     return both;
 }
 
+static void write_candidate(writer *w, Onnx__NodeProto *n, sp_activation f) {
+    switch (f.kind) {
+    case SP_ACTIVATION_RELU:
+        set_activation(w, n, "Relu");
+        break;
+    case SP_ACTIVATION_AFFINE:
+        set_activation(w, n, "Affine");
+        set_float(w, n, "activation_alpha", f.alpha);
+        set_float(w, n, "activation_beta", f.beta);
+        break;
+    default:
+        set_activation(w, n, "Tanh");
+        break;
+    }
+}
+
 /* [T, 1, in] to [T, 1, out], or to the last state [1, out]. */
 static char *write_recurrent(writer *w, const sp_cell *cell, size_t l, char *x, bool last) {
     const bool lstm = cell->kind == SP_CELL_LSTM, gru = cell->kind == SP_CELL_GRU;
@@ -249,7 +275,7 @@ static char *write_recurrent(writer *w, const sp_cell *cell, size_t l, char *x, 
     if (gru) {
         set_int(w, n, "linear_before_reset", cell->reset_after);
     } else if (!lstm) {
-        set_activation(w, n, cell->candidate.kind == SP_ACTIVATION_RELU ? "Relu" : "Tanh");
+        write_candidate(w, n, cell->candidate);
     }
     char *squeezed[] = {state, axis(w, l + 1, last ? 0 : 1)}; // the axis of the directions
     return step(w, "Squeeze", squeezed, 2);
@@ -259,7 +285,8 @@ static bool writable_cell(const sp_cell *cell) {
     const sp_activation_kind gate = cell->gate.kind, candidate = cell->candidate.kind;
     if (cell->kind == SP_CELL_RNN) {
         return !cell->reverse &&
-               (candidate == SP_ACTIVATION_TANH || candidate == SP_ACTIVATION_RELU);
+               (candidate == SP_ACTIVATION_TANH || candidate == SP_ACTIVATION_RELU ||
+                candidate == SP_ACTIVATION_AFFINE);
     }
     return !cell->reverse && gate == SP_ACTIVATION_SIGMOID && candidate == SP_ACTIVATION_TANH;
 }

@@ -20,13 +20,15 @@ static const kind kinds[] = {{.name = "dense", .node = SP_NODE_AFFINE, .gates = 
                              {.name = "relu", .node = SP_NODE_CURVE},
                              {"lstm", SP_NODE_CELL, SP_CELL_LSTM, 4},
                              {"gru", SP_NODE_CELL, SP_CELL_GRU, 3},
-                             {"rnn", SP_NODE_CELL, SP_CELL_RNN, 1}};
+                             {"rnn", SP_NODE_CELL, SP_CELL_RNN, 1},
+                             {"linear", SP_NODE_CELL, SP_CELL_RNN, 1}};
 
 /* layer_plan - one layer as the description has it. */
 typedef struct layer_plan {
     const kind *kind;
     size_t out;
     sp_activation activation;
+    double decay[2]; /* linear: the least and the largest lambda */
 } layer_plan;
 
 /* ---- reading ---- */
@@ -40,8 +42,8 @@ static sp_status read_kind(sp_error *err, layer_plan *plan, const sp_json *node)
             return SP_OK;
         }
     }
-    return sp_fail(err, SP_E_UNSUPPORTED, "kind '%s' is none of dense, relu, lstm, gru and rnn",
-                   name);
+    return sp_fail(err, SP_E_UNSUPPORTED,
+                   "kind '%s' is none of dense, relu, lstm, gru, rnn and linear", name);
 }
 
 static sp_status read_out(sp_error *err, layer_plan *plan, const sp_json *node) {
@@ -70,17 +72,49 @@ static sp_status read_activation(sp_error *err, layer_plan *plan, const sp_json 
     return SP_OK;
 }
 
+static bool is_linear(const layer_plan *plan) {
+    return strcmp(plan->kind->name, "linear") == 0;
+}
+
+/* "decay": [0.5, 0.97], which is also the default. */
+static sp_status read_decay(sp_error *err, layer_plan *plan, const sp_json *node) {
+    const sp_json *pair = sp_json_get(node, "decay");
+    plan->activation = (sp_activation){SP_ACTIVATION_AFFINE, 1.0, 0.0};
+    plan->decay[0] = 0.5;
+    plan->decay[1] = 0.97;
+    if (!pair) {
+        return SP_OK;
+    }
+    size_t count = 0;
+    bool numbers = sp_json_is_array(pair);
+    for (const sp_json *at = numbers ? sp_json_first(pair) : NULL; at; at = sp_json_next(at)) {
+        numbers = numbers && sp_json_is_number(at);
+        plan->decay[count < 2 ? count : 1] = sp_json_value(at);
+        count++;
+    }
+    return numbers && count == 2 && plan->decay[0] > 0.0 && plan->decay[0] <= plan->decay[1] &&
+                   plan->decay[1] < 1.0
+               ? SP_OK
+               : sp_fail(err, SP_E_FORMAT,
+                         "\"decay\" is a pair of numbers above 0 and below 1, the smaller first");
+}
+
 static sp_status read_layer(sp_error *err, layer_plan *plan, const sp_json *node) {
     static const char *const relu[] = {"kind", NULL};
     static const char *const plain[] = {"kind", "out", NULL};
     static const char *const rnn[] = {"kind", "out", "activation", NULL};
+    static const char *const linear[] = {"kind", "out", "decay", NULL};
     if (!sp_json_is_object(node)) {
         return sp_fail(err, SP_E_FORMAT, "a layer is an object with a \"kind\"");
     }
     SP_TRY(read_kind(err, plan, node));
     const bool curve = plan->kind->node == SP_NODE_CURVE;
-    const bool is_rnn = plan->kind->node == SP_NODE_CELL && plan->kind->cell == SP_CELL_RNN;
-    SP_TRY(sp_json_only(err, node, curve ? relu : (is_rnn ? rnn : plain)));
+    const bool is_rnn = strcmp(plan->kind->name, "rnn") == 0;
+    SP_TRY(sp_json_only(err, node,
+                        curve ? relu : (is_rnn ? rnn : (is_linear(plan) ? linear : plain))));
+    if (is_linear(plan)) {
+        SP_TRY(read_decay(err, plan, node));
+    }
     if (is_rnn) {
         SP_TRY(read_activation(err, plan, node));
     }
@@ -144,15 +178,40 @@ static sp_status add_filled(sp_error *err, sp_net *net, const layer_plan *plan,
     return sp_fail(err, SP_E_UNSUPPORTED, "a layer of no known kind");
 }
 
+/* The lambda of unit j: time constants 1 / (1 - lambda) from the shortest to the longest, evenly in
+ * their logarithms. */
+static double lambda_of(const layer_plan *plan, size_t j) {
+    const double share = plan->out > 1 ? (double)j / (double)(plan->out - 1) : 0.0;
+    const double shortest = 1.0 - plan->decay[0], longest = 1.0 - plan->decay[1];
+    return 1.0 - shortest * pow(longest / shortest, share);
+}
+
+/* V = (1 - lambda) W; the recurrent matrix is diag(lambda). */
+static void make_linear(const layer_plan *plan, double *weight, double *loop, size_t in) {
+    const size_t H = plan->out;
+    memset(loop, 0, H * H * sizeof *loop);
+    for (size_t j = 0; j < H; j++) {
+        const double lambda = lambda_of(plan, j);
+        loop[j * (H + 1)] = lambda;
+        for (size_t i = 0; i < in; i++) {
+            weight[j * in + i] *= 1.0 - lambda;
+        }
+    }
+}
+
 static sp_status add(sp_error *err, sp_net *net, const layer_plan *plan, sp_random *random) {
     const size_t rows = plan->kind->gates * plan->out, in = net->classes;
-    const bool recurrent = plan->kind->node == SP_NODE_CELL;
-    const double scale = 1.0 / sqrt((double)(recurrent ? plan->out : in));
+    const bool recurrent = plan->kind->node == SP_NODE_CELL, linear = is_linear(plan);
+    const double scale =
+        linear ? sqrt(6.0 / (double)in) : 1.0 / sqrt((double)(recurrent ? plan->out : in));
     double *weight = uniform(random, rows * in, scale);
     double *loop = uniform(random, recurrent ? rows * plan->out : 0, scale);
     double *bias = calloc(rows + 1, sizeof *bias), *own = calloc(plan->out + 1, sizeof *own);
     sp_status status = SP_E_MEMORY;
     if (weight && loop && bias && own) {
+        if (linear) {
+            make_linear(plan, weight, loop, in);
+        }
         status = add_filled(err, net, plan, weight, loop, bias, own);
     } else {
         sp_fail(err, status, "no memory for layer %zu", net->nodes);
@@ -173,7 +232,8 @@ static sp_status check(sp_error *err, const layer_plan *plans, size_t count, siz
         return sp_fail(err, SP_E_UNSUPPORTED, "the first layer has weights: a relu comes later");
     }
     if (*recurrent == 0) {
-        return sp_fail(err, SP_E_UNSUPPORTED, "at least one layer is an lstm, a gru or an rnn");
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "at least one layer is an lstm, a gru, an rnn or linear");
     }
     if (plans[count - 1].kind->node != SP_NODE_AFFINE) {
         return sp_fail(err, SP_E_UNSUPPORTED,

@@ -91,6 +91,39 @@ sp_status sp_train_band_noise_create(sp_error *err, sp_train_band_noise *band_no
     return SP_OK;
 }
 
+static int compare_reals(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *x, size_t n) {
+    qsort(x, n, sizeof *x, compare_reals);
+    return x[n / 2];
+}
+
+/* The slope of log(a^2 + c) by a is at most 1 / sqrt(c): with sqrt(c) half of what the noise moves
+ * a by, a feature moves by about two at most. */
+double sp_training_floor(const sp_training *training, double *has) {
+    const sp_train_band_noise *noise = &training->band_noise;
+    const size_t clips = training->data->split[SP_SPLIT_TRAIN];
+    double *work = calloc(clips + noise->bands + 1, sizeof *work), floor = NAN;
+    *has = NAN;
+    if (noise->bands > 0 && clips > 0 && work) {
+        const double heard = sp_front_layout_of(training->front)->peak;
+        for (size_t i = 0; i < clips; i++) {
+            const double peak = training->data->clip[training->train[i]].clip.peak;
+            work[i] = heard > 0.0 ? heard : peak;
+        }
+        memcpy(work + clips, noise->bound, noise->bands * sizeof *work);
+        const double move = median(work, clips) * median(work + clips, noise->bands) *
+                            pow(10.0, training->recipe.budget_db / 20.0);
+        floor = 0.25 * move * move;
+        *has = noise->floor[0];
+    }
+    free(work);
+    return floor;
+}
+
 void sp_train_band_noise_clear(sp_train_band_noise *band_noise) {
     free(band_noise->bound);
     *band_noise = (sp_train_band_noise){0};

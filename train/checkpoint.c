@@ -1,7 +1,7 @@
 /* Checkpoints: the whole state of a training in one file, with a checksum of its own.
- * Text lines "soundproof checkpoint 1", the fingerprint and the sum of what follows; then numbers
- * of eight bytes in the order of this machine: epochs, steps, best epoch, curve, weights, Adam's
- * two moments, best weights. */
+ * Text lines "soundproof checkpoint 2", the fingerprint and the sum of what follows; then numbers
+ * of eight bytes in the order of this machine: epochs, steps, best epoch, curve, parameters,
+ * their average, Adam's two moments, best parameters. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "train/impl.h"
 
-static const char magic[] = "soundproof checkpoint 1";
+static const char magic[] = "soundproof checkpoint 2";
 enum { POINT = 6 };                              /* numbers of one epoch */
 #define HEAD (sizeof magic + 2 * SP_DIGEST_TEXT) /* bytes: three lines */
 
@@ -20,8 +20,9 @@ static void add_recipe(sp_digest *digest, const sp_recipe *r) {
     const uint64_t wholes[] = {r->seed,         r->epochs, r->batch,
                                r->patience,     r->shift,  (uint64_t)r->defence,
                                r->attack_steps, r->warm,   r->ramp};
-    const double reals[] = {r->rate,          r->decay,     r->clip, r->gain_db, r->noise_db,
-                            r->noise_span_db, r->budget_db, r->box,  r->weight};
+    const double reals[] = {r->rate,     r->decay,         r->clip,      r->gain_db,
+                            r->noise_db, r->noise_span_db, r->budget_db, r->box,
+                            r->weight,   r->box_weight,    r->average};
     for (size_t i = 0; i < sizeof wholes / sizeof wholes[0]; i++) {
         sp_digest_number(digest, wholes[i]);
     }
@@ -33,6 +34,7 @@ static void add_recipe(sp_digest *digest, const sp_recipe *r) {
 sp_status sp_training_fingerprint(sp_error *err, const sp_training *training, char *text) {
     sp_digest *digest = sp_digest_create();
     sp_digest_add(digest, training->data->digest, sizeof training->data->digest);
+    sp_digest_add(digest, training->begin, sizeof training->begin);
     add_recipe(digest, &training->recipe);
     for (size_t n = 0; n < training->net.nodes; n++) {
         const sp_node *node = &training->net.node[n];
@@ -101,16 +103,15 @@ static void copy_all(tape_head *tape, sp_training *t) {
     for (size_t e = 0; e < t->epochs; e++) {
         copy_point(tape, &t->curve[e]);
     }
-    for (size_t b = 0; b < t->blocks; b++) {
-        copy(tape, t->block[b].value, t->block[b].count * sizeof(double));
-    }
+    copy(tape, t->parameter, bytes);
+    copy(tape, t->average, bytes);
     copy(tape, t->adam.mean, bytes);
     copy(tape, t->adam.square, bytes);
     copy(tape, t->best, bytes);
 }
 
 static size_t body_size(const sp_training *t, size_t epochs) {
-    return 8 * (3 + POINT * epochs + 4 * t->parameters);
+    return 8 * (3 + POINT * epochs + 5 * t->parameters);
 }
 
 sp_status sp_training_save(sp_error *err, const sp_training *training, const char *path) {
@@ -164,6 +165,7 @@ sp_status sp_training_resume(sp_error *err, sp_training *training, const char *p
     if (status == SP_OK) {
         tape_head in = {data + HEAD, false};
         copy_all(&in, training);
+        sp_train_store(&training->net, training->parameter);
     } else {
         sp_error_in(err, path);
     }

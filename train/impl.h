@@ -3,31 +3,46 @@
 #define SP_TRAIN_IMPL_H
 
 #include "base/arena.h"
+#include "base/digest.h"
 #include "train/stream.h"
 #include "train/train.h"
 
 /* ---- parameters ---- */
 
+/** sp_train_is_linear - whether a node is a linear layer, h_t = lambda o h_{t-1} + V x_t + c: a
+ *  vanilla RNN whose activation is affine. Its recurrent matrix is diagonal, which
+ *  sp_train_packed_batch_check makes sure of, and lambda [out] is that diagonal. */
+bool sp_train_is_linear(const sp_node *node);
+
 /** sp_train_weights - the arrays of a node, NULL and 0 where it has none: weight [rows, in],
- *  recurrent [rows, out], bias [rows], recurrent_bias [out]. */
+ *  recurrent [rows, out], bias [rows], recurrent_bias [out]. Of a linear layer the diagonal of
+ *  `recurrent` alone counts: `loops` numbers, `stride` apart. */
 typedef struct sp_train_weights {
-    size_t in, out, rows;
+    size_t in, out, rows, loops, stride;
     double *weight, *recurrent, *bias, *recurrent_bias; /* in the net */
 } sp_train_weights;
 sp_train_weights sp_train_weights_of(const sp_node *node);
 
-/** sp_train_block - one array of a net, and where it stands in the vector of all parameters: node
- *  by node weight, recurrent, bias, recurrent_bias. */
+/** sp_train_block - one array of a net, and where it stands in vectors of all weights: node by node
+ *  weight, recurrent, bias, recurrent_bias. */
 typedef struct sp_train_block {
-    double *value; /* in the net */
-    size_t first, count;
-    bool bias;
+    double *value; /* in the net: the first, and the others `stride` numbers apart */
+    size_t first, count, stride;
+    bool decays; /* pulled towards zero: neither biases nor the lambda of linear layers */
 } sp_train_block;
 enum { SP_TRAIN_BLOCKS = 4 };
 /** sp_train_blocks_of - O block [4 nodes]; returns how many there are. */
 size_t sp_train_blocks_of(sp_train_block *block, const sp_net *net);
-/** sp_train_parameters - the number of all parameters. */
+/** sp_train_parameters - the number of all parameters, P. */
 size_t sp_train_parameters(const sp_net *net);
+
+/** What is descended are not the weights of linear layers themselves but theta, W and b with
+ *  lambda = sigmoid(theta), V = (1 - lambda) o W, c = (1 - lambda) o b; all other parameters are
+ *  weights. sp_train_store - the weights of the net from parameters [P]. sp_train_load - the way
+ *  back. sp_train_chain - slopes [P] by the weights become slopes by the parameters. */
+void sp_train_store(const sp_net *net, const double *parameter);
+void sp_train_load(double *parameter, const sp_net *net);
+void sp_train_chain(double *gradient, const sp_net *net, const double *parameter);
 
 /** sp_train_slopes - the places of one node's arrays in a gradient; NULL where the node has
  *  none. */
@@ -105,6 +120,12 @@ void sp_train_cell_forward(const sp_cell *cell, const sp_train_packed_batch *bat
 void sp_train_cell_backward(const sp_cell *cell, const sp_train_packed_batch *batch,
                             sp_train_trace *trace, const double *x, double *dx,
                             const sp_train_slopes *slopes, sp_arena *arena);
+/** sp_train_linear_forward, sp_train_linear_backward - the same for linear layers. */
+void sp_train_linear_forward(const sp_cell *cell, const sp_train_packed_batch *batch,
+                             sp_train_trace *trace, const double *x);
+void sp_train_linear_backward(const sp_cell *cell, const sp_train_packed_batch *batch,
+                              sp_train_trace *trace, const double *x, double *dx,
+                              const sp_train_slopes *slopes, sp_arena *arena);
 
 /* ---- intervals: the same pass over boxes ---- */
 
@@ -124,7 +145,8 @@ typedef struct sp_train_interval_pass {
     const sp_net *net;                  /* borrowed */
     const sp_train_packed_batch *batch; /* borrowed */
     sp_train_interval_trace *trace;     /* [nodes] */
-    double **magnitude;                 /* [nodes] |weight| then |recurrent| */
+    double **magnitude;                 /* [nodes] |weight| then, but for linear layers,
+                                           |recurrent| */
     sp_arena arena;                     /* owned */
 } sp_train_interval_pass;
 
@@ -146,7 +168,7 @@ typedef struct sp_train_interval_cell {
     const sp_cell *cell;
     const sp_train_packed_batch *batch;
     sp_train_interval_trace *trace;
-    const double *magnitude; /* |weight| then |recurrent| */
+    const double *magnitude; /* |weight| then, but for linear layers, |recurrent| */
     sp_train_interval x;     /* [rows, in] */
     sp_train_interval dx;    /* [rows, in]; mid NULL: not wanted */
     const sp_train_slopes *slopes;
@@ -154,6 +176,8 @@ typedef struct sp_train_interval_cell {
 } sp_train_interval_cell;
 void sp_train_cell_box_forward(const sp_train_interval_cell *at);
 void sp_train_cell_box_backward(const sp_train_interval_cell *at);
+void sp_train_linear_box_forward(const sp_train_interval_cell *at);
+void sp_train_linear_box_backward(const sp_train_interval_cell *at);
 
 /* ---- pieces of both ---- */
 
@@ -259,9 +283,9 @@ typedef struct sp_train_adam {
     uint64_t steps;
     double *mean, *square; /* [P] borrowed */
 } sp_train_adam;
-/** sp_train_step - one step along scale * gradient. */
-void sp_train_step(sp_train_adam *adam, const sp_train_block *block, size_t blocks,
-                   const double *gradient, double scale, double rate, double decay);
+/** sp_train_step - one step of the parameters [P] along scale * gradient. */
+void sp_train_step(sp_train_adam *adam, double *parameter, const sp_train_block *block,
+                   size_t blocks, const double *gradient, double scale, double rate, double decay);
 double sp_train_gradient_norm(const double *gradient, size_t count);
 
 /** sp_train_micro_batch - a few clips of a mini-batch; all inputs are borrowed. */
@@ -300,16 +324,21 @@ struct sp_training {
     size_t blocks, parameters;
     double *memory;           /* owned: the arrays below */
     double *mean, *deviation; /* [features] of the training clips' features */
-    double *best;             /* [P] weights of the best epoch */
+    double *parameter;        /* [P] */
+    double *average;          /* [P] of the parameters over the last steps, see the recipe */
+    double *best;             /* [P] parameters of the best epoch */
     double *gradients;        /* [micro-batches of a batch, P] */
     sp_train_adam adam;
     size_t *train, *check; /* [of each] clips for training, in an order of their own per epoch, and
                                 for validation; owned by train */
-    sp_training_point *curve; /* [recipe.epochs] owned */
-    size_t epochs;            /* that are over */
-    size_t best_epoch;        /* 0: none */
+    sp_training_point *curve;   /* [recipe.epochs] owned */
+    char begin[SP_DIGEST_TEXT]; /* of the parameters that it began with */
+    size_t epochs;              /* that are over */
+    size_t best_epoch;          /* 0: none */
 };
 
+/** sp_training_set - makes `parameter` the beginning of the training. */
+SP_NODISCARD sp_status sp_training_set(sp_error *err, sp_training *training);
 /** sp_training_fingerprint - O text [SP_DIGEST_TEXT]: data, net, features and recipe. */
 SP_NODISCARD sp_status sp_training_fingerprint(sp_error *err, const sp_training *training,
                                                char *text);

@@ -8,7 +8,7 @@
 
 /* Buffers of a micro-batch; all of the shape [rows, D] are in the order of the batch. */
 typedef struct work {
-    const sp_train_micro_batch *micro_batch;
+    sp_train_micro_batch *micro_batch;
     sp_train_packed_batch batch;
     double **raw;          /* [clips] [steps, D] features as the front end gives them; owned */
     size_t *steps;         /* [clips] */
@@ -42,7 +42,8 @@ static sp_status load_clip(sp_error *err, work *w, size_t i) {
     sp_status status = SP_E_MEMORY;
     if (samples && w->raw[i]) {
         const double peak = sp_train_variant_fill(samples, &variant, &clip->clip, &random);
-        w->eps[i] = peak * s->noise;
+        const double heard = sp_front_layout_of(s->front)->peak;
+        w->eps[i] = (heard > 0.0 ? heard : peak) * s->noise;
         status = sp_front_run(err, s->front, w->raw[i], samples, n);
     } else {
         sp_fail(err, status, "no memory for a clip of %zu samples", n);
@@ -141,9 +142,21 @@ static void climb(double *u, double *slope, size_t n, double stride, double most
     }
 }
 
+/* The slopes by the noise from those by the features, in their place; then a step. */
+static void step_along(work *w, double *slope, double stride, double most) {
+    const size_t D = w->batch.width, n = w->batch.rows * D;
+    for (size_t k = 0; k < n; k++) {
+        slope[k] = slope_by_u(w, k, slope[k]);
+    }
+    for (size_t row = 0; row < n; row += D) {
+        climb(w->u + row, slope + row, D, stride, most);
+    }
+}
+
 /* Projected gradient ascent of the loss: in every frame the squares of the u add up to most^2 at
- * most. It begins at a random point unless it is a single step. */
-static void attack(work *w, sp_train_pass *pass, double most) {
+ * most. It begins at a random point unless it is a single step; that one may go along slopes by the
+ * clip's own features that are there already, of any scale. */
+static void attack(work *w, sp_train_pass *pass, double most, bool known) {
     const sp_train_micro_batch *s = w->micro_batch;
     const size_t D = w->batch.width, n = w->batch.rows * D, steps = s->recipe->attack_steps;
     const double stride = steps > 1 ? 2.0 * most / (double)steps : most;
@@ -153,27 +166,26 @@ static void attack(work *w, sp_train_pass *pass, double most) {
     for (size_t k = 0; k < n; k++) {
         w->u[k] = steps > 1 ? most * sp_random_sign(&random) / sqrt((double)D) : 0.0;
     }
+    if (known && steps == 1) {
+        step_along(w, pass->input_slope, stride, most);
+        return;
+    }
     for (size_t step = 0; step < steps; step++) {
         move_all(w);
         const double *logits = sp_train_pass_forward(pass, w->x);
         sp_train_cross_entropy(w->slope, logits, w->batch.label, w->batch.clips, s->net->classes,
                                1.0, &right);
         sp_train_pass_backward(pass, w->x, w->slope, NULL, true);
-        for (size_t k = 0; k < n; k++) {
-            pass->input_slope[k] = slope_by_u(w, k, pass->input_slope[k]);
-        }
-        for (size_t row = 0; row < n; row += D) {
-            climb(w->u + row, pass->input_slope + row, D, stride, most);
-        }
+        step_along(w, pass->input_slope, stride, most);
     }
 }
 
 /* ---- losses ---- */
 
+/* Of the noise that is there. */
 static double adversarial_loss(work *w, sp_train_pass *pass, double scale, double *gradient,
                                size_t *right) {
     const sp_train_micro_batch *s = w->micro_batch;
-    attack(w, pass, 1.0);
     move_all(w);
     const double *logits = sp_train_pass_forward(pass, w->x);
     const double loss = sp_train_cross_entropy(w->slope, logits, w->batch.label, w->batch.clips,
@@ -184,14 +196,13 @@ static double adversarial_loss(work *w, sp_train_pass *pass, double scale, doubl
     return loss;
 }
 
-/* The intervals cover a share of the noise around the worst that the attack found: all of it when
- * box is 1. Source: [SABR]; deviation: boxes in the amplitudes of the bands. */
-static sp_status certified_loss(sp_error *err, double *loss, work *w, sp_train_pass *pass,
-                                double scale, double *gradient, size_t *right) {
+/* The intervals cover a share of the noise around that which is there: all of it when box is 1.
+ * Source: [SABR]; deviation: boxes in the amplitudes of the bands. */
+static sp_status certified_loss(sp_error *err, double *loss, work *w, double scale,
+                                double *gradient, size_t *right) {
     const sp_train_micro_batch *s = w->micro_batch;
     const double box = s->recipe->box;
     sp_train_interval_pass interval;
-    attack(w, pass, 1.0 - box);
     for (size_t k = 0; k < w->batch.rows * w->batch.width; k++) {
         const double lo = moved(w, k, w->u[k] - box), hi = moved(w, k, w->u[k] + box);
         w->x[k] = 0.5 * (lo + hi);
@@ -209,27 +220,47 @@ static sp_status certified_loss(sp_error *err, double *loss, work *w, sp_train_p
     return SP_OK;
 }
 
+/* Finds noise and adds the losses under it, `hard` being the scale of all of them. */
+static sp_status take_hard_losses(sp_error *err, work *w, sp_train_pass *pass, double hard,
+                                  bool known) {
+    sp_train_micro_batch *s = w->micro_batch;
+    const bool certified = s->recipe->defence == SP_DEFENCE_CERTIFIED;
+    const double box = certified ? s->recipe->box : 0.0;
+    const double boxes = certified ? s->recipe->box_weight : 0.0;
+    double loss = 0.0;
+    size_t right = 0;
+    attack(w, pass, boxes < 1.0 ? 1.0 : 1.0 - box, known);
+    if (boxes < 1.0) {
+        s->loss += adversarial_loss(w, pass, hard * (1.0 - boxes), s->gradient, &right);
+        for (size_t k = 0; k < w->batch.rows * w->batch.width; k++) {
+            w->u[k] *= 1.0 - box;
+        }
+    }
+    if (certified) {
+        right = 0;
+        SP_TRY(certified_loss(err, &loss, w, hard * boxes, s->gradient, &right));
+        s->loss += loss;
+    }
+    s->robust += right;
+    return SP_OK;
+}
+
 static sp_status take_losses(sp_error *err, sp_train_micro_batch *micro_batch, work *w) {
     sp_train_pass pass;
     sp_status status = SP_OK;
     const double plain = micro_batch->scale * (1.0 - micro_batch->weight),
                  hard = micro_batch->scale * micro_batch->weight;
+    const bool slopes = micro_batch->gradient && hard > 0.0 && plain > 0.0;
     SP_TRY(sp_train_pass_create(err, &pass, micro_batch->net, &w->batch));
     const double *logits = sp_train_pass_forward(&pass, w->batch.x);
     micro_batch->loss =
         sp_train_cross_entropy(w->slope, logits, w->batch.label, w->batch.clips,
                                micro_batch->net->classes, plain, &micro_batch->right);
     if (micro_batch->gradient) {
-        sp_train_pass_backward(&pass, w->batch.x, w->slope, micro_batch->gradient, false);
+        sp_train_pass_backward(&pass, w->batch.x, w->slope, micro_batch->gradient, slopes);
     }
-    if (micro_batch->weight > 0.0 && micro_batch->recipe->defence == SP_DEFENCE_ADVERSARIAL) {
-        micro_batch->loss +=
-            adversarial_loss(w, &pass, hard, micro_batch->gradient, &micro_batch->robust);
-    } else if (micro_batch->weight > 0.0) {
-        double loss = 0.0;
-        status =
-            certified_loss(err, &loss, w, &pass, hard, micro_batch->gradient, &micro_batch->robust);
-        micro_batch->loss += loss;
+    if (micro_batch->weight > 0.0) {
+        status = take_hard_losses(err, w, &pass, hard, slopes);
     }
     sp_train_pass_clear(&pass);
     return status;

@@ -20,6 +20,7 @@ void sp_recipe_standard(sp_recipe *recipe) {
                           .attack_steps = 1,
                           .box = 0.05,
                           .weight = 0.5,
+                          .box_weight = 1.0,
                           .warm = 3,
                           .ramp = 15};
 }
@@ -37,6 +38,12 @@ static sp_status check_defence(sp_error *err, const sp_recipe *r) {
     }
     if (r->defence == SP_DEFENCE_CERTIFIED && !(r->box > 0.0 && r->box <= 1.0)) {
         return refuse(err, "the box", r->box, "above 0 and at most 1");
+    }
+    if (r->defence == SP_DEFENCE_CERTIFIED && !(r->box_weight > 0.0 && r->box_weight <= 1.0)) {
+        return refuse(err, "the weight of the box", r->box_weight, "above 0 and at most 1");
+    }
+    if (r->defence == SP_DEFENCE_CERTIFIED && r->box_weight < 1.0 && r->attack_steps == 0) {
+        return refuse(err, "the number of attack steps beside the box", 0.0, "at least 1");
     }
     if (r->defence == SP_DEFENCE_ADVERSARIAL && r->attack_steps == 0) {
         return refuse(err, "the number of attack steps", 0.0, "at least 1");
@@ -59,6 +66,9 @@ sp_status sp_recipe_check(sp_error *err, const sp_recipe *r) {
     }
     if (!(r->decay >= 0.0 && r->decay <= 1.0)) {
         return refuse(err, "the decay", r->decay, "0 to 1");
+    }
+    if (!(r->average >= 0.0 && r->average < 1.0)) {
+        return refuse(err, "the average of the weights", r->average, "0 (none) or below 1");
     }
     if (!(r->clip >= 0.0 && isfinite(r->clip))) {
         return refuse(err, "the clip of the gradient", r->clip, "0 (none) or above");

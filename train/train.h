@@ -20,10 +20,11 @@ extern "C" {
 /** sp_arch_read / sp_arch_parse - a net with random weights from a description (JSON):
  *    {"layers": [{"kind": "dense", "out": 40}, {"kind": "relu"}, {"kind": "lstm", "out": 32}, ...]}
  *  Kinds: dense, relu, lstm, gru (reset after the product), rnn (with "activation": "tanh" or
- *  "relu"). At least one layer is recurrent and the last one is dense; the layers behind the last
- *  recurrent one run once, on the last step. Weights are uniform in +-1/sqrt(fan in), which is H
- *  for recurrent layers, biases zero but for the LSTM's forget gate, 1. `name` is used in
- *  messages. */
+ *  "relu"), linear (h_t = lambda o h_{t-1} + (1 - lambda) o (W x_t + b); "decay": the least and the
+ *  largest lambda to begin with). At least one layer is recurrent and the last one is dense; the
+ *  layers behind the last recurrent one run once, on the last step. Weights are uniform in +-1/sqrt(fan in), which is H
+ *  for recurrent layers, sqrt(6 / fan in) for linear ones; biases are zero but for the LSTM's
+ *  forget gate, 1. `name` is used in messages. */
 SP_NODISCARD sp_status sp_arch_read(sp_error *err, sp_net *net, const char *path, size_t features,
                                     uint64_t seed);
 SP_NODISCARD sp_status sp_arch_parse(sp_error *err, sp_net *net, const char *text, size_t size,
@@ -64,12 +65,14 @@ typedef enum { SP_DEFENCE_NONE, SP_DEFENCE_ADVERSARIAL, SP_DEFENCE_CERTIFIED } s
 typedef struct sp_recipe {
     uint64_t seed;
     size_t epochs, batch; /* most epochs; clips in a mini-batch */
-    size_t patience;      /* epochs without a better validation loss before it stops; 0: never */
-    double rate;          /* of Adam, after a cosine from this value to 1 % of it */
-    double decay;         /* weight decay, decoupled from the gradient (AdamW); not of biases */
-    double clip;          /* largest norm of a batch's gradient; 0: any */
-    double gain_db;       /* clips are played up to so much louder or softer */
-    double noise_db;      /* loudest added noise in dB re the clip's peak; NaN: none */
+    double average;  /* exponential average of the weights: share of the past that a step keeps;
+                             0: the weights as they are */
+    size_t patience; /* epochs without a better validation loss before it stops; 0: never */
+    double rate;     /* of Adam, after a cosine from this value to 1 % of it */
+    double decay;    /* weight decay, decoupled from the gradient (AdamW); not of biases */
+    double clip;     /* largest norm of a batch's gradient; 0: any */
+    double gain_db;  /* clips are played up to so much louder or softer */
+    double noise_db; /* loudest added noise in dB re the clip's peak; NaN: none */
     double noise_span_db; /* the quietest lies so much below; uniform in dB between the two */
     size_t shift;         /* clips begin up to so many samples earlier or later */
     /* against noise: (1 - weight) of the loss is that of the clip, weight that of the worst noise
@@ -79,6 +82,7 @@ typedef struct sp_recipe {
     size_t attack_steps; /* of projected gradient ascent; 1: FGSM; 0: none (certified only) */
     double box; /* certified: share of the budget that the bounds cover, around the attack */
     double weight;
+    double box_weight; /* certified: share of the bounds in that; the rest is the attack's */
     size_t warm, ramp; /* epochs without, and epochs in which weight and budget grow */
 } sp_recipe;
 void sp_recipe_standard(sp_recipe *recipe);
@@ -96,6 +100,14 @@ SP_NODISCARD sp_status sp_training_create(sp_error *err, sp_training **training,
                                           const sp_front *front, const sp_dataset *data,
                                           const sp_recipe *recipe);
 void sp_training_destroy(sp_training *training);
+/** sp_training_begin - with the weights of a net as sp_training_net and model files have it, which
+ *  reads features as the front end gives them, instead of those of creation. SP_E_MISMATCH when its
+ *  layers are others. Before the first epoch. */
+SP_NODISCARD sp_status sp_training_begin(sp_error *err, sp_training *training, const sp_net *net);
+/** sp_training_floor - the floor that the logarithm of band energies should have for the noise of
+ *  the defence: that of the typical training clip in the middle band moves a feature by about two
+ *  then at most; and *has: the one that is there. NaN without a defence. */
+double sp_training_floor(const sp_training *training, double *has);
 
 /** sp_training_point - one point of the curves. Losses are means over clips, in nats. */
 typedef struct sp_training_point {

@@ -107,7 +107,7 @@ static sp_status measure_features(sp_error *err, sp_training *t) {
 static sp_status take_memory(sp_error *err, sp_training *t) {
     const size_t clips = t->data->count, P = t->parameters, D = t->net.features;
     const size_t micro_batches = micro_batches_of(t->recipe.batch);
-    t->memory = calloc(2 * D + (3 + micro_batches) * P, sizeof *t->memory);
+    t->memory = calloc(2 * D + (5 + micro_batches) * P, sizeof *t->memory);
     t->train = calloc(clips, sizeof *t->train);
     t->curve = calloc(t->recipe.epochs, sizeof *t->curve);
     if (!t->memory || !t->train || !t->curve) {
@@ -115,7 +115,9 @@ static sp_status take_memory(sp_error *err, sp_training *t) {
     }
     t->mean = t->memory;
     t->deviation = t->mean + D;
-    t->best = t->deviation + D;
+    t->parameter = t->deviation + D;
+    t->average = t->parameter + P;
+    t->best = t->average + P;
     t->adam.mean = t->best + P;
     t->adam.square = t->adam.mean + P;
     t->gradients = t->adam.square + P;
@@ -144,6 +146,16 @@ static sp_status check_fit(sp_error *err, const sp_training *t) {
     return sp_recipe_check(err, &t->recipe);
 }
 
+sp_status sp_training_set(sp_error *err, sp_training *t) {
+    sp_digest *digest = sp_digest_create();
+    sp_train_store(&t->net, t->parameter);
+    memcpy(t->average, t->parameter, t->parameters * sizeof *t->average);
+    sp_digest_add(digest, t->parameter, t->parameters * sizeof *t->parameter);
+    return sp_digest_finish(digest, t->begin) == SP_OK
+               ? SP_OK
+               : sp_fail(err, SP_E_MEMORY, "no memory for a checksum");
+}
+
 static sp_status begin(sp_error *err, sp_training *t) {
     SP_TRY(check_fit(err, t));
     if (t->recipe.defence != SP_DEFENCE_NONE) {
@@ -153,10 +165,13 @@ static sp_status begin(sp_error *err, sp_training *t) {
     if (!t->block) {
         return sp_fail(err, SP_E_MEMORY, "no memory for the parameters");
     }
+    SP_TRY(sp_train_packed_batch_check(err, &t->net));
     t->blocks = sp_train_blocks_of(t->block, &t->net);
     t->parameters = sp_train_parameters(&t->net);
     SP_TRY(take_memory(err, t));
-    return measure_features(err, t);
+    SP_TRY(measure_features(err, t));
+    sp_train_load(t->parameter, &t->net);
+    return sp_training_set(err, t);
 }
 
 sp_status sp_training_create(sp_error *err, sp_training **training, sp_net *net,
@@ -239,14 +254,20 @@ static sp_status descend(sp_error *err, sp_training *t, sp_train_micro_batch *co
             t->gradients[i] += t->gradients[s * P + i];
         }
     }
+    sp_train_chain(t->gradients, &t->net, t->parameter);
     const double norm = sp_train_gradient_norm(t->gradients, P), most = t->recipe.clip;
     if (!isfinite(norm) || !isfinite(sum.loss)) {
         return sp_fail(err, SP_E_NONFINITE,
                        "epoch %zu: the loss or its gradient is no longer a number: lower the rate",
                        common->epoch);
     }
-    sp_train_step(&t->adam, t->block, t->blocks, t->gradients,
+    sp_train_step(&t->adam, t->parameter, t->block, t->blocks, t->gradients,
                   most > 0.0 && norm > most ? most / norm : 1.0, rate, t->recipe.decay);
+    sp_train_store(&t->net, t->parameter);
+    for (size_t i = 0; i < P; i++) {
+        const double kept = t->recipe.average;
+        t->average[i] = kept * t->average[i] + (1.0 - kept) * t->parameter[i];
+    }
     *loss += sum.loss * (double)count;
     return SP_OK;
 }
@@ -292,10 +313,7 @@ static void keep_best(sp_training *t, sp_training_point *point) {
                   point->check_loss < best->check_loss;
     if (point->best) {
         t->best_epoch = point->number;
-        for (size_t b = 0; b < t->blocks; b++) {
-            memcpy(t->best + t->block[b].first, t->block[b].value,
-                   t->block[b].count * sizeof *t->best);
-        }
+        memcpy(t->best, t->average, t->parameters * sizeof *t->best);
     }
 }
 
@@ -305,7 +323,10 @@ sp_status sp_training_epoch(sp_error *err, sp_training *training) {
     }
     sp_training_point point = {.number = training->epochs + 1};
     SP_TRY(train_epoch(err, training, &point));
-    SP_TRY(validate(err, training, &point));
+    sp_train_store(&training->net, training->average);
+    const sp_status status = validate(err, training, &point);
+    sp_train_store(&training->net, training->parameter);
+    SP_TRY(status);
     keep_best(training, &point);
     training->curve[training->epochs++] = point;
     return SP_OK;

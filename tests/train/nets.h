@@ -18,11 +18,11 @@
 
 enum { FEATURES = 3, CLASSES = 4, CLIPS = 5 };
 
-/* Stacks by one letter per layer: d dense, r ReLU, l LSTM, g GRU, t and u RNN with tanh and ReLU, |
- * readout. Widths go 5, 4, 3, 5, ...; a dense layer to CLASSES is put at the end. */
-static const char *const stacks[] = {"l|",     "g|",    "t|",   "u|",       "drl|", "drg|",
-                                     "drt|",   "dru|",  "ll|",  "gg|",      "tu|",  "lgt|dr",
-                                     "drll|d", "gdl|r", "l|dr", "drggt|drd"};
+/* Stacks by one letter per layer: d dense, r ReLU, l LSTM, g GRU, t and u RNN with tanh and ReLU, i
+ * linear, | readout. Widths go 5, 4, 3, 5, ...; a dense layer to CLASSES is put at the end. */
+static const char *const stacks[] = {
+    "l|",  "g|",     "t|",     "u|",    "drl|", "drg|",      "drt|", "dru|",    "ll|",   "gg|",
+    "tu|", "lgt|dr", "drll|d", "gdl|r", "l|dr", "drggt|drd", "i|",   "dridri|", "lii|dr"};
 enum { STACKS = sizeof stacks / sizeof stacks[0] };
 
 static inline double *random_numbers(sp_rng *rng, size_t n, double scale) {
@@ -43,6 +43,9 @@ static inline void add_layer(sp_rng *rng, sp_net *net, char kind, size_t out) {
     double *r = random_numbers(rng, gates * out * out, 0.9);
     double *b = random_numbers(rng, gates * out, 0.5), *own = random_numbers(rng, out, 0.5);
     sp_status status = SP_OK;
+    for (size_t j = 0; kind == 'i' && j < out * out; j++) {
+        r[j] = j % (out + 1) == 0 ? 0.5 + 0.5 * r[j] : 0.0; // lambda on the diagonal
+    }
     switch (kind) {
     case 'd':
         status = sp_net_add_affine(NULL, net, out, w, b);
@@ -55,6 +58,10 @@ static inline void add_layer(sp_rng *rng, sp_net *net, char kind, size_t out) {
         break;
     case 'g':
         status = sp_net_add_gru(NULL, net, out, sigmoid, tangent, true, w, r, b, own);
+        break;
+    case 'i':
+        status = sp_net_add_rnn(NULL, net, out, (sp_activation){SP_ACTIVATION_AFFINE, 1.0, 0.0}, w,
+                                r, b);
         break;
     default:
         status = sp_net_add_rnn(NULL, net, out, kind == 't' ? tangent : relu, w, r, b);

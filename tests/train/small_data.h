@@ -21,6 +21,7 @@ static const char small_arch[] =
     "{\"layers\": [{\"kind\": \"dense\", \"out\": 8},"
     " {\"kind\": \"relu\"}, {\"kind\": \"lstm\", \"out\": 6},"
     " {\"kind\": \"gru\", \"out\": 5}, {\"kind\": \"rnn\", \"out\": 6},"
+    " {\"kind\": \"linear\", \"out\": 5, \"decay\": [0.3, 0.8]},"
     " {\"kind\": \"dense\", \"out\": 3}]}";
 
 static inline sp_front *make_front(void) {
@@ -132,9 +133,13 @@ static inline void expect_same(const sp_training *a, const sp_training *b) {
         assert_int_equal(p->best, q->best);
     }
     for (size_t i = 0; i < a->blocks; i++) {
-        assert_memory_equal(a->block[i].value, b->block[i].value,
-                            a->block[i].count * sizeof(double));
+        for (size_t k = 0; k < a->block[i].count; k++) {
+            const size_t at = k * a->block[i].stride;
+            assert_memory_equal(a->block[i].value + at, b->block[i].value + at, sizeof(double));
+        }
     }
+    assert_memory_equal(a->parameter, b->parameter, a->parameters * sizeof(double));
+    assert_memory_equal(a->average, b->average, a->parameters * sizeof(double));
     assert_memory_equal(a->adam.mean, b->adam.mean, a->parameters * sizeof(double));
     assert_memory_equal(a->adam.square, b->adam.square, a->parameters * sizeof(double));
     assert_memory_equal(a->best, b->best, a->parameters * sizeof(double));

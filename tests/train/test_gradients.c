@@ -89,11 +89,11 @@ static double derivative(const problem *p, double *value, double slope) {
     return best;
 }
 
-static void compare(const problem *p, double *value, const double *slope, size_t count,
-                    const char *stack, const char *what, size_t number) {
+static void compare(const problem *p, double *value, size_t stride, const double *slope,
+                    size_t count, const char *stack, const char *what, size_t number) {
     double error = 0.0, norm = 0.0;
     for (size_t i = 0; i < count; i++) {
-        const double d = derivative(p, value + i, slope[i]);
+        const double d = derivative(p, value + i * stride, slope[i]);
         error += (d - slope[i]) * (d - slope[i]);
         norm += d * d;
     }
@@ -117,11 +117,11 @@ static void check(const char *stack, bool interval, uint64_t seed) {
     const size_t blocks = sp_train_blocks_of(block, &p.net);
     assert_int_equal(block[blocks - 1].first + block[blocks - 1].count, count);
     for (size_t b = 0; b < blocks; b++) {
-        compare(&p, block[b].value, gradient + block[b].first, block[b].count, stack,
-                interval ? "array of intervals" : "array", b);
+        compare(&p, block[b].value, block[b].stride, gradient + block[b].first, block[b].count,
+                stack, interval ? "array of intervals" : "array", b);
     }
     if (!interval) {
-        compare(&p, p.batch.x, inputs, n, stack, "features", 0);
+        compare(&p, p.batch.x, 1, inputs, n, stack, "features", 0);
     }
     // once more on top: gradients are added up
     double *twice = calloc(count, sizeof *twice);

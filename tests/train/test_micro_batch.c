@@ -50,7 +50,7 @@ static void gradients_are_those_of_the_loss(void **state) {
         for (size_t b = 0; b < t->blocks; b++) {
             double error = 0.0, norm = 0.0;
             for (size_t i = 0; i < t->block[b].count; i += 3) {
-                double *value = t->block[b].value + i, best = INFINITY;
+                double *value = t->block[b].value + i * t->block[b].stride, best = INFINITY;
                 const double x = *value, g = gradient[t->block[b].first + i];
                 for (double step = 1e-4; step > 1e-7; step *= 0.1) { // smaller ones pass kinks by
                     *value = x + step;

@@ -10,11 +10,11 @@ static void architectures_are_read(void **state) {
     assert_int_equal(sp_arch_parse(&err, &net, small_arch, strlen(small_arch), "a", 5, 7), SP_OK);
     static const sp_node_kind kinds[] = {SP_NODE_INPUT, SP_NODE_AFFINE, SP_NODE_CURVE,
                                          SP_NODE_CELL,  SP_NODE_CELL,   SP_NODE_CELL,
-                                         SP_NODE_POOL,  SP_NODE_AFFINE};
-    static const size_t width[] = {5, 8, 8, 6, 5, 6, 6, 3};
-    assert_int_equal(net.nodes, 8);
+                                         SP_NODE_CELL,  SP_NODE_POOL,   SP_NODE_AFFINE};
+    static const size_t width[] = {5, 8, 8, 6, 5, 6, 5, 5, 3};
+    assert_int_equal(net.nodes, 9);
     assert_int_equal(net.features, 5);
-    for (size_t n = 0; n < 8; n++) {
+    for (size_t n = 0; n < 9; n++) {
         assert_int_equal(net.node[n].kind, kinds[n]);
         assert_int_equal(net.node[n].width, width[n]);
     }
@@ -22,6 +22,14 @@ static void architectures_are_read(void **state) {
     assert_true(lstm->kind == SP_CELL_LSTM && gru->kind == SP_CELL_GRU && rnn->kind == SP_CELL_RNN);
     assert_true(lstm->bias[6] == 1.0 && lstm->bias[0] == 0.0);
     assert_true(gru->reset_after && gru->recurrent_bias);
+    const sp_node *linear = &net.node[6];
+    assert_true(sp_train_is_linear(linear) && !sp_train_is_linear(&net.node[5]));
+    for (size_t j = 1; j < 5; j++) { // lambda from 0.3 to 0.8, nothing beside it
+        const double *r = linear->cell.recurrent + j * 5;
+        assert_true(r[j] > linear->cell.recurrent[(j - 1) * 6] && r[(j + 1) % 5] == 0.0);
+    }
+    assert_true(fabs(linear->cell.recurrent[0] - 0.3) < 1e-12 &&
+                fabs(linear->cell.recurrent[24] - 0.8) < 1e-12);
     assert_int_equal(sp_arch_parse(&err, &again, small_arch, strlen(small_arch), "a", 5, 7), SP_OK);
     assert_int_equal(sp_arch_parse(&err, &other, small_arch, strlen(small_arch), "a", 5, 8), SP_OK);
     assert_memory_equal(lstm->weight, again.node[3].cell.weight, 24 * 8 * sizeof(double));
@@ -49,7 +57,9 @@ static void wrong_architectures_are_refused(void **state) {
          "activation"},
         {"{\"layers\": [{\"kind\": \"rnn\", \"out\": 2, \"activation\": \"elu\"}]}", "elu"},
         {"{\"layers\": [{\"kind\": \"relu\"}, {\"kind\": \"rnn\", \"out\": 2}]}", "first layer"},
-        {"{\"layers\": [{\"kind\": \"dense\", \"out\": 2}]}", "lstm, a gru or an rnn"},
+        {"{\"layers\": [{\"kind\": \"dense\", \"out\": 2}]}", "lstm, a gru, an rnn or linear"},
+        {"{\"layers\": [{\"kind\": \"linear\", \"out\": 2, \"decay\": [0.9, 0.2]}]}", "decay"},
+        {"{\"layers\": [{\"kind\": \"linear\", \"out\": 2, \"decay\": 0.9}]}", "decay"},
         {"{\"layers\": [{\"kind\": \"rnn\", \"out\": 2}]}", "dense"},
         {"{\"layers\": [{\"kind\": \"rnn\", \"out\": 2}", "line 1"},
     };
@@ -225,15 +235,15 @@ static void adam_takes_its_steps(void **state) {
     (void)state;
     double value[3] = {1.0, -2.0, 0.5}, mean[3] = {0.0}, square[3] = {0.0};
     const double slope[3] = {0.3, -40.0, 0.0};
-    const sp_train_block block[2] = {{value, 0, 2, false}, {value + 2, 2, 1, true}};
+    const sp_train_block block[2] = {{value, 0, 2, 1, true}, {value + 2, 2, 1, 1, false}};
     sp_train_adam adam = {.mean = mean, .square = square};
     assert_true(fabs(sp_train_gradient_norm(slope, 3) - sqrt(0.09 + 1600.0)) <= 1e-14);
-    sp_train_step(&adam, block, 2, slope, 1.0, 0.1, 0.01);
+    sp_train_step(&adam, value, block, 2, slope, 1.0, 0.1, 0.01);
     assert_true(fabs(value[0] - (1.0 - 0.1 * 0.01 - 0.1)) <= 1e-7);
     assert_true(fabs(value[1] - (-2.0 + 0.1 * 0.01 * 2.0 + 0.1)) <= 1e-7);
     assert_true(value[2] == 0.5); // no slope, and biases do not decay
     const double before = value[0], second[3] = {-0.6, 0.0, 0.0};
-    sp_train_step(&adam, block, 2, second, 0.5, 0.1, 0.0);
+    sp_train_step(&adam, value, block, 2, second, 0.5, 0.1, 0.0);
     const double m = (0.9 * 0.1 * 0.3 - 0.1 * 0.3) / (1.0 - 0.81);
     const double v = (0.999 * 0.001 * 0.09 + 0.001 * 0.09) / (1.0 - 0.999 * 0.999);
     assert_true(fabs(value[0] - (before - 0.1 * m / (sqrt(v) + 1e-8))) <= 1e-12);

@@ -171,7 +171,7 @@ static void an_endless_loss_is_refused(void **state) {
     sp_error err = {0};
     setting_init(&s, SP_DEFENCE_NONE, EPOCHS);
     sp_training *training = begin_training(&s);
-    training->block[0].value[0] = NAN;
+    training->parameter[0] = training->block[0].value[0] = NAN;
     assert_int_equal(sp_training_epoch(&err, training), SP_E_NONFINITE);
     assert_non_null(strstr(err.text, "epoch 1"));
     sp_training_destroy(training);
@@ -186,6 +186,8 @@ static void checkpoints_resume(void **state) {
         setting s;
         char path[512];
         setting_init(&s, defences[d], EPOCHS);
+        s.recipe.average = d == 0 ? 0.0 : 0.9;
+        s.recipe.box_weight = 0.6;
         sp_test_scratch("train_training.checkpoint", path, sizeof path);
         sp_training *whole = trained(&s, 1), *first = begin_training(&s);
         run_epochs(first, 2);
@@ -201,6 +203,36 @@ static void checkpoints_resume(void **state) {
         sp_training_destroy(second);
         setting_clear(&s);
     }
+}
+
+/* A training that begins with the net of another one answers as it does, but for the rounding of
+ * its weights to floats; one of other layers is refused. */
+static void trainings_begin_with_a_net(void **state) {
+    (void)state;
+    setting s;
+    sp_net net, again;
+    setting_init(&s, SP_DEFENCE_CERTIFIED, EPOCHS);
+    s.recipe.average = 0.8;
+    sp_training *first = trained(&s, 1), *second = begin_training(&s);
+    assert_int_equal(sp_training_net(NULL, first, &net), SP_OK);
+    assert_int_equal(sp_training_begin(NULL, second, &net), SP_OK);
+    for (size_t i = 0; i < first->parameters; i++) {
+        const double kept = first->best[i];
+        assert_true(fabs(second->parameter[i] - kept) <= 1e-5 * (1.0 + fabs(kept)));
+    }
+    run_epochs(second, 1);
+    assert_int_equal(sp_training_net(NULL, second, &again), SP_OK);
+    sp_net_clear(&again);
+    assert_int_equal(sp_training_begin(NULL, second, &net), SP_E_MISMATCH); // too late
+    sp_training_destroy(second);
+    second = begin_training(&s);
+    net.nodes--;
+    assert_int_equal(sp_training_begin(NULL, second, &net), SP_E_MISMATCH);
+    net.nodes++;
+    sp_net_clear(&net);
+    sp_training_destroy(first);
+    sp_training_destroy(second);
+    setting_clear(&s);
 }
 
 static void expect_refusal(const setting *s, const char *path, sp_status status) {
@@ -250,11 +282,17 @@ static void other_checkpoints_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_change_nothing),  cmocka_unit_test(test_clips_change_nothing),
-        cmocka_unit_test(the_seed_matters),        cmocka_unit_test(trainings_learn),
-        cmocka_unit_test(features_are_normalised), cmocka_unit_test(patience_ends),
-        cmocka_unit_test(the_ramp_does_not_count), cmocka_unit_test(an_endless_loss_is_refused),
-        cmocka_unit_test(checkpoints_resume),      cmocka_unit_test(other_checkpoints_are_refused),
+        cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(test_clips_change_nothing),
+        cmocka_unit_test(the_seed_matters),
+        cmocka_unit_test(trainings_learn),
+        cmocka_unit_test(features_are_normalised),
+        cmocka_unit_test(patience_ends),
+        cmocka_unit_test(the_ramp_does_not_count),
+        cmocka_unit_test(an_endless_loss_is_refused),
+        cmocka_unit_test(checkpoints_resume),
+        cmocka_unit_test(trainings_begin_with_a_net),
+        cmocka_unit_test(other_checkpoints_are_refused),
     };
     return cmocka_run_group_tests_name("train/training", tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@ static size_t rows_of(const sp_train_interval_pass *pass, size_t node) {
 
 static size_t weights_of(const sp_node *node) {
     const sp_train_weights at = sp_train_weights_of(node);
-    return at.rows * (at.in + (at.recurrent ? at.out : 0));
+    return at.rows * at.in + (sp_train_is_linear(node) ? 0 : at.loops);
 }
 
 /* ---- memory ---- */
@@ -26,7 +26,7 @@ static size_t node_need(const sp_train_packed_batch *batch, const sp_node *node,
     size_t work = sp_arena_need(sp_train_interval_outer_work(rows, G, inputs), d);
     if (node->kind == SP_NODE_CURVE) {
         need += sp_arena_need(2 * rows * H, d);
-    } else if (node->kind == SP_NODE_CELL) {
+    } else if (node->kind == SP_NODE_CELL && !sp_train_is_linear(node)) {
         sp_train_cell_plan plan;
         (void)sp_train_cell_plan_make(&plan, &node->cell, true);
         need += sp_arena_need(2 * rows * plan.slots * H, d);
@@ -53,21 +53,21 @@ static void take_node(sp_train_interval_pass *pass, size_t index) {
     pass->magnitude[index] = sp_arena_take(arena, weights_of(node), double);
     if (node->kind == SP_NODE_CURVE) {
         trace->ends = sp_arena_take(arena, 2 * n, double);
-    } else if (node->kind == SP_NODE_CELL) {
+    } else if (node->kind == SP_NODE_CELL && !sp_train_is_linear(node)) {
         sp_train_cell_plan plan;
         (void)sp_train_cell_plan_make(&plan, &node->cell, true);
         trace->ends = sp_arena_take(arena, 2 * rows * plan.slots * H, double);
     }
 }
 
-/* |weight| then |recurrent|. */
+/* |weight| then, but for linear layers, |recurrent|. */
 static void take_magnitudes(double *magnitude, const sp_node *node) {
     const sp_train_weights at = sp_train_weights_of(node);
     const size_t n = at.rows * at.in;
     for (size_t i = 0; i < n; i++) {
         magnitude[i] = fabs(at.weight[i]);
     }
-    for (size_t i = 0; at.recurrent && i < at.rows * at.out; i++) {
+    for (size_t i = 0; i < weights_of(node) - n; i++) {
         magnitude[n + i] = fabs(at.recurrent[i]);
     }
 }
@@ -135,7 +135,7 @@ static void node_forward(sp_train_interval_pass *pass, size_t n, sp_train_interv
         relu_forward(pass, n, x);
         break;
     case SP_NODE_CELL:
-        sp_train_cell_box_forward(&at);
+        (sp_train_is_linear(node) ? sp_train_linear_box_forward : sp_train_cell_box_forward)(&at);
         break;
     case SP_NODE_POOL:
         sp_train_packed_batch_last(at.trace->out.mid, pass->batch, x.mid, node->width);
@@ -258,7 +258,7 @@ static void node_backward(const sp_train_interval_pass *pass, const sp_train_int
         relu_backward(at, rows_of(pass, n) * node->width);
         break;
     case SP_NODE_CELL:
-        sp_train_cell_box_backward(at);
+        (sp_train_is_linear(node) ? sp_train_linear_box_backward : sp_train_cell_box_backward)(at);
         break;
     case SP_NODE_POOL:
         sp_train_packed_batch_spread(at->dx.mid, pass->batch, at->trace->slope.mid, node->width);

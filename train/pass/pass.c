@@ -23,7 +23,7 @@ static size_t node_need(const sp_train_packed_batch *batch, const sp_node *node,
                         size_t *scratch) {
     const size_t d = sizeof(double), H = node->width, G = sp_train_weights_of(node).rows;
     size_t need = 2 * sp_arena_need(rows * H, d), work = sp_arena_need(rows * G, d);
-    if (node->kind == SP_NODE_CELL) {
+    if (node->kind == SP_NODE_CELL && !sp_train_is_linear(node)) {
         sp_train_cell_plan plan;
         (void)sp_train_cell_plan_make(&plan, &node->cell, false);
         need += sp_arena_need(rows * plan.slots * H, d) + sp_arena_need(H, d);
@@ -40,7 +40,7 @@ static void take_node(sp_train_pass *pass, size_t n) {
     sp_train_trace *trace = &pass->trace[n];
     trace->out = sp_arena_take(&pass->arena, rows * H, double);
     trace->slope = sp_arena_take(&pass->arena, rows * H, double);
-    if (node->kind == SP_NODE_CELL) {
+    if (node->kind == SP_NODE_CELL && !sp_train_is_linear(node)) {
         sp_train_cell_plan plan;
         (void)sp_train_cell_plan_make(&plan, &node->cell, false);
         trace->cell = sp_arena_take(&pass->arena, rows * plan.slots * H, double);
@@ -49,16 +49,30 @@ static void take_node(sp_train_pass *pass, size_t n) {
     }
 }
 
+/* Whether the recurrent matrix of a linear layer is diag(lambda) with 0 < lambda < 1. */
+static bool is_diagonal(const sp_cell *cell) {
+    const size_t H = cell->out;
+    bool diagonal = cell->candidate.alpha == 1.0 && cell->candidate.beta == 0.0;
+    for (size_t i = 0; diagonal && i < H * H; i++) {
+        const double r = cell->recurrent[i];
+        diagonal = i % (H + 1) == 0 ? r > 0.0 && r < 1.0 : r == 0.0;
+    }
+    return diagonal;
+}
+
+static bool has_passes(const sp_node *node) {
+    sp_train_cell_plan plan;
+    return sp_train_is_linear(node) ? is_diagonal(&node->cell)
+                                    : sp_train_cell_plan_make(&plan, &node->cell, false);
+}
+
 sp_status sp_train_packed_batch_check(sp_error *err, const sp_net *net) {
     for (size_t n = 1; n < net->nodes; n++) {
         const sp_node *node = &net->node[n];
-        sp_train_cell_plan plan;
         const bool chained = sp_node_inputs(node) == 1 && sp_node_input(node, 0) == n - 1;
         const bool timed = node->kind == SP_NODE_AFFINE && node->term[0].timing.taps > 1;
         const bool curve = node->kind != SP_NODE_CURVE || node->curve.kind == SP_ACTIVATION_RELU;
-        const bool cell =
-            node->kind != SP_NODE_CELL ||
-            (!node->cell.reverse && sp_train_cell_plan_make(&plan, &node->cell, false));
+        const bool cell = node->kind != SP_NODE_CELL || (!node->cell.reverse && has_passes(node));
         if (!chained || timed || !curve || !cell) {
             return sp_fail(err, SP_E_UNSUPPORTED, "node %zu: the trainer has no passes through it",
                            n);
@@ -110,7 +124,8 @@ static void node_forward(sp_train_pass *pass, size_t n, const double *x) {
         }
         break;
     case SP_NODE_CELL:
-        sp_train_cell_forward(&node->cell, pass->batch, trace, x);
+        (sp_train_is_linear(node) ? sp_train_linear_forward
+                                  : sp_train_cell_forward)(&node->cell, pass->batch, trace, x);
         break;
     case SP_NODE_POOL:
         sp_train_packed_batch_last(trace->out, pass->batch, x, node->width);
@@ -163,8 +178,9 @@ static void node_backward(sp_train_pass *pass, size_t n, const double *x, double
         relu_backward(pass, n, dx);
         break;
     case SP_NODE_CELL:
-        sp_train_cell_backward(&pass->net->node[n].cell, pass->batch, &pass->trace[n], x, dx,
-                               slopes, &pass->arena);
+        (sp_train_is_linear(&pass->net->node[n]) ? sp_train_linear_backward
+                                                 : sp_train_cell_backward)(
+            &pass->net->node[n].cell, pass->batch, &pass->trace[n], x, dx, slopes, &pass->arena);
         break;
     case SP_NODE_POOL:
         sp_train_packed_batch_spread(dx, pass->batch, pass->trace[n].slope,
