@@ -22,9 +22,9 @@ extern "C" {
  *  Kinds: dense, relu, lstm, gru (reset after the product), rnn (with "activation": "tanh" or
  *  "relu"), linear (h_t = lambda o h_{t-1} + (1 - lambda) o (W x_t + b); "decay": the least and the
  *  largest lambda to begin with). At least one layer is recurrent and the last one is dense; the
- *  layers behind the last recurrent one run once, on the last step. Weights are uniform in +-1/sqrt(fan in), which is H
- *  for recurrent layers, sqrt(6 / fan in) for linear ones; biases are zero but for the LSTM's
- *  forget gate, 1. `name` is used in messages. */
+ *  layers behind the last recurrent one run once, on the last step. Weights are uniform in
+ *  +-1/sqrt(fan in), which is H for recurrent layers, for linear ones +-sqrt(6 / fan in); biases
+ *  are zero but for the LSTM's forget gate, 1. `name` is used in messages. */
 SP_NODISCARD sp_status sp_arch_read(sp_error *err, sp_net *net, const char *path, size_t features,
                                     uint64_t seed);
 SP_NODISCARD sp_status sp_arch_parse(sp_error *err, sp_net *net, const char *text, size_t size,

@@ -208,10 +208,54 @@ static void validation_clips_are_drawn(void **state) {
     sp_process_clear(&process);
 }
 
+/* Stages one after the other, killed in between or not, give the same file; it names each, and is
+ * what a training with --init begins with. */
+static void stages_follow_each_other(void **state) {
+    (void)state;
+    char stages[PATH], whole[PATH], out[PATH], checkpoint[PATH], later[PATH];
+    write_text(stages, "stages.json",
+               "{\"note\": \"two\", \"stages\": [{\"epochs\": 3, \"patience\": 0, \"rate\": 0.01},"
+               " {\"epochs\": 4, \"certify\": \"-50dB\", \"box-weight\": 0.5, \"warm\": 0,"
+               " \"ramp\": 1, \"average\": 0.5}]}");
+    file_in(whole, "stages_whole.onnx");
+    file_in(out, "stages.onnx");
+    file_in(later, "later.onnx");
+    file_in(checkpoint, "stages.part");
+    sp_process process = RUN("train", DATA, "--stages", stages, "--out", whole);
+    expect_code(&process, 0);
+    assert_non_null(strstr(process.out, "stage 2 of 2"));
+    assert_non_null(strstr(process.out, "a floor of about"));
+    sp_process_clear(&process);
+    process = RUN("train", DATA, "--stages", stages, "--out", out, "--checkpoint", checkpoint);
+    expect_code(&process, 0);
+    sp_process_clear(&process);
+    expect_same_file(whole, out);
+    strcat(checkpoint, ".2");
+    assert_int_equal(unlink(checkpoint), 0); // killed as the second stage began
+    checkpoint[strlen(checkpoint) - 2] = '\0';
+    process = RUN("train", DATA, "--stages", stages, "--out", out, "--checkpoint", checkpoint);
+    expect_code(&process, 0);
+    assert_non_null(strstr(process.out, "goes on behind epoch 3"));
+    sp_process_clear(&process);
+    expect_same_file(whole, out);
+    process = RUN("train", "--front", front, "--data", manifest, "--init", whole, "--epochs", "1",
+                  "--out", later);
+    expect_code(&process, 0);
+    sp_process_clear(&process);
+}
+
 static void wrong_usage(void **state) {
     (void)state;
     char out[PATH];
+    char bad[PATH];
     file_in(out, "usage.onnx");
+    EXPECT_USAGE("exclude each other", "train", DATA, "--init", out, "--out", out);
+    write_text(bad, "bad.json", "{\"stages\": [{\"data\": \"x\"}]}");
+    EXPECT_USAGE("'data' is no option", "train", DATA, "--stages", bad, "--out", out);
+    write_text(bad, "bad.json", "{\"stages\": [{\"rate\": -1}]}");
+    EXPECT_USAGE("the rate is", "train", DATA, "--stages", bad, "--out", out);
+    write_text(bad, "bad.json", "{\"stages\": []}");
+    EXPECT_USAGE("empty", "train", DATA, "--stages", bad, "--out", out);
     EXPECT_USAGE("--front is missing", "train", "--arch", arch, "--data", manifest, "--out", out);
     EXPECT_USAGE("--arch is missing", "train", "--front", front, "--data", manifest, "--out", out);
     EXPECT_USAGE("--data is missing", "train", "--front", front, "--arch", arch, "--out", out);
@@ -261,6 +305,7 @@ int main(void) {
         cmocka_unit_test(a_killed_run_goes_on),
         cmocka_unit_test(a_limit_keeps_the_best_epoch),
         cmocka_unit_test(validation_clips_are_drawn),
+        cmocka_unit_test(stages_follow_each_other),
         cmocka_unit_test(wrong_usage),
         cmocka_unit_test(unusable_inputs),
     };

@@ -5,9 +5,9 @@
 #include "tests/onnx/build.h"
 
 /* One letter per layer: d dense, r ReLU, l LSTM, g GRU with the reset after the product, G before
- * it, t and u RNN with tanh and ReLU, | readout. */
-static const char *const written_stacks[] = {"l|d", "drll|d", "g|d",   "drg|drd", "G|d",
-                                             "t|d", "u|d",    "lgt|d", "dugGl|rd"};
+ * it, t and u RNN with tanh and ReLU, i linear, | readout. */
+static const char *const written_stacks[] = {
+    "l|d", "drll|d", "g|d", "drg|drd", "G|d", "t|d", "u|d", "lgt|d", "dugGl|rd", "i|d", "dridi|d"};
 enum { WRITTEN = sizeof written_stacks / sizeof written_stacks[0] };
 
 static inline double *written_numbers(sp_rng *rng, size_t count) {
@@ -41,6 +41,13 @@ static inline void written_layer(sp_rng *rng, sp_net *net, char kind, size_t out
     case 'G':
         status = sp_net_add_gru(NULL, net, out, sigmoid, tangent, kind == 'g', w, r, b,
                                 kind == 'g' ? own : NULL);
+        break;
+    case 'i':
+        for (size_t j = 0; j < out * out; j++) {
+            r[j] = j % (out + 1) == 0 ? (double)(float)(0.5 + 0.4 * r[j]) : 0.0;
+        }
+        status = sp_net_add_rnn(NULL, net, out, (sp_activation){SP_ACTIVATION_AFFINE, 1.0, 0.0}, w,
+                                r, b);
         break;
     default:
         status = sp_net_add_rnn(NULL, net, out, kind == 't' ? tangent : relu, w, r, b);

@@ -117,7 +117,8 @@ static void the_peak_alone_moves_every_frame(void **state) {
             sp_noise noise;
             sp_front_bound bound;
             double d[N] = {0};
-            assert_int_equal(sp_noise_burst(NULL, &noise, N, 2000.0, N - 20, N - 19), SP_OK);
+            assert_int_equal(
+                sp_noise_burst(NULL, &noise, &sp_noise_set_box, N, 2000.0, N - 20, N - 19), SP_OK);
             assert_int_equal(sp_front_bound_create(NULL, &bound, forms, samples, N, &noise), SP_OK);
             for (int side = -1; side <= 1; side += 2) {
                 d[N - 20] = 2000.0 * side;
