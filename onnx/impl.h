@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/digest.h"
 #include "onnx/layers.h"
 #include "onnx/onnx.h"
 #include "onnx/onnx.pb-c.h"
@@ -31,6 +32,14 @@ static const size_t SP_ONNX_MOST_WORK = (size_t)1 << 30; /* steps in bodies of L
  *  before and while protobuf-c reads. Free with onnx__model_proto__free_unpacked(model, NULL). */
 SP_NODISCARD sp_status sp_onnx_decode(sp_error *err, Onnx__ModelProto **model, const uint8_t *data,
                                       size_t size);
+
+/* ---- external.c ---- */
+
+/** sp_onnx_external_load - reads numbers that the file keeps beside itself into the messages;
+ *  *bytes: how many, all of which are added to the digest. path: of the model; NULL: it has none,
+ *  and a tensor that stands elsewhere is refused. */
+SP_NODISCARD sp_status sp_onnx_external_load(sp_error *err, size_t *bytes, sp_digest *digest,
+                                             Onnx__ModelProto *proto, const char *path);
 
 /* ---- region.c: memory of one reading, within a budget ---- */
 
@@ -276,6 +285,9 @@ SP_NODISCARD sp_status sp_onnx_operand_wholes(sp_onnx_reader *r, const sp_onnx_d
 /** sp_onnx_tensor_read - the numbers of a message, which live in the region. */
 SP_NODISCARD sp_status sp_onnx_tensor_read(sp_error *err, sp_onnx_region *region,
                                            sp_onnx_tensor *tensor, const Onnx__TensorProto *proto);
+/** sp_onnx_tensor_bytes - what the numbers of a message take as raw bytes; false when its type or
+ *  its shape is none that is read. */
+bool sp_onnx_tensor_bytes(size_t *bytes, const Onnx__TensorProto *proto);
 /** sp_onnx_number_size - bytes of one number; sp_onnx_tensor_data - where they are. */
 size_t sp_onnx_number_size(sp_onnx_numbers kind);
 const void *sp_onnx_tensor_data(const sp_onnx_tensor *tensor);

@@ -40,8 +40,11 @@ static sp_status read_opset(sp_error *err, long *opset, const Onnx__ModelProto *
                     "one of them",
                     set->has_version ? set->version : 0, SP_ONNX_MIN_OPSET, SP_ONNX_MAX_OPSET);
             }
-            if (*opset != 0) {
-                return sp_fail(err, SP_E_FORMAT, "the operator set is declared twice");
+            if (*opset != 0 && *opset != (long)set->version) {
+                return sp_fail(err, SP_E_FORMAT,
+                               "the operator set is declared as %ld and as %" PRId64
+                               ": which one the nodes follow is not known",
+                               *opset, set->version);
             }
             *opset = (long)set->version;
         }
@@ -171,18 +174,27 @@ static sp_status read_model(sp_error *err, sp_model *model, sp_onnx_reference *r
     return sp_model_check(err, model);
 }
 
-sp_status sp_model_parse(sp_error *err, sp_model *model, const void *data, size_t size,
-                         const char *name) {
-    sp_onnx_reference *reference = calloc(1, sizeof *reference);
-    *model = (sp_model){.reference = reference};
-    sp_status status = SP_E_MEMORY;
-    if (reference) {
-        reference->budget = ((size_t)64 << 20) + 24 * size;
-        status = sp_onnx_decode(err, &reference->proto, data, size);
-        status = status == SP_OK ? read_model(err, model, reference) : status;
-    } else {
-        status = sp_fail(err, SP_E_MEMORY, "no memory for the model");
-    }
+/* The messages, with all their numbers, and the checksum of what was read. */
+static sp_status decode(sp_error *err, sp_model *model, const void *data, size_t size,
+                        const char *path) {
+    sp_onnx_reference *reference = model->reference;
+    sp_digest *digest = sp_digest_create();
+    size_t beside = 0;
+    sp_digest_add(digest, data, size);
+    sp_status status = sp_onnx_decode(err, &reference->proto, data, size);
+    status = status == SP_OK ? sp_onnx_external_load(err, &beside, digest, reference->proto, path)
+                             : status;
+    reference->budget = ((size_t)64 << 20) + 24 * (size + beside);
+    const sp_status finished = sp_digest_finish(digest, model->digest);
+    return status != SP_OK ? status : finished;
+}
+
+static sp_status parse(sp_error *err, sp_model *model, const void *data, size_t size,
+                       const char *name, const char *path) {
+    *model = (sp_model){.reference = calloc(1, sizeof *model->reference)};
+    sp_status status = model->reference ? decode(err, model, data, size, path)
+                                        : sp_fail(err, SP_E_MEMORY, "no memory for the model");
+    status = status == SP_OK ? read_model(err, model, model->reference) : status;
     if (status != SP_OK) {
         sp_model_clear(model);
         sp_error_in(err, name);
@@ -190,12 +202,17 @@ sp_status sp_model_parse(sp_error *err, sp_model *model, const void *data, size_
     return status;
 }
 
+sp_status sp_model_parse(sp_error *err, sp_model *model, const void *data, size_t size,
+                         const char *name) {
+    return parse(err, model, data, size, name, NULL);
+}
+
 sp_status sp_model_read(sp_error *err, sp_model *model, const char *path) {
     char *data = NULL;
     size_t size = 0;
     *model = (sp_model){0};
     SP_TRY(sp_file_read(err, &data, &size, path, largest_file));
-    const sp_status status = sp_model_parse(err, model, data, size, path);
+    const sp_status status = parse(err, model, data, size, path, path);
     free(data);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "base/digest.h"
 #include "base/status.h"
 #include "net/net.h"
 
@@ -17,8 +18,9 @@ typedef struct sp_model {
     char *front;    /* owned; metadata_props "soundproof.front" (a front-end description) or NULL */
     char *training; /* owned; metadata_props "soundproof.training" (a JSON object) or NULL */
     char *producer; /* owned; "pytorch 2.1.0" or "" */
-    char *input_name;  /* owned */
-    char *input_shape; /* owned; "T x 1 x 10" as the file names it */
+    char *input_name;            /* owned */
+    char *input_shape;           /* owned; "T x 1 x 10" as the file names it */
+    char digest[SP_DIGEST_TEXT]; /* SHA-256 of the file and of its numbers in files beside it */
     long opset;
     size_t parameters; /* number of weights that the net uses */
     double agreement;  /* largest difference from the file's own graph on the probe inputs,
@@ -33,6 +35,7 @@ typedef struct sp_model {
  *  inputs; a difference above 1e-5 (relative for numbers above 1) is SP_E_UNSUPPORTED.
  *  Whatever it does not cover is refused with the node's name, the operator or attribute and its
  *  value: SP_E_UNSUPPORTED. Malformed files: SP_E_FORMAT. NaN or infinite weights: SP_E_NONFINITE.
+ *  Numbers in other files are read from the folder of `path` only, and refused by sp_model_parse.
  *  Files up to 1 GiB; what a file makes the reader allocate is limited too: SP_E_MEMORY. A file
  *  whose input has a fixed number of steps sets net.steps. A failed call leaves an empty model.
  *  `name` is used in messages. */

@@ -129,6 +129,17 @@ static size_t type_size(const Onnx__TensorProto *proto, size_t *listed) {
     }
 }
 
+bool sp_onnx_tensor_bytes(size_t *bytes, const Onnx__TensorProto *proto) {
+    sp_onnx_tensor shape = {0};
+    size_t listed = 0;
+    *bytes = type_size(proto, &listed);
+    if (*bytes == 0 || !sp_onnx_tensor_shape(&shape, proto->dims, proto->n_dims)) {
+        return false;
+    }
+    *bytes *= shape.count;
+    return true;
+}
+
 static double real_value(const Onnx__TensorProto *proto, const uint8_t *raw, size_t i) {
     if (proto->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT) {
         return raw ? float_at(raw + 4 * i) : (double)proto->float_data[i];
@@ -148,14 +159,10 @@ static int64_t whole_value(const Onnx__TensorProto *proto, const uint8_t *raw, s
 }
 
 static sp_status check_storage(sp_error *err, const Onnx__TensorProto *proto, const char *name) {
-    if (proto->n_external_data > 0 ||
-        (proto->has_data_location &&
-         proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)) {
-        return sp_fail(
-            err, SP_E_UNSUPPORTED,
-            "tensor '%.120s' keeps its numbers in another file: save the model as one file "
-            "(torch.onnx.export with external_data=False)",
-            name);
+    if (proto->has_data_location &&
+        proto->data_location != ONNX__TENSOR_PROTO__DATA_LOCATION__DEFAULT) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "tensor '%.120s' keeps its numbers in another file",
+                       name);
     }
     if (proto->segment) {
         return sp_fail(err, SP_E_UNSUPPORTED, "tensor '%.120s' is stored in segments", name);
