@@ -89,7 +89,7 @@ MAN_PAGES := $(B)/man/soundproof.1
 
 .DEFAULT_GOAL := all
 always:
-.PHONY: always all ready check check-long test test-long demo demo-wake demo-run packages lint asan ubsan tsan bench fuzz mutants \
+.PHONY: always all ready check check-long check-bare test test-long demo demo-wake demo-run packages lint asan ubsan tsan bench fuzz mutants \
   install uninstall compdb clean help sanitized cuda cuda-older check-gpu
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -231,6 +231,12 @@ check: packages
 ## check-long  the same with the long variants of the random tests
 check-long: packages
 	@$(MAKE) --no-print-directory $(PARALLEL) test-long
+
+## check-bare  the README's two commands in a minimal Debian root, without a network once the packages
+##             are there (RELEASES="bookworm trixie"; needs root and debootstrap)
+RELEASES ?= bookworm
+check-bare:
+	@tests/bare/check_bare.sh $(RELEASES)
 
 ## check-gpu   the tests of kernels and engine and the benchmark on a CUDA device, if there is one
 GPU_TESTS := $(addprefix $(B)/tests/,gpu/test_kernels lstm/test_device lstm/test_device_choices \

@@ -4,7 +4,7 @@
 
 #include "tests/lstm/toy.h"
 
-#include <arb.h>
+#include "tests/support/arb.h"
 
 enum { PRECISION = 256 };
 
