@@ -226,6 +226,8 @@ demo-wake: packages
 check: packages
 	@tests/onnx/onnxruntime_env.sh
 	@$(MAKE) --no-print-directory $(PARALLEL) lint
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@tests/python/environment.sh
 	@$(MAKE) --no-print-directory $(PARALLEL) test
 
 ## check-long  the same with the long variants of the random tests

@@ -31,3 +31,7 @@ void sp_clock_stop(void) {
 bool sp_clock_stopped(void) {
     return atomic_load_explicit(&stopped, memory_order_relaxed);
 }
+
+void sp_clock_resume(void) {
+    atomic_store_explicit(&stopped, false, memory_order_relaxed);
+}

@@ -16,10 +16,11 @@ double sp_clock_cpu(void);
 bool sp_clock_passed(double deadline);
 
 /** sp_clock_stop - from now on every deadline has passed, that of work without any too: all that is
- *  under way ends as if its time had run out. Safe in a signal handler; there is no way back.
- *  sp_clock_stopped - whether that was called. */
+ *  under way ends as if its time had run out. Safe in a signal handler.
+ *  sp_clock_stopped - whether that was called. sp_clock_resume - takes it back. */
 void sp_clock_stop(void);
 bool sp_clock_stopped(void);
+void sp_clock_resume(void);
 
 #ifdef __cplusplus
 }

@@ -126,6 +126,19 @@ sp_status sp_certify(sp_error *err, sp_verdict *verdict, const sp_pipeline *pipe
 sp_status sp_certify_noise(sp_error *err, sp_verdict *verdict, const sp_pipeline *pipeline,
                            const sp_clip *clip, const sp_noise *noise, long label, double timeout);
 
+/** sp_pipeline_clean - the scores [answers] of a clip without noise. */
+SP_NODISCARD sp_status sp_pipeline_clean(sp_error *err, const sp_pipeline *pipeline, double *logits,
+                                         const sp_clip *clip);
+
+/** sp_box_seen - called for the box [width] of one frame of one node; not 0: no more are wanted. */
+typedef int sp_box_seen(void *context, size_t node, const char *kind, size_t frame, size_t width,
+                        const double *lo, const double *hi);
+/** sp_certify_boxes - the boxes that the last pass of the method keeps under all noises of the
+ *  budget: of every frame of every node of the net, in order; node 0: the features. Nodes of which
+ *  it keeps none are left out. Returns a status, or what `see` returned when that ended it. */
+int sp_certify_boxes(sp_error *err, const sp_pipeline *pipeline, const sp_clip *clip,
+                     const sp_budget *budget, double timeout, sp_box_seen *see, void *context);
+
 /** sp_certify_item - a clip, a budget, and where the verdict goes. */
 typedef struct sp_certify_item {
     const sp_clip *clip;

@@ -32,6 +32,10 @@ SP_NODISCARD sp_status sp_query_open(sp_error *err, sp_query *query, sp_verdict 
                                      const sp_query_options *options, bool *settled);
 void sp_query_close(const sp_error *err, sp_query *query, sp_status status);
 
+/** sp_query_check_clip - whether the clip has the rate and the sample units of the front end. */
+SP_NODISCARD sp_status sp_query_check_clip(sp_error *err, const sp_pipeline *pipeline,
+                                           const sp_clip *clip);
+
 /** sp_query_unproved - whether a failure says only that nothing is proved, as bounds that overflow
  *  at a loud budget do. A contradiction is none of these: it ends whatever asked. */
 static inline bool sp_query_unproved(sp_status status) {

@@ -13,16 +13,16 @@
 #error "doubles must be computed as doubles: use SSE2 arithmetic on 32-bit x86"
 #endif
 
-static sp_status check_clip(sp_error *err, const sp_query *query) {
-    const sp_front_layout *layout = sp_front_layout_of(query->pipeline->front);
-    if (query->clip->rate != layout->sample_rate) {
+sp_status sp_query_check_clip(sp_error *err, const sp_pipeline *pipeline, const sp_clip *clip) {
+    const sp_front_layout *layout = sp_front_layout_of(pipeline->front);
+    if (clip->rate != layout->sample_rate) {
         return sp_fail(err, SP_E_MISMATCH, "the clip has %d Hz but the front end reads %d Hz",
-                       query->clip->rate, layout->sample_rate);
+                       clip->rate, layout->sample_rate);
     }
-    if (query->clip->full_scale != layout->full_scale) {
+    if (clip->full_scale != layout->full_scale) {
         return sp_fail(err, SP_E_MISMATCH,
                        "the clip's samples have full scale %g but the front end reads %g",
-                       query->clip->full_scale, layout->full_scale);
+                       clip->full_scale, layout->full_scale);
     }
     return SP_OK;
 }
@@ -182,7 +182,7 @@ static sp_status open_problem(sp_error *err, sp_query *query, const sp_query_opt
     if (label >= 0) {
         verdict->label = (size_t)label;
     }
-    SP_TRY(check_clip(err, query));
+    SP_TRY(sp_query_check_clip(err, pipeline, clip));
     SP_TRY(options->noise ? take_noise(err, query, options->noise)
                           : take_budget(err, query, options->budget));
     SP_TRY(sp_pipeline_run(err, pipeline, verdict->logits, clip->samples, clip->n));

@@ -21,6 +21,9 @@
 #ifndef SOUNDPROOF_H
 #define SOUNDPROOF_H
 
+/** Of this header; soundproof_version is that of the library. */
+#define SOUNDPROOF_VERSION "0.1.0"
+
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -38,6 +41,10 @@ const char *soundproof_last_error(void);
  *  Call it once, before everything else; without it all work runs in the calling thread.
  *  Verdicts do not depend on it. */
 int soundproof_threads(int threads);
+
+/** soundproof_kernels - the OPENBLAS_CORETYPE that a program should be started with here; NULL when
+ *  OpenBLAS takes kernels that fit the processor by itself, or the variable cannot help. */
+const char *soundproof_kernels(void);
 
 /** SOUNDPROOF_LABEL_OF_NAME - the label that the file name carries: its single digit before the
  *  first '_', as in "8_theo_3.wav"; without one, the model's own answer. */
@@ -118,6 +125,92 @@ int soundproof_attack_file(const soundproof *system, soundproof_verdict *verdict
 int soundproof_certify_samples(const soundproof *system, soundproof_verdict *verdict,
                                const double *samples, size_t n, int rate, double full_scale,
                                const char *budget, long label);
+
+/* ---- clips and queries: the long form, in which everything can be said ---- */
+
+/** soundproof_clip - a recording as the model hears it. Opaque, read-only. */
+typedef struct soundproof_clip soundproof_clip;
+
+/** soundproof_clip_read - from a mono audio file of the model's rate. soundproof_clip_of - from n
+ *  samples in memory, see soundproof_certify_samples.
+ *  Return NULL on failure. Pass the result to soundproof_clip_free. */
+soundproof_clip *soundproof_clip_read(const soundproof *system, const char *path);
+soundproof_clip *soundproof_clip_of(const soundproof *system, const double *samples, size_t n,
+                                    int rate, double full_scale);
+void soundproof_clip_free(soundproof_clip *clip);
+/** soundproof_clip_size - number of samples. soundproof_clip_samples - [size] in the model's sample
+ *  units, see soundproof_full_scale. */
+size_t soundproof_clip_size(const soundproof_clip *clip);
+const double *soundproof_clip_samples(const soundproof_clip *clip);
+/** soundproof_full_scale - what the model's front end takes for the loudest sample: 32768 or 1. */
+double soundproof_full_scale(const soundproof *system);
+
+/** soundproof_query - what is asked about a clip. Start it with soundproof_query_init, so that
+ *  programs compiled against this header keep working with later versions, which append members. */
+typedef struct soundproof_query {
+    size_t size;        /* of this struct, for the library */
+    const char *budget; /* as in soundproof_certify_file; radius does not read it */
+    const char *norm;   /* "inf", "2" or "1": what the budget holds in; NULL: "inf" */
+    long label;         /* as in soundproof_certify_file; _PREDICTED unless set */
+    double timeout;     /* seconds; 0: none */
+    int steps, starts;  /* attacks: gradient steps per start, and starts; 0: as the command */
+    unsigned long seed; /* attacks: of the random starts; 1 unless set */
+    double tolerance;   /* radius: budgets are multiples of so many dB; 0.5 unless set */
+} soundproof_query;
+void soundproof_query_start(soundproof_query *query, size_t size);
+#define soundproof_query_init(query) soundproof_query_start((query), sizeof *(query))
+
+/** soundproof_certify - the verdict for one clip.
+ *  O verdict  always filled; pass it to soundproof_verdict_clear */
+int soundproof_certify(const soundproof *system, soundproof_verdict *verdict,
+                       const soundproof_clip *clip, const soundproof_query *query);
+
+/** soundproof_attack - looks for noise that changes the answer, see soundproof_attack_file. Of a
+ *  clip in memory, SOUNDPROOF_BROKEN says that the noisy samples themselves are given another
+ *  label, by more than rounding errors.
+ *  O answer  the label given to the breaking clip; -1 without one
+ *  O noisy   [size of the clip] in the model's sample units: the breaking clip, else the one that
+ *            came closest (the clip itself when there was nothing to look for); may be NULL
+ *  I out     of clips that were read from a file: where the breaking one is kept; NULL: nowhere */
+int soundproof_attack(const soundproof *system, soundproof_verdict *verdict, int *answer,
+                      double *noisy, const soundproof_clip *clip, const soundproof_query *query,
+                      const char *out);
+
+/** soundproof_radius - the two edges of a clip: the loudest noise that is certified and the
+ *  quietest that was found to break it.
+ *  O verdict       of the largest certified budget, or of the quietest that was tried
+ *  O certified_db  that budget in dB, relative to what budgets in dB are; NaN: none was found
+ *  O broken_db     smallest budget whose real-valued noise changes the answer; NaN: none was
+ *                  found */
+int soundproof_radius(const soundproof *system, soundproof_verdict *verdict, double *certified_db,
+                      double *broken_db, const soundproof_clip *clip,
+                      const soundproof_query *query);
+
+/** soundproof_logits - O logits [classes] of the clip without noise (of a model with one logit its
+ *  threshold and that logit). */
+int soundproof_logits(const soundproof *system, double *logits, const soundproof_clip *clip);
+
+/** soundproof_features - what the front end gives: O values [frames, width], owned by the caller
+ *  (soundproof_free); NULL on failure. */
+int soundproof_features(const soundproof *system, double **values, size_t *frames, size_t *width,
+                        const soundproof_clip *clip);
+void soundproof_free(double *values);
+
+/** soundproof_bounds - boxes of the nodes of the network under every noise of the budget, by the
+ *  method's last pass (of a query; label and what concerns attacks are not read). Calls `see` for
+ *  every frame of every node of which the method keeps a box, in the order in which a clip flows
+ *  through them; node 0 is the features.
+ *  I kind    "features", "affine", "relu", "lstm", ...
+ *  I lo, hi  [width] valid during the call
+ *  `see` returns 0 to go on; anything else ends it, and is returned. */
+typedef int soundproof_box(void *context, size_t node, const char *kind, size_t frame, size_t width,
+                           const double *lo, const double *hi);
+int soundproof_bounds(const soundproof *system, const soundproof_clip *clip,
+                      const soundproof_query *query, soundproof_box *see, void *context);
+
+/** soundproof_stop - 1: whatever is under way in any thread ends soon, as if its time had run out,
+ *  and nothing new begins; 0: calls work again. For a program that is interrupted. */
+void soundproof_stop(int stopped);
 
 #ifdef __cplusplus
 }

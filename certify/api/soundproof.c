@@ -1,24 +1,17 @@
 /* The installed interface: a thin layer over the rooms, with no third-party or internal type in
  * it. */
-#include "include/soundproof.h"
-
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/pool.h"
+#include "certify/api/impl.h"
 #include "certify/attack/attack.h"
-#include "certify/certify.h"
+#include "certify/study/study.h"
 #include "gpu/backend.h"
-#include "onnx/onnx.h"
-
-struct soundproof {
-    sp_model model;
-    sp_front *front;
-    sp_pipeline pipeline;
-};
 
 _Static_assert((int)SOUNDPROOF_CERTIFIED == (int)SP_VERDICT_CERTIFIED &&
                    (int)SOUNDPROOF_BROKEN == (int)SP_VERDICT_BROKEN &&
@@ -30,6 +23,14 @@ _Static_assert((int)SOUNDPROOF_CERTIFIED == (int)SP_VERDICT_CERTIFIED &&
 
 static _Thread_local sp_error last_error;
 
+sp_error *sp_api_error(void) {
+    return &last_error;
+}
+
+void sp_api_begin(void) {
+    last_error = (sp_error){0};
+}
+
 const char *soundproof_version(void) {
     return SP_VERSION;
 }
@@ -39,10 +40,14 @@ const char *soundproof_last_error(void) {
 }
 
 int soundproof_threads(int threads) {
-    last_error = (sp_error){0};
+    sp_api_begin();
     return sp_pool_start(threads) == SP_OK
                ? 0
-               : (int)sp_fail(&last_error, SP_E_THREAD, "cannot start %d threads", threads);
+               : (int)sp_fail(sp_api_error(), SP_E_THREAD, "cannot start %d threads", threads);
+}
+
+const char *soundproof_kernels(void) {
+    return sp_gpu_fitting_kernels();
 }
 
 static sp_status read_front(sp_error *err, soundproof *system, const char *model,
@@ -71,16 +76,16 @@ static sp_status open_parts(sp_error *err, soundproof *system, const char *model
 }
 
 soundproof *soundproof_open(const char *model, const char *front, const char *method) {
-    last_error = (sp_error){0};
+    sp_api_begin();
     soundproof *system = calloc(1, sizeof *system);
     if (!system || !model) {
         free(system);
-        sp_fail(&last_error, model ? SP_E_MEMORY : SP_E_ARGUMENT,
+        sp_fail(sp_api_error(), model ? SP_E_MEMORY : SP_E_ARGUMENT,
                 model ? "out of memory" : "no model was named");
         return NULL;
     }
     sp_gpu_init();
-    if (open_parts(&last_error, system, model, front, method) != SP_OK) {
+    if (open_parts(sp_api_error(), system, model, front, method) != SP_OK) {
         soundproof_close(system);
         return NULL;
     }
@@ -148,67 +153,127 @@ static int fail_early(soundproof_verdict *verdict, sp_status status) {
     return (int)status;
 }
 
-static int certify_clip(const soundproof *system, soundproof_verdict *verdict, const sp_clip *clip,
-                        const sp_budget *budget, long label) {
-    sp_verdict inner;
-    const sp_status status =
-        sp_certify(&last_error, &inner, &system->pipeline, clip, budget, label, 0.0);
-    publish(verdict, &inner);
-    return (int)status;
+/* ---- queries ---- */
+
+void soundproof_query_start(soundproof_query *query, size_t size) {
+    const soundproof_query fresh = {
+        .size = size, .label = SOUNDPROOF_LABEL_PREDICTED, .seed = 1, .tolerance = 0.5};
+    memset(query, 0, size);
+    memcpy(query, &fresh, size < sizeof fresh ? size : sizeof fresh);
+    query->size = size;
 }
 
-/* A clip and a budget as they are named by a caller; the label becomes that of the file's name. */
+/* A query as the rooms below read it. */
 typedef struct request {
+    soundproof_query query; /* members that the caller's header does not have are the defaults */
     sp_budget budget;
-    sp_clip clip;
     long label;
 } request;
 
-static sp_status read_request(sp_error *err, request *asked, const soundproof *system,
-                              const char *path, const char *budget, long label) {
-    const sp_front_layout *layout = sp_front_layout_of(system->front);
-    const sp_clip_options options = {.rate = layout->sample_rate, .full_scale = layout->full_scale};
-    *asked = (request){.label = label};
-    SP_TRY(sp_budget_parse(err, &asked->budget, budget));
-    SP_TRY(sp_clip_read(err, &asked->clip, path, &options));
-    if (label == SOUNDPROOF_LABEL_OF_NAME) {
-        asked->label = sp_label_of_name(path, sp_pipeline_answers(&system->model.net));
+static sp_status read_set(sp_error *err, request *asked) {
+    const char *norm = asked->query.norm;
+    asked->budget.set = sp_noise_set_of_norm(norm ? norm : "inf");
+    return asked->budget.set
+               ? SP_OK
+               : sp_fail(err, SP_E_ARGUMENT, "the norm is inf, 2 or 1, not '%s'", norm);
+}
+
+static sp_status read_query(sp_error *err, request *asked, const soundproof *system,
+                            const soundproof_clip *clip, const soundproof_query *query,
+                            bool of_budget) {
+    *asked = (request){0};
+    soundproof_query_start(&asked->query, sizeof asked->query);
+    if (!clip || !query) {
+        return sp_fail(err, SP_E_ARGUMENT, "a clip and a query are needed");
+    }
+    if (query->size < offsetof(soundproof_query, tolerance) || query->size > 4096) {
+        return sp_fail(err, SP_E_ARGUMENT, "the query was not begun by soundproof_query_init");
+    }
+    memcpy(&asked->query, query,
+           query->size < sizeof asked->query ? query->size : sizeof asked->query);
+    if (!(asked->query.timeout >= 0.0) || asked->query.steps < 0 || asked->query.starts < 0) {
+        return sp_fail(err, SP_E_ARGUMENT, "time limits, steps and starts are numbers from 0");
+    }
+    if (of_budget && !query->budget) {
+        return sp_fail(err, SP_E_ARGUMENT, "the query has no budget");
+    }
+    if (of_budget) {
+        SP_TRY(sp_budget_parse(err, &asked->budget, query->budget));
+    }
+    SP_TRY(read_set(err, asked));
+    asked->label = query->label;
+    if (query->label == SOUNDPROOF_LABEL_OF_NAME) {
+        asked->label =
+            clip->path ? sp_label_of_name(clip->path, sp_pipeline_answers(&system->model.net)) : -1;
     }
     return SP_OK;
 }
 
-int soundproof_certify_file(const soundproof *system, soundproof_verdict *verdict, const char *path,
-                            const char *budget, long label) {
+int soundproof_certify(const soundproof *system, soundproof_verdict *verdict,
+                       const soundproof_clip *clip, const soundproof_query *query) {
     request asked;
-    last_error = (sp_error){0};
-    const sp_status status = read_request(&last_error, &asked, system, path, budget, label);
+    sp_verdict inner;
+    sp_api_begin();
+    sp_status status = read_query(sp_api_error(), &asked, system, clip, query, true);
     if (status != SP_OK) {
         return fail_early(verdict, status);
     }
-    const int result = certify_clip(system, verdict, &asked.clip, &asked.budget, asked.label);
-    sp_clip_clear(&asked.clip);
-    return result;
+    status = sp_certify(sp_api_error(), &inner, &system->pipeline, &clip->clip, &asked.budget,
+                        asked.label, asked.query.timeout);
+    publish(verdict, &inner);
+    return (int)status;
 }
 
-int soundproof_attack_file(const soundproof *system, soundproof_verdict *verdict, int *answer,
-                           const char *path, const char *budget, long label, const char *out) {
-    const sp_attack_options options = {.seed = 1, .source = path, .out = out};
+static sp_attack_options attack_options(const request *asked, const soundproof_clip *clip,
+                                        const char *out) {
+    return (sp_attack_options){.steps = (size_t)asked->query.steps,
+                               .starts = (size_t)asked->query.starts,
+                               .seed = asked->query.seed,
+                               .timeout = asked->query.timeout,
+                               .source = clip->path,
+                               .out = out};
+}
+
+/* Of a clip in memory the noisy samples count as they are, for there is no file. */
+static void take_real_noise(sp_attack *attack) {
+    if (attack->verdict.kind == SP_VERDICT_UNKNOWN && attack->real_broken) {
+        attack->verdict.kind = SP_VERDICT_BROKEN;
+        snprintf(attack->verdict.reason, sizeof attack->verdict.reason,
+                 "real-valued noise within the budget makes it %zu", attack->real_answer);
+        attack->file_answer = attack->real_answer;
+    }
+}
+
+int soundproof_attack(const soundproof *system, soundproof_verdict *verdict, int *answer,
+                      double *noisy, const soundproof_clip *clip, const soundproof_query *query,
+                      const char *out) {
     request asked;
     sp_attacker attacker;
     sp_attack attack;
     *answer = -1;
-    last_error = (sp_error){0};
-    sp_status status = read_request(&last_error, &asked, system, path, budget, label);
+    sp_api_begin();
+    sp_status status = read_query(sp_api_error(), &asked, system, clip, query, true);
+    if (status == SP_OK && out && !clip->path) {
+        status = sp_fail(sp_api_error(), SP_E_ARGUMENT,
+                         "a clip in memory has no file format to write %s in", out);
+    }
     if (status != SP_OK) {
         return fail_early(verdict, status);
     }
-    status = sp_attacker_init(&last_error, &attacker, &system->pipeline);
+    const sp_attack_options options = attack_options(&asked, clip, out);
+    status = sp_attacker_init(sp_api_error(), &attacker, &system->pipeline);
     if (status == SP_OK) {
-        status = sp_attack_budget(&last_error, &attack, &attacker, &asked.clip, &asked.budget,
+        status = sp_attack_budget(sp_api_error(), &attack, &attacker, &clip->clip, &asked.budget,
                                   asked.label, &options);
+        if (!clip->path) {
+            take_real_noise(&attack);
+        }
         publish(verdict, &attack.verdict);
         if (verdict->outcome == SOUNDPROOF_BROKEN) {
             *answer = public_label(attack.file_answer);
+        }
+        for (size_t i = 0; noisy && i < clip->clip.n; i++) {
+            noisy[i] = clip->clip.samples[i] + (attack.noise ? attack.noise[i] : 0.0);
         }
         free(attack.noise); // the rest of it is the caller's now
         free(attack.file_path);
@@ -216,47 +281,139 @@ int soundproof_attack_file(const soundproof *system, soundproof_verdict *verdict
         fail_early(verdict, status);
     }
     sp_attacker_clear(&attacker);
-    sp_clip_clear(&asked.clip);
     return (int)status;
 }
 
-/* Samples rescaled to what the front end hears; a power of two changes no digit. */
-static sp_status make_clip(sp_error *err, sp_clip *clip, const soundproof *system,
-                           const double *samples, size_t n, int rate, double full_scale) {
-    const double target = sp_front_layout_of(system->front)->full_scale;
-    if (!samples || n == 0 || n > SIZE_MAX / sizeof(double)) {
-        return sp_fail(err, SP_E_ARGUMENT, "there are no samples");
+int soundproof_radius(const soundproof *system, soundproof_verdict *verdict, double *certified_db,
+                      double *broken_db, const soundproof_clip *clip,
+                      const soundproof_query *query) {
+    request asked;
+    sp_attacker attacker;
+    sp_radius radius;
+    *certified_db = *broken_db = NAN;
+    sp_api_begin();
+    sp_status status = read_query(sp_api_error(), &asked, system, clip, query, false);
+    if (status == SP_OK && !(asked.query.tolerance > 0.0 && isfinite(asked.query.tolerance))) {
+        status = sp_fail(sp_api_error(), SP_E_ARGUMENT, "the tolerance is a positive number of dB");
     }
-    if (!(full_scale > 0.0) || !isfinite(full_scale)) {
-        return sp_fail(err, SP_E_ARGUMENT, "the full scale must be a positive number");
+    if (status != SP_OK) {
+        return fail_early(verdict, status);
     }
-    double *scaled = malloc(n * sizeof *scaled);
-    if (!scaled) {
-        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", n);
+    const sp_radius_options options = {.tolerance = asked.query.tolerance,
+                                       .set = asked.budget.set,
+                                       .attack = attack_options(&asked, clip, NULL),
+                                       .timeout = asked.query.timeout};
+    status = sp_attacker_init(sp_api_error(), &attacker, &system->pipeline);
+    if (status == SP_OK) {
+        sp_radius_init(&radius);
+        status =
+            sp_radius_find(sp_api_error(), &radius, &attacker, &clip->clip, asked.label, &options);
+        publish(verdict, &radius.verdict);
+        radius.verdict.logits = radius.verdict.margins = NULL; // the caller's now
+        *certified_db = radius.certified_db;
+        *broken_db = radius.broken_db;
+        sp_radius_clear(&radius);
+    } else {
+        fail_early(verdict, status);
     }
-    for (size_t i = 0; i < n; i++) {
-        scaled[i] = samples[i] * (target / full_scale);
+    sp_attacker_clear(&attacker);
+    return (int)status;
+}
+
+/* ---- what a clip is without noise, and what its bounds are ---- */
+
+int soundproof_logits(const soundproof *system, double *logits, const soundproof_clip *clip) {
+    sp_api_begin();
+    return (int)sp_pipeline_clean(sp_api_error(), &system->pipeline, logits, &clip->clip);
+}
+
+int soundproof_features(const soundproof *system, double **values, size_t *frames, size_t *width,
+                        const soundproof_clip *clip) {
+    sp_api_begin();
+    *values = NULL;
+    *width = system->model.net.features;
+    *frames = sp_front_frames(system->front, clip->clip.n);
+    *values = calloc(*frames ? *frames : 1, *width * sizeof **values);
+    if (!*values) {
+        return (int)sp_fail(sp_api_error(), SP_E_MEMORY,
+                            "out of memory for the features of %zu frames", *frames);
     }
-    const sp_status status = sp_clip_init(err, clip, scaled, n, rate, target, 0.0);
-    free(scaled);
-    return status;
+    const sp_status status =
+        sp_front_run(sp_api_error(), system->front, *values, clip->clip.samples, clip->clip.n);
+    if (status != SP_OK) {
+        free(*values);
+        *values = NULL;
+    }
+    return (int)status;
+}
+
+void soundproof_free(double *values) {
+    free(values);
+}
+
+int soundproof_bounds(const soundproof *system, const soundproof_clip *clip,
+                      const soundproof_query *query, soundproof_box *see, void *context) {
+    request asked;
+    sp_api_begin();
+    SP_TRY(read_query(sp_api_error(), &asked, system, clip, query, true));
+    return sp_certify_boxes(sp_api_error(), &system->pipeline, &clip->clip, &asked.budget,
+                            asked.query.timeout, see, context);
+}
+
+void soundproof_stop(int stopped) {
+    if (stopped) {
+        sp_clock_stop();
+    } else {
+        sp_clock_resume();
+    }
+}
+
+/* ---- the short forms ---- */
+
+static soundproof_query short_query(const char *budget, long label) {
+    soundproof_query query;
+    soundproof_query_init(&query);
+    query.budget = budget;
+    query.label = label;
+    return query;
+}
+
+int soundproof_certify_file(const soundproof *system, soundproof_verdict *verdict, const char *path,
+                            const char *budget, long label) {
+    const soundproof_query query = short_query(budget, label);
+    soundproof_clip clip = {0};
+    sp_api_begin();
+    const sp_status status = sp_api_clip_read(sp_api_error(), &clip, system, path);
+    const int result = status == SP_OK ? soundproof_certify(system, verdict, &clip, &query)
+                                       : fail_early(verdict, status);
+    sp_api_clip_clear(&clip);
+    return result;
+}
+
+int soundproof_attack_file(const soundproof *system, soundproof_verdict *verdict, int *answer,
+                           const char *path, const char *budget, long label, const char *out) {
+    const soundproof_query query = short_query(budget, label);
+    soundproof_clip clip = {0};
+    sp_api_begin();
+    *answer = -1;
+    const sp_status status = sp_api_clip_read(sp_api_error(), &clip, system, path);
+    const int result = status == SP_OK
+                           ? soundproof_attack(system, verdict, answer, NULL, &clip, &query, out)
+                           : fail_early(verdict, status);
+    sp_api_clip_clear(&clip);
+    return result;
 }
 
 int soundproof_certify_samples(const soundproof *system, soundproof_verdict *verdict,
                                const double *samples, size_t n, int rate, double full_scale,
                                const char *budget, long label) {
-    sp_budget parsed;
-    sp_clip clip = {0};
-    last_error = (sp_error){0};
-    sp_status status = sp_budget_parse(&last_error, &parsed, budget);
-    if (status == SP_OK) {
-        status = make_clip(&last_error, &clip, system, samples, n, rate, full_scale);
-    }
-    if (status != SP_OK) {
-        return fail_early(verdict, status);
-    }
-    const int result = certify_clip(system, verdict, &clip, &parsed,
-                                    label == SOUNDPROOF_LABEL_OF_NAME ? -1 : label);
-    sp_clip_clear(&clip);
+    const soundproof_query query = short_query(budget, label);
+    soundproof_clip clip = {0};
+    sp_api_begin();
+    const sp_status status =
+        sp_api_clip_of(sp_api_error(), &clip, system, samples, n, rate, full_scale);
+    const int result = status == SP_OK ? soundproof_certify(system, verdict, &clip, &query)
+                                       : fail_early(verdict, status);
+    sp_api_clip_clear(&clip);
     return result;
 }

@@ -103,7 +103,8 @@ for release in "${releases[@]}"; do
         grep -E '^skipped|^[0-9]+ passed' "$work/out" || true
         echo "bare machine: $release: make check without a network after $((SECONDS - start)) s"
     else
-        grep -E 'FAILED|failed|error' "$work/out" | head -n 40 >&2 || tail -n 20 "$work/out" >&2
+        sed -n '/^FAIL/,/^ok/p' "$work/out" | head -n 200 >&2
+        tail -n 5 "$work/out" >&2
         wrong "make check failed"
     fi
     umount -l "$root/proc" "$root/dev"

@@ -224,6 +224,178 @@ static void the_version_is_a_number(void **state) {
     assert_true(soundproof_version()[0] >= '0' && soundproof_version()[0] <= '9');
 }
 
+/* ---- the long form ---- */
+
+static soundproof_clip *read_or_fail(const soundproof *pipeline, const char *path) {
+    soundproof_clip *clip = soundproof_clip_read(pipeline, path);
+    if (!clip) {
+        fail_msg("%s", soundproof_last_error());
+    }
+    return clip;
+}
+
+static void expect_refusal(const soundproof *pipeline, const soundproof_clip *clip,
+                           const soundproof_query *query, const char *words) {
+    soundproof_verdict verdict;
+    assert_int_not_equal(soundproof_certify(pipeline, &verdict, clip, query), 0);
+    assert_int_equal(verdict.outcome, SOUNDPROOF_ERROR);
+    assert_non_null(strstr(verdict.reason, words));
+    assert_string_equal(verdict.reason, soundproof_last_error());
+    soundproof_verdict_clear(&verdict);
+}
+
+static void long_and_short_forms_agree(void **state) {
+    const files *paths = *state;
+    soundproof *pipeline = open_or_fail(paths->model, paths->front, "exact");
+    soundproof_clip *clip = read_or_fail(pipeline, paths->clip);
+    soundproof_query query;
+    soundproof_verdict brief, verdict;
+    double logits[3];
+    soundproof_query_init(&query);
+    query.budget = "-120dB";
+    assert_int_equal(soundproof_certify_file(pipeline, &brief, paths->clip, "-120dB", query.label),
+                     0);
+    assert_int_equal(soundproof_certify(pipeline, &verdict, clip, &query), 0);
+    assert_true(verdict.margin == brief.margin && verdict.outcome == brief.outcome);
+    assert_int_equal(soundproof_logits(pipeline, logits, clip), 0);
+    assert_memory_equal(logits, verdict.logits, sizeof logits);
+    assert_int_equal(soundproof_clip_size(clip), SMALL_SAMPLES);
+    soundproof_verdict_clear(&brief);
+    soundproof_verdict_clear(&verdict);
+    soundproof_clip_free(clip);
+    soundproof_close(pipeline);
+}
+
+/* A larger set has smaller margins. */
+static void norms_hold_one_another(void **state) {
+    static const char *const norm[3] = {"1", "2", "inf"};
+    const files *paths = *state;
+    soundproof *pipeline = open_or_fail(paths->model, paths->front, "exact");
+    soundproof_clip *clip = read_or_fail(pipeline, paths->clip);
+    double margin[3];
+    for (size_t i = 0; i < 3; i++) {
+        soundproof_query query;
+        soundproof_verdict verdict;
+        soundproof_query_init(&query);
+        query.budget = "0.5lsb";
+        query.norm = norm[i];
+        assert_int_equal(soundproof_certify(pipeline, &verdict, clip, &query), 0);
+        margin[i] = verdict.margin;
+        soundproof_verdict_clear(&verdict);
+    }
+    assert_true(margin[0] > margin[1] && margin[1] > margin[2]);
+    soundproof_clip_free(clip);
+    soundproof_close(pipeline);
+}
+
+static void queries_of_older_programs_are_read(void **state) {
+    const files *paths = *state;
+    soundproof *pipeline = open_or_fail(paths->model, paths->front, "exact");
+    soundproof_clip *clip = read_or_fail(pipeline, paths->clip);
+    soundproof_query query;
+    soundproof_verdict verdict;
+    soundproof_query_start(&query, offsetof(soundproof_query, tolerance));
+    query.budget = "-120dB";
+    query.tolerance = NAN; // beyond what an older header knows
+    assert_int_equal(soundproof_certify(pipeline, &verdict, clip, &query), 0);
+    assert_int_equal(verdict.outcome, SOUNDPROOF_CERTIFIED);
+    soundproof_verdict_clear(&verdict);
+    double certified = 0.0, broken = 0.0;
+    assert_int_equal(soundproof_radius(pipeline, &verdict, &certified, &broken, clip, &query), 0);
+    assert_true(certified < broken);
+    soundproof_verdict_clear(&verdict);
+    query.size = 3;
+    expect_refusal(pipeline, clip, &query, "soundproof_query_init");
+    soundproof_clip_free(clip);
+    soundproof_close(pipeline);
+}
+
+static void queries_that_ask_for_nothing_are_refused(void **state) {
+    const files *paths = *state;
+    soundproof *pipeline = open_or_fail(paths->model, paths->front, "exact");
+    soundproof_clip *clip = read_or_fail(pipeline, paths->clip);
+    soundproof_query query;
+    soundproof_query_init(&query);
+    expect_refusal(pipeline, clip, &query, "no budget");
+    query.budget = "-120dB";
+    query.norm = "7";
+    expect_refusal(pipeline, clip, &query, "inf, 2 or 1");
+    query.norm = NULL;
+    query.timeout = -1.0;
+    expect_refusal(pipeline, clip, &query, "time limits");
+    assert_null(soundproof_clip_read(pipeline, "absent.wav"));
+    assert_non_null(strstr(soundproof_last_error(), "absent.wav"));
+    soundproof_clip_free(NULL);
+    soundproof_clip_free(clip);
+    soundproof_close(pipeline);
+}
+
+typedef struct seen {
+    const double *at; /* [frames, SMALL_FEATURES] of a clip in the set */
+    size_t features, logits;
+    bool inside;
+    int end;
+} seen;
+
+static int see(void *context, size_t node, const char *kind, size_t frame, size_t width,
+               const double *lo, const double *hi) {
+    seen *s = context;
+    for (size_t i = 0; i < width; i++) {
+        s->inside = s->inside && lo[i] <= hi[i];
+        if (node == 0) {
+            const double x = s->at[frame * width + i];
+            s->inside = s->inside && lo[i] <= x && x <= hi[i];
+        }
+    }
+    s->features += node == 0;
+    s->logits += width == 3;
+    assert_true(strcmp(kind, "features") == 0 ? node == 0 : node > 0);
+    return s->end;
+}
+
+static void boxes_hold_the_clip_without_noise(void **state) {
+    const files *paths = *state;
+    soundproof *pipeline = open_or_fail(paths->model, paths->front, "exact");
+    soundproof_clip *clip = read_or_fail(pipeline, paths->clip);
+    soundproof_query query;
+    size_t frames = 0, width = 0;
+    double *features = NULL;
+    soundproof_query_init(&query);
+    query.budget = "-60dB";
+    assert_int_equal(soundproof_features(pipeline, &features, &frames, &width, clip), 0);
+    seen all = {.at = features, .inside = true};
+    assert_int_equal(soundproof_bounds(pipeline, clip, &query, see, &all), 0);
+    assert_true(all.inside);
+    assert_int_equal(all.features, frames);
+    assert_int_equal(all.logits, 1);
+    seen first = {.at = features, .inside = true, .end = 77};
+    assert_int_equal(soundproof_bounds(pipeline, clip, &query, see, &first), 77);
+    assert_int_equal(first.features, 1);
+    soundproof_free(features);
+    soundproof_clip_free(clip);
+    soundproof_close(pipeline);
+}
+
+static void stopped_calls_say_so_and_later_ones_work(void **state) {
+    const files *paths = *state;
+    soundproof *pipeline = open_or_fail(paths->model, paths->front, "exact");
+    soundproof_clip *clip = read_or_fail(pipeline, paths->clip);
+    soundproof_query query;
+    soundproof_verdict verdict;
+    soundproof_query_init(&query);
+    query.budget = "-120dB";
+    soundproof_stop(1);
+    assert_int_not_equal(soundproof_certify(pipeline, &verdict, clip, &query), 0);
+    assert_int_equal(verdict.outcome, SOUNDPROOF_TIMEOUT);
+    soundproof_verdict_clear(&verdict);
+    soundproof_stop(0);
+    assert_int_equal(soundproof_certify(pipeline, &verdict, clip, &query), 0);
+    assert_int_equal(verdict.outcome, SOUNDPROOF_CERTIFIED);
+    soundproof_verdict_clear(&verdict);
+    soundproof_clip_free(clip);
+    soundproof_close(pipeline);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_certified),
@@ -233,6 +405,12 @@ int main(void) {
         cmocka_unit_test(bad_calls_are_explained),
         cmocka_unit_test(the_version_is_a_number),
         cmocka_unit_test(attacks_leave_the_file_that_breaks),
+        cmocka_unit_test(long_and_short_forms_agree),
+        cmocka_unit_test(norms_hold_one_another),
+        cmocka_unit_test(queries_of_older_programs_are_read),
+        cmocka_unit_test(queries_that_ask_for_nothing_are_refused),
+        cmocka_unit_test(boxes_hold_the_clip_without_noise),
+        cmocka_unit_test(stopped_calls_say_so_and_later_ones_work),
     };
     return cmocka_run_group_tests(tests, make_files, NULL);
 }

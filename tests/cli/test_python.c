@@ -1,0 +1,29 @@
+/* The package of python/, in an environment of its own that tests/python/environment.sh makes. */
+#include <unistd.h>
+
+#include "tests/cli/command.h"
+
+const char *const program = "cli_python";
+
+static void the_package_does_what_the_command_does(void **state) {
+    (void)state;
+    if (access("build/python-env/ready", F_OK) != 0) {
+        print_message("build/python-env is not complete: make check makes it\n");
+        skip();
+    }
+    sp_process process = sp_process_run(
+        program, (const char *const[]){"build/python-env/bin/python", "-m", "pytest", "-q", "-p",
+                                       "no:cacheprovider", "tests/python", NULL});
+    if (process.code != 0) {
+        print_message("%s%s\n", process.out, process.err);
+    }
+    expect_code(&process, 0);
+    sp_process_clear(&process);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_package_does_what_the_command_does),
+    };
+    return cmocka_run_group_tests_name("cli/python", tests, NULL, NULL);
+}
