@@ -343,6 +343,7 @@ sp_status sp_onnx_op_reduce_sum(sp_onnx_reader *r);
 sp_status sp_onnx_op_reshape(sp_onnx_reader *r);
 sp_status sp_onnx_op_shape(sp_onnx_reader *r);
 sp_status sp_onnx_op_slice(sp_onnx_reader *r);
+sp_status sp_onnx_op_split(sp_onnx_reader *r);
 sp_status sp_onnx_op_softmax(sp_onnx_reader *r);
 sp_status sp_onnx_op_squeeze(sp_onnx_reader *r);
 sp_status sp_onnx_op_tile(sp_onnx_reader *r);
@@ -365,6 +366,11 @@ SP_NODISCARD sp_status sp_onnx_dense_arithmetic(sp_onnx_reader *r, char op);
 /** sp_onnx_tensor_product - MatMul of two tensors, one of which may hold polynomials. */
 SP_NODISCARD sp_status sp_onnx_tensor_product(sp_onnx_reader *r, sp_onnx_tensor *to,
                                               const sp_onnx_tensor *a, const sp_onnx_tensor *b);
+
+/** sp_onnx_cells_push - cells as layers, the first of which reads every step of layer `below`, each
+ *  other one the one before; source[h] of each cell's state h: it. */
+SP_NODISCARD sp_status sp_onnx_cells_push(sp_onnx_reader *r, sp_onnx_source *source,
+                                          const sp_onnx_found *found, size_t cells, size_t below);
 
 /* ---- reference_graph.c ---- */
 

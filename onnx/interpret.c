@@ -53,6 +53,7 @@ static const sp_onnx_operator operators[] = {
     {"Sigmoid", sp_onnx_op_activation, 1, 1, ""},
     {"Slice", sp_onnx_op_slice, 1, 5, "starts ends axes"},
     {"Softmax", sp_onnx_op_softmax, 1, 1, "axis"},
+    {"Split", sp_onnx_op_split, 1, 2, "axis split num_outputs"},
     {"Squeeze", sp_onnx_op_squeeze, 1, 2, "axes"},
     {"Sub", sp_onnx_op_arithmetic, 2, 2, ""},
     {"Tanh", sp_onnx_op_activation, 1, 1, ""},

@@ -6,7 +6,8 @@
 
 /* sp_onnx_scan - an output that collects one value per iteration. */
 typedef struct sp_onnx_scan {
-    bool is_state;        /* each was the next state */
+    bool is_state; /* each was the next state, namely: */
+    size_t state;
     sp_onnx_tensor shape; /* of one value */
     sp_onnx_value *value; /* [iterations] owned; constants */
     size_t room;
@@ -26,10 +27,13 @@ typedef struct sp_onnx_loop {
     bool go;           /* the condition */
     size_t iterations; /* done */
     /* of Loops over the input */
-    bool *is_state;               /* [carried] */
-    size_t states, state, hidden; /* number of states; the first one and its width */
-    sp_cell cell;                 /* of the first iteration */
-    sp_onnx_scan *scan;           /* [scans] owned */
+    bool *is_state;                    /* [carried] */
+    size_t states;                     /* number of states */
+    size_t state[SP_ONNX_MOST_STATES]; /* [states] carried values that they are */
+    size_t hidden[SP_ONNX_MOST_STATES];
+    sp_onnx_found cell[SP_ONNX_MOST_STATES]; /* [cells] of the first iteration */
+    size_t cells;
+    sp_onnx_scan *scan; /* [scans] owned */
 } sp_onnx_loop;
 
 static inline bool sp_onnx_loop_holds_polynomials(const sp_onnx_value *value) {
@@ -56,13 +60,17 @@ SP_NODISCARD sp_status sp_onnx_loop_keep(sp_onnx_reader *r, sp_onnx_value *copy,
 /** sp_onnx_loop_find_states - runs the first iteration until no more carried value turns out to
  *  depend on the features. */
 SP_NODISCARD sp_status sp_onnx_loop_find_states(sp_onnx_reader *r, sp_onnx_loop *loop);
-/** sp_onnx_loop_check_state - there is one state, and it starts at zero. */
-SP_NODISCARD sp_status sp_onnx_loop_check_state(sp_onnx_reader *r, sp_onnx_loop *loop);
-/** sp_onnx_loop_read_cell - the cell of this iteration, on the step of this iteration. Normalises
- *  the polynomials of the next state. */
-SP_NODISCARD sp_status sp_onnx_loop_read_cell(sp_onnx_reader *r, sp_onnx_loop *loop, sp_cell *cell);
-/** sp_onnx_loop_keep_cell - keeps the first iteration's cell; those of the others must be equal. */
-SP_NODISCARD sp_status sp_onnx_loop_keep_cell(sp_onnx_reader *r, sp_onnx_loop *loop,
-                                              const sp_cell *cell);
+/** sp_onnx_loop_check_states - they start at zero. */
+SP_NODISCARD sp_status sp_onnx_loop_check_states(sp_onnx_reader *r, sp_onnx_loop *loop);
+/** sp_onnx_loop_read_cells - the cells [*cells] of this iteration, on the step of this iteration.
+ *  Normalises the polynomials of the next states. */
+SP_NODISCARD sp_status sp_onnx_loop_read_cells(sp_onnx_reader *r, sp_onnx_loop *loop,
+                                               sp_onnx_found *found, size_t *cells);
+/** sp_onnx_loop_keep_cells - keeps the first iteration's cells; those of the others must be
+ *  equal. */
+SP_NODISCARD sp_status sp_onnx_loop_keep_cells(sp_onnx_reader *r, sp_onnx_loop *loop,
+                                               const sp_onnx_found *found, size_t cells);
+/** sp_onnx_cell_copy - a cell with numbers of its own. */
+SP_NODISCARD sp_status sp_onnx_cell_copy(sp_onnx_reader *r, sp_cell *copy, const sp_cell *cell);
 
 #endif

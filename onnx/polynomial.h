@@ -108,11 +108,25 @@ SP_NODISCARD sp_status sp_onnx_polynomial_activate(struct sp_onnx_reader *r,
 SP_NODISCARD sp_status sp_onnx_polynomial_clip(struct sp_onnx_reader *r, sp_onnx_polynomial *result,
                                                const sp_onnx_polynomial *a, double lo, double hi);
 
-/** sp_onnx_cell_recognise - the cell whose next state the polynomials [hidden] are, its arrays on
- *  the region; SP_E_UNSUPPORTED when they are neither a GRU nor an RNN. Normalises the
- *  polynomials. */
-SP_NODISCARD sp_status sp_onnx_cell_recognise(struct sp_onnx_reader *r, sp_cell *cell,
-                                              sp_onnx_polynomial *next, size_t hidden);
+/** sp_onnx_states - what one iteration makes of its states, whose symbols are numbered alike. */
+typedef struct sp_onnx_states {
+    size_t count;                                  /* at most SP_ONNX_MOST_STATES */
+    size_t width[SP_ONNX_MOST_STATES];             /* units */
+    sp_onnx_polynomial *next[SP_ONNX_MOST_STATES]; /* [width] each */
+} sp_onnx_states;
+
+/** sp_onnx_found - a cell among them: its output is state h; an LSTM's cell state is c, else
+ *  c = h. */
+typedef struct sp_onnx_found {
+    sp_cell cell;
+    size_t h, c;
+} sp_onnx_found;
+
+/** sp_onnx_cells_recognise - the cells whose next states these are, found[*cells], their arrays on
+ *  the region: the first reads the step, each other one the output of the one before.
+ *  SP_E_UNSUPPORTED when they are no such stack. Normalises the polynomials. */
+SP_NODISCARD sp_status sp_onnx_cells_recognise(struct sp_onnx_reader *r, sp_onnx_found *found,
+                                               size_t *cells, const sp_onnx_states *states);
 /** sp_onnx_cell_same - equal in every number. */
 bool sp_onnx_cell_same(const sp_cell *a, const sp_cell *b);
 

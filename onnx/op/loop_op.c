@@ -11,21 +11,25 @@ enum { MOST_ITERATIONS = 1 << 20 };
 
 /* ---- outputs of one iteration ---- */
 
-/* Whether a scan output holds what the state becomes. */
-static sp_status is_next_state(sp_onnx_reader *r, const sp_onnx_loop *loop,
-                               const sp_onnx_value *value, bool *same) {
-    *same = loop->states > 0 && sp_onnx_loop_holds_polynomials(value) &&
-            value->tensor.count == loop->hidden;
-    for (size_t j = 0; *same && j < loop->hidden; j++) {
-        sp_onnx_polynomial polynomial = value->tensor.polynomial[j];
-        SP_TRY(sp_onnx_polynomial_normalise(r, &polynomial));
-        *same =
-            sp_onnx_polynomial_same(&polynomial, &loop->next[loop->state + 1].tensor.polynomial[j]);
+/* Which state a scan output holds after the step; SP_ONNX_NO_STATE: none. */
+#define SP_ONNX_NO_STATE ((size_t)-1)
+static sp_status find_state(sp_onnx_reader *r, const sp_onnx_loop *loop, const sp_onnx_value *value,
+                            size_t *state) {
+    *state = SP_ONNX_NO_STATE;
+    for (size_t s = 0; s < loop->states && *state == SP_ONNX_NO_STATE; s++) {
+        bool same = sp_onnx_loop_holds_polynomials(value) && value->tensor.count == loop->hidden[s];
+        for (size_t j = 0; same && j < loop->hidden[s]; j++) {
+            sp_onnx_polynomial polynomial = value->tensor.polynomial[j];
+            SP_TRY(sp_onnx_polynomial_normalise(r, &polynomial));
+            same = sp_onnx_polynomial_same(&polynomial,
+                                           &loop->next[loop->state[s] + 1].tensor.polynomial[j]);
+        }
+        *state = same ? s : *state;
     }
     return SP_OK;
 }
 
-static sp_status collect_scan(sp_onnx_reader *r, sp_onnx_loop *loop, size_t i, bool same) {
+static sp_status collect_scan(sp_onnx_reader *r, sp_onnx_loop *loop, size_t i, size_t state) {
     sp_onnx_scan *scan = &loop->scan[i];
     const sp_onnx_value *value = &loop->next[1 + loop->carried + i];
     if (scan->room == loop->iterations) {
@@ -37,18 +41,20 @@ static sp_status collect_scan(sp_onnx_reader *r, sp_onnx_loop *loop, size_t i, b
         scan->value = grown;
         scan->room = room;
     }
-    scan->is_state = same && (loop->iterations == 0 || scan->is_state);
+    scan->is_state = state != SP_ONNX_NO_STATE &&
+                     (loop->iterations == 0 || (scan->is_state && scan->state == state));
+    scan->state = state;
     scan->shape = value->tensor;
     return r->depth > 0 ? (scan->value[loop->iterations] = *value, SP_OK)
                         : sp_onnx_loop_keep(r, &scan->value[loop->iterations], value);
 }
 
 /* What this iteration leaves: in r->region, except for the carried values of the outermost Loop. */
-static sp_status keep_outputs(sp_onnx_reader *r, sp_onnx_loop *loop, const bool *same) {
+static sp_status keep_outputs(sp_onnx_reader *r, sp_onnx_loop *loop, const size_t *scanned) {
     sp_onnx_region *kept = &loop->kept[loop->iterations % 2], outer = r->region;
     sp_status status = SP_OK;
     for (size_t i = 0; status == SP_OK && i < loop->scans; i++) {
-        status = collect_scan(r, loop, i, same[i]);
+        status = collect_scan(r, loop, i, scanned[i]);
     }
     if (r->depth > 0) {
         memcpy(loop->now, loop->next + 1, loop->carried * sizeof *loop->now);
@@ -66,35 +72,36 @@ static sp_status keep_outputs(sp_onnx_reader *r, sp_onnx_loop *loop, const bool 
     return status;
 }
 
-static sp_status finish_iteration(sp_onnx_reader *r, sp_onnx_loop *loop, sp_cell *cell,
-                                  bool *same) {
-    SP_TRY(loop->states > 0 ? sp_onnx_loop_read_cell(r, loop, cell) : SP_OK);
+static sp_status finish_iteration(sp_onnx_reader *r, sp_onnx_loop *loop, sp_onnx_found *found,
+                                  size_t *cells, size_t *scanned) {
+    SP_TRY(loop->states > 0 ? sp_onnx_loop_read_cells(r, loop, found, cells) : SP_OK);
     for (size_t i = 0; i < loop->scans; i++) {
-        SP_TRY(is_next_state(r, loop, &loop->next[1 + loop->carried + i], &same[i]));
+        SP_TRY(find_state(r, loop, &loop->next[1 + loop->carried + i], &scanned[i]));
     }
     return sp_onnx_loop_condition(r, &loop->go, &loop->next[0], "the condition of its body");
 }
 
 /* One iteration. That of an outermost Loop gives its memory back. */
-static sp_status iterate(sp_onnx_reader *r, sp_onnx_loop *loop, bool *same) {
+static sp_status iterate(sp_onnx_reader *r, sp_onnx_loop *loop, size_t *scanned) {
     sp_onnx_region outer = r->region;
     const bool outermost = r->depth == 0;
-    sp_cell cell = {0};
+    sp_onnx_found found[SP_ONNX_MOST_STATES];
+    size_t cells = 0;
     if (outermost) {
         r->region = (sp_onnx_region){.left = outer.left};
         sp_onnx_algebra_reset(r->algebra);
     }
     sp_status status = sp_onnx_loop_run_body(r, loop);
-    status = status == SP_OK ? finish_iteration(r, loop, &cell, same) : status;
+    status = status == SP_OK ? finish_iteration(r, loop, found, &cells, scanned) : status;
     sp_onnx_region scratch = {0};
     if (outermost) {
         scratch = r->region;
         r->region = outer;
     }
     if (status == SP_OK && loop->states > 0) {
-        status = sp_onnx_loop_keep_cell(r, loop, &cell);
+        status = sp_onnx_loop_keep_cells(r, loop, found, cells);
     }
-    status = status == SP_OK ? keep_outputs(r, loop, same) : status;
+    status = status == SP_OK ? keep_outputs(r, loop, scanned) : status;
     sp_onnx_region_clear(&scratch, 0);
     loop->iterations++;
     return status;
@@ -122,27 +129,14 @@ static sp_status last_step(sp_onnx_reader *r, sp_onnx_sequence *sequence) {
     return sp_onnx_sequence_drop(r, sequence, drop);
 }
 
-/* Appends the cell as a layer; *source: it. */
-static sp_status add_cell(sp_onnx_reader *r, sp_onnx_loop *loop, sp_onnx_source *source) {
+/* Appends the cells as layers; source[s]: what state s is, where it is a cell's output. */
+static sp_status add_cells(sp_onnx_reader *r, sp_onnx_loop *loop, sp_onnx_source *source) {
     const sp_onnx_algebra *algebra = r->algebra;
-    sp_onnx_part *part = sp_onnx_region_take(&r->region, 1, sizeof *part);
     if (loop->iterations != algebra->steps) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it ends after %zu of the %zu steps",
                               loop->iterations, algebra->steps);
     }
-    if (!part) {
-        return sp_onnx_out_of_memory(r);
-    }
-    part->from = (sp_onnx_source){.layer = algebra->source, .reading = SP_ONNX_READ_EVERY};
-    *source = (sp_onnx_source){.reading = SP_ONNX_READ_EVERY};
-    return sp_onnx_layer_push(r,
-                              (sp_onnx_layer){.kind = SP_NODE_CELL,
-                                              .out = loop->hidden,
-                                              .frames = r->layer[algebra->source].frames,
-                                              .parts = 1,
-                                              .part = part,
-                                              .cell = loop->cell},
-                              &source->layer);
+    return sp_onnx_cells_push(r, source, loop->cell, loop->cells, algebra->source);
 }
 
 /* The constants of all iterations, one behind the other along a new first axis. */
@@ -178,33 +172,51 @@ static sp_status return_stack(sp_onnx_reader *r, const sp_onnx_loop *loop, size_
     return sp_onnx_return_tensor(r, output, &all);
 }
 
+static const char *const cell_state = "the cell state of an LSTM: only its output can be read";
+
 static sp_status return_carried(sp_onnx_reader *r, sp_onnx_loop *loop, size_t i,
-                                sp_onnx_source source) {
-    if (loop->states > 0 && i == loop->state) {
-        sp_onnx_sequence last;
-        SP_TRY(sequence_like(r, &last, &loop->now[loop->state].tensor, source));
-        SP_TRY(last_step(r, &last));
-        return sp_onnx_return_sequence(r, i, &last);
+                                const sp_onnx_source *source) {
+    for (size_t k = 0; k < loop->cells; k++) {
+        const sp_onnx_found *found = &loop->cell[k];
+        if (i == loop->state[found->h]) {
+            sp_onnx_sequence last;
+            SP_TRY(sequence_like(r, &last, &loop->now[i].tensor, source[found->h]));
+            SP_TRY(last_step(r, &last));
+            return sp_onnx_return_sequence(r, i, &last);
+        }
+        if (i == loop->state[found->c]) {
+            return sp_onnx_return_opaque(r, i, cell_state);
+        }
     }
     sp_onnx_value value = loop->now[i];
     SP_TRY(r->depth == 0 ? sp_onnx_loop_keep(r, &value, &loop->now[i]) : SP_OK);
     return sp_onnx_return_value(r, i, &value);
 }
 
+static sp_status return_scan(sp_onnx_reader *r, sp_onnx_loop *loop, size_t i,
+                             const sp_onnx_source *source) {
+    sp_onnx_scan *scan = &loop->scan[i];
+    if (loop->states == 0 || !scan->is_state) {
+        return return_stack(r, loop, loop->carried + i, scan);
+    }
+    for (size_t k = 0; k < loop->cells; k++) {
+        if (loop->cell[k].h == scan->state) {
+            sp_onnx_sequence collected;
+            SP_TRY(sequence_like(r, &collected, &scan->shape, source[scan->state]));
+            return sp_onnx_return_sequence(r, loop->carried + i, &collected);
+        }
+    }
+    return sp_onnx_return_opaque(r, loop->carried + i, cell_state);
+}
+
 static sp_status return_outputs(sp_onnx_reader *r, sp_onnx_loop *loop) {
-    sp_onnx_source source = {0};
-    SP_TRY(loop->states > 0 ? add_cell(r, loop, &source) : SP_OK);
+    sp_onnx_source source[SP_ONNX_MOST_STATES] = {{0}};
+    SP_TRY(loop->states > 0 ? add_cells(r, loop, source) : SP_OK);
     for (size_t i = 0; i < loop->carried; i++) {
         SP_TRY(return_carried(r, loop, i, source));
     }
     for (size_t i = 0; i < loop->scans; i++) {
-        if (loop->states > 0 && loop->scan[i].is_state) {
-            sp_onnx_sequence collected;
-            SP_TRY(sequence_like(r, &collected, &loop->scan[i].shape, source));
-            SP_TRY(sp_onnx_return_sequence(r, loop->carried + i, &collected));
-        } else {
-            SP_TRY(return_stack(r, loop, loop->carried + i, &loop->scan[i]));
-        }
+        SP_TRY(return_scan(r, loop, i, source));
     }
     return SP_OK;
 }
@@ -230,20 +242,20 @@ static sp_status settle_inputs(sp_onnx_reader *r) {
 
 static sp_status run_loop(sp_onnx_reader *r, sp_onnx_loop *loop) {
     SP_TRY(sp_onnx_loop_init(r, loop));
-    bool *same = sp_onnx_region_take(&r->region, loop->scans + 1, sizeof *same);
-    if (!same) {
+    size_t *scanned = sp_onnx_region_take(&r->region, loop->scans + 1, sizeof *scanned);
+    if (!scanned) {
         return sp_onnx_out_of_memory(r);
     }
     if (r->depth == 0) {
         SP_TRY(sp_onnx_loop_find_states(r, loop));
-        SP_TRY(loop->states > 0 ? sp_onnx_loop_check_state(r, loop) : SP_OK);
+        SP_TRY(sp_onnx_loop_check_states(r, loop));
     }
     while (loop->go && (int64_t)loop->iterations < loop->trips) {
         if (loop->iterations == MOST_ITERATIONS) {
             return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it does not end within %d iterations",
                                   MOST_ITERATIONS);
         }
-        SP_TRY(iterate(r, loop, same));
+        SP_TRY(iterate(r, loop, scanned));
     }
     return return_outputs(r, loop);
 }

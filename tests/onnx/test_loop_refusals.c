@@ -22,17 +22,18 @@ static void test_cells(void **state) {
     (void)state;
     const sp_status no = SP_E_UNSUPPORTED;
     // not z h + (1 - z) n
-    REFUSE(no, "'loop' (Loop)|unit 0|no GRU|z h + (1 - z) n", "Sigmoid", "a", "z", "Mul", "z,h",
-           "zh", "Add", "zh,a", "next");
-    REFUSE(no, "unit 0|no GRU", "Mul", "h,a", "next");
-    REFUSE(no, "unit 0|no GRU", "Tanh", "a", "n", "Add", "n,n", "next");
-    REFUSE(no, "unit 0|no GRU", "Tanh", "a", "n", "Add", "n,h", "next");
+    REFUSE(no, "'loop' (Loop)|unit 0|no LSTM, GRU or vanilla RNN|z h + (1 - z) n", "Sigmoid", "a",
+           "z", "Mul", "z,h", "zh", "Add", "zh,a", "next");
+    REFUSE(no, "unit 0|no LSTM, GRU or vanilla RNN", "Mul", "h,a", "next");
+    REFUSE(no, "unit 0|no LSTM, GRU or vanilla RNN", "Tanh", "a", "n", "Add", "n,n", "next");
+    REFUSE(no, "unit 0|no LSTM, GRU or vanilla RNN", "Tanh", "a", "n", "Add", "n,h", "next");
     // (1 - z) n + z h, where n depends on h without a reset gate
-    REFUSE(no, "unit 0|no GRU|other terms", "Sigmoid", "a", "z", "Tanh", "a", "n", "Sub", "h,n",
-           "d", "Mul", "z,d", "zd", "Add", "n,zd", "next");
+    REFUSE(no, "unit 0|no LSTM, GRU or vanilla RNN|other terms", "Sigmoid", "a", "z", "Tanh", "a",
+           "n", "Sub", "h,n", "d", "Mul", "z,d", "zd", "Add", "n,zd", "next");
     // z of another unit
-    REFUSE(no, "no GRU", "MatMul", "x1,W", "v", "Sigmoid", "v", "z", "MatMul", "z,U", "zU", "Tanh",
-           "v", "n", "Sub", "h,n", "d", "Mul", "zU,d", "zd", "Add", "n,zd", "next");
+    REFUSE(no, "no LSTM, GRU or vanilla RNN", "MatMul", "x1,W", "v", "Sigmoid", "v", "z", "MatMul",
+           "z,U", "zU", "Tanh", "v", "n", "Sub", "h,n", "d", "Mul", "zU,d", "zd", "Add", "n,zd",
+           "next");
     // gates that are no activations of sums
     REFUSE(no, "gate does not depend linearly", "Sigmoid", "a", "z1", "Sigmoid", "z1", "z", "Tanh",
            "xW", "n", "Sub", "h,n", "d", "Mul", "z,d", "zd", "Add", "n,zd", "next");
@@ -150,7 +151,7 @@ static void test_states(void **state) {
     Onnx__GraphProto *body = om_body_end(m, &l.around);
     om_graph(m, om_node(m, "Loop", "trips,true,zeros,zeros", "y,c"), "body", body);
     om_output(m, "y");
-    om_refuse(m, SP_E_UNSUPPORTED, "(Loop)|carries 2 states");
+    om_refuse(m, SP_E_UNSUPPORTED, "(Loop)|no LSTM");
     // a scan output that is not the state, and a constant one beside it
     l = small_begin("N x 4 x 2");
     l.scan = true;
