@@ -27,6 +27,9 @@ bool sp_json_is_object(const sp_json *node);
 bool sp_json_is_string(const sp_json *node);
 bool sp_json_is_number(const sp_json *node);
 bool sp_json_is_array(const sp_json *node);
+bool sp_json_is_bool(const sp_json *node);
+/** sp_json_flag - whether a node is true. */
+bool sp_json_flag(const sp_json *node);
 /** sp_json_first / sp_json_next - the first entry of an array or member of an object, and the one
  *  behind an entry; NULL: none. */
 const sp_json *sp_json_first(const sp_json *array);

@@ -164,6 +164,14 @@ bool sp_json_is_string(const sp_json *node) {
     return node != NULL && cJSON_IsString(raw(node));
 }
 
+bool sp_json_is_bool(const sp_json *node) {
+    return node != NULL && cJSON_IsBool(raw(node));
+}
+
+bool sp_json_flag(const sp_json *node) {
+    return node != NULL && cJSON_IsTrue(raw(node));
+}
+
 bool sp_json_is_number(const sp_json *node) {
     return node != NULL && cJSON_IsNumber(raw(node));
 }

@@ -48,8 +48,10 @@ const sp_method *sp_method_single(const sp_method *method);
 /** sp_pipeline - a network behind its front end: what is being certified. Shared by clips and
  *  threads. */
 typedef struct sp_pipeline {
-    const sp_net *net;     /* borrowed */
-    const sp_front *front; /* borrowed */
+    const sp_net *net;     /* borrowed: of the features of `front` */
+    const sp_front *front; /* borrowed: what is bounded of the front end, sp_front_core */
+    const sp_front *whole; /* borrowed: the front end itself */
+    sp_net *joined;        /* owned: net, with the stages that `front` lacks before it; or NULL */
     sp_front_forms *forms; /* owned; for the rule of the method */
     sp_front_forms *boxes; /* owned; of intervals, which long clips are tried with first; or NULL */
     const sp_method *method;

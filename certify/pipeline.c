@@ -1,4 +1,5 @@
 /* A network behind its front end: that they fit, the forms of a method, the answers' scores. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "certify/impl.h"
@@ -33,6 +34,16 @@ void sp_pipeline_rows(const sp_pipeline *pipeline, double *row, double *constant
     }
 }
 
+/* The stages behind the core become the first nodes of the network. */
+static sp_status join(sp_error *err, sp_pipeline *pipeline, const sp_net *net) {
+    pipeline->joined = calloc(1, sizeof *pipeline->joined);
+    if (!pipeline->joined) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for a network");
+    }
+    pipeline->net = pipeline->joined;
+    return sp_front_join(err, pipeline->joined, pipeline->whole, net);
+}
+
 sp_status sp_pipeline_init(sp_error *err, sp_pipeline *pipeline, const sp_net *net,
                            const sp_front *front, const sp_method *method, sp_front_rule rule) {
     *pipeline = (sp_pipeline){0};
@@ -46,8 +57,16 @@ sp_status sp_pipeline_init(sp_error *err, sp_pipeline *pipeline, const sp_net *n
             return status;
         }
     }
+    pipeline->whole = front;
+    pipeline->front = sp_front_core(front);
     pipeline->net = net;
-    pipeline->front = front;
+    if (pipeline->front != front) {
+        const sp_status status = join(err, pipeline, net);
+        if (status != SP_OK) {
+            sp_pipeline_clear(pipeline);
+            return status;
+        }
+    }
     pipeline->method = method;
     pipeline->front_rule = rule;
     return SP_OK;
@@ -56,5 +75,9 @@ sp_status sp_pipeline_init(sp_error *err, sp_pipeline *pipeline, const sp_net *n
 void sp_pipeline_clear(sp_pipeline *pipeline) {
     sp_front_forms_destroy(pipeline->forms);
     sp_front_forms_destroy(pipeline->boxes);
+    if (pipeline->joined) {
+        sp_net_clear(pipeline->joined);
+        free(pipeline->joined);
+    }
     *pipeline = (sp_pipeline){0};
 }

@@ -13,7 +13,8 @@ sp_status sp_pipeline_frame_noise(sp_error *err, sp_noise *noise, const sp_noise
     if (frames == 0) {
         return sp_noise_of(err, noise, set, n, eps);
     }
-    const size_t begin = first * layout->step;
-    return sp_noise_burst(err, noise, set, n, eps, begin,
-                          begin + (frames - 1) * layout->step + layout->used);
+    const size_t start = first * layout->step, before = layout->before;
+    const size_t end = start + (frames - 1) * layout->step + layout->used;
+    const size_t begin = start > before ? start - before : 0;
+    return sp_noise_burst(err, noise, set, n, eps, begin, end > before ? end - before : 0);
 }

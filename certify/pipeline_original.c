@@ -9,19 +9,20 @@
 sp_status sp_pipeline_original(sp_error *err, const sp_pipeline *pipeline, double *logits,
                                const double *samples, size_t n) {
     const size_t answers = sp_pipeline_answers(pipeline->net), classes = pipeline->net->classes;
-    const size_t frames = sp_front_frames(pipeline->front, n);
+    const size_t frames = sp_front_frames(pipeline->whole, n);
     for (size_t k = 0; k < answers; k++) {
         logits[k] = NAN;
     }
     if (!pipeline->original) {
         return SP_OK;
     }
-    double *features = calloc(frames ? frames : 1, pipeline->net->features * sizeof *features);
+    double *features = calloc(frames ? frames : 1,
+                              sp_front_layout_of(pipeline->whole)->features * sizeof *features);
     if (!features) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for the features of %zu frames", frames);
     }
     double *out = classes == 1 ? logits + 1 : logits;
-    sp_status status = sp_front_run(err, pipeline->front, features, samples, n);
+    sp_status status = sp_front_run(err, pipeline->whole, features, samples, n);
     if (status == SP_OK) {
         status = sp_model_evaluate(err, pipeline->original, out, NULL, features, frames);
     }

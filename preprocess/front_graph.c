@@ -41,7 +41,7 @@ static sp_status add_stage(sp_error *err, sp_net *graph, const sp_front *front,
                            const sp_stage *stage) {
     switch (stage->kind) {
     case SP_STAGE_AFFINE:
-        return graph->nodes == 1
+        return graph->nodes == 1 && strcmp(stage->name, "spectrum") == 0
                    ? add_framing(err, graph, front, stage)
                    : sp_net_add_affine(err, graph, stage->out, stage->matrix, stage->bias);
     case SP_STAGE_SQUARE:
@@ -52,6 +52,8 @@ static sp_status add_stage(sp_error *err, sp_net *graph, const sp_front *front,
         return add_floor(err, graph, stage, SP_ACTIVATION_FOR_ZERO);
     case SP_STAGE_LOG:
         return sp_net_add_curve(err, graph, (sp_activation){.kind = SP_ACTIVATION_LOG});
+    case SP_STAGE_SQRT:
+        return sp_net_add_curve(err, graph, (sp_activation){.kind = SP_ACTIVATION_SQRT});
     }
     return sp_fail(err, SP_E_UNSUPPORTED, "a stage of no known kind");
 }
@@ -76,8 +78,7 @@ static sp_status add_behind(sp_error *err, sp_net *graph, const sp_node *node, s
     return status;
 }
 
-static sp_status add_net(sp_error *err, sp_net *graph, const sp_front *front, const sp_net *net,
-                         size_t features) {
+static sp_status add_net(sp_error *err, sp_net *graph, const sp_net *net, size_t features) {
     if (net->features != graph->classes) {
         return sp_fail(err, SP_E_MISMATCH,
                        "the network reads %zu features, the front end makes %zu", net->features,
@@ -86,19 +87,16 @@ static sp_status add_net(sp_error *err, sp_net *graph, const sp_front *front, co
     for (size_t n = 1; n < net->nodes; n++) {
         SP_TRY(add_behind(err, graph, &net->node[n], features));
     }
-    graph->steps = sp_front_samples(front, net->steps);
     graph->sigmoid = net->sigmoid;
     graph->softmax = net->softmax;
     return SP_OK;
 }
 
-sp_status sp_front_stage_graph(sp_error *err, sp_net *graph, size_t *features,
-                               const sp_front *front) {
+sp_status sp_front_nodes(sp_error *err, sp_net *graph, const sp_front *front) {
     sp_status status = sp_net_init(err, graph, 1);
     for (size_t i = 0; status == SP_OK && i < front->stages; i++) {
         status = add_stage(err, graph, front, &front->stage[i]);
     }
-    *features = graph->nodes - 1;
     if (status != SP_OK) {
         sp_net_clear(graph);
     }
@@ -107,13 +105,33 @@ sp_status sp_front_stage_graph(sp_error *err, sp_net *graph, size_t *features,
 
 sp_status sp_front_graph(sp_error *err, sp_net *graph, size_t *features, const sp_front *front,
                          const sp_net *net) {
-    if (front->description.gain_peak > 0.0) {
-        return sp_fail(err, SP_E_UNSUPPORTED, "a gain by the clip's peak is no node of a graph");
+    if (front->top > 0.0 || front->description.gain_peak > 0.0) {
+        *graph = (sp_net){0};
+        return sp_fail(err, SP_E_UNSUPPORTED, "%s is no node of a graph",
+                       front->top > 0.0 ? "top_db" : "a gain by the clip's peak");
     }
-    SP_TRY(sp_front_stage_graph(err, graph, features, front));
-    const sp_status status = net != NULL ? add_net(err, graph, front, net, *features) : SP_OK;
+    SP_TRY(sp_front_nodes(err, graph, front));
+    *features = graph->nodes - 1;
+    const sp_status status = net != NULL ? add_net(err, graph, net, *features) : SP_OK;
     if (status != SP_OK) {
         sp_net_clear(graph);
+    } else if (net != NULL) {
+        graph->steps = sp_front_samples(front, net->steps);
+    }
+    return status;
+}
+
+sp_status sp_front_join(sp_error *err, sp_net *joined, const sp_front *front, const sp_net *net) {
+    sp_status status = sp_net_init(err, joined, sp_front_core(front)->layout.features);
+    for (size_t i = front->core_stages; status == SP_OK && i < front->stages; i++) {
+        status = add_stage(err, joined, front, &front->stage[i]);
+    }
+    if (status == SP_OK) {
+        status = add_net(err, joined, net, joined->nodes - 1);
+        joined->steps = net->steps;
+    }
+    if (status != SP_OK) {
+        sp_net_clear(joined);
     }
     return status;
 }

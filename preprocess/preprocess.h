@@ -3,6 +3,7 @@
 #ifndef SP_PREPROCESS_PREPROCESS_H
 #define SP_PREPROCESS_PREPROCESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/status.h"
@@ -17,7 +18,8 @@ typedef enum {
     SP_STAGE_SQUARE,   /* y_i = x_i^2 */
     SP_STAGE_AT_LEAST, /* y_i = max(x_i, bias_i) */
     SP_STAGE_FOR_ZERO, /* y_i = bias_i where x_i = 0, else x_i */
-    SP_STAGE_LOG       /* y_i = ln x_i */
+    SP_STAGE_LOG,      /* y_i = ln x_i */
+    SP_STAGE_SQRT      /* y_i = sqrt(x_i) */
 } sp_stage_kind;
 
 /** sp_stage - one map of the list, applied to every frame. The doubles in it ARE the front end
@@ -43,12 +45,13 @@ void sp_front_destroy(sp_front *front);
 typedef struct sp_front_layout {
     int sample_rate;    /* Hz */
     double full_scale;  /* of the samples: 32768 ("int16") or 1 ("unit") */
-    size_t frame, step; /* samples */
+    double peak;        /* clips are heard as loud as makes this their peak; 0: as they are */
+    size_t frame, step; /* samples; with the one before it where pre-emphasis is the clip's */
+    size_t before;      /* samples of padding before the clip */
     size_t used;        /* samples at the start of a frame that reach it: the FFT cuts the rest */
     size_t bins;        /* K FFT bins used */
-    size_t bands;       /* M energies: mel bands, and that of the whole spectrum if asked for */
+    size_t bands;       /* M energies: mel bands, and that of the frame if asked for */
     size_t features;    /* width of a feature row */
-    double peak;        /* clips are heard as loud as makes this their peak; 0: as they are */
 } sp_front_layout;
 const sp_front_layout *sp_front_layout_of(const sp_front *front);
 
@@ -61,11 +64,22 @@ const sp_stage *sp_front_stages(const sp_front *front, size_t *count);
 
 /** sp_front_graph - the stages as the first nodes of a graph, and behind them the nodes of a
  *  network of features (NULL: none). Node 0 is the clip with its padding [sp_front_padded, 1];
- *  *features: the node whose sequence the features are. SP_E_UNSUPPORTED for a front end with a
- *  gain, which is no node: it hears the whole clip. sp_net_run over it and sp_front_run with
- *  sp_net_run agree up to rounding. */
+ *  *features: the node whose sequence the features are. sp_net_run over it and sp_front_run with
+ *  sp_net_run agree up to rounding. SP_E_UNSUPPORTED for a gain or top_db, which are no nodes: they
+ *  hear the whole clip. */
 SP_NODISCARD sp_status sp_front_graph(sp_error *err, sp_net *graph, size_t *features,
                                       const sp_front *front, const sp_net *net);
+
+/** sp_front_core - the front end up to the last features that front_bound.h bounds: itself, or, of
+ *  magnitudes, what stands before their floor and logarithm. Borrowed.
+ *  sp_front_join - a network of the core's features: the stages behind it, then those of net. */
+const sp_front *sp_front_core(const sp_front *front);
+SP_NODISCARD sp_status sp_front_join(sp_error *err, sp_net *joined, const sp_front *front,
+                                     const sp_net *net);
+
+/** sp_front_streams - whether the features of a stretch of a recording are those that the whole
+ *  recording has there: no samples stand before the clip, and no feature hears all of it. */
+bool sp_front_streams(const sp_front *front);
 
 /** sp_front_name - what the description calls itself ("name"), or "". */
 const char *sp_front_name(const sp_front *front);
@@ -73,10 +87,13 @@ const char *sp_front_name(const sp_front *front);
 /** sp_front_samples - how many samples make `frames` frames, without any padding. */
 size_t sp_front_samples(const sp_front *front, size_t frames);
 
-/** sp_front_padded / sp_front_frames - length of the clip with its zero padding, and the number of
+/** sp_front_padded / sp_front_frames - length of the clip with its padding, and the number of
  *  frames T; T = 0 when the clip is too short for one frame. The one rule for all rooms. */
 size_t sp_front_padded(const sp_front *front, size_t n);
 size_t sp_front_frames(const sp_front *front, size_t n);
+/** sp_front_pad - the padded clip. O padded [sp_front_padded]. SP_E_MISMATCH: too short. */
+SP_NODISCARD sp_status sp_front_pad(sp_error *err, double *padded, const sp_front *front,
+                                    const double *samples, size_t n);
 
 /** sp_front_run - the concrete path.
  *  O features [T, features]

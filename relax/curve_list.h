@@ -26,6 +26,7 @@
     X(LOG, log, 0, 0.0, middle)                                                                    \
     X(AT_LEAST, at_least, 1, -INFINITY, middle) /* max(x, alpha) */                                \
     X(FOR_ZERO, for_zero, 1, -INFINITY, middle) /* alpha at zero, else x */                        \
-    X(LEAKY_RELU, leaky_relu, 1, -INFINITY, middle)
+    X(LEAKY_RELU, leaky_relu, 1, -INFINITY, middle)                                                \
+    X(SQRT, sqrt, 0, -INFINITY, middle) /* of max(x, 0) */
 
 #endif

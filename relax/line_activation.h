@@ -11,6 +11,7 @@
 #include "relax/curve_log.h"
 #include "relax/curve_relu.h"
 #include "relax/curve_sigmoid.h"
+#include "relax/curve_sqrt.h"
 #include "relax/curve_square.h"
 #include "relax/curve_tanh.h"
 

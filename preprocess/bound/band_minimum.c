@@ -14,6 +14,8 @@
 #define BARRIER_STEPS 60
 /* stop when what is left to gain is this part of the range of log E */
 #define PART 1e-4
+/* where no logarithm is taken, what is below this part of the largest root is as good as 0 */
+#define SMALL 1e-3
 
 size_t sp_band_minimum_work(const sp_front_forms *forms) {
     const size_t rows = forms->most_rows;
@@ -138,7 +140,9 @@ double sp_band_minimum(const sp_frame *frame, const sp_band *band, double ceilin
     sp_descent s;
     start(&s, frame, band);
     // without any floor the energy that stands for zero is a sensible place to stop at
-    descend(&s, fmax(floor, sqrt(band->for_zero)), ceiling);
+    const bool may_vanish = frame->forms->kind != SP_BAND_LOG;
+    descend(&s, fmax(fmax(floor, sqrt(band->for_zero)), may_vanish ? SMALL * ceiling : 0.0),
+            ceiling);
     const double bound = certify(&s);
     const double least = interval > floor ? interval : floor;
     return bound > least ? bound : least;

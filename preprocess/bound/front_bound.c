@@ -208,28 +208,12 @@ static sp_status bound_frames(sp_error *err, bound_work *work) {
     return SP_OK;
 }
 
-sp_status sp_front_bound_create(sp_error *err, sp_front_bound *bound, const sp_front_forms *forms,
-                                const double *samples, size_t n, const sp_noise *noise) {
-    return sp_front_bound_until(err, bound, forms, samples, n, noise, 0.0);
-}
-
-sp_status sp_front_bound_until(sp_error *err, sp_front_bound *bound, const sp_front_forms *forms,
-                               const double *samples, size_t n, const sp_noise *noise,
-                               double deadline) {
-    memset(bound, 0, sizeof *bound);
-    if (noise->set->path) {
-        sp_front_path *path = NULL;
-        SP_TRY(sp_front_path_create(err, &path, forms, samples, n, noise, deadline));
-        const sp_status bounded = sp_front_path_bound(err, bound, path, noise->lo, noise->hi);
-        sp_front_path_destroy(path);
-        return bounded;
-    }
-    SP_TRY(sp_front_check(err, forms, samples, n, noise));
+static void shape_bound(sp_front_bound *bound, const sp_front_forms *forms, const sp_lifted *clip) {
     bound->rule = forms->rule;
     bound->node = forms->node;
     bound->joint = forms->rule == SP_FRONT_JOINT;
-    bound->frames = sp_forms_frames(forms, n);
-    bound->padded = sp_forms_padded(forms, n);
+    bound->padded = sp_padding_plain(&forms->padding) ? sp_forms_padded(forms, clip->n) : clip->n;
+    bound->frames = (bound->padded - forms->span) / forms->layout->step + 1;
     bound->bands = forms->layout->bands;
     bound->features = forms->layout->features;
     if (forms->dct != NULL) {
@@ -253,11 +237,16 @@ sp_status sp_front_bound_until(sp_error *err, sp_front_bound *bound, const sp_fr
         bound->peaks = forms->peaks;
         bound->peak = forms->peak;
     }
-    bound->set = noise->set;
-    bound->noise = noise;
+    bound->set = clip->noise->set;
+    bound->noise = clip->noise;
+}
+
+static sp_status bound_clip(sp_error *err, sp_front_bound *bound, const sp_front_forms *forms,
+                            const sp_lifted *clip, double deadline) {
+    shape_bound(bound, forms, clip);
     SP_TRY(sp_front_bound_memory(err, bound));
     for (size_t i = 0; i < bound->padded; i++) {
-        bound->radius[i] = i < n ? noise->radius[i] : 0.0;
+        bound->radius[i] = i < clip->n ? clip->noise->radius[i] : 0.0;
     }
     sp_front_gain gain;
     sp_front_forms of_clip = {0};
@@ -265,18 +254,46 @@ sp_status sp_front_bound_until(sp_error *err, sp_front_bound *bound, const sp_fr
                        .forms = &of_clip,
                        .original = forms,
                        .gain = &gain,
-                       .samples = samples,
-                       .n = n,
+                       .samples = clip->samples,
+                       .n = clip->n,
                        .deadline = deadline};
     work.workers = bound->frames < WORKERS ? bound->frames : WORKERS;
-    sp_status status = sp_front_gain_find(err, &gain, forms, samples, n);
-    status = status == SP_OK ? sp_front_gain_noise(err, &gain, samples, n, noise) : status;
+    sp_status status = sp_front_gain_find(err, &gain, forms, clip->samples, clip->n);
+    status = status == SP_OK ? sp_front_gain_noise(err, &gain, clip->samples, clip->n, clip->noise)
+                             : status;
     status = status == SP_OK ? sp_front_gain_forms(err, &of_clip, forms, &gain) : status;
     status = status == SP_OK ? bound_frames(err, &work) : status;
     free(of_clip.band);
     if (status != SP_OK) {
         sp_front_bound_clear(bound);
+    } else if (forms->top > 0.0) {
+        sp_front_raise(bound, forms);
     }
+    return status;
+}
+
+sp_status sp_front_bound_create(sp_error *err, sp_front_bound *bound, const sp_front_forms *forms,
+                                const double *samples, size_t n, const sp_noise *noise) {
+    return sp_front_bound_until(err, bound, forms, samples, n, noise, 0.0);
+}
+
+sp_status sp_front_bound_until(sp_error *err, sp_front_bound *bound, const sp_front_forms *forms,
+                               const double *samples, size_t n, const sp_noise *noise,
+                               double deadline) {
+    memset(bound, 0, sizeof *bound);
+    if (noise->set->path) {
+        sp_front_path *path = NULL;
+        SP_TRY(sp_front_path_create(err, &path, forms, samples, n, noise, deadline));
+        const sp_status bounded = sp_front_path_bound(err, bound, path, noise->lo, noise->hi);
+        sp_front_path_destroy(path);
+        return bounded;
+    }
+    SP_TRY(sp_front_check(err, forms, samples, n, noise));
+    sp_lifted clip = {0};
+    SP_TRY(sp_front_lift(err, &clip, forms, samples, n, noise));
+    const sp_status status = bound_clip(err, bound, forms, &clip, deadline);
+    bound->noise = noise;
+    sp_lifted_clear(&clip);
     return status;
 }
 

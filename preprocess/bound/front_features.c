@@ -15,6 +15,30 @@ bool sp_frame_is_silent(const sp_frame *frame) {
     return silent;
 }
 
+void sp_front_constant(sp_front_bound *bound, const sp_frame *frame, size_t m) {
+    const sp_band *band = &frame->forms->band[m];
+    const size_t t = frame->t, at = t * bound->bands + m;
+    const double energy = fmax(fmax(band->floor, band->least), band->for_zero);
+    const sp_iv point = {energy, energy}, value = sp_band_value(frame->forms->kind, point);
+    bound->lo_w[at] = bound->up_w[at] = 0.0;
+    bound->lo[at] = bound->lo_c[at] = value.lo;
+    bound->hi[at] = bound->up_c[at] = value.hi;
+    for (size_t k = 0; k < bound->tangents; k++) {
+        const size_t i = (t * bound->tangents + k) * bound->bands + m;
+        bound->tangent_w[i] = 0.0;
+        bound->tangent_c[i] = value.hi;
+    }
+    if (bound->tangents > 0) {
+        bound->square[at] = 0.0;
+    }
+    if (bound->bins > 0) {
+        bound->log_lo_w[at] = bound->log_up_w[at] = 0.0;
+        bound->log_lo_c[at] = value.lo;
+        bound->log_up_c[at] = value.hi;
+        bound->energy_max[at] = band->floor;
+    }
+}
+
 void sp_front_silence(sp_front_bound *bound, const sp_frame *frame) {
     const size_t t = frame->t, forms = bound->forms, bins = bound->bins;
     memset(bound->form + t * forms * bound->frame, 0, forms * bound->frame * sizeof(double));
@@ -25,27 +49,10 @@ void sp_front_silence(sp_front_bound *bound, const sp_frame *frame) {
         bound->square_up_w[k] = bound->square_up_c[k] = 0.0;
     }
     for (size_t m = 0; m < bound->bands; m++) {
-        const sp_band *band = &frame->forms->band[m];
-        const size_t at = t * bound->bands + m;
-        const double energy = fmax(fmax(band->floor, band->least), band->for_zero);
-        const sp_iv point = {energy, energy}, log = sp_log_range(point);
-        bound->lo_w[at] = bound->up_w[at] = 0.0;
-        bound->lo[at] = bound->lo_c[at] = log.lo;
-        bound->hi[at] = bound->up_c[at] = log.hi;
-        for (size_t k = 0; k < bound->tangents; k++) {
-            const size_t i = (t * bound->tangents + k) * bound->bands + m;
-            bound->tangent_w[i] = 0.0;
-            bound->tangent_c[i] = log.hi;
-        }
-        if (bound->tangents > 0) {
-            bound->square[at] = bound->energy[t] = 0.0;
-        }
-        if (bins > 0) {
-            bound->log_lo_w[at] = bound->log_up_w[at] = 0.0;
-            bound->log_lo_c[at] = log.lo;
-            bound->log_up_c[at] = log.hi;
-            bound->energy_max[at] = band->floor;
-        }
+        sp_front_constant(bound, frame, m);
+    }
+    if (bound->tangents > 0) {
+        bound->energy[t] = 0.0;
     }
 }
 

@@ -22,7 +22,8 @@ static bool all_within(const double *x, size_t n, double least, double most) {
 
 static sp_status check_constants(sp_error *err, const sp_front_forms *forms) {
     const sp_stage *spectrum = forms->spectrum, *mel = forms->mel, *dct = forms->dct;
-    const double added = forms->floor != NULL ? 0.0 : LEAST_FLOOR;
+    const bool floored = forms->floor != NULL || forms->kind != SP_BAND_LOG;
+    const double added = floored ? 0.0 : LEAST_FLOOR;
     bool within = all_within(spectrum->matrix, spectrum->in * spectrum->out, -LARGEST, LARGEST) &&
                   all_within(spectrum->bias, spectrum->out, -LARGEST, LARGEST) &&
                   all_within(mel->matrix, mel->in * mel->out, 0.0, LARGEST) &&
@@ -101,6 +102,9 @@ typedef struct diagonal_work {
 
 static void diagonal_task(void *context, size_t m) {
     diagonal_work *work = context;
+    if (work->forms->band[m].rows == 0) { // nothing reaches it
+        return;
+    }
     work->status[m] =
         sp_band_diagonal(&work->error[m], &work->forms->band[m], work->forms->spectrum);
     if (work->status[m] == SP_OK) {
@@ -172,21 +176,23 @@ sp_status sp_front_forms_of_graph(sp_error *err, sp_front_forms **forms, const s
 sp_status sp_front_forms_create(sp_error *err, sp_front_forms **forms, const sp_front *front,
                                 sp_front_rule rule) {
     sp_net graph = {0};
-    size_t features = 0;
+    const sp_front *core = sp_front_core(front);
     *forms = NULL;
-    SP_TRY(sp_front_stage_graph(err, &graph, &features, front));
-    const sp_status status = sp_front_forms_of_graph(err, forms, &graph, features, rule);
+    SP_TRY(sp_front_nodes(err, &graph, core));
+    const sp_status status = sp_front_forms_of_graph(err, forms, &graph, graph.nodes - 1, rule);
     sp_net_clear(&graph);
     if (status == SP_OK) {
         (*forms)->node = 0;
-        (*forms)->pad_step = front->description.pad_step;
-        (*forms)->gain_peak = front->description.gain_peak;
+        (*forms)->padding = core->description.padding;
+        (*forms)->top = core->top;
+        (*forms)->tops = core->description.bands;
+        (*forms)->gain_peak = core->description.gain_peak;
     }
     return status;
 }
 
 size_t sp_forms_padded(const sp_front_forms *forms, size_t n) {
-    return forms->pad_step && n % forms->layout->step != 0 ? n + forms->layout->step : n;
+    return sp_padding_length(&forms->padding, n);
 }
 
 size_t sp_forms_frames(const sp_front_forms *forms, size_t n) {

@@ -18,20 +18,31 @@ sp_iv sp_band_interval(const sp_band *band, const sp_bins *bins) {
     return range;
 }
 
-sp_iv sp_band_log(const sp_band *band, sp_iv energy) {
-    const sp_iv floored = {fmax(energy.lo, band->least), fmax(energy.hi, band->least)};
-    if (floored.lo > 0.0) {
-        return sp_log_range(floored);
-    }
+sp_iv sp_band_value(sp_band_kind kind, sp_iv energy) {
     const sp_iv unbounded = {-INFINITY, INFINITY};
+    const sp_activation root = {.kind = SP_ACTIVATION_SQRT};
+    switch (kind) {
+    case SP_BAND_LOG:
+        return energy.lo > 0.0 ? sp_log_range(energy) : unbounded;
+    case SP_BAND_SQRT:
+        return sp_activation_range(root, energy);
+    case SP_BAND_ENERGY:
+        return energy;
+    }
     return unbounded;
+}
+
+sp_iv sp_band_range(sp_band_kind kind, const sp_band *band, sp_iv energy) {
+    const sp_iv floored = {fmax(energy.lo, band->least), fmax(energy.hi, band->least)};
+    return sp_band_value(kind, floored);
 }
 
 void sp_front_interval(sp_front_bound *bound, const sp_frame *frame) {
     for (size_t m = 0; m < bound->bands; m++) {
         const size_t at = frame->t * bound->bands + m;
         const sp_band *band = &frame->forms->band[m];
-        const sp_iv range = sp_band_log(band, sp_band_interval(band, &frame->bins));
+        const sp_iv range =
+            sp_band_range(frame->forms->kind, band, sp_band_interval(band, &frame->bins));
         bound->lo_w[at] = bound->up_w[at] = 0.0;
         bound->lo[at] = bound->lo_c[at] = range.lo;
         bound->hi[at] = bound->up_c[at] = range.hi;

@@ -3,7 +3,9 @@
  *   upper: d' Q d at most what front_sets.c has for the set, then a tangent of log;
  *   lower: sqrt(E) >= l(d) = sqrt(E(0)) + g . d / (2 sqrt(E(0))), then the chord of 2 log between
  *          sqrt(E_min) and the largest value of l. */
+#include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "preprocess/bound/impl.h"
 
@@ -79,22 +81,58 @@ static sp_iv log_of(double x) {
     return sp_log_range(point);
 }
 
-/* log z <= w z - 1 - log w for every w > 0, at z = E <= form . d + q + top; w puts the tangent
+static sp_iv value_of(sp_band_kind kind, double x) {
+    const sp_iv point = {x, x};
+    return sp_band_value(kind, point);
+}
+
+static double slope_above(sp_band_kind kind, double at) {
+    return kind == SP_BAND_LOG ? 1.0 / at : kind == SP_BAND_SQRT ? 0.5 / sqrt(at) : 1.0;
+}
+
+/* A line that lies above the band at every energy z: log z <= w z - 1 - log w,
+ * sqrt z <= w z + 1 / (4 w). It is read at z = E <= form . d + q + top; it touches
  * at `part` of the reach above the middle. Where E may fall below its `least` the line must stay
- * above log least too, down to form . d = -reach and q = 0. The largest q is added at the end. */
-static sp_line upper_line(const energy *e, const sp_band *band, double minimum, double part) {
-    if (e->most <= band->least) {
-        const sp_line flat = {0.0, log_of(band->least).hi};
-        return flat;
-    }
+ * above the band's value there too, down to form . d = -reach and q = 0. The largest q is added at
+ * the end. */
+static sp_line upper_line(const energy *e, const sp_frame *frame, const sp_band *band,
+                          double minimum, double part) {
+    const sp_band_kind kind = frame->forms->kind;
     const double top = sp_above(e->clean.hi + e->slack);
     const double middle = e->clean.hi + SQUARE_SHARE * e->square;
-    const double w = 1.0 / fmax(middle + part * e->reach, LEAST_TANGENT * middle);
-    sp_line line = {w, sp_above(sp_above(sp_above(w * top) - 1.0) - log_of(w).lo)};
+    const double w = slope_above(kind, fmax(middle + part * e->reach, LEAST_TANGENT * middle));
+    if (e->most <= band->least || !(w <= DBL_MAX)) {
+        const sp_line flat = {0.0, value_of(kind, fmax(e->most, band->least)).hi};
+        return flat;
+    }
+    sp_line line = {
+        w, kind == SP_BAND_LOG
+               ? sp_above(sp_above(sp_above(w * top) - 1.0) - log_of(w).lo)
+               : sp_above(sp_above(w * top) + (kind == SP_BAND_SQRT ? sp_above(0.25 / w) : 0.0))};
     if (sp_below(minimum * minimum) <= band->least && band->least > 0.0) {
-        line.c = fmax(line.c, sp_above(log_of(band->least).hi + sp_above(w * e->reach)));
+        line.c = fmax(line.c, sp_above(value_of(kind, band->least).hi + sp_above(w * e->reach)));
     }
     line.c = sp_above(line.c + sp_above(w * e->square));
+    return line;
+}
+
+/* sqrt(E) is a norm of an affine map, so sqrt(E) >= root + t / (2 root), root = sqrt(E(0)) in
+ * [r1, r2]; E itself is convex, E >= E(0) + t; t = g . d, |t| <= reach + slack. */
+static sp_line convex_line(const energy *e, sp_band_kind kind) {
+    const double most = sp_above(e->reach + e->slack);
+    if (kind == SP_BAND_ENERGY) {
+        const sp_line line = {1.0, sp_below(e->clean.lo - e->slack)};
+        return line;
+    }
+    const double r1 = sp_below(sqrt(e->clean.lo)), r2 = sp_above(sqrt(e->clean.hi));
+    const sp_line none = {0.0, 0.0};
+    if (!(r1 > 0x1p-300)) {
+        return none;
+    }
+    const double steep = sp_above(0.5 / r1), gentle = sp_below(0.5 / r2);
+    const double w = 0.5 * steep + 0.5 * gentle;
+    const double off = sp_above(fmax(sp_above(steep - w), sp_above(w - gentle)) * most);
+    const sp_line line = {w, sp_below(sp_below(r1 - off) - sp_above(w * e->slack))};
     return line;
 }
 
@@ -120,30 +158,49 @@ static sp_line lower_line(const energy *e, double least) {
     return line;
 }
 
+static void put_lines(sp_front_bound *bound, const sp_frame *frame, size_t m, const energy *e) {
+    const sp_band *band = &frame->forms->band[m];
+    const sp_band_kind kind = frame->forms->kind;
+    const size_t at = frame->t * bound->bands + m;
+    const double least = sp_band_minimum(frame, band, sqrt(e->most));
+    const bool flat = e->clean.lo <= band->least && (kind == SP_BAND_LOG || band->least > 0.0);
+    const double bottom = band->least > 0.0 ? value_of(kind, band->least).lo : -INFINITY;
+    const sp_line lower = flat                  ? (sp_line){0.0, bottom}
+                          : kind == SP_BAND_LOG ? lower_line(e, least)
+                                                : convex_line(e, kind);
+    const sp_line upper = upper_line(e, frame, band, least, STANDARD_PART);
+    bound->form_max[at] = e->reach;
+    bound->lo_w[at] = lower.w;
+    bound->lo_c[at] = lower.c;
+    bound->up_w[at] = upper.w;
+    bound->up_c[at] = upper.c;
+    bound->lo[at] = kind == SP_BAND_SQRT     ? least
+                    : kind == SP_BAND_ENERGY ? fmax(sp_below(least * least), 0.0)
+                    : least > 0.0            ? 2.0 * log_of(least).lo
+                                             : -INFINITY;
+    bound->hi[at] = value_of(kind, fmax(e->most, band->least)).hi;
+    bound->square[at] = e->square;
+    for (size_t k = 0; k < SP_FRONT_TANGENTS; k++) {
+        const size_t i = (frame->t * SP_FRONT_TANGENTS + k) * bound->bands + m;
+        const sp_line tangent = upper_line(e, frame, band, least, tangent_part[k]);
+        bound->tangent_w[i] = tangent.w;
+        bound->tangent_c[i] = tangent.c;
+    }
+}
+
 void sp_front_joint(sp_front_bound *bound, const sp_frame *frame) {
     for (size_t m = 0; m < bound->bands; m++) {
         const sp_band *band = &frame->forms->band[m];
         const size_t at = frame->t * bound->bands + m;
-        const energy e = take_energy(bound->form + at * bound->frame, frame, band);
-        const double least = sp_band_minimum(frame, band, sqrt(e.most));
-        const bool flat = e.clean.lo <= band->least;
-        const sp_line floor = {0.0, flat && band->least > 0.0 ? log_of(band->least).lo : -INFINITY};
-        const sp_line lower = flat ? floor : lower_line(&e, least);
-        const sp_line upper = upper_line(&e, band, least, STANDARD_PART);
-        bound->form_max[at] = e.reach;
-        bound->lo_w[at] = lower.w;
-        bound->lo_c[at] = lower.c;
-        bound->up_w[at] = upper.w;
-        bound->up_c[at] = upper.c;
-        bound->lo[at] = least > 0.0 ? 2.0 * log_of(least).lo : -INFINITY;
-        bound->hi[at] = log_of(fmax(e.most, band->least)).hi;
-        bound->square[at] = e.square;
-        for (size_t k = 0; k < SP_FRONT_TANGENTS; k++) {
-            const size_t i = (frame->t * SP_FRONT_TANGENTS + k) * bound->bands + m;
-            const sp_line tangent = upper_line(&e, band, least, tangent_part[k]);
-            bound->tangent_w[i] = tangent.w;
-            bound->tangent_c[i] = tangent.c;
+        double *form = bound->form + at * bound->frame;
+        if (band->rows == 0) { // nothing reaches it
+            memset(form, 0, bound->frame * sizeof *form);
+            bound->form_max[at] = 0.0;
+            sp_front_constant(bound, frame, m);
+            continue;
         }
+        const energy e = take_energy(form, frame, band);
+        put_lines(bound, frame, m, &e);
     }
     bound->energy[frame->t] = sp_front_square(frame, &frame->forms->energy);
 }

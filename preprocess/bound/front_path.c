@@ -69,8 +69,8 @@ static void fill_curve(sp_path_energy *curve, const sp_band *band, const sp_bins
 
 typedef struct path_work {
     sp_front_path *path;
-    const double *samples;
-    const sp_noise *still; /* radius 0 */
+    const double *samples, *direction; /* of the padded clip */
+    const sp_noise *still;             /* radius 0 */
     size_t n, workers;
     double deadline;
     double *memory; /* [workers, 2 frame sizes] */
@@ -92,7 +92,7 @@ static void path_task(void *context, size_t worker) {
         bool finite = sp_frame_load(&y, work->samples, work->n, work->still, t);
         bool silent = silent_rows(&y);
         if (!gain) {
-            finite = sp_frame_load(&v, path->noise->direction, work->n, work->still, t) && finite;
+            finite = sp_frame_load(&v, work->direction, work->n, work->still, t) && finite;
             silent = silent && silent_rows(&v);
         }
         work->finite[worker] = work->finite[worker] && finite;
@@ -133,6 +133,11 @@ static sp_status check(sp_error *err, const sp_front_forms *forms, const sp_nois
     for (size_t k = 0; k < forms->spectrum->out; k++) {
         linear = linear && forms->spectrum->bias[k] == 0.0;
     }
+    if (forms->kind != SP_BAND_LOG || forms->top > 0.0) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "one-dimensional noise has bounds for logarithms of energies without top_db "
+                       "only; a box of noise has them for this front end");
+    }
     if (!linear || !noise->set->path) {
         return sp_fail(err, SP_E_UNSUPPORTED,
                        "this is no one-dimensional noise of a linear spectrum");
@@ -146,10 +151,16 @@ sp_status sp_front_path_create(sp_error *err, sp_front_path **path, const sp_fro
     *path = NULL;
     SP_TRY(check(err, forms, noise));
     SP_TRY(sp_front_check(err, forms, samples, n, noise));
+    sp_lifted clip = {0};
+    SP_TRY(sp_front_lift(err, &clip, forms, samples, n, noise));
     sp_front_path *made = calloc(1, sizeof *made);
     sp_noise still = {0};
-    path_work work = {.path = made, .samples = samples, .n = n, .deadline = deadline};
-    sp_status status = made != NULL ? sp_noise_box(err, &still, n, 0.0)
+    path_work work = {.path = made,
+                      .samples = clip.samples,
+                      .direction = clip.noise->direction,
+                      .n = clip.n,
+                      .deadline = deadline};
+    sp_status status = made != NULL ? sp_noise_box(err, &still, clip.n, 0.0)
                                     : sp_fail(err, SP_E_MEMORY, "out of memory");
     if (status == SP_OK) {
         made->forms = forms;
@@ -171,6 +182,7 @@ sp_status sp_front_path_create(sp_error *err, sp_front_path **path, const sp_fro
     if (status == SP_OK) {
         memcpy(made->samples, samples, n * sizeof *samples);
     }
+    sp_lifted_clear(&clip);
     if (status != SP_OK) {
         sp_front_path_destroy(made);
         return status;

@@ -77,15 +77,20 @@ static void put_squares(sp_front_bound *bound, const sp_frame *frame) {
 
 /* Lines of log max(E, least). Below `least` the lower one falls under it by itself; the upper one
  * is raised: it is read at upper bounds of E, which are not negative. */
-static sp_line_pair log_lines(const sp_band *band, sp_iv energy) {
+static sp_line_pair band_lines(sp_band_kind kind, const sp_band *band, sp_iv energy) {
     const sp_iv floored = {fmax(energy.lo, band->least), fmax(energy.hi, band->least)};
     sp_line_pair lines = {{0.0, -INFINITY}, {0.0, INFINITY}};
-    if (floored.lo > 0.0) {
+    if (kind == SP_BAND_ENERGY) {
+        lines = (sp_line_pair){{1.0, 0.0}, {1.0, 0.0}};
+    } else if (kind == SP_BAND_SQRT) {
+        const sp_activation root = {.kind = SP_ACTIVATION_SQRT};
+        lines = sp_activation_lines(root, floored, 0.5 * floored.lo + 0.5 * floored.hi);
+    } else if (floored.lo > 0.0) {
         lines = sp_log_lines_r2(floored);
     }
     if (energy.lo < band->least) {
         const sp_iv least = {band->least, band->least};
-        lines.upper.c = fmax(lines.upper.c, sp_log_range(least).hi);
+        lines.upper.c = fmax(lines.upper.c, sp_band_value(kind, least).hi);
     }
     return lines;
 }
@@ -101,8 +106,9 @@ void sp_front_r2(sp_front_bound *bound, sp_frame *frame) {
         const sp_band_r2 e = sp_front_r2_energy(frame, &frame->forms->band[m], lower, upper);
         // E >= lower . d + below and E <= upper . d + above; the slopes of the log lines are >= 0
         const sp_band *band = &frame->forms->band[m];
-        const sp_line_pair lines = log_lines(band, e.range);
-        const sp_iv range = sp_band_log(band, e.range);
+        const sp_band_kind kind = frame->forms->kind;
+        const sp_line_pair lines = band_lines(kind, band, e.range);
+        const sp_iv range = sp_band_range(kind, band, e.range);
         bound->form_max[row] = sp_iv_mag(e.reach_low);
         bound->form_max[row + bound->bands] = sp_iv_mag(e.reach_high);
         bound->log_lo_w[at] = bound->lo_w[at] = lines.lower.w;

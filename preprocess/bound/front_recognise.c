@@ -1,6 +1,6 @@
 /* Recognises band energies among the nodes of a graph over samples: affine over a window - square -
- * affine frame by frame - floor - log - affine frame by frame, the floor and the last map being
- * optional. */
+ * affine frame by frame - floor - log or root - affine frame by frame, the floor, the curve and the
+ * last map being optional. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +8,7 @@
 
 typedef struct pattern {
     const sp_node *spectrum, *mel, *floor, *dct; /* floor, dct: or NULL */
+    sp_band_kind kind;
 } pattern;
 
 static bool is_curve(const sp_node *node, sp_activation_kind kind) {
@@ -38,17 +39,23 @@ static const sp_node *below(const sp_net *graph, const sp_node *node) {
     return node->kind == SP_NODE_INPUT ? node : &graph->node[sp_node_input(node, 0)];
 }
 
-static bool matches(pattern *found, const sp_net *graph, size_t index) {
-    const sp_node *at = &graph->node[index];
-    *found = (pattern){0};
-    if (is_dense(at)) {
+/* Down from `at`, with or without a last map, and with a curve of that kind or none. */
+static bool matches_kind(pattern *found, const sp_net *graph, const sp_node *at, bool mapped,
+                         sp_band_kind kind) {
+    *found = (pattern){.kind = kind};
+    if (mapped) {
+        if (!is_dense(at)) {
+            return false;
+        }
         found->dct = at;
         at = below(graph, at);
     }
-    if (!is_curve(at, SP_ACTIVATION_LOG)) {
-        return false;
+    if (kind != SP_BAND_ENERGY) {
+        if (!is_curve(at, kind == SP_BAND_LOG ? SP_ACTIVATION_LOG : SP_ACTIVATION_SQRT)) {
+            return false;
+        }
+        at = below(graph, at);
     }
-    at = below(graph, at);
     if (is_curve(at, SP_ACTIVATION_AT_LEAST) || is_curve(at, SP_ACTIVATION_FOR_ZERO)) {
         found->floor = at;
         at = below(graph, at);
@@ -58,6 +65,16 @@ static bool matches(pattern *found, const sp_net *graph, size_t index) {
     found->spectrum = below(graph, square);
     return is_dense(found->mel) && is_curve(square, SP_ACTIVATION_SQUARE) &&
            is_window(graph, found->spectrum);
+}
+
+static bool matches(pattern *found, const sp_net *graph, size_t index, bool curved) {
+    static const sp_band_kind kinds[] = {SP_BAND_LOG, SP_BAND_SQRT, SP_BAND_ENERGY};
+    for (size_t i = 0; i < (curved ? 4 : 6); i++) {
+        if (matches_kind(found, graph, &graph->node[index], i % 2 == 1, kinds[i / 2])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Whether all that stands behind a node reads it or what stands behind it. */
@@ -75,13 +92,14 @@ static bool separates(const sp_net *graph, size_t index) {
 static sp_status find(sp_error *err, pattern *found, size_t *index, const sp_net *graph) {
     const bool any = *index == SP_FRONT_ANY_NODE;
     for (size_t n = any ? 1 : *index; n < graph->nodes && (any || n == *index); n++) {
-        if (matches(found, graph, n) && separates(graph, n)) {
+        if (matches(found, graph, n, any) && separates(graph, n)) {
             *index = n;
             return SP_OK;
         }
     }
     return sp_fail(err, SP_E_UNSUPPORTED,
-                   "this front end is not spectrum, power, mel energies, logarithm: no bounds");
+                   "this front end is not spectrum, power, band energies, logarithm or root: no "
+                   "bounds");
 }
 
 /* Taps up to the last one that weighs anything in any row. */
@@ -147,6 +165,9 @@ sp_status sp_forms_recognise(sp_error *err, sp_front_forms *forms, const sp_net 
     SP_TRY(copy_stages(err, forms, &found));
     const sp_timing *timing = &found.spectrum->term[0].timing;
     forms->node = node;
+    forms->kind = found.kind;
+    forms->padding =
+        (sp_padding){.rule = SP_PAD_NONE, .frame = timing->taps, .step = timing->stride};
     forms->span = timing->taps;
     forms->shape =
         (sp_front_layout){.frame = timing->taps,

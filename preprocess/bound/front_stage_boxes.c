@@ -27,7 +27,7 @@ static void interval_boxes(double *lo, double *hi, const sp_frame *frame) {
         const sp_band *band = &frame->forms->band[m];
         const sp_iv energy = sp_band_interval(band, &frame->bins);
         put(lo, hi, 2 * rows + m, energy);
-        put(lo, hi, 2 * rows + bands + m, sp_band_log(band, energy));
+        put(lo, hi, 2 * rows + bands + m, sp_band_range(frame->forms->kind, band, energy));
     }
 }
 
@@ -50,7 +50,8 @@ static void r2_boxes(double *lo, double *hi, sp_frame *frame, double *form) {
 sp_status sp_front_stage_boxes(sp_error *err, double *lo, double *hi, const sp_front_forms *forms,
                                const double *samples, size_t n, const sp_noise *noise, size_t t) {
     if (forms->rule == SP_FRONT_JOINT || forms->floor != NULL || forms->dct != NULL ||
-        forms->gain_peak > 0.0) {
+        forms->gain_peak > 0.0 || forms->kind != SP_BAND_LOG ||
+        !sp_padding_plain(&forms->padding)) {
         return sp_fail(err, SP_E_UNSUPPORTED, "this front end has no boxes of its stages");
     }
     SP_TRY(sp_front_check(err, forms, samples, n, noise));

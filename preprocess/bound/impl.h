@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "preprocess/front_bound.h"
+#include "preprocess/impl.h"
 #include "relax/relax.h"
 
 #define SP_FRONT_TINY 0x1p-700  /* covers underflow, see above */
@@ -33,6 +34,9 @@ static inline double sp_front_down(double x, double k) {
 enum { SP_NOISE_SETS(SP_COUNT_SET) SP_FRONT_SETS };
 #undef SP_COUNT_SET
 
+/* What a band is of its energy. */
+typedef enum { SP_BAND_LOG, SP_BAND_SQRT, SP_BAND_ENERGY } sp_band_kind;
+
 /** sp_band - one mel band as the quadratic form E(d) = sum_k weight_k (y_k + f_k . d)^2 + floor
  *  over the rows f_k of the spectrum matrix; y_k is row k of the unperturbed frame. Rows that are
  *  zero are left out. */
@@ -50,7 +54,10 @@ typedef struct sp_band {
 
 struct sp_front_forms {
     sp_front_rule rule;
-    size_t node;                   /* of the graph that the bounds speak of */
+    size_t node; /* of the graph that the bounds speak of */
+    sp_band_kind kind;
+    double top;                    /* bands are raised to this below the largest one; 0: not */
+    size_t tops;                   /* those up to here; the others are neither raised nor heard */
     const sp_front_layout *layout; /* &shape; its rate and scale are not known */
     const sp_stage *spectrum, *mel;
     const sp_stage *floor; /* maximum with it, or what stands for zero; NULL: neither */
@@ -61,10 +68,9 @@ struct sp_front_forms {
     size_t most_rows;      /* largest R */
     /* Owned: what was recognised. */
     sp_front_layout shape;
-    size_t span;   /* samples that a first frame needs */
-    bool pad_step; /* one step of zeros behind clips that are no multiple of it */
-    double
-        gain_peak; /* the peak that clips are brought to in front of the frames; 0: as they are */
+    size_t span; /* samples that a first frame needs */
+    sp_padding padding;
+    double gain_peak; /* what clips are brought to before the frames; 0: as they are */
     sp_stage stage[4];
     double *constants;
     /* Joint rule only, front_energy.c: sum_m a_m Q_m <= max_j (sum_m a_m peak[m,j]) energy.diagonal
@@ -188,9 +194,13 @@ sp_iv sp_frame_reach(const sp_frame *frame, const double *c);
 sp_iv sp_bin_box(const sp_bins *bins, size_t k);
 /** sp_band_interval - the range of E by intervals on the bins; E >= floor. */
 sp_iv sp_band_interval(const sp_band *band, const sp_bins *bins);
-/** sp_band_log - the range of the logarithm of what the floor makes of an energy in `energy`;
- *  unbounded below where an energy without a floor may vanish. */
-sp_iv sp_band_log(const sp_band *band, sp_iv energy);
+/** sp_band_value - the range of a band whose energy, floored already, is in `energy`.
+ *  sp_band_range - with its floor; unbounded below where the logarithm of an energy without a floor
+ *  may vanish. */
+sp_iv sp_band_value(sp_band_kind kind, sp_iv energy);
+sp_iv sp_band_range(sp_band_kind kind, const sp_band *band, sp_iv energy);
+/** sp_front_raise - what top_db makes of the bands of all frames. */
+void sp_front_raise(sp_front_bound *bound, const sp_front_forms *forms);
 /** sp_band_minimum - a lower bound of sqrt(max(E, least)) over the set, converged up to a small
  *  part of the range of log E. I ceiling >= max sqrt(E). */
 double sp_band_minimum(const sp_frame *frame, const sp_band *band, double ceiling);
@@ -244,10 +254,26 @@ sp_line_pair sp_path_lines(sp_iv *range, const sp_path_energy *curve, double lo,
 sp_line_pair sp_path_gain_lines(sp_iv *range, const sp_path_energy *curve, double lo, double hi,
                                 double middle);
 
+/** sp_lifted - a clip and its noise with their padding, where that is more than zeros behind the
+ *  end: there every sample of the padded clip moves by a multiple of one of the clip, and the noise
+ *  of the padded clip is a set of the same kind that holds all of these. */
+typedef struct sp_lifted {
+    const double *samples;
+    const sp_noise *noise;
+    size_t n;
+    double *own_samples; /* owned, or NULL: samples and noise are those of the clip */
+    sp_noise own_noise;  /* owned */
+} sp_lifted;
+SP_NODISCARD sp_status sp_front_lift(sp_error *err, sp_lifted *lifted, const sp_front_forms *forms,
+                                     const double *samples, size_t n, const sp_noise *noise);
+void sp_lifted_clear(sp_lifted *lifted);
+
 /** sp_frame_is_silent - whether all samples are exactly zero and none can move.
  *  sp_front_silence - fills row t for such a frame: its energies are the floors. */
 bool sp_frame_is_silent(const sp_frame *frame);
 void sp_front_silence(sp_front_bound *bound, const sp_frame *frame);
+/** sp_front_constant - fills band m of row t, whose energy is its floor. */
+void sp_front_constant(sp_front_bound *bound, const sp_frame *frame, size_t m);
 /** sp_front_features - the boxes of the features of row t from those of the bands. */
 void sp_front_features(sp_front_bound *bound, size_t t);
 
