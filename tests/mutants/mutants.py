@@ -1,19 +1,25 @@
 #!/usr/bin/env python3
 """Which wrong signs, wrong ends of intervals and missing error terms do the tests notice?
 
-    mutants.py [--seconds S] [--jobs N] [--seed N] [--only KIND,...] [--list] ROOM...
+    mutants.py [--seconds S] [--jobs N] [--seed N] [--only KIND,...] [--slowest S] [--all]
+               [--again] [--list] ROOM...
 
 All mutants of a room are built at once, in a copy of the tree under build/mutants/: every place
-that is changed asks for the number of the mutant at hand (SOUNDPROOF_MUTANT). The room's tests then
-run once for each number; what no test notices is a survivor. Nothing in the working tree is
-touched. Kinds, which take turns:
+that is changed asks for the number of the mutant at hand (SOUNDPROOF_MUTANT). Nothing in the
+working tree is touched. A first build counts instead: each test runs once, alone, and says which
+mutants it reaches. Then, for each mutant, the tests that reach it run one by one until one fails,
+those first that have noticed most in the least time. What no test notices is a survivor. Samples
+are few (SOUNDPROOF_SANITIZED), tests of more than --slowest seconds are left out; --all tries the
+survivors again with all tests and all samples. Kinds, which take turns:
     end      outward rounding to the wrong side
     error    an error term, or its constant, is zero
     step     no outward rounding
     extreme  min for max, max for min, no absolute value
     half     the other half of the line: x < 0 for x >= 0
     sign     plus for minus, minus for plus
-Survivors are written to build/mutants/survivors.txt."""
+Outcomes are written to build/mutants/results.tsv as they come, and a mutant that stands there is
+not tried again (--again: survivors are, after tests were added). build/mutants/survivors.txt lists
+what survived."""
 import argparse
 import collections
 import concurrent.futures
@@ -21,22 +27,53 @@ import glob
 import os
 import random
 import re
+import resource
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 
 KINDS = ["end", "error", "step", "extreme", "half", "sign"]
 HEADER = """char *getenv(const char *name);
 int atoi(const char *text);
-#define SP_MUTANT(n) (sp_mutant == (n))
-#define SP_MUTANT_SIGN(n) (sp_mutant == (n) ? -1.0 : 1.0)
-#define SP_MUTANT_ZERO(n) (sp_mutant == (n) ? 0.0 : 1.0)
+void cmocka_set_test_filter(const char *pattern) __attribute__((weak));
 __attribute__((weak)) int sp_mutant;
+#ifdef SP_MUTANT_COUNT
+#include <stdio.h>
+__attribute__((weak)) unsigned char sp_mutant_reached[SP_MUTANT_COUNT];
+static inline int sp_mutant_is(int n) {
+    sp_mutant_reached[n] = 1;
+    return 0;
+}
+__attribute__((weak, destructor)) void sp_mutant_tell(void);
+__attribute__((weak, destructor)) void sp_mutant_tell(void) {
+    const char *path = getenv("SOUNDPROOF_REACHED");
+    FILE *file = path && sp_mutant >= 0 ? fopen(path, "a") : NULL;
+    for (int n = 0; file && n < SP_MUTANT_COUNT; n++) {
+        if (sp_mutant_reached[n]) {
+            fprintf(file, "%d\\n", n);
+        }
+    }
+    sp_mutant = -1;
+    if (file) {
+        fclose(file);
+    }
+}
+#define SP_MUTANT(n) sp_mutant_is(n)
+#else
+#define SP_MUTANT(n) (sp_mutant == (n))
+#endif
+#define SP_MUTANT_SIGN(n) (SP_MUTANT(n) ? -1.0 : 1.0)
+#define SP_MUTANT_ZERO(n) (SP_MUTANT(n) ? 0.0 : 1.0)
 __attribute__((weak, constructor)) void sp_mutant_take(void);
 __attribute__((weak, constructor)) void sp_mutant_take(void) {
-    const char *text = getenv("SOUNDPROOF_MUTANT");
+    const char *text = getenv("SOUNDPROOF_MUTANT"), *test = getenv("SOUNDPROOF_TEST");
     sp_mutant = text ? atoi(text) : 0;
+    if (test && cmocka_set_test_filter) {
+        cmocka_set_test_filter(test);
+    }
 }
 static inline double sp_mutant_same(double x) {
     return x;
@@ -152,70 +189,210 @@ def copy_tree(tree):
     for name in tracked.decode().split("\0"):
         if name and os.path.isfile(name):
             os.makedirs(os.path.dirname(os.path.join(tree, name)), exist_ok=True)
-            shutil.copy2(name, os.path.join(tree, name))
+            with open(name, "rb") as file:
+                write(os.path.join(tree, name), file.read())
+            shutil.copymode(name, os.path.join(tree, name))
+    # Half the time of the tests: the emulator hides its memory from the program between kernels.
+    emulator = os.path.join(tree, "gpu/emulator.c")
+    with open(emulator, "rb") as file:
+        write(emulator, file.read().replace(b"mprotect(device.memory, device.bytes, PROT_NONE);",
+                                            b""))
+
+
+def write(path, content):
+    """Nothing where it is there already, so that make builds what has changed only."""
+    if os.path.exists(path):
+        with open(path, "rb") as file:
+            if file.read() == content:
+                return
+    with open(path, "wb") as file:
+        file.write(content)
 
 
 def build(tree, room, programs, kinds):
-    """The room with all mutants that compile; returns them and the folder of the programs."""
-    with open(f"{tree}/mutant.h", "w", encoding="utf-8") as file:
-        file.write(HEADER)
-    make = ["make", "-s", "-k", "CUDA=no", "OPTIMISE=-O1", "CFLAGS=-include mutant.h"]
-    found = subprocess.run(make + ["-pn"], cwd=tree, capture_output=True, text=True, check=False)
-    folder = re.search(r"^B := (\S+)", found.stdout, re.M).group(1)
-    off = set()
-    while True:
+    """The room with all mutants that compile, once to count and once to try; returns the mutants
+    and both folders of programs."""
+    write(f"{tree}/mutant.h", HEADER.encode())
+    off, folders = set(), []
+    while len(folders) < 2:
         changed = Room(room, kinds, off)
         for path, text in changed.files.items():
-            there = os.path.join(tree, path)
-            with open(there, encoding="utf-8") as file:
-                same = file.read() == text
-            if not same:
-                with open(there, "w", encoding="utf-8") as file:
-                    file.write(text)
+            write(os.path.join(tree, path), text.encode())
+        count = f" -DSP_MUTANT_COUNT={len(changed.mutants) + 1}" if not folders else ""
+        make = ["make", "-s", "-k", "CUDA=no", "OPTIMISE=-O2",
+                f"CFLAGS=-w -include mutant.h{count}", f"CC={os.environ.get('CC', 'gcc')}"]
+        found = subprocess.run(make + ["-pn"], cwd=tree, capture_output=True, text=True,
+                               check=False)
+        folder = re.search(r"^B := (\S+)", found.stdout, re.M).group(1)
         made = subprocess.run(make + [f"{folder}/tests/{p}" for p in programs], cwd=tree,
                               capture_output=True, text=True, check=False)
         if made.returncode == 0:
-            return changed.mutants, folder
+            folders.append(folder)
+            continue
         wrong = {(m.group(1), int(m.group(2)))
                  for m in re.finditer(r"^\.?/?([\w/.]+):(\d+):\d+: error", made.stderr, re.M)}
-        if not wrong - off:
+        if not wrong - off or folders:
             sys.exit(made.stderr)
         off |= wrong
+    return changed.mutants, folders
+
+
+class Test:
+    """One test of a program: its seconds of a processor, and the mutants that it reaches."""
+
+    def __init__(self, program, name):
+        self.program, self.name = program, name
+        self.seconds, self.reached = None, set()
+        self.tried, self.noticed = 0, 0
+
+    def worth(self):
+        return -(self.noticed + 0.5) / (self.tried + 1.0) / (self.seconds + 0.02)
+
+    def __str__(self):
+        return f"{os.path.basename(self.program)}.{self.name}"
 
 
 class Runner:
-    def __init__(self, tree, folder):
-        self.tree, self.folder, self.seconds = tree, folder, {}
+    def __init__(self, tree, folders, options):
+        self.tree, self.folders, self.tests = tree, folders, []
+        self.all, self.slowest = options.all, options.slowest
 
-    def passes(self, program, mutant, limit, quick=False):
-        environment = dict(os.environ, SOUNDPROOF_MUTANT=str(mutant),
-                           SOUNDPROOF_SANITIZED=str(int(quick)),
-                           SOUNDPROOF_SCRATCH=f"{self.tree}/scratch/{mutant}")
-        try:
-            return subprocess.run([f"{self.folder}/tests/{program}"], cwd=self.tree,
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                  stdin=subprocess.DEVNULL, env=environment, timeout=limit,
-                                  check=False).returncode == 0
-        except subprocess.TimeoutExpired:
-            return False
-        finally:
-            shutil.rmtree(f"{self.tree}/scratch/{mutant}", ignore_errors=True)
+    def run(self, test, mutant, limit, count=None):
+        """The exit status of one test, alone, what it prints, its seconds of a processor."""
+        scratch = f"{self.tree}/scratch/{threading.get_ident()}"
+        environment = dict(os.environ, SOUNDPROOF_MUTANT=str(mutant), SOUNDPROOF_TEST=test.name,
+                           SOUNDPROOF_SANITIZED=str(int(not self.all)), CMOCKA_TEST_ABORT="1",
+                           CMOCKA_MESSAGE_OUTPUT="STDOUT", SOUNDPROOF_SCRATCH=scratch,
+                           OPENBLAS_NUM_THREADS="1", SOUNDPROOF_REACHED=count or "")
+        folder = self.folders[0 if count else 1]
+        seconds = int(limit) + 1
+        with tempfile.TemporaryFile() as said:
+            with subprocess.Popen(
+                    [f"{folder}/tests/{test.program}"], cwd=self.tree, stdout=said,
+                    stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=environment,
+                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU,
+                                                          (seconds, seconds))) as running:
+                stuck = threading.Timer(50 * limit + 60, running.kill)
+                stuck.start()
+                _, status, used = os.wait4(running.pid, 0)
+                running.returncode = status
+                stuck.cancel()
+            shutil.rmtree(scratch, ignore_errors=True)
+            said.seek(0)
+            return status, said.read().decode(errors="replace"), used.ru_utime + used.ru_stime
 
-    def measure(self, programs):
-        for program in programs:
-            start = time.monotonic()
-            if not self.passes(program, 0, 900):
-                sys.exit(f"{program} fails without any mutant")
-            self.seconds[program] = time.monotonic() - start
+    def measure(self, programs, pool):
+        """Every test that passes, alone and with no mutant at work."""
+        def one(test):
+            count = f"{self.tree}/reached.{threading.get_ident()}"
+            status, said, _ = self.run(test, 0, 1800, count)
+            with open(count, encoding="ascii") as file:
+                test.reached = set(map(int, file.read().split()))
+            os.remove(count)
+            if status == 0:
+                status, said, test.seconds = self.run(test, 0, 1800)
+            if status != 0:
+                print(f"left out, it fails alone without any mutant: {test}", flush=True)
+                return None
+            if "[  SKIPPED ]" in said:
+                return None
+            if not self.all and test.seconds > self.slowest:
+                print("left out, it takes %.1f s: %s" % (test.seconds, test), flush=True)
+                return None
+            return test
 
-    def killer(self, programs, mutant):
-        """The first program, the quickest first, that notices; "": none does. Fewer samples do for
-        most mutants."""
-        for quick in (True, False):
-            for program in sorted(programs, key=self.seconds.get):
-                if not self.passes(program, mutant, 10 * self.seconds[program] + 10, quick):
-                    return program
-        return ""
+        def names(program):
+            said = self.run(Test(program, "*"), 0, 1800)[1]
+            return [Test(program, name) for name in re.findall(r"^\[ RUN +\] (\S+)", said, re.M)]
+
+        tests = [test for some in pool.map(names, programs) for test in some]
+        self.tests = [test for test in pool.map(one, tests) if test]
+        print("%d tests, %.1f s" % (len(self.tests), sum(t.seconds for t in self.tests)),
+              flush=True)
+
+    def judge(self, mutant, deadline):
+        """(outcome, the test that noticed)."""
+        reaching = [test for test in self.tests if mutant in test.reached]
+        for test in sorted(reaching, key=Test.worth):
+            if time.monotonic() > deadline:
+                return "not tried", ""
+            status, _, seconds = self.run(test, mutant, 8 * test.seconds + 2)
+            test.tried += 1
+            if status != 0:
+                test.noticed += 1
+                late = seconds > 8 * test.seconds + 2
+                return "killed", f"{test} late" if late else str(test)
+        return ("survived" if reaching else "unreached"), ""
+
+
+class Results:
+    """What is known, one line a mutant; a line of code that changes is tried anew."""
+    PATH = "build/mutants/results.tsv"
+
+    def __init__(self):
+        self.known, self.lock = {}, threading.Lock()
+        if os.path.exists(self.PATH):
+            with open(self.PATH, encoding="utf-8") as file:
+                for line in file:
+                    outcome, by, key = line.rstrip("\n").split("\t", 2)
+                    self.known[key] = (outcome, by)
+        self.file = open(self.PATH, "a", encoding="utf-8")
+
+    @staticmethod
+    def keys(mutants):
+        """A key for each: kind, file, what is changed, and how often the same stood before it."""
+        seen, keys = collections.Counter(), {}
+        for m in sorted(mutants, key=lambda m: m.number):
+            key = f"{m.kind}\t{m.path}\t{m.old}\t{m.new}"
+            seen[key] += 1
+            keys[m.number] = f"{key}\t{seen[key]}"
+        return keys
+
+    def add(self, key, outcome, by):
+        with self.lock:
+            if outcome != "not tried":
+                self.known[key] = (outcome, by)
+                self.file.write(f"{outcome}\t{by}\t{key}\n")
+                self.file.flush()
+
+
+def try_room(room, options, results):
+    kinds = options.only.split(",")
+    programs = [f"{room}/{os.path.basename(p)[:-2]}" for p in glob.glob(f"tests/{room}/test_*.c")]
+    tree = os.path.abspath(f"build/mutants/{room}")
+    copy_tree(tree)
+    mutants, folders = build(tree, room, programs, kinds)
+    keys = results.keys(mutants)
+    random.Random(options.seed).shuffle(mutants)
+    seen = collections.Counter()
+    turn = {m.number: seen.update([m.kind]) or seen[m.kind] for m in mutants}
+    mutants.sort(key=lambda m: (turn[m.number], KINDS.index(m.kind)))
+
+    def outcome(m):
+        return results.known.get(keys[m.number], ("not tried", ""))[0]
+
+    again = ("survived", "unreached") if options.all or options.again else ()
+    todo = [m for m in mutants if outcome(m) in ("not tried", *again)]
+    runner = Runner(tree, folders, options)
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        if todo:
+            runner.measure(programs, pool)
+        deadline = time.monotonic() + options.seconds
+
+        def judge(m):
+            results.add(keys[m.number], *runner.judge(m.number, deadline))
+
+        list(pool.map(judge, todo))
+    lines = []
+    for kind in kinds:
+        row = collections.Counter(outcome(m) for m in mutants if m.kind == kind)
+        print("%-10s %-8s %4d killed, %3d survived, %3d unreached, %3d not tried" %
+              (room, kind, *(row[o] for o in ("killed", "survived", "unreached", "not tried"))),
+              flush=True)
+    for m in sorted(mutants, key=lambda m: m.number):
+        if outcome(m) in ("survived", "unreached"):
+            lines.append(f"{outcome(m):9} {m.kind:7} {m.path}:{m.line}: {m.old}  ->  {m.new}\n")
+    return lines
 
 
 def main():
@@ -225,47 +402,25 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default=",".join(KINDS))
+    parser.add_argument("--slowest", type=float, default=20.0)
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--again", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("rooms", nargs="+", metavar="ROOM")
     options = parser.parse_args()
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-    kinds = options.only.split(",")
-    os.makedirs("build/mutants", exist_ok=True)
-    report = open("build/mutants/survivors.txt", "w", encoding="utf-8")
-    totals = []
-    for room in options.rooms:
-        if options.list:
-            for m in Room(room, kinds, set()).mutants:
+    if options.list:
+        for room in options.rooms:
+            for m in Room(room, options.only.split(","), set()).mutants:
                 print(f"{m.kind:8} {m.path}:{m.line}: {m.old}  ->  {m.new}")
-            continue
-        programs = [f"{room}/{os.path.basename(p)[:-2]}" for p in glob.glob(f"tests/{room}/test_*.c")]
-        tree = os.path.abspath(f"build/mutants/{room}")
-        copy_tree(tree)
-        mutants, folder = build(tree, room, programs, kinds)
-        runner = Runner(tree, folder)
-        runner.measure(programs)
-        random.Random(options.seed).shuffle(mutants)
-        seen = collections.Counter()
-        turn = {m.number: seen.update([m.kind]) or seen[m.kind] for m in mutants}
-        mutants.sort(key=lambda m: (turn[m.number], KINDS.index(m.kind)))
-        deadline = time.monotonic() + options.seconds
-        counts = collections.Counter()
-
-        def judge(mutant):
-            late = time.monotonic() > deadline
-            return mutant, None if late else runner.killer(programs, mutant.number)
-
-        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-            for m, killer in pool.map(judge, mutants):
-                outcome = "not tried" if killer is None else "killed" if killer else "survived"
-                counts[m.kind, outcome] += 1
-                if outcome == "survived":
-                    report.write(f"{m.kind} {m.path}:{m.line}: {m.old}  ->  {m.new}\n")
-                    report.flush()
-        for kind in kinds:
-            row = [counts[kind, outcome] for outcome in ("killed", "survived", "not tried")]
-            totals.append("%-10s %-8s %4d killed, %3d survived, %3d not tried" % (room, kind, *row))
-            print(totals[-1], flush=True)
+        return 0
+    os.makedirs("build/mutants", exist_ok=True)
+    results = Results()
+    survivors = []
+    for room in options.rooms:
+        survivors += try_room(room, options, results)
+    with open("build/mutants/survivors.txt", "w", encoding="utf-8") as file:
+        file.writelines(survivors)
     return 0
 
 
