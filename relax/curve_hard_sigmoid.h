@@ -24,7 +24,8 @@ SP_HD sp_iv sp_curve_hard_sigmoid_range(sp_activation f, sp_iv x) {
  *  moves goes into the constant, down (sign 1) for a lower line. */
 SP_HD sp_line sp_line_from_u(sp_activation f, sp_iv x, sp_line line, double sign) {
     const double w = line.w * f.alpha, shift = line.w * f.beta;
-    const double slack = sp_above(fabs(w) * sp_iv_mag(x) + fabs(shift) + fabs(line.c)) * 0x1p-50;
+    const double slack = sp_above(fabs(w) * sp_iv_mag(x) + fabs(shift) + fabs(line.c)) * 0x1p-50 +
+                         0x1p-1070 * (1.0 + sp_iv_mag(x)); // where w alpha underflows
     const sp_line r = {w, shift + line.c - sign * slack};
     return r;
 }

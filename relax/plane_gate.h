@@ -54,7 +54,8 @@ SP_HD sp_cut sp_map_cut(const sp_gate_map *map, sp_box box, const sp_cut *cut) {
 }
 
 /** sp_map_plane - factor (a (scale x + shift) + b y + c) + rest y. Each number below is off by at
- *  most 4 u of the sizes of its terms; twice that goes into the constant. */
+ *  most 4 u of the sizes of its terms, and by 2^-1075 of those of what it multiplies where a
+ *  product underflows; twice that goes into the constant. */
 SP_HD sp_plane sp_map_plane(const sp_gate_map *map, sp_box box, sp_plane plane, bool upper) {
     if (sp_map_is_identity(map)) {
         return plane;
@@ -64,7 +65,9 @@ SP_HD sp_plane sp_map_plane(const sp_gate_map *map, sp_box box, sp_plane plane, 
     const double size = fabs(r.a) * sp_iv_mag(box.x) +
                         (fabs(b) + fabs(map->rest)) * sp_iv_mag(box.y) + fabs(a * map->shift) +
                         fabs(c);
-    const double slack = sp_above(size) * 0x1p-50 + 0x1p-1070;
+    const double least = 0x1p-1070 * (1.0 + fabs(map->scale) + fabs(map->shift)) *
+                         (1.0 + sp_iv_mag(box.x) + sp_iv_mag(box.y));
+    const double slack = sp_above(size) * 0x1p-50 + least;
     r.c = upper ? sp_above(r.c + slack) : sp_below(r.c - slack);
     return r;
 }
