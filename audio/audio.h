@@ -280,6 +280,7 @@ typedef struct sp_manifest_entry {
 typedef struct sp_manifest {
     sp_manifest_entry *entry; /* [count] owned */
     size_t count;
+    char *names; /* owned; of the labels, tabs between: the rest of a line "# names" TAB; or NULL */
 } sp_manifest;
 
 /** sp_manifest_read - lines that start with '#' and empty lines are skipped; a first line

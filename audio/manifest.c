@@ -113,6 +113,11 @@ static size_t cut(char *column[COLUMNS], char *text) {
 static sp_status read_line(sp_error *err, sp_manifest *manifest, const char *file, char *text,
                            size_t line, bool *first) {
     text[strcspn(text, "\r")] = '\0';
+    if (strncmp(text, "# names\t", 8) == 0) {
+        free(manifest->names);
+        manifest->names = strdup(text + 8);
+        return manifest->names ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory for the names");
+    }
     if (text[0] == '\0' || text[0] == '#') {
         return SP_OK;
     }
@@ -216,6 +221,7 @@ void sp_manifest_clear(sp_manifest *manifest) {
         free(manifest->entry[i].speaker);
     }
     free(manifest->entry);
+    free(manifest->names);
     *manifest = (sp_manifest){0};
 }
 

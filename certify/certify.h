@@ -45,6 +45,22 @@ const sp_method *sp_method_find(const char *name);
  *  first, and in double where that does not certify; NULL: there is none. */
 const sp_method *sp_method_single(const sp_method *method);
 
+/** sp_class_names - what to call the answers of a model. */
+typedef struct sp_class_names {
+    char **name; /* [count] owned */
+    size_t count;
+} sp_class_names;
+enum { SP_CLASS_TEXT = 64 };
+/** sp_class_names_parse - `count` names: a JSON list of texts, or one a line or between tabs.
+ *  Names that repeat, are empty or longer than 63 bytes, and another number of them, are errors. */
+SP_NODISCARD sp_status sp_class_names_parse(sp_error *err, sp_class_names *names, const char *text,
+                                            size_t count);
+void sp_class_names_clear(sp_class_names *names);
+/** sp_class_name - NULL where there is none, and for names == NULL. sp_class_text - the name, or
+ *  the number; returns the text. */
+const char *sp_class_name(const sp_class_names *names, size_t answer);
+const char *sp_class_text(char text[SP_CLASS_TEXT], const sp_class_names *names, size_t answer);
+
 /** sp_pipeline - a network behind its front end: what is being certified. Shared by clips and
  *  threads. */
 typedef struct sp_pipeline {
@@ -56,7 +72,8 @@ typedef struct sp_pipeline {
     sp_front_forms *boxes; /* owned; of intervals, which long clips are tried with first; or NULL */
     const sp_method *method;
     sp_front_rule front_rule;
-    double threshold; /* of a net with one logit: it fires from here on; 0 unless set */
+    const sp_class_names *names; /* borrowed; of the answers; or NULL */
+    double threshold;            /* of a net with one logit: it fires from here on; 0 unless set */
     const struct sp_model *original; /* borrowed; its own graph hears breaking files too; or NULL */
 } sp_pipeline;
 
@@ -88,8 +105,9 @@ const char *sp_verdict_name(sp_verdict_kind kind);
 /** sp_verdict - the outcome for one clip and one budget. */
 typedef struct sp_verdict {
     sp_verdict_kind kind;
-    char reason[512];        /* why it is not certified; "" when it is */
-    size_t label, predicted; /* SP_NO_LABEL where not known */
+    char reason[512];            /* why it is not certified; "" when it is */
+    const sp_class_names *names; /* borrowed from the pipeline; or NULL */
+    size_t label, predicted;     /* SP_NO_LABEL where not known */
     size_t classes, frames;
     double *logits; /* [classes] owned; of the clean clip */
     /* [classes] owned; certified lower bound of logit[label] - logit[k]; NaN at the label and

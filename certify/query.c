@@ -125,8 +125,11 @@ static sp_status choose_label(sp_error *err, const sp_query *query, long label, 
     verdict->label = label < 0 ? predicted : (size_t)label;
     if (verdict->logits[verdict->label] < verdict->logits[predicted]) {
         verdict->kind = SP_VERDICT_MISCLASSIFIED;
+        char heard[SP_CLASS_TEXT], right[SP_CLASS_TEXT];
         snprintf(verdict->reason, sizeof verdict->reason,
-                 "without any noise the model answers %zu, not %zu", predicted, verdict->label);
+                 "without any noise the model answers %s, not %s",
+                 sp_class_text(heard, verdict->names, predicted),
+                 sp_class_text(right, verdict->names, verdict->label));
     } else if (tie) {
         verdict->kind = SP_VERDICT_UNKNOWN;
         snprintf(verdict->reason, sizeof verdict->reason,
@@ -250,6 +253,7 @@ sp_status sp_query_open(sp_error *err, sp_query *query, sp_verdict *verdict,
                         .timeout = timeout};
     *settled = false;
     sp_verdict_init(verdict);
+    verdict->names = pipeline->names;
     return open_problem(err, query, options, settled);
 }
 

@@ -57,6 +57,9 @@ size_t sp_verdict_weakest(const sp_verdict *verdict) {
 
 void sp_verdict_judge(sp_verdict *verdict) {
     const size_t weakest = sp_verdict_weakest(verdict);
+    char right[SP_CLASS_TEXT], other[SP_CLASS_TEXT];
+    sp_class_text(right, verdict->names, verdict->label);
+    sp_class_text(other, verdict->names, weakest);
     verdict->kind = SP_VERDICT_UNKNOWN;
     verdict->margin = -INFINITY;
     if (weakest == SP_NO_LABEL || verdict->label >= verdict->classes) {
@@ -74,15 +77,14 @@ void sp_verdict_judge(sp_verdict *verdict) {
     const double clean = verdict->logits[verdict->label] - verdict->logits[weakest];
     if (!isfinite(margin)) {
         snprintf(verdict->reason, sizeof verdict->reason,
-                 "no finite bound was found for label %zu against label %zu", verdict->label,
-                 weakest);
+                 "no finite bound was found for label %s against label %s", right, other);
         return;
     }
     verdict->margin = margin;
     snprintf(verdict->reason, sizeof verdict->reason,
-             "label %zu could not be excluded: without noise label %zu leads it by %.4g, but under "
+             "label %s could not be excluded: without noise label %s leads it by %.4g, but under "
              "this noise the lead is only proved to stay above %.4g",
-             weakest, verdict->label, clean, margin);
+             other, right, clean, margin);
 }
 
 bool sp_verdict_is_vacuous(const sp_verdict *verdict) {

@@ -83,7 +83,8 @@ static void work(void *context, size_t index) {
     if (cli_clips_read(&it->err, &clip, &label, clips, index, j->session.files.front) != SP_OK) {
         for (size_t b = 0; b < j->options->budgets; b++) {
             sp_attack_init(&it->attack[b]);
-            cli_verdict_fail(&it->attack[b].verdict, &it->err, label);
+            cli_verdict_fail(&it->attack[b].verdict, &it->err, label,
+                             cli_session_names(&j->session));
         }
         return;
     }
@@ -142,7 +143,7 @@ static void emit(void *context, size_t index) {
 }
 
 static void print_head(cli_job *j) {
-    cli_print(sp_report_attack_head(j->session.clips.names.width));
+    cli_print(sp_report_attack_head(j->session.clips.names.width, cli_session_names(&j->session)));
 }
 
 static void print_summary(cli_job *j) {

@@ -277,10 +277,12 @@ static void emit(void *context, size_t index) {
 static void print_head(cli_job *j) {
     const job *own = (const job *)j;
     const sp_clip_background *b = &own->asked.background;
+    const sp_class_names *names = cli_session_names(&j->session);
     printf("Each recording is set in Gaussian noise of %g steps (rms), %g s before it and %g s "
            "behind.\n"
-           "It fires from a logit of %.4g on (sensitivity %g).\n\n",
-           b->noise, b->before, b->after, j->session.pipeline.threshold, own->asked.sensitivity);
+           "It fires%s%s%s from a logit of %.4g on (sensitivity %g).\n\n",
+           b->noise, b->before, b->after, names ? " (" : "", names ? names->name[1] : "",
+           names ? ")" : "", j->session.pipeline.threshold, own->asked.sensitivity);
     cli_print(sp_report_audit_head(j->session.clips.names.width));
 }
 

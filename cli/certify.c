@@ -35,8 +35,9 @@ typedef struct group {
 } group;
 
 static void fail_item(const cli_job *j, item *it) {
+    const sp_class_names *names = cli_session_names(&j->session);
     for (size_t b = 0; b < j->options->budgets; b++) {
-        cli_verdict_fail(&it->verdict[b], &it->err, it->label);
+        cli_verdict_fail(&it->verdict[b], &it->err, it->label, names);
     }
 }
 
@@ -159,7 +160,7 @@ static void emit(void *context, size_t index) {
 }
 
 static void print_head(cli_job *j) {
-    cli_print(sp_report_verdict_head(j->session.clips.names.width));
+    cli_print(sp_report_verdict_head(j->session.clips.names.width, cli_session_names(&j->session)));
 }
 
 static void print_summary(cli_job *j) {

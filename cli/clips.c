@@ -7,11 +7,28 @@ int cli_clips_check(const cli_command *command, const cli_options *options) {
     if (options->label >= 0 && options->manifest) {
         return cli_usage(command, "--label and --manifest exclude each other");
     }
+    if (options->split != SP_SPLIT_NONE && (!options->manifest || options->arguments > 0)) {
+        return cli_usage(command, "--split chooses clips of a --manifest: %s",
+                         options->manifest ? "name no others" : "none is given");
+    }
     if (options->arguments == 0 && !options->manifest) {
         return cli_usage(command, "no clips: name at least one audio file%s",
                          command->accepts & CLI_MANIFEST ? ", or a --manifest" : "");
     }
     return -1;
+}
+
+/* The clips of the manifest, all or those of the split. */
+static void list_entries(cli_clips *clips, const cli_options *options) {
+    const sp_manifest *manifest = &clips->manifest;
+    clips->count = 0;
+    for (size_t i = 0; i < manifest->count; i++) {
+        const sp_manifest_entry *entry = &manifest->entry[i];
+        if (options->split == SP_SPLIT_NONE || options->split == entry->split) {
+            clips->path[clips->count] = entry->given;
+            clips->file[clips->count++] = entry->resolved;
+        }
+    }
 }
 
 static bool name_all(cli_clips *clips, const cli_options *options) {
@@ -22,11 +39,38 @@ static bool name_all(cli_clips *clips, const cli_options *options) {
     if (!clips->path || !clips->file) {
         return false;
     }
-    for (size_t i = 0; i < clips->count; i++) {
-        clips->path[i] = listed ? clips->manifest.entry[i].given : options->argument[i];
-        clips->file[i] = listed ? clips->manifest.entry[i].resolved : clips->path[i];
+    for (size_t i = 0; !listed && i < clips->count; i++) {
+        clips->path[i] = options->argument[i];
+        clips->file[i] = clips->path[i];
+    }
+    if (listed) {
+        list_entries(clips, options);
     }
     return cli_names_make(&clips->names, clips->path, clips->count);
+}
+
+/* Clips that a model was trained on show more than others: all of them together say little. */
+static int check_split(const cli_clips *clips, const cli_options *options) {
+    size_t of_split[SP_SPLIT_TEST + 1] = {0};
+    for (size_t i = 0; i < clips->manifest.count; i++) {
+        of_split[clips->manifest.entry[i].split]++;
+    }
+    if (clips->count == 0) {
+        cli_complain("%s: has no clips of the split %s: %zu are for train, %zu for validation, %zu "
+                     "for test, %zu for none",
+                     options->manifest, sp_split_name(options->split), of_split[SP_SPLIT_TRAIN],
+                     of_split[SP_SPLIT_VALIDATION], of_split[SP_SPLIT_TEST],
+                     of_split[SP_SPLIT_NONE]);
+        return CLI_INPUT;
+    }
+    if (options->manifest && options->arguments == 0 && options->split == SP_SPLIT_NONE &&
+        of_split[SP_SPLIT_NONE] < clips->manifest.count) {
+        cli_complain("%s: has splits, and all its clips are taken: %zu for train, %zu for "
+                     "validation, %zu for test; --split test takes those for test",
+                     options->manifest, of_split[SP_SPLIT_TRAIN], of_split[SP_SPLIT_VALIDATION],
+                     of_split[SP_SPLIT_TEST]);
+    }
+    return -1;
 }
 
 int cli_clips_open(cli_clips *clips, const cli_command *command, const cli_options *options,
@@ -46,7 +90,11 @@ int cli_clips_open(cli_clips *clips, const cli_command *command, const cli_optio
         cli_clips_clear(clips);
         return CLI_INPUT;
     }
-    return -1;
+    const int code = check_split(clips, options);
+    if (code >= 0) {
+        cli_clips_clear(clips);
+    }
+    return code;
 }
 
 void cli_clips_clear(cli_clips *clips) {

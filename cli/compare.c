@@ -35,13 +35,13 @@ static item *item_of(const cli_job *j, size_t clip) {
 
 /* ---- one clip ---- */
 
-static void fail_item(item *it, long label) {
+static void fail_item(item *it, long label, const sp_class_names *names) {
     sp_comparison *comparison = &it->comparison;
     for (size_t i = 0; i < comparison->budgets * comparison->methods; i++) {
-        cli_verdict_fail(&comparison->verdict[i], &it->err, label);
+        cli_verdict_fail(&comparison->verdict[i], &it->err, label, names);
     }
     for (size_t b = 0; b < comparison->budgets; b++) {
-        cli_verdict_fail(&comparison->attack[b].verdict, &it->err, label);
+        cli_verdict_fail(&comparison->attack[b].verdict, &it->err, label, names);
     }
 }
 
@@ -57,7 +57,7 @@ static void work(void *context, size_t index) {
         return;
     }
     if (cli_clips_read(&it->err, &clip, &label, clips, index, j->session.files.front) != SP_OK) {
-        fail_item(it, label);
+        fail_item(it, label, cli_session_names(&j->session));
         return;
     }
     sp_comparison_run(&it->comparison, &own->setup, &clip, label, clips->file[index]);
@@ -190,6 +190,7 @@ static int open_pipelines(job *own, const sp_method *const *methods, size_t coun
             cli_complain("%s: %s", methods[m]->name, err.text);
             return CLI_INPUT;
         }
+        own->pipeline[m].names = first->names;
     }
     return -1;
 }

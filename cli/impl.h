@@ -51,12 +51,15 @@ enum {
     CLI_EFFORT = CLI_SEED | CLI_STEPS | CLI_STARTS,
     CLI_DEVICE = CLI_BACKEND | CLI_MEMORY
 };
+/* Options that come with others: --split with CLI_MANIFEST, --names with CLI_CHANNEL. */
+enum { CLI_SPLIT = 3, CLI_NAMES = 5 };
 /* --frame that is not given, and --frame all. */
 enum { CLI_NO_FRAME = -2, CLI_ALL_FRAMES = -1 };
 
 /** cli_options - the command line, checked; strings are owned unless said. */
 typedef struct cli_options {
-    char *model, *front, *manifest, *out, *plot;
+    char *model, *front, *manifest, *names, *out, *plot;
+    sp_split split; /* of the manifest; SP_SPLIT_NONE: all */
     const sp_method *method;
     sp_front_rule front_rule; /* the method's, or --front-relax */
     bool front_rule_given;
@@ -129,6 +132,9 @@ void cli_complain(const char *format, ...) SP_PRINTF(1, 2);
 void cli_complain_about(const char *input, const char *text);
 /** cli_usage - a complaint that ends with the command whose --help helps; returns CLI_USAGE. */
 int cli_usage(const cli_command *command, const char *format, ...) SP_PRINTF(2, 3);
+/** cli_nearest - the one of `count` names that a misspelt word is likely to mean; NULL: none is
+ *  near. */
+const char *cli_nearest(const char *word, const char *const *names, size_t count);
 /** cli_print - prints a text that was made with malloc, with a newline, and frees it. */
 void cli_print(char *text);
 
@@ -191,8 +197,11 @@ typedef struct cli_session {
     const cli_options *options; /* borrowed */
     cli_model_files files;
     cli_clips clips;
+    sp_class_names names; /* of the answers; empty: they are numbers */
     sp_pipeline pipeline;
 } cli_session;
+/** cli_session_names - NULL when there are none. */
+const sp_class_names *cli_session_names(const cli_session *session);
 /** cli_session_open - -1, or the exit code after a message, with nothing to clear. `bounds`: with
  *  the pipeline, which a concrete run does not need. */
 int cli_session_open(cli_session *session, const cli_command *command, const cli_options *options,

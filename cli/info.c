@@ -98,12 +98,29 @@ static void print_ends(const sp_model *model) {
     }
 }
 
+static void print_names(const sp_model *model) {
+    sp_class_names names = {0};
+    sp_error err = {0};
+    if (model->names && sp_class_names_parse(&err, &names, model->names,
+                                             sp_pipeline_answers(&model->net)) != SP_OK) {
+        printf("answers     named wrongly: the file %s\n", err.text);
+    } else if (names.count > 0) {
+        printf("answers     ");
+        for (size_t k = 0; k < names.count; k++) {
+            printf("%s%zu %s", k > 0 ? ", " : "", k, names.name[k]);
+        }
+        putchar('\n');
+    }
+    sp_class_names_clear(&names);
+}
+
 static void print_model(const char *path, const sp_model *model) {
     const sp_net *net = &model->net;
     printf("file        %s\n", path);
     printf("producer    %s\n", model->producer[0] ? model->producer : "not named");
     printf("opset       %ld\n", model->opset);
     print_ends(model);
+    print_names(model);
     printf("parameters  %zu\n", model->parameters);
     printf("checked     against the file's own graph on random inputs: largest difference %.1e\n",
            model->agreement);

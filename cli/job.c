@@ -200,8 +200,10 @@ char *cli_job_path(const cli_job *job, size_t clip, const char *text) {
     return cli_path_beside(job->options->out, job->session.clips.names.name[clip], text);
 }
 
-void cli_verdict_fail(sp_verdict *verdict, const sp_error *err, long label) {
+void cli_verdict_fail(sp_verdict *verdict, const sp_error *err, long label,
+                      const sp_class_names *names) {
     sp_verdict_init(verdict);
+    verdict->names = names;
     verdict->label = label >= 0 ? (size_t)label : SP_NO_LABEL;
     snprintf(verdict->reason, sizeof verdict->reason, "%s", err->text);
 }

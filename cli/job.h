@@ -58,6 +58,7 @@ void cli_job_seconds(const cli_job *job);
 /** cli_job_path - where a breaking clip goes: FOLDER/NAME_TEXT.wav in --out; NULL: no memory. */
 char *cli_job_path(const cli_job *job, size_t clip, const char *text);
 /** cli_verdict_fail - the verdict of a clip that could not be read. */
-void cli_verdict_fail(sp_verdict *verdict, const sp_error *err, long label);
+void cli_verdict_fail(sp_verdict *verdict, const sp_error *err, long label,
+                      const sp_class_names *names);
 
 #endif

@@ -32,6 +32,20 @@ static int complain_generally(const char *what, const char *text) {
     return CLI_USAGE;
 }
 
+static int complain_of_command(const char *word) {
+    const char *names[COMMANDS + 1];
+    char known[256] = "";
+    for (size_t i = 0; i <= COMMANDS; i++) {
+        const size_t used = strlen(known);
+        names[i] = i < COMMANDS ? commands[i]->name : "help";
+        snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "", names[i]);
+    }
+    const char *near = cli_nearest(word, names, COMMANDS + 1);
+    cli_complain("unknown command '%s'%s%s: the commands are %s (see soundproof --help)", word,
+                 near ? ", perhaps " : "", near ? near : "", known);
+    return CLI_USAGE;
+}
+
 static const cli_command *find_command(const char *name) {
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(commands[i]->name, name) == 0) {
@@ -47,7 +61,7 @@ static int help(int argc, const char **argv) {
     const char *arguments[] = {"", "--help"};
     cli_options options;
     if (argc > 2 || (argc == 2 && !command)) {
-        return complain_generally("unknown command", argv[argc - 1]);
+        return complain_of_command(argv[argc - 1]);
     }
     if (!command) {
         print_help();
@@ -148,7 +162,7 @@ int main(int argc, char **argv) {
     } else if (code < 0) {
         const cli_command *command = find_command(arguments[at]);
         code = command ? run_command(command, threads, argc - at, arguments + at)
-                       : complain_generally("unknown command", arguments[at]);
+                       : complain_of_command(arguments[at]);
     }
     free(arguments);
     return finish_output(code);

@@ -43,6 +43,42 @@ int cli_usage(const cli_command *command, const char *format, ...) {
     return CLI_USAGE;
 }
 
+enum { LONGEST = 32 };
+
+/* The number of letters to put in, take out or replace. */
+static size_t distance(const char *a, const char *b) {
+    size_t row[LONGEST + 1];
+    const size_t n = strlen(b);
+    for (size_t j = 0; j <= n; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 0; a[i]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < n; j++) {
+            const size_t replaced = diagonal + (a[i] != b[j]);
+            const size_t other = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
+            diagonal = row[j + 1];
+            row[j + 1] = replaced < other ? replaced : other;
+        }
+    }
+    return row[n];
+}
+
+const char *cli_nearest(const char *word, const char *const *names, size_t count) {
+    const char *nearest = NULL;
+    size_t least = 3;
+    for (size_t i = 0; i < count; i++) {
+        const bool fits = strlen(word) <= LONGEST && strlen(names[i]) <= LONGEST;
+        const size_t away = fits ? distance(word, names[i]) : least;
+        if (away < least && away < strlen(names[i]) / 2 + 1) {
+            least = away;
+            nearest = names[i];
+        }
+    }
+    return nearest;
+}
+
 void cli_print(char *text) {
     if (text) {
         puts(text);

@@ -103,6 +103,16 @@ bool cli_threads_parse(int *threads, const char *text) {
     return fits;
 }
 
+/* Noise above the signal is allowed, but mostly a forgotten minus, or one too many. */
+static void warn_loud(const sp_budget *budget, const char *text) {
+    const bool ratio = budget->unit == SP_BUDGET_DB_SNR;
+    if (budget->unit != SP_BUDGET_LSB && (ratio ? budget->value < 0.0 : budget->value > 0.0)) {
+        cli_complain("--budget %s allows noise that is louder than the clip%s: is a minus %s?",
+                     text, budget->unit == SP_BUDGET_DBFS ? " can be" : "",
+                     ratio ? "too much" : "missing");
+    }
+}
+
 static int read_budget(cli_options *options, const cli_command *command, char *text) {
     const size_t count = options->budgets;
     char **texts = realloc(options->budget_text, (count + 1) * sizeof *texts);
@@ -120,6 +130,7 @@ static int read_budget(cli_options *options, const cli_command *command, char *t
     if (sp_budget_parse(&err, &budget[count], text) != SP_OK) {
         return cli_usage(command, "%s", err.text);
     }
+    warn_loud(&budget[count], text);
     return -1;
 }
 
@@ -184,6 +195,8 @@ static char **path_of(cli_options *options, int option) {
         return &options->front;
     case CLI_MANIFEST:
         return &options->manifest;
+    case CLI_NAMES:
+        return &options->names;
     case CLI_OUT:
         return &options->out;
     case CLI_PLOT:
@@ -207,6 +220,10 @@ static int read_value(cli_options *options, const cli_command *command, int opti
         return read_methods(options, command, text);
     case CLI_FRONT_RELAX:
         return read_front_rule(options, command, text);
+    case CLI_SPLIT:
+        return sp_split_parse(&options->split, text)
+                   ? -1
+                   : cli_usage(command, "--split is train, validation or test, not '%s'", text);
     case CLI_PRECISION:
         return read_precision(options, command, text);
     case CLI_TIMEOUT:

@@ -32,6 +32,12 @@ static const struct poptOption every_option[] = {
      "right answers from a file with lines: path, tab, label; its clips are used when none are "
      "named",
      "TSV"},
+    {"split", 0, POPT_ARG_STRING, NULL, CLI_SPLIT,
+     "of the manifest's clips those for train, validation or test; all unless given", "S"},
+    {"names", 0, POPT_ARG_STRING, NULL, CLI_NAMES,
+     "what to call the answers: a file with a line for each, in their order; those of the model's "
+     "metadata or of the manifest unless given",
+     "FILE"},
     {"channel", 0, POPT_ARG_STRING, NULL, CLI_CHANNEL,
      "use channel K (from 1) of files with several", "K"},
     {"downmix", 0, POPT_ARG_NONE, NULL, CLI_DOWNMIX,
@@ -175,7 +181,30 @@ static int take_arguments(cli_options *options, poptContext context) {
     return -1;
 }
 
-static int read_all(cli_options *options, const cli_command *command, poptContext context) {
+static bool accepts(const cli_command *command, int option) {
+    const unsigned bit = option == CLI_SPLIT   ? CLI_MANIFEST
+                         : option == CLI_NAMES ? CLI_CHANNEL
+                                               : (unsigned)option;
+    return ((command->accepts | HELP) & bit) != 0;
+}
+
+/* The message about an option that the command has not, or that is written wrongly. */
+static int refuse(const cli_command *command, const struct poptOption *table, const char *option,
+                  int error) {
+    const char *names[EVERY_OPTION + MOST_OWN];
+    size_t count = 0;
+    while (table[count].longName) {
+        names[count] = table[count].longName;
+        count++;
+    }
+    const char *word = option + strspn(option, "-");
+    const char *near = error == POPT_ERROR_BADOPT ? cli_nearest(word, names, count) : NULL;
+    return near ? cli_usage(command, "%s: %s, perhaps --%s", option, poptStrerror(error), near)
+                : cli_usage(command, "%s: %s", option, poptStrerror(error));
+}
+
+static int read_all(cli_options *options, const cli_command *command, poptContext context,
+                    const struct poptOption *table) {
     int option = 0;
     while ((option = poptGetNextOpt(context)) > 0) {
         const int code = read_option(options, command, context, option);
@@ -184,8 +213,7 @@ static int read_all(cli_options *options, const cli_command *command, poptContex
         }
     }
     if (option < -1) {
-        return cli_usage(command, "%s: %s", poptBadOption(context, POPT_BADOPTION_NOALIAS),
-                         poptStrerror(option));
+        return refuse(command, table, poptBadOption(context, POPT_BADOPTION_NOALIAS), option);
     }
     if (options->channel > 0 && options->downmix) {
         return cli_usage(command, "--channel and --downmix exclude each other");
@@ -210,7 +238,7 @@ int cli_options_read(cli_options *options, const cli_command *command, int argc,
                                             OWN + (int)i, own->help, own->argument};
     }
     for (size_t i = 0; i < EVERY_OPTION; i++) {
-        if ((command->accepts | HELP) & (unsigned)every_option[i].val) {
+        if (accepts(command, every_option[i].val)) {
             table[used++] = every_option[i];
         }
     }
@@ -237,7 +265,7 @@ int cli_options_read(cli_options *options, const cli_command *command, int argc,
         return CLI_INPUT;
     }
     poptSetOtherOptionHelp(context, command->arguments);
-    const int code = read_all(options, command, context);
+    const int code = read_all(options, command, context, table);
     poptFreeContext(context);
     return code;
 }
@@ -259,6 +287,7 @@ void cli_options_clear(cli_options *options) {
     free(options->model);
     free(options->front);
     free(options->manifest);
+    free(options->names);
     free(options->out);
     free(options->plot);
     free(options->backend);

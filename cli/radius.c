@@ -86,7 +86,7 @@ static void work(void *context, size_t index) {
         sp_clip_clear(&clip);
     } else if (it->radius) {
         sp_radius_init(it->radius);
-        cli_verdict_fail(&it->radius->verdict, &it->err, label);
+        cli_verdict_fail(&it->radius->verdict, &it->err, label, cli_session_names(&j->session));
     }
 }
 
@@ -150,7 +150,8 @@ static int by_size(const void *a, const void *b) {
 }
 
 static void print_head(cli_job *j) {
-    cli_print(sp_report_radius_head(j->session.clips.names.width, wants_moments(j->options)));
+    cli_print(sp_report_radius_head(j->session.clips.names.width, wants_moments(j->options),
+                                    cli_session_names(&j->session)));
 }
 
 static void print_summary(cli_job *j) {

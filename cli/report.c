@@ -56,7 +56,7 @@ static void work(void *context, size_t index) {
         sp_study_make(study, &j->attacker, &clip, label, &wanted);
     } else {
         sp_study_init(study);
-        cli_verdict_fail(&study->radius.verdict, &err, label);
+        cli_verdict_fail(&study->radius.verdict, &err, label, cli_session_names(&j->session));
     }
 }
 
@@ -166,7 +166,8 @@ static int write_html(cli_job *j) {
 /* ---- the whole run ---- */
 
 static void print_head(cli_job *j) {
-    cli_print(sp_report_radius_head(j->session.clips.names.width, false));
+    cli_print(
+        sp_report_radius_head(j->session.clips.names.width, false, cli_session_names(&j->session)));
 }
 
 static void print_summary(cli_job *j) {

@@ -165,7 +165,13 @@ static void put_answers(const cli_job *j, sp_json_line *line, const outcome *out
 static void put_result(const cli_job *j, sp_json_line *line, const outcome *out) {
     const sp_net *net = net_of(j);
     double *values = probabilities(net, out);
+    const char *name = sp_class_name(cli_session_names(&j->session), out->predicted);
     sp_json_line_number(line, "predicted", (double)out->predicted);
+    if (name) {
+        sp_json_line_text(line, "predicted_name", name);
+    } else {
+        sp_json_line_null(line, "predicted_name");
+    }
     sp_json_line_number(line, "frames", (double)out->frames);
     if (has_window(j)) {
         sp_json_line_number(line, "hop_s", seconds_per_hop(j));
@@ -201,23 +207,58 @@ static void print_name(const cli_names *names, size_t index) {
     printf("%s%*s", name, (int)(names->width - sp_table_text_width(name)), "");
 }
 
+/* Columns of the answer, and of logit or probability k, below their names. */
+static int answer_width(const cli_job *j) {
+    const sp_class_names *names = cli_session_names(&j->session);
+    size_t width = 6;
+    for (size_t k = 0; names && k < names->count; k++) {
+        const size_t own = sp_table_text_width(names->name[k]);
+        width = own > width ? own : width;
+    }
+    return (int)width;
+}
+
+/* "logit 3", or the name of the answer. One logit is that of answer 1. */
+static int write_title(char text[SP_CLASS_TEXT + 8], const cli_job *j, const char *what, size_t k) {
+    const size_t classes = net_of(j)->classes;
+    const char *name = sp_class_name(cli_session_names(&j->session), classes == 1 ? 1 : k);
+    if (name) {
+        snprintf(text, SP_CLASS_TEXT + 8, what[0] == 'p' ? "p(%s)" : "%s", name);
+    } else if (classes == 1) {
+        snprintf(text, SP_CLASS_TEXT + 8, "%s", what);
+    } else {
+        snprintf(text, SP_CLASS_TEXT + 8, "%s%3zu", what, k);
+    }
+    const size_t width = sp_table_text_width(text);
+    return width > 8 ? (int)width : 8;
+}
+
+static void print_padded(const char *text, int width) {
+    const int padding = width - (int)sp_table_text_width(text);
+    printf("%*s%s", padding > 0 ? padding : 0, "", text);
+}
+
 static void print_hop(const cli_job *j, size_t index, const outcome *out, size_t hop,
                       const double *values) {
     const sp_net *net = net_of(j);
     const double *logits = out->logits + hop * net->classes;
     double score = 0.0;
     print_name(&j->session.clips.names, index);
-    printf("  %6zu", answer_of(net, logits, &score));
+    char title[SP_CLASS_TEXT + 8];
+    printf("  ");
+    print_padded(
+        sp_class_text(title, cli_session_names(&j->session), answer_of(net, logits, &score)),
+        answer_width(j));
     if (has_window(j)) {
         printf("  %6.2f ", (double)hop * seconds_per_hop(j) + window_seconds(j));
     } else {
         printf("  %6zu ", out->frames);
     }
     for (size_t k = 0; k < net->classes; k++) {
-        printf(" %8.3f", logits[k]);
+        printf(" %*.3f", write_title(title, j, "logit", k), logits[k]);
     }
     for (size_t k = 0; values && k < net->classes; k++) {
-        printf(" %8.4f", values[hop * net->classes + k]);
+        printf(" %*.4f", write_title(title, j, "prob", k), values[hop * net->classes + k]);
     }
     putchar('\n');
 }
@@ -225,7 +266,7 @@ static void print_hop(const cli_job *j, size_t index, const outcome *out, size_t
 static void print_rows(const cli_job *j, size_t index, const outcome *out) {
     if (out->status != SP_OK) {
         print_name(&j->session.clips.names, index);
-        puts("       -       -  unusable");
+        printf("  %*s  %6s  unusable\n", answer_width(j), "-", "-");
         return;
     }
     double *values = probabilities(net_of(j), out);
@@ -237,13 +278,18 @@ static void print_rows(const cli_job *j, size_t index, const outcome *out) {
 
 static void print_head(cli_job *j) {
     const sp_net *net = net_of(j);
-    printf("%-*s  answer  %s ", (int)j->session.clips.names.width, "clip",
+    char title[SP_CLASS_TEXT + 8];
+    printf("%-*s  %*s  %s ", (int)j->session.clips.names.width, "clip", answer_width(j), "answer",
            has_window(j) ? " until" : "frames");
     for (size_t k = 0; k < net->classes; k++) {
-        printf(net->classes == 1 ? "    logit" : " logit%3zu", k);
+        const int width = write_title(title, j, "logit", k);
+        putchar(' ');
+        print_padded(title, width);
     }
     for (size_t k = 0; (net->sigmoid || net->softmax) && k < net->classes; k++) {
-        printf(net->classes == 1 ? "     prob" : "  prob%3zu", k);
+        const int width = write_title(title, j, "prob", k);
+        putchar(' ');
+        print_padded(title, width);
     }
     putchar('\n');
 }

@@ -2,6 +2,63 @@
  * method. */
 #include "cli/impl.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+#define NAMES_LIMIT ((size_t)1 << 20) /* bytes */
+
+const sp_class_names *cli_session_names(const cli_session *session) {
+    return session->names.count > 0 ? &session->names : NULL;
+}
+
+/* Those of --names, or else those of the model and of the manifest, which must not contradict each
+ * other: labels of the manifest would be answers of another name. */
+static int read_names(cli_session *session) {
+    const cli_options *options = session->options;
+    const char *from[2] = {session->files.model.names, session->clips.manifest.names};
+    const char *source[2] = {options->model, options->manifest};
+    const size_t answers = sp_pipeline_answers(&session->files.model.net);
+    char *text = NULL;
+    size_t size = 0;
+    sp_error err = {0};
+    if (options->names) {
+        from[0] = NULL;
+        from[1] = NULL;
+        if (sp_file_read(&err, &text, &size, options->names, NAMES_LIMIT) == SP_OK) {
+            from[0] = text;
+            source[0] = options->names;
+        }
+    }
+    for (int i = 0; i < 2 && !err.text[0]; i++) {
+        sp_class_names read = {0};
+        if (from[i] && sp_class_names_parse(&err, &read, from[i], answers) != SP_OK) {
+            (void)sp_error_in(&err, source[i]);
+        }
+        for (size_t k = 0; session->names.count > 0 && k < read.count; k++) {
+            if (strcmp(session->names.name[k], read.name[k]) != 0) {
+                sp_fail(&err, SP_E_MISMATCH,
+                        "%s calls answer %zu '%s', but the model '%s': --names settles it",
+                        source[i], k, read.name[k], session->names.name[k]);
+                break;
+            }
+        }
+        if (session->names.count == 0 && read.count > 0) {
+            session->names = read;
+        } else {
+            sp_class_names_clear(&read);
+        }
+    }
+    free(text);
+    if (err.text[0]) {
+        cli_complain_about(options->names ? options->names : source[0], err.text);
+        sp_class_names_clear(&session->names);
+        return CLI_INPUT;
+    }
+    return -1;
+}
+
 static int open_pipeline(cli_session *session, const sp_method *method, sp_front_rule rule) {
     const cli_options *options = session->options;
     sp_error err = {0};
@@ -26,11 +83,18 @@ int cli_session_open(cli_session *session, const cli_command *command, const cli
     }
     code = cli_clips_open(&session->clips, command, options,
                           sp_pipeline_answers(&session->files.model.net));
+    if (code >= 0) {
+        cli_model_files_clear(&session->files);
+        return code;
+    }
+    code = read_names(session);
     if (code < 0 && bounds) {
         code = open_pipeline(session, options->method, options->front_rule);
-        if (code >= 0) {
-            cli_clips_clear(&session->clips);
-        }
+        session->pipeline.names = cli_session_names(session);
+    }
+    if (code >= 0) {
+        sp_class_names_clear(&session->names);
+        cli_clips_clear(&session->clips);
     }
     if (code >= 0) {
         cli_model_files_clear(&session->files);
@@ -40,6 +104,7 @@ int cli_session_open(cli_session *session, const cli_command *command, const cli
 
 void cli_session_clear(cli_session *session) {
     sp_pipeline_clear(&session->pipeline);
+    sp_class_names_clear(&session->names);
     cli_clips_clear(&session->clips);
     cli_model_files_clear(&session->files);
 }

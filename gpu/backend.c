@@ -46,8 +46,8 @@ sp_status sp_gpu_select(sp_error *err, const char *id, size_t bytes) {
             return select_backend(err, backends[i], bytes);
         }
     }
-    return sp_fail(err, SP_E_ARGUMENT, "there is no backend '%s'; the backends are cpu and cuda",
-                   id);
+    return sp_fail(err, SP_E_ARGUMENT,
+                   "there is no backend '%s'; the backends are cpu, cuda and emulator", id);
 }
 
 const char *sp_gpu_id(void) {

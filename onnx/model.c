@@ -13,6 +13,7 @@ void sp_model_clear(sp_model *model) {
     sp_net_clear(&model->net);
     free(model->front);
     free(model->training);
+    free(model->names);
     free(model->producer);
     free(model->input_name);
     free(model->input_shape);
@@ -169,6 +170,7 @@ static sp_status read_model(sp_error *err, sp_model *model, sp_onnx_reference *r
     model->opset = reference->opset;
     SP_TRY(read_entry(err, &model->front, "soundproof.front", proto));
     SP_TRY(read_entry(err, &model->training, "soundproof.training", proto));
+    SP_TRY(read_entry(err, &model->names, "soundproof.names", proto));
     SP_TRY(read_producer(err, &model->producer, proto));
     SP_TRY(read_graph(err, model, reference));
     return sp_model_check(err, model);

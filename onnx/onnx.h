@@ -17,6 +17,7 @@ typedef struct sp_model {
     sp_net net;
     char *front;    /* owned; metadata_props "soundproof.front" (a front-end description) or NULL */
     char *training; /* owned; metadata_props "soundproof.training" (a JSON object) or NULL */
+    char *names;    /* owned; metadata_props "soundproof.names" (a JSON list of texts) or NULL */
     char *producer; /* owned; "pytorch 2.1.0" or "" */
     char *input_name;            /* owned */
     char *input_shape;           /* owned; "T x 1 x 10" as the file names it */

@@ -205,24 +205,27 @@ static sp_status search_real(sp_error *err, attack_state *a, sp_attack *attack) 
 }
 
 static void explain(sp_verdict *verdict, const char *why, const sp_attack *attack) {
+    char answer[SP_CLASS_TEXT];
     snprintf(verdict->reason, sizeof verdict->reason,
-             "real-valued noise of the set changes the answer to %zu, but %s", attack->real_answer,
-             why);
+             "real-valued noise of the set changes the answer to %s, but %s",
+             sp_class_text(answer, verdict->names, attack->real_answer), why);
 }
 
 static void explain_break(sp_verdict *verdict, const sp_attack *attack, const sp_clip *clip) {
-    char own[48];
+    char own[48], heard[SP_CLASS_TEXT], right[SP_CLASS_TEXT];
+    sp_class_text(heard, verdict->names, attack->file_answer);
+    sp_class_text(right, verdict->names, verdict->label);
     if (attack->file_own) {
         snprintf(verdict->reason, sizeof verdict->reason,
-                 "a file of the clip's sample format within the budget is answered %zu, not %zu",
-                 attack->file_answer, verdict->label);
+                 "a file of the clip's sample format within the budget is answered %s, not %s",
+                 heard, right);
         return;
     }
     sp_clip_form_name(own, sizeof own, clip, SP_CLIP_OWN);
     snprintf(verdict->reason, sizeof verdict->reason,
-             "a %s file within the budget is answered %zu, not %zu; none was found that is %s, as "
+             "a %s file within the budget is answered %s, not %s; none was found that is %s, as "
              "the clip is",
-             attack->file_format, attack->file_answer, verdict->label, own);
+             attack->file_format, heard, right, own);
 }
 
 /* The best clip of the format is written, read again and heard. */
@@ -260,10 +263,11 @@ static sp_status run_searches(sp_error *err, attack_state *a, sp_attack *attack)
     SP_TRY(search_real(err, a, attack));
     SP_TRY(sp_query_attain(err, a->query, a->best));
     if (!attack->real_broken) {
+        char answer[SP_CLASS_TEXT];
         snprintf(verdict->reason, sizeof verdict->reason,
                  "no noise was found that changes the answer: the least margin reached is %.4g, "
-                 "over label %zu",
-                 attack->real_margin, attack->real_answer);
+                 "over label %s",
+                 attack->real_margin, sp_class_text(answer, verdict->names, attack->real_answer));
         return SP_OK;
     }
     if (!a->options->source) {

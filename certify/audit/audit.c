@@ -156,6 +156,7 @@ static bool settle(sp_audit_task *q, bool stream_fires) {
     const bool does = stream ? stream_fires : f->logit >= f->threshold;
     q->fire = property == SP_PROPERTY_FIRE || property == SP_PROPERTY_STREAM_FIRE ||
               (property != SP_PROPERTY_SILENT && property != SP_PROPERTY_STREAM_SILENT && does);
+    f->fire = q->fire;
     if (does == q->fire) {
         return false;
     }

@@ -129,6 +129,7 @@ typedef struct sp_finding {
      * broken; misclassified: the clean recording does otherwise already */
     sp_verdict_kind kind;
     char reason[512];
+    bool fire;                 /* it must fire, answer 1; else stay silent, answer 0 */
     double threshold, logit;   /* clean logit of the window, or the largest one of the stream */
     sp_budget_scale certified; /* loudest certified level; NaN: none */
     sp_budget_scale broken;    /* quietest level that real-valued noise was found to break */

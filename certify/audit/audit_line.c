@@ -102,7 +102,7 @@ static void conclude(sp_finding *f, const sp_audit_line_result *answer, bool cer
         snprintf(f->reason, sizeof f->reason, "noise of the set breaks it");
     } else if (!certified) {
         snprintf(f->reason, sizeof f->reason,
-                 "neither proved nor broken: parts of the set became "
+                 "neither proved nor broken: pieces of the set became "
                  "too small");
     }
 }

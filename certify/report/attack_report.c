@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Columns behind the clip: label, answer, budget dB, eps LSB, noise LSB, SNR dB, verdict, file
  * margin, real margin, seconds. */
@@ -13,42 +14,61 @@ char *sp_report_attack_json(const char *clip, const sp_attack *attack,
                             const sp_attack_options *options) {
     const sp_verdict *verdict = &attack->verdict;
     const bool broken = verdict->kind == SP_VERDICT_BROKEN;
+    const bool failed = verdict->kind == SP_VERDICT_ERROR;
     const double lsb = verdict->eps / verdict->scale.lsb;
     sp_json_line *line = sp_json_line_create();
     sp_report_verdict_members(line, clip, "attack", verdict);
-    sp_report_label(line, "answer", broken ? attack->file_answer : SP_NO_LABEL);
+    sp_report_answer(line, "answer", verdict->names, broken ? attack->file_answer : SP_NO_LABEL);
     sp_report_string(line, "file", broken ? attack->file_path : NULL);
     sp_report_string(line, "file_format", broken ? attack->file_format : NULL);
     sp_json_line_number(line, "file_margin", attack->file_margin);
     sp_json_line_number(line, "noise", attack->file_largest);
     sp_json_line_number(line, "noise_lsb", attack->file_largest / lsb);
     sp_json_line_number(line, "noise_snr_db", sp_report_decimals(attack->file_snr_db, 1e6));
-    sp_json_line_bool(line, "real_broken", attack->real_broken);
+    if (failed) {
+        sp_json_line_null(line, "real_broken");
+    } else {
+        sp_json_line_bool(line, "real_broken", attack->real_broken);
+    }
     sp_json_line_number(line, "real_margin", attack->real_margin);
     sp_report_label(line, "real_answer", attack->real_broken ? attack->real_answer : SP_NO_LABEL);
     sp_json_line_number(line, "seed", (double)options->seed);
-    sp_json_line_number(line, "steps", (double)attack->steps);
+    sp_json_line_number(line, "steps", failed ? NAN : (double)attack->steps);
     return sp_json_line_finish(line);
 }
 
-char *sp_report_attack_head(size_t clip_width) {
-    static const char *const names[COLUMNS] = {"label",       "answer", "budget dB", "eps LSB",
-                                               "noise LSB",   "SNR dB", "verdict",   "file margin",
-                                               "real margin", "seconds"};
-    return sp_table_line("clip", clip_width, names, column_width, COLUMNS);
+/* The widths of the columns, of which the first two hold names. */
+static void widen(int width[COLUMNS], const sp_class_names *names) {
+    const int longest = sp_table_label_width(names, 0);
+    memcpy(width, column_width, sizeof column_width);
+    width[0] = longest > width[0] ? longest : width[0];
+    width[1] = 2 * longest + 2 > width[1] && longest > 0 ? 2 * longest + 2 : width[1];
+}
+
+char *sp_report_attack_head(size_t clip_width, const sp_class_names *names) {
+    static const char *const titles[COLUMNS] = {"label",       "answer", "budget dB", "eps LSB",
+                                                "noise LSB",   "SNR dB", "verdict",   "file margin",
+                                                "real margin", "seconds"};
+    int width[COLUMNS];
+    widen(width, names);
+    return sp_table_line("clip", clip_width, titles, width, COLUMNS);
 }
 
 char *sp_report_attack_row(const char *clip, size_t clip_width, const sp_attack *attack) {
     const sp_verdict *verdict = &attack->verdict;
     const bool broken = verdict->kind == SP_VERDICT_BROKEN;
     const double lsb = verdict->eps / verdict->scale.lsb;
-    char cell[COLUMNS][SP_TABLE_CELL], answer[SP_TABLE_CELL];
+    char cell[COLUMNS][SP_TABLE_CELL];
     const char *cells[COLUMNS];
-    sp_table_label(cell[0], verdict->label);
-    sp_table_label(cell[1], verdict->predicted);
+    int width[COLUMNS];
+    widen(width, verdict->names);
+    sp_table_label(cell[0], verdict->names, verdict->label);
+    sp_table_label(cell[1], verdict->names, verdict->predicted);
     if (broken) {
-        sp_table_label(answer, attack->file_answer);
-        snprintf(cell[1], SP_TABLE_CELL, "%zu->%.8s", verdict->predicted, answer);
+        char from[SP_CLASS_TEXT], to[SP_CLASS_TEXT];
+        snprintf(cell[1], SP_TABLE_CELL, "%s->%s",
+                 sp_class_text(from, verdict->names, verdict->predicted),
+                 sp_class_text(to, verdict->names, attack->file_answer));
     }
     sp_table_number(cell[2], "%.2f", verdict->scale.db_peak);
     sp_table_lsb(cell[3], verdict->scale.lsb);
@@ -62,5 +82,5 @@ char *sp_report_attack_row(const char *clip, size_t clip_width, const sp_attack 
     for (int i = 0; i < COLUMNS; i++) {
         cells[i] = cell[i];
     }
-    return sp_table_line(clip, clip_width, cells, column_width, COLUMNS);
+    return sp_table_line(clip, clip_width, cells, width, COLUMNS);
 }

@@ -64,12 +64,17 @@ static void write_scale(sp_json_line *line, const char *name, const sp_budget_sc
 
 char *sp_report_audit_json(const char *clip, const sp_audit *audit, const sp_finding *f,
                            const char *out) {
+    const bool failed = f->kind == SP_VERDICT_ERROR;
     sp_json_line *line = sp_json_line_create();
     sp_json_line_text(line, "clip", clip);
     sp_json_line_text(line, "property", sp_property_name(f->property));
     sp_json_line_text(line, "verdict", sp_verdict_name(f->kind));
     sp_report_string(line, "reason", f->reason);
     sp_json_line_number(line, "threshold", f->threshold);
+    sp_report_answer(line, "label", audit->attacker->pipeline->names,
+                     failed || f->property == SP_PROPERTY_DEAD ? SP_NO_LABEL
+                     : f->fire                                 ? 1
+                                                               : 0);
     sp_json_line_number(line, "logit", f->logit);
     sp_json_line_text(line, "method", audit->attacker->pipeline->method->name);
     sp_report_string(line, "norm",
@@ -85,16 +90,16 @@ char *sp_report_audit_json(const char *clip, const sp_audit *audit, const sp_fin
         sp_json_line_number(line, "gain_broken_db", f->gain_broken);
     }
     if (f->property == SP_PROPERTY_DEAD) {
-        sp_json_line_number(line, "dead_share", f->dead);
+        sp_json_line_number(line, "dead_share", failed ? NAN : f->dead);
     }
     if (f->property == SP_PROPERTY_BURST) {
         sp_json_line_number(line, "burst", (double)audit->burst);
         sp_json_line_numbers(line, "certified_places_db", f->place_db, f->places);
     }
     if (has_pieces(f->property)) {
-        sp_json_line_number(line, "pieces", (double)f->pieces);
+        sp_json_line_number(line, "pieces", failed ? NAN : (double)f->pieces);
     }
-    sp_json_line_number(line, "frame", (double)f->frame);
+    sp_json_line_number(line, "frame", failed ? NAN : (double)f->frame);
     sp_json_line_number(line, "begin_s", f->begin_s);
     sp_json_line_number(line, "end_s", f->end_s);
     sp_report_string(line, "file", f->kept ? out : NULL);
@@ -102,6 +107,6 @@ char *sp_report_audit_json(const char *clip, const sp_audit *audit, const sp_fin
     sp_json_line_number(line, "file_logit", f->file_logit);
     sp_json_line_number(line, "original_logit", f->original_logit);
     sp_json_line_text(line, "arithmetic", SP_ARITHMETIC);
-    sp_json_line_number(line, "seconds", f->seconds);
+    sp_json_line_number(line, "seconds", failed ? NAN : sp_report_decimals(f->seconds, 1e4));
     return sp_json_line_finish(line);
 }

@@ -29,7 +29,7 @@ char *sp_report_comparison_head(size_t clip_width, const sp_comparison_setup *se
     if (cell && width) {
         size_t columns = 0;
         cell[columns] = "label";
-        width[columns++] = 5;
+        width[columns++] = sp_table_label_width(setup->pipeline[0].names, 5);
         for (size_t m = 0; m < setup->methods; m++) {
             cell[columns] = setup->pipeline[m].method->name;
             width[columns] = cell_width(cell[columns]);
@@ -102,11 +102,11 @@ char *sp_report_comparison_row(const char *clip, size_t clip_width, const sp_com
                                                                     : NULL;
     if (cell && width && edge) {
         size_t columns = 0;
-        sp_table_label(label, first->label);
+        sp_table_label(label, first->names, first->label);
         write_broken(broken, comparison, setup);
         write_late(late, comparison, setup);
         cell[columns] = label;
-        width[columns++] = 5;
+        width[columns++] = sp_table_label_width(setup->pipeline[0].names, 5);
         for (size_t m = 0; m < setup->methods; m++) {
             write_loudest(edge[m], comparison, setup, m);
             cell[columns] = outcome ? outcome : edge[m];

@@ -10,6 +10,8 @@
 
 /** sp_page_text - escapes markup; bytes that are not UTF-8 and control characters become U+FFFD. */
 void sp_page_text(FILE *out, const char *text);
+/** sp_page_answer - its name, or number. */
+void sp_page_answer(FILE *out, const sp_class_names *names, size_t answer);
 /** Numbers with a true minus sign:
  *  sp_page_db      at most two decimals: -58.5 dB
  *  sp_page_margin  three digits; `proved`: rounded down, so that a bound stays one

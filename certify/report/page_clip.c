@@ -87,7 +87,9 @@ static void put_broken(FILE *out, const sp_study *study) {
             fprintf(out, "%s, not of the clip's own format: ", attack->file_format);
         }
         sp_page_db(out, radius->broken_file_db);
-        fprintf(out, ": answered <b>%zu</b>, noise ", attack->file_answer);
+        fputs(": answered <b>", out);
+        sp_page_answer(out, radius->verdict.names, attack->file_answer);
+        fputs("</b>, noise ", out);
         put_steps(out, attack->file_largest, &study->clip, true);
         fputs(", signal-to-noise ratio ", out);
         sp_page_plain(out, "%.1f", attack->file_snr_db);
@@ -113,7 +115,8 @@ static void put_sensitive(FILE *out, const sp_page *page, const sp_study *study)
                 (double)(frame[i] * layout->step) / layout->sample_rate,
                 100.0 * study->share[frame[i]]);
     }
-    fprintf(out, " towards the answer %zu", study->nearest);
+    fputs(" towards the answer ", out);
+    sp_page_answer(out, study->radius.verdict.names, study->nearest);
     end_fact(out);
 }
 
@@ -122,7 +125,9 @@ static void put_facts(FILE *out, const sp_page *page, size_t index) {
     const sp_verdict *verdict = &study->radius.verdict;
     fputs("<dl>\n", out);
     put_fact(out, "Answer");
-    fprintf(out, "<b>%zu</b>%s, %zu frames, %.2f s", verdict->predicted,
+    fputs("<b>", out);
+    sp_page_answer(out, verdict->names, verdict->predicted);
+    fprintf(out, "</b>%s, %zu frames, %.2f s",
             verdict->predicted != verdict->label ? " (wrong)"
             : study->own                         ? " (the right one is not known)"
                                                  : "",
@@ -130,7 +135,9 @@ static void put_facts(FILE *out, const sp_page *page, size_t index) {
     end_fact(out);
     if (verdict->predicted != verdict->label) {
         put_fact(out, "Right answer");
-        fprintf(out, "<b>%zu</b>: there is nothing to certify", verdict->label);
+        fputs("<b>", out);
+        sp_page_answer(out, verdict->names, verdict->label);
+        fputs("</b>: there is nothing to certify", out);
         end_fact(out);
     } else {
         put_certified(out, study);
@@ -142,10 +149,11 @@ static void put_facts(FILE *out, const sp_page *page, size_t index) {
 
 static void put_sounds(FILE *out, const sp_page *page, size_t index) {
     const sp_study *study = &page->study[index];
-    char name[64];
+    char name[128], answer[SP_CLASS_TEXT];
     sp_page_sound(out, "The clip", page->file[index], study->sound, study->sound_size);
     if (study->attack.verdict.kind == SP_VERDICT_BROKEN) {
-        snprintf(name, sizeof name, "With the noise that makes it %zu", study->attack.file_answer);
+        snprintf(name, sizeof name, "With the noise that makes it %s",
+                 sp_class_text(answer, study->radius.verdict.names, study->attack.file_answer));
         sp_page_sound(out, name, study->attack.file_own ? page->file[index] : ".wav",
                       study->attack.file, study->attack.file_size);
         if (page->kept && page->kept[index]) {
@@ -199,7 +207,9 @@ static void put_table(FILE *out, const sp_page *page, const sp_study *study,
         if (k == heard->label) {
             continue;
         }
-        fprintf(out, "<tr><th scope=\"row\">%zu</th><td>", k);
+        fputs("<tr><th scope=\"row\">", out);
+        sp_page_answer(out, heard->names, k);
+        fputs("</th><td>", out);
         sp_page_margin(out, heard->logits[heard->label] - heard->logits[k], false);
         fputs("</td>", out);
         for (size_t b = 0; b < page->budgets; b++) {
@@ -219,10 +229,11 @@ static void put_margins(FILE *out, const sp_page *page, const sp_study *study) {
         return;
     }
     const sp_verdict *verdict = &study->verdict[shown];
-    fprintf(out,
-            "<figure><figcaption>Lead of <b>%zu</b> over every other answer: without noise (ring) "
-            "\xE2\x86\x92 proved for all noise of ",
-            verdict->label);
+    fputs("<figure><figcaption>Lead of <b>", out);
+    sp_page_answer(out, verdict->names, verdict->label);
+    fputs(
+        "</b> over every other answer: without noise (ring) \xE2\x86\x92 proved for all noise of ",
+        out);
     sp_page_budget(out, page->budget[shown]);
     fprintf(out, "%s (square)</figcaption>\n",
             sp_verdict_is_vacuous(verdict) ? ", which is below half a step of the format (*)" : "");

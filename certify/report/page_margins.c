@@ -43,7 +43,9 @@ static void put_row(FILE *out, const scale *s, const sp_verdict *verdict, size_t
     const double clean = clean_margin(verdict, k), bound = verdict->margins[k];
     const double right = place(s, clean), left = isfinite(bound) ? place(s, bound) : right;
     const int y = top + HEIGHT / 2;
-    fprintf(out, "<text x=\"0\" y=\"%d\">%zu</text>", y + 4, k);
+    fprintf(out, "<text x=\"0\" y=\"%d\">", y + 4);
+    sp_page_answer(out, verdict->names, k);
+    fputs("</text>", out);
     if (isfinite(bound)) {
         fprintf(
             out,

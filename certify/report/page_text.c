@@ -61,6 +61,11 @@ void sp_page_plain(FILE *out, const char *format, double value) {
     fprintf(out, "%s%s", text[0] == '-' && !zero ? MINUS : "", text + (text[0] == '-'));
 }
 
+void sp_page_answer(FILE *out, const sp_class_names *names, size_t answer) {
+    char text[SP_CLASS_TEXT];
+    sp_page_text(out, sp_class_text(text, names, answer));
+}
+
 void sp_page_db(FILE *out, double db) {
     sp_page_plain(out, "%.6g", isfinite(db) ? round(100.0 * db) / 100.0 : db);
     if (isfinite(db)) {

@@ -11,24 +11,25 @@ enum { COLUMNS = 10, FRAME = 1 };
 static const int column_width[COLUMNS] = {5, 7, 12, 8, 7, 9, 7, 6, -13, 8};
 
 static char *make_line(const char *clip, size_t clip_width, const char *const all[COLUMNS],
-                       bool moments) {
+                       bool moments, const sp_class_names *names) {
     const char *cell[COLUMNS];
     int width[COLUMNS];
     size_t columns = 0;
     for (size_t i = 0; i < COLUMNS; i++) {
         if (i != FRAME || moments) {
             cell[columns] = all[i];
-            width[columns++] = column_width[i];
+            width[columns++] =
+                i == 0 ? sp_table_label_width(names, column_width[i]) : column_width[i];
         }
     }
     return sp_table_line(clip, clip_width, cell, width, columns);
 }
 
-char *sp_report_radius_head(size_t clip_width, bool moments) {
-    static const char *const names[COLUMNS] = {"label",   "frames",    "certified dB", "eps LSB",
-                                               "SNR dB",  "broken dB", "file dB",      "gap dB",
-                                               "verdict", "seconds"};
-    return make_line("clip", clip_width, names, moments);
+char *sp_report_radius_head(size_t clip_width, bool moments, const sp_class_names *names) {
+    static const char *const titles[COLUMNS] = {"label",   "frames",    "certified dB", "eps LSB",
+                                                "SNR dB",  "broken dB", "file dB",      "gap dB",
+                                                "verdict", "seconds"};
+    return make_line("clip", clip_width, titles, moments, names);
 }
 
 char *sp_report_radius_row(const char *clip, size_t clip_width, const sp_radius *radius,
@@ -38,7 +39,7 @@ char *sp_report_radius_row(const char *clip, size_t clip_width, const sp_radius 
     const size_t last = radius->first + (radius->frames ? radius->frames - 1 : 0);
     char cell[COLUMNS][SP_TABLE_CELL];
     const char *cells[COLUMNS];
-    sp_table_label(cell[0], verdict->label);
+    sp_table_label(cell[0], verdict->names, verdict->label);
     snprintf(cell[FRAME], SP_TABLE_CELL, last > radius->first ? "%zu-%zu" : "%zu", radius->first,
              last);
     sp_table_number(cell[2], "%.2f", radius->certified_db);
@@ -52,7 +53,7 @@ char *sp_report_radius_row(const char *clip, size_t clip_width, const sp_radius 
     for (int i = 0; i < COLUMNS; i++) {
         cells[i] = cell[i];
     }
-    return make_line(clip, clip_width, cells, moments);
+    return make_line(clip, clip_width, cells, moments, verdict->names);
 }
 
 static void write_point(FILE *out, const sp_radius_point *point) {

@@ -4,10 +4,18 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Columns behind the clip: label, answer, budget dB, eps LSB, SNR dB, verdict, margin, seconds. */
 enum { COLUMNS = 8 };
 static const int column_width[COLUMNS] = {5, 6, 9, 8, 7, -13, 9, 8};
+
+/* printf counts bytes, terminals columns. */
+static void put_cell(FILE *out, const char *text, int width) {
+    const size_t used = sp_table_text_width(text), wide = (size_t)abs(width);
+    const int padding = used < wide ? (int)(wide - used) : 0;
+    fprintf(out, "%*s%s%*s", width > 0 ? padding : 0, "", text, width < 0 ? padding : 0, "");
+}
 
 char *sp_table_line(const char *clip, size_t clip_width, const char *const *cell, const int *width,
                     size_t columns) {
@@ -20,7 +28,8 @@ char *sp_table_line(const char *clip, size_t clip_width, const char *const *cell
     const size_t used = sp_table_text_width(clip);
     fprintf(out, "%s%*s", clip, (int)(used < clip_width ? clip_width - used : 0), "");
     for (size_t i = 0; i < columns; i++) {
-        fprintf(out, "  %*s", width[i], cell[i]);
+        fputs("  ", out);
+        put_cell(out, cell[i], width[i]);
     }
     return fclose(out) == 0 ? text : NULL;
 }
@@ -33,11 +42,19 @@ void sp_table_number(char cell[SP_TABLE_CELL], const char *format, double value)
     }
 }
 
-void sp_table_label(char cell[SP_TABLE_CELL], size_t label) {
+int sp_table_label_width(const sp_class_names *names, int least) {
+    for (size_t k = 0; names && k < names->count; k++) {
+        const int width = (int)sp_table_text_width(names->name[k]);
+        least = width > least ? width : least;
+    }
+    return least;
+}
+
+void sp_table_label(char cell[SP_TABLE_CELL], const sp_class_names *names, size_t label) {
     if (label == SP_NO_LABEL) {
         snprintf(cell, SP_TABLE_CELL, "-");
     } else {
-        snprintf(cell, SP_TABLE_CELL, "%zu", label);
+        sp_class_text(cell, names, label);
     }
 }
 
@@ -51,10 +68,19 @@ void sp_table_margin(char cell[SP_TABLE_CELL], double margin) {
     sp_table_number(cell, plain ? "%.3f" : "%.2e", margin);
 }
 
-char *sp_report_verdict_head(size_t clip_width) {
-    static const char *const names[COLUMNS] = {"label",  "answer",  "budget dB", "eps LSB",
-                                               "SNR dB", "verdict", "margin",    "seconds"};
-    return sp_table_line("clip", clip_width, names, column_width, COLUMNS);
+/* The widths of the columns, of which the first two hold names. */
+static void widen(int width[COLUMNS], const sp_class_names *names) {
+    memcpy(width, column_width, sizeof column_width);
+    width[0] = sp_table_label_width(names, width[0]);
+    width[1] = sp_table_label_width(names, width[1]);
+}
+
+char *sp_report_verdict_head(size_t clip_width, const sp_class_names *names) {
+    static const char *const titles[COLUMNS] = {"label",  "answer",  "budget dB", "eps LSB",
+                                                "SNR dB", "verdict", "margin",    "seconds"};
+    int width[COLUMNS];
+    widen(width, names);
+    return sp_table_line("clip", clip_width, titles, width, COLUMNS);
 }
 
 void sp_table_verdict(char cell[SP_TABLE_CELL], sp_verdict_kind kind, bool vacuous) {
@@ -65,8 +91,10 @@ void sp_table_verdict(char cell[SP_TABLE_CELL], sp_verdict_kind kind, bool vacuo
 char *sp_report_verdict_row(const char *clip, size_t clip_width, const sp_verdict *verdict) {
     char cell[COLUMNS][SP_TABLE_CELL];
     const char *cells[COLUMNS];
-    sp_table_label(cell[0], verdict->label);
-    sp_table_label(cell[1], verdict->predicted);
+    int width[COLUMNS];
+    widen(width, verdict->names);
+    sp_table_label(cell[0], verdict->names, verdict->label);
+    sp_table_label(cell[1], verdict->names, verdict->predicted);
     sp_table_number(cell[2], "%.2f", verdict->scale.db_peak);
     sp_table_lsb(cell[3], verdict->scale.lsb);
     sp_table_number(cell[4], "%.1f", verdict->scale.snr_db);
@@ -76,7 +104,7 @@ char *sp_report_verdict_row(const char *clip, size_t clip_width, const sp_verdic
     for (int i = 0; i < COLUMNS; i++) {
         cells[i] = cell[i];
     }
-    return sp_table_line(clip, clip_width, cells, column_width, COLUMNS);
+    return sp_table_line(clip, clip_width, cells, width, COLUMNS);
 }
 
 char *sp_report_verdict_details(const sp_verdict *verdict) {
@@ -89,12 +117,16 @@ char *sp_report_verdict_details(const sp_verdict *verdict) {
     if (verdict->reason[0]) {
         fprintf(out, "    why: %s\n", verdict->reason);
     }
+    const int padding = sp_table_label_width(verdict->names, 3);
     for (size_t k = 0; verdict->logits && k < verdict->classes; k++) {
-        char logit[SP_TABLE_CELL], margin[SP_TABLE_CELL];
+        char label[SP_TABLE_CELL], logit[SP_TABLE_CELL], margin[SP_TABLE_CELL];
         sp_table_margin(logit, verdict->logits[k]);
         sp_table_margin(margin, verdict->margins[k]);
-        fprintf(out, "    label %3zu  logit %9s  proved margin %9s%s\n", k, logit,
-                k == verdict->label ? "" : margin, k == verdict->label ? "(the label)" : "");
+        sp_table_label(label, verdict->names, k);
+        fputs("    label ", out);
+        put_cell(out, label, padding);
+        fprintf(out, "  logit %9s  proved margin %9s%s\n", logit, k == verdict->label ? "" : margin,
+                k == verdict->label ? "(the label)" : "");
     }
     if (isfinite(verdict->error)) {
         fprintf(out, "    rounding error already subtracted from the margins: at most %.2e\n",

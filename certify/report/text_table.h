@@ -7,7 +7,7 @@
 
 /* ---- tables ---- */
 
-enum { SP_TABLE_CELL = 32 }; /* bytes of a number's cell */
+enum { SP_TABLE_CELL = 160 }; /* bytes of a number's cell */
 
 /** sp_table_line - a line of a table: the clip, then `columns` cells of the widths (negative: to
  *  the left). Free it with free; NULL: no memory. */
@@ -16,7 +16,9 @@ char *sp_table_line(const char *clip, size_t clip_width, const char *const *cell
 /** Cells; what is not known becomes "-". Margins have three decimals, or three digits where those
  *  would read as zero or not fit. */
 void sp_table_number(char cell[SP_TABLE_CELL], const char *format, double value);
-void sp_table_label(char cell[SP_TABLE_CELL], size_t label);
+void sp_table_label(char cell[SP_TABLE_CELL], const sp_class_names *names, size_t label);
+/** sp_table_label_width - of a column of labels: the longest name, `least` at least. */
+int sp_table_label_width(const sp_class_names *names, int least);
 void sp_table_lsb(char cell[SP_TABLE_CELL], double lsb);
 void sp_table_margin(char cell[SP_TABLE_CELL], double margin);
 /** sp_table_verdict - its name, with a star behind it when it is certified and vacuous. */
@@ -29,6 +31,9 @@ void sp_table_verdict(char cell[SP_TABLE_CELL], sp_verdict_kind kind, bool vacuo
 void sp_report_verdict_members(sp_json_line *line, const char *clip, const char *method,
                                const sp_verdict *verdict);
 void sp_report_label(sp_json_line *line, const char *key, size_t label);
+/** sp_report_answer - the label as KEY and its name as KEY_name, which is null without names. */
+void sp_report_answer(sp_json_line *line, const char *key, const sp_class_names *names,
+                      size_t label);
 void sp_report_string(sp_json_line *line, const char *key, const char *value);
 /** sp_report_vacuous - whether the budget is; null when there is none. */
 void sp_report_vacuous(sp_json_line *line, const sp_budget_scale *scale);

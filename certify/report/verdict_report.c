@@ -23,6 +23,14 @@ void sp_report_label(sp_json_line *line, const char *key, size_t label) {
     }
 }
 
+void sp_report_answer(sp_json_line *line, const char *key, const sp_class_names *names,
+                      size_t label) {
+    char name_key[64];
+    snprintf(name_key, sizeof name_key, "%s_name", key);
+    sp_report_label(line, key, label);
+    sp_report_string(line, name_key, sp_class_name(names, label));
+}
+
 static void write_list(sp_json_line *line, const char *key, const double *values, size_t count) {
     if (values) {
         sp_json_line_numbers(line, key, values, count);
@@ -63,15 +71,17 @@ void sp_report_string(sp_json_line *line, const char *key, const char *value) {
 void sp_report_verdict_members(sp_json_line *line, const char *clip, const char *method,
                                const sp_verdict *verdict) {
     sp_json_line_text(line, "clip", clip);
-    sp_report_label(line, "label", verdict->label);
-    sp_report_label(line, "predicted", verdict->predicted);
+    sp_report_answer(line, "label", verdict->names, verdict->label);
+    sp_report_answer(line, "predicted", verdict->names, verdict->predicted);
     sp_report_label(line, "frames", verdict->frames ? verdict->frames : SP_NO_LABEL);
     write_budget(line, verdict);
     sp_report_string(line, "method", method);
     sp_json_line_text(line, "verdict", sp_verdict_name(verdict->kind));
     sp_json_line_number(line, "margin", verdict->margin);
     write_list(line, "margins", verdict->margins, verdict->classes);
-    sp_json_line_number(line, "seconds", sp_report_decimals(verdict->seconds, 1e4));
+    sp_json_line_number(
+        line, "seconds",
+        verdict->kind == SP_VERDICT_ERROR ? NAN : sp_report_decimals(verdict->seconds, 1e4));
     sp_report_string(line, "reason", verdict->reason);
 }
 

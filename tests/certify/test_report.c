@@ -37,9 +37,10 @@ static sp_verdict sample(void) {
 }
 
 static const char *const every_key[] = {
-    "clip",   "label",  "predicted", "frames",     "budget_db",   "eps",       "eps_lsb",
-    "snr_db", "norm",   "method",    "verdict",    "margin",      "margins",   "seconds",
-    "reason", "logits", "vacuous",   "error_term", "front_relax", "arithmetic"};
+    "clip",      "label",      "label_name",  "predicted", "predicted_name", "frames",
+    "budget_db", "eps",        "eps_lsb",     "snr_db",    "norm",           "method",
+    "verdict",   "margin",     "margins",     "seconds",   "reason",         "logits",
+    "vacuous",   "error_term", "front_relax", "arithmetic"};
 
 static cJSON *parse(char *line) {
     assert_non_null(line);
@@ -126,7 +127,7 @@ static void rows_line_up(void **state) {
                                         "\xE9\x9F\xB3.wav"};
     static const double margins[] = {4.674, -18.45, 1e-9, 0.0, -123456.0, -INFINITY};
     const size_t width = 14;
-    char *head = sp_report_verdict_head(width);
+    char *head = sp_report_verdict_head(width, NULL);
     assert_non_null(head);
     const size_t columns = sp_table_text_width(head);
     for (size_t i = 0; i < 4; i++) {

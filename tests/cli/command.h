@@ -66,6 +66,12 @@ static inline void expect_complaint(const sp_process *process, size_t lines, con
     }
 }
 
+static inline void expect_text(const sp_process *process, const char *text) {
+    if (!strstr(process->out, text)) {
+        fail_msg("no '%s' in %s", text, process->out);
+    }
+}
+
 static inline const char *file_in(char path[PATH], const char *name) {
     char own[256];
     snprintf(own, sizeof own, "%s_%s", program, name);

@@ -47,6 +47,7 @@ static void a_published_model(void **state) {
     char model[PATH], clip[PATH];
     if (!sp_test_data("wake/hey_mycroft.onnx", model, sizeof model) ||
         !sp_test_data("wake/core_hey_mycroft.wav", clip, sizeof clip)) {
+        print_message("no wake/hey_mycroft.onnx or its recording below SOUNDPROOF_DATA\n");
         skip();
     }
     sp_process process = RUN("audit", "--model", model, "--front", SONOPY, "--json", "--property",
@@ -68,6 +69,7 @@ static void audits_in_a_norm(void **state) {
     char model[PATH], clip[PATH];
     if (!sp_test_data("wake/hey_mycroft.onnx", model, sizeof model) ||
         !sp_test_data("wake/core_hey_mycroft.wav", clip, sizeof clip)) {
+        print_message("no wake/hey_mycroft.onnx or its recording below SOUNDPROOF_DATA\n");
         skip();
     }
     sp_process process = RUN("audit", "--model", model, "--front", SONOPY, "--json", "--norm", "2",

@@ -242,6 +242,57 @@ static void manifest_and_clips(void **state) {
     sp_process_clear(&process);
 }
 
+/* A split is chosen, or the user hears that all clips are taken. */
+static void manifests_with_splits(void **state) {
+    (void)state;
+    char text[8 * PATH], path[PATH];
+    snprintf(text, sizeof text, "%s\t1\ttrain\n%s\t1\ttest\n%s\t1\n%s\t1\ttest\n", t.clip[0],
+             t.clip[1], t.clip[2], t.clip[3]);
+    write_text(path, "splits.tsv", text);
+    sp_process process = RUN("certify", "--model", t.model, "--front", t.front, "--budget", "-60dB",
+                             "--json", "--manifest", path);
+    expect_code(&process, 0);
+    expect_complaint(&process, 1, "has splits, and all its clips are taken: 1 for train, 0 for");
+    assert_int_equal(sp_process_lines(process.out), 4);
+    sp_process_clear(&process);
+    process = RUN("certify", "--model", t.model, "--front", t.front, "--budget", "-60dB", "--json",
+                  "--manifest", path, "--split", "test");
+    expect_code(&process, 0);
+    assert_string_equal(process.err, "");
+    assert_int_equal(sp_process_lines(process.out), 2);
+    assert_non_null(strstr(process.out, "clip1.wav"));
+    assert_non_null(strstr(process.out, "clip3.wav"));
+    sp_process_clear(&process);
+    process = RUN("certify", "--model", t.model, "--front", t.front, "--budget", "-60dB",
+                  "--manifest", path, "--split", "validation");
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, "no clips of the split validation: 1 are for train, 0 for");
+    sp_process_clear(&process);
+    process = RUN("certify", "--model", t.model, "--front", t.front, "--budget", "-60dB",
+                  "--manifest", path, t.clip[0]);
+    expect_code(&process, 0);
+    assert_string_equal(process.err, "");
+    sp_process_clear(&process);
+}
+
+/* Numbers about a clip that could not be used are none. */
+static void failed_clips_have_no_numbers(void **state) {
+    (void)state;
+    static const char *const empty[] = {"seconds", "real_broken", "steps", "frames", "noise"};
+    char absent[PATH];
+    sp_process process = RUN("attack", "--model", t.model, "--front", t.front, "--budget", "-60dB",
+                             "--json", file_in(absent, "absent.wav"));
+    expect_code(&process, 2);
+    for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
+        char null[64];
+        snprintf(null, sizeof null, "\"%s\":null", empty[i]);
+        if (!strstr(process.out, null)) {
+            fail_msg("no %s in %s", null, process.out);
+        }
+    }
+    sp_process_clear(&process);
+}
+
 static void there_were_twenty(void **state) {
     (void)state;
     print_message("%d files that could not be used\n", malformed_files);
@@ -277,6 +328,8 @@ int main(void) {
         cmocka_unit_test(fronts),
         cmocka_unit_test(manifests),
         cmocka_unit_test(manifest_and_clips),
+        cmocka_unit_test(manifests_with_splits),
+        cmocka_unit_test(failed_clips_have_no_numbers),
         cmocka_unit_test(there_were_twenty),
         cmocka_unit_test(places_are_checked_first),
     };

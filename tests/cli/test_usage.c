@@ -26,6 +26,9 @@ static void the_command(void **state) {
     EXPECT_USAGE("unknown command 'a?b?[0m'", "a\nb\033[0m");
     EXPECT_USAGE("unknown command 'certifi'", "help", "certifi");
     EXPECT_USAGE("unknown command 'x'", "help", "certify", "x");
+    EXPECT_USAGE("'certifi', perhaps certify: the commands are certify, radius,", "certifi");
+    EXPECT_USAGE("'zzz': the commands are certify, radius, attack, compare, audit, report, run,",
+                 "zzz");
     EXPECT_USAGE("unknown option '--nope'", "--nope");
     EXPECT_USAGE("--threads", "--threads");
     EXPECT_USAGE("--threads", "--threads", "0", "methods");
@@ -68,6 +71,16 @@ static void options(void **state) {
                  t.clip[0]);
     EXPECT_USAGE("ibp is computed in double", CERTIFY, "--budget", "-70dB", "--precision",
                  "float32", "--method", "ibp", t.clip[0]);
+    EXPECT_USAGE("unknown option, perhaps --budget", CERTIFY, "--bugdet", "-70dB", t.clip[0]);
+    EXPECT_USAGE("cpu, cuda and emulator", CERTIFY, "--budget", "-70dB", "--backend", "tpu",
+                 t.clip[0]);
+    EXPECT_USAGE("the properties are fire, silent, burst, gain, noise-line, stream-fire", "audit",
+                 "--model", t.model, "--front", t.front, "--property", "fire,loud", t.clip[0]);
+    EXPECT_USAGE("train, validation or test", CERTIFY, "--budget", "-70dB", "--split", "dev",
+                 "--manifest", "m.tsv");
+    EXPECT_USAGE("none is given", CERTIFY, "--budget", "-70dB", "--split", "test", t.clip[0]);
+    EXPECT_USAGE("name no others", CERTIFY, "--budget", "-70dB", "--split", "test", "--manifest",
+                 "m.tsv", t.clip[0]);
     EXPECT_USAGE("--loud", CERTIFY, "--budget", "-70dB", "--loud", t.clip[0]);
     EXPECT_USAGE("--json", CERTIFY, "--budget", "-70dB", "--json=yes", t.clip[0]);
     EXPECT_USAGE("--threads", CERTIFY, "--budget", "-70dB", "--threads", "0", t.clip[0]);
@@ -93,6 +106,27 @@ static void labels(void **state) {
     EXPECT_USAGE("--label", CERTIFY, "--budget", "-70dB", "--label", "", t.clip[0]);
     EXPECT_USAGE("exclude", CERTIFY, "--budget", "-70dB", "--label", "1", "--manifest", t.front,
                  t.clip[0]);
+}
+
+/* What is mostly a slip is done, and said. */
+static void loud_budgets_get_a_warning(void **state) {
+    (void)state;
+    static const char *const loud[] = {"70dB", "6dBFS", "-45dBsnr"};
+    static const char *const usual[] = {"-70dB", "-6dBFS", "45dBsnr", "0dB", "90lsb"};
+    for (size_t i = 0; i < 3; i++) {
+        char said[64];
+        snprintf(said, sizeof said, "--budget %s allows noise that is louder", loud[i]);
+        sp_process process = RUN(CERTIFY, "--method", "ibp", "--budget", loud[i], t.clip[0]);
+        expect_code(&process, 0);
+        expect_complaint(&process, 1, said);
+        sp_process_clear(&process);
+    }
+    for (size_t i = 0; i < 5; i++) {
+        sp_process process = RUN(CERTIFY, "--method", "ibp", "--budget", usual[i], t.clip[0]);
+        expect_code(&process, 0);
+        assert_string_equal(process.err, "");
+        sp_process_clear(&process);
+    }
 }
 
 /* --help and --version are no errors and name what they are about. */
@@ -149,9 +183,13 @@ static void methods_and_info(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_command), cmocka_unit_test(budgets),
-        cmocka_unit_test(options),     cmocka_unit_test(labels),
-        cmocka_unit_test(help),        cmocka_unit_test(methods_and_info),
+        cmocka_unit_test(the_command),
+        cmocka_unit_test(budgets),
+        cmocka_unit_test(options),
+        cmocka_unit_test(labels),
+        cmocka_unit_test(loud_budgets_get_a_warning),
+        cmocka_unit_test(help),
+        cmocka_unit_test(methods_and_info),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }

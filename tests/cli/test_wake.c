@@ -111,6 +111,7 @@ static void what_does_not_fit(void **state) {
     expect_complaint(&process, 1, "windows of 29");
     sp_process_clear(&process);
     if (!sp_test_data("fsdd-front.json", path, PATH)) {
+        print_message("no fsdd-front.json below SOUNDPROOF_DATA\n");
         skip();
     }
     process = RUN("run", "--model", d.model, "--front", path, d.clip);

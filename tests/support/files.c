@@ -247,5 +247,11 @@ sp_bytes sp_test_onnx_bytes(const sp_test_onnx *shape) {
         add_text(&entry, 2, shape->front);
         add_message(&model, 14, entry);
     }
+    if (shape->names) {
+        sp_bytes entry = {NULL, 0, 0};
+        add_text(&entry, 1, "soundproof.names");
+        add_text(&entry, 2, shape->names);
+        add_message(&model, 14, entry);
+    }
     return model;
 }

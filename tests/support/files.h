@@ -33,6 +33,7 @@ typedef struct sp_test_onnx {
     size_t features, hidden, classes;
     uint64_t seed;         /* of the weights */
     const char *front;     /* description for the metadata, or NULL */
+    const char *names;     /* of the answers, likewise */
     const char *readout;   /* of the readout instead of "Gemm", or NULL */
     const char *direction; /* attribute of the LSTM, or NULL */
     int nan_weight;        /* 1: one recurrent weight is NaN */
