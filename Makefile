@@ -286,7 +286,7 @@ SHARE = $(DESTDIR)$(PREFIX)/share/soundproof
 MAN = $(DESTDIR)$(PREFIX)/share/man/man1
 install: all
 	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
-	  $(SHARE)/fronts $(SHARE)/models $(SHARE)/archs $(SHARE)/datasets
+	  $(SHARE)/fronts $(SHARE)/models $(SHARE)/archs $(SHARE)/stages $(SHARE)/datasets
 	$(Q)install -m 755 $(B)/soundproof $(DESTDIR)$(PREFIX)/bin/soundproof
 	$(Q)install -m 644 include/soundproof.h $(DESTDIR)$(PREFIX)/include/soundproof.h
 	$(Q)install -m 644 $(B)/libsoundproof.a $(DESTDIR)$(PREFIX)/lib/libsoundproof.a
@@ -298,6 +298,7 @@ install: all
 	$(Q)install -m 644 examples/fronts/*.json $(SHARE)/fronts
 	$(Q)install -m 644 examples/models/*.onnx $(SHARE)/models
 	$(Q)install -m 644 examples/archs/*.json $(SHARE)/archs
+	$(Q)install -m 644 examples/stages/*.json $(SHARE)/stages
 	$(Q)install -m 644 datasets/*.b2 datasets/*.py $(SHARE)/datasets
 	$(Q)install -m 755 datasets/fsdd datasets/synthetic $(SHARE)/datasets
 	$(if $(HELP2MAN),$(Q)install -d $(MAN) && install -m 644 $(B)/man/*.1 $(MAN))
@@ -305,7 +306,7 @@ install: all
 	@echo 'the command           $(DESTDIR)$(PREFIX)/bin/soundproof'
 	@echo 'libraries, header     $(DESTDIR)$(PREFIX)/lib/libsoundproof.{a,so}, $(DESTDIR)$(PREFIX)/include/soundproof.h'
 	@echo 'for pkg-config        $(DESTDIR)$(PREFIX)/lib/pkgconfig/soundproof.pc'
-	@echo 'fronts, archs, models, recipes  $(SHARE)/'
+	@echo 'fronts, archs, stages, models, recipes  $(SHARE)/'
 	@echo 'man pages             $(if $(HELP2MAN),$(MAN)/soundproof*.1,none: help2man is not installed)'
 uninstall:
 	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/soundproof $(DESTDIR)$(PREFIX)/include/soundproof.h $(MAN)/soundproof.1 \
