@@ -13,7 +13,23 @@ static const sp_method_pass sampled[] = {{&sp_domain_backsub, &sampled_planes, 0
 static const sp_method_pass mixed[] = {{&sp_domain_backsub, &sampled_planes, 0.0},
                                        {&sp_domain_r2opt, NULL, 0.0}};
 
-static const sp_method_pass forms[] = {{&sp_domain_zonotope, NULL, 0.0}};
+/* Affine forms carried forward. */
+static const sp_rules mean_slopes = {SP_PLANE_RULE_CORNERS, SP_LINE_RULE_LEAST, false};
+static const sp_method_pass forms[] = {{&sp_domain_zonotope, &mean_slopes, 0.0}};
+
+/* Published relaxations. */
+#define PUBLISHED(name, planes_of, lines_of, met)                                                  \
+    static const sp_backsub_options name##_rules = {                                               \
+        .planes = SP_BACKSUB_RULES,                                                                \
+        .rules = {SP_PLANE_RULE_##planes_of, SP_LINE_RULE_##lines_of, !(met)}};                    \
+    static const sp_method_pass name[] = {{&sp_domain_backsub, &name##_rules, 0.0}};
+PUBLISHED(zbox, BOX, BOX, true)
+PUBLISHED(deepz, FORMS, END, false)
+PUBLISHED(cert_rnn, TABLES, CHORD, false)
+PUBLISHED(interzono, CORNERS, CHORD, true)
+PUBLISHED(crown, COMPOSED, CROWN, true)
+PUBLISHED(deepcert, COMPOSED, DEEPCERT, true)
+#undef PUBLISHED
 
 /* The passes of exact and opt. */
 #define OCTAGONS .octagons = true, .row_iterations = 3, .stop_positive = true
@@ -46,8 +62,19 @@ static const sp_method methods[] = {
      SP_FRONT_R2, PASSES(sampled), 0},
     {"r2-opt", "R2's OPT as published: r2-lp, then mixtures of five planes per product by Adam",
      "r2-opt", SP_FRONT_R2, PASSES(mixed), 0},
-    {"zono", "joint front end, zonotopes carried forward with exact parallel planes", "parallel",
-     SP_FRONT_JOINT, PASSES(forms), 0},
+    {"zbox", "DiffAI's boxes: every product and curve forgets what it depends on", "constant",
+     SP_FRONT_R2, PASSES(zbox), 0},
+    {"deepz", "DeepZ's lines, and the slopes that products of affine forms have", "forms",
+     SP_FRONT_R2, PASSES(deepz), 0},
+    {"cert-rnn", "Cert-RNN's zonotopes: chords, Tables 8 and 9, with sound constants", "tables",
+     SP_FRONT_R2, PASSES(cert_rnn), 0},
+    {"interzono", "RNN-Guard's InterZono: zonotopes met with intervals", "corners", SP_FRONT_JOINT,
+     PASSES(interzono), 0},
+    {"crown", "CROWN's lines, products by McCormick", "composed", SP_FRONT_R2, PASSES(crown), 0},
+    {"deepcert", "DeepCert's three cases of lines, products by McCormick", "composed", SP_FRONT_R2,
+     PASSES(deepcert), 0},
+    {"zono", "joint front end, zonotopes carried forward with parallel planes of small gap",
+     "parallel", SP_FRONT_JOINT, PASSES(forms), 0},
     {"exact", "joint front end, exact supporting planes at static anchors", "exact", SP_FRONT_JOINT,
      PASSES(fixed), 0},
     {"opt", "exact, then octagons, then planes chosen by every row at its worst case", "octagons",

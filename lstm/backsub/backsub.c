@@ -146,6 +146,9 @@ sp_status sp_backsub_init(sp_error *err, sp_backsub *self, const sp_bound_task *
         return sp_fail(err, SP_E_ARGUMENT,
                        "lines and halfspaces need exact planes and the joint front end");
     }
+    if (options->rules.alone && options->planes != SP_BACKSUB_RULES) {
+        return sp_fail(err, SP_E_ARGUMENT, "rows alone go with the planes of a rule");
+    }
     if (has_slopes(task) && task->clips > 1) {
         return sp_fail(err, SP_E_ARGUMENT, "lines and halfspaces are of one clip");
     }
@@ -265,7 +268,7 @@ static sp_status bound_rows(sp_error *err, sp_backsub *self, double *lower, doub
     if (status == SP_OK && sp_clock_passed(boxes->deadline)) {
         status = sp_fail(err, SP_E_TIMEOUT, "time limit reached in the last rows");
     }
-    if (status == SP_OK) {
+    if (status == SP_OK && !self->options.rules.alone) {
         status = sp_boxes_raise(err, boxes, lower, weight, rows);
     }
     if (status == SP_OK) {

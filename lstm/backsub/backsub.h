@@ -7,16 +7,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "relax/rules.h"
+
 /** sp_backsub_planes - which planes products get. */
 typedef enum {
-    SP_BACKSUB_STATIC,       /* exact supporting planes at the static anchors */
-    SP_BACKSUB_R2_LP,        /* R2's sampled LP */
-    SP_BACKSUB_R2_CANDIDATES /* R2's five candidates; those of its LP are the standard ones */
+    SP_BACKSUB_STATIC,        /* exact supporting planes at the static anchors */
+    SP_BACKSUB_R2_LP,         /* R2's sampled LP */
+    SP_BACKSUB_R2_CANDIDATES, /* R2's five candidates; those of its LP are the standard ones */
+    SP_BACKSUB_RULES          /* as `rules` say, and the lines too; on the CPU */
 } sp_backsub_planes;
 
 /** sp_backsub_options - standard: all 0. What goes beyond R2's planes needs the static ones. */
 typedef struct sp_backsub_options {
     sp_backsub_planes planes;
+    sp_rules rules; /* of SP_BACKSUB_RULES */
     /* rounds in which each row of a box, and each final row, chooses its relaxations anew; 0: the
      * standard ones */
     size_t box_iterations, row_iterations;

@@ -77,9 +77,17 @@ static sp_status fill_lp(sp_gpu_menu *menu, size_t j, const sp_relaxed *at) {
     return status;
 }
 
+static void fill_rule(sp_gpu_menu *menu, size_t j, const sp_relaxed *at,
+                      const sp_backsub_options *options) {
+    const sp_plane_pair pair = sp_plane_rule_planes(options->rules.plane, options->rules.line,
+                                                    at->map->product, at->inner);
+    store(menu, 0, j, at, pair.lower);
+    store(menu, menu->lower, j, at, pair.upper);
+}
+
 /* One product of all units of a cell. */
 typedef struct sp_units {
-    sp_backsub_planes planes;
+    const sp_backsub_options *options;
     sp_gpu_menu *menu;
     const sp_cut *cut; /* [n] or NULL */
     const sp_gpu_factor *of;
@@ -91,7 +99,7 @@ static sp_status relax_unit(const sp_units *work, size_t j) {
     const sp_box box = {{of->x.lo[j], of->x.hi[j]}, {of->y.lo[j], of->y.hi[j]}};
     const sp_relaxed at = {&of->map, box, sp_gate_box(&of->map, box), sp_iv_mag(box.x),
                            sp_iv_mag(box.y)};
-    switch (work->planes) {
+    switch (work->options->planes) {
     case SP_BACKSUB_STATIC:
         fill_exact(work->menu, j, &at, work->cut != NULL ? work->cut + j : NULL);
         return SP_OK;
@@ -99,6 +107,9 @@ static sp_status relax_unit(const sp_units *work, size_t j) {
         return fill_lp(work->menu, j, &at);
     case SP_BACKSUB_R2_CANDIDATES:
         return fill_candidates(work->menu, j, &at);
+    case SP_BACKSUB_RULES:
+        fill_rule(work->menu, j, &at, work->options);
+        return SP_OK;
     }
     return SP_E_ARGUMENT;
 }
@@ -138,8 +149,7 @@ static sp_status relax_product(sp_error *err, sp_backsub *self, size_t node, siz
         return SP_OK;
     }
     const size_t tasks = (to->menu[v].n + UNITS_PER_TASK - 1) / UNITS_PER_TASK;
-    sp_units work = {self->options.planes, &to->menu[v], to->cut[v], &of_product,
-                     self->task_status};
+    sp_units work = {&self->options, &to->menu[v], to->cut[v], &of_product, self->task_status};
     sp_pool_run(tasks, 0, relax_some, &work);
     for (size_t i = 0; i < tasks; i++) {
         if (work.status[i] != SP_OK) {
@@ -151,9 +161,28 @@ static sp_status relax_product(sp_error *err, sp_backsub *self, size_t node, siz
     return SP_OK;
 }
 
+/* The lines of a rule: one below and one above. */
+static void rule_lines(const sp_backsub *self, size_t node, size_t t, int v, sp_activation f,
+                       sp_boxes_range box) {
+    const sp_gpu_menu *menu = &sp_backsub_relaxations_at(self, node, t)->menu[v];
+    const double *lo = sp_boxes_program(&self->boxes, box.lo);
+    const double *hi = sp_boxes_program(&self->boxes, box.hi);
+    for (size_t j = 0; j < menu->n; j++) {
+        const sp_iv x = {lo[j], hi[j]};
+        const sp_line_pair pair = sp_line_rule_lines(self->options.rules.line, f, x);
+        sp_gpu_menu_store(menu, 0, j, (sp_plane){pair.lower.w, 0.0, pair.lower.c});
+        sp_gpu_menu_store(menu, menu->lower, j, (sp_plane){pair.upper.w, 0.0, pair.upper.c});
+        sp_gpu_menu_weigh(menu, j, sp_iv_mag(x), 0.0);
+    }
+}
+
 static void relax_curve(sp_backsub *self, size_t node, size_t t, int v, sp_activation f,
                         sp_boxes_range x) {
     const sp_boxes *boxes = &self->boxes;
+    if (self->options.planes == SP_BACKSUB_RULES) {
+        rule_lines(self, node, t, v, f, x);
+        return;
+    }
     sp_gpu_curve(boxes->gpu,
                  &(sp_gpu_curve_args){.at = sp_boxes_clips_of(boxes, node, t),
                                       .f = f,
@@ -233,7 +262,7 @@ sp_status sp_backsub_relax(sp_error *err, sp_boxes *boxes, size_t node, size_t t
     sp_backsub *self = of(boxes);
     const sp_node *at = &boxes->net->node[node];
     if (at->kind == SP_NODE_CURVE) {
-        if (at->curve.kind == SP_ACTIVATION_RELU) {
+        if (at->curve.kind == SP_ACTIVATION_RELU && self->options.planes != SP_BACKSUB_RULES) {
             relax_relu(self, node, t);
         } else {
             relax_curve(self, node, t, 0, at->curve, sp_boxes_state_at(boxes, node, t)->input);

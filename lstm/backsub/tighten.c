@@ -1,5 +1,20 @@
 // Boxes met with bounds of their variables by back-substitution.
+#include <math.h>
+
 #include "lstm/backsub/impl.h"
+
+/* What the rows say is all that is known. */
+static void take(const sp_backsub *self, size_t n, sp_boxes_range box) {
+    const double *lower = sp_boxes_program(&self->boxes, self->box_lower);
+    double *lo = sp_boxes_program(&self->boxes, box.lo);
+    double *hi = sp_boxes_program(&self->boxes, box.hi);
+    for (size_t j = 0; j < n; j++) {
+        const sp_iv rows = {lower[2 * j], -lower[2 * j + 1]};
+        const bool known = rows.lo <= rows.hi; // NaN fails
+        lo[j] = known ? rows.lo : -INFINITY;
+        hi[j] = known ? rows.hi : INFINITY;
+    }
+}
 
 /* Bounds of n variables, which are the columns from `column` on of what the start names. */
 static void tighten(sp_backsub *self, const sp_backsub_start *start, size_t n, sp_boxes_range box) {
@@ -7,6 +22,10 @@ static void tighten(sp_backsub *self, const sp_backsub_start *start, size_t n, s
     const sp_boxes_array none = {NULL};
     sp_backsub_lower_rows(self, self->box_lower, none, start, 2 * n, self->options.box_iterations,
                           false);
+    if (self->options.rules.alone) {
+        take(self, n, box);
+        return;
+    }
     sp_gpu_meet(boxes->gpu,
                 &(sp_gpu_meet_args){.at = sp_boxes_clips_of(boxes, start->node, start->t),
                                     .n = n,

@@ -21,13 +21,13 @@ static sp_zonotope_form *form_at(const sp_zonotope *z, size_t node, size_t frame
            sp_boxes_step_frame(&boxes->net->node[node], frame, frames);
 }
 
-/* Meets the boxes of numbers [first, first + n) of a form. */
+/* Meets the boxes of numbers [first, first + n) of a form; or they become what it says. */
 static void meet(sp_zonotope *z, const sp_zonotope_form *form, size_t first, size_t n,
                  sp_boxes_range box) {
     double *lo = sp_boxes_program(&z->boxes, box.lo), *hi = sp_boxes_program(&z->boxes, box.hi);
     for (size_t i = 0; i < n; i++) {
-        const sp_iv before = {lo[i], hi[i]};
-        const sp_iv met = sp_iv_meet(before, sp_zonotope_range(z, form, first + i));
+        const sp_iv before = {lo[i], hi[i]}, range = sp_zonotope_range(z, form, first + i);
+        const sp_iv met = z->rules.alone ? range : sp_iv_meet(before, range);
         lo[i] = met.lo;
         hi[i] = met.hi;
     }
@@ -220,12 +220,12 @@ static void relax_variable(sp_zonotope *z, size_t i, size_t t, int v) {
     const sp_boxes_range y = sp_boxes_variable(boxes, i, t, p->b);
     for (size_t j = 0; j < boxes->net->node[i].width; j++) {
         if (p->op == SP_CELL_CURVE) {
-            const sp_zonotope_slopes s = sp_zonotope_line(p->f, box_at(boxes, x, j));
+            const sp_zonotope_slopes s = sp_zonotope_line(&z->rules, p->f, box_at(boxes, x, j));
             sp_zonotope_combine(z, &z->variable[v], j, s.a, &z->variable[p->a], j, 0.0, NULL, 0,
                                 s.rest);
         } else {
             const sp_box box = {box_at(boxes, x, j), box_at(boxes, y, j)};
-            const sp_zonotope_slopes s = sp_zonotope_plane(&p->map, box);
+            const sp_zonotope_slopes s = sp_zonotope_plane(&z->rules, &p->map, box);
             sp_zonotope_combine(z, &z->variable[v], j, s.a, &z->variable[p->a], j, s.b,
                                 &z->variable[p->b], j, s.rest);
         }
@@ -241,7 +241,7 @@ static sp_status relax(sp_error *err, sp_boxes *boxes, size_t i, size_t t, int f
         sp_zonotope_form *to = z->out + boxes->first[i] + t;
         for (size_t j = 0; j < node->width; j++) {
             const sp_zonotope_slopes s = sp_zonotope_line(
-                node->curve, box_at(boxes, sp_boxes_state_at(boxes, i, t)->input, j));
+                &z->rules, node->curve, box_at(boxes, sp_boxes_state_at(boxes, i, t)->input, j));
             sp_zonotope_combine(z, to, j, s.a, form_at(z, node->input, t), j, 0.0, NULL, 0, s.rest);
         }
         return SP_OK;
@@ -367,10 +367,12 @@ static void destroy(void *self) {
 static sp_status create(sp_error *err, void **self, const sp_bound_task *task,
                         const void *options) {
     sp_zonotope *z = calloc(1, sizeof *z);
-    (void)options;
     *self = NULL;
     if (z == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for bounds");
+    }
+    if (options != NULL) {
+        z->rules = *(const sp_rules *)options;
     }
     const sp_status status = bound(err, z, task);
     if (status != SP_OK) {
@@ -402,7 +404,7 @@ static sp_status margins(sp_error *err, void *self, double *lower, double *error
         }
     }
     free(row);
-    return sp_boxes_raise(err, &z->boxes, lower, weight, rows);
+    return z->rules.alone ? SP_OK : sp_boxes_raise(err, &z->boxes, lower, weight, rows);
 }
 
 static void box(void *self, size_t node, size_t frame, int variable, const double **lo,

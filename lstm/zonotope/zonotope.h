@@ -3,6 +3,7 @@
 #define SP_LSTM_ZONOTOPE_H
 
 #include "lstm/boxes/boxes.h"
+#include "relax/rules.h"
 
 /** sp_zonotope_form - n numbers x_i = center_i + sum_s generator[i, s] e_s + (at most noise_i), all
  *  |e_s| <= 1. */
@@ -23,6 +24,7 @@ typedef struct sp_zonotope_part {
  *  relaxed. */
 typedef struct sp_zonotope {
     sp_boxes boxes; /* first: sp_boxes_refinement's functions are handed this */
+    sp_rules rules; /* the options; OWN: those of slopes.c */
     size_t capacity, symbols;
     sp_zonotope_form *out;                        /* as states: of the nodes; see features */
     sp_zonotope_form *features;                   /* [frames] of the source */
@@ -50,7 +52,7 @@ typedef struct sp_zonotope_slopes {
     double a, b;
     sp_iv rest;
 } sp_zonotope_slopes;
-sp_zonotope_slopes sp_zonotope_line(sp_activation f, sp_iv x);
-sp_zonotope_slopes sp_zonotope_plane(const sp_gate_map *map, sp_box box);
+sp_zonotope_slopes sp_zonotope_line(const sp_rules *rules, sp_activation f, sp_iv x);
+sp_zonotope_slopes sp_zonotope_plane(const sp_rules *rules, const sp_gate_map *map, sp_box box);
 
 #endif

@@ -70,6 +70,25 @@ static void graphs_contain_attained_values(void **state) {
     for_all_domains(check_graphs, 20);
 }
 
+/* The same for every rule of lines and planes, carried back and carried forward. */
+static void published_rules_contain_attained_values(void **state) {
+    (void)state;
+    for (int i = 0; i < (sp_test_sanitized() ? 6 : 24); i++) {
+        const sp_rules rules = {
+            .plane = (sp_plane_rule)(i % (SP_PLANE_RULE_BOX + 1)),
+            .line = (sp_line_rule)((i + i / 6) % (SP_LINE_RULE_BOX + 1)),
+            .alone = i % 4 > 1,
+        };
+        const sp_method back =
+            method_backsub((sp_backsub_options){.planes = SP_BACKSUB_RULES, .rules = rules});
+        const sp_method forward = {.domain = &sp_domain_zonotope, .rules = rules};
+        check_chains(&back, 2);
+        check_graphs(&back, 1);
+        check_chains(&forward, 2);
+        check_graphs(&forward, 1);
+    }
+}
+
 /* On a set that hardly has any noise a bound is close to the value, whatever the domain, unless it
  * is intervals or mixes R2's planes. */
 static void zonotopes_and_rows_agree_without_noise(void **state) {
@@ -98,6 +117,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chains_contain_attained_values),
         cmocka_unit_test(graphs_contain_attained_values),
+        cmocka_unit_test(published_rules_contain_attained_values),
         cmocka_unit_test(zonotopes_and_rows_agree_without_noise),
     };
     return cmocka_run_group_tests_name("lstm/domains", tests, toy_backend, NULL);

@@ -50,6 +50,7 @@ typedef struct sp_toy_shape {
 /** sp_method - a domain and its options. */
 typedef struct sp_method {
     const sp_domain *domain;
+    sp_rules rules; /* of zonotopes */
     sp_backsub_options backsub;
     sp_r2opt_options r2opt;
 } sp_method;
@@ -67,9 +68,10 @@ static inline sp_method method_r2opt(size_t epochs) {
 }
 
 static inline const void *method_options(const sp_method *method) {
-    return method->domain == &sp_domain_backsub ? (const void *)&method->backsub
-           : method->domain == &sp_domain_r2opt ? (const void *)&method->r2opt
-                                                : NULL;
+    return method->domain == &sp_domain_zonotope  ? (const void *)&method->rules
+           : method->domain == &sp_domain_backsub ? (const void *)&method->backsub
+           : method->domain == &sp_domain_r2opt   ? (const void *)&method->r2opt
+                                                  : NULL;
 }
 
 /** sp_bounds - what a domain made of the clips of a net, and the task that it borrows. */

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <float.h>
 
+#include "relax/rules.h"
 #include "tests/relax/check.h"
 
 static sp_rng rng;
@@ -385,6 +386,28 @@ static int setup(void **state) {
     return 0;
 }
 
+/* Lines of every published rule. */
+static void published_rules_hold(void **state) {
+    (void)state;
+    static const sp_activation_kind kinds[] = {[SIGMOID] = SP_ACTIVATION_SIGMOID,
+                                               [TANH] = SP_ACTIVATION_TANH,
+                                               [RELU] = SP_ACTIVATION_RELU,
+                                               [SQUARE] = SP_ACTIVATION_SQUARE,
+                                               [LOG] = SP_ACTIVATION_LOG};
+    for (int i = 0; i < trials(3000); i++) {
+        const curve f = (curve)(i % CURVES);
+        const sp_line_rule rule = (sp_line_rule)(i / CURVES % (SP_LINE_RULE_BOX + 1));
+        const sp_activation activation = {.kind = kinds[f]};
+        const sp_iv x = random_domain(f);
+        const sp_line_pair lines = sp_line_rule_lines(rule, activation, x);
+        assert_true(sound(f, x, lines.lower, SIDE_LOWER));
+        assert_true(sound(f, x, lines.upper, SIDE_UPPER));
+        const bool parallel = rule == SP_LINE_RULE_CHORD || rule == SP_LINE_RULE_LEAST ||
+                              rule == SP_LINE_RULE_END || rule == SP_LINE_RULE_BOX;
+        assert_true(!parallel || lines.lower.w == lines.upper.w);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranges_hold),
@@ -397,6 +420,7 @@ int main(void) {
         cmocka_unit_test(points_give_their_value),
         cmocka_unit_test(what_is_not_finite_gives_no_information),
         cmocka_unit_test(the_check_sees_a_wrong_line),
+        cmocka_unit_test(published_rules_hold),
     };
     return cmocka_run_group_tests_name("lines", tests, setup, NULL);
 }

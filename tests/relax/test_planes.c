@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "relax/rules.h"
 #include "tests/relax/check.h"
 
 static sp_rng rng;
@@ -294,6 +295,21 @@ static int setup(void **state) {
     return 0;
 }
 
+/* Planes of every published rule, on the products that Arb knows here. */
+static void published_rules_hold(void **state) {
+    (void)state;
+    for (int i = 0; i < trials(1000); i++) {
+        const sp_product f = i % 2 ? SP_PRODUCT_SIGMOID_ID : SP_PRODUCT_SIGMOID_TANH;
+        const sp_plane_rule rule = (sp_plane_rule)(i / 2 % (SP_PLANE_RULE_BOX + 1));
+        const sp_line_rule lines = (sp_line_rule)(i / 12 % (SP_LINE_RULE_BOX + 1));
+        const sp_box box = i % 3 ? check_random_plain_box(&rng) : check_random_box(&rng);
+        const sp_plane_pair pair = sp_plane_rule_planes(rule, lines, f, box);
+        const bool parallel = rule >= SP_PLANE_RULE_CORNERS && rule <= SP_PLANE_RULE_FORMS;
+        check_pair(f, box, pair, 6);
+        assert_true(!parallel || (pair.lower.a == pair.upper.a && pair.lower.b == pair.upper.b));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(planes_are_sound_everywhere),
@@ -306,6 +322,7 @@ int main(void) {
         cmocka_unit_test(a_point_gives_its_value),
         cmocka_unit_test(what_is_not_finite_gives_no_information),
         cmocka_unit_test(worked_example_of_r2),
+        cmocka_unit_test(published_rules_hold),
     };
     return cmocka_run_group_tests_name("planes", tests, setup, NULL);
 }

@@ -1,0 +1,209 @@
+/* Methods of published verifiers on small networks that are written down here, against figures that
+ * were computed from the papers in another language, and two engines against each other. */
+#include "tests/lstm/toy.h"
+
+enum { T = 3, D = 2, H = 3, CLASSES = 3 };
+
+/* Margins of objectives [rows, classes] over the box [lo, hi] of the features [frames, width]. */
+static void margins_of(double *lower, const sp_domain *domain, const void *options,
+                       const sp_net *net, double *lo, double *hi, size_t frames, size_t width,
+                       const double *weight, size_t rows) {
+    double *zeros = calloc(frames * width, sizeof *zeros), radius = 0.0;
+    sp_error err = {0};
+    assert_non_null(zeros);
+    const sp_front_bound front = {.rule = SP_FRONT_INTERVAL,
+                                  .frames = frames,
+                                  .bands = width,
+                                  .features = width,
+                                  .frame = 1,
+                                  .lo_w = zeros,
+                                  .up_w = zeros,
+                                  .lo_c = lo,
+                                  .up_c = hi,
+                                  .lo = lo,
+                                  .hi = hi,
+                                  .feature_lo = lo,
+                                  .feature_hi = hi,
+                                  .padded = 1,
+                                  .radius = &radius};
+    const sp_front_bound *fronts = &front;
+    const sp_bound_task task = {.net = net, .fronts = &fronts, .clips = 1};
+    if (sp_domain_bound(&err, domain, &task, options, lower, NULL, weight, rows) != SP_OK) {
+        fail_msg("%s", err.text);
+    }
+    free(zeros);
+}
+
+static void near(double got, double wanted, double tolerance, const char *what) {
+    if (!(fabs(got - wanted) <= tolerance)) {
+        fail_msg("%s: %.10f instead of %.10f", what, got, wanted);
+    }
+}
+
+/* ---- two recurrent layers of sines ---- */
+
+/* G gates; the reader may check any number of them by hand. */
+static void make_sines(sp_net *net, size_t gates) {
+    double w[4 * H * H], r[4 * H * H], b[4 * H], out[CLASSES * H], zero[CLASSES] = {0.0};
+    const sp_activation hyperbolic = {.kind = SP_ACTIVATION_TANH};
+    assert_int_equal(sp_net_init(NULL, net, D), SP_OK);
+    for (size_t l = 0; l < 2; l++) {
+        const size_t in = l ? H : D;
+        const double depth = (double)l;
+        for (size_t i = 0; i < gates * H; i++) {
+            const double row = (double)i;
+            for (size_t k = 0; k < in; k++) {
+                w[i * in + k] = 0.9 * sin(1.0 + 1.7 * row + 0.9 * (double)k + 0.5 * depth);
+            }
+            for (size_t k = 0; k < H; k++) {
+                r[i * H + k] = 0.7 * sin(2.0 + 1.1 * row + 2.3 * (double)k + 0.7 * depth);
+            }
+            b[i] = 0.3 * sin(3.0 + 0.8 * row + depth);
+        }
+        assert_int_equal(gates == 4 ? sp_net_add_lstm(NULL, net, H, w, r, b)
+                                    : sp_net_add_rnn(NULL, net, H, hyperbolic, w, r, b),
+                         SP_OK);
+    }
+    for (size_t k = 0; k < CLASSES; k++) {
+        for (size_t j = 0; j < H; j++) {
+            out[k * H + j] = 1.5 * sin(0.5 + 2.1 * (double)k + 1.3 * (double)j);
+        }
+    }
+    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOLING_LAST), SP_OK);
+    assert_int_equal(sp_net_add_affine(NULL, net, CLASSES, out, zero), SP_OK);
+}
+
+/* The answer of the net at x[t, d] = cos(t + 2 d), over the two others. */
+static size_t make_rows(double weight[2 * CLASSES], const sp_net *net) {
+    double x[T * D], logits[CLASSES];
+    bool tie = false;
+    for (size_t i = 0; i < T * D; i++) {
+        x[i] = cos((double)(i / D) + 2.0 * (double)(i % D));
+    }
+    assert_int_equal(sp_net_run(NULL, net, logits, x, T), SP_OK);
+    const size_t label = sp_prediction(logits, CLASSES, &tie);
+    memset(weight, 0, 2 * CLASSES * sizeof *weight);
+    for (size_t k = 0, row = 0; k < CLASSES; k++) {
+        if (k != label) {
+            weight[row * CLASSES + label] = 1.0;
+            weight[row++ * CLASSES + k] = -1.0;
+        }
+    }
+    return label;
+}
+
+static void sines_margins(double lower[2], const sp_domain *domain, const void *options,
+                          const sp_net *net, double eps) {
+    double weight[2 * CLASSES], lo[T * D], hi[T * D];
+    make_rows(weight, net);
+    for (size_t i = 0; i < T * D; i++) {
+        const double x = cos((double)(i / D) + 2.0 * (double)(i % D));
+        lo[i] = x - eps;
+        hi[i] = x + eps;
+    }
+    margins_of(lower, domain, options, net, lo, hi, T, D, weight, 2);
+}
+
+#define RULES(p, l, a)                                                                             \
+    { SP_PLANE_RULE_##p, SP_LINE_RULE_##l, a }
+
+static void zonotopes_of_an_lstm(void **state) {
+    (void)state;
+    static const struct {
+        const char *what;
+        sp_rules rules;
+        double tolerance;
+        double margin[3][2]; /* radii .02, .1, .3; NaN: not the same */
+    } cases[] = {
+        {"Tables 8 and 9",
+         RULES(TABLES, CHORD, true),
+         3e-3, // ties between the slopes of the second case go by rounding
+         {{.26643637, .37609043}, {.22460282, .29151445}, {-.09221702, -.19617958}}},
+        {"corners",
+         RULES(CORNERS, CHORD, true),
+         1e-7,
+         {{.26646039, .37611756}, {.22488243, .29436426}, {-.10770599, -.22244236}}},
+        {"corners, met with intervals",
+         RULES(CORNERS, CHORD, false),
+         1e-7, // [RNNGuard]; the last objective is met with intervals of logits here
+         {{.26646200, .37611935}, {.22512082, .29464759}, {-.08517042, NAN}}},
+    };
+    static const double radius[3] = {0.02, 0.1, 0.3};
+    sp_net net;
+    make_sines(&net, 4);
+    for (size_t i = 0; i < 9; i++) {
+        const sp_rules *rules = &cases[i / 3].rules;
+        const sp_backsub_options back = {.planes = SP_BACKSUB_RULES, .rules = *rules};
+        double rows[2], forward[2];
+        sines_margins(rows, &sp_domain_backsub, &back, &net, radius[i % 3]);
+        sines_margins(forward, &sp_domain_zonotope, rules, &net, radius[i % 3]);
+        for (int k = 0; k < 2; k++) {
+            const double wanted = cases[i / 3].margin[i % 3][k];
+            near(rows[k], isnan(wanted) ? rows[k] : wanted, cases[i / 3].tolerance,
+                 cases[i / 3].what);
+            // an affine form carried forward is a row carried back
+            if (rules->alone && !(fabs(forward[k] - rows[k]) <= 1e-9)) {
+                fail_msg("%s: %.12f forward, %.12f back", cases[i / 3].what, forward[k], rows[k]);
+            }
+        }
+    }
+    sp_net_clear(&net);
+}
+
+/* In vanilla nets the lines of [DeepCert] are better than those of least area. */
+static void lines_of_an_rnn(void **state) {
+    (void)state;
+    static const struct {
+        const char *what;
+        sp_rules rules;
+        double margin[2];
+    } cases[] = {
+        {"DeepCert", RULES(OWN, DEEPCERT, true), {-.09707074, .48193979}},
+        {"DeepCert, met with intervals", RULES(OWN, DEEPCERT, false), {-.05226256, .50894855}},
+        {"middle", RULES(OWN, OWN, true), {-.17873488, .39911910}},
+        {"middle, met with intervals", RULES(OWN, OWN, false), {-.12052911, .43077342}},
+        {"chord", RULES(OWN, CHORD, true), {-.10582898, .46279329}},
+    };
+    sp_net net;
+    make_sines(&net, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const sp_backsub_options back = {.planes = SP_BACKSUB_RULES, .rules = cases[i].rules};
+        double rows[2];
+        sines_margins(rows, &sp_domain_backsub, &back, &net, 0.3);
+        near(rows[0], cases[i].margin[0], 1e-7, cases[i].what);
+        near(rows[1], cases[i].margin[1], 1e-7, cases[i].what);
+    }
+    sp_net_clear(&net);
+}
+
+/* The cell of [R2, section 2]: all gates of unit 1 are x, of unit 2 x/2 + 1, |x| <= 1.2. */
+static void the_cell_of_r2(void **state) {
+    (void)state;
+    static const double w[8] = {1, .5, 1, .5, 1, .5, 1, .5}, b[8] = {0, 1, 0, 1, 0, 1, 0, 1};
+    static const double r[16] = {0.0}, same[4] = {1, 0, 0, 1}, none[2] = {0.0};
+    const double row[2] = {-1.0, 1.0};
+    const sp_backsub_options zonotope = {.planes = SP_BACKSUB_RULES,
+                                         .rules = RULES(CORNERS, CHORD, true)};
+    const sp_backsub_options met = {.planes = SP_BACKSUB_RULES,
+                                    .rules = RULES(CORNERS, CHORD, false)};
+    double lo = -1.2, hi = 1.2, lower;
+    sp_net net;
+    assert_int_equal(sp_net_init(NULL, &net, 1), SP_OK);
+    assert_int_equal(sp_net_add_lstm(NULL, &net, 2, w, r, b), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
+    assert_int_equal(sp_net_add_affine(NULL, &net, 2, same, none), SP_OK);
+    margins_of(&lower, &sp_domain_backsub, &zonotope, &net, &lo, &hi, 1, 1, row, 1);
+    assert_true(fabs(lower + 0.039176) < 1e-6);
+    margins_of(&lower, &sp_domain_backsub, &met, &net, &lo, &hi, 1, 1, row, 1);
+    assert_true(fabs(lower + 0.023771) < 1e-6);
+    sp_net_clear(&net);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(zonotopes_of_an_lstm),
+        cmocka_unit_test(lines_of_an_rnn),
+        cmocka_unit_test(the_cell_of_r2),
+    };
+    return cmocka_run_group_tests_name("lstm/published", tests, toy_backend, NULL);
+}

@@ -1,0 +1,196 @@
+/* Lines and planes of published verifiers against figures that were computed from the papers in
+ * another language: docs/theory/published.md. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "relax/rules.h"
+#include "tests/relax/check.h"
+
+#define NEAR 1e-8 /* of figures of eight digits and more */
+
+static const sp_activation sigmoid = {.kind = SP_ACTIVATION_SIGMOID};
+static const sp_activation hyperbolic = {.kind = SP_ACTIVATION_TANH};
+static const sp_activation rectifier = {.kind = SP_ACTIVATION_RELU};
+
+static void expect(double got, double wanted) {
+    if (!(fabs(got - wanted) <= NEAR)) {
+        fail_msg("%.12f instead of %.9f", got, wanted);
+    }
+}
+
+static void parallel_lines(void **state) {
+    (void)state;
+    static const struct {
+        const sp_activation *f;
+        sp_line_rule rule;
+        sp_iv x;
+        double w, lower, upper;
+    } cases[] = {
+        {&hyperbolic, SP_LINE_RULE_CHORD, {-3, 3}, .331684918, -.436316574, .436316574},
+        {&hyperbolic, SP_LINE_RULE_CHORD, {-1, 1}, .761594156, -.081741507, .081741507},
+        {&hyperbolic, SP_LINE_RULE_CHORD, {-3, 1}, .439162227, -.322716989, .322716989},
+        {&hyperbolic, SP_LINE_RULE_CHORD, {.5, 2}, .334606949, .294813683, .432966287},
+        {&hyperbolic, SP_LINE_RULE_CHORD, {-30, 30}, .033333333, -.903681870, .903681870},
+        {&hyperbolic, SP_LINE_RULE_END, {-3, 3}, .009866037, -.965456643, .965456643},
+        {&hyperbolic, SP_LINE_RULE_END, {-3, 1}, .009866037, -.965456643, .751728119},
+        {&hyperbolic, SP_LINE_RULE_END, {.5, 2}, .070650825, .426791745, .822725930},
+        {&sigmoid, SP_LINE_RULE_CHORD, {-3, 3}, .150858042, .408697140, .591302860},
+        {&sigmoid, SP_LINE_RULE_CHORD, {.5, 2}, .172225165, .536346753, .562022430},
+        {&sigmoid, SP_LINE_RULE_END, {-3, 3}, .045176660, .182955853, .817044147},
+        {&sigmoid, SP_LINE_RULE_END, {.5, 2}, .104993585, .569962538, .670809907},
+        {&rectifier, SP_LINE_RULE_CHORD, {-.8, 1.2}, .6, 0, .48},
+        {&rectifier, SP_LINE_RULE_BOX, {-.8, 1.2}, 0, 0, 1.2},
+        {&rectifier, SP_LINE_RULE_END, {-3, .1}, .032258065, 0, .096774194},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const sp_line_pair lines = sp_line_rule_lines(cases[i].rule, *cases[i].f, cases[i].x);
+        expect(lines.lower.w, cases[i].w);
+        expect(lines.upper.w, cases[i].w);
+        expect(lines.lower.c, cases[i].lower);
+        expect(lines.upper.c, cases[i].upper);
+    }
+}
+
+/* Slope and distance of the parallel lines of least distance. */
+static void lines_of_least_distance(void **state) {
+    (void)state;
+    static const struct {
+        const sp_activation *f;
+        sp_iv x;
+        double w, distance;
+    } cases[] = {{&hyperbolic, {-3, 3}, .439234024, .645294634},
+                 {&hyperbolic, {-1, 1}, .816218753, .109249194},
+                 {&hyperbolic, {-3, 1}, .439234024, .645294634},
+                 {&hyperbolic, {.5, 2}, .334606949, .138152604},
+                 {&sigmoid, {-3, 3}, .171737350, .125276000},
+                 {&sigmoid, {.5, 2}, .172225165, .025675677}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const sp_line_pair lines = sp_line_rule_lines(SP_LINE_RULE_LEAST, *cases[i].f, cases[i].x);
+        const sp_line_pair chord = sp_line_rule_lines(SP_LINE_RULE_CHORD, *cases[i].f, cases[i].x);
+        expect(lines.lower.w, cases[i].w);
+        assert_true(fabs(lines.upper.c - lines.lower.c - cases[i].distance) < 1e-6);
+        // the chord's are said to be the nearest, and are not where 0 is inside
+        assert_true(lines.upper.c - lines.lower.c <= chord.upper.c - chord.lower.c + 1e-12);
+        assert_true(cases[i].x.lo > 0.0 ||
+                    lines.upper.c - lines.lower.c < chord.upper.c - chord.lower.c - 1e-4);
+    }
+}
+
+static void three_cases_of_deepcert(void **state) {
+    (void)state;
+    static const struct {
+        const sp_activation *f;
+        sp_iv x;
+        double upper_w, upper_c, lower_w, lower_c;
+    } cases[] = {
+        {&hyperbolic, {-2, -.5}, .334606949, -.294813683, .334606949, -.432966287},
+        {&hyperbolic, {-3, 1}, .439234024, .322647317, .816218753, -.054624597},
+        {&hyperbolic, {-2, 2}, .581572937, .199118294, .581572937, -.199118294},
+        {&hyperbolic, {-4, .2}, .284929671, .140389386, .284929671, -.492142882},
+        {&sigmoid, {-3, 1}, .170908176, .560150402, .170908176, .436310242},
+        {&sigmoid, {-2, 2}, .204054688, .527312299, .204054688, .472687701},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const sp_line_pair lines =
+            sp_line_rule_lines(SP_LINE_RULE_DEEPCERT, *cases[i].f, cases[i].x);
+        expect(lines.upper.w, cases[i].upper_w);
+        expect(lines.upper.c, cases[i].upper_c);
+        expect(lines.lower.w, cases[i].lower_w);
+        expect(lines.lower.c, cases[i].lower_c);
+    }
+}
+
+typedef struct plane_case {
+    sp_box box; /* x the gate, y the value */
+    sp_plane_rule rule;
+    double a, b, lower, upper;
+} plane_case;
+
+static void check_planes(sp_product f, const plane_case *cases, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const sp_plane_pair pair =
+            sp_plane_rule_planes(cases[i].rule, SP_LINE_RULE_CHORD, f, cases[i].box);
+        expect(pair.lower.a, cases[i].a);
+        expect(pair.upper.a, cases[i].a);
+        expect(pair.lower.b, cases[i].b);
+        expect(pair.upper.b, cases[i].b);
+        expect(pair.lower.c, cases[i].lower);
+        expect(pair.upper.c, cases[i].upper);
+    }
+}
+
+#define CORNERS SP_PLANE_RULE_CORNERS
+#define TABLES SP_PLANE_RULE_TABLES
+
+static void planes_of_table_8(void **state) {
+    (void)state;
+    static const plane_case cases[] = {
+        {{{.4, 1.6}, {-.79, .62}}, TABLES, 0, .604773062, -.084098872, .084098872},
+        {{{.4, 1.6}, {-.79, .62}}, CORNERS, -.010429981, .613649642, -.062325545, .095701485},
+        {{{0, 2}, {0, 2}}, TABLES, .091774721, .332781616, -.183549443, .156386416},
+        {{{0, 2}, {0, 2}}, CORNERS, .091774721, .332781616, -.183549443, .156386416},
+        {{{-2, 0}, {0, 2}}, TABLES, .118884971, .149232174, 0, .237769941},
+        {{{-2, 0}, {0, 2}}, CORNERS, .091774721, .149232174, 0, .237769941},
+        {{{-2, 0}, {-2, 0}}, TABLES, -.118884971, .149232174, -.237769941, 0},
+        {{{-2, 0}, {-2, 0}}, CORNERS, -.091774721, .149232174, -.237769941, 0},
+        {{{0, 2}, {-1, 2}}, TABLES, 0, .384274566, -.286716918, .286716918},
+        {{{0, 2}, {-1, 2}}, CORNERS, .019271514, .397122242, -.312877911, .235791854},
+        {{{-1, 2}, {-2, 1}}, TABLES, 0, .310025618, -.364089115, .360784289},
+        {{{-1, 2}, {-2, 1}}, CORNERS, -.020643339, .330668958, -.300253986, .381427628},
+        {{{-3, 3}, {-3, 3}}, TABLES, 0, .165842459, -.613521384, .613521384},
+        {{{-3, 3}, {-3, 3}}, CORNERS, 0, .165842459, -.613521384, .613521384},
+        {{{.5, .5}, {-1, 1}}, TABLES, 0, .474061389, -.050880765, .050880765},
+        {{{-1, 1}, {.3, .3}}, TABLES, .067310278, .457568481, .006328933, .010442591},
+    };
+    check_planes(SP_PRODUCT_SIGMOID_TANH, cases, sizeof cases / sizeof *cases);
+}
+
+static void planes_of_table_9(void **state) {
+    (void)state;
+    static const plane_case cases[] = {
+        {{{-1, 1}, {1, 3}}, TABLES, .462117157, .5, -.231058579, .231058579},
+        {{{0, 2}, {0, 2}}, TABLES, .190398539, .690398539, -.380797078, 0},
+        {{{-2, 2}, {-.5, 2}}, TABLES, 0, .271521753, -.304637662, 1.218550650},
+        {{{-2, 2}, {-.5, 2}}, CORNERS, .142798904, .5, -.475996347, .951993},
+        {{{-3, 3}, {-3, 3}}, TABLES, 0, .5, -1.357722380, 1.357722380},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        plane_case one = cases[i];
+        if (i == 3) { // the gap is what is known of it
+            const sp_plane_pair pair =
+                sp_plane_rule_planes(CORNERS, SP_LINE_RULE_CHORD, SP_PRODUCT_SIGMOID_ID, one.box);
+            assert_true(fabs(pair.upper.c - pair.lower.c - one.upper) < 1e-6);
+            one.upper = pair.upper.c;
+        }
+        check_planes(SP_PRODUCT_SIGMOID_ID, &one, 1);
+    }
+}
+
+/* Slopes of DeepCert's lines in McCormick's lower plane; the constants are better than composed
+ * ones. */
+static void lines_and_mccormick(void **state) {
+    (void)state;
+    static const plane_case cases[] = {
+        {{{-1, 2}, {-2, 1}}, SP_PLANE_RULE_COMPOSED, -.227203257, .219515032, -.241894074, 0},
+        {{{.4, 1.6}, {-.79, .62}}, SP_PLANE_RULE_COMPOSED, .107162585, .761876463, -.185274892, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const sp_plane_pair pair = sp_plane_rule_planes(cases[i].rule, SP_LINE_RULE_DEEPCERT,
+                                                        SP_PRODUCT_SIGMOID_TANH, cases[i].box);
+        expect(pair.lower.a, cases[i].a);
+        expect(pair.lower.b, cases[i].b);
+        assert_true(pair.lower.c >= cases[i].lower - 1e-8);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parallel_lines),          cmocka_unit_test(lines_of_least_distance),
+        cmocka_unit_test(three_cases_of_deepcert), cmocka_unit_test(planes_of_table_8),
+        cmocka_unit_test(planes_of_table_9),       cmocka_unit_test(lines_and_mccormick),
+    };
+    return cmocka_run_group_tests_name("relax/rules", tests, NULL, NULL);
+}
