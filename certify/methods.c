@@ -14,7 +14,7 @@ static const sp_method_pass mixed[] = {{&sp_domain_backsub, &sampled_planes, 0.0
                                        {&sp_domain_r2opt, NULL, 0.0}};
 
 /* Affine forms carried forward. */
-static const sp_rules mean_slopes = {SP_PLANE_RULE_CORNERS, SP_LINE_RULE_LEAST, false};
+static const sp_relax_rules mean_slopes = {SP_PLANE_RULE_CORNERS, SP_LINE_RULE_LEAST, false};
 static const sp_method_pass forms[] = {{&sp_domain_zonotope, &mean_slopes, 0.0}};
 
 /* Published relaxations. */

@@ -56,6 +56,9 @@ enum { CLI_SPLIT = 3, CLI_NAMES = 5 };
 /* --frame that is not given, and --frame all. */
 enum { CLI_NO_FRAME = -2, CLI_ALL_FRAMES = -1 };
 
+/** cli_variant - a method with another front end, "zono@r2". */
+typedef struct cli_variant cli_variant;
+
 /** cli_options - the command line, checked; strings are owned unless said. */
 typedef struct cli_options {
     char *model, *front, *manifest, *names, *out, *plot;
@@ -76,6 +79,7 @@ typedef struct cli_options {
     long burst;                /* frames; 0: not given */
     const sp_method **methods; /* [method_count] of --methods; only the array is owned */
     size_t method_count;
+    cli_variant *variant;     /* owned: those that methods point to; option_values.c */
     long seed, steps, starts; /* of attacks; steps and starts 0: not given */
     char *backend;            /* NULL: cpu */
     size_t memory;            /* of the device, in bytes; 0: what is free */
@@ -113,8 +117,11 @@ void cli_options_clear(cli_options *options);
 int cli_option_value(cli_options *options, const cli_command *command, int option, char *text);
 /** cli_whole_parse - a whole number of [least, most]; false: not one. */
 bool cli_whole_parse(long *value, const char *text, long least, long most);
-/** cli_method_parse - a row of the table of methods: -1, or the exit code after a message. */
-int cli_method_parse(const sp_method **method, const cli_command *command, const char *name);
+/** cli_method_parse - a row of the table of methods, or NAME@FRONT, which the options own: -1, or
+ *  the exit code after a message. cli_variants_clear - frees the latter. */
+int cli_method_parse(const sp_method **method, cli_options *options, const cli_command *command,
+                     const char *name);
+void cli_variants_clear(cli_options *options);
 /** cli_backend_select - makes --backend the one that computes: -1, or the exit code after a
  *  message.
  */

@@ -45,7 +45,9 @@ static const struct poptOption every_option[] = {
     {"resample", 0, POPT_ARG_NONE, NULL, CLI_RESAMPLE, "convert clips of another sample rate",
      NULL},
     {"methods", 0, POPT_ARG_STRING, NULL, CLI_METHODS,
-     "the methods to compare, with commas between them; all of soundproof methods unless given",
+     "the methods to compare, with commas between them, each with its own front end or, as in "
+     "zono@r2, "
+     "another one; all of soundproof methods unless given",
      "A,B,C"},
     {"tol", 0, POPT_ARG_STRING, NULL, CLI_TOL,
      "distance of the budgets that are tried, in dB; 0.5 unless given", "DB"},
@@ -221,6 +223,9 @@ static int read_all(cli_options *options, const cli_command *command, poptContex
     for (size_t b = 0; b < options->budgets; b++) {
         options->budget[b].set = options->set;
     }
+    if (options->front_rule_given && strchr(options->method->name, '@')) {
+        return cli_usage(command, "--front-relax and --method NAME@FRONT exclude each other");
+    }
     if (!options->front_rule_given) {
         options->front_rule = options->method->front;
     }
@@ -292,5 +297,6 @@ void cli_options_clear(cli_options *options) {
     free(options->plot);
     free(options->backend);
     free(options->methods);
+    cli_variants_clear(options);
     *options = (cli_options){0};
 }

@@ -143,7 +143,7 @@ static sp_plane table_9(sp_box box) {
     const double ly = box.y.lo, uy = box.y.hi, wy = uy - ly;
     const double sl = sp_relax_sigmoid(box.x.lo), su = sp_relax_sigmoid(box.x.hi);
     if (wy < THIN || ly >= 0.0 || uy <= 0.0) {
-        return corners(SP_PRODUCT_SIGMOID_ID, box); // not the printed slopes, see published.md
+        return corners(SP_PRODUCT_SIGMOID_ID, box); // not those that are printed
     }
     return (sp_plane){0.0, fmin((uy * su - ly * sl) / wy, (uy * sl - ly * su) / wy), 0.0};
 }

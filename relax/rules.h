@@ -33,12 +33,12 @@ typedef enum {
     SP_PLANE_RULE_BOX       /* constants: the range */
 } sp_plane_rule;
 
-/** sp_rules - those of a domain. */
-typedef struct sp_rules {
+/** sp_relax_rules - those of a domain. */
+typedef struct sp_relax_rules {
     sp_plane_rule plane;
     sp_line_rule line;
     bool alone; /* boxes and margins are the domain's own, not met with intervals */
-} sp_rules;
+} sp_relax_rules;
 
 /** sp_line_rule_lines - lower <= f <= upper on x. */
 sp_line_pair sp_line_rule_lines(sp_line_rule rule, sp_activation f, sp_iv x);

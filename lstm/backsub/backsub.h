@@ -20,7 +20,7 @@ typedef enum {
 /** sp_backsub_options - standard: all 0. What goes beyond R2's planes needs the static ones. */
 typedef struct sp_backsub_options {
     sp_backsub_planes planes;
-    sp_rules rules; /* of SP_BACKSUB_RULES */
+    sp_relax_rules rules; /* of SP_BACKSUB_RULES */
     /* rounds in which each row of a box, and each final row, chooses its relaxations anew; 0: the
      * standard ones */
     size_t box_iterations, row_iterations;

@@ -372,7 +372,7 @@ static sp_status create(sp_error *err, void **self, const sp_bound_task *task,
         return sp_fail(err, SP_E_MEMORY, "out of memory for bounds");
     }
     if (options != NULL) {
-        z->rules = *(const sp_rules *)options;
+        z->rules = *(const sp_relax_rules *)options;
     }
     const sp_status status = bound(err, z, task);
     if (status != SP_OK) {

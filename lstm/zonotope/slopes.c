@@ -35,7 +35,7 @@ static sp_zonotope_slopes rectifier(sp_iv x) {
     return (sp_zonotope_slopes){w, 0.0, sp_iv_make(0.0, above)};
 }
 
-sp_zonotope_slopes sp_zonotope_line(const sp_rules *rules, sp_activation f, sp_iv x) {
+sp_zonotope_slopes sp_zonotope_line(const sp_relax_rules *rules, sp_activation f, sp_iv x) {
     if (rules->line != SP_LINE_RULE_OWN) {
         const sp_line_pair pair = sp_line_rule_lines(rules->line, f, x);
         const double w = 0.5 * pair.lower.w + 0.5 * pair.upper.w;
@@ -53,7 +53,8 @@ sp_zonotope_slopes sp_zonotope_line(const sp_rules *rules, sp_activation f, sp_i
 }
 
 /* The slopes between those of the two exact planes, with the exact offsets of their own. */
-sp_zonotope_slopes sp_zonotope_plane(const sp_rules *rules, const sp_gate_map *map, sp_box box) {
+sp_zonotope_slopes sp_zonotope_plane(const sp_relax_rules *rules, const sp_gate_map *map,
+                                     sp_box box) {
     const sp_box inner = sp_gate_box(map, box);
     const sp_plane_pair pair = sp_plane_rule_planes(rules->plane, rules->line, map->product, inner);
     const double a = 0.5 * pair.lower.a + 0.5 * pair.upper.a;

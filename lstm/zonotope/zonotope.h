@@ -23,8 +23,8 @@ typedef struct sp_zonotope_part {
 /** sp_zonotope - the domain: symbols of the samples first, then one for each number that was
  *  relaxed. */
 typedef struct sp_zonotope {
-    sp_boxes boxes; /* first: sp_boxes_refinement's functions are handed this */
-    sp_rules rules; /* the options; OWN: those of slopes.c */
+    sp_boxes boxes;       /* first: sp_boxes_refinement's functions are handed this */
+    sp_relax_rules rules; /* the options; OWN: those of slopes.c */
     size_t capacity, symbols;
     sp_zonotope_form *out;                        /* as states: of the nodes; see features */
     sp_zonotope_form *features;                   /* [frames] of the source */
@@ -52,7 +52,8 @@ typedef struct sp_zonotope_slopes {
     double a, b;
     sp_iv rest;
 } sp_zonotope_slopes;
-sp_zonotope_slopes sp_zonotope_line(const sp_rules *rules, sp_activation f, sp_iv x);
-sp_zonotope_slopes sp_zonotope_plane(const sp_rules *rules, const sp_gate_map *map, sp_box box);
+sp_zonotope_slopes sp_zonotope_line(const sp_relax_rules *rules, sp_activation f, sp_iv x);
+sp_zonotope_slopes sp_zonotope_plane(const sp_relax_rules *rules, const sp_gate_map *map,
+                                     sp_box box);
 
 #endif

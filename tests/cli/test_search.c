@@ -338,6 +338,14 @@ static void compare_refuses(void **state) {
                  t.clip[0]);
     EXPECT_USAGE("twice", "compare", MODEL, "--budget", "-60dB", "--methods", "ibp,exact,ibp",
                  t.clip[0]);
+    EXPECT_USAGE("behind @ stands a front end", "compare", MODEL, "--budget", "-60dB", "--methods",
+                 "zono@r3", t.clip[0]);
+    EXPECT_USAGE("no method 'magic'", "compare", MODEL, "--budget", "-60dB", "--methods",
+                 "magic@r2", t.clip[0]);
+    EXPECT_USAGE("twice", "compare", MODEL, "--budget", "-60dB", "--methods", "zono@r2,zono@r2",
+                 t.clip[0]);
+    EXPECT_USAGE("exclude each other", "certify", MODEL, "--budget", "-60dB", "--method",
+                 "exact@r2", "--front-relax", "joint", t.clip[0]);
     EXPECT_USAGE("two budgets", "compare", MODEL, "--budget", "-60dB", "--plot", "x", t.clip[0]);
     EXPECT_USAGE("exclude each other", "compare", MODEL, "--models", t.model, "--budget", "-60dB",
                  t.clip[0]);
@@ -350,6 +358,24 @@ static void compare_refuses(void **state) {
     expect_complaint(&process, 1, "/nonexistent/folder/x.svg");
     assert_string_equal(process.out, ""); // before hours are spent on it
     sp_process_clear(&process);
+}
+
+/* NAME@FRONT is the method on that front end: what --front-relax makes of it. */
+static void methods_on_other_front_ends(void **state) {
+    (void)state;
+    sp_process apart = RUN("certify", MODEL, "--method", "deepcert", "--front-relax", "joint",
+                           "--budget", "-70dB", "--json", t.clip[0]);
+    sp_process joined = RUN("compare", MODEL, "--methods", "deepcert@joint,deepcert", "--no-attack",
+                            "--budget", "-70dB", "--json", t.clip[0]);
+    expect_code(&apart, 0);
+    expect_code(&joined, 0);
+    assert_non_null(strstr(joined.out, "\"method\":\"deepcert@joint\""));
+    assert_non_null(strstr(joined.out, "\"method\":\"deepcert\""));
+    assert_non_null(strstr(apart.out, "\"front_relax\":\"joint\""));
+    assert_true(number_behind(apart.out, "\"margin\":") ==
+                number_behind(joined.out, "\"margin\":"));
+    sp_process_clear(&apart);
+    sp_process_clear(&joined);
 }
 
 /* ---- norms ---- */
@@ -438,6 +464,7 @@ int main(void) {
         cmocka_unit_test(compare_prints_tables_and_charts),
         cmocka_unit_test(compare_takes_several_models),
         cmocka_unit_test(compare_refuses),
+        cmocka_unit_test(methods_on_other_front_ends),
         cmocka_unit_test(every_command_takes_a_norm),
         cmocka_unit_test(energy_has_two_names),
     };

@@ -74,7 +74,7 @@ static void graphs_contain_attained_values(void **state) {
 static void published_rules_contain_attained_values(void **state) {
     (void)state;
     for (int i = 0; i < (sp_test_sanitized() ? 6 : 24); i++) {
-        const sp_rules rules = {
+        const sp_relax_rules rules = {
             .plane = (sp_plane_rule)(i % (SP_PLANE_RULE_BOX + 1)),
             .line = (sp_line_rule)((i + i / 6) % (SP_LINE_RULE_BOX + 1)),
             .alone = i % 4 > 1,

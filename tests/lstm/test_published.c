@@ -111,7 +111,7 @@ static void zonotopes_of_an_lstm(void **state) {
     (void)state;
     static const struct {
         const char *what;
-        sp_rules rules;
+        sp_relax_rules rules;
         double tolerance;
         double margin[3][2]; /* radii .02, .1, .3; NaN: not the same */
     } cases[] = {
@@ -132,7 +132,7 @@ static void zonotopes_of_an_lstm(void **state) {
     sp_net net;
     make_sines(&net, 4);
     for (size_t i = 0; i < 9; i++) {
-        const sp_rules *rules = &cases[i / 3].rules;
+        const sp_relax_rules *rules = &cases[i / 3].rules;
         const sp_backsub_options back = {.planes = SP_BACKSUB_RULES, .rules = *rules};
         double rows[2], forward[2];
         sines_margins(rows, &sp_domain_backsub, &back, &net, radius[i % 3]);
@@ -155,7 +155,7 @@ static void lines_of_an_rnn(void **state) {
     (void)state;
     static const struct {
         const char *what;
-        sp_rules rules;
+        sp_relax_rules rules;
         double margin[2];
     } cases[] = {
         {"DeepCert", RULES(OWN, DEEPCERT, true), {-.09707074, .48193979}},

@@ -50,7 +50,7 @@ typedef struct sp_toy_shape {
 /** sp_method - a domain and its options. */
 typedef struct sp_method {
     const sp_domain *domain;
-    sp_rules rules; /* of zonotopes */
+    sp_relax_rules rules; /* of zonotopes */
     sp_backsub_options backsub;
     sp_r2opt_options r2opt;
 } sp_method;
