@@ -313,6 +313,11 @@ static int run_models(models *c, bool *complete, size_t *worked) {
             cli_complain("the chart: %s", err.text);
             code = CLI_INPUT;
         }
+        if (code < 0 && sp_clock_stopped()) { // while the files of the next model were read
+            code = cli_interrupt_code();
+            worst = code > worst ? code : worst;
+            break;
+        }
         *complete = code < 0;
         if (*complete) {
             if (c->count > 1) {
@@ -361,6 +366,12 @@ static int check_usage(const cli_options *options) {
     const int code = cli_budget_check(&cli_compare, options);
     if (code < 0 && options->model && options->own[MODELS]) {
         return cli_usage(&cli_compare, "--model and --models exclude each other");
+    }
+    const char *list = options->own[MODELS];
+    const size_t length = list ? strlen(list) : 0;
+    if (code < 0 && list &&
+        (length == 0 || list[0] == ',' || list[length - 1] == ',' || strstr(list, ",,"))) {
+        return cli_usage(&cli_compare, "--models needs a file on either side of each comma");
     }
     if (code < 0 && options->plot && sp_report_comparison_check_chart(&err, &budgets) != SP_OK) {
         return cli_usage(&cli_compare, "--plot: %s", err.text);

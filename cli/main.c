@@ -57,9 +57,16 @@ static const cli_command *find_command(const char *name) {
 
 /* soundproof help, and soundproof help COMMAND. */
 static int help(int argc, const char **argv) {
+    const bool about_help =
+        argc == 2 && (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
+                      strcmp(argv[1], "-h") == 0);
     const cli_command *command = argc > 1 ? find_command(argv[1]) : NULL;
     const char *arguments[] = {"", "--help"};
     cli_options options;
+    if (about_help) {
+        print_help();
+        return CLI_OK;
+    }
     if (argc > 2 || (argc == 2 && !command)) {
         return complain_of_command(argv[argc - 1]);
     }

@@ -18,13 +18,19 @@ typedef struct study_task {
     const sp_attacker *attacker;
     const sp_study_options *options;
     long label;
-    double deadline; /* of what may be left out: a value of sp_clock_wall; 0: none */
+    /* Of the fixed budgets, and of the whole: values of sp_clock_wall; 0: none. */
+    double halftime, deadline;
 } study_task;
+
+/* What is left of the time until then; never 0, which would be no limit. */
+static double time_until(double deadline) {
+    return deadline > 0.0 ? fmax(deadline - sp_clock_wall(), 1e-6) : 0.0;
+}
 
 static void certify(void *context, size_t index) {
     const study_task *e = context;
     (void)sp_certify(NULL, &e->study->verdict[index], e->attacker->pipeline, &e->study->clip,
-                     &e->options->budget[index], e->label, e->options->radius.timeout);
+                     &e->options->budget[index], e->label, time_until(e->halftime));
 }
 
 /* The file that breaks the clip also breaks every budget whose set it lies in. */
@@ -169,18 +175,24 @@ void sp_study_init(sp_study *study) {
 void sp_study_make(sp_study *study, const sp_attacker *attacker, sp_clip *clip, long label,
                    const sp_study_options *options) {
     const double timeout = options->radius.timeout;
-    study_task e = {study, attacker, options, label,
+    study_task e = {study,
+                    attacker,
+                    options,
+                    label,
+                    timeout > 0.0 ? sp_clock_wall() + 0.5 * timeout : 0.0,
                     timeout > 0.0 ? sp_clock_wall() + timeout : 0.0};
+    sp_radius_options search = options->radius;
     sp_study_init(study);
     study->budgets = options->budgets;
     study->own = label < 0;
     study->clip = *clip;
     *clip = (sp_clip){0};
-    (void)sp_radius_find(NULL, &study->radius, attacker, &study->clip, label, &options->radius);
     study->verdict = calloc(options->budgets ? options->budgets : 1, sizeof *study->verdict);
     if (study->verdict) {
         sp_pool_run(options->budgets, 0, certify, &e);
     }
+    search.timeout = time_until(e.deadline);
+    (void)sp_radius_find(NULL, &study->radius, attacker, &study->clip, label, &search);
     if (is_heard_rightly(&study->radius.verdict)) {
         write_break(&e);
         find_sensitive_frames(&e);

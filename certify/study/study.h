@@ -66,7 +66,7 @@ typedef struct sp_study_options {
     size_t budgets;
     const sp_budget *budget; /* [budgets] that are certified besides the search; borrowed */
     /* of the search; its attack.out: where the breaking file goes, NULL: it is not kept. The
-     * timeout also holds for every verdict. */
+     * timeout is that of the whole study, of which the budgets take half at most. */
     sp_radius_options radius;
 } sp_study_options;
 

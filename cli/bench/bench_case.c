@@ -101,6 +101,9 @@ int bench_case_open(bench_case *c, const cli_options *options) {
     int code = -1;
     const char *data = options->own[BENCH_DATA];
     *c = (bench_case){0};
+    if (data && !readable(data)) {
+        return cli_usage(&cli_bench, "--data %s: there is no such folder", data);
+    }
     char *model = data ? join(data, "models/fsdd.onnx") : NULL;
     char *front = data ? join(data, "fsdd-front.json") : NULL;
     if (options->model || readable(model)) {

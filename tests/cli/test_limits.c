@@ -105,6 +105,41 @@ static void reports_are_written_when_interrupted(void **state) {
     sp_process_clear(&process);
 }
 
+/* Findings of the clips before stand, the one under way does not. */
+static void audits_keep_what_is_done(void **state) {
+    (void)state;
+    char model[PATH], other[PATH], word[PATH];
+    if (!sp_test_data("wake/hey_mycroft.onnx", model, PATH) ||
+        !sp_test_data("wake/core_weather_mycroft.wav", other, PATH) ||
+        !sp_test_data("wake/core_hey_mycroft.wav", word, PATH)) {
+        print_message("no wake/hey_mycroft.onnx or recordings below SOUNDPROOF_DATA\n");
+        skip();
+    }
+    sp_process process = INTERRUPTED("INT", "misclassified", "audit", "--model", model, "--front",
+                                     "examples/fronts/precise-sonopy.json", "--threads", "1",
+                                     "--property", "stream-fire", other, word);
+    expect_code(&process, 130);
+    assert_non_null(strstr(process.err, "interrupted: 1 of 2 clips done"));
+    assert_non_null(strstr(process.out, "0 of 1 certified"));
+    assert_non_null(strstr(process.out, "1 not so without noise already"));
+    assert_null(strstr(process.out, "core_hey_mycroft.wav  stream-fire"));
+    sp_process_clear(&process);
+}
+
+/* The limit is that of all that a page shows of a clip: budgets, search and attacks. */
+static void reports_keep_to_the_limit(void **state) {
+    (void)state;
+    char html[PATH];
+    sp_process process =
+        RUN("report", MODEL, "--timeout", "2", "--threads", "1", "--html",
+            file_in(html, "limit.html"), "--budget", "-60dB", "--budget", "-50dB", long_clip);
+    expect_code(&process, 0);
+    const char *seconds = strstr(process.out, "Method exact, ");
+    assert_non_null(seconds);
+    assert_true(strtod(seconds + 14, NULL) < (sp_test_sanitized() ? 40.0 : 6.0));
+    sp_process_clear(&process);
+}
+
 /* Timeouts are a column of their own, and no shortcoming of a method. */
 static void comparisons_count_timeouts(void **state) {
     (void)state;
@@ -209,6 +244,8 @@ int main(void) {
         cmocka_unit_test(comparisons_keep_what_is_done),
         cmocka_unit_test(json_totals_are_of_what_is_done),
         cmocka_unit_test(reports_are_written_when_interrupted),
+        cmocka_unit_test(audits_keep_what_is_done),
+        cmocka_unit_test(reports_keep_to_the_limit),
         cmocka_unit_test(comparisons_count_timeouts),
         cmocka_unit_test(long_clips_keep_to_the_limit),
         cmocka_unit_test(folders_are_tried_first),

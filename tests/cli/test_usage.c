@@ -37,6 +37,9 @@ static void the_command(void **state) {
     EXPECT_USAGE("no argument 'x'", "methods", "x");
     EXPECT_USAGE("which ONNX file", "info");
     EXPECT_USAGE("no argument", "bench", "x");
+    EXPECT_USAGE("no such folder", "bench", "--data", "/nonexistent");
+    EXPECT_USAGE("either side of each comma", "compare", "--models", "a.onnx,,", "--budget",
+                 "-60dB", "x.wav");
     sp_process process = run_list((const char *const[]){NULL});
     expect_code(&process, 1);
     expect_complaint(&process, 1, "which command");
@@ -153,6 +156,9 @@ static void help(void **state) {
         sp_process_clear(&own);
     }
     assert_string_equal(process.err, "");
+    sp_process about = RUN("help", "help");
+    assert_string_equal(about.out, process.out);
+    sp_process_clear(&about);
     sp_process again = RUN("help");
     assert_string_equal(again.out, process.out);
     sp_process_clear(&again);
