@@ -51,8 +51,9 @@ enum {
     CLI_EFFORT = CLI_SEED | CLI_STEPS | CLI_STARTS,
     CLI_DEVICE = CLI_BACKEND | CLI_MEMORY
 };
-/* Options that come with others: --split with CLI_MANIFEST, --names with CLI_CHANNEL. */
-enum { CLI_SPLIT = 3, CLI_NAMES = 5 };
+/* Options that come with others: --split with CLI_MANIFEST, --names with CLI_CHANNEL, --output and
+ * --steps-axis with CLI_MODEL. */
+enum { CLI_SPLIT = 3, CLI_NAMES = 5, CLI_OUTPUT = 6, CLI_STEPS_AXIS = 7 };
 /* --frame that is not given, and --frame all. */
 enum { CLI_NO_FRAME = -2, CLI_ALL_FRAMES = -1 };
 
@@ -61,8 +62,9 @@ typedef struct cli_variant cli_variant;
 
 /** cli_options - the command line, checked; strings are owned unless said. */
 typedef struct cli_options {
-    char *model, *front, *manifest, *names, *out, *plot;
-    sp_split split; /* of the manifest; SP_SPLIT_NONE: all */
+    char *model, *front, *manifest, *names, *out, *plot, *output;
+    sp_split split;  /* of the manifest; SP_SPLIT_NONE: all */
+    long steps_axis; /* of the model's input; -1: not given */
     const sp_method *method;
     sp_front_rule front_rule; /* the method's, or --front-relax */
     bool front_rule_given;

@@ -84,9 +84,16 @@ static void print_ends(const sp_model *model) {
     printf("input       %s [%s]: %zu features per frame, ", model->input_name, model->input_shape,
            net->features);
     if (net->steps == 0) {
-        puts("any number of frames");
+        printf("any number of frames");
     } else {
-        printf("windows of %zu frame%s\n", net->steps, net->steps == 1 ? "" : "s");
+        printf("windows of %zu frame%s", net->steps, net->steps == 1 ? "" : "s");
+    }
+    if (model->steps_axis >= 0) {
+        printf(", along axis %ld", model->steps_axis);
+    }
+    putchar('\n');
+    if (model->doubt) {
+        printf("            CONTRADICTION: %s\n", model->doubt);
     }
     const char *head = net->sigmoid   ? ", behind which the file has a sigmoid"
                        : net->softmax ? ", behind whose logits the file has a softmax"
@@ -161,9 +168,11 @@ static int run(const cli_options *options) {
         return cli_usage(&cli_info, "which ONNX file?");
     }
     for (size_t i = 0; i < options->arguments; i++) {
+        const sp_model_choice choice = {
+            .output = options->own[0], .steps_axis = SP_MODEL_AXIS_BY_FILE, .accept_doubt = true};
         sp_model model;
         sp_error err = {0};
-        if (sp_model_read(&err, &model, options->argument[i]) != SP_OK) {
+        if (sp_model_open(&err, &model, options->argument[i], &choice) != SP_OK) {
             cli_complain_about(options->argument[i], err.text);
             code = CLI_INPUT;
             continue;
@@ -178,11 +187,17 @@ static int run(const cli_options *options) {
     return code;
 }
 
+static const cli_own own[] = {
+    {"output", "the output that is the logits, where the network has several", "NAME"},
+};
+
 const cli_command cli_info = {
     .name = "info",
     .arguments = "M.onnx...",
     .summary = "show a model's layers, shapes and origin",
     .examples = "  soundproof info model.onnx\n",
     .accepts = CLI_THREADS,
+    .own = own,
+    .owned = sizeof own / sizeof *own,
     .run = run,
 };

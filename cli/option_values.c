@@ -279,6 +279,8 @@ static char **path_of(cli_options *options, int option) {
         return &options->plot;
     case CLI_BACKEND:
         return &options->backend;
+    case CLI_OUTPUT:
+        return &options->output;
     default:
         return NULL;
     }
@@ -308,6 +310,8 @@ static int read_value(cli_options *options, const cli_command *command, int opti
         return read_tolerance(options, command, text);
     case CLI_FRAME:
         return read_frame(options, command, text);
+    case CLI_STEPS_AXIS:
+        return read_whole(&options->steps_axis, command, "steps-axis", text, 0, 3);
     case CLI_BURST:
         return read_whole(&options->burst, command, "burst", text, 1, 999999);
     case CLI_STEPS:

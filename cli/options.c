@@ -10,6 +10,12 @@
 enum { HELP = 1 << 30, OWN = HELP + 1 }; /* OWN + i: option i of the command's own */
 static const struct poptOption every_option[] = {
     {"model", 0, POPT_ARG_STRING, NULL, CLI_MODEL, "the network", "M.onnx"},
+    {"output", 0, POPT_ARG_STRING, NULL, CLI_OUTPUT,
+     "the output of the network that is its logits, where it has several", "NAME"},
+    {"steps-axis", 0, POPT_ARG_STRING, NULL, CLI_STEPS_AXIS,
+     "the axis of the network's input (from 0) that counts its steps, where the file leaves it "
+     "open",
+     "N"},
     {"front", 0, POPT_ARG_STRING, NULL, CLI_FRONT,
      "the front end's description; not needed when the model carries one", "F.json"},
     {"budget", 0, POPT_ARG_STRING, NULL, CLI_BUDGET,
@@ -184,9 +190,10 @@ static int take_arguments(cli_options *options, poptContext context) {
 }
 
 static bool accepts(const cli_command *command, int option) {
-    const unsigned bit = option == CLI_SPLIT   ? CLI_MANIFEST
-                         : option == CLI_NAMES ? CLI_CHANNEL
-                                               : (unsigned)option;
+    const unsigned bit = option == CLI_SPLIT                                ? CLI_MANIFEST
+                         : option == CLI_NAMES                              ? CLI_CHANNEL
+                         : option == CLI_OUTPUT || option == CLI_STEPS_AXIS ? CLI_MODEL
+                                                                            : (unsigned)option;
     return ((command->accepts | HELP) & bit) != 0;
 }
 
@@ -249,6 +256,7 @@ int cli_options_read(cli_options *options, const cli_command *command, int argc,
     }
     table[used] = (struct poptOption)POPT_TABLEEND;
     *options = (cli_options){.label = -1,
+                             .steps_axis = SP_MODEL_AXIS_BY_FILE,
                              .method = sp_method_find("exact"),
                              .set = &sp_noise_set_box,
                              .tolerance = 0.5,
@@ -295,6 +303,7 @@ void cli_options_clear(cli_options *options) {
     free(options->names);
     free(options->out);
     free(options->plot);
+    free(options->output);
     free(options->backend);
     free(options->methods);
     cli_variants_clear(options);

@@ -290,6 +290,7 @@ static sp_status resolve_ends(sp_error *err, sp_onnx_graph *graph) {
     for (size_t i = 0; i < proto->n_output; i++) {
         const char *name = proto->output[i]->name ? proto->output[i]->name : "";
         graph->result[i] = sp_onnx_graph_find(graph, name);
+        graph->results = i + 1;
         if (graph->result[i] == SP_ONNX_NO_NAME) {
             return sp_fail(err, SP_E_FORMAT, "the output '%.200s' of the graph is not defined",
                            name);

@@ -119,7 +119,8 @@ typedef struct sp_onnx_graph {
     size_t *order;        /* [needed] owned */
     size_t needed;
     size_t *argument; /* [proto->n_input] owned: definitions of the inputs */
-    size_t *result;   /* [proto->n_output] owned: definitions of the outputs */
+    size_t *result;   /* [results] owned: definitions of the outputs */
+    size_t results;
     struct sp_onnx_subgraph
         *inner; /* [inners] owned: graphs inside of nodes, in the order of the nodes */
     size_t inners;
@@ -138,6 +139,12 @@ typedef struct sp_onnx_subgraph {
 SP_NODISCARD sp_status sp_onnx_graph_init(sp_error *err, sp_onnx_graph *graph,
                                           const Onnx__GraphProto *proto);
 void sp_onnx_graph_clear(sp_onnx_graph *graph);
+/** sp_onnx_graph_keep - drops all outputs but one, and the nodes that only others need. */
+SP_NODISCARD sp_status sp_onnx_graph_keep(sp_error *err, sp_onnx_graph *graph, size_t output);
+/** sp_onnx_graph_last - the one output that no other output is computed from; SP_ONNX_NO_NAME when
+ *  there are several. */
+SP_NODISCARD sp_status sp_onnx_graph_last(sp_error *err, const sp_onnx_graph *graph,
+                                          size_t *output);
 /** sp_onnx_graph_find - the definition of a name, or SP_ONNX_NO_NAME. */
 size_t sp_onnx_graph_find(const sp_onnx_graph *graph, const char *name);
 /** sp_onnx_subgraph_find - the graph that node n keeps under this name, or NULL. */
@@ -162,12 +169,19 @@ typedef struct sp_onnx_guess {
     size_t axis;  /* SP_ONNX_NO_AXIS: the input is one step */
     size_t steps; /* 0: any */
 } sp_onnx_guess;
-enum { SP_ONNX_MOST_GUESSES = 3 };
+enum { SP_ONNX_MOST_GUESSES = 5 };
 /** sp_onnx_input_guesses - the guesses, in the order in which they are to be tried; their number.
- *  Every axis before the features can be the steps unless its length is 1; the others have
- *  length 1 (batch). When nothing needs steps, the input may also be a single one. */
+ *  Every axis before the last one can be the steps unless its length is 1; the others have
+ *  length 1 (batch). When nothing needs steps, the input may also be a single one. At last, or at
+ *  first if it has the name of one, the last axis may be the steps of the features before it. */
 size_t sp_onnx_input_guesses(sp_onnx_guess *guess, const Onnx__GraphProto *proto,
                              const Onnx__TensorShapeProto *shape);
+
+/** sp_onnx_axis_name - the name of an axis, "" when it has none. */
+const char *sp_onnx_axis_name(const Onnx__TensorShapeProto *shape, size_t axis);
+/** sp_onnx_axis_sense - what the name of an axis says: 1 that it counts steps, -1 that it counts
+ *  recordings, 0 nothing. */
+int sp_onnx_axis_sense(const Onnx__TensorShapeProto *shape, size_t axis);
 
 /* ---- interpret.c: one walk over the graph ---- */
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "onnx/impl.h"
 
@@ -28,13 +29,14 @@ sp_status sp_onnx_input_check(sp_error *err, const Onnx__ValueInfoProto *input) 
                        name, number);
     }
     const Onnx__TensorShapeProto *shape = type->tensor_type->shape;
-    if (!shape || shape->n_dim == 0 || shape->n_dim > 3) {
+    if (!shape || shape->n_dim == 0 || shape->n_dim > 4) {
         return sp_fail(
             err, SP_E_UNSUPPORTED,
-            "the input '%.80s' must have one to three axes, such as steps x batch x features, "
+            "the input '%.80s' must have one to four axes, such as steps x batch x features, "
             "not %zu",
             name, shape ? shape->n_dim : 0);
     }
+    size_t features = 0;
     for (size_t i = 0; i < shape->n_dim; i++) {
         const int64_t length = is_fixed(shape->dim[i]) ? shape->dim[i]->dim_value : 1;
         if (length <= 0 || length > INT32_MAX) {
@@ -42,11 +44,11 @@ sp_status sp_onnx_input_check(sp_error *err, const Onnx__ValueInfoProto *input) 
                            "the input '%.80s' has the length %" PRId64 " along axis %zu", name,
                            length, i);
         }
+        features += is_fixed(shape->dim[i]) && (length > 1 || i + 1 == shape->n_dim);
     }
-    if (!is_fixed(shape->dim[shape->n_dim - 1])) {
+    if (features == 0) {
         return sp_fail(err, SP_E_UNSUPPORTED,
-                       "the number of features, the last axis of the input '%.80s', is not fixed",
-                       name);
+                       "the number of features, an axis of the input '%.80s', is not fixed", name);
     }
     return SP_OK;
 }
@@ -88,21 +90,67 @@ static bool has_recurrence(const Onnx__GraphProto *proto) {
     return false;
 }
 
+/* Whether the name holds a word, whatever the case. */
+static bool holds(const char *name, const char *word) {
+    const size_t length = strlen(word);
+    for (; *name != '\0'; name++) {
+        if (strncasecmp(name, word, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *sp_onnx_axis_name(const Onnx__TensorShapeProto *shape, size_t axis) {
+    const sp_onnx_dimension *dim = shape->dim[axis];
+    return dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && dim->dim_param
+               ? dim->dim_param
+               : "";
+}
+
+int sp_onnx_axis_sense(const Onnx__TensorShapeProto *shape, size_t axis) {
+    static const char *const steps[] = {"time", "frame", "step", "seq"};
+    const char *name = sp_onnx_axis_name(shape, axis);
+    if (holds(name, "batch") || strcasecmp(name, "b") == 0 || strcasecmp(name, "n") == 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        if (holds(name, steps[i])) {
+            return 1;
+        }
+    }
+    return strcasecmp(name, "t") == 0 || strcasecmp(name, "l") == 0;
+}
+
+static size_t length_of(const sp_onnx_dimension *dim) {
+    return is_fixed(dim) ? (size_t)dim->dim_value : 0;
+}
+
 size_t sp_onnx_input_guesses(sp_onnx_guess *guess, const Onnx__GraphProto *proto,
                              const Onnx__TensorShapeProto *shape) {
     size_t count = 0, fixed = 0;
-    for (size_t i = 0; i + 1 < shape->n_dim; i++) {
-        fixed += is_fixed(shape->dim[i]) && shape->dim[i]->dim_value > 1;
+    const size_t last = shape->n_dim - 1;
+    for (size_t i = 0; i < last; i++) {
+        fixed += length_of(shape->dim[i]) > 1;
     }
-    for (size_t i = 0; i + 1 < shape->n_dim; i++) {
-        const bool is_one = is_fixed(shape->dim[i]) && shape->dim[i]->dim_value == 1;
-        const bool is_long = is_fixed(shape->dim[i]) && !is_one;
-        if (is_long ? fixed == 1 : !is_one && fixed == 0) {
-            guess[count++] = (sp_onnx_guess){i, is_long ? (size_t)shape->dim[i]->dim_value : 0};
+    const bool last_steps = last > 0 && length_of(shape->dim[last]) != 1 && fixed == 1;
+    if (last_steps && sp_onnx_axis_sense(shape, last) > 0) {
+        guess[count++] = (sp_onnx_guess){last, length_of(shape->dim[last])};
+    }
+    for (size_t named = 0; is_fixed(shape->dim[last]) && named < 2; named++) {
+        for (size_t i = 0; i < last; i++) { // named ones first
+            const size_t length = length_of(shape->dim[i]);
+            if ((named == 0) == (sp_onnx_axis_sense(shape, i) > 0) &&
+                (length > 1 ? fixed == 1 : length == 0 && fixed == 0)) {
+                guess[count++] = (sp_onnx_guess){i, length};
+            }
         }
     }
     if (fixed == 0 && (count == 0 || (count == 1 && shape->n_dim == 2 && !has_recurrence(proto)))) {
         guess[count++] = (sp_onnx_guess){SP_ONNX_NO_AXIS, 1};
+    }
+    if (last_steps && sp_onnx_axis_sense(shape, last) <= 0) {
+        guess[count++] = (sp_onnx_guess){last, length_of(shape->dim[last])};
     }
     return count;
 }

@@ -259,14 +259,14 @@ static bool are_same(const sp_onnx_sequence *a, const sp_onnx_sequence *b) {
 
 /* Further outputs may be the same logits, with or without a head. */
 static sp_status check_results(sp_onnx_reader *r, const sp_onnx_sequence **result) {
-    const size_t outputs = r->root->proto->n_output;
+    const size_t outputs = r->root->results;
     for (size_t i = outputs; i-- > 0;) {
         const sp_onnx_sequence *other = *result;
         const sp_status status = check_result(r, result, i);
         if (outputs > 1 && (status != SP_OK || (other && !are_same(other, *result)))) {
             return sp_fail(r->err, SP_E_UNSUPPORTED,
                            "the graph has %zu outputs, and '%.80s' is not the same logits as the "
-                           "others: export the model with its logits as the only one",
+                           "others: choose the logits by --output",
                            outputs, r->root->definition[r->root->result[i]].name);
         }
         SP_TRY(status);

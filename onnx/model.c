@@ -17,6 +17,7 @@ void sp_model_clear(sp_model *model) {
     free(model->producer);
     free(model->input_name);
     free(model->input_shape);
+    free(model->doubt);
     sp_onnx_reference_destroy(model->reference);
     *model = (sp_model){0};
 }
@@ -90,45 +91,175 @@ static void mark_head(sp_net *net, sp_onnx_head head) {
     net->softmax = head == SP_ONNX_HEAD_SOFTMAX;
 }
 
-/* Tries every guess; when all fail, the error of the one that understood most of the graph
- * remains. */
-static sp_status read_net(sp_onnx_reader *r, sp_net *net, size_t *logits) {
+/* The network of one guess. */
+static sp_status read_guess(sp_onnx_reader *r, sp_net *net, size_t *logits,
+                            const sp_onnx_guess *guess, bool *followed) {
+    const sp_onnx_sequence *result = NULL;
+    *followed = false;
+    r->steps_axis = guess->axis;
+    r->steps = guess->steps;
+    SP_TRY(sp_onnx_interpret(r, &result));
+    *followed = true;
+    if (!net) {
+        return SP_OK;
+    }
+    sp_onnx_sequence logits_of = *result;
+    sp_onnx_source last;
+    logits_of.head = SP_ONNX_HEAD_NONE;
+    SP_TRY(sp_onnx_sequence_settle(r, &logits_of, &last));
+    SP_TRY(sp_onnx_layers_to_net(r, net, last));
+    mark_head(net, result->head);
+    *logits = result->head == SP_ONNX_HEAD_NONE ? r->root->result[0] : result->logits;
+    return SP_OK;
+}
+
+/* Another axis that the file names as that of the steps, or that could be read as well. */
+static sp_status find_doubt(sp_onnx_reader *r, char *doubt, size_t size, const sp_onnx_guess *taken,
+                            const sp_onnx_guess *guess, size_t count) {
+    const Onnx__TensorShapeProto *shape = r->root->features->type->tensor_type->shape;
+    doubt[0] = '\0';
+    if (taken->axis == SP_ONNX_NO_AXIS || sp_onnx_axis_sense(shape, taken->axis) > 0) {
+        return SP_OK;
+    }
+    for (size_t i = 0; i < shape->n_dim; i++) {
+        if (i != taken->axis && sp_onnx_axis_sense(shape, i) > 0) {
+            const char *name = sp_onnx_axis_name(shape, taken->axis);
+            const bool named = name[0] != '\0';
+            snprintf(doubt, size,
+                     "the file names axis %zu of its input '%.40s', but its network runs over axis "
+                     "%zu%s%.40s%s (a forgotten batch_first?): export it again so that both agree, "
+                     "or confirm that axis %zu counts the steps by --steps-axis %zu",
+                     i, sp_onnx_axis_name(shape, i), taken->axis, named ? ", '" : "", name,
+                     named ? "'" : "", taken->axis, taken->axis);
+            return SP_OK;
+        }
+    }
+    sp_error *err = r->err, why = {0};
+    for (size_t i = 0; i < count; i++) {
+        const bool other = &guess[i] != taken && guess[i].axis != SP_ONNX_NO_AXIS &&
+                           guess[i].axis + 1 < shape->n_dim &&
+                           sp_onnx_axis_sense(shape, guess[i].axis) >= 0;
+        bool followed = false;
+        r->err = &why;
+        const sp_status status =
+            other ? read_guess(r, NULL, NULL, &guess[i], &followed) : SP_E_UNSUPPORTED;
+        r->err = err;
+        if (status == SP_OK && sp_onnx_axis_sense(shape, taken->axis) >= 0) {
+            snprintf(
+                doubt, size,
+                "its steps could be counted by axis %zu or by axis %zu of its input, which the "
+                "file does not name: choose by --steps-axis",
+                taken->axis, guess[i].axis);
+        }
+    }
+    return SP_OK;
+}
+
+/* Tries every guess that the choice leaves; when all fail, the error of the one that understood
+ * most of the graph remains. */
+static sp_status read_net(sp_onnx_reader *r, sp_model *model, size_t *logits,
+                          const sp_model_choice *choice) {
     const Onnx__TensorShapeProto *shape = r->root->features->type->tensor_type->shape;
     sp_onnx_guess guess[SP_ONNX_MOST_GUESSES];
     const size_t count = sp_onnx_input_guesses(guess, r->root->proto, shape);
+    const bool chosen = choice->steps_axis != SP_MODEL_AXIS_BY_FILE;
     sp_error *err = r->err, best = {0}, why = {0};
-    size_t furthest = 0;
-    sp_status status = SP_OK;
-    r->err = &why;
+    size_t furthest = 0, tried = 0;
     for (size_t i = 0; i < count; i++) {
-        const sp_onnx_sequence *result = NULL;
-        r->steps_axis = guess[i].axis;
-        r->steps = guess[i].steps;
-        status = sp_onnx_interpret(r, &result);
-        if (status == SP_OK) {
-            r->err = err;
-            sp_onnx_sequence logits_of = *result;
-            sp_onnx_source last;
-            logits_of.head = SP_ONNX_HEAD_NONE;
-            SP_TRY(sp_onnx_sequence_settle(r, &logits_of, &last));
-            SP_TRY(sp_onnx_layers_to_net(r, net, last));
-            mark_head(net, result->head);
-            *logits = result->head == SP_ONNX_HEAD_NONE ? r->root->result[0] : result->logits;
-            return SP_OK;
+        if (chosen && guess[i].axis != (size_t)choice->steps_axis) {
+            continue;
         }
-        if (i == 0 || r->furthest > furthest || (r->furthest == furthest && r->wants_length)) {
+        bool followed = false;
+        r->err = &why;
+        const sp_status status = read_guess(r, &model->net, logits, &guess[i], &followed);
+        r->err = err;
+        if (status != SP_OK && followed) {
+            return sp_fail(err, why.code, "%s", why.text);
+        }
+        if (status == SP_OK) {
+            char doubt[400] = "";
+            SP_TRY(chosen ? SP_OK : find_doubt(r, doubt, sizeof doubt, &guess[i], guess, count));
+            r->steps_axis = guess[i].axis;
+            r->steps = guess[i].steps;
+            model->steps_axis = guess[i].axis == SP_ONNX_NO_AXIS ? -1L : (long)guess[i].axis;
+            if (doubt[0] != '\0' && !choice->accept_doubt) {
+                return sp_fail(err, SP_E_UNSUPPORTED, "%s", doubt);
+            }
+            return doubt[0] != '\0' ? copy_text(err, &model->doubt, doubt) : SP_OK;
+        }
+        if (tried++ == 0 || r->furthest > furthest ||
+            (r->furthest == furthest && r->wants_length)) {
             furthest = r->furthest;
             best = why;
         }
     }
-    r->err = err;
-    if (count == 0) {
-        return sp_fail(
-            err, SP_E_UNSUPPORTED,
-            "two axes of the input have a fixed length above 1: export the model with batch "
-            "size 1");
+    if (tried == 0) {
+        return chosen && count > 0
+                   ? sp_fail(err, SP_E_UNSUPPORTED, "axis %ld of its input cannot count the steps",
+                             choice->steps_axis)
+                   : sp_fail(err, SP_E_UNSUPPORTED,
+                             "two axes of the input have a fixed length above 1: export the model "
+                             "with batch size 1");
     }
     return sp_fail(err, best.code, "%s", best.text);
+}
+
+/* Of several outputs the one that is chosen by name. */
+static sp_status choose_output(sp_error *err, sp_onnx_graph *graph, const char *name) {
+    for (size_t i = 0; i < graph->results; i++) {
+        if (strcmp(graph->definition[graph->result[i]].name, name) == 0) {
+            return sp_onnx_graph_keep(err, graph, i);
+        }
+    }
+    return sp_fail(err, SP_E_UNSUPPORTED, "the graph has no output '%.80s': its first is '%.80s'",
+                   name, graph->definition[graph->result[0]].name);
+}
+
+/* The output that is computed from the others, unless one of them has as many numbers: then either
+ * may be meant. */
+static sp_status read_last(sp_onnx_reader *r, sp_model *model, sp_onnx_graph *graph, size_t last,
+                           const sp_model_choice *choice) {
+    const size_t outputs = graph->results;
+    size_t *id = calloc(outputs, sizeof *id);
+    if (!id) {
+        return sp_fail(r->err, SP_E_MEMORY, "no memory for the outputs of the graph");
+    }
+    memcpy(id, graph->result, outputs * sizeof *id);
+    sp_status status = sp_onnx_graph_keep(r->err, graph, last);
+    sp_net_clear(&model->net);
+    status = status == SP_OK ? read_net(r, model, &model->reference->logits, choice) : status;
+    for (size_t i = 0; status == SP_OK && i < outputs; i++) {
+        const sp_onnx_value *value = i == last ? NULL : r->root_value[id[i]];
+        if (value && value->kind == SP_ONNX_VALUE_SEQUENCE &&
+            value->sequence.width == model->net.classes) {
+            status =
+                sp_fail(r->err, SP_E_UNSUPPORTED,
+                        "the graph has %zu outputs, and '%.80s' may be the logits as well as "
+                        "'%.80s': choose by --output",
+                        outputs, graph->definition[id[i]].name, graph->definition[id[last]].name);
+        }
+    }
+    free(id);
+    return status;
+}
+
+/* All outputs, where they are the same logits; else the one that no other is computed from. */
+static sp_status read_outputs(sp_error *err, sp_onnx_reader *r, sp_model *model,
+                              sp_onnx_graph *graph, const sp_model_choice *choice) {
+    size_t *logits = &model->reference->logits, last = SP_ONNX_NO_NAME;
+    SP_TRY(choice->output ? choose_output(err, graph, choice->output) : SP_OK);
+    sp_error why = {0};
+    r->err = graph->results > 1 ? &why : err;
+    const sp_status status = read_net(r, model, logits, choice);
+    r->err = err;
+    if (status == SP_OK || graph->results == 1) {
+        return status;
+    }
+    SP_TRY(sp_onnx_graph_last(err, graph, &last));
+    if (last == SP_ONNX_NO_NAME) {
+        return sp_fail(err, why.code, "%s", why.text);
+    }
+    return read_last(r, model, graph, last, choice);
 }
 
 static size_t count_parameters(const sp_net *net) {
@@ -141,7 +272,8 @@ static size_t count_parameters(const sp_net *net) {
 
 /* ---- the whole ---- */
 
-static sp_status read_graph(sp_error *err, sp_model *model, sp_onnx_reference *reference) {
+static sp_status read_graph(sp_error *err, sp_model *model, sp_onnx_reference *reference,
+                            const sp_model_choice *choice) {
     SP_TRY(sp_onnx_graph_init(err, &reference->graph, reference->proto->graph));
     const Onnx__ValueInfoProto *input = reference->graph.features;
     SP_TRY(sp_onnx_input_check(err, input));
@@ -150,14 +282,15 @@ static sp_status read_graph(sp_error *err, sp_model *model, sp_onnx_reference *r
     sp_onnx_reader r = {0};
     sp_status status =
         sp_onnx_reader_init(&r, err, &reference->graph, reference->opset, reference->budget);
-    status = status == SP_OK ? read_net(&r, &model->net, &reference->logits) : status;
+    status = status == SP_OK ? read_outputs(err, &r, model, &reference->graph, choice) : status;
     reference->steps_axis = r.steps_axis;
     sp_onnx_reader_clear(&r);
     model->parameters = count_parameters(&model->net);
     return status;
 }
 
-static sp_status read_model(sp_error *err, sp_model *model, sp_onnx_reference *reference) {
+static sp_status read_model(sp_error *err, sp_model *model, sp_onnx_reference *reference,
+                            const sp_model_choice *choice) {
     const Onnx__ModelProto *proto = reference->proto;
     if (!proto->graph) {
         return sp_fail(err, SP_E_FORMAT, "not an ONNX model, or a damaged one: it holds no graph");
@@ -172,7 +305,7 @@ static sp_status read_model(sp_error *err, sp_model *model, sp_onnx_reference *r
     SP_TRY(read_entry(err, &model->training, "soundproof.training", proto));
     SP_TRY(read_entry(err, &model->names, "soundproof.names", proto));
     SP_TRY(read_producer(err, &model->producer, proto));
-    SP_TRY(read_graph(err, model, reference));
+    SP_TRY(read_graph(err, model, reference, choice));
     return sp_model_check(err, model);
 }
 
@@ -192,11 +325,13 @@ static sp_status decode(sp_error *err, sp_model *model, const void *data, size_t
 }
 
 static sp_status parse(sp_error *err, sp_model *model, const void *data, size_t size,
-                       const char *name, const char *path) {
+                       const char *name, const char *path, const sp_model_choice *choice) {
+    static const sp_model_choice none = {.steps_axis = SP_MODEL_AXIS_BY_FILE};
     *model = (sp_model){.reference = calloc(1, sizeof *model->reference)};
     sp_status status = model->reference ? decode(err, model, data, size, path)
                                         : sp_fail(err, SP_E_MEMORY, "no memory for the model");
-    status = status == SP_OK ? read_model(err, model, model->reference) : status;
+    status = status == SP_OK ? read_model(err, model, model->reference, choice ? choice : &none)
+                             : status;
     if (status != SP_OK) {
         sp_model_clear(model);
         sp_error_in(err, name);
@@ -206,15 +341,20 @@ static sp_status parse(sp_error *err, sp_model *model, const void *data, size_t 
 
 sp_status sp_model_parse(sp_error *err, sp_model *model, const void *data, size_t size,
                          const char *name) {
-    return parse(err, model, data, size, name, NULL);
+    return parse(err, model, data, size, name, NULL, NULL);
 }
 
-sp_status sp_model_read(sp_error *err, sp_model *model, const char *path) {
+sp_status sp_model_open(sp_error *err, sp_model *model, const char *path,
+                        const sp_model_choice *choice) {
     char *data = NULL;
     size_t size = 0;
     *model = (sp_model){0};
     SP_TRY(sp_file_read(err, &data, &size, path, largest_file));
-    const sp_status status = parse(err, model, data, size, path, path);
+    const sp_status status = parse(err, model, data, size, path, path, choice);
     free(data);
     return status;
+}
+
+sp_status sp_model_read(sp_error *err, sp_model *model, const char *path) {
+    return sp_model_open(err, model, path, NULL);
 }

@@ -2,6 +2,7 @@
 #ifndef SP_ONNX_ONNX_H
 #define SP_ONNX_ONNX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/digest.h"
@@ -21,6 +22,8 @@ typedef struct sp_model {
     char *producer; /* owned; "pytorch 2.1.0" or "" */
     char *input_name;            /* owned */
     char *input_shape;           /* owned; "T x 1 x 10" as the file names it */
+    long steps_axis;             /* axis of the input that counts steps; -1: it is one step */
+    char *doubt;                 /* owned; NULL, or why that axis may be the wrong one */
     char digest[SP_DIGEST_TEXT]; /* SHA-256 of the file and of its numbers in files beside it */
     long opset;
     size_t parameters; /* number of weights that the net uses */
@@ -54,6 +57,18 @@ SP_NODISCARD sp_status sp_model_parse(sp_error *err, sp_model *model, const void
 SP_NODISCARD sp_status sp_model_evaluate(sp_error *err, const sp_model *model, double *logits,
                                          double *output, const double *features, size_t steps);
 void sp_model_clear(sp_model *model);
+
+/** sp_model_choice - what a file may leave open. */
+#define SP_MODEL_AXIS_BY_FILE (-1L)
+typedef struct sp_model_choice {
+    const char *output; /* name of the output that is the logits; NULL: by the file */
+    long steps_axis;    /* axis of the input that counts steps, or SP_MODEL_AXIS_BY_FILE */
+    bool accept_doubt;  /* a contradiction about that axis goes to model->doubt: to be shown only */
+} sp_model_choice;
+/** sp_model_open - sp_model_read with choices; NULL: none. An axis of steps that contradicts the
+ *  names of the axes, or that could as well be another one, is SP_E_UNSUPPORTED unless chosen. */
+SP_NODISCARD sp_status sp_model_open(sp_error *err, sp_model *model, const char *path,
+                                     const sp_model_choice *choice);
 
 /** sp_model_note - an entry of a file's metadata. */
 typedef struct sp_model_note {

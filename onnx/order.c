@@ -57,7 +57,7 @@ sp_status sp_onnx_graph_sort(sp_error *err, sp_onnx_graph *graph) {
                            ? SP_OK
                            : sp_fail(err, SP_E_MEMORY, "no memory for the order of the nodes");
     size_t count = 0;
-    for (size_t i = 0; i < graph->proto->n_output && status == SP_OK; i++) {
+    for (size_t i = 0; i < graph->results && status == SP_OK; i++) {
         const sp_onnx_definition *result = &graph->definition[graph->result[i]];
         if (result->by == SP_ONNX_DEFINED_BY_NODE) {
             status = visit(err, graph, &v, result->index, &count);
@@ -72,4 +72,37 @@ sp_status sp_onnx_graph_sort(sp_error *err, sp_onnx_graph *graph) {
     free(v.next);
     free(v.state);
     return status;
+}
+
+sp_status sp_onnx_graph_keep(sp_error *err, sp_onnx_graph *graph, size_t output) {
+    graph->result[0] = graph->result[output];
+    graph->results = 1;
+    return sp_onnx_graph_sort(err, graph);
+}
+
+sp_status sp_onnx_graph_last(sp_error *err, const sp_onnx_graph *graph, size_t *output) {
+    bool *read = calloc(graph->definitions + 1, sizeof *read);
+    size_t left = 0;
+    if (!read) {
+        return sp_fail(err, SP_E_MEMORY, "no memory for the outputs of the graph");
+    }
+    // The order holds whatever the outputs need: what one of its nodes reads is no last output.
+    for (size_t k = 0; k < graph->needed; k++) {
+        const size_t n = graph->order[k];
+        for (size_t i = graph->first_input[n]; i < graph->first_input[n + 1]; i++) {
+            if (graph->input[i] != SP_ONNX_NO_NAME) {
+                read[graph->input[i]] = true;
+            }
+        }
+    }
+    *output = SP_ONNX_NO_NAME;
+    for (size_t i = 0; i < graph->results; i++) {
+        if (!read[graph->result[i]]) {
+            *output = i;
+            left++;
+        }
+    }
+    *output = left == 1 ? *output : SP_ONNX_NO_NAME;
+    free(read);
+    return SP_OK;
 }

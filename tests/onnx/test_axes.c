@@ -1,0 +1,160 @@
+/* Which axis of the input counts the steps, and which output is the logits. */
+#include <unistd.h>
+
+#include "tests/onnx/lstm.h"
+
+enum { D = 3, H = 2 };
+
+static sp_rng rng;
+
+static int setup(void **state) {
+    (void)state;
+    sp_rng_init(&rng, sp_test_seed());
+    return 0;
+}
+
+/* An LSTM over the given input, whose axes are permuted first where perm is not NULL; batch first
+ * or time first, then its last state. */
+static om *lstm_model(const char *shape, const int64_t *perm, const char *extra) {
+    om *m = om_new(17);
+    const om_lstm l = om_lstm_random(m, &rng, D, H);
+    om_input(m, "x", shape);
+    om_lstm_weights(m, &l, "", OM_RAW);
+    if (perm) {
+        om_ints(m, om_node(m, "Transpose", "x", "xt"), "perm", 3, perm);
+    }
+    Onnx__NodeProto *node = om_node(m, "LSTM", perm ? "xt,W,R,B" : "x,W,R,B", "Y,Yh");
+    om_int(m, node, "hidden_size", H);
+    om_list(m, "first", 1, (const int64_t[]){0});
+    om_reals(m, "w", "2x4", (const double[H * 4]){1, 2, 3, 4, -1, 2, -3, 4});
+    om_node(m, "Squeeze", "Yh,first", "h");
+    om_node(m, "MatMul", "h,w", "y");
+    if (extra) {
+        om_output(m, extra);
+    }
+    om_output(m, "y");
+    return m;
+}
+
+static sp_status open_model(om *m, sp_error *err, sp_model *model, const sp_model_choice *choice) {
+    char path[512];
+    size_t size = 0;
+    uint8_t *data = om_pack(m, &size);
+    sp_test_scratch("test_axes.onnx", path, sizeof path);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+    free(data);
+    om_free(m);
+    const sp_status status = sp_model_open(err, model, path, choice);
+    unlink(path);
+    return status;
+}
+
+static const int64_t batch_first[3] = {1, 0, 2}, features_first[3] = {2, 0, 1};
+
+static void the_axis_of_steps_is_found(void **state) {
+    (void)state;
+    static const struct {
+        const char *shape;
+        const int64_t *perm;
+        long axis;
+        size_t steps;
+    } cases[] = {
+        {"time x 1 x 3", NULL, 0, 0},
+        {"? x ? x 3", NULL, 0, 0},
+        {"batch x time x 3", batch_first, 1, 0},
+        {"1 x 5 x 3", batch_first, 1, 5},
+        {"1 x 3 x time", features_first, 2, 0},
+        {"1 x 3 x 7", features_first, 2, 7},
+        {"? x ? x 3", batch_first, 1, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sp_model model;
+        om_accept(lstm_model(cases[i].shape, cases[i].perm, NULL), &model);
+        assert_int_equal(model.steps_axis, cases[i].axis);
+        assert_int_equal(model.net.steps, cases[i].steps);
+        assert_int_equal(model.net.features, D);
+        assert_null(model.doubt);
+        assert_true(model.agreement < 1e-12);
+        sp_model_clear(&model);
+    }
+}
+
+static void a_name_that_contradicts_the_network_is_refused_until_the_axis_is_chosen(void **state) {
+    (void)state;
+    sp_error err = {0};
+    sp_model model;
+    sp_model_choice choice = {.steps_axis = SP_MODEL_AXIS_BY_FILE};
+    assert_int_equal(open_model(lstm_model("batch x time x 3", NULL, NULL), &err, &model, &choice),
+                     SP_E_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "axis 1 of its input 'time'"));
+    assert_non_null(strstr(err.text, "runs over axis 0, 'batch'"));
+    assert_non_null(strstr(err.text, "--steps-axis 0"));
+    choice.accept_doubt = true;
+    assert_int_equal(open_model(lstm_model("batch x time x 3", NULL, NULL), &err, &model, &choice),
+                     SP_OK);
+    assert_non_null(model.doubt);
+    sp_model_clear(&model);
+    choice = (sp_model_choice){.steps_axis = 0};
+    assert_int_equal(open_model(lstm_model("batch x time x 3", NULL, NULL), &err, &model, &choice),
+                     SP_OK);
+    assert_null(model.doubt);
+    assert_int_equal(model.steps_axis, 0);
+    sp_model_clear(&model);
+    choice.steps_axis = 1;
+    assert_int_not_equal(
+        open_model(lstm_model("batch x time x 3", NULL, NULL), &err, &model, &choice), SP_OK);
+    choice.steps_axis = 3;
+    assert_int_equal(open_model(lstm_model("batch x time x 3", NULL, NULL), &err, &model, &choice),
+                     SP_E_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "axis 3 of its input cannot count the steps"));
+}
+
+static void of_several_outputs_the_last_one_is_the_logits(void **state) {
+    (void)state;
+    static const char *const extras[] = {"Yh", "h", "Y"};
+    for (size_t i = 0; i < 3; i++) {
+        sp_model model;
+        om *m = lstm_model("time x 1 x 3", NULL, extras[i]);
+        if (i == 2) { // every step, which nobody reads: none follows from the other
+            om_refuse(m, SP_E_UNSUPPORTED, "2 outputs|--output");
+            continue;
+        }
+        om_accept(m, &model);
+        assert_int_equal(model.net.classes, 4);
+        sp_model_clear(&model);
+    }
+}
+
+static void an_output_is_chosen_by_its_name(void **state) {
+    (void)state;
+    sp_error err = {0};
+    sp_model model;
+    sp_model_choice choice = {.output = "y", .steps_axis = SP_MODEL_AXIS_BY_FILE};
+    assert_int_equal(open_model(lstm_model("time x 1 x 3", NULL, "Y"), &err, &model, &choice),
+                     SP_OK);
+    assert_int_equal(model.net.classes, 4);
+    assert_true(model.agreement < 1e-12);
+    sp_model_clear(&model);
+    choice.output = "h";
+    assert_int_equal(open_model(lstm_model("time x 1 x 3", NULL, "h"), &err, &model, &choice),
+                     SP_OK);
+    assert_int_equal(model.net.classes, H);
+    sp_model_clear(&model);
+    choice.output = "z";
+    assert_int_equal(open_model(lstm_model("time x 1 x 3", NULL, "h"), &err, &model, &choice),
+                     SP_E_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "no output 'z'"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_axis_of_steps_is_found),
+        cmocka_unit_test(a_name_that_contradicts_the_network_is_refused_until_the_axis_is_chosen),
+        cmocka_unit_test(of_several_outputs_the_last_one_is_the_logits),
+        cmocka_unit_test(an_output_is_chosen_by_its_name),
+    };
+    return cmocka_run_group_tests_name("onnx/axes", tests, setup, NULL);
+}
