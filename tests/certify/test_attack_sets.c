@@ -1,5 +1,6 @@
 /* Attacks and radii in balls of noise: noise of the set, files whose noise has its norm, and
  * nothing that is certified is broken. */
+#include "certify/attack/descent.h"
 #include "tests/certify/attacked.h"
 
 static const sp_attack_options quick = {.steps = 20, .starts = 5, .seed = 1};
@@ -143,6 +144,48 @@ static void files_have_the_norm(void **state) {
     assert_true(broken > 0 && quiet > 0);
 }
 
+/* A rounded point is one of the format and no louder than the point, and as loud as that can be where
+ * there is room: noise of less than half a step everywhere is not rounded away. */
+static void rounding_keeps_the_norm(void **state) {
+    (void)state;
+    double radius[SMALL_SAMPLES], noise[SMALL_SAMPLES], x[SMALL_SAMPLES], point[SMALL_SAMPLES];
+    attacked a;
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed());
+    attacked_init(&a, sp_test_seed() + 4, 3000.0, "ibp");
+    for (int i = 0; i < 200; i++) {
+        const sp_noise_set *set = balls[i % 2];
+        const double eps = pow(10.0, sp_rng_uniform(&rng, 0.5, 4.0));
+        sp_attack_descent d = {.n = a.clip.n,
+                               .set = set,
+                               .clean = a.clip.samples,
+                               .coded = &a.clip,
+                               .radius = radius,
+                               .noise = noise};
+        double before[SMALL_SAMPLES], after[SMALL_SAMPLES];
+        for (size_t k = 0; k < a.clip.n; k++) {
+            radius[k] = eps;
+            before[k] = sp_rng_normal(&rng);
+        }
+        set->attain(before, before, radius, a.clip.n);
+        for (size_t k = 0; k < a.clip.n; k++) { // spread, for clicks too
+            before[k] = 0.5 * before[k] + 0.4 * eps / (double)a.clip.n * sp_rng_normal(&rng);
+            x[k] = a.clip.samples[k] + before[k];
+        }
+        const long double loud = norm_of(set, before, a.clip.n, eps);
+        assert_true(sp_attack_descent_round(&d, point, x));
+        for (size_t k = 0; k < a.clip.n; k++) {
+            after[k] = point[k] - a.clip.samples[k];
+            assert_true(point[k] == nearbyint(point[k]));
+            assert_true(fabs(after[k] - before[k]) < 1.0);
+        }
+        const long double kept = norm_of(set, after, a.clip.n, eps);
+        assert_true(kept <= loud * (1.0L + 1e-9L));
+        assert_true(kept >= loud - 2.0L / (long double)eps);
+    }
+    attacked_clear(&a);
+}
+
 /* The edges of every set stand in order, and what was certified is certified. */
 static void radii_in_balls(void **state) {
     (void)state;
@@ -206,6 +249,7 @@ int main(void) {
         cmocka_unit_test(noise_stays_in_the_ball_and_lowers_the_margin),
         cmocka_unit_test(descent_beats_chance_in_balls),
         cmocka_unit_test(files_have_the_norm),
+        cmocka_unit_test(rounding_keeps_the_norm),
         cmocka_unit_test(radii_in_balls),
         cmocka_unit_test(margins_of_nested_sets_stand_in_order),
     };
