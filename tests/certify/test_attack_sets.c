@@ -144,8 +144,8 @@ static void files_have_the_norm(void **state) {
     assert_true(broken > 0 && quiet > 0);
 }
 
-/* A rounded point is one of the format and no louder than the point, and as loud as that can be where
- * there is room: noise of less than half a step everywhere is not rounded away. */
+/* A rounded point is one of the format and no louder than the point, and nearly as loud: noise of
+ * less than half a step everywhere is not rounded away. */
 static void rounding_keeps_the_norm(void **state) {
     (void)state;
     double radius[SMALL_SAMPLES], noise[SMALL_SAMPLES], x[SMALL_SAMPLES], point[SMALL_SAMPLES];
