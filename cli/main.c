@@ -8,9 +8,9 @@
 #include "base/pool.h"
 #include "gpu/backend.h"
 
-static const cli_command *const commands[] = {&cli_certify, &cli_radius, &cli_attack, &cli_compare,
-                                              &cli_audit,   &cli_report, &cli_run,    &cli_info,
-                                              &cli_methods, &cli_train,  &cli_bench};
+static const cli_command *const commands[] = {
+    &cli_certify, &cli_radius, &cli_attack,   &cli_compare, &cli_audit, &cli_report,
+    &cli_run,     &cli_info,   &cli_features, &cli_methods, &cli_train, &cli_bench};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void print_help(void) {

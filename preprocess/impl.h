@@ -208,6 +208,22 @@ SP_NODISCARD sp_status sp_read_bank(sp_error *err, sp_description *description, 
 SP_NODISCARD sp_status sp_preset_read(sp_error *err, sp_description *description, const char *name,
                                       const sp_json *parameters);
 
+/** sp_preset_given - a parameter, unless it is absent or null; sp_preset_is_null - it is null. The
+ *  others read one and leave *value where it is not given; p: the object of all, or NULL. */
+const sp_json *sp_preset_given(const sp_json *p, const char *key);
+bool sp_preset_is_null(const sp_json *p, const char *key);
+SP_NODISCARD sp_status sp_preset_number(sp_error *err, double *value, const sp_json *p,
+                                        const char *key, double least, double most);
+SP_NODISCARD sp_status sp_preset_count(sp_error *err, size_t *value, const sp_json *p,
+                                       const char *key, size_t least, size_t most);
+SP_NODISCARD sp_status sp_preset_flag(sp_error *err, bool *value, const sp_json *p,
+                                      const char *key);
+SP_NODISCARD sp_status sp_preset_choice(sp_error *err, int *value, const sp_json *p,
+                                        const char *key, const sp_choice *choices);
+SP_NODISCARD sp_status sp_preset_only(sp_error *err, const sp_json *p, const char *const *keys);
+SP_NODISCARD sp_status sp_preset_rate(sp_error *err, sp_description *d, const sp_json *p,
+                                      const char *key, size_t rate);
+
 /** sp_window_fill - O w [frame], frame >= 1. Periodic windows divide by their length, the others by
  *  one less; one that is shorter than the frame stands in its middle. */
 void sp_window_fill(double *w, const sp_description *description);

@@ -84,7 +84,40 @@ static const variant VARIANTS[] = {
     {NULL,
      {{"top_db", "3"},
       {"energy", "{\"of\": \"spectrum\"}"},
-      {"dct", "{\"type\": \"II\", \"norm\": \"orthonormal\", \"coefficients\": 4}"}}}};
+      {"dct", "{\"type\": \"II\", \"norm\": \"orthonormal\", \"coefficients\": 4}"}}},
+    {"{\"preset\": \"torchaudio.MelSpectrogram\", \"scale\": \"int16\", \"parameters\": "
+     "{\"sample_rate\": 8000, \"n_fft\": 64, \"n_mels\": 6}}",
+     {{NULL, NULL}}},
+    {"{\"preset\": \"torchaudio.MFCC\", \"scale\": \"int16\", \"parameters\": {\"sample_rate\": "
+     "8000, \"n_mfcc\": 4, \"melkwargs\": {\"n_fft\": 64, \"n_mels\": 6}}}",
+     {{NULL, NULL}}},
+    {"{\"preset\": \"librosa.melspectrogram\", \"scale\": \"int16\", \"parameters\": {\"sr\": "
+     "8000, \"n_fft\": 64, \"hop_length\": 30, \"n_mels\": 6, \"power\": 1.0}}",
+     {{NULL, NULL}}},
+    {"{\"preset\": \"librosa.mfcc\", \"scale\": \"int16\", \"parameters\": {\"sr\": 8000, "
+     "\"n_fft\": 64, \"hop_length\": 30, \"n_mels\": 6, \"n_mfcc\": 5, \"lifter\": 9}}",
+     {{NULL, NULL}}},
+    {"{\"preset\": \"kaldi.fbank\", \"scale\": \"int16\", \"parameters\": {\"sample_frequency\": "
+     "8000, \"frame_length\": 8, \"frame_shift\": 5, \"num_mel_bins\": 5, \"use_energy\": true}}",
+     {{NULL, NULL}}},
+    {"{\"preset\": \"kaldi.mfcc\", \"scale\": \"int16\", \"parameters\": {\"sample_frequency\": "
+     "8000, \"frame_length\": 8, \"frame_shift\": 5, \"num_mel_bins\": 5, \"num_ceps\": 4, "
+     "\"snip_edges\": false, \"energy_floor\": 500}}",
+     {{NULL, NULL}}},
+    {"{\"preset\": \"python_speech_features.mfcc\", \"scale\": \"int16\", \"parameters\": "
+     "{\"samplerate\": 8000, \"winlen\": 0.008, \"winstep\": 0.005, \"nfft\": 64, \"nfilt\": 6, "
+     "\"numcep\": 4}}",
+     {{NULL, NULL}}},
+    {"{\"preset\": \"python_speech_features.logfbank\", \"scale\": \"int16\", \"parameters\": "
+     "{\"samplerate\": 8000, \"winlen\": 0.01, \"nfft\": 64, \"nfilt\": 6}}",
+     {{NULL, NULL}}},
+    {"{\"preset\": \"tf.signal.log_mel_spectrogram\", \"scale\": \"int16\", \"parameters\": "
+     "{\"frame_length\": 64, \"frame_step\": 40, \"num_mel_bins\": 5, \"pad_end\": true}}",
+     {{NULL, NULL}}},
+    {"{\"preset\": \"tf.signal.mfccs_from_log_mel_spectrograms\", \"scale\": \"int16\", "
+     "\"parameters\": {\"frame_length\": 60, \"frame_step\": 40, \"num_mel_bins\": 5, "
+     "\"num_mfccs\": 3}}",
+     {{NULL, NULL}}}};
 enum { VARIANT_COUNT = sizeof VARIANTS / sizeof *VARIANTS };
 
 static sp_front *make(size_t which) {
@@ -338,7 +371,9 @@ static void check_bounds(size_t which, const sp_front *front, const sp_front_for
     sp_error err;
     assert_int_equal(sp_noise_of(NULL, &noise, set, n, eps), SP_OK);
     const sp_status status = sp_front_bound_create(&err, &bound, forms, samples, n, &noise);
-    if (status == SP_E_UNSUPPORTED && front->description.padding.tail != 0.0 && !set->box) {
+    const bool tail = front->description.padding.tail != 0.0 && !set->box;
+    const bool vanishes = front->description.floor_rule == SP_FLOOR_FOR_ZERO;
+    if ((status == SP_E_UNSUPPORTED && tail) || (status == SP_E_NONFINITE && vanishes)) {
         free(samples);
         sp_noise_clear(&noise);
         return;
