@@ -14,7 +14,7 @@ char *sp_report_attack_json(const char *clip, const sp_attack *attack,
                             const sp_attack_options *options) {
     const sp_verdict *verdict = &attack->verdict;
     const bool broken = verdict->kind == SP_VERDICT_BROKEN;
-    const bool failed = verdict->kind == SP_VERDICT_ERROR;
+    const bool failed = verdict->kind == SP_VERDICT_ERROR && isnan(attack->real_margin);
     const double lsb = verdict->eps / verdict->scale.lsb;
     sp_json_line *line = sp_json_line_create();
     sp_report_verdict_members(line, clip, "attack", verdict);
