@@ -128,10 +128,12 @@ static sp_status back_cell(sp_error *err, slopes *s, size_t n, double *dx) {
 static void back_pool(slopes *s, size_t n, double *dx) {
     const sp_node *node = &s->values->net->node[n];
     const size_t in = numbers(s, node->input), W = node->width;
-    const size_t at = node->pool == SP_POOLING_LAST ? in - W : 0;
+    const bool one = node->pool == SP_POOLING_LAST || node->pool == SP_POOLING_FIRST;
+    const size_t first = node->pool == SP_POOLING_LAST ? in - W : 0, end = one ? first + W : in;
+    const double share = node->pool == SP_POOLING_MEAN ? (double)W / (double)in : 1.0;
     for (size_t r = 0; r < s->rows; r++) {
-        for (size_t j = 0; j < W; j++) {
-            dx[r * in + at + j] += s->by[n][r * W + j];
+        for (size_t i = first; i < end; i++) {
+            dx[r * in + i] += share * s->by[n][r * W + i % W];
         }
     }
 }

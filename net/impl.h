@@ -4,6 +4,10 @@
 
 #include "net/net.h"
 
+/** sp_node_copy - a node with arrays of its own, which are checked; n: its number, for messages. On
+ *  failure what was copied so far is in *copy. */
+SP_NODISCARD sp_status sp_node_copy(sp_error *err, sp_node *copy, const sp_node *node, size_t n);
+
 /** sp_timing_frames - frames that a timing makes of `frames`; 0: too few. */
 size_t sp_timing_frames(const sp_timing *timing, size_t frames);
 

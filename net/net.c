@@ -310,7 +310,7 @@ static sp_status copy_terms(sp_error *err, sp_node *copy, const sp_node *node, s
     return copy_finite(err, &copy->bias, n, "bias", node->bias, node->width, 1);
 }
 
-static sp_status copy_node(sp_error *err, sp_node *copy, const sp_node *node, size_t n) {
+sp_status sp_node_copy(sp_error *err, sp_node *copy, const sp_node *node, size_t n) {
     *copy = (sp_node){.kind = node->kind, .width = node->width, .input = node->input};
     switch (node->kind) {
     case SP_NODE_AFFINE:
@@ -336,7 +336,7 @@ static sp_status copy_node(sp_error *err, sp_node *copy, const sp_node *node, si
 sp_status sp_net_append(sp_error *err, sp_net *net, const sp_node *node, size_t *index) {
     sp_node copy = {0};
     SP_TRY(check(err, net, node));
-    sp_status status = copy_node(err, &copy, node, net->nodes);
+    sp_status status = sp_node_copy(err, &copy, node, net->nodes);
     sp_node *grown = NULL;
     if (status == SP_OK) {
         grown = realloc(net->node, (net->nodes + 1) * sizeof *grown);

@@ -42,7 +42,8 @@ typedef struct sp_term {
     sp_timing timing;
 } sp_term;
 
-typedef enum { SP_POOLING_LAST, SP_POOLING_FIRST } sp_pooling;
+/** sp_pooling - MEAN: the sum times the double next to 1 / frames. */
+typedef enum { SP_POOLING_LAST, SP_POOLING_FIRST, SP_POOLING_MEAN, SP_POOLING_SUM } sp_pooling;
 
 /** sp_node - one node; which members count depends on the kind. */
 typedef struct sp_node {
@@ -109,6 +110,13 @@ SP_NODISCARD sp_status sp_net_add_pool(sp_error *err, sp_net *net, sp_pooling po
  *  SP_E_MISMATCH where widths do not fit, SP_E_NONFINITE for weights that are no numbers. */
 SP_NODISCARD sp_status sp_net_append(sp_error *err, sp_net *net, const sp_node *node,
                                      size_t *index);
+
+/** sp_net_has_sums - whether a node behind `source` is a mean or sum over all frames.
+ *  sp_net_unroll - the net for `frames` frames of node `source`: there such a node is an affine one
+ *  over all of them. */
+bool sp_net_has_sums(const sp_net *net, size_t source);
+SP_NODISCARD sp_status sp_net_unroll(sp_error *err, sp_net *unrolled, const sp_net *net,
+                                     size_t source, size_t frames);
 
 /* ---- what follows from the graph ---- */
 

@@ -109,6 +109,29 @@ static sp_status run_cell(sp_error *err, sp_values *values, size_t n, double *ou
     return status;
 }
 
+/* One frame out of all, or their sum or mean. */
+static sp_status run_pool(sp_error *err, sp_values *values, size_t n, double *out) {
+    const sp_node *node = &values->net->node[n];
+    const size_t frames = values->frames[node->input], width = node->width;
+    const double *x = values->value[node->input];
+    if (node->pool == SP_POOLING_LAST || node->pool == SP_POOLING_FIRST) {
+        const size_t at = node->pool == SP_POOLING_LAST ? frames - 1 : 0;
+        memcpy(out, x + at * width, width * sizeof *out);
+        return SP_OK;
+    }
+    memset(out, 0, width * sizeof *out);
+    for (size_t t = 0; t < frames; t++) {
+        for (size_t j = 0; j < width; j++) {
+            out[j] += x[t * width + j];
+        }
+    }
+    const double share = node->pool == SP_POOLING_MEAN ? 1.0 / (double)frames : 1.0;
+    for (size_t j = 0; j < width; j++) {
+        out[j] *= share;
+    }
+    return check_finite(err, out, width, 0, n);
+}
+
 static sp_status run_node(sp_error *err, sp_values *values, size_t n) {
     const sp_node *node = &values->net->node[n];
     const size_t frames = values->frames[n];
@@ -129,11 +152,8 @@ static sp_status run_node(sp_error *err, sp_values *values, size_t n) {
         return run_curve(err, values, n, out);
     case SP_NODE_CELL:
         return run_cell(err, values, n, out);
-    case SP_NODE_POOL: {
-        const size_t last = node->pool == SP_POOLING_LAST ? values->frames[node->input] - 1 : 0;
-        memcpy(out, values->value[node->input] + last * node->width, node->width * sizeof *out);
-        return SP_OK;
-    }
+    case SP_NODE_POOL:
+        return run_pool(err, values, n, out);
     }
     return SP_OK;
 }

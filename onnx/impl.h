@@ -210,6 +210,7 @@ typedef struct sp_onnx_reader {
     const sp_onnx_length
         *length; /* those of layers with strides, the last one first; in the region */
     size_t lengths;
+    sp_onnx_head head; /* of the network that was made */
     size_t furthest;   /* node of the outermost graph that the walk has reached */
     bool wants_length; /* it failed for want of a fixed number of steps */
     /* the graph at hand: the outermost one or the body of a Loop */
@@ -335,12 +336,14 @@ SP_NODISCARD sp_status sp_onnx_tensor_expand(sp_onnx_reader *r, sp_onnx_tensor *
 
 sp_status sp_onnx_op_activation(sp_onnx_reader *r); /* Sigmoid, Tanh, HardSigmoid, Relu, Neg */
 sp_status sp_onnx_op_arithmetic(sp_onnx_reader *r); /* Add, Sub, Mul, Div */
+sp_status sp_onnx_op_batch_norm(sp_onnx_reader *r);
 sp_status sp_onnx_op_cast(sp_onnx_reader *r);
 sp_status sp_onnx_op_clip(sp_onnx_reader *r);
 sp_status sp_onnx_op_compare(sp_onnx_reader *r); /* And, Or, Equal, Less, ... */
 sp_status sp_onnx_op_concat(sp_onnx_reader *r);
 sp_status sp_onnx_op_constant(sp_onnx_reader *r);
 sp_status sp_onnx_op_constant_of_shape(sp_onnx_reader *r);
+sp_status sp_onnx_op_conv(sp_onnx_reader *r);
 sp_status sp_onnx_op_curve(sp_onnx_reader *r); /* those of curve_operators.h */
 sp_status sp_onnx_op_dropout(sp_onnx_reader *r);
 sp_status sp_onnx_op_expand(sp_onnx_reader *r);
@@ -352,8 +355,8 @@ sp_status sp_onnx_op_limit(sp_onnx_reader *r); /* Min, Max */
 sp_status sp_onnx_op_loop(sp_onnx_reader *r);
 sp_status sp_onnx_op_matmul(sp_onnx_reader *r);
 sp_status sp_onnx_op_not(sp_onnx_reader *r);
-sp_status sp_onnx_op_recurrent(sp_onnx_reader *r); /* LSTM, GRU, RNN */
-sp_status sp_onnx_op_reduce_sum(sp_onnx_reader *r);
+sp_status sp_onnx_op_recurrent(sp_onnx_reader *r);  /* LSTM, GRU, RNN */
+sp_status sp_onnx_op_reduce_sum(sp_onnx_reader *r); /* and means */
 sp_status sp_onnx_op_reshape(sp_onnx_reader *r);
 sp_status sp_onnx_op_shape(sp_onnx_reader *r);
 sp_status sp_onnx_op_slice(sp_onnx_reader *r);
@@ -396,6 +399,7 @@ typedef struct sp_onnx_reference {
     size_t budget; /* bytes that one evaluation may take */
     size_t steps_axis;
     size_t logits; /* definition of what stands in front of the head, if any */
+    sp_onnx_head head;
 } sp_onnx_reference;
 
 void sp_onnx_reference_destroy(sp_onnx_reference *reference);

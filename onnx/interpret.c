@@ -17,11 +17,13 @@ typedef struct sp_onnx_operator {
 static const sp_onnx_operator operators[] = {
     {"Add", sp_onnx_op_arithmetic, 2, 2, ""},
     {"And", sp_onnx_op_compare, 2, 2, ""},
+    {"BatchNormalization", sp_onnx_op_batch_norm, 5, 5, "epsilon momentum training_mode spatial"},
     {"Cast", sp_onnx_op_cast, 1, 1, "to saturate round_mode"},
     {"Clip", sp_onnx_op_clip, 1, 3, "min max"},
     {"Concat", sp_onnx_op_concat, 1, SIZE_MAX, "axis"},
     {"Constant", sp_onnx_op_constant, 0, 0, "value value_float value_floats value_int value_ints"},
     {"ConstantOfShape", sp_onnx_op_constant_of_shape, 1, 1, "value"},
+    {"Conv", sp_onnx_op_conv, 2, 3, "auto_pad dilations group kernel_shape pads strides"},
     {"Div", sp_onnx_op_arithmetic, 2, 2, ""},
     {"Dropout", sp_onnx_op_dropout, 1, 3, "ratio seed"},
     {"Equal", sp_onnx_op_compare, 2, 2, ""},
@@ -30,6 +32,7 @@ static const sp_onnx_operator operators[] = {
     {"GRU", sp_onnx_op_recurrent, 3, 6, RECURRENT " linear_before_reset"},
     {"Gather", sp_onnx_op_gather, 2, 2, "axis"},
     {"Gemm", sp_onnx_op_gemm, 2, 3, "alpha beta transA transB"},
+    {"GlobalAveragePool", sp_onnx_op_reduce_sum, 1, 1, ""},
     {"Greater", sp_onnx_op_compare, 2, 2, ""},
     {"GreaterOrEqual", sp_onnx_op_compare, 2, 2, ""},
     {"HardSigmoid", sp_onnx_op_activation, 1, 1, "alpha beta"},
@@ -37,6 +40,7 @@ static const sp_onnx_operator operators[] = {
     {"LSTM", sp_onnx_op_recurrent, 3, 8, RECURRENT " input_forget"},
     {"Less", sp_onnx_op_compare, 2, 2, ""},
     {"LessOrEqual", sp_onnx_op_compare, 2, 2, ""},
+    {"LogSoftmax", sp_onnx_op_softmax, 1, 1, "axis"},
     {"Loop", sp_onnx_op_loop, 0, SIZE_MAX, "body"},
     {"MatMul", sp_onnx_op_matmul, 2, 2, ""},
     {"Max", sp_onnx_op_limit, 1, SIZE_MAX, ""},
@@ -46,6 +50,7 @@ static const sp_onnx_operator operators[] = {
     {"Not", sp_onnx_op_not, 1, 1, ""},
     {"Or", sp_onnx_op_compare, 2, 2, ""},
     {"RNN", sp_onnx_op_recurrent, 3, 6, RECURRENT},
+    {"ReduceMean", sp_onnx_op_reduce_sum, 1, 2, "axes keepdims noop_with_empty_axes"},
     {"ReduceSum", sp_onnx_op_reduce_sum, 1, 2, "axes keepdims noop_with_empty_axes"},
     {"Relu", sp_onnx_op_activation, 1, 1, ""},
     {"Reshape", sp_onnx_op_reshape, 2, 2, "allowzero"},
@@ -69,7 +74,6 @@ static const sp_onnx_operator operators[] = {
 
 /* Why some common operators are refused. */
 static const char *const reasons[][2] = {
-    {"LogSoftmax", "the certificate speaks of logits: export the model without its LogSoftmax"},
     {"ArgMax", "the certificate speaks of logits: export the model without its ArgMax"},
     {"If",
      "a branch that depends on shapes, as squeeze() of an unknown length makes it: export the "

@@ -77,7 +77,12 @@ typedef struct sp_onnx_layer {
 #define SP_ONNX_NO_AXIS ((size_t)-1)
 
 /** sp_onnx_head - what stands between the logits and the sequence. */
-typedef enum { SP_ONNX_HEAD_NONE, SP_ONNX_HEAD_SIGMOID, SP_ONNX_HEAD_SOFTMAX } sp_onnx_head;
+typedef enum {
+    SP_ONNX_HEAD_NONE,
+    SP_ONNX_HEAD_SIGMOID,
+    SP_ONNX_HEAD_SOFTMAX,
+    SP_ONNX_HEAD_LOG_SOFTMAX
+} sp_onnx_head;
 
 /** sp_onnx_affine - one number of a sequence: bias + sum of weights times numbers of layers. */
 typedef struct sp_onnx_entry {

@@ -87,7 +87,7 @@ static sp_status read_producer(sp_error *err, char **producer, const Onnx__Model
 /* ---- the network ---- */
 
 static void mark_head(sp_net *net, sp_onnx_head head) {
-    net->sigmoid = head == SP_ONNX_HEAD_SIGMOID;
+    net->sigmoid = head == SP_ONNX_HEAD_SIGMOID && net->classes == 1;
     net->softmax = head == SP_ONNX_HEAD_SOFTMAX;
 }
 
@@ -109,6 +109,7 @@ static sp_status read_guess(sp_onnx_reader *r, sp_net *net, size_t *logits,
     SP_TRY(sp_onnx_sequence_settle(r, &logits_of, &last));
     SP_TRY(sp_onnx_layers_to_net(r, net, last));
     mark_head(net, result->head);
+    r->head = result->head;
     *logits = result->head == SP_ONNX_HEAD_NONE ? r->root->result[0] : result->logits;
     return SP_OK;
 }
@@ -284,6 +285,7 @@ static sp_status read_graph(sp_error *err, sp_model *model, sp_onnx_reference *r
         sp_onnx_reader_init(&r, err, &reference->graph, reference->opset, reference->budget);
     status = status == SP_OK ? read_outputs(err, &r, model, &reference->graph, choice) : status;
     reference->steps_axis = r.steps_axis;
+    reference->head = r.head;
     sp_onnx_reader_clear(&r);
     model->parameters = count_parameters(&model->net);
     return status;

@@ -67,19 +67,21 @@ sp_status sp_model_evaluate(sp_error *err, const sp_model *model, double *logits
 /* ---- the comparison ---- */
 
 /* What the file's head makes of the logits. */
-static void apply_head(const sp_net *net, double *values) {
+static void apply_head(const sp_model *model, double *values) {
+    const sp_net *net = &model->net;
+    const sp_onnx_head head = model->reference->head;
     double sum = 0.0, most = values[0];
     for (size_t k = 0; k < net->classes; k++) {
         most = fmax(most, values[k]);
     }
     for (size_t k = 0; k < net->classes; k++) {
-        values[k] = net->sigmoid   ? 1.0 / (1.0 + exp(-values[k]))
-                    : net->softmax ? exp(values[k] - most)
-                                   : values[k];
-        sum += values[k];
+        sum += exp(values[k] - most);
     }
-    for (size_t k = 0; net->softmax && k < net->classes; k++) {
-        values[k] /= sum;
+    for (size_t k = 0; k < net->classes; k++) {
+        values[k] = head == SP_ONNX_HEAD_SIGMOID       ? 1.0 / (1.0 + exp(-values[k]))
+                    : head == SP_ONNX_HEAD_SOFTMAX     ? exp(values[k] - most) / sum
+                    : head == SP_ONNX_HEAD_LOG_SOFTMAX ? values[k] - most - log(sum)
+                                                       : values[k];
     }
 }
 
@@ -127,7 +129,7 @@ static sp_status compare(sp_error *err, sp_model *model, double *scratch, const 
     }
     SP_TRY(sp_model_evaluate(err, model, logits, output, features, steps));
     SP_TRY(compare_numbers(err, &model->agreement, "logit", ours, logits, net->classes));
-    apply_head(net, ours);
+    apply_head(model, ours);
     return compare_numbers(err, &model->agreement, "output", ours, output, net->classes);
 }
 

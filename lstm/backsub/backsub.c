@@ -126,7 +126,8 @@ size_t sp_backsub_room(const sp_bound_task *task, const void *options) {
     const sp_backsub_options *o = options != NULL ? options : &standard;
     const size_t memory = sp_gpu_memory();
     size_t fits = 1, fails = 2;
-    if (memory == SIZE_MAX || !kernels_know(task, o)) {
+    if (memory == SIZE_MAX || !kernels_know(task, o) ||
+        sp_net_has_sums(task->net, task->fronts[0]->node)) {
         return 1;
     }
     while (fails < SP_BOXES_MAX_CLIPS && bytes_of(task, o, fails, true) <= memory) {

@@ -134,7 +134,7 @@ sp_status sp_boxes_shape(sp_error *err, sp_boxes *boxes, const sp_bound_task *ta
         SP_TRY(check_front(err, task, i));
     }
     SP_TRY(check_nodes(err, task));
-    boxes->net = task->net;
+    SP_TRY(sp_boxes_unroll(err, boxes, task));
     boxes->clips = task->clips;
     boxes->source = task->fronts[0]->node;
     boxes->deadline = task->deadline;

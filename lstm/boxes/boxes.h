@@ -137,9 +137,10 @@ typedef struct sp_boxes_refinement {
  *  the longest one's frames and stand `stride` doubles after that of the clip before; pointers are
  *  those of the first clip. */
 struct sp_boxes {
-    sp_gpu *gpu; /* owned */
-    bool device; /* the backend's memory is not the program's */
-    const sp_net *net;
+    sp_gpu *gpu;                   /* owned */
+    bool device;                   /* the backend's memory is not the program's */
+    const sp_net *net;             /* the task's, or: */
+    sp_net unrolled;               /* owned: it with its sums as affine nodes */
     const sp_front_bound **fronts; /* [clips] owned; what they point to is borrowed */
     const sp_front_bound *front;   /* fronts[0]: its shape; its arrays are the program's */
     size_t clips, source;          /* source: the node that the fronts bound */
@@ -198,6 +199,9 @@ sp_boxes_range sp_boxes_variable(const sp_boxes *boxes, size_t node, size_t t, i
 typedef struct sp_boxes_need {
     size_t host, shared, clip;
 } sp_boxes_need;
+/** sp_boxes_unroll - sets boxes->net: sums over all frames become affine nodes over as many as the
+ *  clips have. */
+SP_NODISCARD sp_status sp_boxes_unroll(sp_error *err, sp_boxes *boxes, const sp_bound_task *task);
 /** sp_boxes_shape - checks the task and sets what a plan needs; arrays on `frames` are owned.
  *  boxes is zeroed but for the domain's own members. */
 SP_NODISCARD sp_status sp_boxes_shape(sp_error *err, sp_boxes *boxes, const sp_bound_task *task,

@@ -396,6 +396,7 @@ void sp_boxes_clear(sp_boxes *boxes) {
     }
     sp_arena_clear(&boxes->numbers);
     sp_arena_clear(&boxes->host);
+    sp_net_clear(&boxes->unrolled);
     free(boxes->frames);
     free(boxes->fronts);
     free(boxes->mirror);
@@ -414,4 +415,22 @@ const double *sp_boxes_host(sp_boxes *boxes, sp_boxes_array array) {
         sp_gpu_read(boxes->gpu, boxes->mirror, first, boxes->clip_bytes);
     }
     return boxes->mirror + ((const char *)array.on - first) / (ptrdiff_t)sizeof(double);
+}
+
+sp_status sp_boxes_unroll(sp_error *err, sp_boxes *boxes, const sp_bound_task *task) {
+    boxes->net = task->net;
+    if (!sp_net_has_sums(task->net, task->fronts[0]->node)) {
+        return SP_OK;
+    }
+    for (size_t i = 1; i < task->clips; i++) {
+        if (task->fronts[i]->frames != task->fronts[0]->frames) {
+            return sp_fail(err, SP_E_UNSUPPORTED,
+                           "clips of different lengths are not bounded at once by a network with a "
+                           "mean or sum over all steps");
+        }
+    }
+    SP_TRY(sp_net_unroll(err, &boxes->unrolled, task->net, task->fronts[0]->node,
+                         task->fronts[0]->frames));
+    boxes->net = &boxes->unrolled;
+    return SP_OK;
 }

@@ -107,12 +107,6 @@ static sp_status apply_to_flow(sp_onnx_reader *r, const sp_onnx_function *f,
     case 'N':
         return negate(r, sequence);
     case 'S':
-        if (sequence.width != 1) {
-            return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                                  "a Sigmoid of %zu outputs, each an answer of its own, is not "
-                                  "supported: one output, or a Softmax",
-                                  sequence.width);
-        }
         return add_head(r, sequence, SP_ONNX_HEAD_SIGMOID);
     default:
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
@@ -294,7 +288,8 @@ static sp_status softmax_sequence(sp_onnx_reader *r, sp_onnx_sequence sequence, 
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it is not taken over the classes (axis %zu)",
                               axis);
     }
-    return add_head(r, sequence, SP_ONNX_HEAD_SOFTMAX);
+    return add_head(r, sequence,
+                    r->node->op_type[0] == 'L' ? SP_ONNX_HEAD_LOG_SOFTMAX : SP_ONNX_HEAD_SOFTMAX);
 }
 
 static sp_status softmax_tensor(sp_onnx_reader *r, const sp_onnx_tensor *x, size_t axis) {
@@ -322,7 +317,9 @@ static sp_status softmax_tensor(sp_onnx_reader *r, const sp_onnx_tensor *x, size
             sum += numbers[first + k * inner] = exp(x->real[first + k * inner] - most);
         }
         for (size_t k = 0; k < length; k++) {
-            numbers[first + k * inner] /= sum;
+            double *value = &numbers[first + k * inner];
+            *value = r->node->op_type[0] == 'L' ? x->real[first + k * inner] - most - log(sum)
+                                                : *value / sum;
         }
     }
     return sp_onnx_return_tensor(r, 0, &to);

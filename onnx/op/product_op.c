@@ -1,4 +1,4 @@
-/* MatMul of tensors, ReduceSum and Tile. */
+/* MatMul of tensors, sums and means, Tile. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -118,13 +118,26 @@ sp_status sp_onnx_tensor_product(sp_onnx_reader *r, sp_onnx_tensor *to, const sp
     return SP_OK;
 }
 
-/* ---- ReduceSum ---- */
+/* ---- ReduceSum and ReduceMean ---- */
 
+static bool is_mean(const sp_onnx_reader *r) {
+    return strcmp(r->node->op_type, "ReduceSum") != 0;
+}
+
+/* GlobalAveragePool is the mean over what stands behind the channels. */
 static sp_status read_axes(sp_onnx_reader *r, bool *summed, size_t rank, bool *nothing) {
     const sp_onnx_dim *axes = NULL;
+    const bool global = strcmp(r->node->op_type, "GlobalAveragePool") == 0;
+    for (size_t i = 0; global && i < rank; i++) {
+        summed[i] = i >= 2;
+    }
+    if (global) {
+        *nothing = false;
+        return SP_OK;
+    }
     size_t count = 0;
     int64_t noop = 0;
-    SP_TRY(sp_onnx_operand_wholes(r, &axes, &count, "axes", 1, 13));
+    SP_TRY(sp_onnx_operand_wholes(r, &axes, &count, "axes", 1, is_mean(r) ? 18 : 13));
     SP_TRY(sp_onnx_attribute_int(r, &noop, "noop_with_empty_axes", 0));
     *nothing = count == 0 && noop != 0;
     for (size_t i = 0; i < rank; i++) {
@@ -159,10 +172,48 @@ static sp_status add_element(sp_onnx_reader *r, void *numbers, size_t at, const 
                : sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its sum does not fit a whole number");
 }
 
+/* The rows along one axis, added up; it keeps the length 1. */
+static sp_status reduce_rows(sp_onnx_reader *r, sp_onnx_sequence *x, size_t axis, double weight) {
+    int64_t stride[SP_ONNX_MAX_RANK];
+    sp_onnx_sequence_strides(stride, x);
+    const size_t n = (size_t)x->dim[axis].k, inner = (size_t)stride[axis];
+    sp_onnx_affine *row = sp_onnx_region_take(&r->region, x->width / n, sizeof *row);
+    if (!row) {
+        return sp_onnx_out_of_memory(r);
+    }
+    for (size_t i = 0; i < x->width / n; i++) {
+        SP_TRY(sp_onnx_affine_sum(r, &row[i], x->row, i / inner * n * inner + i % inner, inner, n,
+                                  weight));
+    }
+    x->row = row;
+    x->width /= n;
+    x->dim[axis] = sp_onnx_dim_of(1);
+    return SP_OK;
+}
+
+static sp_status reduce_sequence(sp_onnx_reader *r, sp_onnx_sequence x) {
+    bool summed[SP_ONNX_MAX_RANK], nothing = false;
+    int64_t keep = 1;
+    SP_TRY(sp_onnx_attribute_int(r, &keep, "keepdims", 1));
+    SP_TRY(read_axes(r, summed, x.rank, &nothing));
+    if (x.head != SP_ONNX_HEAD_NONE) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it works on what a head gives");
+    }
+    for (size_t i = 0; !nothing && i < x.rank; i++) {
+        if (summed[i] && i == x.outer) {
+            SP_TRY(sp_onnx_sequence_pool(r, &x, is_mean(r) ? SP_POOLING_MEAN : SP_POOLING_SUM));
+        } else if (summed[i]) {
+            SP_TRY(reduce_rows(r, &x, i, is_mean(r) ? 1.0 / (double)x.dim[i].k : 1.0));
+        }
+    }
+    SP_TRY(keep == 0 && !nothing ? sp_onnx_sequence_drop(r, &x, summed) : SP_OK);
+    return sp_onnx_return_sequence(r, 0, &x);
+}
+
 sp_status sp_onnx_op_reduce_sum(sp_onnx_reader *r) {
     const sp_onnx_value *value = sp_onnx_input(r, 0);
     if (value->kind == SP_ONNX_VALUE_SEQUENCE) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it adds up features");
+        return reduce_sequence(r, value->sequence);
     }
     const sp_onnx_tensor *x = &value->tensor;
     bool summed[SP_ONNX_MAX_RANK], nothing = false;
@@ -202,6 +253,12 @@ sp_status sp_onnx_op_reduce_sum(sp_onnx_reader *r) {
             }
             index[axis] = 0;
         }
+    }
+    if (is_mean(r) && x->kind != SP_ONNX_REAL) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "a mean of numbers that are not real");
+    }
+    for (size_t i = 0; is_mean(r) && i < to.count; i++) {
+        ((double *)numbers)[i] /= (double)(x->count / to.count);
     }
     (void)sp_onnx_tensor_shape(&to, dim, rank);
     return sp_onnx_return_tensor(r, 0, &to);

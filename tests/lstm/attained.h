@@ -139,6 +139,20 @@ static inline const double *trace_output(const sp_trace *trace) {
     return trace->value[trace->net->nodes - 1];
 }
 
+static inline void trace_pool(const sp_trace *trace, size_t i) {
+    const sp_node *node = &trace->net->node[i];
+    const size_t frames = trace->frames[node->input];
+    const bool sums = node->pool == SP_POOLING_MEAN || node->pool == SP_POOLING_SUM;
+    memset(trace->value[i], 0, node->width * sizeof(double));
+    for (size_t t = 0; t < frames; t++) {
+        const bool takes = sums || t == (node->pool == SP_POOLING_LAST ? frames - 1 : 0);
+        for (size_t j = 0; takes && j < node->width; j++) {
+            trace->value[i][j] += value_at(trace, node->input, t)[j] /
+                                  (node->pool == SP_POOLING_MEAN ? (double)frames : 1.0);
+        }
+    }
+}
+
 static inline void trace_run(const sp_trace *trace, const double *features) {
     const sp_net *net = trace->net;
     const size_t first = trace->source;
@@ -162,10 +176,7 @@ static inline void trace_run(const sp_trace *trace, const double *features) {
             trace_cell(trace, i);
             break;
         case SP_NODE_POOL:
-            memcpy(trace->value[i],
-                   value_at(trace, node->input,
-                            node->pool == SP_POOLING_LAST ? trace->frames[node->input] - 1 : 0),
-                   node->width * sizeof(double));
+            trace_pool(trace, i);
             break;
         }
     }

@@ -122,7 +122,7 @@ static inline void grow_pool(sp_growth *g) {
     const sp_node node = {.kind = SP_NODE_POOL,
                           .width = g->net->node[input].width,
                           .input = input,
-                          .pool = sp_rng_below(g->rng, 2) > 0 ? SP_POOLING_LAST : SP_POOLING_FIRST};
+                          .pool = (sp_pooling)sp_rng_below(g->rng, 4)};
     append(g, &node, 1); // of one frame
 }
 
@@ -157,9 +157,7 @@ static inline void toy_graph(sp_rng *rng, sp_toy *toy, size_t classes, bool reve
             grow_affine(&g, 1 + sp_rng_below(rng, TOY_WIDTH));
         }
     }
-    assert_int_equal(
-        sp_net_add_pool(NULL, net, sp_rng_below(rng, 3) > 0 ? SP_POOLING_LAST : SP_POOLING_FIRST),
-        SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, net, (sp_pooling)sp_rng_below(rng, 4)), SP_OK);
     toy_affine(rng, net, net->node[net->nodes - 1].width, classes, 1.0);
 }
 

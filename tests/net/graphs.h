@@ -172,6 +172,18 @@ static inline size_t term_sequence(const sp_term *term, size_t width, sequence y
     return count;
 }
 
+static inline void pool_sequence(const sp_node *node, sequence y, sequence x, size_t frames) {
+    const bool sums = node->pool == SP_POOLING_MEAN || node->pool == SP_POOLING_SUM;
+    for (size_t t = 0; t < frames; t++) {
+        const bool takes = sums || t == (node->pool == SP_POOLING_LAST ? frames - 1 : 0);
+        for (size_t j = 0; takes && j < node->width; j++) {
+            const dual share = {node->pool == SP_POOLING_MEAN ? 1.0L / (long double)frames : 1.0L,
+                                0.0L};
+            y[0][j] = dual_add(y[0][j], dual_times(share, x[t][j]));
+        }
+    }
+}
+
 /* The sequences of all nodes; O frames [nodes]. I values[0], frames[0]: the input. */
 static inline void reference_run(const sp_net *net, sequence *values, size_t *frames) {
     for (size_t n = 1; n < net->nodes; n++) {
@@ -205,9 +217,7 @@ static inline void reference_run(const sp_net *net, sequence *values, size_t *fr
             break;
         case SP_NODE_POOL:
             frames[n] = 1;
-            memcpy(values[n][0],
-                   values[node->input][node->pool == SP_POOLING_LAST ? frames[node->input] - 1 : 0],
-                   node->width * sizeof(dual));
+            pool_sequence(node, values[n], values[node->input], frames[node->input]);
             break;
         }
     }
@@ -314,9 +324,7 @@ static inline void random_graph(sp_rng *rng, sp_net *net, size_t nodes, size_t f
             random_affine(rng, net, from);
         }
     }
-    assert_int_equal(
-        sp_net_add_pool(NULL, net, sp_rng_below(rng, 2) == 0 ? SP_POOLING_LAST : SP_POOLING_FIRST),
-        SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, net, (sp_pooling)sp_rng_below(rng, 4)), SP_OK);
 }
 
 #endif

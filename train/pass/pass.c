@@ -73,7 +73,8 @@ sp_status sp_train_packed_batch_check(sp_error *err, const sp_net *net) {
         const bool timed = node->kind == SP_NODE_AFFINE && node->term[0].timing.taps > 1;
         const bool curve = node->kind != SP_NODE_CURVE || node->curve.kind == SP_ACTIVATION_RELU;
         const bool cell = node->kind != SP_NODE_CELL || (!node->cell.reverse && has_passes(node));
-        if (!chained || timed || !curve || !cell) {
+        const bool pool = node->kind != SP_NODE_POOL || node->pool == SP_POOLING_LAST;
+        if (!chained || timed || !curve || !cell || !pool) {
             return sp_fail(err, SP_E_UNSUPPORTED, "node %zu: the trainer has no passes through it",
                            n);
         }

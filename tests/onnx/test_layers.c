@@ -1,0 +1,330 @@
+/* Layers between the input and the logits, in the ways in which exporters write them: each file is
+ * read, its network agrees with the file's own graph, and with onnxruntime where that is there. */
+#include "tests/onnx/onnxruntime.h"
+
+enum { D = 4, H = 3, C = 2, STEPS = 9 };
+
+/** sp_layer_case - a file: nodes from "x" [1, T, D] to "y", 1 x C. steps: fixed, or 0. */
+typedef struct sp_layer_case {
+    const char *name;
+    size_t steps;
+    void (*add)(om *m);
+} sp_layer_case;
+
+static sp_rng rng;
+
+static void reals(om *m, const char *name, const char *shape, size_t count) {
+    double *values = om_take(m, count, sizeof *values);
+    om_random(&rng, values, count);
+    om_reals(m, name, shape, values);
+}
+
+/* y = the `width` numbers of v [1, width], dense. */
+static void classify(om *m, const char *v, size_t width) {
+    char shape[32], inputs[64];
+    snprintf(shape, sizeof shape, "%zux%d", width, C);
+    reals(m, "head", shape, width * C);
+    reals(m, "head bias", "2", C);
+    snprintf(inputs, sizeof inputs, "%s,head,head bias", v);
+    om_node(m, "Gemm", inputs, "y");
+}
+
+static void ints(om *m, Onnx__NodeProto *node, const char *name, size_t n, const int64_t *v) {
+    om_ints(m, node, name, n, v);
+}
+
+static void last_step(om *m, const char *x, const char *to) {
+    char inputs[64];
+    snprintf(inputs, sizeof inputs, "%s,last", x);
+    om_whole(m, "last", -1);
+    om_int(m, om_node(m, "Gather", inputs, to), "axis", 1);
+}
+
+static void norm(om *m, const char *x, const char *to) {
+    static const double variance[D] = {0.5, 1.5, 2.0, 0.25};
+    char inputs[64];
+    reals(m, "gamma", "4", D);
+    reals(m, "beta", "4", D);
+    reals(m, "mean", "4", D);
+    om_reals(m, "variance", "4", variance);
+    snprintf(inputs, sizeof inputs, "%s,gamma,beta,mean,variance", x);
+    om_float(m, om_node(m, "BatchNormalization", inputs, to), "epsilon", 1e-3);
+}
+
+/* xt [1, D, T] -> c [1, T, channels] */
+static void conv(om *m, const char *x, size_t channels, size_t groups, int64_t stride,
+                 int64_t dilation, int64_t before, int64_t after) {
+    char shape[32], inputs[64];
+    snprintf(shape, sizeof shape, "%zux%zux3", channels, D / groups);
+    reals(m, "kernel", shape, channels * D / groups * 3);
+    snprintf(shape, sizeof shape, "%zu", channels);
+    reals(m, "kernel bias", shape, channels);
+    snprintf(inputs, sizeof inputs, "%s,kernel,kernel bias", x);
+    Onnx__NodeProto *node = om_node(m, "Conv", inputs, "ct");
+    om_int(m, node, "group", (int64_t)groups);
+    ints(m, node, "strides", 1, &stride);
+    ints(m, node, "dilations", 1, &dilation);
+    ints(m, node, "pads", 2, (const int64_t[]){before, after});
+    ints(m, om_node(m, "Transpose", "ct", "c"), "perm", 3, (const int64_t[]){0, 2, 1});
+}
+
+static void channels_first(om *m, const char *to) {
+    ints(m, om_node(m, "Transpose", "x", to), "perm", 3, (const int64_t[]){0, 2, 1});
+}
+
+static void add_norm_before(om *m) {
+    channels_first(m, "xt");
+    norm(m, "xt", "xn");
+    conv(m, "xn", 3, 1, 1, 1, 1, 1);
+    om_node(m, "Relu", "c", "r");
+    last_step(m, "r", "v");
+    classify(m, "v", 3);
+}
+
+static void add_norm_behind(om *m) {
+    channels_first(m, "xt");
+    conv(m, "xt", 4, 2, 1, 2, 4, 0);
+    norm(m, "ct", "nt");
+    om_node(m, "Relu", "nt", "rt");
+    om_node(m, "GlobalAveragePool", "rt", "p");
+    om_list(m, "two", 1, (const int64_t[]){2});
+    om_node(m, "Squeeze", "p,two", "v");
+    classify(m, "v", 4);
+}
+
+static void add_strides(om *m) {
+    channels_first(m, "xt");
+    conv(m, "xt", 3, 1, 2, 1, 1, 1);
+    om_node(m, "Relu", "c", "r");
+    om_int(m, om_node(m, "ReduceMean", "r,one", "v"), "keepdims", 0);
+    om_list(m, "one", 1, (const int64_t[]){1});
+    classify(m, "v", 3);
+}
+
+static void add_image(om *m) { // time x features with one channel, halved along the features
+    om_list(m, "one", 1, (const int64_t[]){1});
+    om_node(m, "Unsqueeze", "x,one", "image");
+    reals(m, "kernel", "3x1x3x2", 18);
+    Onnx__NodeProto *node = om_node(m, "Conv", "image,kernel", "c");
+    ints(m, node, "strides", 2, (const int64_t[]){1, 2});
+    ints(m, node, "pads", 4, (const int64_t[]){1, 0, 1, 0});
+    om_node(m, "Relu", "c", "r");
+    ints(m, om_node(m, "Transpose", "r", "rt"), "perm", 4, (const int64_t[]){0, 2, 1, 3});
+    om_list(m, "flat", 3, (const int64_t[]){0, 0, 6});
+    om_node(m, "Reshape", "rt,flat", "f");
+    last_step(m, "f", "v");
+    classify(m, "v", 6);
+}
+
+/* h [1, T, directions H] */
+static void recurrent(om *m, const char *op, const char *direction) {
+    const size_t n = direction[0] == 'b' ? 2 : 1;
+    const size_t gates = op[0] == 'L' ? 4 : op[0] == 'G' ? 3 : 1;
+    char shape[48];
+    ints(m, om_node(m, "Transpose", "x", "steps first"), "perm", 3, (const int64_t[]){1, 0, 2});
+    snprintf(shape, sizeof shape, "%zux%zux%d", n, gates * H, D);
+    reals(m, "W", shape, n * gates * H * D);
+    snprintf(shape, sizeof shape, "%zux%zux%d", n, gates * H, H);
+    reals(m, "R", shape, n * gates * H * H);
+    snprintf(shape, sizeof shape, "%zux%zu", n, 2 * gates * H);
+    reals(m, "B", shape, n * 2 * gates * H);
+    Onnx__NodeProto *node = om_node(m, op, "steps first,W,R,B", "Y,Yh");
+    om_int(m, node, "hidden_size", H);
+    om_string(m, node, "direction", direction);
+    ints(m, om_node(m, "Transpose", "Y", "Yt"), "perm", 4, (const int64_t[]){2, 0, 1, 3});
+    om_list(m, "side by side", 3, (const int64_t[]){1, -1, (int64_t)n * H});
+    om_node(m, "Reshape", "Yt,side by side", "h");
+}
+
+static void add_both_directions(om *m) {
+    recurrent(m, "LSTM", "bidirectional");
+    last_step(m, "h", "v");
+    classify(m, "v", 2 * H);
+}
+
+static void add_last_states(om *m) { // those of both directions side by side
+    recurrent(m, "GRU", "bidirectional");
+    ints(m, om_node(m, "Transpose", "Yh", "t"), "perm", 3, (const int64_t[]){1, 0, 2});
+    om_node(m, "Flatten", "t", "v");
+    classify(m, "v", 2 * H);
+}
+
+static void add_reverse(om *m) {
+    recurrent(m, "RNN", "reverse");
+    om_whole(m, "first", 0);
+    om_int(m, om_node(m, "Gather", "h,first", "v"), "axis", 1);
+    classify(m, "v", H);
+}
+
+static void add_residual(om *m) {
+    reals(m, "square", "4x4", 16);
+    om_node(m, "MatMul", "x,square", "a");
+    om_node(m, "Relu", "a", "b");
+    om_node(m, "Add", "b,x", "c");
+    om_node(m, "Sub", "x,c", "d");
+    om_node(m, "Neg", "d", "e");
+    last_step(m, "e", "v");
+    classify(m, "v", D);
+}
+
+static void add_parts(om *m) { // features 3, 1 and the first two, and a constant
+    reals(m, "square", "4x4", 16);
+    om_node(m, "MatMul", "x,square", "a");
+    om_list(m, "some", 2, (const int64_t[]){3, 1});
+    om_int(m, om_node(m, "Gather", "a,some", "b"), "axis", 2);
+    om_list(m, "zero", 1, (const int64_t[]){0});
+    om_list(m, "two", 1, (const int64_t[]){2});
+    om_node(m, "Slice", "x,zero,two,two", "c");
+    om_int(m, om_node(m, "Concat", "b,c", "d"), "axis", 2);
+    om_node(m, "Relu", "d", "e");
+    last_step(m, "e", "v");
+    classify(m, "v", D);
+}
+
+static void add_window(om *m) { // all steps side by side
+    om_node(m, "Relu", "x", "r");
+    om_node(m, "Flatten", "r", "v");
+    classify(m, "v", STEPS * D);
+}
+
+static void add_middle_step(om *m) {
+    om_whole(m, "seventh", 6);
+    om_node(m, "Relu", "x", "r");
+    om_int(m, om_node(m, "Gather", "r,seventh", "v"), "axis", 1);
+    classify(m, "v", D);
+}
+
+static void add_later_steps(om *m) { // all but the first one and the last two
+    om_list(m, "one", 1, (const int64_t[]){1});
+    om_list(m, "minus two", 1, (const int64_t[]){-2});
+    om_node(m, "Relu", "x", "r");
+    om_node(m, "Slice", "r,one,minus two,one", "s");
+    om_node(m, "ReduceSum", "s,one", "w");
+    om_node(m, "Flatten", "w", "v");
+    classify(m, "v", D);
+}
+
+static void add_backwards(om *m) { // flipped steps and a forward cell
+    const char *back = "steps back";
+    om_list(m, "minus one", 1, (const int64_t[]){-1});
+    om_list(m, "far", 1, (const int64_t[]){INT64_MIN});
+    om_list(m, "axis one", 1, (const int64_t[]){1});
+    om_node(m, "Slice", "x,minus one,far,axis one,minus one", back);
+    ints(m, om_node(m, "Transpose", back, "t"), "perm", 3, (const int64_t[]){1, 0, 2});
+    reals(m, "W", "1x3x4", 12);
+    reals(m, "R", "1x3x3", 9);
+    om_int(m, om_node(m, "RNN", "t,W,R", "Y,Yh"), "hidden_size", H);
+    om_node(m, "Flatten", "Yh", "v");
+    classify(m, "v", H);
+}
+
+static void add_log_softmax(om *m) {
+    last_step(m, "x", "v");
+    classify(m, "v", D);
+    m->graph.node[m->graph.n_node - 1]->output[0] = om_text(m, "logits");
+    om_node(m, "LogSoftmax", "logits", "y");
+}
+
+static const sp_layer_case cases[] = {
+    {"norm-before", 0, add_norm_before},
+    {"norm-behind", 0, add_norm_behind},
+    {"strides", 0, add_strides},
+    {"image", 0, add_image},
+    {"both-directions", 0, add_both_directions},
+    {"last-states", 0, add_last_states},
+    {"reverse", 0, add_reverse},
+    {"residual", 0, add_residual},
+    {"parts", 0, add_parts},
+    {"window", STEPS, add_window},
+    {"middle-step", STEPS, add_middle_step},
+    {"later-steps", STEPS, add_later_steps},
+    {"backwards", 0, add_backwards},
+    {"log-softmax", 0, add_log_softmax},
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+static om *make(const sp_layer_case *c) {
+    char shape[32];
+    om *m = om_new(18);
+    snprintf(shape, sizeof shape, c->steps > 0 ? "1 x %d x 4" : "1 x T x 4", STEPS);
+    om_input(m, "x", shape);
+    c->add(m);
+    om_output(m, "y");
+    return m;
+}
+
+static void files_are_read_and_agree_with_their_graphs(void **state) {
+    (void)state;
+    sp_rng_init(&rng, sp_test_seed());
+    for (size_t i = 0; i < CASES; i++) {
+        sp_model model;
+        om_accept(make(&cases[i]), &model);
+        assert_int_equal(model.net.classes, C);
+        assert_int_equal(model.net.steps, cases[i].steps);
+        assert_true(model.agreement <= 1e-9);
+        sp_model_clear(&model);
+    }
+}
+
+/* Logits of files without a head, on inputs of several lengths. */
+static void files_agree_with_onnxruntime(void **state) {
+    (void)state;
+    const char *interpreter = python();
+    static batch batches[CASES];
+    static char path[CASES][3][512];
+    char jobs[512];
+    sp_rng_init(&rng, sp_test_seed());
+    sp_test_scratch("test_layers.jobs", jobs, sizeof jobs);
+    FILE *list = fopen(jobs, "w");
+    assert_non_null(list);
+    for (size_t i = 0; i < CASES; i++) {
+        static const char *const ends[3] = {"onnx", "features", "logits"};
+        for (size_t k = 0; k < 3; k++) {
+            char name[96];
+            snprintf(name, sizeof name, "test_layers-%s.%s", cases[i].name, ends[k]);
+            sp_test_scratch(name, path[i][k], sizeof path[i][k]);
+        }
+        size_t size = 0;
+        om *m = make(&cases[i]);
+        uint8_t *data = om_pack(m, &size);
+        om_free(m);
+        FILE *file = fopen(path[i][0], "wb");
+        assert_non_null(file);
+        assert_int_equal(fwrite(data, 1, size, file), size);
+        assert_int_equal(fclose(file), 0);
+        free(data);
+        batches[i].width = D;
+        for (size_t k = 0; k < 4; k++) {
+            double features[12 * D];
+            const size_t steps = cases[i].steps > 0 ? cases[i].steps : 3 + 3 * k;
+            om_random(&rng, features, steps * D);
+            batch_add(&batches[i], features, steps);
+        }
+        batch_write(&batches[i], path[i][1]);
+        fprintf(list, "%s\t%s\t%s\t1,T,%d\n", path[i][0], path[i][1], path[i][2], D);
+    }
+    assert_int_equal(fclose(list), 0);
+    run_jobs(interpreter, jobs);
+    double worst = 0.0;
+    for (size_t i = 0; i < CASES; i++) {
+        sp_error err = {0};
+        sp_model model;
+        if (sp_model_read(&err, &model, path[i][0]) != SP_OK) {
+            fail_msg("%s", err.text);
+        }
+        if (cases[i].add != add_log_softmax) {
+            worst = fmax(worst, compare(&model.net, &batches[i], path[i][2], 1e-5, 1e-5));
+        }
+        sp_model_clear(&model);
+        batch_clear(&batches[i]);
+    }
+    print_message("%d models, largest difference from onnxruntime %.2g\n", (int)CASES, worst);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_are_read_and_agree_with_their_graphs),
+        cmocka_unit_test(files_agree_with_onnxruntime),
+    };
+    return cmocka_run_group_tests_name("onnx/layers", tests, NULL, NULL);
+}
