@@ -2,7 +2,7 @@
 """Which wrong signs, wrong ends of intervals and missing error terms do the tests notice?
 
     mutants.py [--seconds S] [--jobs N] [--seed N] [--only KIND,...] [--slowest S] [--all]
-               [--again] [--list] ROOM...
+               [--again] [--tests PROGRAM,...] [--list] ROOM...
 
 All mutants of a room are built at once, in a copy of the tree under build/mutants/: every place
 that is changed asks for the number of the mutant at hand (SOUNDPROOF_MUTANT). Nothing in the
@@ -18,8 +18,8 @@ survivors again with all tests and all samples. Kinds, which take turns:
     half     the other half of the line: x < 0 for x >= 0
     sign     plus for minus, minus for plus
 Outcomes are written to build/mutants/results.tsv as they come, and a mutant that stands there is
-not tried again (--again: survivors are, after tests were added). build/mutants/survivors.txt lists
-what survived."""
+not tried again. --again: survivors are, after tests were added; with --tests by these programs
+alone. build/mutants/survivors.txt lists what survived."""
 import argparse
 import collections
 import concurrent.futures
@@ -359,6 +359,8 @@ class Results:
 def try_room(room, options, results):
     kinds = options.only.split(",")
     programs = [f"{room}/{os.path.basename(p)[:-2]}" for p in glob.glob(f"tests/{room}/test_*.c")]
+    if options.tests:
+        programs = [p for p in programs if os.path.basename(p)[5:] in options.tests.split(",")]
     tree = os.path.abspath(f"build/mutants/{room}")
     copy_tree(tree)
     mutants, folders = build(tree, room, programs, kinds)
@@ -380,7 +382,9 @@ def try_room(room, options, results):
         deadline = time.monotonic() + options.seconds
 
         def judge(m):
-            results.add(keys[m.number], *runner.judge(m.number, deadline))
+            result, by = runner.judge(m.number, deadline)
+            if result == "killed" or not options.tests:
+                results.add(keys[m.number], result, by)
 
         list(pool.map(judge, todo))
     lines = []
@@ -405,6 +409,7 @@ def main():
     parser.add_argument("--slowest", type=float, default=20.0)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--again", action="store_true")
+    parser.add_argument("--tests", default="")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("rooms", nargs="+", metavar="ROOM")
     options = parser.parse_args()
