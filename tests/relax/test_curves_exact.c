@@ -109,6 +109,49 @@ static void lines_hold_in_exact_mathematics(void **state) {
     }
 }
 
+/* What an anchor does not choose: R2's lines touch in the middle and at the ends. */
+static void lines_of_r2_hold_in_exact_mathematics(void **state) {
+    (void)state;
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed() + 1);
+    const sp_activation log = {SP_ACTIVATION_LOG, 0.0, 0.0};
+    const sp_activation square = {SP_ACTIVATION_SQUARE, 0.0, 0.0};
+    const sp_activation relu = {SP_ACTIVATION_RELU, 0.0, 0.0};
+    for (int i = 0; i < trials(4000); i++) {
+        const sp_iv x = i % 2 ? check_random_plain(&rng) : check_random_narrow(&rng);
+        const double least = exp(sp_rng_uniform(&rng, -6.0, 6.0));
+        const sp_iv above = {least, least * (1.0 + exp(sp_rng_uniform(&rng, -30.0, 6.0)))};
+        const double ends[2][3] = {{x.lo, x.hi, sp_relax_middle(x)},
+                                   {above.lo, above.hi, sp_relax_middle(above)}};
+        for (size_t k = 0; k < 3; k++) {
+            check_at(square, sp_square_lines_r2(x), x, ends[0][k]);
+            check_at(relu, sp_relu_lines(x), x, ends[0][k]);
+            check_at(log, sp_log_lines_r2(above), above, ends[1][k]);
+        }
+    }
+}
+
+/* Parameters and ends that no product of doubles holds: no information, or what holds. */
+static void parameters_of_any_size_give_no_wrong_line(void **state) {
+    (void)state;
+    const double sizes[] = {0x1p300, 0x1p401, 0x1p800, DBL_MAX};
+    const double ends[] = {0x1p-600, 1.0, 0x1p200, 0x1p399};
+    for (size_t kind = 0; kind < SP_ACTIVATION_KINDS; kind++) {
+        for (size_t i = 0; i < 64; i++) {
+            const sp_activation f = {(sp_activation_kind)kind,
+                                     (i % 2 ? -1.0 : 1.0) * sizes[i / 2 % 4], 0.0};
+            const double end = ends[i / 8 % 4];
+            const sp_iv x = {kind == SP_ACTIVATION_LOG ? 0.5 * end : i < 32 ? -end : -1.0, end};
+            const sp_line_pair pair = sp_activation_lines(f, x, x.hi);
+            assert_true(pair.lower.w == pair.lower.w && pair.upper.w == pair.upper.w);
+            if (isfinite(pair.lower.w) && isfinite(pair.upper.w)) {
+                check_at(f, pair, x, x.lo);
+                check_at(f, pair, x, x.hi);
+            }
+        }
+    }
+}
+
 static void a_line_above_the_logarithm_touches_at_its_anchor(void **state) {
     (void)state;
     const sp_activation f = {SP_ACTIVATION_LOG, 0.0, 0.0};
@@ -122,6 +165,8 @@ static void a_line_above_the_logarithm_touches_at_its_anchor(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_hold_in_exact_mathematics),
+        cmocka_unit_test(lines_of_r2_hold_in_exact_mathematics),
+        cmocka_unit_test(parameters_of_any_size_give_no_wrong_line),
         cmocka_unit_test(a_line_above_the_logarithm_touches_at_its_anchor),
     };
     return cmocka_run_group_tests_name("relax/curves_exact", tests, NULL, NULL);
