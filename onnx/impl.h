@@ -240,6 +240,14 @@ SP_NODISCARD sp_status sp_onnx_walk(sp_onnx_reader *r);
 SP_NODISCARD sp_status sp_onnx_value_load(sp_onnx_reader *r, const sp_onnx_value **value,
                                           size_t id);
 
+/** sp_onnx_operator_known - whether there is a row for the operator of a node. */
+bool sp_onnx_operator_known(const Onnx__NodeProto *node);
+
+/* ---- refusals.c ---- */
+
+/** sp_onnx_refuse_operator - a failure because the operator of the node at hand is not read. */
+sp_status sp_onnx_refuse_operator(sp_onnx_reader *r);
+
 /* ---- node.c: the node at hand ---- */
 
 /** sp_onnx_refuse - a failure at the node at hand: "node 'name' (Operator): ...". */

@@ -72,39 +72,21 @@ static const sp_onnx_operator operators[] = {
 #undef SP_CURVE_ROW
 };
 
-/* Why some common operators are refused. */
-static const char *const reasons[][2] = {
-    {"ArgMax", "the certificate speaks of logits: export the model without its ArgMax"},
-    {"If",
-     "a branch that depends on shapes, as squeeze() of an unknown length makes it: export the "
-     "model with batch size 1, or select the last step by an index"},
-    {"Scan", "of loops in the graph only Loop is read: export the model with another opset"},
-};
-
 /* ---- the walk ---- */
 
-static sp_status find_operator(sp_onnx_reader *r, const sp_onnx_operator **found) {
-    const char *type = r->node->op_type ? r->node->op_type : "";
-    const char *domain = r->node->domain ? r->node->domain : "";
-    if (domain[0] != '\0' && strcmp(domain, "ai.onnx") != 0) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                              "operators of the domain '%.60s' are not supported", domain);
-    }
+static const sp_onnx_operator *find_operator(const Onnx__NodeProto *node) {
+    const char *type = node->op_type ? node->op_type : "";
+    const char *domain = node->domain ? node->domain : "";
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
         if (strcmp(operators[i].name, type) == 0) {
-            *found = &operators[i];
-            return SP_OK;
+            return domain[0] == '\0' || strcmp(domain, "ai.onnx") == 0 ? &operators[i] : NULL;
         }
     }
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
-        if (strcmp(reasons[i][0], type) == 0) {
-            return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "%s", reasons[i][1]);
-        }
-    }
-    return sp_onnx_refuse(
-        r, SP_E_UNSUPPORTED,
-        "this operator is not supported: MatMul, Gemm, Add, Relu, LSTM, GRU, RNN, Loops over such "
-        "a cell, and operators that only move values are read");
+    return NULL;
+}
+
+bool sp_onnx_operator_known(const Onnx__NodeProto *node) {
+    return find_operator(node) != NULL;
 }
 
 sp_status sp_onnx_value_load(sp_onnx_reader *r, const sp_onnx_value **found, size_t id) {
@@ -146,8 +128,10 @@ static sp_status load_inputs(sp_onnx_reader *r) {
 }
 
 static sp_status read_node(sp_onnx_reader *r) {
-    const sp_onnx_operator *op = NULL;
-    SP_TRY(find_operator(r, &op));
+    const sp_onnx_operator *op = find_operator(r->node);
+    if (!op) {
+        return sp_onnx_refuse_operator(r);
+    }
     SP_TRY(sp_onnx_attributes_check(r, op->attributes));
     if (r->node->n_input < op->least || r->node->n_input > op->most) {
         return sp_onnx_refuse(r, SP_E_FORMAT, "it has %zu inputs", r->node->n_input);

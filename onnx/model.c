@@ -205,15 +205,16 @@ static sp_status read_net(sp_onnx_reader *r, sp_model *model, size_t *logits,
     return sp_fail(err, best.code, "%s", best.text);
 }
 
-/* Of several outputs the one that is chosen by name. */
+/* The output that is chosen by name, or another number that the graph computes. */
 static sp_status choose_output(sp_error *err, sp_onnx_graph *graph, const char *name) {
-    for (size_t i = 0; i < graph->results; i++) {
-        if (strcmp(graph->definition[graph->result[i]].name, name) == 0) {
-            return sp_onnx_graph_keep(err, graph, i);
-        }
+    const size_t id = sp_onnx_graph_find(graph, name);
+    if (id == SP_ONNX_NO_NAME || graph->definition[id].by != SP_ONNX_DEFINED_BY_NODE) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "the graph has no output '%.80s': its first is '%.80s'", name,
+                       graph->definition[graph->result[0]].name);
     }
-    return sp_fail(err, SP_E_UNSUPPORTED, "the graph has no output '%.80s': its first is '%.80s'",
-                   name, graph->definition[graph->result[0]].name);
+    graph->result[0] = id;
+    return sp_onnx_graph_keep(err, graph, 0);
 }
 
 /* The output that is computed from the others, unless one of them has as many numbers: then either

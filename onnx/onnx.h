@@ -61,7 +61,7 @@ void sp_model_clear(sp_model *model);
 /** sp_model_choice - what a file may leave open. */
 #define SP_MODEL_AXIS_BY_FILE (-1L)
 typedef struct sp_model_choice {
-    const char *output; /* name of the output that is the logits; NULL: by the file */
+    const char *output; /* name of what is the logits; NULL: by the file */
     long steps_axis;    /* axis of the input that counts steps, or SP_MODEL_AXIS_BY_FILE */
     bool accept_doubt;  /* a contradiction about that axis goes to model->doubt: to be shown only */
 } sp_model_choice;

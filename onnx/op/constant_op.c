@@ -185,6 +185,15 @@ sp_status sp_onnx_op_cast(sp_onnx_reader *r) {
                        type == ONNX__TENSOR_PROTO__DATA_TYPE__BOOL;
     const sp_onnx_value *x = sp_onnx_input(r, 0);
     const bool features = x->kind == SP_ONNX_VALUE_SEQUENCE || x->tensor.kind == SP_ONNX_POLYNOMIAL;
+    if (features && (type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16 ||
+                     type == ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16)) {
+        return sp_onnx_refuse(
+            r, SP_E_UNSUPPORTED,
+            "the network computes in 16 bits (to = %" PRId64 "), and a verdict about the float32 "
+            "network would say nothing about it: to certify that other network, export it in "
+            "float32, before the conversion",
+            type);
+    }
     if ((!real && !whole) || (features && !real)) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
                               "to = %" PRId64 " is not supported here: FLOAT (1) and "

@@ -143,6 +143,11 @@ static void an_output_is_chosen_by_its_name(void **state) {
                      SP_OK);
     assert_int_equal(model.net.classes, H);
     sp_model_clear(&model);
+    choice.output = "h"; // no output, but computed
+    assert_int_equal(open_model(lstm_model("time x 1 x 3", NULL, NULL), &err, &model, &choice),
+                     SP_OK);
+    assert_int_equal(model.net.classes, H);
+    sp_model_clear(&model);
     choice.output = "z";
     assert_int_equal(open_model(lstm_model("time x 1 x 3", NULL, "h"), &err, &model, &choice),
                      SP_E_UNSUPPORTED);
