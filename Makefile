@@ -15,7 +15,7 @@ VERSION := 0.1.0
 SOVERSION := 0
 
 # Rooms, in the order in which they may depend on each other; `make lint` checks it.
-ROOMS := base audio relax net preprocess gpu onnx train lstm certify cli
+ROOMS := base audio relax net preprocess gpu onnx train lstm proof certify cli
 LIBRARY_ROOMS := $(filter-out cli,$(ROOMS))
 
 # Commands are shown by what they make; V=1 shows them whole.
@@ -45,6 +45,7 @@ DEP_CFLAGS := $(sort $(call pkg,--cflags,$(DEPENDENCIES),))
 LIBS := $(call pkg,--libs,sndfile,-lsndfile) $(call pkg,--libs,samplerate,-lsamplerate) \
   $(call pkg,--libs,fftw3,-lfftw3) $(GLPK_LIBS) $(call pkg,--libs,openblas,-lopenblas) \
   $(call pkg,--libs,libprotobuf-c,-lprotobuf-c) $(call pkg,--libs,libcjson,-lcjson) $(call pkg,--libs,nettle,-lnettle) \
+  $(call pkg,--libs,zlib,-lz) \
   $(call pkg,--libs,cairo,-lcairo) -lm -lpthread
 CLI_LIBS := $(call pkg,--libs,popt,-lpopt)
 CMOCKA_LIBS := $(call pkg,--libs,cmocka,-lcmocka)
@@ -95,12 +96,12 @@ always:
 .SECONDARY:
 
 ## all         the command (build/soundproof), the libraries and the pkg-config file
-all: build/soundproof $(B)/libsoundproof.a $(B)/libsoundproof.so.$(VERSION) $(B)/soundproof.pc \
+all: build/soundproof build/soundproof-check $(B)/libsoundproof.a $(B)/libsoundproof.so.$(VERSION) $(B)/soundproof.pc \
   $(if $(HELP2MAN),$(MAN_PAGES)) $(if $(filter yes,$(CUDA)),$(B)/$(CUDA_LIBRARY))
 
 # Whether there is what the sources include; where it is not, one line that says how to get it.
 HEADERS := sndfile.h samplerate.h fftw3.h glpk.h cblas.h protobuf-c/protobuf-c.h cjson/cJSON.h nettle/sha2.h \
-  cairo.h popt.h
+  cairo.h popt.h zlib.h arb.h
 ready:
 	@for header in $(HEADERS); do echo "#include <$$header>"; done | $(CC) $(CPP) -E - >/dev/null 2>&1 && \
 	  [ -e /usr/include/onnx/onnx.proto ] && command -v protoc-c >/dev/null || { echo 'soundproof: a compiler or' \
@@ -113,6 +114,30 @@ build/soundproof: $(B)/soundproof always
 $(B)/soundproof: $(CLI_OBJECTS) $(B)/libsoundproof.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(COMPILE_FLAGS) $(LDFLAGS) $(BESIDE) -o $@ $^ $(CLI_LIBS) $(LIBS)
+
+# The checker of certificates shares nothing with the rooms: its own objects, its own reading of ONNX.
+CHECKER_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard checker/*.c)) $(B)/generated/checker/onnx.pb-c.o
+CHECKER_LIBS := $(ARB_LIBS) $(call pkg,--libs,libcjson,-lcjson) $(call pkg,--libs,zlib,-lz) \
+  $(call pkg,--libs,sndfile,-lsndfile) $(call pkg,--libs,libprotobuf-c,-lprotobuf-c) $(call pkg,--libs,nettle,-lnettle)
+build/soundproof-check: $(B)/soundproof-check always
+	@ln -sfn $(CONFIGURATION)/soundproof-check $@
+
+$(B)/soundproof-check: $(CHECKER_OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(COMPILE_FLAGS) $(LDFLAGS) -o $@ $^ $(CHECKER_LIBS) -lm
+
+$(B)/generated/checker/onnx.pb-c.c: $(wildcard /usr/include/onnx/onnx.proto) | ready
+	@mkdir -p $(@D)
+	$(call say,PROTOC-C,onnx.proto)
+	$(Q)protoc-c --proto_path=/usr/include/onnx --c_out=$(@D) /usr/include/onnx/onnx.proto
+$(B)/generated/checker/onnx.pb-c.h: $(B)/generated/checker/onnx.pb-c.c ;
+$(B)/generated/checker/onnx.pb-c.o: $(B)/generated/checker/onnx.pb-c.c
+	$(call say,CC,$<)
+	$(Q)$(CC) $(COMPILE_FLAGS) -Wno-shadow -c -o $@ $<
+$(B)/checker/%.o: checker/%.c $(B)/generated/checker/onnx.pb-c.h
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -Ichecker -I$(B)/generated/checker $(DEP_CFLAGS) $(CPPFLAGS) $(COMPILE_FLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/libsoundproof.a: $(LIBRARY_OBJECTS)
 	$(call say,AR,$@)
@@ -196,7 +221,7 @@ $(B)/tests/$(1)/%: $(B)/tests/$(1)/%.o $(SUPPORT_OBJECTS) $(call room_libraries,
 	$$(Q)$$(CC) $$(COMPILE_FLAGS) $$(LDFLAGS) -o $$@ $$^ $$(CMOCKA_LIBS) $$(ARB_LIBS) $$(LIBS)
 endef
 $(foreach room,$(ROOMS),$(eval $(call test_program,$(room))))
-$(B)/tests/cli/%: build/soundproof
+$(B)/tests/cli/%: build/soundproof build/soundproof-check
 
 # What a package would hold, for the tests of programs that use it.
 $(B)/installed: all always
@@ -287,7 +312,7 @@ MAN = $(DESTDIR)$(PREFIX)/share/man/man1
 install: all
 	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
 	  $(SHARE)/fronts $(SHARE)/models $(SHARE)/archs $(SHARE)/stages $(SHARE)/datasets
-	$(Q)install -m 755 $(B)/soundproof $(DESTDIR)$(PREFIX)/bin/soundproof
+	$(Q)install -m 755 $(B)/soundproof $(B)/soundproof-check $(DESTDIR)$(PREFIX)/bin
 	$(Q)install -m 644 include/soundproof.h $(DESTDIR)$(PREFIX)/include/soundproof.h
 	$(Q)install -m 644 $(B)/libsoundproof.a $(DESTDIR)$(PREFIX)/lib/libsoundproof.a
 	$(Q)install -m 755 $(B)/libsoundproof.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libsoundproof.so.$(VERSION)
@@ -309,7 +334,7 @@ install: all
 	@echo 'fronts, archs, stages, models, recipes  $(SHARE)/'
 	@echo 'man pages             $(if $(HELP2MAN),$(MAN)/soundproof*.1,none: help2man is not installed)'
 uninstall:
-	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/soundproof $(DESTDIR)$(PREFIX)/include/soundproof.h $(MAN)/soundproof.1 \
+	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/soundproof $(DESTDIR)$(PREFIX)/bin/soundproof-check $(DESTDIR)$(PREFIX)/include/soundproof.h $(MAN)/soundproof.1 \
 	  $(MAN)/soundproof-*.1 $(DESTDIR)$(PREFIX)/lib/libsoundproof.* $(DESTDIR)$(PREFIX)/lib/$(CUDA_LIBRARY) \
 	  $(DESTDIR)$(PREFIX)/lib/pkgconfig/soundproof.pc
 	$(Q)rm -rf $(SHARE)
@@ -327,4 +352,4 @@ clean:
 help:
 	@sed -n 's/^## /  make /p' Makefile
 
--include $(wildcard $(B)/cuda/*/cuda.d) $(LIBRARY_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(TESTS:=.d) $(SUPPORT_OBJECTS:.o=.d)
+-include $(wildcard $(B)/cuda/*/cuda.d) $(LIBRARY_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(CHECKER_OBJECTS:.o=.d) $(TESTS:=.d) $(SUPPORT_OBJECTS:.o=.d)

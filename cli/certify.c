@@ -5,12 +5,19 @@
 #include <string.h>
 
 #include "base/pool.h"
+#include "proof/proof.h"
+
+static const cli_own own_options[] = {
+    {"proof", "write a certificate of every certified verdict into DIR (docs/certificate.md)",
+     "DIR"}};
+enum { PROOF };
 
 /* One clip with a verdict per budget. */
 typedef struct item {
     long label; /* -1: the model's own answer */
     bool usable;
     sp_error err;        /* of reading the clip or its label */
+    sp_error unproved;   /* why a certificate could not be written */
     sp_verdict *verdict; /* [budgets] owned */
 } item;
 
@@ -18,6 +25,7 @@ typedef struct job {
     cli_job base;
     sp_tally *tally;   /* [budgets] */
     size_t own_labels; /* clips whose label is the model's own answer */
+    char *front_text;  /* owned; with --proof: the description in --front, or NULL */
 } job;
 
 static item *item_of(const cli_job *j, size_t clip) {
@@ -78,6 +86,79 @@ static void attack_work(void *context, size_t index) {
     }
 }
 
+/* ---- certificates ---- */
+
+/* What certificates know, before any work is done. */
+static int check_proof(cli_job *j) {
+    const cli_options *options = j->options;
+    job *own = (job *)j;
+    sp_error err = {0};
+    size_t size = 0;
+    if (strcmp(options->method->name, "exact") != 0 || options->front_rule != SP_FRONT_JOINT ||
+        !options->set->box) {
+        return cli_usage(j->command, "--proof knows --method exact with its own front-end "
+                                     "relaxation, and boxes of noise");
+    }
+    if (options->channel > 0 || options->downmix || options->resample) {
+        return cli_usage(j->command, "--proof speaks of files as they are: --channel, --downmix "
+                                     "and --resample make other clips, write these first");
+    }
+    if (cli_path_make_folder(&err, options->own[PROOF]) != SP_OK ||
+        (options->front &&
+         sp_file_read(&err, &own->front_text, &size, options->front, 1 << 24) != SP_OK)) {
+        cli_complain("%s", err.text);
+        return CLI_INPUT;
+    }
+    return -1;
+}
+
+static sp_status write_proof(sp_error *err, const cli_job *j, const char *path, size_t clip,
+                             const sp_certify_item *work, const char *budget) {
+    const cli_options *options = j->options;
+    const job *own = (const job *)j;
+    sp_noise noise = {0};
+    SP_TRY(sp_noise_box(err, &noise, work->clip->n, work->verdict->eps));
+    const sp_proof_claim claim = {.net = &j->session.files.model.net,
+                                  .forms = j->session.pipeline.forms,
+                                  .samples = work->clip->samples,
+                                  .n = work->clip->n,
+                                  .rate = work->clip->rate,
+                                  .noise = &noise,
+                                  .budget = work->budget,
+                                  .domain = options->method->pass[0].domain,
+                                  .options = options->method->pass[0].options,
+                                  .model = options->model,
+                                  .recording = j->session.clips.file[clip],
+                                  .front = options->front,
+                                  .front_text = options->front ? own->front_text
+                                                               : j->session.files.model.front,
+                                  .budget_text = budget,
+                                  .label = work->verdict->label};
+    const sp_status status = sp_proof_write(err, path, &claim);
+    sp_noise_clear(&noise);
+    return status;
+}
+
+static void proof_work(void *context, size_t index) {
+    const group *g = context;
+    const cli_job *j = g->job;
+    const sp_certify_item *work = &g->work[index];
+    const size_t clip = g->first + (size_t)(work->clip - g->clip);
+    item *it = item_of(j, clip);
+    if (work->verdict->kind != SP_VERDICT_CERTIFIED) {
+        return;
+    }
+    const char *budget = j->options->budget_text[work->budget - j->options->budget];
+    char *path = cli_path_proof(j->options->own[PROOF], j->session.clips.names.name[clip], budget);
+    sp_error err = {0};
+    if (path == NULL) {
+        sp_fail(&it->unproved, SP_E_MEMORY, "out of memory for a certificate");
+    } else if (write_proof(&err, j, path, clip, work, budget) != SP_OK) {
+        sp_fail(&it->unproved, err.code, "no certificate: %.400s", err.text);
+    }
+    free(path);
+}
+
 static void certify_group(group *g) {
     const cli_options *options = g->job->options;
     sp_error err = {0};
@@ -91,6 +172,9 @@ static void certify_group(group *g) {
         }
     } else if (options->attack) {
         sp_pool_run(g->works, 0, attack_work, g);
+    }
+    for (size_t i = 0; options->own[PROOF] && i < g->works; i++) {
+        proof_work(g, i);
     }
     for (size_t i = 0; i < g->count; i++) {
         sp_clip_clear(&g->clip[i]);
@@ -146,6 +230,10 @@ static void emit_clip(job *own, size_t index) {
             cli_job_complain(j, index, it->verdict[b].reason, &last);
         }
     }
+    if (it->unproved.text[0]) {
+        cli_complain_about(clips->path[index], it->unproved.text);
+        j->failed = true;
+    }
     for (size_t b = 0; b < j->options->budgets; b++) {
         sp_verdict_clear(&it->verdict[b]);
     }
@@ -195,7 +283,8 @@ static int prepare(cli_job *j) {
         return cli_job_out_of_memory(j);
     }
     j->units = (count + sp_certify_group() - 1) / sp_certify_group();
-    return j->options->attack ? cli_attacker_open(&j->attacker, &j->session) : -1;
+    const int code = j->options->own[PROOF] ? check_proof(j) : -1;
+    return code < 0 && j->options->attack ? cli_attacker_open(&j->attacker, &j->session) : code;
 }
 
 static void clear(cli_job *j) {
@@ -207,6 +296,7 @@ static void clear(cli_job *j) {
         free(verdict);
     }
     free(((job *)j)->tally);
+    free(((job *)j)->front_text);
 }
 
 static int run(const cli_options *options) {
@@ -233,9 +323,12 @@ const cli_command cli_certify = {
         "  soundproof certify --model M.onnx --front F.json --budget 45dBsnr --manifest test.tsv "
         "--json\n"
         "  soundproof certify --model M.onnx --front F.json --budget -50dB --attack *.wav\n"
+        "  soundproof certify --model M.onnx --budget -70dB --proof proofs *.wav\n"
         "  soundproof certify --model M.onnx --front F.json --norm 2 --budget 40dBsnr *.wav\n",
     .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_METHOD | CLI_FRONT_RELAX |
                CLI_LABEL | CLI_MANIFEST | CLI_AUDIO | CLI_TIMEOUT | CLI_DEVICE | CLI_PRECISION |
                CLI_THREADS | CLI_JSON | CLI_VERBOSE | CLI_ATTACK | CLI_EFFORT,
+    .own = own_options,
+    .owned = sizeof own_options / sizeof own_options[0],
     .run = run,
 };

@@ -232,5 +232,7 @@ int cli_budget_check(const cli_command *command, const cli_options *options);
 SP_NODISCARD sp_status cli_path_make_folder(sp_error *err, const char *path);
 SP_NODISCARD sp_status cli_path_check(sp_error *err, const char *path);
 char *cli_path_beside(const char *folder, const char *name, const char *text);
+/** cli_path_proof - FOLDER/NAME_BUDGET.proof, without NAME's ending. */
+char *cli_path_proof(const char *folder, const char *name, const char *budget);
 
 #endif

@@ -43,17 +43,27 @@ sp_status cli_path_check(sp_error *err, const char *path) {
     return SP_OK;
 }
 
-char *cli_path_beside(const char *folder, const char *name, const char *text) {
+/* FOLDER/NAME_TEXT, and behind it `ending` instead of the name's own. */
+static char *path_of(const char *folder, const char *name, const char *text, const char *ending) {
     const char *dot = strrchr(name, '.');
     const char *end = dot && dot != name ? dot : name + strlen(name);
     const size_t begin = strlen(folder) + 1;
-    const size_t size = begin + strlen(name) + strlen(text) + sizeof "_.json";
+    const size_t size = begin + strlen(name) + strlen(text) + sizeof "_.proof";
     char *path = malloc(size);
     if (path) {
-        snprintf(path, size, "%s/%.*s_%s%s", folder, (int)(end - name), name, text, end);
+        snprintf(path, size, "%s/%.*s_%s%s", folder, (int)(end - name), name, text,
+                 ending ? ending : end);
         for (char *at = path + begin; *at; at++) {
             *at = *at == '/' ? '_' : *at;
         }
     }
     return path;
+}
+
+char *cli_path_beside(const char *folder, const char *name, const char *text) {
+    return path_of(folder, name, text, NULL);
+}
+
+char *cli_path_proof(const char *folder, const char *name, const char *budget) {
+    return path_of(folder, name, budget, ".proof");
 }

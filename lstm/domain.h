@@ -31,6 +31,12 @@ typedef struct sp_bound_task {
     double deadline;            /* sp_clock_wall() after which SP_E_TIMEOUT is returned; 0: none */
 } sp_bound_task;
 
+/** sp_domain_planes - the slopes of what bounds numbers from below and from above: a x + b y, lines
+ *  without b. Offsets follow from the boxes. */
+typedef struct sp_domain_planes {
+    const double *lower_a, *lower_b, *upper_a, *upper_b; /* [width] */
+} sp_domain_planes;
+
 /** sp_domain_serves - what a domain can do beyond the margins of one clip on the CPU. */
 enum {
     SP_SERVES_HALFSPACE = 1, /* task.within, with the joint front end */
@@ -59,6 +65,11 @@ typedef struct sp_domain {
      * arrays are the domain's; NULL where there is no box. */
     void (*box)(void *self, size_t node, size_t frame, int variable, const double **lo,
                 const double **hi);
+    /* For a certificate: the planes that every row of the first clip used for a curve, or for a
+     * product or curve `variable` of a cell, at a frame. *zero: it is exactly zero there and has
+     * none. NULL: the domain leaves nothing that could be checked. */
+    SP_NODISCARD sp_status (*evidence)(sp_error *err, void *self, sp_domain_planes *planes,
+                                       bool *zero, size_t node, size_t frame, int variable);
     /* How many clips like this one, or shorter ones, are bounded at once; bytes that `clips` of
      * them need, on the device where it bounds them. */
     size_t (*room)(const sp_bound_task *task, const void *options);

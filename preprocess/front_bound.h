@@ -112,6 +112,24 @@ SP_NODISCARD sp_status sp_front_bound_until(sp_error *err, sp_front_bound *bound
                                             size_t n, const sp_noise *noise, double deadline);
 void sp_front_bound_clear(sp_front_bound *bound);
 
+/** sp_front_evidence - with what the joint bounds of a clip can be proved again without a search
+ *  (docs/certificate.md); J rows of the spectrum. SP_E_UNSUPPORTED: other rules and sets than the
+ *  box, other floors than one that is added, a map behind the logarithms. */
+typedef struct sp_front_evidence {
+    size_t bands, frame, rows, frames;
+    size_t weights;   /* positive weights of all bands together */
+    double *diagonal; /* [bands, frame] D_m >= Q_m */
+    double *share;    /* [rows] 1 / rho_j, or 0: no band reads the row */
+    double *energy;   /* [frame] a diagonal that is at least sum_j share_j f_j f_j' */
+    double *witness;  /* [frames, weights] z of the least energy, band by band */
+    double *memory;   /* owned: all arrays above */
+} sp_front_evidence;
+SP_NODISCARD sp_status sp_front_evidence_create(sp_error *err, sp_front_evidence *evidence,
+                                                const sp_front_forms *forms,
+                                                const sp_front_bound *bound, const double *samples,
+                                                size_t n, const sp_noise *noise);
+void sp_front_evidence_clear(sp_front_evidence *evidence);
+
 /** sp_front_path - a clip under a one-dimensional noise set, a line or gains: the energy of every
  *  band as a function of the one parameter. Made once; parts of the set are bounded quickly. */
 typedef struct sp_front_path sp_front_path;

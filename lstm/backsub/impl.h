@@ -254,6 +254,8 @@ SP_NODISCARD sp_status sp_backsub_margins(sp_error *err, void *self, double *low
                                           const double *weight, size_t rows);
 void sp_backsub_box(void *self, size_t node, size_t frame, int variable, const double **lo,
                     const double **hi);
+SP_NODISCARD sp_status sp_backsub_evidence(sp_error *err, void *self, sp_domain_planes *planes,
+                                           bool *zero, size_t node, size_t frame, int variable);
 void sp_backsub_spent(void *self, double *flops, size_t *moved);
 
 /* ---- what walks share (walk.c) ---- */

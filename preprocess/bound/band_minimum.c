@@ -131,6 +131,16 @@ static bool nothing_moves(const sp_frame *frame) {
     return still;
 }
 
+void sp_band_witness(double *z, const sp_frame *frame, const sp_band *band, double ceiling) {
+    sp_descent s;
+    start(&s, frame, band);
+    if (!nothing_moves(frame)) {
+        descend(&s, fmax(sp_below(sqrt(fmax(band->floor, band->least))), sqrt(band->for_zero)),
+                ceiling);
+    }
+    memcpy(z, s.best_z, s.rows * sizeof *z);
+}
+
 double sp_band_minimum(const sp_frame *frame, const sp_band *band, double ceiling) {
     const double floor = fmax(sp_below(sqrt(fmax(band->floor, band->least))), 0.0);
     const double interval = sp_below(sqrt(sp_band_interval(band, &frame->bins).lo));

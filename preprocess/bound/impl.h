@@ -204,6 +204,8 @@ void sp_front_raise(sp_front_bound *bound, const sp_front_forms *forms);
 /** sp_band_minimum - a lower bound of sqrt(max(E, least)) over the set, converged up to a small
  *  part of the range of log E. I ceiling >= max sqrt(E). */
 double sp_band_minimum(const sp_frame *frame, const sp_band *band, double ceiling);
+/** sp_band_witness - the numbers z [rows] that this bound was proved with. */
+void sp_band_witness(double *z, const sp_frame *frame, const sp_band *band, double ceiling);
 size_t sp_band_minimum_work(const sp_front_forms *forms);
 
 /* Bands of more rows have no barrier steps: the form of a whole spectrum is nearly a multiple of

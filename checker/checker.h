@@ -1,0 +1,139 @@
+/* soundproof-check: reads a certificate (docs/certificate.md) and proves it again. Nothing here
+ * comes from soundproof itself. Whatever goes wrong ends the program: there is nothing to go on
+ * with.
+ *
+ * Numbers: real numbers are enclosed in balls (Arb) wherever a function or a constant is evaluated.
+ * Long sums are made in doubles, rounding to nearest; a sum of at most CK_TERMS products is within
+ * CK_EPS times the sum of the absolute values of its terms, even when each term is off by 2^-48 of
+ * itself: (4096 + 8) 2^-53 + 2^-48 < 2^-40. Numbers below 1e-250 play no part; CK_TINY covers what
+ * underflow takes. */
+#ifndef CK_CHECKER_H
+#define CK_CHECKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CK_EPS 0x1p-40
+#define CK_TERMS 4096
+#define CK_TINY 1e-200
+
+/* ---- ends (main.c) ---- */
+
+/** ck_refuse - "refused: STEP: why", exit 1. ck_unreadable - exit 2. */
+_Noreturn void ck_refuse(const char *step, const char *format, ...);
+_Noreturn void ck_unreadable(const char *format, ...);
+/** ck_alloc - zeros, or the end. */
+void *ck_alloc(size_t count, size_t size);
+
+/* ---- files (file.c) ---- */
+
+typedef struct ck_bytes {
+    unsigned char *at;
+    size_t size;
+} ck_bytes;
+ck_bytes ck_read(const char *path);
+/** ck_same - refuses when the SHA-256 of the bytes is not this one. */
+void ck_same(ck_bytes bytes, const char *sha256, const char *what);
+
+/** ck_proof - the header and the arrays. */
+typedef struct ck_proof {
+    void *header; /* cJSON */
+    ck_bytes data;
+    double *number;
+    size_t arrays, *size;
+    char **name;
+    size_t *taken; /* how many of an array's numbers were read */
+} ck_proof;
+void ck_proof_read(ck_proof *proof, const char *path);
+const char *ck_text(const ck_proof *proof, const char *key);
+double ck_number(const ck_proof *proof, const char *key);
+/** ck_whole - a number of [0, most] without a fraction. */
+size_t ck_whole(const ck_proof *proof, const char *key, size_t most);
+/** ck_array - the array of this name, which must have `size` numbers, all finite. */
+const double *ck_array(ck_proof *proof, const char *name, size_t size);
+/** ck_all_read - refuses when there is an array that nobody asked for. */
+void ck_all_read(const ck_proof *proof);
+
+/* ---- recordings (sound.c) ---- */
+
+typedef struct ck_sound {
+    double *sample; /* as parts of full scale, 1 */
+    size_t n;
+    int rate;
+    int bits; /* of integers; 0: floats */
+} ck_sound;
+void ck_sound_read(ck_sound *sound, ck_bytes file, const char *path);
+
+/* ---- networks (network.c) ---- */
+
+typedef enum { CK_AFFINE, CK_RELU, CK_LSTM, CK_RNN, CK_LAST } ck_layer_kind;
+typedef struct ck_layer {
+    ck_layer_kind kind;
+    size_t in, out;
+    double *weight;    /* AFFINE [out, in]; LSTM [4, out, in] in the order i f g o; RNN [out, in] */
+    double *recurrent; /* [4, out, out] or [out, out] */
+    double *bias;      /* [out], [4, out] */
+} ck_layer;
+typedef struct ck_network {
+    ck_layer *layer;
+    size_t layers, features;
+    char *front; /* the description in the file's metadata, or NULL */
+} ck_network;
+void ck_network_read(ck_network *network, ck_bytes file);
+
+/* ---- balls (ball.c) ---- */
+
+typedef struct ck_range {
+    double lo, hi;
+} ck_range;
+ck_range ck_log(double x);
+ck_range ck_sigma(double x);
+ck_range ck_tanh(double x);
+/** ck_least_product - at most sigma(x) q(y) - a x - b y on the box x by y, q the identity or
+ *  tanh. ck_most_product - at least. */
+double ck_least_product(bool tanh_second, ck_range x, ck_range y, double a, double b);
+double ck_most_product(bool tanh_second, ck_range x, ck_range y, double a, double b);
+/** ck_least_tanh, ck_most_tanh - of tanh(x) - a x. */
+double ck_least_tanh(ck_range x, double a);
+double ck_most_tanh(ck_range x, double a);
+
+/* ---- front ends (front.c, bank.c) ---- */
+
+/** ck_bank - the constants of a front end: E_m = sum_k weight_mk (F_k . x)^2 + floor. */
+typedef struct ck_bank {
+    double scale; /* value of full scale */
+    int rate;
+    bool pad_step;
+    size_t frame, step, rows, bands;
+    double *f;      /* [rows, frame] within 2^-50 of the real numbers */
+    double *weight; /* [bands, rows] likewise */
+    double floor;
+} ck_bank;
+/** ck_bank_read - from a description. ck_bank_prove - that the diagonals are above the forms:
+ *  diagonal_m >= Q_m, energy >= sum_j share_j f_j f_j'. */
+void ck_bank_read(ck_bank *bank, const char *description);
+void ck_bank_prove(const ck_bank *bank, const double *diagonal, const double *share,
+                   const double *energy);
+
+/** ck_front - lines of the logarithms of the energies over the noise d of a frame:
+ *  lower_w form . d + lower_c <= log E <= upper_w form . d + upper_c, of which upper_w square is
+ *  for the squares of the noise. */
+typedef struct ck_front {
+    ck_bank bank;
+    size_t frames, padded;
+    double *radius;                               /* [padded] */
+    double *form;                                 /* [frames, bands, frame] */
+    double *reach, *square;                       /* [frames, bands] */
+    const double *lower_w, *upper_w;              /* [frames, bands] of the proof */
+    double *lower_c, *upper_c, *lo, *hi, *energy; /* [frames, bands]; energy [frames] */
+    double *peak;                                 /* [bands, rows] */
+} ck_front;
+void ck_front_bound(ck_front *front, ck_proof *proof, const ck_sound *sound, double radius);
+
+/* ---- the proof itself (walk.c) ---- */
+
+/** ck_walk - the least lower bound of logit[label] - logit[k], k another class. */
+double ck_walk(const ck_network *network, const ck_front *front, ck_proof *proof, size_t label);
+
+#endif

@@ -1,0 +1,192 @@
+/* Files: bytes, checksums, and a certificate taken apart. */
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <nettle/sha2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "checker.h"
+
+static const char format[] = "soundproof certificate 1\n";
+enum { SUM = 64, LARGEST = 1 << 30 };
+
+ck_bytes ck_read(const char *path) {
+    ck_bytes bytes = {NULL, 0};
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        ck_unreadable("%s: cannot be opened", path);
+    }
+    size_t room = 1 << 16, got;
+    bytes.at = ck_alloc(room, 1);
+    while ((got = fread(bytes.at + bytes.size, 1, room - bytes.size, file)) > 0) {
+        bytes.size += got;
+        if (bytes.size == room) {
+            room *= 2;
+            bytes.at = room < LARGEST ? realloc(bytes.at, room + 1) : NULL;
+            if (bytes.at == NULL) {
+                ck_unreadable("%s: too large", path);
+            }
+        }
+    }
+    if (ferror(file) || bytes.size == 0) {
+        ck_unreadable("%s: cannot be read, or is empty", path);
+    }
+    fclose(file);
+    bytes.at[bytes.size] = '\0';
+    return bytes;
+}
+
+static void sum_of(char text[SUM + 1], ck_bytes bytes) {
+    unsigned char sum[32];
+    struct sha256_ctx context;
+    sha256_init(&context);
+    sha256_update(&context, bytes.size, bytes.at);
+    sha256_digest(&context, sizeof sum, sum);
+    for (size_t i = 0; i < sizeof sum; i++) {
+        snprintf(text + 2 * i, 3, "%02x", sum[i]);
+    }
+}
+
+void ck_same(ck_bytes bytes, const char *sha256, const char *what) {
+    char text[SUM + 1];
+    sum_of(text, bytes);
+    if (strcmp(text, sha256) != 0) {
+        ck_refuse(what, "this is another one than the certificate speaks of (SHA-256 %s)", text);
+    }
+}
+
+/* ---- the header ---- */
+
+static const cJSON *member(const ck_proof *proof, const char *key) {
+    const cJSON *at = cJSON_GetObjectItemCaseSensitive(proof->header, key);
+    if (at == NULL) {
+        ck_refuse("header", "there is no %s", key);
+    }
+    return at;
+}
+
+const char *ck_text(const ck_proof *proof, const char *key) {
+    const cJSON *at = member(proof, key);
+    if (!cJSON_IsString(at)) {
+        ck_refuse("header", "%s is no text", key);
+    }
+    return at->valuestring;
+}
+
+double ck_number(const ck_proof *proof, const char *key) {
+    const cJSON *at = member(proof, key);
+    if (!cJSON_IsNumber(at) || !isfinite(at->valuedouble)) {
+        ck_refuse("header", "%s is no number", key);
+    }
+    return at->valuedouble;
+}
+
+size_t ck_whole(const ck_proof *proof, const char *key, size_t most) {
+    const double value = ck_number(proof, key);
+    if (!(value >= 0.0 && value <= (double)most && value == floor(value))) {
+        ck_refuse("header", "%s is %g, no number from 0 to %zu", key, value, most);
+    }
+    return (size_t)value;
+}
+
+/* ---- the arrays ---- */
+
+static void name_arrays(ck_proof *proof, size_t *numbers) {
+    const cJSON *sizes = member(proof, "sizes");
+    char *names = ck_alloc(strlen(ck_text(proof, "arrays")) + 1, 1);
+    strcpy(names, ck_text(proof, "arrays"));
+    proof->arrays = (size_t)cJSON_GetArraySize(sizes);
+    proof->name = ck_alloc(proof->arrays, sizeof *proof->name);
+    proof->size = ck_alloc(proof->arrays, sizeof *proof->size);
+    proof->taken = ck_alloc(proof->arrays, sizeof *proof->taken);
+    *numbers = 0;
+    char *word = strtok(names, " ");
+    const cJSON *at = sizes->child;
+    for (size_t i = 0; i < proof->arrays; i++, at = at->next, word = strtok(NULL, " ")) {
+        if (word == NULL || !cJSON_IsNumber(at) || !(at->valuedouble >= 0.0) ||
+            at->valuedouble > LARGEST / 8 || at->valuedouble != floor(at->valuedouble)) {
+            ck_refuse("header", "names and sizes of the arrays do not fit together");
+        }
+        proof->name[i] = word;
+        proof->size[i] = (size_t)at->valuedouble;
+        *numbers += proof->size[i];
+    }
+    if (word != NULL || *numbers > LARGEST / 8) {
+        ck_refuse("header", "names and sizes of the arrays do not fit together");
+    }
+}
+
+/* Byte b of all numbers follows byte b - 1 of all numbers, least significant first. */
+static void take_numbers(ck_proof *proof, const unsigned char *packed, size_t size,
+                         size_t numbers) {
+    unsigned char *bytes = ck_alloc(8 * numbers, 1);
+    uLongf length = (uLongf)(8 * numbers);
+    if (uncompress(bytes, &length, packed, (uLong)size) != Z_OK || length != 8 * numbers) {
+        ck_refuse("arrays", "the zlib stream is damaged, or not %zu numbers long", numbers);
+    }
+    proof->number = ck_alloc(numbers, sizeof *proof->number);
+    for (size_t i = 0; i < numbers; i++) {
+        uint64_t bits = 0;
+        for (size_t b = 8; b-- > 0;) {
+            bits = bits << 8 | bytes[b * numbers + i];
+        }
+        memcpy(&proof->number[i], &bits, sizeof bits);
+    }
+    free(bytes);
+}
+
+void ck_proof_read(ck_proof *proof, const char *path) {
+    const ck_bytes file = ck_read(path);
+    const size_t begin = sizeof format - 1;
+    if (file.size < begin + SUM + 1 || memcmp(file.at, format, begin) != 0) {
+        ck_unreadable("%s: is no certificate of this format", path);
+    }
+    const ck_bytes sealed = {file.at, file.size - SUM - 1};
+    char sum[SUM + 1], stated[SUM + 1] = {0};
+    sum_of(sum, sealed);
+    memcpy(stated, file.at + sealed.size, SUM);
+    if (strcmp(sum, stated) != 0 || file.at[file.size - 1] != '\n') {
+        ck_refuse("file", "it is damaged: its checksum is another one");
+    }
+    unsigned char *line = memchr(file.at + begin, '\n', sealed.size - begin);
+    if (line == NULL) {
+        ck_refuse("header", "it has no end");
+    }
+    const size_t head = (size_t)(line - file.at) + 1;
+    proof->header = cJSON_ParseWithLength((const char *)file.at + begin, head - 1 - begin);
+    if (proof->header == NULL) {
+        ck_refuse("header", "it is no JSON");
+    }
+    size_t numbers = 0;
+    name_arrays(proof, &numbers);
+    take_numbers(proof, file.at + head, sealed.size - head, numbers);
+}
+
+const double *ck_array(ck_proof *proof, const char *name, size_t size) {
+    size_t at = 0;
+    for (size_t i = 0; i < proof->arrays; at += proof->size[i++]) {
+        if (strcmp(proof->name[i], name) == 0) {
+            if (proof->size[i] != size) {
+                ck_refuse(name, "has %zu numbers, %zu are needed", proof->size[i], size);
+            }
+            for (size_t k = at; k < at + size; k++) {
+                if (!(fabs(proof->number[k]) <= 0x1p200)) {
+                    ck_refuse(name, "number %zu is not finite, or huge", k - at);
+                }
+            }
+            proof->taken[i] = 1;
+            return proof->number + at;
+        }
+    }
+    ck_refuse(name, "the certificate has no such array");
+}
+
+void ck_all_read(const ck_proof *proof) {
+    for (size_t i = 0; i < proof->arrays; i++) {
+        if (proof->taken[i] == 0) {
+            ck_refuse("arrays", "%s belongs to nothing in this model", proof->name[i]);
+        }
+    }
+}

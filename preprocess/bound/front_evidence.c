@@ -1,0 +1,88 @@
+/* What a certificate holds of the joint front end: the diagonals, and the numbers z of
+ * docs/theory/front-end.md 4.3 that the search for each least energy ended with. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "preprocess/bound/impl.h"
+
+static size_t count_weights(const sp_stage *mel) {
+    size_t count = 0;
+    for (size_t i = 0; i < mel->in * mel->out; i++) {
+        count += mel->matrix[i] > 0.0;
+    }
+    return count;
+}
+
+/* The z of band m of a loaded frame, for every row with a weight; rows that are left out have 0. */
+static double *fill_witness(double *to, const sp_frame *frame, size_t m, double most, double *z) {
+    const sp_stage *mel = frame->forms->mel;
+    const sp_band *band = &frame->forms->band[m];
+    sp_band_witness(z, frame, band, sqrt(most));
+    for (size_t j = 0, k = 0; j < mel->in; j++) {
+        if (mel->matrix[m * mel->in + j] > 0.0) {
+            const bool met = k < band->rows && band->row[k] == j;
+            *to++ = met ? z[k++] : 0.0;
+        }
+    }
+    return to;
+}
+
+static void fill_forms(sp_front_evidence *e, const sp_front_forms *forms) {
+    const sp_band *energy = &forms->energy;
+    for (size_t m = 0; m < e->bands; m++) {
+        memcpy(e->diagonal + m * e->frame, forms->band[m].diagonal, e->frame * sizeof(double));
+    }
+    memset(e->share, 0, e->rows * sizeof(double));
+    for (size_t k = 0; k < energy->rows; k++) {
+        e->share[energy->row[k]] = energy->weight[k];
+    }
+    memcpy(e->energy, energy->diagonal, e->frame * sizeof(double));
+}
+
+sp_status sp_front_evidence_create(sp_error *err, sp_front_evidence *e, const sp_front_forms *forms,
+                                   const sp_front_bound *bound, const double *samples, size_t n,
+                                   const sp_noise *noise) {
+    const size_t frame_size = sp_frame_size(forms);
+    *e = (sp_front_evidence){.bands = bound->bands,
+                             .frame = forms->layout->used,
+                             .rows = forms->spectrum->out,
+                             .frames = bound->frames,
+                             .weights = count_weights(forms->mel)};
+    if (bound->rule != SP_FRONT_JOINT || bound->tangents == 0 || !noise->set->box ||
+        forms->floor != NULL || forms->dct != NULL) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "certificates know the joint front end under a box of noise, with a floor "
+                       "that is added and logarithms of the bands as features");
+    }
+    SP_TRY(sp_front_check(err, forms, samples, n, noise));
+    const size_t size =
+        (e->bands + 1) * e->frame + e->rows + e->frames * e->weights + forms->most_rows;
+    e->memory = malloc((size + frame_size) * sizeof *e->memory);
+    if (e->memory == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for a certificate");
+    }
+    e->diagonal = e->memory;
+    e->energy = e->diagonal + e->bands * e->frame;
+    e->share = e->energy + e->frame;
+    e->witness = e->share + e->rows;
+    double *z = e->witness + e->frames * e->weights, *to = e->witness;
+    fill_forms(e, forms);
+    sp_frame frame;
+    sp_frame_place(&frame, forms, e->memory + size);
+    for (size_t t = 0; t < e->frames; t++) {
+        if (!sp_frame_load(&frame, samples, n, noise, t)) {
+            sp_front_evidence_clear(e);
+            return sp_fail(err, SP_E_NONFINITE, "frame %zu has no finite bounds", t);
+        }
+        for (size_t m = 0; m < e->bands; m++) {
+            to = fill_witness(to, &frame, m, exp(bound->hi[t * e->bands + m]), z);
+        }
+    }
+    return SP_OK;
+}
+
+void sp_front_evidence_clear(sp_front_evidence *e) {
+    free(e->memory);
+    *e = (sp_front_evidence){0};
+}

@@ -1,0 +1,40 @@
+/* Certificates: what a domain leaves behind of a verdict, as a file that another program can check
+ * (docs/certificate.md). Only this folder knows zlib. */
+#ifndef SP_PROOF_PROOF_H
+#define SP_PROOF_PROOF_H
+
+#include <stddef.h>
+
+#include "lstm/domain.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** sp_proof_claim - what was certified, and of what; all borrowed. */
+typedef struct sp_proof_claim {
+    const sp_net *net;
+    const sp_front_forms *forms;
+    const double *samples; /* [n] */
+    size_t n;
+    int rate;
+    const sp_noise *noise;         /* a box with the same radius for every sample */
+    const sp_budget *budget;       /* what the radius follows from */
+    const sp_domain *domain;       /* one pass that proves all margins */
+    const void *options;           /* of the domain */
+    const char *model, *recording; /* paths of the files; their checksums go into the file */
+    const char *front;             /* path of the description, or NULL: it is the model's own */
+    const char *front_text;        /* the description itself */
+    const char *budget_text;       /* as the user gave it */
+    size_t label;
+} sp_proof_claim;
+
+/** sp_proof_write - proves the claim once more and writes the certificate to `path`, which is
+ *  replaced whole. SP_E_UNSUPPORTED: it says what certificates do not know. SP_E_NUMERIC: the
+ *  margins are not all positive. */
+SP_NODISCARD sp_status sp_proof_write(sp_error *err, const char *path, const sp_proof_claim *claim);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

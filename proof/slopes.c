@@ -1,0 +1,132 @@
+/* The nodes of a network as a certificate names them, and the slopes of their planes and lines. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proof/impl.h"
+
+/* The variables of cells as certificates name them, in the order of net/cell.c. */
+static const char *const lstm_names[SP_CELL_VARIABLES] = {"",  "",   "i",  "f", "g",
+                                                          "o", "ig", "fc", "c", "h"};
+static const char *const rnn_names[SP_CELL_VARIABLES] = {"", "a", "h"};
+
+static const char *variable_name(const sp_cell *cell, int v) {
+    return cell->kind == SP_CELL_LSTM ? lstm_names[v] : rnn_names[v];
+}
+
+/* ---- nodes ---- */
+
+static sp_status refuse(sp_error *err, size_t node, const char *what) {
+    return sp_fail(err, SP_E_UNSUPPORTED,
+                   "certificates do not know %s (node %zu): they are of chains of dense layers, "
+                   "ReLU, LSTM and tanh RNN that run forward, and their last step",
+                   what, node);
+}
+
+static bool is_dense(const sp_node *node, size_t before) {
+    const sp_timing *t = &node->term[0].timing;
+    return node->terms == 1 && node->term[0].input == before && t->taps == 1 && t->stride == 1 &&
+           t->before == 0 && t->after == 0;
+}
+
+static sp_status cell_word(sp_error *err, const char **word, const sp_cell *cell, size_t node) {
+    *word = cell->kind == SP_CELL_LSTM ? "lstm" : "rnn";
+    if (cell->reverse) {
+        return refuse(err, node, "cells that run backward");
+    }
+    if (cell->kind == SP_CELL_GRU) {
+        return refuse(err, node, "GRU cells");
+    }
+    const bool known =
+        cell->kind == SP_CELL_LSTM ? true : cell->candidate.kind == SP_ACTIVATION_TANH;
+    return known ? SP_OK : refuse(err, node, "cells with this activation");
+}
+
+sp_status sp_proof_nodes(sp_error *err, sp_proof_text *nodes, const sp_net *net) {
+    if (net->classes < 2) {
+        return refuse(err, net->nodes - 1, "models with one logit");
+    }
+    for (size_t i = 1; i < net->nodes; i++) {
+        const sp_node *node = &net->node[i];
+        const char *word = "affine";
+        if (node->kind == SP_NODE_AFFINE ? !is_dense(node, i - 1) : node->input != i - 1) {
+            return refuse(err, i, "convolutions and graphs that branch");
+        }
+        if (node->kind == SP_NODE_CURVE) {
+            word = "relu";
+            if (node->curve.kind != SP_ACTIVATION_RELU) {
+                return refuse(err, i, "other curves than ReLU between layers");
+            }
+        } else if (node->kind == SP_NODE_CELL) {
+            SP_TRY(cell_word(err, &word, &node->cell, i));
+        } else if (node->kind == SP_NODE_POOL) {
+            word = "last";
+            if (node->pool != SP_POOLING_LAST) {
+                return refuse(err, i, "the first step of a sequence");
+            }
+        }
+        SP_TRY(sp_proof_append(err, nodes, "%s%s %zu", i > 1 ? ", " : "", word, node->width));
+    }
+    return SP_OK;
+}
+
+/* ---- slopes ---- */
+
+/* The slopes of a variable at all frames: [frames, 2, 2, width] for products (lower a, b, upper a,
+ * b), [frames, 2, width] for lines; zeros where the variable is zero. */
+static sp_status add_variable(sp_error *err, sp_proof_arrays *arrays, const sp_proof_claim *claim,
+                              void *bounds, size_t node, int v, size_t frames) {
+    const sp_node *at = &claim->net->node[node];
+    const size_t width = at->width;
+    double *slopes = calloc(4 * frames * width + 1, sizeof *slopes), *to = slopes;
+    sp_status status =
+        slopes != NULL ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory for a certificate");
+    sp_cell_steps steps = {0};
+    bool product = false;
+    char name[32];
+    if (at->kind == SP_NODE_CELL) {
+        sp_cell_describe(&steps, &at->cell);
+        product = steps.variable[v].op == SP_CELL_PRODUCT;
+        snprintf(name, sizeof name, "%zu/%s", node, variable_name(&at->cell, v));
+    } else {
+        snprintf(name, sizeof name, "%zu/relu", node);
+    }
+    for (size_t t = 0; t < frames && status == SP_OK; t++) {
+        sp_domain_planes p = {0};
+        bool zero = false;
+        status = claim->domain->evidence(err, bounds, &p, &zero, node, t, v);
+        const double *part[4] = {p.lower_a, p.lower_b, p.upper_a, p.upper_b};
+        for (size_t k = 0; k < 4 && status == SP_OK; k += product ? 1 : 2, to += width) {
+            if (!zero) {
+                memcpy(to, part[k], width * sizeof *to);
+            }
+        }
+    }
+    if (status == SP_OK) {
+        status = sp_proof_add(err, arrays, name, slopes, (size_t)(to - slopes));
+    }
+    free(slopes);
+    return status;
+}
+
+sp_status sp_proof_add_slopes(sp_error *err, sp_proof_arrays *arrays, const sp_proof_claim *claim,
+                              void *bounds, size_t frames) {
+    for (size_t i = 1; i < claim->net->nodes; i++) {
+        const sp_node *node = &claim->net->node[i];
+        const size_t own = sp_net_frames(claim->net, 0, i, frames);
+        if (node->kind == SP_NODE_CURVE) {
+            SP_TRY(add_variable(err, arrays, claim, bounds, i, SP_NO_VARIABLE, own));
+        }
+        sp_cell_steps steps = {0};
+        if (node->kind == SP_NODE_CELL) {
+            sp_cell_describe(&steps, &node->cell);
+        }
+        for (size_t v = 0; v < steps.count; v++) {
+            const sp_cell_op op = steps.variable[v].op;
+            if (steps.variable[v].used && (op == SP_CELL_PRODUCT || op == SP_CELL_CURVE)) {
+                SP_TRY(add_variable(err, arrays, claim, bounds, i, (int)v, own));
+            }
+        }
+    }
+    return SP_OK;
+}

@@ -1,0 +1,213 @@
+/* Certificates: what certify --proof writes is accepted by soundproof-check, and nothing else is. */
+#include "tests/cli/command.h"
+
+#include "base/digest.h"
+#include "base/file.h"
+
+const char *const program = "cli_proof";
+static toy t;
+static char folder[PATH], proof[PATH], certified[PATH], other[PATH];
+
+static int prepare(void **state) {
+    (void)state;
+    make_toy(&t);
+    file_in(folder, "proofs");
+    return 0;
+}
+
+/* Runs the checker that stands beside the command. It ends without giving memory back. */
+static sp_process check(const char *model, const char *clip, const char *front, const char *file) {
+    char checker[PATH];
+    const char *command = getenv("SOUNDPROOF");
+    snprintf(checker, sizeof checker, "%s-check",
+             command && command[0] ? command : "build/soundproof");
+    const char *list[] = {"/usr/bin/env",
+                          "ASAN_OPTIONS=detect_leaks=0",
+                          checker,
+                          "--model",
+                          model,
+                          "--clip",
+                          clip,
+                          file,
+                          "--front",
+                          front,
+                          NULL};
+    list[8] = front ? list[8] : NULL;
+    return sp_process_run(program, list);
+}
+
+static void expect_answer(const char *clip, const char *file, int code, const char *word) {
+    sp_process process = check(t.with_front, clip, NULL, file);
+    expect_code(&process, code);
+    if (!strstr(code == 0 ? process.out : process.err, word)) {
+        fail_msg("no '%s' in: %s%s", word, process.out, process.err);
+    }
+    sp_process_clear(&process);
+}
+
+static void read_proof(char **data, size_t *size) {
+    sp_error err;
+    assert_int_equal(sp_file_read(&err, data, size, proof, 1 << 28), SP_OK);
+}
+
+/* The certificate with this text in the place of that one, and a checksum that fits. */
+static const char *forged(char path[PATH], const char *text, const char *instead) {
+    size_t size = 0;
+    char *data = NULL, sum[SP_DIGEST_TEXT];
+    read_proof(&data, &size);
+    const size_t body = size - SP_DIGEST_TEXT, old = strlen(text), new = strlen(instead);
+    char *at = strstr(data, text), *made = malloc(body + new + SP_DIGEST_TEXT);
+    assert_non_null(at);
+    assert_non_null(made);
+    const size_t before = (size_t)(at - data), after = body - before - old;
+    memcpy(made, data, before);
+    memcpy(made + before, instead, new);
+    memcpy(made + before + new, at + old, after);
+    sp_digest *digest = sp_digest_create();
+    sp_digest_add(digest, made, before + new + after);
+    assert_int_equal(sp_digest_finish(digest, sum), SP_OK);
+    memcpy(made + before + new + after, sum, SP_DIGEST_TEXT - 1);
+    made[before + new + after + SP_DIGEST_TEXT - 1] = '\n';
+    write_bytes(path, "forged.proof", made, before + new + after + SP_DIGEST_TEXT);
+    free(made);
+    free(data);
+    return path;
+}
+
+static void certificates_are_accepted(void **state) {
+    (void)state;
+    size_t written = 0;
+    for (int i = 0; i < CLIPS; i++) {
+        sp_process process = RUN("certify", "--model", t.with_front, "--method", "exact",
+                                 "--budget", "-90dB", "--proof", folder, t.clip[i]);
+        expect_code(&process, 0);
+        const bool yes = strstr(process.out, "certified 1 of 1") != NULL;
+        sp_process_clear(&process);
+        const char *name = strrchr(t.clip[i], '/') + 1;
+        char path[3 * PATH];
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        strcpy(strrchr(path, '.'), "_-90dB.proof");
+        FILE *file = fopen(path, "rb");
+        assert_int_equal(file != NULL, yes);
+        if (yes) {
+            fclose(file);
+            expect_answer(t.clip[i], path, 0, "accepted");
+            strcpy(proof, path);
+            strcpy(certified, t.clip[i]);
+            strcpy(other, t.clip[(i + 1) % CLIPS]);
+            written++;
+        }
+    }
+    assert_true(written > 0);
+}
+
+static void certificates_bind_the_description_in_a_file(void **state) {
+    (void)state;
+    char file[PATH];
+    sp_process process = RUN("certify", "--model", t.model, "--front", t.front, "--method", "exact",
+                             "--budget", "-90dB", "--proof", folder, certified);
+    expect_code(&process, 0);
+    sp_process_clear(&process);
+    process = check(t.model, certified, t.front, proof);
+    expect_code(&process, 0);
+    sp_process_clear(&process);
+    write_text(file, "other.json", "{}");
+    process = check(t.model, certified, file, proof);
+    expect_code(&process, 1);
+    sp_process_clear(&process);
+    process = RUN("certify", "--model", t.with_front, "--method", "exact", "--budget", "-90dB",
+                  "--proof", folder, certified);
+    expect_code(&process, 0);
+    sp_process_clear(&process);
+}
+
+static void certificates_of_other_claims_are_refused(void **state) {
+    (void)state;
+    char path[PATH];
+    expect_answer(certified, forged(path, "\"method\"", "\"method\""), 0, "accepted");
+    for (int label = 0; label < 3; label++) {
+        char instead[32], as[32];
+        size_t size = 0;
+        char *data = NULL;
+        read_proof(&data, &size);
+        const char *at = strstr(data, "\"label\":");
+        snprintf(as, sizeof as, "\"label\":%c", at[8]);
+        snprintf(instead, sizeof instead, "\"label\":%d", label);
+        free(data);
+        if (strcmp(as, instead) != 0) {
+            expect_answer(certified, forged(path, as, instead), 1, "margin");
+        }
+    }
+    expect_answer(certified, forged(path, "\"budget_value\":-90", "\"budget_value\":-50"), 1,
+                  "budget");
+    expect_answer(certified, forged(path, "\"radius\":", "\"radius\":5000, \"x\":"), 1, "refused");
+    expect_answer(certified, forged(path, "\"label\":", "\"label\":9"), 1, "header");
+    expect_answer(certified, forged(path, "\"noise\":\"box\"", "\"noise\":\"l2\""), 1, "noise");
+    expect_answer(certified, forged(path, "/ig ", "/h "), 1, "refused");
+    expect_answer(certified, forged(path, "\"arithmetic\":\"real\"", "\"arithmetic\":\"float\""), 1,
+                  "arithmetic");
+    expect_answer(other, proof, 1, "recording");
+}
+
+/* Flipped bits, lost ends and reordered parts, anywhere. */
+static void damaged_certificates_are_refused(void **state) {
+    (void)state;
+    sp_rng rng;
+    const uint64_t seed = sp_test_seed();
+    const size_t rounds = sp_test_long() ? 1000 : 60;
+    size_t size = 0;
+    char *data = NULL, path[PATH];
+    read_proof(&data, &size);
+    char *copy = malloc(size);
+    assert_non_null(copy);
+    sp_rng_init(&rng, seed);
+    for (size_t k = 0; k < rounds; k++) {
+        const size_t at = (size_t)sp_rng_uniform(&rng, 0.0, (double)size - 129.0);
+        size_t length = size;
+        memcpy(copy, data, size);
+        if (k % 4 == 3) {
+            length = at + 1;
+        } else if (k % 4 == 2) {
+            memcpy(copy + at, data + at + 64, 64);
+            memcpy(copy + at + 64, data + at, 64);
+        } else {
+            copy[at] = (char)(copy[at] ^ (1 << (k / 4 % 8)));
+        }
+        if (length == size && memcmp(copy, data, size) == 0) {
+            continue;
+        }
+        write_bytes(path, "damaged.proof", copy, length);
+        sp_process process = check(t.with_front, certified, NULL, path);
+        if (process.code != 1 && process.code != 2) {
+            fail_msg("damage %zu (seed %llu) ends with %d: %s%s", k, (unsigned long long)seed,
+                     process.code, process.out, process.err);
+        }
+        assert_int_equal(sp_process_lines(process.err), 1);
+        sp_process_clear(&process);
+    }
+    free(copy);
+    free(data);
+}
+
+static void what_certificates_do_not_know_is_said(void **state) {
+    (void)state;
+    sp_process process = RUN("certify", "--model", t.with_front, "--method", "opt", "--budget",
+                             "-90dB", "--proof", folder, certified);
+    expect_code(&process, 1);
+    expect_complaint(&process, 1, "--method exact");
+    sp_process_clear(&process);
+    process = check(t.with_front, certified, NULL, certified);
+    expect_code(&process, 2);
+    sp_process_clear(&process);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(certificates_are_accepted),
+        cmocka_unit_test(certificates_bind_the_description_in_a_file),
+        cmocka_unit_test(certificates_of_other_claims_are_refused),
+        cmocka_unit_test(damaged_certificates_are_refused),
+        cmocka_unit_test(what_certificates_do_not_know_is_said),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
