@@ -101,7 +101,7 @@ all: build/soundproof build/soundproof-check $(B)/libsoundproof.a $(B)/libsoundp
 
 # Whether there is what the sources include; where it is not, one line that says how to get it.
 HEADERS := sndfile.h samplerate.h fftw3.h glpk.h cblas.h protobuf-c/protobuf-c.h cjson/cJSON.h nettle/sha2.h \
-  cairo.h popt.h zlib.h arb.h
+  cairo.h popt.h zlib.h
 ready:
 	@for header in $(HEADERS); do echo "#include <$$header>"; done | $(CC) $(CPP) -E - >/dev/null 2>&1 && \
 	  [ -e /usr/include/onnx/onnx.proto ] && command -v protoc-c >/dev/null || { echo 'soundproof: a compiler or' \
