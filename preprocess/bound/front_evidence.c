@@ -50,10 +50,12 @@ sp_status sp_front_evidence_create(sp_error *err, sp_front_evidence *e, const sp
                              .frames = bound->frames,
                              .weights = count_weights(forms->mel)};
     if (bound->rule != SP_FRONT_JOINT || bound->tangents == 0 || !noise->set->box ||
-        forms->floor != NULL || forms->dct != NULL) {
+        forms->kind != SP_BAND_LOG || forms->top > 0.0 || forms->gain_peak > 0.0 ||
+        !sp_padding_plain(&forms->padding) || forms->floor != NULL || forms->dct != NULL) {
         return sp_fail(err, SP_E_UNSUPPORTED,
                        "certificates know the joint front end under a box of noise, with a floor "
-                       "that is added and logarithms of the bands as features");
+                       "that is added, logarithms of the bands as features, no gain and no padding "
+                       "in front");
     }
     SP_TRY(sp_front_check(err, forms, samples, n, noise));
     const size_t size =

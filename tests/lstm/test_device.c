@@ -78,7 +78,11 @@ static void graphs_agree_with_the_cpu(void **state) {
         for (size_t k = 0; k < count; k++) {
             c.toy[k].front.node = c.toy[0].front.node;
         }
+        c.count = sp_net_has_sums(&c.toy[0].net, c.toy[0].front.node)
+                      ? 1
+                      : count; // no clip beside one of another length
         compare(&c, methods[i % 4], 0, 1 + sp_rng_below(&rng, SOME_ROWS), sp_test_seed() + 900 + i);
+        c.count = count;
         clips_clear(&c);
     }
     check_strayed();
