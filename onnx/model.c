@@ -199,8 +199,8 @@ static sp_status read_net(sp_onnx_reader *r, sp_model *model, size_t *logits,
                    ? sp_fail(err, SP_E_UNSUPPORTED, "axis %ld of its input cannot count the steps",
                              choice->steps_axis)
                    : sp_fail(err, SP_E_UNSUPPORTED,
-                             "two axes of the input have a fixed length above 1: export the model "
-                             "with batch size 1");
+                             "two axes of the input have a fixed length above 1: export the same "
+                             "weights with batch size 1, which changes no answer to one clip");
     }
     return sp_fail(err, best.code, "%s", best.text);
 }

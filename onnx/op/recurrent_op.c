@@ -56,7 +56,9 @@ static sp_status check_input_forget(sp_onnx_reader *r) {
 
 static sp_status check_no_clip(sp_onnx_reader *r) {
     const Onnx__AttributeProto *a = sp_onnx_attribute(r->node, "clip");
-    return a ? sp_onnx_refuse(r, SP_E_UNSUPPORTED, "clip = %g is not supported: leave it out",
+    return a ? sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                              "clip = %g is not supported; a file without it would be another "
+                              "network wherever a pre-activation passes it",
                               (double)a->f)
              : SP_OK;
 }
@@ -259,8 +261,8 @@ static sp_status check_length(sp_onnx_reader *r, sp_onnx_dim steps) {
                ? SP_OK
                : sp_onnx_refuse(
                      r, SP_E_UNSUPPORTED,
-                     "sequence_lens ('%.60s') that leaves out steps is not supported: export "
-                     "the model without it",
+                     "sequence_lens ('%.60s') that leaves out steps is not supported; where "
+                     "all its lengths are the clip's own, export the model without it",
                      sp_onnx_input_name(r, IN_SEQUENCE_LENS));
 }
 
