@@ -286,7 +286,7 @@ ubsan:
 	@$(MAKE) --no-print-directory $(PARALLEL) sanitized SANITIZE='-fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all' OPTIMISE=-O1
 tsan:
 	@$(MAKE) --no-print-directory $(PARALLEL) sanitized SANITIZE='-fsanitize=thread' OPTIMISE=-O1
-sanitized: $(B)/soundproof $(TESTS)
+sanitized: $(B)/soundproof $(B)/soundproof-check $(TESTS)
 	@LSAN_OPTIONS=suppressions=$(CURDIR)/tests/leaks.supp:print_suppressions=0 SOUNDPROOF_SANITIZED=1 SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' SOUNDPROOF='$(CURDIR)/$(B)/soundproof' \
 	  SOUNDPROOF_SCRATCH='$(CURDIR)/$(B)/scratch' tests/run $(TESTS)
 

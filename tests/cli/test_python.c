@@ -7,6 +7,10 @@ const char *const program = "cli_python";
 
 static void the_package_does_what_the_command_does(void **state) {
     (void)state;
+    if (sp_test_sanitized()) {
+        print_message("the package is linked with the build without a sanitizer\n");
+        skip();
+    }
     if (access("build/python-env/ready", F_OK) != 0) {
         print_message("build/python-env is not complete: make check makes it\n");
         skip();
