@@ -8,6 +8,7 @@
 #include <arb_mat.h>
 #endif
 #include <cjson/cJSON.h>
+#include <flint/fmpq.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,8 +78,7 @@ static void fill_window(arb_ptr w, size_t n, size_t kind) {
     const bool hamming = kind < 2, periodic = kind % 2 == 0;
     arb_set_ui(mean, hamming ? 54 : 50);
     arb_div_ui(mean, mean, 100, BITS);
-    arb_set_ui(swing, hamming ? 46 : 50);
-    arb_div_ui(swing, swing, 100, BITS);
+    arb_sub_ui(swing, mean, 1, BITS);
     for (size_t j = 0; j < n; j++) {
         if (kind == 4) {
             arb_one(w + j);
@@ -86,7 +86,7 @@ static void fill_window(arb_ptr w, size_t n, size_t kind) {
             fmpq_set_si(turn, 2 * (slong)j, periodic ? n : n - 1);
             arb_cos_pi_fmpq(w + j, turn, BITS);
             arb_mul(w + j, w + j, swing, BITS);
-            arb_sub(w + j, mean, w + j, BITS);
+            arb_add(w + j, mean, w + j, BITS);
         }
     }
 }
