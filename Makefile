@@ -115,8 +115,9 @@ $(B)/soundproof: $(CLI_OBJECTS) $(B)/libsoundproof.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(COMPILE_FLAGS) $(LDFLAGS) $(BESIDE) -o $@ $^ $(CLI_LIBS) $(LIBS)
 
-# The checker of certificates shares nothing with the rooms: its own objects, its own reading of ONNX.
-CHECKER_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard checker/*.c)) $(B)/generated/checker/onnx.pb-c.o
+# The checker of certificates shares nothing that is written here with the rooms: what protoc-c generates
+# from Debian's onnx.proto is in both.
+CHECKER_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard checker/*.c)) $(B)/generated/onnx/onnx.pb-c.o
 CHECKER_LIBS := $(ARB_LIBS) $(call pkg,--libs,libcjson,-lcjson) $(call pkg,--libs,zlib,-lz) \
   $(call pkg,--libs,sndfile,-lsndfile) $(call pkg,--libs,libprotobuf-c,-lprotobuf-c) $(call pkg,--libs,nettle,-lnettle)
 build/soundproof-check: $(B)/soundproof-check always
@@ -126,18 +127,10 @@ $(B)/soundproof-check: $(CHECKER_OBJECTS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(COMPILE_FLAGS) $(LDFLAGS) -o $@ $^ $(CHECKER_LIBS) -lm
 
-$(B)/generated/checker/onnx.pb-c.c: $(wildcard /usr/include/onnx/onnx.proto) | ready
-	@mkdir -p $(@D)
-	$(call say,PROTOC-C,onnx.proto)
-	$(Q)protoc-c --proto_path=/usr/include/onnx --c_out=$(@D) /usr/include/onnx/onnx.proto
-$(B)/generated/checker/onnx.pb-c.h: $(B)/generated/checker/onnx.pb-c.c ;
-$(B)/generated/checker/onnx.pb-c.o: $(B)/generated/checker/onnx.pb-c.c
-	$(call say,CC,$<)
-	$(Q)$(CC) $(COMPILE_FLAGS) -Wno-shadow -c -o $@ $<
-$(B)/checker/%.o: checker/%.c $(B)/generated/checker/onnx.pb-c.h
+$(B)/checker/%.o: checker/%.c $(B)/generated/onnx/onnx.pb-c.h
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) -Ichecker -I$(B)/generated/checker $(DEP_CFLAGS) $(CPPFLAGS) $(COMPILE_FLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) -Ichecker -I$(B)/generated/onnx $(DEP_CFLAGS) $(CPPFLAGS) $(COMPILE_FLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/libsoundproof.a: $(LIBRARY_OBJECTS)
 	$(call say,AR,$@)
@@ -199,7 +192,7 @@ $(B)/%.o: %.c | ready
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPP) $(COMPILE_FLAGS) -MMD -MP -c -o $@ $<
 
-# onnx.proto is the one that Debian installs; only onnx/ includes what it generates.
+# onnx.proto is the one that Debian installs; only onnx/ and checker/ include what it generates.
 $(B)/generated/onnx/onnx.pb-c.c: $(wildcard /usr/include/onnx/onnx.proto) | ready
 	@mkdir -p $(@D)
 	$(call say,PROTOC-C,onnx.proto)

@@ -81,9 +81,3 @@ int sp_certify_boxes(sp_error *err, const sp_pipeline *pipeline, const sp_clip *
     sp_noise_clear(&noise);
     return status;
 }
-
-sp_status sp_pipeline_clean(sp_error *err, const sp_pipeline *pipeline, double *logits,
-                            const sp_clip *clip) {
-    SP_TRY(sp_query_check_clip(err, pipeline, clip));
-    return sp_pipeline_run(err, pipeline, logits, clip->samples, clip->n);
-}

@@ -1,4 +1,4 @@
-/* Margins of a network: the one file of certify/ that calls the domains. */
+/* Margins of a network, from the domains; boxes.c is the other file of certify/ that calls them. */
 #include "base/clock.h"
 #include "certify/schedule.h"
 #include "gpu/backend.h"

@@ -96,6 +96,12 @@ sp_status sp_pipeline_run(sp_error *err, const sp_pipeline *pipeline, double *lo
     return status;
 }
 
+sp_status sp_pipeline_clean(sp_error *err, const sp_pipeline *pipeline, double *logits,
+                            const sp_clip *clip) {
+    SP_TRY(sp_query_check_clip(err, pipeline, clip));
+    return sp_pipeline_run(err, pipeline, logits, clip->samples, clip->n);
+}
+
 sp_status sp_query_attain(sp_error *err, const sp_query *query, const double *samples) {
     sp_verdict *verdict = query->verdict;
     double *logits = malloc(verdict->classes * sizeof *logits);

@@ -42,7 +42,7 @@ void sp_schedule_run(const sp_method *method, const sp_net *net, sp_objectives *
 SP_NODISCARD sp_status sp_schedule_refine(sp_error *err, const sp_method *method, const sp_net *net,
                                           sp_objectives *o, sp_halfspace *line);
 
-/* ---- what is asked of the engine (margins.c, the only file that calls it) ---- */
+/* ---- what is asked of the engine (margins.c) ---- */
 
 /** sp_margins - lower bounds of linear objectives, by one pass. */
 typedef struct sp_margins {

@@ -128,6 +128,7 @@ static sp_status write_proof(sp_error *err, const cli_job *j, const char *path, 
                                   .domain = options->method->pass[0].domain,
                                   .options = options->method->pass[0].options,
                                   .model = options->model,
+                                  .model_sha256 = j->session.files.model.digest,
                                   .recording = j->session.clips.file[clip],
                                   .front = options->front,
                                   .front_text = options->front ? own->front_text

@@ -152,18 +152,17 @@ static sp_status do_clip(sp_error *err, const sp_front *front, const char *path,
     return status;
 }
 
-static int open_front(sp_front **front, cli_model_files *files, const cli_options *options) {
+/* Of a description alone there is no model in the files. */
+static int open_front(cli_model_files *files, const cli_options *options) {
     sp_error err = {0};
     if (options->model) {
-        const int code = cli_model_files_open(files, &cli_features, options);
-        *front = files->front;
-        return code;
+        return cli_model_files_open(files, &cli_features, options);
     }
     if (!options->front) {
         return cli_usage(&cli_features, "--front is missing: which description? or a --model that "
                                         "carries one");
     }
-    if (sp_front_read(&err, front, options->front) != SP_OK) {
+    if (sp_front_read(&err, &files->front, options->front) != SP_OK) {
         cli_complain_about(options->front, err.text);
         return CLI_INPUT;
     }
@@ -172,28 +171,23 @@ static int open_front(sp_front **front, cli_model_files *files, const cli_option
 
 static int run(const cli_options *options) {
     cli_model_files files = {0};
-    sp_front *front = NULL;
     int code = cli_clips_check(&cli_features, options);
     if (code < 0 && options->arguments > 1 && (options->own[NPY] || options->own[COMPARE])) {
         code = cli_usage(&cli_features, "--npy and --compare are about one clip");
     }
-    code = code < 0 ? open_front(&front, &files, options) : code;
+    code = code < 0 ? open_front(&files, options) : code;
     if (code >= 0) {
         return code;
     }
     code = CLI_OK;
     for (size_t i = 0; i < options->arguments; i++) {
         sp_error err = {0};
-        if (do_clip(&err, front, options->argument[i], options) != SP_OK) {
+        if (do_clip(&err, files.front, options->argument[i], options) != SP_OK) {
             cli_complain_about(options->argument[i], err.text);
             code = CLI_INPUT;
         }
     }
-    if (options->model) {
-        cli_model_files_clear(&files);
-    } else {
-        sp_front_destroy(front);
-    }
+    cli_model_files_clear(&files);
     return code;
 }
 

@@ -19,16 +19,18 @@ bool cli_whole_parse(long *value, const char *text, long least, long most) {
 }
 
 static int find_method(const sp_method **method, const cli_command *command, const char *name) {
+    *method = sp_method_find(name);
+    if (*method) {
+        return -1;
+    }
     char known[256] = "";
     size_t count = 0;
     const sp_method *methods = sp_methods(&count);
-    *method = sp_method_find(name);
     for (size_t i = 0; i < count; i++) {
         const size_t used = strlen(known);
         snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", methods[i].name);
     }
-    return *method ? -1
-                   : cli_usage(command, "there is no method '%s'; the methods are %s", name, known);
+    return cli_usage(command, "there is no method '%s'; the methods are %s", name, known);
 }
 
 /* ---- methods with another front end ---- */

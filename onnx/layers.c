@@ -30,14 +30,6 @@ static sp_status push_like(sp_onnx_reader *r, const sp_onnx_sequence *sequence, 
     return sp_onnx_layer_push(r, layer, &source->layer);
 }
 
-static sp_onnx_part *take_part(sp_onnx_reader *r, sp_onnx_source from) {
-    sp_onnx_part *part = sp_onnx_region_take(&r->region, 1, sizeof *part);
-    if (part) {
-        part->from = from;
-    }
-    return part;
-}
-
 static sp_status check_settled(sp_onnx_reader *r, const sp_onnx_sequence *sequence) {
     if (sequence->head != SP_ONNX_HEAD_NONE) {
         return sp_onnx_refuse(
@@ -277,58 +269,45 @@ sp_status sp_onnx_layer_affine(sp_onnx_reader *r, const sp_onnx_sequence *sequen
     return add_affine(r, &x, out, weight, bias, source);
 }
 
-sp_status sp_onnx_layer_timed(sp_onnx_reader *r, const sp_onnx_sequence *sequence, size_t out,
-                              sp_timing timing, sp_onnx_dim frames, const double *weight,
-                              const double *bias, sp_onnx_source *source) {
+/* A layer that reads the whole sequence, as one part with these weights. frames: of the layer;
+ * NULL: as many as the sequence has. */
+static sp_status push_over(sp_onnx_reader *r, const sp_onnx_sequence *sequence, sp_onnx_layer layer,
+                           const double *weight, const sp_onnx_dim *frames,
+                           sp_onnx_source *source) {
     sp_onnx_source from;
     SP_TRY(sp_onnx_sequence_settle(r, sequence, &from));
-    sp_onnx_part *part = take_part(r, from);
+    sp_onnx_part *part = sp_onnx_region_take(&r->region, 1, sizeof *part);
     if (!part) {
         return sp_onnx_out_of_memory(r);
     }
-    part->weight = weight;
-    const sp_onnx_layer layer = {.kind = SP_NODE_AFFINE,
-                                 .out = out,
-                                 .frames = frames,
-                                 .parts = 1,
-                                 .part = part,
-                                 .timing = timing,
-                                 .bias = bias};
+    *part = (sp_onnx_part){from, weight};
+    layer.parts = 1;
+    layer.part = part;
+    layer.frames = frames ? *frames : r->layer[from.layer].frames;
     return push_like(r, sequence, layer, source);
+}
+
+sp_status sp_onnx_layer_timed(sp_onnx_reader *r, const sp_onnx_sequence *sequence, size_t out,
+                              sp_timing timing, sp_onnx_dim frames, const double *weight,
+                              const double *bias, sp_onnx_source *source) {
+    const sp_onnx_layer layer = {
+        .kind = SP_NODE_AFFINE, .out = out, .timing = timing, .bias = bias};
+    return push_over(r, sequence, layer, weight, &frames, source);
 }
 
 sp_status sp_onnx_sequence_curve(sp_onnx_reader *r, sp_onnx_sequence *sequence,
                                  sp_activation curve) {
+    const sp_onnx_layer layer = {.kind = SP_NODE_CURVE, .out = sequence->width, .curve = curve};
     sp_onnx_source source;
-    SP_TRY(sp_onnx_sequence_settle(r, sequence, &source));
-    const sp_onnx_part *part = take_part(r, source);
-    if (!part) {
-        return sp_onnx_out_of_memory(r);
-    }
-    const sp_onnx_layer layer = {.kind = SP_NODE_CURVE,
-                                 .out = sequence->width,
-                                 .frames = r->layer[source.layer].frames,
-                                 .parts = 1,
-                                 .part = part,
-                                 .curve = curve};
-    SP_TRY(push_like(r, sequence, layer, &source));
+    SP_TRY(push_over(r, sequence, layer, NULL, NULL, &source));
     return sp_onnx_sequence_set(r, sequence, source);
 }
 
 sp_status sp_onnx_sequence_pool(sp_onnx_reader *r, sp_onnx_sequence *sequence, sp_pooling pool) {
+    const sp_onnx_layer layer = {
+        .kind = SP_NODE_POOL, .out = sequence->width, .once = true, .pool = pool};
     sp_onnx_source source;
-    SP_TRY(sp_onnx_sequence_settle(r, sequence, &source));
-    const sp_onnx_part *part = take_part(r, source);
-    if (!part) {
-        return sp_onnx_out_of_memory(r);
-    }
-    const sp_onnx_layer layer = {.kind = SP_NODE_POOL,
-                                 .out = sequence->width,
-                                 .once = true,
-                                 .parts = 1,
-                                 .part = part,
-                                 .pool = pool};
-    SP_TRY(push_like(r, sequence, layer, &source));
+    SP_TRY(push_over(r, sequence, layer, NULL, NULL, &source));
     source.reading = SP_ONNX_READ_STEP;
     sequence->dim[sequence->outer] = sp_onnx_dim_of(1);
     sequence->outer = SP_ONNX_NO_AXIS;

@@ -59,6 +59,7 @@ static const sp_choice ENERGIES[] = {{"spectrum", SP_ENERGY_SPECTRUM},
                                      {NULL, 0}};
 static const sp_choice FRAMES[] = {
     {"all complete", 0}, {"all complete but the last", 1}, {NULL, 0}};
+
 static sp_status read_pad(sp_error *err, sp_description *d, const sp_json *root) {
     static const char *const keys[] = {"rule", "fill", "zeros", NULL};
     const sp_json *node = NULL;

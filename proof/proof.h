@@ -22,7 +22,8 @@ typedef struct sp_proof_claim {
     const sp_budget *budget;       /* what the radius follows from */
     const sp_domain *domain;       /* one pass that proves all margins */
     const void *options;           /* of the domain */
-    const char *model, *recording; /* paths of the files; their checksums go into the file */
+    const char *model, *recording; /* paths of the files */
+    const char *model_sha256;      /* of the model as it was read */
     const char *front;             /* path of the description, or NULL: it is the model's own */
     const char *front_text;        /* the description itself */
     const char *budget_text;       /* as the user gave it */

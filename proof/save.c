@@ -53,13 +53,12 @@ static const char *unit_of(sp_budget_unit unit) {
 static sp_status make_header(sp_error *err, char **header, const sp_proof_claim *claim,
                              const sp_front_bound *front, const sp_proof_arrays *arrays,
                              const char *nodes, double margin) {
-    char model[SP_DIGEST_TEXT], recording[SP_DIGEST_TEXT], description[SP_DIGEST_TEXT];
-    SP_TRY(sum_of_file(err, model, claim->model));
+    char recording[SP_DIGEST_TEXT], description[SP_DIGEST_TEXT];
     SP_TRY(sum_of_file(err, recording, claim->recording));
     SP_TRY(sum_of(err, description, claim->front_text, strlen(claim->front_text)));
     sp_json_line *line = sp_json_line_create();
     sp_json_line_text(line, "model", base_name(claim->model));
-    sp_json_line_text(line, "model_sha256", model);
+    sp_json_line_text(line, "model_sha256", claim->model_sha256);
     sp_json_line_text(line, "front",
                       claim->front != NULL ? base_name(claim->front) : "of the model");
     sp_json_line_text(line, "front_sha256", description);

@@ -130,7 +130,7 @@ _LABELS = {None: -1, "predicted": -1, "name": -2}
 
 
 def _label(label: Label) -> int:
-    if label in _LABELS:
+    if label is None or isinstance(label, str) and label in _LABELS:
         return _LABELS[label]
     if isinstance(label, (int, np.integer)) and not isinstance(label, bool) and label >= 0:
         return int(label)

@@ -1,17 +1,10 @@
 /* soundproof audit on a published wake-word model (counted as skipped without the data), and on
  * command lines and inputs that are wrong. */
-#include "tests/cli/command.h"
+#include "tests/cli/toy.h"
 
 const char *const program = "cli_audit";
-static toy t;
 
 #define SONOPY "examples/fronts/precise-sonopy.json"
-
-static int prepare(void **state) {
-    (void)state;
-    make_toy(&t);
-    return 0;
-}
 
 static void wrong_command_lines(void **state) {
     (void)state;

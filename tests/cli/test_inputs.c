@@ -1,18 +1,11 @@
 /* Files that cannot be used: each gives exactly one line that names it and exit code 2, and
  * everything else still runs. */
-#include "tests/cli/command.h"
+#include "tests/cli/toy.h"
 
 #include <sys/stat.h>
 
 const char *const program = "cli_inputs";
-static toy t;
 static int malformed_files;
-
-static int prepare(void **state) {
-    (void)state;
-    make_toy(&t);
-    return 0;
-}
 
 /* One bad clip between two good ones: with and without --json. */
 static void bad_clip(const char *path) {

@@ -1,17 +1,7 @@
 /* What answers are called: in tables, objects, reasons and reports. */
-#include "tests/cli/command.h"
+#include "tests/cli/toy.h"
 
 const char *const program = "cli_names";
-static toy t;
-
-static int prepare(void **state) {
-    (void)state;
-    make_toy(&t);
-    return 0;
-}
-
-#define CERTIFY "certify", "--model", t.model, "--front", t.front
-#define CLIP_LIST t.clip[0], t.clip[1], t.clip[2], t.clip[3]
 
 /* Of --names, in every table and object; widths count columns, not bytes. */
 static void answers_have_names_everywhere(void **state) {

@@ -1,20 +1,11 @@
 /* What the command prints: JSON that parses, a table that lines up, the same for any number of
  * threads. */
 #include "tests/cli/json_lines.h"
+#include "tests/cli/toy.h"
 
 #include <sys/stat.h>
 
 const char *const program = "cli_output";
-static toy t;
-
-static int prepare(void **state) {
-    (void)state;
-    make_toy(&t);
-    return 0;
-}
-
-#define CERTIFY "certify", "--model", t.model, "--front", t.front
-#define CLIP_LIST t.clip[0], t.clip[1], t.clip[2], t.clip[3]
 
 static void json_lines(void **state) {
     (void)state;

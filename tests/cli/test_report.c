@@ -2,16 +2,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/cli/command.h"
+#include "tests/cli/toy.h"
 
 const char *const program = "cli_report";
-static toy t;
-
-static int prepare(void **state) {
-    (void)state;
-    make_toy(&t);
-    return 0;
-}
 
 #define MODEL "--model", t.with_front
 #define QUICK "--tol", "5", "--steps", "10", "--starts", "1"

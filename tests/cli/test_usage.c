@@ -1,16 +1,8 @@
 /* Command lines that are wrong: one line that says how to put it right, and exit code 1. */
-#include "tests/cli/command.h"
+#include "tests/cli/toy.h"
 
 const char *const program = "cli_usage";
-static toy t;
 
-static int prepare(void **state) {
-    (void)state;
-    make_toy(&t);
-    return 0;
-}
-
-#define CERTIFY "certify", "--model", t.model, "--front", t.front
 #define EXPECT_USAGE(word, ...)                                                                    \
     do {                                                                                           \
         sp_process process = RUN(__VA_ARGS__);                                                     \

@@ -1,17 +1,8 @@
 /* Verdicts below half a step of the clip's format: marked and counted wherever they stand. */
 #include "tests/cli/json_lines.h"
+#include "tests/cli/toy.h"
 
 const char *const program = "cli_vacuous";
-static toy t;
-
-static int prepare(void **state) {
-    (void)state;
-    make_toy(&t);
-    return 0;
-}
-
-#define CERTIFY "certify", "--model", t.model, "--front", t.front
-#define CLIP_LIST t.clip[0], t.clip[1], t.clip[2], t.clip[3]
 
 /* A recording whose loudest samples are a few steps: what is certified of it is vacuous. */
 static const char *write_quiet(char path[PATH]) {

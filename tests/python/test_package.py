@@ -141,6 +141,7 @@ def test_the_radius_lies_between_its_edges(pipeline, clip):
     (lambda p: p.certify(tones(1), "-60dB", label=10), "0 to 9"),
     (lambda p: p.certify(tones(1), "-60dB", label="three"), "label"),
     (lambda p: p.certify(tones(1), "-60dB", label=True), "label"),
+    (lambda p: p.certify(tones(1), "-60dB", label=[1]), "label"),
     (lambda p: p.certify(tones(1), "-60dB", timeout=-1.0), "time limits"),
     (lambda p: p.certify(tones(1), "-60dB", rate=16000), "16000 Hz"),
     (lambda p: p.certify(np.zeros(4000), "-60dB"), "silent"),
