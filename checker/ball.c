@@ -5,14 +5,10 @@
  *   g - I >= -h^2/8 sup(g_xx)+ - k^2/8 sup(g_yy)+
  * (linear interpolation in x, then in y). Cells whose bound is not within a tolerance of the least
  * corner of all are halved. The result holds wherever halving stops. */
-#if __has_include(<flint/arb.h>)
-#include <flint/arb.h>
-#else
-#include <arb.h>
-#endif
 #include <math.h>
 #include <stdlib.h>
 
+#include "balls.h"
 #include "checker.h"
 
 enum { PRECISION = 64, MOST_CELLS = 1 << 15 };

@@ -1,18 +1,11 @@
 /* The constants of a front end, from its description: pre-emphasis, window and DFT as one matrix,
  * and the mel bank; and that diagonals are above quadratic forms. */
-#if __has_include(<flint/arb.h>)
-#include <flint/arb.h>
-#include <flint/arb_mat.h>
-#else
-#include <arb.h>
-#include <arb_mat.h>
-#endif
 #include <cjson/cJSON.h>
-#include <flint/fmpq.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "balls.h"
 #include "checker.h"
 
 enum { BITS = 128 };

@@ -21,22 +21,8 @@ _Static_assert((int)SOUNDPROOF_CERTIFIED == (int)SP_VERDICT_CERTIFIED &&
                    (int)SOUNDPROOF_ERROR == (int)SP_VERDICT_ERROR,
                "outcomes and verdicts have one order");
 
-static _Thread_local sp_error last_error;
-
-sp_error *sp_api_error(void) {
-    return &last_error;
-}
-
-void sp_api_begin(void) {
-    last_error = (sp_error){0};
-}
-
 const char *soundproof_version(void) {
     return SP_VERSION;
-}
-
-const char *soundproof_last_error(void) {
-    return last_error.text;
 }
 
 int soundproof_threads(int threads) {
@@ -148,7 +134,7 @@ void soundproof_verdict_clear(soundproof_verdict *verdict) {
 static int fail_early(soundproof_verdict *verdict, sp_status status) {
     sp_verdict empty;
     sp_verdict_init(&empty);
-    snprintf(empty.reason, sizeof empty.reason, "%s", last_error.text);
+    snprintf(empty.reason, sizeof empty.reason, "%s", sp_api_error()->text);
     publish(verdict, &empty);
     return (int)status;
 }
