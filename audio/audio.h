@@ -139,10 +139,23 @@ typedef enum {
     SP_BUDGET_DB_SNR   /* "45dBsnr": SNR of the loudest noise in the set */
 } sp_budget_unit;
 
+/** sp_budget_deployed - as what the program that hears the noisy clip receives it. */
+typedef enum {
+    SP_BUDGET_AS_REAL, /* samples as they are, real numbers */
+    SP_BUDGET_AS_FILE, /* rounded to a nearest value of the clip's coding, clipped to its range */
+    SP_BUDGET_AS_INT16 /* the same for 16-bit integers, whatever the clip's coding is */
+} sp_budget_deployed;
+/** sp_budget_deployed_name - "real", "file", "int16". sp_budget_deployed_find - false: none of
+ *  these. */
+const char *sp_budget_deployed_name(sp_budget_deployed deployed);
+bool sp_budget_deployed_find(sp_budget_deployed *deployed, const char *name);
+
 typedef struct sp_budget {
     sp_budget_unit unit;
     double value;
     const sp_noise_set *set; /* a set of radii; NULL: boxes */
+    sp_budget_deployed
+        deployed; /* what the noisy clip becomes before it is heard; not REAL: boxes */
 } sp_budget;
 /** sp_budget_set - that of the budget, never NULL. */
 const sp_noise_set *sp_budget_set(const sp_budget *budget);
@@ -245,6 +258,12 @@ SP_NODISCARD sp_status sp_noise_line(sp_error *err, sp_noise *noise, const doubl
                                      size_t n, double lo, double hi);
 SP_NODISCARD sp_status sp_noise_gain(sp_error *err, sp_noise *noise, const double *samples,
                                      size_t n, double lo, double hi);
+/** sp_noise_of_budget - the set of a budget for this clip, and its radius *eps. Where noisy clips
+ *  are rounded: the least box around the clip that holds all that they become (radii may be 0),
+ *  while *eps stays the budget's. SP_E_MISMATCH for samples that are not those of the file, codings that
+ *  do not give every sample by itself, and sets other than boxes. */
+SP_NODISCARD sp_status sp_noise_of_budget(sp_error *err, sp_noise *noise, double *eps,
+                                          const sp_budget *budget, const sp_clip *clip);
 SP_NODISCARD sp_status sp_noise_copy(sp_error *err, sp_noise *noise, const sp_noise *source);
 void sp_noise_clear(sp_noise *noise);
 /** sp_noise_support - max over the set of sum_i c[i] d[first+i], i < count, rounded up.

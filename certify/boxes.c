@@ -70,8 +70,7 @@ int sp_certify_boxes(sp_error *err, const sp_pipeline *pipeline, const sp_clip *
     double eps = 0.0;
     SP_TRY(sp_arithmetic_check(err));
     SP_TRY(sp_query_check_clip(err, pipeline, clip));
-    SP_TRY(sp_budget_radius(err, &eps, budget, clip));
-    SP_TRY(sp_noise_of(err, &noise, sp_budget_set(budget), clip->n, eps));
+    SP_TRY(sp_noise_of_budget(err, &noise, &eps, budget, clip));
     int status = (int)sp_front_bound_until(err, &front, pipeline->forms, clip->samples, clip->n,
                                            &noise, deadline);
     if (status == SP_OK) {

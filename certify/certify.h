@@ -113,10 +113,12 @@ typedef struct sp_verdict {
     /* [classes] owned; certified lower bound of logit[label] - logit[k]; NaN at the label and
      * where none was computed */
     double *margins;
-    double margin;           /* least of them; NaN when none was computed */
-    double error;            /* largest running error term inside the margins */
-    double eps;              /* radius in sample units */
-    const sp_noise_set *set; /* of noise; NULL where not known */
+    double margin;               /* least of them; NaN when none was computed */
+    double error;                /* largest running error term inside the margins */
+    double eps;                  /* radius in sample units */
+    sp_budget_deployed deployed; /* what noisy samples become before they are heard */
+    double heard_eps;            /* the most that a heard sample differs from the clip's */
+    const sp_noise_set *set;     /* of noise; NULL where not known */
     sp_budget_scale scale;
     double seconds, cpu_seconds; /* cpu_seconds: of the whole process, all threads */
     double front_seconds, boxes_seconds,

@@ -34,12 +34,22 @@ static sp_status check_radius(sp_error *err, double eps) {
     return SP_OK;
 }
 
-/* The same radius for every sample. */
+static double largest_radius(const sp_noise *noise) {
+    double largest = 0.0;
+    for (size_t i = 0; i < noise->n; i++) {
+        largest = fmax(largest, noise->radius[i]);
+    }
+    return largest;
+}
+
+/* The same radius for every sample, but for what rounding adds. */
 static sp_status take_budget(sp_error *err, sp_query *query, const sp_budget *budget) {
     sp_verdict *verdict = query->verdict;
     verdict->set = sp_budget_set(budget);
-    SP_TRY(sp_budget_radius(err, &verdict->eps, budget, query->clip));
+    verdict->deployed = budget->deployed;
+    SP_TRY(sp_noise_of_budget(err, &query->noise, &verdict->eps, budget, query->clip));
     SP_TRY(check_radius(err, verdict->eps));
+    verdict->heard_eps = largest_radius(&query->noise);
     sp_budget_describe(&verdict->scale, verdict->eps, verdict->set, query->clip);
     // The radius was rounded up from the figure the user gave: report that figure itself.
     if (budget->unit == SP_BUDGET_DB_PEAK) {
@@ -49,7 +59,7 @@ static sp_status take_budget(sp_error *err, sp_query *query, const sp_budget *bu
     } else if (budget->unit == SP_BUDGET_DB_SNR) {
         verdict->scale.snr_db = budget->value;
     }
-    return sp_noise_of(err, &query->noise, verdict->set, query->clip->n, verdict->eps);
+    return SP_OK;
 }
 
 /* A radius of its own for every sample; the SNR is that of the loudest noise of this set. */
@@ -69,7 +79,7 @@ static sp_status take_noise(sp_error *err, sp_query *query, const sp_noise *nois
         largest = fmax(largest, noise->radius[i]);
     }
     SP_TRY(check_radius(err, largest));
-    verdict->eps = largest;
+    verdict->eps = verdict->heard_eps = largest;
     verdict->set = noise->set;
     sp_budget_describe(&verdict->scale, largest, noise->set, query->clip);
     const double energy = noise->set->energy(noise->radius, n);

@@ -30,6 +30,7 @@ void sp_verdict_init(sp_verdict *verdict) {
                             .margin = NAN,
                             .error = NAN,
                             .eps = NAN,
+                            .heard_eps = NAN,
                             .scale = {NAN, NAN, NAN, false}};
 }
 

@@ -9,8 +9,12 @@
 
 static const cli_own own_options[] = {
     {"proof", "write a certificate of every certified verdict into DIR (docs/certificate.md)",
-     "DIR"}};
-enum { PROOF };
+     "DIR"},
+    {"deployed",
+     "what a noisy clip becomes before it is heard: real; file, rounded and clipped to the values "
+     "that its file can hold; int16, to 16-bit integers; real unless given",
+     "X"}};
+enum { PROOF, DEPLOYED };
 
 /* One clip with a verdict per budget. */
 typedef struct item {
@@ -26,6 +30,7 @@ typedef struct job {
     sp_tally *tally;   /* [budgets] */
     size_t own_labels; /* clips whose label is the model's own answer */
     char *front_text;  /* owned; with --proof: the description in --front, or NULL */
+    sp_budget *budget; /* [budgets] owned; with what --deployed says */
 } job;
 
 static item *item_of(const cli_job *j, size_t clip) {
@@ -64,11 +69,12 @@ static void read_clip(void *context, size_t index) {
 
 static void list_work(group *g) {
     const cli_options *options = g->job->options;
+    const sp_budget *budget = ((const job *)g->job)->budget;
     for (size_t i = 0; i < g->count; i++) {
         item *it = item_of(g->job, g->first + i);
         for (size_t b = 0; it->usable && b < options->budgets; b++) {
             g->work[g->works++] =
-                (sp_certify_item){&g->clip[i], &options->budget[b], it->label, &it->verdict[b]};
+                (sp_certify_item){&g->clip[i], &budget[b], it->label, &it->verdict[b]};
         }
     }
 }
@@ -149,7 +155,7 @@ static void proof_work(void *context, size_t index) {
     if (work->verdict->kind != SP_VERDICT_CERTIFIED) {
         return;
     }
-    const char *budget = j->options->budget_text[work->budget - j->options->budget];
+    const char *budget = j->options->budget_text[work->budget - ((const job *)j)->budget];
     char *path = cli_path_proof(j->options->own[PROOF], j->session.clips.names.name[clip], budget);
     sp_error err = {0};
     if (path == NULL) {
@@ -270,6 +276,35 @@ static void print_summary(cli_job *j) {
 
 /* ---- the whole run ---- */
 
+/* The budgets, with what --deployed says. */
+static int take_budgets(cli_job *j) {
+    const cli_options *options = j->options;
+    const char *name = options->own[DEPLOYED];
+    sp_budget_deployed deployed = SP_BUDGET_AS_REAL;
+    if (name && !sp_budget_deployed_find(&deployed, name)) {
+        return cli_usage(j->command, "--deployed is real, file or int16, not '%s'", name);
+    }
+    if (deployed != SP_BUDGET_AS_REAL && !options->set->box) {
+        return cli_usage(j->command, "--deployed %s goes with --norm inf", name);
+    }
+    if (deployed != SP_BUDGET_AS_REAL && (options->attack || options->own[PROOF])) {
+        return cli_usage(j->command,
+                         "--%s speaks of real-valued noise, not of --deployed %s: give it a "
+                         "--budget in whole lsb instead",
+                         options->attack ? "attack" : "proof", name);
+    }
+    sp_budget *budget = calloc(options->budgets, sizeof *budget);
+    if (!budget) {
+        return cli_job_out_of_memory(j);
+    }
+    ((job *)j)->budget = budget;
+    for (size_t b = 0; b < options->budgets; b++) {
+        budget[b] = options->budget[b];
+        budget[b].deployed = deployed;
+    }
+    return -1;
+}
+
 static int prepare(cli_job *j) {
     job *own = (job *)j;
     const size_t budgets = j->options->budgets, count = j->session.clips.count;
@@ -284,7 +319,8 @@ static int prepare(cli_job *j) {
         return cli_job_out_of_memory(j);
     }
     j->units = (count + sp_certify_group() - 1) / sp_certify_group();
-    const int code = j->options->own[PROOF] ? check_proof(j) : -1;
+    int code = take_budgets(j);
+    code = code < 0 && j->options->own[PROOF] ? check_proof(j) : code;
     return code < 0 && j->options->attack ? cli_attacker_open(&j->attacker, &j->session) : code;
 }
 
@@ -298,6 +334,7 @@ static void clear(cli_job *j) {
     }
     free(((job *)j)->tally);
     free(((job *)j)->front_text);
+    free(((job *)j)->budget);
 }
 
 static int run(const cli_options *options) {
@@ -325,7 +362,8 @@ const cli_command cli_certify = {
         "--json\n"
         "  soundproof certify --model M.onnx --front F.json --budget -50dB --attack *.wav\n"
         "  soundproof certify --model M.onnx --budget -70dB --proof proofs *.wav\n"
-        "  soundproof certify --model M.onnx --front F.json --norm 2 --budget 40dBsnr *.wav\n",
+        "  soundproof certify --model M.onnx --front F.json --norm 2 --budget 40dBsnr *.wav\n"
+        "  soundproof certify --model M.onnx --budget -60dB --deployed int16 *.wav\n",
     .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_METHOD | CLI_FRONT_RELAX |
                CLI_LABEL | CLI_MANIFEST | CLI_AUDIO | CLI_TIMEOUT | CLI_DEVICE | CLI_PRECISION |
                CLI_THREADS | CLI_JSON | CLI_VERBOSE | CLI_ATTACK | CLI_EFFORT,

@@ -156,6 +156,9 @@ typedef struct soundproof_query {
     int steps, starts;  /* attacks: gradient steps per start, and starts; 0: as the command */
     unsigned long seed; /* attacks: of the random starts; 1 unless set */
     double tolerance;   /* radius: budgets are multiples of so many dB; 0.5 unless set */
+    /* certify: what a noisy clip becomes before it is heard: "real"; "file", rounded and clipped to
+     * the values that its file can hold; "int16", to 16-bit integers; NULL: "real" */
+    const char *deployed;
 } soundproof_query;
 void soundproof_query_start(soundproof_query *query, size_t size);
 #define soundproof_query_init(query) soundproof_query_start((query), sizeof *(query))

@@ -187,6 +187,11 @@ static sp_status read_query(sp_error *err, request *asked, const soundproof *sys
         SP_TRY(sp_budget_parse(err, &asked->budget, query->budget));
     }
     SP_TRY(read_set(err, asked));
+    if (asked->query.deployed &&
+        !sp_budget_deployed_find(&asked->budget.deployed, asked->query.deployed)) {
+        return sp_fail(err, SP_E_ARGUMENT, "deployed is real, file or int16, not '%s'",
+                       asked->query.deployed);
+    }
     asked->label = query->label;
     if (query->label == SOUNDPROOF_LABEL_OF_NAME) {
         asked->label =
@@ -239,6 +244,11 @@ int soundproof_attack(const soundproof *system, soundproof_verdict *verdict, int
     *answer = -1;
     sp_api_begin();
     sp_status status = read_query(sp_api_error(), &asked, system, clip, query, true);
+    if (status == SP_OK && asked.budget.deployed != SP_BUDGET_AS_REAL) {
+        status = sp_fail(sp_api_error(), SP_E_ARGUMENT,
+                         "attacks search real-valued noise, not rounded clips: ask for a budget in "
+                         "whole lsb");
+    }
     if (status == SP_OK && out && !clip->path) {
         status = sp_fail(sp_api_error(), SP_E_ARGUMENT,
                          "a clip in memory has no file format to write %s in", out);

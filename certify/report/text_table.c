@@ -128,6 +128,10 @@ char *sp_report_verdict_details(const sp_verdict *verdict) {
         fprintf(out, "  logit %9s  proved margin %9s%s\n", logit, k == verdict->label ? "" : margin,
                 k == verdict->label ? "(the label)" : "");
     }
+    if (verdict->deployed != SP_BUDGET_AS_REAL) {
+        fprintf(out, "    --deployed %s: what is heard differs from the clip by at most %.6g\n",
+                sp_budget_deployed_name(verdict->deployed), verdict->heard_eps);
+    }
     if (isfinite(verdict->error)) {
         fprintf(out, "    rounding error already subtracted from the margins: at most %.2e\n",
                 verdict->error);

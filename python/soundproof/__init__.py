@@ -366,6 +366,7 @@ class Pipeline:
         label: Union[Label, List[Label]] = None,
         timeout: float = 0.0,
         rate: Optional[int] = None,
+        deployed: str = "real",
     ) -> Union[Verdict, List[Verdict]]:
         """The verdict for a clip, or those for a list of clips.
 
@@ -375,14 +376,26 @@ class Pipeline:
         label   a number, "name" for the digit in front of the file's name, None for the model's
                 own answer; of a list of clips also a list
         timeout seconds of each clip; 0: none
+        deployed
+                what a noisy clip becomes before it is heard: "real"; "file", rounded and clipped to
+                the values that its file can hold; "int16", to 16-bit integers
         """
-        return _many(self._certify, _refused, clip, label, (budget, norm, timeout, rate))
+        return _many(self._certify, _refused, clip, label, (budget, norm, timeout, rate, deployed))
 
     def _certify(
-        self, clip: Clip, label: Label, budget: str, norm: Any, timeout: float, rate: Any
+        self,
+        clip: Clip,
+        label: Label,
+        budget: str,
+        norm: Any,
+        timeout: float,
+        rate: Any,
+        deployed: str,
     ) -> Verdict:
         held = _Clip(self, clip, rate)
         query, keep = self._query(budget, norm, label, timeout)
+        keep.append(_ffi.new("char[]", str(deployed).encode()))
+        query.deployed = keep[-1]
         raw = _ffi.new("soundproof_verdict *")
         status, _ = _call(_lib.soundproof_certify, self._system, raw, held.raw, query)
         return _judge(status, raw, held)

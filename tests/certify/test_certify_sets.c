@@ -59,7 +59,57 @@ static void margins_hold_under_every_noise_set(void **state) {
     clear(&s);
 }
 
+/* Noise at its loudest, rounded and clipped as a device that hears 16-bit samples does it: towards
+ * a label's answer, and at random. */
+static void margins_hold_for_clips_that_are_rounded(void **state) {
+    (void)state;
+    static const double steps[] = {0.3, 0.5, 1.0, 2.5, 40.0};
+    const int tries = sp_test_long() ? 2000 : sp_test_sanitized() ? 20 : 200;
+    size_t proved = 0;
+    sp_rng rng;
+    small s;
+    sp_rng_init(&rng, sp_test_seed() + 11);
+    make(&s, sp_test_seed() + 11, false);
+    for (size_t i = 0; i < s.clip.n; i++) {
+        s.clip.samples[i] = round(s.clip.samples[i]);
+    }
+    s.clip.coding = SP_CLIP_INTEGER;
+    s.clip.lsb = s.clip.gap = s.clip.full_scale * 0x1p-15;
+    sp_pipeline pipeline = make_system(&s, "exact");
+    for (size_t b = 0; b < sizeof steps / sizeof steps[0]; b++) {
+        const sp_budget budget = {
+            .unit = SP_BUDGET_LSB, .value = steps[b], .deployed = SP_BUDGET_AS_INT16};
+        const double becomes = floor(steps[b] + 0.5);
+        sp_verdict verdict;
+        double noisy[SMALL_SAMPLES], logits[C];
+        assert_int_equal(sp_certify(NULL, &verdict, &pipeline, &s.clip, &budget, -1, 0.0), SP_OK);
+        assert_true(verdict.deployed == SP_BUDGET_AS_INT16 && verdict.heard_eps == becomes);
+        assert_true(verdict.scale.lsb == steps[b] && verdict.eps >= steps[b]);
+        assert_true(verdict.scale.vacuous == (becomes == 0.0));
+        for (int i = 0; i < tries; i++) {
+            const double bias = sp_rng_uniform(&rng, 0.0, 1.0);
+            for (size_t k = 0; k < s.clip.n; k++) {
+                const bool up = sp_rng_uniform(&rng, 0.0, 1.0) < bias;
+                const double d = up ? verdict.eps : -verdict.eps;
+                noisy[k] = sp_clip_round(&s.clip, s.clip.samples[k] + d);
+            }
+            run(&s, logits, noisy);
+            for (size_t k = 0; k < C; k++) {
+                const double size = fabs(logits[verdict.label]) + fabs(logits[k]);
+                assert_true(k == verdict.label ||
+                            logits[verdict.label] - logits[k] >= verdict.margins[k] - 1e-9 * size);
+            }
+        }
+        proved += verdict.kind == SP_VERDICT_CERTIFIED;
+        sp_verdict_clear(&verdict);
+    }
+    assert_true(proved > 0);
+    sp_pipeline_clear(&pipeline);
+    clear(&s);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(margins_hold_under_every_noise_set)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(margins_hold_under_every_noise_set),
+                                       cmocka_unit_test(margins_hold_for_clips_that_are_rounded)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
