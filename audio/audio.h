@@ -260,8 +260,8 @@ SP_NODISCARD sp_status sp_noise_gain(sp_error *err, sp_noise *noise, const doubl
                                      size_t n, double lo, double hi);
 /** sp_noise_of_budget - the set of a budget for this clip, and its radius *eps. Where noisy clips
  *  are rounded: the least box around the clip that holds all that they become (radii may be 0),
- *  while *eps stays the budget's. SP_E_MISMATCH for samples that are not those of the file, codings that
- *  do not give every sample by itself, and sets other than boxes. */
+ *  while *eps stays the budget's. SP_E_MISMATCH for samples that are not those of the file, codings
+ *  that do not give every sample by itself, and sets other than boxes. */
 SP_NODISCARD sp_status sp_noise_of_budget(sp_error *err, sp_noise *noise, double *eps,
                                           const sp_budget *budget, const sp_clip *clip);
 SP_NODISCARD sp_status sp_noise_copy(sp_error *err, sp_noise *noise, const sp_noise *source);

@@ -10,7 +10,7 @@
 #include "base/npy.h"
 
 static const char MAGIC[] = "\x93NUMPY";
-enum { MAGIC_SIZE = 6, SHORT_HEADER = 10, LONG_HEADER = 12, ALIGNMENT = 64, MOST_HEADER = 4096 };
+enum { MAGIC_SIZE = 6, SHORT_HEADER = 10, LONG_HEADER = 12, MOST_HEADER = 4096 };
 
 /* Where the header's text begins, and its length; false: this is no such file. */
 static bool find_header(const char *data, size_t size, size_t *begin, size_t *length) {
@@ -122,21 +122,25 @@ sp_status sp_npy_read(sp_error *err, double **numbers, size_t *rows, size_t *col
     return status != SP_OK ? sp_error_in(err, path) : SP_OK;
 }
 
-sp_status sp_npy_write(sp_error *err, const char *path, const double *numbers, size_t rows,
-                       size_t columns) {
-    char head[2 * ALIGNMENT];
-    sp_file_draft draft;
-    memset(head, ' ', sizeof head);
+void sp_npy_pack(char head[SP_NPY_HEAD], size_t rows, size_t columns) {
+    memset(head, ' ', SP_NPY_HEAD);
     memcpy(head, MAGIC, MAGIC_SIZE);
     head[6] = 1;
     head[7] = 0;
-    head[8] = (char)(sizeof head - SHORT_HEADER);
+    head[8] = (char)(SP_NPY_HEAD - SHORT_HEADER);
     head[9] = 0;
     const int used =
-        snprintf(head + SHORT_HEADER, sizeof head - SHORT_HEADER,
+        snprintf(head + SHORT_HEADER, SP_NPY_HEAD - SHORT_HEADER,
                  "{'descr': '<f8', 'fortran_order': False, 'shape': (%zu, %zu), }", rows, columns);
     head[SHORT_HEADER + used] = ' ';
-    head[sizeof head - 1] = '\n';
+    head[SP_NPY_HEAD - 1] = '\n';
+}
+
+sp_status sp_npy_write(sp_error *err, const char *path, const double *numbers, size_t rows,
+                       size_t columns) {
+    char head[SP_NPY_HEAD];
+    sp_file_draft draft;
+    sp_npy_pack(head, rows, columns);
     sp_status status = sp_file_draft_open(err, &draft, path);
     status = status == SP_OK ? sp_file_draft_write(err, &draft, head, sizeof head) : status;
     status = status == SP_OK

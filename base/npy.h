@@ -17,6 +17,9 @@ SP_NODISCARD sp_status sp_npy_read(sp_error *err, double **numbers, size_t *rows
 /** sp_npy_write - float64 [rows, columns]. */
 SP_NODISCARD sp_status sp_npy_write(sp_error *err, const char *path, const double *numbers,
                                     size_t rows, size_t columns);
+/** sp_npy_pack - the same file in memory, in two parts: a head, and the numbers themselves. */
+enum { SP_NPY_HEAD = 128 };
+void sp_npy_pack(char head[SP_NPY_HEAD], size_t rows, size_t columns);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,5 @@
 /* soundproof certify: a verdict for every clip and budget. */
+#include "cli/dump.h"
 #include "cli/job.h"
 
 #include <stdlib.h>
@@ -13,8 +14,12 @@ static const cli_own own_options[] = {
     {"deployed",
      "what a noisy clip becomes before it is heard: real; file, rounded and clipped to the values "
      "that its file can hold; int16, to 16-bit integers; real unless given",
-     "X"}};
-enum { PROOF, DEPLOYED };
+     "X"},
+    {"dump-bounds",
+     "write the boxes of every node of the network at every frame, under every clip and budget, to "
+     "FILE.npz (NumPy) or FILE.json",
+     "FILE"}};
+enum { PROOF, DEPLOYED, DUMP };
 
 /* One clip with a verdict per budget. */
 typedef struct item {
@@ -23,6 +28,7 @@ typedef struct item {
     sp_error err;        /* of reading the clip or its label */
     sp_error unproved;   /* why a certificate could not be written */
     sp_verdict *verdict; /* [budgets] owned */
+    cli_dump_part *part; /* [budgets] owned; NULL without --dump-bounds */
 } item;
 
 typedef struct job {
@@ -31,6 +37,7 @@ typedef struct job {
     size_t own_labels; /* clips whose label is the model's own answer */
     char *front_text;  /* owned; with --proof: the description in --front, or NULL */
     sp_budget *budget; /* [budgets] owned; with what --deployed says */
+    cli_dump *dump;    /* owned; or NULL */
 } job;
 
 static item *item_of(const cli_job *j, size_t clip) {
@@ -166,6 +173,18 @@ static void proof_work(void *context, size_t index) {
     free(path);
 }
 
+/* Boxes of whatever has a verdict, and time. */
+static void dump_work(void *context, size_t index) {
+    const group *g = context;
+    const cli_job *j = g->job;
+    const sp_certify_item *work = &g->work[index];
+    const item *it = item_of(j, g->first + (size_t)(work->clip - g->clip));
+    if (work->verdict->kind != SP_VERDICT_ERROR && work->verdict->kind != SP_VERDICT_TIMEOUT) {
+        cli_dump_bounds(&it->part[work->budget - ((const job *)j)->budget], &j->session.pipeline,
+                        work->clip, work->budget, j->options->timeout);
+    }
+}
+
 static void certify_group(group *g) {
     const cli_options *options = g->job->options;
     sp_error err = {0};
@@ -182,6 +201,9 @@ static void certify_group(group *g) {
     }
     for (size_t i = 0; options->own[PROOF] && i < g->works; i++) {
         proof_work(g, i);
+    }
+    if (((const job *)g->job)->dump != NULL) {
+        sp_pool_run(g->works, 0, dump_work, g);
     }
     for (size_t i = 0; i < g->count; i++) {
         sp_clip_clear(&g->clip[i]);
@@ -212,6 +234,20 @@ static void work(void *context, size_t index) {
 
 /* ---- printing, in the order of the clips ---- */
 
+/* The boxes of a clip go into the file. */
+static void emit_boxes(job *own, size_t index) {
+    cli_job *j = &own->base;
+    const item *it = item_of(j, index);
+    for (size_t b = 0; own->dump != NULL && b < j->options->budgets; b++) {
+        sp_error err = {0};
+        if (cli_dump_add(&err, own->dump, &it->part[b], j->session.clips.names.name[index],
+                         j->options->budget_text[b], it->verdict[b].eps) != SP_OK) {
+            cli_complain_about(j->session.clips.path[index], err.text);
+            j->failed = true;
+        }
+    }
+}
+
 static void emit_clip(job *own, size_t index) {
     cli_job *j = &own->base;
     item *it = item_of(j, index);
@@ -241,6 +277,7 @@ static void emit_clip(job *own, size_t index) {
         cli_complain_about(clips->path[index], it->unproved.text);
         j->failed = true;
     }
+    emit_boxes(own, index);
     for (size_t b = 0; b < j->options->budgets; b++) {
         sp_verdict_clear(&it->verdict[b]);
     }
@@ -313,7 +350,8 @@ static int prepare(cli_job *j) {
     for (size_t i = 0; taken && i < count; i++) {
         item *it = item_of(j, i);
         it->verdict = calloc(budgets, sizeof *it->verdict);
-        taken = it->verdict != NULL;
+        it->part = calloc(budgets, sizeof *it->part);
+        taken = it->verdict != NULL && it->part != NULL;
     }
     if (!taken) {
         return cli_job_out_of_memory(j);
@@ -321,17 +359,38 @@ static int prepare(cli_job *j) {
     j->units = (count + sp_certify_group() - 1) / sp_certify_group();
     int code = take_budgets(j);
     code = code < 0 && j->options->own[PROOF] ? check_proof(j) : code;
+    code = code < 0 && j->options->own[DUMP]
+               ? cli_dump_open(&own->dump, j->command, j->options->own[DUMP])
+               : code;
     return code < 0 && j->options->attack ? cli_attacker_open(&j->attacker, &j->session) : code;
+}
+
+static int finish(cli_job *j) {
+    job *own = (job *)j;
+    sp_error err = {0};
+    if (own->dump != NULL && cli_dump_close(&err, &own->dump) != SP_OK) {
+        cli_complain("%s", err.text);
+        return CLI_INPUT;
+    }
+    return -1;
 }
 
 static void clear(cli_job *j) {
     for (size_t i = 0; i < j->session.clips.count; i++) {
         sp_verdict *verdict = item_of(j, i)->verdict;
-        for (size_t b = 0; verdict && b < j->options->budgets; b++) {
-            sp_verdict_clear(&verdict[b]);
+        cli_dump_part *part = item_of(j, i)->part;
+        for (size_t b = 0; b < j->options->budgets; b++) {
+            if (verdict) {
+                sp_verdict_clear(&verdict[b]);
+            }
+            if (part) {
+                cli_dump_part_clear(&part[b]);
+            }
         }
         free(verdict);
+        free(part);
     }
+    cli_dump_drop(((job *)j)->dump);
     free(((job *)j)->tally);
     free(((job *)j)->front_text);
     free(((job *)j)->budget);
@@ -344,6 +403,7 @@ static int run(const cli_options *options) {
                                     .head = print_head,
                                     .work = work,
                                     .emit = emit,
+                                    .finish = finish,
                                     .summary = print_summary,
                                     .clear = clear};
     job j = {.base = {.command = &cli_certify, .steps = &steps, .options = options}};
@@ -363,7 +423,8 @@ const cli_command cli_certify = {
         "  soundproof certify --model M.onnx --front F.json --budget -50dB --attack *.wav\n"
         "  soundproof certify --model M.onnx --budget -70dB --proof proofs *.wav\n"
         "  soundproof certify --model M.onnx --front F.json --norm 2 --budget 40dBsnr *.wav\n"
-        "  soundproof certify --model M.onnx --budget -60dB --deployed int16 *.wav\n",
+        "  soundproof certify --model M.onnx --budget -60dB --deployed int16 *.wav\n"
+        "  soundproof certify --model M.onnx --budget -60dB --dump-bounds boxes.npz take.wav\n",
     .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_METHOD | CLI_FRONT_RELAX |
                CLI_LABEL | CLI_MANIFEST | CLI_AUDIO | CLI_TIMEOUT | CLI_DEVICE | CLI_PRECISION |
                CLI_THREADS | CLI_JSON | CLI_VERBOSE | CLI_ATTACK | CLI_EFFORT,

@@ -108,6 +108,30 @@ def test_bounds_hold_what_noise_attains(pipeline):
         assert (boxes[-1].lower <= logits).all() and (logits <= boxes[-1].upper).all()
 
 
+def test_dumped_bounds_are_those_of_the_package(pipeline, clip, tmp_path):
+    boxes = pipeline.bounds(clip, "-60dB")
+    said = ("certify", "--json", "--model", MODEL, "--budget=-60dB", "--budget=3lsb", clip)
+    command(*said, "--dump-bounds", tmp_path / "boxes.npz")
+    command(*said, "--dump-bounds", tmp_path / "boxes.json")
+    arrays = np.load(tmp_path / "boxes.npz")
+    objects = json.loads((tmp_path / "boxes.json").read_text())
+    assert len(arrays) == 4 * len(boxes) and len(objects) == 2 * len(boxes)
+    for box, entry in zip(boxes, [o for o in objects if o["budget"] == "-60dB"]):
+        assert (entry["clip"], entry["node"], entry["kind"]) == ("tones.wav", box.node, box.kind)
+        for end, values in ("lower", box.lower), ("upper", box.upper):
+            assert (np.array(entry[end]) == values).all()
+            assert (arrays[f"tones.wav|-60dB|{box.node:02d} {box.kind}|{end}"] == values).all()
+
+
+def test_rounded_clips_have_the_verdicts_of_the_command(pipeline, clip):
+    verdict = pipeline.certify(clip, "2.6lsb", deployed="int16")
+    said = command("certify", "--json", "--model", MODEL, "--budget=2.6lsb", "--deployed", "int16", clip)
+    assert verdict.margin == said["margin"] and said["heard_eps"] == 3
+    assert verdict.margin < pipeline.certify(clip, "2.6lsb").margin
+    with pytest.raises(soundproof.SoundproofError):
+        pipeline.certify(clip, "2.6lsb", deployed="int8")
+
+
 def test_attacks_of_arrays_return_noise_within_the_budget(pipeline):
     samples = tones(1)
     noisy, verdict = pipeline.attack(samples, "-10dB")
