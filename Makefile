@@ -90,7 +90,7 @@ MAN_PAGES := $(B)/man/soundproof.1
 
 .DEFAULT_GOAL := all
 always:
-.PHONY: always all ready check check-long check-bare test test-long demo demo-wake demo-run packages lint asan ubsan tsan bench fuzz mutants \
+.PHONY: always all ready check check-long check-libraries check-bare test test-long demo demo-wake demo-run packages lint asan ubsan tsan bench fuzz mutants \
   install uninstall compdb clean help sanitized cuda cuda-older check-gpu
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -251,6 +251,12 @@ check: packages
 ## check-long  the same with the long variants of the random tests
 check-long: packages
 	@$(MAKE) --no-print-directory $(PARALLEL) test-long
+
+## check-libraries  front ends against the Python libraries that they are named after (PyPI, large)
+check-libraries: $(B)/tests/preprocess/test_libraries
+	@tests/preprocess/libraries_env.sh
+	@mkdir -p $(B)/scratch
+	@SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' SOUNDPROOF_SCRATCH='$(CURDIR)/$(B)/scratch' tests/run $<
 
 ## check-bare  the README's two commands in a minimal Debian root, without a network once the packages
 ##             are there (RELEASES="bookworm trixie"; needs root and debootstrap)

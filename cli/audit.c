@@ -1,5 +1,6 @@
 /* soundproof audit: what noise can and cannot make a wake-word model do. */
 #include "cli/audit_options.h"
+#include "cli/front_check.h"
 #include "cli/job.h"
 
 #include <math.h>
@@ -33,31 +34,6 @@ typedef struct job {
 
 static item *item_of(const cli_job *j, size_t clip) {
     return (item *)j->item + clip;
-}
-
-/* ---- the other bank ---- */
-
-/* mycroft-precise models do not say which of two banks they were trained with, and the wrong one
- * silently ruins them. When --front is one of the two, the other one is read beside it. */
-static void open_other(job *j) {
-    static const char *const names[2] = {"precise-sonopy", "precise-speechpy"};
-    const char *name = sp_front_name(j->base.session.files.front), *path = j->base.options->front;
-    for (int i = 0; path && i < 2; i++) {
-        const char *slash = strrchr(path, '/');
-        const size_t folder = slash ? (size_t)(slash - path) + 1 : 0;
-        char *other = NULL;
-        if (strcmp(name, names[i]) == 0) {
-            other = malloc(folder + strlen(names[1 - i]) + sizeof ".json");
-        }
-        if (other) {
-            memcpy(other, path, folder);
-            sprintf(other + folder, "%s.json", names[1 - i]);
-            if (sp_front_read(NULL, &j->other, other) != SP_OK) {
-                j->other = NULL;
-            }
-            free(other);
-        }
-    }
 }
 
 /* The largest logit with the other bank. */
@@ -202,20 +178,6 @@ static void work(void *context, size_t index) {
 
 /* ---- printing, in the order of the clips ---- */
 
-static void warn_of_bank(const job *j, size_t index, const item *it) {
-    const double threshold = j->base.session.pipeline.threshold;
-    const bool differs = (it->logit >= threshold) != (it->other_logit >= threshold);
-    if (!isnan(it->other_logit) && (differs || fabs(it->logit - it->other_logit) > 3.0)) {
-        char text[256];
-        snprintf(text, sizeof text,
-                 "with %s the largest logit is %.2f, with %s it would be %.2f: make sure that the "
-                 "model was trained with the former",
-                 sp_front_name(j->base.session.files.front), it->logit, sp_front_name(j->other),
-                 it->other_logit);
-        cli_complain_about(j->base.session.clips.path[index], text);
-    }
-}
-
 static void print_finding(job *j, size_t index, size_t at) {
     const item *it = item_of(&j->base, index);
     const cli_clips *clips = &j->base.session.clips;
@@ -258,7 +220,8 @@ static void emit(void *context, size_t index) {
     if (it->err.code != SP_OK) {
         cli_job_complain(j, index, it->err.text, &last);
     } else {
-        warn_of_bank(own, index, it);
+        cli_front_say_bank(j->session.clips.path[index], j->session.files.front, it->logit,
+                           own->other, it->other_logit, j->session.pipeline.threshold);
     }
     for (size_t i = 0; i < it->count; i++) {
         const sp_finding *f = &it->finding[i];
@@ -348,7 +311,7 @@ static int prepare(cli_job *base) {
         cli_complain_about(j->asked.noise, "is digital silence, and no noise");
         return CLI_INPUT;
     }
-    open_other(j);
+    j->other = cli_front_other_bank(j->base.session.files.front, j->base.options->front);
     return cli_attacker_open(&j->base.attacker, &j->base.session);
 }
 

@@ -112,6 +112,11 @@ static int check_proof(cli_job *j) {
         return cli_usage(j->command, "--proof knows --method exact with its own front-end "
                                      "relaxation, and boxes of noise");
     }
+    if (j->session.pipeline.joined) {
+        return cli_usage(j->command,
+                         "--proof knows front ends of energies frame by frame: this one "
+                         "takes magnitudes, or looks at several frames");
+    }
     if (options->channel > 0 || options->downmix || options->resample) {
         return cli_usage(j->command, "--proof speaks of files as they are: --channel, --downmix "
                                      "and --resample make other clips, write these first");

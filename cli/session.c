@@ -1,6 +1,6 @@
 /* What the commands about clips under noise begin with: model, front end, clips, forms of the
  * method. */
-#include "cli/impl.h"
+#include "cli/front_check.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +98,8 @@ int cli_session_open(cli_session *session, const cli_command *command, const cli
     }
     if (code >= 0) {
         cli_model_files_clear(&session->files);
+    } else {
+        cli_front_check(session, command);
     }
     return code;
 }

@@ -27,15 +27,10 @@ static double *slopes_by(slopes *s, size_t n) {
 static void add_term_back(const sp_term *term, const double *dy, size_t width, double *dx,
                           size_t frames, size_t t) {
     const size_t in = term->in, ld = term->timing.taps * in;
-    size_t first = 0, end = 0;
-    sp_timing_taps(&term->timing, frames, t, &first, &end);
-    if (first == end) {
-        return;
-    }
-    const size_t run = term->timing.dilation == 1 ? end - first : 1;
-    for (size_t k = first; k < end; k += run) {
-        double *d = dx + sp_timing_tap_frame(&term->timing, t, k) * in;
-        for (size_t j = 0; j < width; j++) {
+    for (size_t k = 0, run = 0, frame = 0; k < term->timing.taps; k += run) {
+        run = sp_timing_run(&frame, &term->timing, frames, t, k);
+        double *d = dx + (frame < frames ? frame : 0) * in;
+        for (size_t j = 0; frame < frames && j < width; j++) {
             const double *w = term->weight + j * ld + k * in, slope = dy[j];
             for (size_t i = 0; i < run * in; i++) {
                 d[i] += slope * w[i];

@@ -11,10 +11,9 @@ SP_NODISCARD sp_status sp_node_copy(sp_error *err, sp_node *copy, const sp_node 
 /** sp_timing_frames - frames that a timing makes of `frames`; 0: too few. */
 size_t sp_timing_frames(const sp_timing *timing, size_t frames);
 
-/** sp_timing_taps - the taps [first, end) of frame t that fall on frames of the input; all others
- *  are zeros. sp_timing_tap_frame - the frame that tap k reads. */
-void sp_timing_taps(const sp_timing *timing, size_t frames, size_t t, size_t *first, size_t *end);
-size_t sp_timing_tap_frame(const sp_timing *timing, size_t t, size_t k);
+/** sp_timing_run - how many taps from tap k of frame t on read frames that lie side by side, and
+ *  the first of these; all zeros: *frame is `frames`. */
+size_t sp_timing_run(size_t *frame, const sp_timing *timing, size_t frames, size_t t, size_t k);
 
 /** sp_products - y[j] += sum_i weight[j ld + i] x[i], j < rows, i < n, in the order of i: sums go
  *  on where y stands. */

@@ -168,6 +168,9 @@ static size_t span(const sp_timing *timing) {
 
 size_t sp_timing_frames(const sp_timing *timing, size_t frames) {
     const size_t padded = frames + timing->before + timing->after;
+    if (timing->stride == 0) {
+        return frames == 1 ? 1 : 0;
+    }
     return frames == 0 || padded < span(timing) ? 0 : (padded - span(timing)) / timing->stride + 1;
 }
 
@@ -219,7 +222,15 @@ static bool has_one_frame(const sp_net *net, size_t index) {
 
 /* ---- checks of a node ---- */
 
+static bool is_spread(const sp_timing *timing) {
+    return timing->stride == 0 && timing->taps == 1 && timing->dilation == 1 &&
+           timing->before == 0 && timing->after == 0;
+}
+
 static sp_status check_timing(sp_error *err, size_t n, const sp_timing *timing) {
+    if (is_spread(timing)) {
+        return SP_OK;
+    }
     if (timing->taps == 0 || timing->stride == 0 || timing->dilation == 0) {
         return sp_fail(err, SP_E_ARGUMENT, "node %zu: taps, stride and dilation must be positive",
                        n);
@@ -253,6 +264,15 @@ static sp_status check_terms(sp_error *err, const sp_net *net, const sp_node *no
         const sp_term *term = &node->term[i];
         SP_TRY(check_input(err, net, term->input, term->in));
         SP_TRY(check_timing(err, net->nodes, &term->timing));
+        if (is_spread(&term->timing)) {
+            if (i == 0 || !has_one_frame(net, term->input)) {
+                return sp_fail(err, SP_E_MISMATCH,
+                               "node %zu: one frame for all is read of a node that has one, behind "
+                               "a term that says how many there are",
+                               net->nodes);
+            }
+            continue;
+        }
         const extent e = extent_after(&term->timing, extent_of(net, term->input)),
                      first =
                          extent_after(&node->term[0].timing, extent_of(net, node->term[0].input));
@@ -360,6 +380,7 @@ sp_status sp_net_append(sp_error *err, sp_net *net, const sp_node *node, size_t 
 /* ---- appending a node that reads the last one ---- */
 
 const sp_timing sp_timing_same = {.taps = 1, .stride = 1, .dilation = 1};
+const sp_timing sp_timing_spread = {.taps = 1, .stride = 0, .dilation = 1};
 
 /* The arrays of nodes are not const; sp_net_append copies them. */
 static double *borrow(const double *array) {

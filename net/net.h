@@ -26,13 +26,26 @@ typedef enum {
 } sp_node_kind;
 
 /** sp_timing - the frames that frame t of the output reads: those of the input numbered
- *  t stride + k dilation - before, k < taps; `before` and `after` are frames of zeros around the
- *  input. */
+ *  t stride + k dilation - before, k < taps; `before` and `after` are frames around the input: of
+ *  zeros, or its first and its last one again. Stride 0, with one tap and nothing around it: all
+ *  frames read the only one of an input that has one; another term says how many there are. */
 typedef struct sp_timing {
     size_t taps, stride, dilation, before, after;
+    bool repeats; /* the first and the last frame stand around the input */
 } sp_timing;
-/** sp_timing_same - one tap, frame by frame. */
-extern const sp_timing sp_timing_same;
+/** sp_timing_same - one tap, frame by frame. sp_timing_spread - the one with stride 0. */
+extern const sp_timing sp_timing_same, sp_timing_spread;
+/** sp_timing_reads - the frame that tap k of frame t reads; false: a frame of zeros. */
+static inline bool sp_timing_reads(size_t *frame, const sp_timing *timing, size_t frames, size_t t,
+                                   size_t k) {
+    const size_t at = t * timing->stride + k * timing->dilation;
+    *frame = at >= timing->before ? at - timing->before : 0;
+    if (timing->repeats) {
+        *frame = *frame < frames ? *frame : frames - 1;
+        return true;
+    }
+    return at >= timing->before && *frame < frames;
+}
 
 /** sp_term - one input of an affine node. */
 typedef struct sp_term {
@@ -111,7 +124,8 @@ SP_NODISCARD sp_status sp_net_add_pool(sp_error *err, sp_net *net, sp_pooling po
 SP_NODISCARD sp_status sp_net_append(sp_error *err, sp_net *net, const sp_node *node,
                                      size_t *index);
 
-/** sp_net_has_sums - whether a node behind `source` is a mean or sum over all frames.
+/** sp_net_has_sums - whether a node behind `source` is a mean or sum over all frames, or repeats
+ *  the last one.
  *  sp_net_unroll - the net for `frames` frames of node `source`: there such a node is an affine one
  *  over all of them. */
 bool sp_net_has_sums(const sp_net *net, size_t source);

@@ -28,17 +28,13 @@ void sp_products(double *y, const double *weight, size_t ld, size_t rows, size_t
     }
 }
 
-/* Tap k reads frame t stride + k dilation - before, if that is one of the input. */
-void sp_timing_taps(const sp_timing *timing, size_t frames, size_t t, size_t *first, size_t *end) {
-    const size_t at = t * timing->stride, d = timing->dilation;
-    const size_t missing = at < timing->before ? timing->before - at : 0;
-    const size_t left = frames + timing->before > at ? frames + timing->before - at : 0;
-    *first = (missing + d - 1) / d;
-    *end = (left + d - 1) / d;
-    *end = *end < timing->taps ? *end : timing->taps;
-    *first = *first < *end ? *first : *end;
-}
-
-size_t sp_timing_tap_frame(const sp_timing *timing, size_t t, size_t k) {
-    return t * timing->stride + k * timing->dilation - timing->before;
+size_t sp_timing_run(size_t *frame, const sp_timing *timing, size_t frames, size_t t, size_t k) {
+    size_t run = 1, next = 0;
+    const bool some = sp_timing_reads(frame, timing, frames, t, k);
+    while (k + run < timing->taps && sp_timing_reads(&next, timing, frames, t, k + run) == some &&
+           (!some || next == *frame + run)) {
+        run++;
+    }
+    *frame = some ? *frame : frames;
+    return run;
 }

@@ -24,15 +24,11 @@ static sp_status check_finite(sp_error *err, const double *values, size_t n, siz
 static void add_term(const sp_term *term, double *y, size_t width, const double *x, size_t frames,
                      size_t t) {
     const size_t in = term->in, ld = term->timing.taps * in;
-    size_t first = 0, end = 0;
-    sp_timing_taps(&term->timing, frames, t, &first, &end);
-    if (first == end) {
-        return;
-    }
-    const size_t run = term->timing.dilation == 1 ? end - first : 1; // frames that lie side by side
-    for (size_t k = first; k < end; k += run) {
-        sp_products(y, term->weight + k * in, ld, width, run * in,
-                    x + sp_timing_tap_frame(&term->timing, t, k) * in);
+    for (size_t k = 0, run = 0, frame = 0; k < term->timing.taps; k += run) {
+        run = sp_timing_run(&frame, &term->timing, frames, t, k);
+        if (frame < frames) {
+            sp_products(y, term->weight + k * in, ld, width, run * in, x + frame * in);
+        }
     }
 }
 
@@ -199,6 +195,9 @@ static sp_status find_frames(sp_error *err, sp_values *values, size_t n) {
     values->frames[n] = values->frames[sp_node_input(node, 0)];
     for (size_t i = 0; node->kind == SP_NODE_AFFINE && i < node->terms; i++) {
         const sp_term *term = &node->term[i];
+        if (term->timing.stride == 0) {
+            continue;
+        }
         const size_t frames = sp_timing_frames(&term->timing, values->frames[term->input]);
         if (frames == 0) {
             return sp_fail(err, SP_E_MISMATCH, "node %zu: %zu frames are too few for its %zu taps",

@@ -11,7 +11,12 @@ static bool is_sum(const sp_node *node) {
 
 bool sp_net_has_sums(const sp_net *net, size_t source) {
     for (size_t n = source + 1; n < net->nodes; n++) {
-        if (is_sum(&net->node[n])) {
+        const sp_node *node = &net->node[n];
+        bool ends = is_sum(node);
+        for (size_t i = 0; node->kind == SP_NODE_AFFINE && i < node->terms; i++) {
+            ends = ends || (node->term[i].timing.repeats && node->term[i].timing.after > 0);
+        }
+        if (ends) {
             return true;
         }
     }

@@ -243,7 +243,8 @@ static sp_status read_cmvn(sp_error *err, sp_description *d, const sp_json *root
     if (node != NULL && !sp_json_is_object(node)) {
         return sp_fail(err, SP_E_FORMAT,
                        "must be {\"mean\": [...], \"std\": [...]}: the numbers of the training "
-                       "code, one for each feature");
+                       "code, one for each feature; the mean of the clip itself is said by "
+                       "\"sequence\": [{\"subtract\": \"mean of the clip\"}]");
     }
     SP_TRY(sp_read_object(err, &node, root, "cmvn", keys, false));
     for (size_t i = 0; node != NULL && i < 2; i++) {
@@ -381,14 +382,15 @@ static sp_status read_features(sp_error *err, sp_description *d, const sp_json *
                                const char *folder) {
     SP_TRY(in(err, read_energy(err, d, root), "energy"));
     SP_TRY(in(err, read_cmvn(err, d, root, folder), "cmvn"));
-    return in(err, read_map(err, d, root, folder), "map");
+    SP_TRY(in(err, read_map(err, d, root, folder), "map"));
+    return in(err, sp_sequence_read(err, d, root, folder), "sequence");
 }
 
 static sp_status read_preset(sp_error *err, sp_description *d, const sp_json *root,
                              const char *folder) {
-    static const char *const keys[] = {"name",  "note", "preset", "parameters", "scale",
-                                       "floor", "log",  "cmvn",   "reference",  "top_db",
-                                       "map",   "gain", NULL};
+    static const char *const keys[] = {"name",  "note", "preset",   "parameters", "scale",
+                                       "floor", "log",  "cmvn",     "reference",  "top_db",
+                                       "map",   "gain", "sequence", NULL};
     const char *name = NULL;
     const sp_json *parameters = sp_json_get(root, "parameters");
     SP_TRY(sp_json_text(err, &name, root, "preset"));
@@ -408,16 +410,17 @@ static sp_status read_preset(sp_error *err, sp_description *d, const sp_json *ro
     SP_TRY(read_log(err, d, root, false));
     SP_TRY(in(err, read_floor(err, d, root), "floor"));
     SP_TRY(in(err, read_cmvn(err, d, root, folder), "cmvn"));
-    return in(err, read_map(err, d, root, folder), "map");
+    SP_TRY(in(err, read_map(err, d, root, folder), "map"));
+    return in(err, sp_sequence_read(err, d, root, folder), "sequence");
 }
 
 static sp_status read_members(sp_error *err, sp_description *d, const sp_json *root,
                               const char *folder) {
     static const char *const keys[] = {
-        "name",   "note",        "sample_rate", "scale",     "pad",        "frame",  "step",
-        "frames", "fft",         "power",       "remove_dc", "power_norm", "mel",    "bank",
-        "log",    "preemphasis", "dct",         "c0",        "energy",     "lifter", "reference",
-        "top_db", "map",         "window",      "cmvn",      "floor",      "gain",   NULL};
+        "name", "note",  "sample_rate", "scale",      "pad",       "frame",  "step", "frames",
+        "fft",  "power", "remove_dc",   "power_norm", "mel",       "bank",   "log",  "preemphasis",
+        "dct",  "c0",    "energy",      "lifter",     "reference", "top_db", "map",  "window",
+        "cmvn", "floor", "gain",        "sequence",   NULL};
     if (!sp_json_is_object(root)) {
         return sp_fail(err, SP_E_FORMAT, "a front-end description is one JSON object");
     }
@@ -464,5 +467,6 @@ void sp_description_clear(sp_description *d) {
     free(d->deviation);
     free(d->map);
     free(d->map_bias);
+    sp_sequence_clear(d);
     memset(d, 0, sizeof *d);
 }

@@ -22,6 +22,7 @@ static const hint HINTS[] = {
     {"pitch",
      "it has no bounds here: hold it at its value (a constant input of the model), and the "
      "verdict is of that value"},
+    {"deltas", "\"sequence\": [{\"deltas\": {\"rule\": ..., \"reach\": 2, \"order\": 2}}] says it"},
     {"use_log_fbank", "\"log\": \"none\" says false"},
     {"vtln_warp", "only 1 (none) has bounds: leave it out"},
     {"mel_scale", "\"formula\" in \"mel\" says it"},

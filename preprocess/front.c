@@ -14,7 +14,7 @@ static sp_status take_constants(sp_error *err, sp_front *front) {
     const size_t bins = sp_description_bins(d), rows = 2 * bins + sp_spectrum_more(d);
     const size_t used = front->layout.used, width = sp_description_energies(d);
     const size_t pairs = d->magnitude ? bins : 0, read = d->magnitude ? bins : rows;
-    const size_t features = sp_rows_wanted(d) ? sp_rows_features(d) : 0;
+    const size_t features = sp_rows_wanted(d) ? front->base : 0;
     const unsigned long long entries = (unsigned long long)rows * (used + 1 + pairs) +
                                        (unsigned long long)read * width +
                                        (unsigned long long)bins * d->bands + d->frame + 2 * width +
@@ -106,7 +106,7 @@ static void list_stages(sp_front *front) {
     }
     if (front->rows != NULL) {
         *s++ =
-            (sp_stage){SP_STAGE_AFFINE, "dct", width, l->features, front->rows, front->rows_bias};
+            (sp_stage){SP_STAGE_AFFINE, "dct", width, front->base, front->rows, front->rows_bias};
     }
     front->stages = (size_t)(s - front->stage);
     if (!d->magnitude || front->stages == front->core_stages) {
@@ -114,9 +114,11 @@ static void list_stages(sp_front *front) {
     }
 }
 
-/* The part of a front end of magnitudes that front_bound.h bounds: up to their bands. */
+/* The part of a front end that front_bound.h bounds: of magnitudes up to their bands, of all others
+ * up to the features of single frames. */
 static sp_status take_core(sp_error *err, sp_front *front) {
-    if (front->core_stages == front->stages) {
+    const bool cut = front->core_stages < front->stages;
+    if (!cut && front->description.steps == 0) {
         return SP_OK;
     }
     sp_front *core = front->core = malloc(sizeof *core);
@@ -127,13 +129,18 @@ static sp_status take_core(sp_error *err, sp_front *front) {
     core->core = NULL;
     core->constants = NULL;
     core->shared = true;
+    core->description.steps = 0;
+    core->layout.features = core->base;
+    if (!cut) {
+        return SP_OK;
+    }
     core->stages = core->core_stages;
     core->rows = core->rows_bias = NULL;
     core->description.log = SP_UNIT_NONE;
     if (core->description.floor_rule != SP_FLOOR_ADD) {
         core->description.floor_rule = SP_FLOOR_NONE;
     }
-    core->layout.features = sp_description_energies(&core->description);
+    core->layout.features = core->base = sp_description_energies(&core->description);
     return SP_OK;
 }
 
@@ -153,6 +160,7 @@ static double divisor_of(const sp_front *front) {
 static sp_status build(sp_error *err, sp_front *front) {
     const sp_description *d = &front->description;
     const size_t lead = sp_description_lead(d);
+    front->base = sp_rows_features(d);
     front->layout = (sp_front_layout){.sample_rate = d->sample_rate,
                                       .full_scale = d->full_scale,
                                       .peak = d->gain_peak,
@@ -162,7 +170,7 @@ static sp_status build(sp_error *err, sp_front *front) {
                                       .used = (d->frame < d->fft ? d->frame : d->fft) + lead,
                                       .bins = sp_description_bins(d),
                                       .bands = sp_description_energies(d),
-                                      .features = sp_rows_features(d)};
+                                      .features = sp_sequence_width(d, d->steps, front->base)};
     SP_TRY(take_constants(err, front));
     sp_window_fill(front->window, d);
     SP_TRY(fill_bank(err, front));
@@ -271,7 +279,8 @@ sp_status sp_front_pad(sp_error *err, double *padded, const sp_front *front, con
 size_t sp_front_frames(const sp_front *front, size_t n) {
     const size_t padded = sp_front_padded(front, n), frame = front->layout.frame;
     const size_t left_out = front->description.drop_last ? 1 : 0;
-    return padded < frame ? 0 : (padded - frame) / front->layout.step + 1 - left_out;
+    const size_t frames = padded < frame ? 0 : (padded - frame) / front->layout.step + 1 - left_out;
+    return frames < sp_sequence_least(&front->description) ? 0 : frames;
 }
 
 size_t sp_front_samples(const sp_front *front, size_t frames) {
@@ -286,5 +295,6 @@ const char *sp_front_name(const sp_front *front) {
 bool sp_front_streams(const sp_front *front) {
     const sp_padding *p = &front->description.padding;
     return sp_padding_plain(p) && (p->rule == SP_PAD_NONE || p->rule == SP_PAD_STEP) &&
-           !(front->top > 0.0) && front->description.gain_peak == 0.0;
+           !(front->top > 0.0) && front->description.gain_peak == 0.0 &&
+           front->description.steps == 0;
 }

@@ -111,8 +111,9 @@ sp_status sp_front_graph(sp_error *err, sp_net *graph, size_t *features, const s
                        front->top > 0.0 ? "top_db" : "a gain by the clip's peak");
     }
     SP_TRY(sp_front_nodes(err, graph, front));
+    sp_status status = sp_sequence_nodes(err, graph, &front->description);
     *features = graph->nodes - 1;
-    const sp_status status = net != NULL ? add_net(err, graph, net, *features) : SP_OK;
+    status = status == SP_OK && net != NULL ? add_net(err, graph, net, *features) : status;
     if (status != SP_OK) {
         sp_net_clear(graph);
     } else if (net != NULL) {
@@ -125,6 +126,9 @@ sp_status sp_front_join(sp_error *err, sp_net *joined, const sp_front *front, co
     sp_status status = sp_net_init(err, joined, sp_front_core(front)->layout.features);
     for (size_t i = front->core_stages; status == SP_OK && i < front->stages; i++) {
         status = add_stage(err, joined, front, &front->stage[i]);
+    }
+    if (status == SP_OK) {
+        status = sp_sequence_nodes(err, joined, &front->description);
     }
     if (status == SP_OK) {
         status = add_net(err, joined, net, joined->nodes - 1);

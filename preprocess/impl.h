@@ -99,6 +99,30 @@ typedef enum {
 
 typedef enum { SP_DCT_ORTHONORMAL, SP_DCT_TWICE, SP_DCT_SAME_SCALE } sp_dct_norm;
 
+enum { SP_FILTER_TAPS = 129, SP_SEQUENCE_STEPS = 8 };
+/** sp_filter - numbers of every frame from its neighbours': y_t = sum_k tap_k x_{t' + k - before},
+ *  t' = t kept `hold` frames away from both ends; frames beyond them are the first and the last one
+ *  again, or zeros. before < taps. */
+typedef struct sp_filter {
+    size_t of; /* 0: what the step reads; i: what filter i - 1 of the step makes */
+    size_t taps, before, hold;
+    bool repeats;
+    double tap[SP_FILTER_TAPS];
+} sp_filter;
+
+typedef enum {
+    SP_SEQUENCE_FILTERS, /* all of them side by side */
+    SP_SEQUENCE_CENTRED, /* less the mean over all frames */
+    SP_SEQUENCE_AFFINE   /* scale_i x_i + shift_i */
+} sp_sequence_kind;
+/** sp_sequence_step - what becomes of the features of all frames together. */
+typedef struct sp_sequence_step {
+    sp_sequence_kind kind;
+    size_t filters;
+    sp_filter *filter;     /* [filters] owned */
+    double *scale, *shift; /* [width] owned; AFFINE */
+} sp_sequence_step;
+
 /** sp_description - what a description file says, checked. */
 typedef struct sp_description {
     char name[64];     /* what it calls itself, or "" */
@@ -142,6 +166,8 @@ typedef struct sp_description {
     size_t mapped;            /* rows of the map; 0: none */
     double *map, *map_bias;   /* [mapped, features], [mapped] owned: map x + bias, last of all */
     bool drop_last;           /* the last complete frame is left out */
+    sp_sequence_step step_of[SP_SEQUENCE_STEPS]; /* over all frames, behind everything else */
+    size_t steps;
 } sp_description;
 
 /** sp_description_bins, sp_description_lead - FFT bins used; samples before a frame that reach it.
@@ -202,6 +228,27 @@ SP_NODISCARD sp_status sp_read_only(sp_error *err, const sp_json *object, const 
 SP_NODISCARD sp_status sp_read_mel(sp_error *err, sp_description *description, const sp_json *root);
 SP_NODISCARD sp_status sp_read_bank(sp_error *err, sp_description *description, const sp_json *root,
                                     const char *folder);
+
+/* ---- features of all frames: sequence.c, sequence_read.c, sequence_nodes.c ---- */
+
+/** sp_sequence_read - the list "sequence" of a description. */
+SP_NODISCARD sp_status sp_sequence_read(sp_error *err, sp_description *description,
+                                        const sp_json *root, const char *folder);
+void sp_sequence_clear(sp_description *description);
+/** sp_sequence_width - numbers per frame behind so many steps, out of `width`. */
+size_t sp_sequence_width(const sp_description *description, size_t steps, size_t width);
+/** sp_sequence_least - the frames that they need. */
+size_t sp_sequence_least(const sp_description *description);
+/** sp_sequence_run - O to [frames, sp_sequence_width of all]   I from [frames, width]
+ *  sp_sequence_back - slopes by `from`, of `rows` objectives, out of those by `to`. */
+SP_NODISCARD sp_status sp_sequence_run(sp_error *err, double *to, const sp_description *description,
+                                       const double *from, size_t frames, size_t width);
+SP_NODISCARD sp_status sp_sequence_back(sp_error *err, double *from,
+                                        const sp_description *description, const double *to,
+                                        size_t frames, size_t width, size_t rows);
+/** sp_sequence_nodes - the same as nodes behind the last one. */
+SP_NODISCARD sp_status sp_sequence_nodes(sp_error *err, sp_net *graph,
+                                         const sp_description *description);
 
 /** sp_preset_read - the description of a library's function with its parameters. `name`: of the
  *  preset; parameters: an object, or NULL for the defaults. */
@@ -303,8 +350,9 @@ struct sp_front {
     double *bank;        /* [bands, bins] */
     double *added;       /* [M] added to the energies */
     double *floor;       /* [M] their least values, or those for zero */
-    double *rows;        /* [features, M] or NULL: the bands are the features */
-    double *rows_bias;   /* [features] */
+    double *rows;        /* [base, M] or NULL: the bands are the features */
+    double *rows_bias;   /* [base] */
+    size_t base;         /* width of a feature row before what becomes of all frames */
     double divisor;      /* of the power */
     double energy_scale; /* of the frame's energy, so that one floor serves it and the bands */
     double top;          /* logarithms are raised to this below the clip's largest; 0: not */

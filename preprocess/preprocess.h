@@ -71,7 +71,8 @@ SP_NODISCARD sp_status sp_front_graph(sp_error *err, sp_net *graph, size_t *feat
                                       const sp_front *front, const sp_net *net);
 
 /** sp_front_core - the front end up to the last features that front_bound.h bounds: itself, or, of
- *  magnitudes, what stands before their floor and logarithm. Borrowed.
+ *  magnitudes, what stands before their floor and logarithm, and without what becomes of the
+ *  features of all frames. Borrowed.
  *  sp_front_join - a network of the core's features: the stages behind it, then those of net. */
 const sp_front *sp_front_core(const sp_front *front);
 SP_NODISCARD sp_status sp_front_join(sp_error *err, sp_net *joined, const sp_front *front,
@@ -80,6 +81,12 @@ SP_NODISCARD sp_status sp_front_join(sp_error *err, sp_net *joined, const sp_fro
 /** sp_front_streams - whether the features of a stretch of a recording are those that the whole
  *  recording has there: no samples stand before the clip, and no feature hears all of it. */
 bool sp_front_streams(const sp_front *front);
+
+/** sp_front_differences - the members of a description in which two front ends differ, in the order
+ *  of docs/front-ends.md; how many. Equal constants are equal, however they are said. */
+enum { SP_FRONT_MEMBERS = 24 };
+size_t sp_front_differences(const char *member[SP_FRONT_MEMBERS], const sp_front *a,
+                            const sp_front *b);
 
 /** sp_front_name - what the description calls itself ("name"), or "". */
 const char *sp_front_name(const sp_front *front);

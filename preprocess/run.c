@@ -110,7 +110,7 @@ static void raise_bands(double *bands, const sp_front *front, size_t frames) {
 
 static void run_rows(double *features, const sp_front *front, const double *bands) {
     const size_t width = sp_description_energies(&front->description);
-    for (size_t i = 0; i < front->layout.features; i++) {
+    for (size_t i = 0; i < front->base; i++) {
         double sum = front->rows_bias[i];
         for (size_t m = 0; m < width; m++) {
             sum += front->rows[i * width + m] * bands[m];
@@ -138,17 +138,12 @@ static sp_status run_frames(sp_error *err, const sp_front *front, double *bands,
     return status;
 }
 
-sp_status sp_front_run(sp_error *err, const sp_front *front, double *features,
-                       const double *samples, size_t n) {
-    const size_t frames = sp_front_frames(front, n);
+/* The features of single frames [frames, base]. */
+static sp_status run_clip(sp_error *err, const sp_front *front, double *features,
+                          const double *samples, size_t n, size_t frames) {
     const size_t width = sp_description_energies(&front->description);
     double *padded = NULL, *bands = features;
     size_t length = n;
-    if (frames == 0) {
-        return sp_fail(err, SP_E_MISMATCH,
-                       "the clip has %zu samples, with padding %zu; one frame needs %zu", n,
-                       sp_front_padded(front, n), sp_front_samples(front, 1));
-    }
     SP_TRY(sp_padding_lift(err, &padded, &length, &front->description.padding, samples, n));
     if (front->rows != NULL) {
         bands = malloc(frames * width * sizeof *bands);
@@ -161,9 +156,39 @@ sp_status sp_front_run(sp_error *err, const sp_front *front, double *features,
         raise_bands(bands, front, frames);
     }
     for (size_t t = 0; status == SP_OK && front->rows != NULL && t < frames; t++) {
-        run_rows(features + t * front->layout.features, front, bands + t * width);
+        run_rows(features + t * front->base, front, bands + t * width);
     }
     free(bands != features ? bands : NULL);
     free(padded);
+    return status;
+}
+
+sp_status sp_front_run(sp_error *err, const sp_front *front, double *features,
+                       const double *samples, size_t n) {
+    const sp_description *d = &front->description;
+    const size_t frames = sp_front_frames(front, n);
+    if (frames == 0 && sp_sequence_least(d) <= 1) {
+        return sp_fail(err, SP_E_MISMATCH,
+                       "the clip has %zu samples, with padding %zu; one frame needs %zu", n,
+                       sp_front_padded(front, n), sp_front_samples(front, 1));
+    }
+    if (frames == 0) {
+        return sp_fail(err, SP_E_MISMATCH,
+                       "the clip has %zu samples, with padding %zu; the %zu frames that its deltas "
+                       "need are %zu",
+                       n, sp_front_padded(front, n), sp_sequence_least(d),
+                       sp_front_samples(front, sp_sequence_least(d)));
+    }
+    if (d->steps == 0) {
+        return run_clip(err, front, features, samples, n, frames);
+    }
+    double *own = malloc(frames * front->base * sizeof *own);
+    sp_status status = own != NULL
+                           ? run_clip(err, front, own, samples, n, frames)
+                           : sp_fail(err, SP_E_MEMORY, "out of memory for %zu frames", frames);
+    if (status == SP_OK) {
+        status = sp_sequence_run(err, features, d, own, frames, front->base);
+    }
+    free(own);
     return status;
 }

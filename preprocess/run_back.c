@@ -81,7 +81,7 @@ static void forward(back *b, size_t t) {
 /* From the features of all frames to their bands. A band that is raised follows the largest one. */
 static void back_to_bands(back *b, const double *slope) {
     const sp_front *front = b->front;
-    const size_t width = width_of(b), features = front->layout.features;
+    const size_t width = width_of(b), features = front->base;
     for (size_t i = 0; i < b->frames * width; i++) {
         double sum = front->rows == NULL ? slope[i] : 0.0;
         for (size_t k = 0; front->rows != NULL && k < features; k++) {
@@ -216,11 +216,12 @@ static void fold(double *gradient, const double *padded, const sp_padding *paddi
     }
 }
 
-sp_status sp_front_gradient(sp_error *err, const sp_front *front, double *gradient,
-                            const double *samples, size_t n, const double *slope, size_t rows,
-                            double deadline) {
+/* slope [rows, T, base] */
+static sp_status gradient_of(sp_error *err, const sp_front *front, double *gradient,
+                             const double *samples, size_t n, const double *slope, size_t rows,
+                             double deadline) {
     const sp_padding *padding = &front->description.padding;
-    const size_t features = front->layout.features;
+    const size_t features = front->base;
     double *padded = NULL, *by_padded = NULL;
     back b = {.front = front, .frames = sp_front_frames(front, n)};
     memset(gradient, 0, rows * n * sizeof *gradient);
@@ -247,5 +248,24 @@ sp_status sp_front_gradient(sp_error *err, const sp_front *front, double *gradie
     release(&b);
     free(padded);
     free(by_padded);
+    return status;
+}
+
+sp_status sp_front_gradient(sp_error *err, const sp_front *front, double *gradient,
+                            const double *samples, size_t n, const double *slope, size_t rows,
+                            double deadline) {
+    const sp_description *d = &front->description;
+    const size_t frames = sp_front_frames(front, n);
+    if (d->steps == 0) {
+        return gradient_of(err, front, gradient, samples, n, slope, rows, deadline);
+    }
+    double *own = malloc((rows * frames * front->base + 1) * sizeof *own);
+    sp_status status =
+        own != NULL ? sp_sequence_back(err, own, d, slope, frames, front->base, rows)
+                    : sp_fail(err, SP_E_MEMORY, "no memory for gradients of %zu frames", frames);
+    if (status == SP_OK) {
+        status = gradient_of(err, front, gradient, samples, n, own, rows, deadline);
+    }
+    free(own);
     return status;
 }

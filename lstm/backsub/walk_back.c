@@ -59,8 +59,12 @@ static void same_back(sp_walk *walk, size_t i, const sp_term *term, sp_boxes_mat
 static sp_backsub_span frames_read(sp_timing timing, sp_backsub_span span, size_t frames) {
     const size_t first = span.first * timing.stride;
     const size_t end = (span.end - 1) * timing.stride + (timing.taps - 1) * timing.dilation + 1;
-    const size_t from = first > timing.before ? first - timing.before : 0;
-    const size_t to = end > timing.before ? end - timing.before : 0;
+    size_t from = first > timing.before ? first - timing.before : 0;
+    size_t to = end > timing.before ? end - timing.before : 0;
+    if (timing.repeats) {
+        from = from < frames ? from : frames - 1;
+        to = to > 0 ? to : 1;
+    }
     return (sp_backsub_span){from < frames ? from : frames, to < frames ? to : frames};
 }
 
@@ -79,9 +83,9 @@ static void window_back(sp_walk *walk, size_t i, const sp_term *term, size_t col
     }
     for (size_t t = span.first; t < span.end; t++) {
         for (size_t k = 0; k < timing.taps; k++) {
-            const size_t at = t * timing.stride + k * timing.dilation;
-            if (at >= timing.before && at - timing.before < frames) {
-                tap_back(walk, i, t, term, at - timing.before,
+            size_t frame = 0;
+            if (sp_timing_reads(&frame, &timing, frames, t, k)) {
+                tap_back(walk, i, t, term, frame,
                          sp_boxes_matrix_at(&boxes->constants[i].weight, 0, column + k * term->in),
                          true);
             }

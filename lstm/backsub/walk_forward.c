@@ -16,10 +16,9 @@ static void affine_forward(sp_walk *walk, size_t i) {
             const sp_term *term = &node->term[k];
             const sp_timing timing = term->timing;
             for (size_t tap = 0; tap < timing.taps; tap++) {
-                const size_t at = t * timing.stride + tap * timing.dilation;
-                if (at >= timing.before &&
-                    at - timing.before < sp_boxes_frames(boxes, 0, term->input)) {
-                    const size_t frame = at - timing.before;
+                size_t frame = 0;
+                if (sp_timing_reads(&frame, &timing, sp_boxes_frames(boxes, 0, term->input), t,
+                                    tap)) {
                     const size_t read = sp_walk_rows(walk, term->input, frame);
                     sp_walk_weigh(walk, read < rows ? read : rows, node->width, term->in,
                                   sp_walk_on(walk, term->input, frame),

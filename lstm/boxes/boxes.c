@@ -347,13 +347,11 @@ static void copy_box(sp_boxes *boxes, sp_gpu_clips at, size_t first, size_t n, s
 }
 
 /* The box of a frame that a tap reads, of all clips; 0 for those in which it is padding. */
-static void gather_frame(sp_boxes *boxes, sp_gpu_clips at, const sp_term *term, size_t reads,
-                         sp_boxes_range to) {
+static void gather_frame(sp_boxes *boxes, sp_gpu_clips at, const sp_term *term, size_t t,
+                         size_t tap, sp_boxes_range to) {
     const sp_boxes_range zero = {{NULL}, {NULL}};
-    size_t clips = 0;
-    if (reads >= term->timing.before &&
-        reads - term->timing.before < sp_boxes_frames(boxes, 0, term->input)) {
-        const size_t frame = reads - term->timing.before;
+    size_t clips = 0, frame = 0;
+    if (sp_timing_reads(&frame, &term->timing, sp_boxes_frames(boxes, 0, term->input), t, tap)) {
         clips = sp_boxes_clips_at(boxes, term->input, frame);
         clips = clips < at.clips ? clips : at.clips;
         copy_box(boxes, (sp_gpu_clips){clips, at.stride}, 0, term->in,
@@ -368,8 +366,7 @@ static void gather(sp_boxes *boxes, const sp_node *node, size_t t, sp_gpu_clips 
     for (size_t i = 0; i < node->terms; i++) {
         const sp_term *term = &node->term[i];
         for (size_t k = 0; k < term->timing.taps; k++) {
-            gather_frame(boxes, at, term, t * term->timing.stride + k * term->timing.dilation,
-                         sp_boxes_range_at(boxes->window, column));
+            gather_frame(boxes, at, term, t, k, sp_boxes_range_at(boxes->window, column));
             column += term->in;
         }
     }

@@ -101,14 +101,13 @@ static void finish_affine(sp_zonotope *z, size_t i, size_t t, sp_zonotope_form *
     for (size_t k = 0; k < node->terms; k++) {
         const sp_term *term = &node->term[k];
         for (size_t tap = 0; tap < term->timing.taps; tap++, column += term->in) {
-            const size_t reads = t * term->timing.stride + tap * term->timing.dilation;
-            if (reads >= term->timing.before &&
-                reads - term->timing.before < sp_boxes_frames(boxes, 0, term->input)) {
+            const size_t frames = sp_boxes_frames(boxes, 0, term->input);
+            size_t reads = 0;
+            if (sp_timing_reads(&reads, &term->timing, frames, t, tap)) {
                 const sp_boxes_matrix m =
                     sp_boxes_matrix_at(&boxes->constants[i].weight, 0, column);
-                part[parts++] =
-                    (sp_zonotope_part){sp_boxes_program(boxes, m.wide), m.ld,
-                                       form_at(z, term->input, reads - term->timing.before)};
+                part[parts++] = (sp_zonotope_part){sp_boxes_program(boxes, m.wide), m.ld,
+                                                   form_at(z, term->input, reads)};
             }
         }
     }

@@ -94,8 +94,11 @@ static sp_status read_window(sp_onnx_reader *r, sp_onnx_window *w, size_t rank) 
 }
 
 static sp_timing timing_of(const sp_onnx_window *w, size_t axis) {
-    return (sp_timing){w->size[axis], w->stride[axis], w->dilation[axis], w->before[axis],
-                       w->after[axis]};
+    return (sp_timing){.taps = w->size[axis],
+                       .stride = w->stride[axis],
+                       .dilation = w->dilation[axis],
+                       .before = w->before[axis],
+                       .after = w->after[axis]};
 }
 
 /* Where tap k of output position t reads an axis of this length; false: a zero around it. */

@@ -202,6 +202,39 @@ static void fronts(void **state) {
     bad_front("window.json", "hamming-periodic", "triangle");
     bad_front("floor.json", "1e-10", "-1");
     bad_front("bands.json", "\"bands\": 10", "\"bands\": 0");
+    bad_front("steps.json", "\"fft\"", "\"sequence\": {}, \"fft\"");
+    bad_front(
+        "order.json", "\"fft\"",
+        "\"sequence\": [{\"deltas\": {\"rule\": \"htk\", \"reach\": 2, \"order\": 3}}], \"fft\"");
+    bad_front("std.json", "\"fft\"", "\"sequence\": [{\"normalise\": {\"std\": [1, 2]}}], \"fft\"");
+}
+
+/* The members that differ and both answers; nothing where only the spelling does. */
+static void fronts_that_contradict_the_model(void **state) {
+    (void)state;
+    char text[2048], path[PATH];
+    const char *at = strstr(toy_front, "\"int16\"");
+    assert_non_null(at);
+    snprintf(text, sizeof text, "%.*s\"unit\"%s", (int)(at - toy_front), toy_front,
+             at + strlen("\"int16\""));
+    write_text(path, "contrary.json", text);
+    static const char *const commands[] = {"run", "attack", "certify"};
+    for (size_t i = 0; i < 3; i++) {
+        sp_process process = i == 0
+                                 ? RUN("run", "--model", t.with_front, "--front", path, t.clip[0])
+                                 : RUN(commands[i], "--model", t.with_front, "--front", path,
+                                       "--budget", "-90dB", t.clip[0]);
+        const char *said = strstr(process.err, "differs from the description inside");
+        expect_code(&process, 0);
+        assert_non_null(said);
+        assert_non_null(strstr(said, "in \"scale\";"));
+        assert_non_null(strstr(said, "with the other"));
+        sp_process_clear(&process);
+    }
+    sp_process process = RUN("run", "--model", t.with_front, "--front", t.front, t.clip[0]);
+    expect_code(&process, 0);
+    assert_string_equal(process.err, "");
+    sp_process_clear(&process);
 }
 
 static void manifests(void **state) {
@@ -319,6 +352,7 @@ int main(void) {
         cmocka_unit_test(standard_input),
         cmocka_unit_test(models),
         cmocka_unit_test(fronts),
+        cmocka_unit_test(fronts_that_contradict_the_model),
         cmocka_unit_test(manifests),
         cmocka_unit_test(manifest_and_clips),
         cmocka_unit_test(manifests_with_splits),

@@ -66,13 +66,13 @@ static inline void trace_affine(const sp_trace *trace, size_t i) {
             const sp_term *term = &node->term[k];
             const sp_timing *g = &term->timing;
             for (size_t tap = 0; tap < g->taps; tap++) {
-                const size_t at = t * g->stride + tap * g->dilation;
-                if (at < g->before || at - g->before >= trace->frames[term->input]) {
+                const long at = tap_frame(g, trace->frames[term->input], t, tap);
+                if (at < 0) {
                     continue;
                 }
                 for (size_t j = 0; j < node->width; j++) {
                     y[j] += row_of(term->weight + (j * g->taps + tap) * term->in,
-                                   value_at(trace, term->input, at - g->before), term->in);
+                                   value_at(trace, term->input, (size_t)at), term->in);
                 }
             }
         }

@@ -172,10 +172,10 @@ static inline void exact_affine(const sp_values_at *v, const sp_node *node, size
                 const sp_term *term = &node->term[k];
                 const sp_timing *g = &term->timing;
                 for (size_t tap = 0; tap < g->taps; tap++) {
-                    const size_t at = t * g->stride + tap * g->dilation;
-                    if (at >= g->before && at - g->before < v->frames[term->input]) {
+                    const long at = tap_frame(g, v->frames[term->input], t, tap);
+                    if (at >= 0) {
                         add_image(y, term->weight + (j * g->taps + tap) * term->in,
-                                  exact_at(v, term->input, at - g->before), term->in);
+                                  exact_at(v, term->input, (size_t)at), term->in);
                     }
                 }
             }

@@ -269,9 +269,9 @@ static inline void affine_row(sp_form *f, const sp_node *node, size_t i) {
             const sp_term *term = &node->term[k];
             const sp_timing *g = &term->timing;
             for (size_t tap = 0; tap < g->taps; tap++) {
-                const size_t at = t * g->stride + tap * g->dilation;
-                if (at >= g->before && at - g->before < sp_boxes_frames(boxes, 0, term->input)) {
-                    add_product(on_frame(f, term->input, at - g->before), w, node->width, term->in,
+                const long at = tap_frame(g, sp_boxes_frames(boxes, 0, term->input), t, tap);
+                if (at >= 0) {
+                    add_product(on_frame(f, term->input, (size_t)at), w, node->width, term->in,
                                 term->weight + tap * term->in, g->taps * term->in);
                 }
             }

@@ -20,6 +20,7 @@
 #include "lstm/backsub/backsub.h"
 #include "lstm/boxes/boxes.h"
 #include "lstm/r2opt/r2opt.h"
+#include "tests/net/tap.h"
 #include "tests/support/support.h"
 
 #define TOY_PI 3.14159265358979323846

@@ -5,7 +5,7 @@
 
 #include "tests/lstm/toy.h"
 
-enum { TOY_NODES = 11, TOY_WIDTH = 6 };
+enum { TOY_NODES = 11, TOY_WIDTH = 6, ONE_FRAME = 1 };
 
 /** sp_growth - a graph being made. Nodes of one class have equally many frames. */
 typedef struct sp_growth {
@@ -31,7 +31,8 @@ static inline sp_timing toy_timing(sp_rng *rng) {
     sp_timing t = {.taps = 1 + sp_rng_below(rng, 3),
                    .stride = 1 + sp_rng_below(rng, 2),
                    .dilation = 1 + sp_rng_below(rng, 2),
-                   .before = sp_rng_below(rng, 4)};
+                   .before = sp_rng_below(rng, 4),
+                   .repeats = sp_rng_below(rng, 3) == 0};
     const size_t reach = (t.taps - 1) * t.dilation;
     t.after = (reach > t.before ? reach - t.before : 0) + sp_rng_below(rng, 2);
     return t;
@@ -54,10 +55,12 @@ static inline void grow_affine(sp_growth *g, size_t width) {
                     .bias = toy_random(g->rng, width, 0.5)};
     for (size_t k = 0; k < node.terms; k++) {
         size_t input = any_node(g);
-        input = k > 0 && g->class_of[input] == class ? input : first;
+        const bool spread = k > 0 && g->class_of[input] == ONE_FRAME && class != ONE_FRAME;
+        input = spread || (k > 0 && g->class_of[input] == class) ? input : first;
         term[k] = (sp_term){.input = input,
                             .in = g->net->node[input].width,
-                            .timing = kind == 0   ? timing
+                            .timing = spread      ? sp_timing_spread
+                                      : kind == 0 ? timing
                                       : kind == 1 ? (k % 2 == 0 ? toy_three : toy_second)
                                                   : sp_timing_same};
         term[k].weight = toy_random(g->rng, width * term[k].timing.taps * term[k].in,
@@ -123,7 +126,7 @@ static inline void grow_pool(sp_growth *g) {
                           .width = g->net->node[input].width,
                           .input = input,
                           .pool = (sp_pooling)sp_rng_below(g->rng, 4)};
-    append(g, &node, 1); // of one frame
+    append(g, &node, ONE_FRAME);
 }
 
 /* In place of the toy's net. With `inner` the front end is bounded at a node behind the input. */

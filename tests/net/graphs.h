@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "net/net.h"
+#include "tests/net/tap.h"
 #include "tests/support/support.h"
 
 enum { GRAPH_WIDTH = 5, GRAPH_FRAMES = 40, GRAPH_NODES = 12 };
@@ -149,19 +150,20 @@ static inline void cell_sequence(const sp_cell *cell, sequence y, sequence x, si
     }
 }
 
-/* Adds a term of an affine node, frame by frame of the padded input; returns its frames. */
+/* Adds a term of an affine node, frame by frame of the padded input; returns its frames, of which
+ * a term that reads one frame for all has as many as the term before it. */
 static inline size_t term_sequence(const sp_term *term, size_t width, sequence y, sequence x,
-                                   size_t frames) {
+                                   size_t frames, size_t of_others) {
     const sp_timing *g = &term->timing;
-    const long padded = (long)(frames + g->before + g->after);
+    const size_t padded = frames + g->before + g->after;
     size_t count = 0;
-    for (long start = 0; start + (long)((g->taps - 1) * g->dilation) < padded;
-         start += (long)g->stride) {
+    while (g->stride == 0 ? count < of_others
+                          : count * g->stride + (g->taps - 1) * g->dilation < padded) {
         assert_true(count < GRAPH_FRAMES);
         for (size_t j = 0; j < width; j++) {
             for (size_t k = 0; k < g->taps; k++) {
-                const long at = start + (long)(k * g->dilation) - (long)g->before;
-                for (size_t i = 0; at >= 0 && at < (long)frames && i < term->in; i++) {
+                const long at = tap_frame(g, frames, count, k);
+                for (size_t i = 0; at >= 0 && i < term->in; i++) {
                     const double w = term->weight[(j * g->taps + k) * term->in + i];
                     y[count][j] = dual_add(y[count][j], dual_scale(w, x[at][i]));
                 }
@@ -195,7 +197,8 @@ static inline void reference_run(const sp_net *net, sequence *values, size_t *fr
         case SP_NODE_AFFINE:
             for (size_t i = 0; i < node->terms; i++) {
                 frames[n] = term_sequence(&node->term[i], node->width, values[n],
-                                          values[node->term[i].input], frames[node->term[i].input]);
+                                          values[node->term[i].input], frames[node->term[i].input],
+                                          frames[n]);
             }
             for (size_t t = 0; t < frames[n]; t++) {
                 for (size_t j = 0; j < node->width; j++) {
@@ -251,7 +254,32 @@ static inline sp_timing random_timing(sp_rng *rng) {
                        .stride = 1 + sp_rng_below(rng, 3),
                        .dilation = 1 + sp_rng_below(rng, 3),
                        .before = sp_rng_below(rng, 5),
-                       .after = sp_rng_below(rng, 5)};
+                       .after = sp_rng_below(rng, 5),
+                       .repeats = sp_rng_below(rng, 2) == 0};
+}
+
+/* A node less what a pool makes of it, at every frame. */
+static inline void random_centred(sp_rng *rng, sp_net *net, size_t first) {
+    double weight[GRAPH_WIDTH * GRAPH_WIDTH], one[GRAPH_WIDTH * GRAPH_WIDTH] = {0.0};
+    double bias[GRAPH_WIDTH];
+    const size_t input = first + sp_rng_below(rng, net->nodes - first);
+    const size_t width = net->node[input].width;
+    const sp_node pool = {.kind = SP_NODE_POOL,
+                          .width = width,
+                          .input = input,
+                          .pool = (sp_pooling)sp_rng_below(rng, 4)};
+    random_numbers(rng, weight, width * width, 0.4);
+    random_numbers(rng, bias, width, 1.0);
+    for (size_t i = 0; i < width; i++) {
+        one[i * width + i] = 1.0;
+    }
+    assert_int_equal(sp_net_append(NULL, net, &pool, NULL), SP_OK);
+    sp_term term[2] = {
+        {.input = input, .in = width, .weight = one, .timing = sp_timing_same},
+        {.input = net->nodes - 1, .in = width, .weight = weight, .timing = sp_timing_spread}};
+    const sp_node node = {
+        .kind = SP_NODE_AFFINE, .width = width, .terms = 2, .term = term, .bias = bias};
+    assert_int_equal(sp_net_append(NULL, net, &node, NULL), SP_OK);
 }
 
 static inline void random_affine(sp_rng *rng, sp_net *net, size_t first) {
@@ -313,9 +341,12 @@ static inline void random_graph(sp_rng *rng, sp_net *net, size_t nodes, size_t f
                                .width = net->node[input].width,
                                .input = input,
                                .curve = random_curve(rng)};
-        switch (sp_rng_below(rng, 4)) {
+        switch (sp_rng_below(rng, net->nodes + 2 < nodes && net->nodes != first ? 5 : 4)) {
         case 0:
             assert_int_equal(sp_net_append(NULL, net, &curve, NULL), SP_OK);
+            break;
+        case 4:
+            random_centred(rng, net, from);
             break;
         case 1:
             random_cell(rng, net, from);

@@ -166,7 +166,10 @@ static void test_what_does_not_fit_is_refused(void **state) {
     expect(sp_net_append(&err, &net, &node, NULL), SP_E_MISMATCH, &err, "reads 3 numbers");
     term[1].in = 2;
     term[1].timing.stride = 0;
+    expect(sp_net_append(&err, &net, &node, NULL), SP_E_MISMATCH, &err, "one frame for all");
+    term[1].timing.before = 1;
     expect(sp_net_append(&err, &net, &node, NULL), SP_E_ARGUMENT, &err, "positive");
+    term[1].timing.before = 0;
     term[1].timing.stride = 2;
     expect(sp_net_append(&err, &net, &node, NULL), SP_E_MISMATCH, &err, "different lengths");
     term[1].timing.stride = 1;

@@ -71,15 +71,82 @@ def psf_features(name, x, parameters):
     return getattr(python_speech_features, name)(x, **kwargs)
 
 
+def tensorflow_features(name, x, parameters):
+    import tensorflow
+
+    signal = tensorflow.signal
+    kwargs = {"sample_rate": 8000, "fft_length": None, "window_fn": "hann_window", "pad_end": False,
+              "num_mel_bins": 20, "lower_edge_hertz": 125.0, "upper_edge_hertz": 3800.0,
+              "log_offset": 1e-6, "num_mfccs": None}
+    kwargs.update(parameters)
+    spectrum = signal.stft(x, kwargs["frame_length"], kwargs["frame_step"], kwargs["fft_length"],
+                           getattr(signal, kwargs["window_fn"]), kwargs["pad_end"])
+    bank = signal.linear_to_mel_weight_matrix(
+        kwargs["num_mel_bins"], spectrum.shape[-1], kwargs["sample_rate"],
+        kwargs["lower_edge_hertz"], kwargs["upper_edge_hertz"], tensorflow.float64)
+    logs = tensorflow.math.log(tensorflow.abs(spectrum) @ bank + kwargs["log_offset"])
+    if name == "mfccs_from_log_mel_spectrograms":
+        logs = signal.mfccs_from_log_mel_spectrograms(logs)[:, :kwargs["num_mfccs"]]
+    return logs.numpy()
+
+
+def kaldi_deltas(y, reach, order):
+    """After the text of Kaldi's DeltaFeatures: one filter for each order, frames clamped."""
+    scales = [numpy.ones(1)]
+    for _ in range(order):
+        scales.append(numpy.convolve(scales[-1], numpy.arange(-reach, reach + 1) /
+                                     sum(j * j for j in range(-reach, reach + 1))))
+    frames = numpy.arange(len(y))
+    return [sum(w * y[numpy.clip(frames + j - len(scale) // 2, 0, len(y) - 1)]
+                for j, w in enumerate(scale)) for scale in scales]
+
+
+def deltas(library, y, rule, reach, order):
+    made = [y]
+    if rule == "kaldi":
+        return kaldi_deltas(y, reach, order)
+    for i in range(1, order + 1):
+        if rule == "librosa":
+            import librosa
+
+            made.append(librosa.feature.delta(y.T, width=2 * reach + 1, order=i).T)
+        elif library == "torchaudio":
+            import torch
+            import torchaudio
+
+            last = torch.from_numpy(numpy.ascontiguousarray(made[-1].T))
+            made.append(torchaudio.functional.compute_deltas(last, 2 * reach + 1).numpy().T)
+        else:
+            import python_speech_features
+
+            made.append(python_speech_features.delta(made[-1], reach))
+    return made
+
+
+def over_time(library, y, steps):
+    for step in steps:
+        if "deltas" in step:
+            y = numpy.hstack(deltas(library, y, **step["deltas"]))
+        elif "subtract" in step:
+            y = y - y.mean(axis=0)
+        else:
+            left, right = step["context"]["left"], step["context"]["right"]
+            mode = {"repeated": "edge", "zeros": "constant"}[step["context"]["edges"]]
+            padded = numpy.pad(y, ((left, right), (0, 0)), mode)
+            y = numpy.hstack([padded[i:i + len(y)] for i in range(left + right + 1)])
+    return y
+
+
 LIBRARIES = {"torchaudio": torchaudio_features, "librosa": librosa_features, "kaldi": kaldi_features,
-             "python_speech_features": psf_features}
+             "python_speech_features": psf_features, "tf.signal": tensorflow_features}
 
 if __name__ == "__main__":
     with open(sys.argv[1]) as jobs:
         for job in jobs:
             text, clip, out = job.rstrip("\n").split("\t")
             description = json.loads(text)
-            library, name = description["preset"].split(".")
+            library, name = description["preset"].rsplit(".", 1)
             x = samples_of(clip, description["scale"])
             y = LIBRARIES[library](name, x, description.get("parameters", {}))
+            y = over_time(library, y, description.get("sequence", []))
             numpy.save(out, numpy.ascontiguousarray(y, dtype=numpy.float64))

@@ -85,6 +85,23 @@ static const variant VARIANTS[] = {
      {{"top_db", "3"},
       {"energy", "{\"of\": \"spectrum\"}"},
       {"dct", "{\"type\": \"II\", \"norm\": \"orthonormal\", \"coefficients\": 4}"}}},
+    {NULL,
+     {{"sequence", "[{\"deltas\": {\"rule\": \"htk\", \"reach\": 2, \"order\": 2}}]"},
+      {"dct", "{\"type\": \"II\", \"norm\": \"orthonormal\", \"coefficients\": 4}"}}},
+    {NULL,
+     {{"sequence", "[{\"subtract\": \"mean of the clip\"}, {\"deltas\": {\"rule\": "
+                   "\"kaldi\", \"reach\": 1, \"order\": 2}}]"},
+      {"top_db", "9"}}},
+    {NULL,
+     {{"sequence", "[{\"deltas\": {\"rule\": \"librosa\", \"reach\": 1, \"order\": 2}}, "
+                   "{\"normalise\": {\"mean\": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, "
+                   "15], \"std\": [1, 2, 3, 4, 5, 6, 7, 8, 9, -1, 11, 12, 13, 14, 0.5]}}]"}}},
+    {NULL,
+     {{"sequence", "[{\"context\": {\"left\": 2, \"right\": 1, \"edges\": \"repeated\"}}]"},
+      {"power", "1"}}},
+    {NULL,
+     {{"sequence", "[{\"context\": {\"left\": 0, \"right\": 2, \"edges\": \"zeros\"}}, "
+                   "{\"subtract\": \"mean of the clip\"}]"}}},
     {"{\"preset\": \"torchaudio.MelSpectrogram\", \"scale\": \"int16\", \"parameters\": "
      "{\"sample_rate\": 8000, \"n_fft\": 64, \"n_mels\": 6}}",
      {{NULL, NULL}}},

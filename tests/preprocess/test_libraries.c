@@ -94,6 +94,34 @@ static const char *const CASES[] = {
     "\"parameters\": {\"samplerate\": 8000, \"nfilt\": 40, \"preemph\": 0.5}}",
     "{\"preset\": \"python_speech_features.logfbank\", \"scale\": \"unit\", "
     "\"parameters\": {\"samplerate\": 8000, \"winlen\": 0.05, \"winstep\": 0.05}}",
+    "{\"preset\": \"tf.signal.log_mel_spectrogram\", \"scale\": \"unit\", \"parameters\": "
+    "{\"frame_length\": 256, \"frame_step\": 128}}",
+    "{\"preset\": \"tf.signal.log_mel_spectrogram\", \"scale\": \"int16\", \"parameters\": "
+    "{\"frame_length\": 200, \"frame_step\": 80, \"pad_end\": true, \"num_mel_bins\": 12, "
+    "\"lower_edge_hertz\": 80, \"upper_edge_hertz\": 3600, \"log_offset\": 0.01}}",
+    "{\"preset\": \"tf.signal.log_mel_spectrogram\", \"scale\": \"unit\", \"parameters\": "
+    "{\"frame_length\": 255, \"frame_step\": 100, \"fft_length\": 512, \"window_fn\": "
+    "\"hamming_window\"}}",
+    "{\"preset\": \"tf.signal.mfccs_from_log_mel_spectrograms\", \"scale\": \"unit\", "
+    "\"parameters\": {\"frame_length\": 256, \"frame_step\": 128}}",
+    "{\"preset\": \"tf.signal.mfccs_from_log_mel_spectrograms\", \"scale\": \"unit\", "
+    "\"parameters\": {\"frame_length\": 320, \"frame_step\": 160, \"num_mel_bins\": 30, "
+    "\"num_mfccs\": 13, \"upper_edge_hertz\": 4000}}",
+    "{\"preset\": \"torchaudio.MFCC\", \"scale\": \"unit\", \"parameters\": "
+    "{\"sample_rate\": 8000, \"n_mfcc\": 13}, \"sequence\": [{\"deltas\": {\"rule\": "
+    "\"htk\", \"reach\": 2, \"order\": 2}}]}",
+    "{\"preset\": \"librosa.mfcc\", \"scale\": \"unit\", \"parameters\": {\"sr\": 8000, "
+    "\"n_fft\": 400, \"hop_length\": 160}, \"sequence\": [{\"deltas\": {\"rule\": "
+    "\"librosa\", \"reach\": 4, \"order\": 2}}]}",
+    "{\"preset\": \"python_speech_features.mfcc\", \"scale\": \"int16\", \"parameters\": "
+    "{\"samplerate\": 8000}, \"sequence\": [{\"deltas\": {\"rule\": \"htk\", \"reach\": 3, "
+    "\"order\": 2}}, {\"subtract\": \"mean of the clip\"}]}",
+    "{\"preset\": \"kaldi.mfcc\", \"scale\": \"int16\", \"parameters\": "
+    "{\"sample_frequency\": 8000}, \"sequence\": [{\"subtract\": \"mean of the clip\"}, "
+    "{\"deltas\": {\"rule\": \"kaldi\", \"reach\": 2, \"order\": 2}}]}",
+    "{\"preset\": \"kaldi.fbank\", \"scale\": \"int16\", \"parameters\": "
+    "{\"sample_frequency\": 8000}, \"sequence\": [{\"context\": {\"left\": 3, \"right\": 2, "
+    "\"edges\": \"repeated\"}}]}",
     "{\"preset\": \"python_speech_features.logfbank\", \"scale\": \"int16\", "
     "\"parameters\": {\"samplerate\": 8000, \"nfilt\": 26, \"nfft\": 256}}",
 };
