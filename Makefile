@@ -90,7 +90,7 @@ MAN_PAGES := $(B)/man/soundproof.1
 
 .DEFAULT_GOAL := all
 always:
-.PHONY: always all ready check check-long check-libraries check-bare test test-long demo demo-wake demo-run packages lint asan ubsan tsan bench fuzz mutants \
+.PHONY: always all ready check check-long check-libraries proofs check-bare test test-long demo demo-wake demo-run packages lint asan ubsan tsan bench fuzz mutants \
   install uninstall compdb clean help sanitized cuda cuda-older check-gpu
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -257,6 +257,12 @@ check-libraries: $(B)/tests/preprocess/test_libraries
 	@tests/preprocess/libraries_env.sh
 	@mkdir -p $(B)/scratch
 	@SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' SOUNDPROOF_SCRATCH='$(CURDIR)/$(B)/scratch' tests/run $<
+
+## proofs      certificates of all certified clips of FSDD's test set, written and checked: hours of
+##             CPU time, kept in build/proofs.tsv as it goes (PROOFS="--models M.onnx,... --keep DIR")
+PROOFS ?=
+proofs: all
+	@SOUNDPROOF_DATA='$(abspath $(SOUNDPROOF_DATA))' tests/proofs/proofs.py $(PROOFS)
 
 ## check-bare  the README's two commands in a minimal Debian root, without a network once the packages
 ##             are there (RELEASES="bookworm trixie"; needs root and debootstrap)

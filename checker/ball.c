@@ -49,12 +49,17 @@ ck_range ck_log(double x) {
     return value(arb_log, x);
 }
 
+/* Whatever a function says of an argument out of its reach: fmax and fmin pass a NaN over. */
+static ck_range within(ck_range range, double lo) {
+    return (ck_range){fmax(range.lo, lo), fmin(range.hi, 1.0)};
+}
+
 ck_range ck_sigma(double x) {
-    return value(sigma, x);
+    return within(value(sigma, x), 0.0);
 }
 
 ck_range ck_tanh(double x) {
-    return value(arb_tanh, x);
+    return within(value(arb_tanh, x), -1.0);
 }
 
 typedef struct cell {
@@ -112,21 +117,12 @@ static ck_range second(bool tanh_second, double y) {
 }
 
 double ck_least_product(bool tanh_second, ck_range x, ck_range y, double a, double b) {
-    static cell *now, *next;
-    if (now == NULL) {
-        now = ck_alloc(2 * MOST_CELLS, sizeof *now);
-        next = ck_alloc(2 * MOST_CELLS, sizeof *next);
-    }
+    static cell two[2][MOST_CELLS]; /* for one thread */
+    cell *now = two[0], *next = two[1];
     double best = INFINITY, least = INFINITY;
     size_t count = 1;
-    now[0] = (cell){.x0 = x.lo,
-                    .x1 = x.hi,
-                    .y0 = y.lo,
-                    .y1 = y.hi,
-                    .s0 = ck_sigma(x.lo),
-                    .s1 = ck_sigma(x.hi),
-                    .q0 = second(tanh_second, y.lo),
-                    .q1 = second(tanh_second, y.hi)};
+    const ck_range q0 = second(tanh_second, y.lo), q1 = second(tanh_second, y.hi);
+    now[0] = (cell){x.lo, x.hi, y.lo, y.hi, ck_sigma(x.lo), ck_sigma(x.hi), q0, q1, 0.0, false};
     look(&now[0], tanh_second, a, b, &best);
     while (count > 0) {
         size_t more = 0;

@@ -13,51 +13,38 @@ static arb_ptr exact_f, exact_weight; /* [rows, frame], [bands, rows] in balls *
 
 /* ---- the description ---- */
 
-static const cJSON *must_have(const cJSON *object, const char *key) {
-    const cJSON *at = cJSON_GetObjectItemCaseSensitive(object, key);
-    if (at == NULL) {
-        ck_refuse("front end", "the description has no %s", key);
-    }
-    return at;
-}
-
-static double number(const cJSON *object, const char *key) {
-    const cJSON *at = must_have(object, key);
-    if (!cJSON_IsNumber(at) || !isfinite(at->valuedouble)) {
-        ck_refuse("front end", "%s is no number", key);
-    }
-    return at->valuedouble;
-}
-
-static size_t whole(const cJSON *object, const char *key, size_t most) {
-    const double value = number(object, key);
-    if (!(value >= 1.0 && value <= (double)most && value == floor(value))) {
-        ck_refuse("front end", "%s is %g, no whole number from 1 to %zu", key, value, most);
-    }
-    return (size_t)value;
-}
-
 /* Which of the texts this member is. */
-static size_t choice(const cJSON *object, const char *key, const char *const *texts) {
-    const cJSON *at = must_have(object, key);
-    for (size_t i = 0; texts[i] != NULL && cJSON_IsString(at); i++) {
-        if (strcmp(texts[i], at->valuestring) == 0) {
+static size_t choice(const ck_object *object, const char *key, const char *const *texts) {
+    const char *at = ck_text(object, key);
+    for (size_t i = 0; texts[i] != NULL; i++) {
+        if (strcmp(texts[i], at) == 0) {
             return i;
         }
     }
     ck_refuse("front end", "this checker does not know what %s says", key);
 }
 
-static void only(const cJSON *object, const char *const *keys) {
-    for (const cJSON *at = object->child; at != NULL; at = at->next) {
+/* The object, which may have these members, each once. */
+static ck_object only(const cJSON *json, const char *const *keys) {
+    for (const cJSON *at = json->child; at != NULL; at = at->next) {
         size_t i = 0;
         while (keys[i] != NULL && strcmp(keys[i], at->string) != 0) {
             i++;
         }
-        if (keys[i] == NULL || cJSON_GetObjectItemCaseSensitive(object, at->string) != at) {
-            ck_refuse("front end", "this checker does not know the member %s", at->string);
-        }
+        ck_require(keys[i] != NULL && cJSON_GetObjectItemCaseSensitive(json, at->string) == at,
+                   "front end", "this checker does not know the member %s", at->string);
     }
+    return (ck_object){json, "front end"};
+}
+
+/* A member that is an object itself, or, where it may be missing, NULL. */
+static const ck_object *part(ck_object *to, const ck_object *of, const char *key, bool needed,
+                             const char *const *keys) {
+    const cJSON *at = cJSON_GetObjectItemCaseSensitive(of->json, key);
+    if (at != NULL || needed) {
+        *to = only(ck_member(of, key), keys);
+    }
+    return at != NULL ? to : NULL;
 }
 
 /* ---- the spectrum ---- */
@@ -120,62 +107,44 @@ static void fill_spectrum(ck_bank *bank, size_t n, double a, size_t window, bool
             bank->f[k * frame + j] = arf_get_d(arb_midref(f), ARF_RND_NEAR);
         }
     }
-    _arb_vec_clear(w, frame + 1);
-    _arb_vec_clear(table, 2 * n);
 }
 
 /* ---- the mel bank ---- */
 
-static void mel_of(arb_t mel, double hz, size_t formula) {
-    arb_t ten;
-    arb_init(ten);
+/* log(1 + hz / 700): every formula is a multiple of it. */
+static void mel_of(arb_t mel, double hz) {
     arb_set_d(mel, hz);
     arb_div_ui(mel, mel, 700, BITS);
-    arb_add_ui(mel, mel, 1, BITS);
-    arb_log(mel, mel, BITS);
-    if (formula == 0) {
-        arb_log_ui(ten, 10, BITS);
-        arb_div(mel, mel, ten, BITS);
-    }
-    arb_mul_ui(mel, mel, formula == 0 ? 2595 : 1127, BITS);
+    arb_log1p(mel, mel, BITS);
 }
 
 /* The bin of corner j: the frequency, times `factor` over the rate, rounded down. */
-static size_t corner(const cJSON *mel, size_t j, size_t bands, size_t formula, double factor,
-                     int rate) {
-    arb_t hz, high, ten;
+static size_t corner(const ck_object *mel, size_t j, size_t bands, double factor, int rate) {
+    const double ends[] = {ck_number(mel, "low_hz"), ck_number(mel, "high_hz")};
+    arb_t hz, high;
     fmpz_t bin;
     arb_init(hz);
     arb_init(high);
-    arb_init(ten);
     fmpz_init(bin);
     if (j == 0 || j == bands + 1) {
-        arb_set_d(hz, number(mel, j == 0 ? "low_hz" : "high_hz"));
+        arb_set_d(hz, ends[j > 0]);
     } else {
-        mel_of(hz, number(mel, "low_hz"), formula);
-        mel_of(high, number(mel, "high_hz"), formula);
+        mel_of(hz, ends[0]);
+        mel_of(high, ends[1]);
         arb_sub(high, high, hz, BITS);
         arb_mul_ui(high, high, j, BITS);
         arb_div_ui(high, high, bands + 1, BITS);
         arb_add(hz, hz, high, BITS);
-        arb_div_ui(hz, hz, formula == 0 ? 2595 : 1127, BITS);
-        if (formula == 0) {
-            arb_log_ui(ten, 10, BITS);
-            arb_mul(hz, hz, ten, BITS);
-        }
-        arb_exp(hz, hz, BITS);
-        arb_sub_ui(hz, hz, 1, BITS);
+        arb_expm1(hz, hz, BITS);
         arb_mul_ui(hz, hz, 700, BITS);
     }
-    arb_set_d(ten, factor);
-    arb_mul(hz, hz, ten, BITS);
+    arb_set_d(high, factor);
+    arb_mul(hz, hz, high, BITS);
     arb_div_ui(hz, hz, (ulong)rate, BITS);
     arb_floor(hz, hz, BITS);
-    if (!arb_get_unique_fmpz(bin, hz)) {
-        ck_refuse("front end", "corner %zu of the mel bank stands on the edge of a bin", j);
-    }
-    const size_t at = fmpz_fits_si(bin) && fmpz_sgn(bin) >= 0 ? (size_t)fmpz_get_si(bin) : 0;
-    return at;
+    ck_require(arb_get_unique_fmpz(bin, hz) && fmpz_fits_si(bin) && fmpz_sgn(bin) >= 0, "front end",
+               "corner %zu of the mel bank stands on the edge of a bin", j);
+    return (size_t)fmpz_get_si(bin);
 }
 
 static void set_weight(ck_bank *bank, size_t m, size_t bin, size_t above, size_t below) {
@@ -187,23 +156,20 @@ static void set_weight(ck_bank *bank, size_t m, size_t bin, size_t above, size_t
     }
 }
 
-static void fill_mel(ck_bank *bank, const cJSON *mel, size_t n) {
-    static const char *const keys[] = {"bands", "low_hz", "high_hz", "formula", "rounding", NULL};
-    static const char *const formulas[] = {"2595*log10(1+f/700)", "1127*ln(1+f/700)", NULL};
+static void fill_mel(ck_bank *bank, const ck_object *mel, size_t n) {
+    static const char *const formulas[] = {"2595*log10(1+f/700)", "1127*ln(1+f/700)", "htk",
+                                           "kaldi", NULL};
     static const char *const roundings[] = {"floor((N+1)*hz/rate)", "floor(N*hz/rate)", NULL};
-    only(mel, keys);
-    const size_t formula = choice(mel, "formula", formulas);
-    const double factors[] = {(double)n + 1.0, (double)n};
-    const double factor = factors[choice(mel, "rounding", roundings)];
+    (void)choice(mel, "formula", formulas);
+    const double factor = (double)n + (choice(mel, "rounding", roundings) == 0 ? 1.0 : 0.0);
     exact_weight = _arb_vec_init(bank->bands * bank->rows);
     for (size_t m = 0; m < bank->bands; m++) {
         size_t c[3];
         for (size_t i = 0; i < 3; i++) {
-            c[i] = corner(mel, m + i, bank->bands, formula, factor, bank->rate);
+            c[i] = corner(mel, m + i, bank->bands, factor, bank->rate);
         }
-        if (!(c[0] <= c[1] && c[1] <= c[2] && c[0] < c[2] && c[2] <= n / 2 + 1)) {
-            ck_refuse("front end", "filter %zu reaches bins that are not there", m);
-        }
+        ck_require(c[0] <= c[1] && c[1] <= c[2] && c[0] < c[2] && c[2] <= n / 2 + 1, "front end",
+                   "filter %zu reaches bins that are not there", m);
         for (size_t i = c[0] + 1; i < c[2]; i++) {
             const bool up = i < c[1];
             set_weight(bank, m, i, up ? i - c[0] : c[2] - i, up ? c[1] - c[0] : c[2] - c[1]);
@@ -214,52 +180,56 @@ static void fill_mel(ck_bank *bank, const cJSON *mel, size_t n) {
     }
 }
 
+/* ---- the whole ---- */
+
 void ck_bank_read(ck_bank *bank, const char *description) {
-    static const char *const keys[] = {"name",       "note", "sample_rate", "scale",  "pad",
-                                       "frame",      "step", "preemphasis", "window", "fft",
-                                       "power_norm", "mel",  "floor",       "log",    NULL};
+    static const char *const keys[] = {
+        "name",        "note",   "sample_rate", "scale",      "gain", "pad",   "frame", "step",
+        "preemphasis", "window", "fft",         "power_norm", "mel",  "floor", "log",   NULL};
+    static const char *const logs[] = {"natural", NULL};
     static const char *const scales[] = {"int16", "unit", NULL};
     static const char *const pads[] = {
         "none", "append one step of zeros unless the length is a multiple of the step", NULL};
     static const char *const windows[] = {
         "hamming-periodic", "hamming", "hann-periodic", "hann", "none", NULL};
-    static const char *const norms[] = {"1/N", "none", NULL}, *const logs[] = {"natural", NULL};
+    static const char *const norms[] = {"1/N", "none", NULL}, *const peak[] = {"peak", NULL};
     static const char *const where[] = {"inside each frame", NULL};
-    static const char *const floors[] = {"add", NULL}, *const pad_keys[] = {"rule", NULL};
+    static const char *const floor_keys[] = {"add", NULL}, *const pad_keys[] = {"rule", NULL};
+    static const char *const gain_keys[] = {"rule", "to", NULL};
     static const char *const emphasis_keys[] = {"coefficient", "where", NULL};
-    const cJSON *root = cJSON_Parse(description);
-    if (!cJSON_IsObject(root)) {
-        ck_refuse("front end", "the description is no JSON object");
+    static const char *const mel_keys[] = {"bands",   "low_hz",   "high_hz",
+                                           "formula", "rounding", NULL};
+    const cJSON *json = cJSON_Parse(description);
+    ck_require(cJSON_IsObject(json), "front end", "the description is no JSON object");
+    const ck_object root = only(json, keys);
+    ck_object at, mel;
+    if (part(&at, &root, "gain", false, gain_keys) != NULL) {
+        (void)choice(&at, "rule", peak);
+        bank->gain = ck_number(&at, "to");
     }
-    only(root, keys);
-    const cJSON *pad = cJSON_GetObjectItemCaseSensitive(root, "pad");
-    const cJSON *emphasis = cJSON_GetObjectItemCaseSensitive(root, "preemphasis");
-    const cJSON *mel = must_have(root, "mel"), *added = must_have(root, "floor");
-    only(added, floors);
-    only(pad != NULL ? pad : added, pad != NULL ? pad_keys : floors);
-    if (emphasis != NULL) {
-        only(emphasis, emphasis_keys);
-        (void)choice(emphasis, "where", where);
-    }
-    (void)choice(root, "log", logs);
-    const size_t n = whole(root, "fft", 2 * (CK_TERMS - 1) / 2 - 2);
-    bank->rate = (int)whole(root, "sample_rate", 1 << 20);
-    bank->scale = choice(root, "scale", scales) == 0 ? 32768.0 : 1.0;
-    bank->pad_step = pad != NULL && choice(pad, "rule", pads) == 1;
-    bank->frame = whole(root, "frame", CK_TERMS);
-    bank->step = whole(root, "step", bank->frame);
-    bank->bands = whole(mel, "bands", 256);
+    bank->pad_step =
+        part(&at, &root, "pad", false, pad_keys) != NULL && choice(&at, "rule", pads) == 1;
+    bank->floor = ck_number(part(&at, &root, "floor", true, floor_keys), "add");
+    const size_t n = ck_whole(&root, "fft", 2, CK_TERMS - 2);
+    bank->rate = (int)ck_whole(&root, "sample_rate", 1, 1 << 20);
+    bank->scale = choice(&root, "scale", scales) == 0 ? 32768.0 : 1.0;
+    bank->frame = ck_whole(&root, "frame", 1, CK_TERMS);
+    bank->step = ck_whole(&root, "step", 1, bank->frame);
+    bank->bands = ck_whole(part(&mel, &root, "mel", true, mel_keys), "bands", 1, 256);
     bank->rows = 2 * (n / 2 + 1);
-    bank->floor = number(added, "add");
-    if (n % 2 != 0 || bank->frame > n || !(bank->floor >= 1e-100 && bank->floor <= 1e100)) {
-        ck_refuse("front end", "this checker knows even transforms no shorter than a frame, and "
-                               "floors above 0");
-    }
+    ck_require(n % 2 == 0 && bank->frame <= n && bank->floor >= 1e-100 && bank->floor <= 1e100 &&
+                   bank->gain >= 0.0 && bank->gain <= 1e10,
+               "front end", "this checker knows even transforms of a frame, and floors above 0");
     bank->f = ck_alloc(bank->rows * bank->frame, sizeof(double));
     bank->weight = ck_alloc(bank->bands * bank->rows, sizeof(double));
-    fill_spectrum(bank, n, emphasis != NULL ? number(emphasis, "coefficient") : 0.0,
-                  choice(root, "window", windows), choice(root, "power_norm", norms) == 0);
-    fill_mel(bank, mel, n);
+    const ck_object *emphasis = part(&at, &root, "preemphasis", false, emphasis_keys);
+    if (emphasis != NULL) {
+        (void)choice(emphasis, "where", where);
+    }
+    fill_spectrum(bank, n, emphasis != NULL ? ck_number(emphasis, "coefficient") : 0.0,
+                  choice(&root, "window", windows), choice(&root, "power_norm", norms) == 0);
+    fill_mel(bank, &mel, n);
+    (void)choice(&root, "log", logs);
 }
 
 /* ---- diagonals ---- */
@@ -321,8 +291,7 @@ static bool is_positive(const arb_mat_t m, double largest) {
 }
 
 /* diagonal >= sum_j weight_j f_j f_j'. */
-static void prove(const ck_bank *bank, const double *diagonal, arb_srcptr weight, const char *what,
-                  size_t which) {
+static bool prove(const ck_bank *bank, const double *diagonal, arb_srcptr weight) {
     const size_t n = bank->frame;
     size_t rows = 0;
     for (size_t j = 0; j < bank->rows; j++) {
@@ -330,6 +299,8 @@ static void prove(const ck_bank *bank, const double *diagonal, arb_srcptr weight
     }
     double largest = 0.0;
     arb_mat_t a, b, q;
+    arb_t d;
+    arb_init(d);
     arb_mat_init(a, (slong)n, (slong)rows);
     arb_mat_init(b, (slong)rows, (slong)n);
     arb_mat_init(q, (slong)n, (slong)n);
@@ -343,26 +314,35 @@ static void prove(const ck_bank *bank, const double *diagonal, arb_srcptr weight
     arb_mat_mul(q, a, b, BITS);
     arb_mat_neg(q, q);
     for (size_t i = 0; i < n; i++) {
-        arb_t d;
-        arb_init(d);
         arb_set_d(d, diagonal[i]);
         arb_add(arb_mat_entry(q, i, i), arb_mat_entry(q, i, i), d, BITS);
-        arb_clear(d);
         largest = fmax(largest, fabs(diagonal[i]));
-    }
-    if (!is_positive(q, largest)) {
-        ck_refuse("front end", "%s %zu is not proved to be above its quadratic form", what, which);
     }
     arb_mat_clear(a);
     arb_mat_clear(b);
+    const bool positive = is_positive(q, largest);
     arb_mat_clear(q);
+    return positive;
+}
+
+/* What is proved: those of the bands, and behind them that of the energy. */
+typedef struct diagonals {
+    const ck_bank *bank;
+    const double *diagonal, *energy;
+    arb_srcptr share;
+    bool *proved;
+} diagonals;
+
+static void prove_one(void *of, size_t m, size_t thread) {
+    const diagonals *d = of;
+    const bool band = m < d->bank->bands;
+    (void)thread;
+    d->proved[m] = prove(d->bank, band ? d->diagonal + m * d->bank->frame : d->energy,
+                         band ? exact_weight + m * d->bank->rows : d->share);
 }
 
 void ck_bank_prove(const ck_bank *bank, const double *diagonal, const double *share,
                    const double *energy) {
-    for (size_t m = 0; m < bank->bands; m++) {
-        prove(bank, diagonal + m * bank->frame, exact_weight + m * bank->rows, "diagonal", m);
-    }
     arb_ptr weight = _arb_vec_init((slong)bank->rows);
     for (size_t j = 0; j < bank->rows; j++) {
         bool zero = true, read = false;
@@ -372,11 +352,13 @@ void ck_bank_prove(const ck_bank *bank, const double *diagonal, const double *sh
         for (size_t m = 0; m < bank->bands; m++) {
             read = read || bank->weight[m * bank->rows + j] > 0.0;
         }
-        if (!(share[j] > 0.0 || (share[j] == 0.0 && (zero || !read)))) {
-            ck_refuse("front end", "row %zu of the spectrum has no share of the energy", j);
-        }
+        ck_require(share[j] >= 1e-100 || (share[j] == 0.0 && (zero || !read)), "front end",
+                   "row %zu of the spectrum has no share of the energy", j);
         arb_set_d(weight + j, share[j]);
     }
-    prove(bank, energy, weight, "energy", 0);
-    _arb_vec_clear(weight, (slong)bank->rows);
+    diagonals d = {bank, diagonal, energy, weight, ck_alloc(bank->bands + 1, sizeof(bool))};
+    ck_parallel(bank->bands + 1, prove_one, &d);
+    for (size_t m = 0; m <= bank->bands; m++) {
+        ck_require(d.proved[m], "front end", "diagonal %zu is not above its form", m);
+    }
 }

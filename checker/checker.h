@@ -18,13 +18,20 @@
 #define CK_TERMS 4096
 #define CK_TINY 1e-200
 
-/* ---- ends (main.c) ---- */
+/* ---- ends and threads (end.c) ---- */
 
-/** ck_refuse - "refused: STEP: why", exit 1. ck_unreadable - exit 2. */
+/** ck_refuse - "refused: STEP: why", exit 1; ck_require - unless it holds. ck_unreadable - exit 2. */
 _Noreturn void ck_refuse(const char *step, const char *format, ...);
+void ck_require(bool holds, const char *step, const char *format, ...);
 _Noreturn void ck_unreadable(const char *format, ...);
 /** ck_alloc - zeros, or the end. */
 void *ck_alloc(size_t count, size_t size);
+
+/** ck_parallel - work(context, index, thread) for every index, on ck_threads threads; who does
+ *  which changes nothing. */
+extern size_t ck_threads;
+typedef void ck_work(void *context, size_t index, size_t thread);
+void ck_parallel(size_t count, ck_work *work, void *context);
 
 /* ---- files (file.c) ---- */
 
@@ -33,23 +40,32 @@ typedef struct ck_bytes {
     size_t size;
 } ck_bytes;
 ck_bytes ck_read(const char *path);
+/** ck_little, ck_float - numbers whose least significant byte comes first. */
+uint64_t ck_little(const unsigned char *at, size_t bytes);
+double ck_float(const unsigned char *at);
 /** ck_same - refuses when the SHA-256 of the bytes is not this one. */
 void ck_same(ck_bytes bytes, const char *sha256, const char *what);
 
+/** ck_object - a JSON object, and what it is called when it is refused. The member that is read must
+ *  be there, and be a text, a finite number, a number of [least, most] without a fraction. */
+typedef struct ck_object {
+    const void *json; /* cJSON */
+    const char *what;
+} ck_object;
+const void *ck_member(const ck_object *object, const char *key);
+const char *ck_text(const ck_object *object, const char *key);
+double ck_number(const ck_object *object, const char *key);
+size_t ck_whole(const ck_object *object, const char *key, size_t least, size_t most);
+
 /** ck_proof - the header and the arrays. */
 typedef struct ck_proof {
-    void *header; /* cJSON */
-    ck_bytes data;
+    ck_object header;
     double *number;
     size_t arrays, *size;
     char **name;
     size_t *taken; /* how many of an array's numbers were read */
 } ck_proof;
 void ck_proof_read(ck_proof *proof, const char *path);
-const char *ck_text(const ck_proof *proof, const char *key);
-double ck_number(const ck_proof *proof, const char *key);
-/** ck_whole - a number of [0, most] without a fraction. */
-size_t ck_whole(const ck_proof *proof, const char *key, size_t most);
 /** ck_array - the array of this name, which must have `size` numbers, all finite. */
 const double *ck_array(ck_proof *proof, const char *name, size_t size);
 /** ck_all_read - refuses when there is an array that nobody asked for. */
@@ -67,13 +83,14 @@ void ck_sound_read(ck_sound *sound, ck_bytes file, const char *path);
 
 /* ---- networks (network.c) ---- */
 
-typedef enum { CK_AFFINE, CK_RELU, CK_LSTM, CK_RNN, CK_LAST } ck_layer_kind;
+typedef enum { CK_AFFINE, CK_RELU, CK_LSTM, CK_GRU, CK_RNN, CK_LINEAR, CK_LAST } ck_layer_kind;
 typedef struct ck_layer {
     ck_layer_kind kind;
     size_t in, out;
-    double *weight;    /* AFFINE [out, in]; LSTM [4, out, in] in the order i f g o; RNN [out, in] */
-    double *recurrent; /* [4, out, out] or [out, out] */
-    double *bias;      /* [out], [4, out] */
+    double *weight;    /* [out, in], of cells [gates, out, in]: LSTM i f g o, GRU z r n, RNN one */
+    double *recurrent; /* [gates, out, out] */
+    double *bias;      /* [out], [gates, out] */
+    double *inside;    /* [out] GRU: n = tanh(W x + bias + r (R h' + inside)); NULL: R (r h') */
 } ck_layer;
 typedef struct ck_network {
     ck_layer *layer;
@@ -100,7 +117,8 @@ double ck_most_tanh(ck_range x, double a);
 
 /* ---- front ends (front.c, bank.c) ---- */
 
-/** ck_bank - the constants of a front end: E_m = sum_k weight_mk (F_k . x)^2 + floor. */
+/** ck_bank - the constants of a front end: E_m = sum_k weight_mk (F_k . x)^2 + floor, x brought to
+ *  the peak `gain` unless that is 0. */
 typedef struct ck_bank {
     double scale; /* value of full scale */
     int rate;
@@ -108,7 +126,7 @@ typedef struct ck_bank {
     size_t frame, step, rows, bands;
     double *f;      /* [rows, frame] within 2^-50 of the real numbers */
     double *weight; /* [bands, rows] likewise */
-    double floor;
+    double floor, gain;
 } ck_bank;
 /** ck_bank_read - from a description. ck_bank_prove - that the diagonals are above the forms:
  *  diagonal_m >= Q_m, energy >= sum_j share_j f_j f_j'. */

@@ -13,28 +13,16 @@ static const char format[] = "soundproof certificate 1\n";
 enum { SUM = 64, LARGEST = 1 << 30 };
 
 ck_bytes ck_read(const char *path) {
-    ck_bytes bytes = {NULL, 0};
     FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        ck_unreadable("%s: cannot be opened", path);
+    const long size = file != NULL && fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
+    if (size <= 0 || size >= LARGEST || fseek(file, 0, SEEK_SET) != 0) {
+        ck_unreadable("%s: cannot be opened, or is empty or too large", path);
     }
-    size_t room = 1 << 16, got;
-    bytes.at = ck_alloc(room, 1);
-    while ((got = fread(bytes.at + bytes.size, 1, room - bytes.size, file)) > 0) {
-        bytes.size += got;
-        if (bytes.size == room) {
-            room *= 2;
-            bytes.at = room < LARGEST ? realloc(bytes.at, room + 1) : NULL;
-            if (bytes.at == NULL) {
-                ck_unreadable("%s: too large", path);
-            }
-        }
-    }
-    if (ferror(file) || bytes.size == 0) {
-        ck_unreadable("%s: cannot be read, or is empty", path);
+    const ck_bytes bytes = {ck_alloc((size_t)size, 1), (size_t)size}; /* with a 0 behind them */
+    if (fread(bytes.at, 1, bytes.size, file) != bytes.size) {
+        ck_unreadable("%s: cannot be read", path);
     }
     fclose(file);
-    bytes.at[bytes.size] = '\0';
     return bytes;
 }
 
@@ -52,51 +40,44 @@ static void sum_of(char text[SUM + 1], ck_bytes bytes) {
 void ck_same(ck_bytes bytes, const char *sha256, const char *what) {
     char text[SUM + 1];
     sum_of(text, bytes);
-    if (strcmp(text, sha256) != 0) {
-        ck_refuse(what, "this is another one than the certificate speaks of (SHA-256 %s)", text);
-    }
+    ck_require(strcmp(text, sha256) == 0, what,
+               "this is another one than the certificate speaks of (SHA-256 %s)", text);
 }
 
-/* ---- the header ---- */
+/* ---- members ---- */
 
-static const cJSON *member(const ck_proof *proof, const char *key) {
-    const cJSON *at = cJSON_GetObjectItemCaseSensitive(proof->header, key);
-    if (at == NULL) {
-        ck_refuse("header", "there is no %s", key);
-    }
+const void *ck_member(const ck_object *object, const char *key) {
+    const cJSON *at = cJSON_GetObjectItemCaseSensitive(object->json, key);
+    ck_require(at != NULL, object->what, "there is no %s", key);
     return at;
 }
 
-const char *ck_text(const ck_proof *proof, const char *key) {
-    const cJSON *at = member(proof, key);
-    if (!cJSON_IsString(at)) {
-        ck_refuse("header", "%s is no text", key);
-    }
+const char *ck_text(const ck_object *object, const char *key) {
+    const cJSON *at = ck_member(object, key);
+    ck_require(cJSON_IsString(at), object->what, "%s is no text", key);
     return at->valuestring;
 }
 
-double ck_number(const ck_proof *proof, const char *key) {
-    const cJSON *at = member(proof, key);
-    if (!cJSON_IsNumber(at) || !isfinite(at->valuedouble)) {
-        ck_refuse("header", "%s is no number", key);
-    }
+double ck_number(const ck_object *object, const char *key) {
+    const cJSON *at = ck_member(object, key);
+    const bool number = cJSON_IsNumber(at) && isfinite(at->valuedouble);
+    ck_require(number, object->what, "%s is no number", key);
     return at->valuedouble;
 }
 
-size_t ck_whole(const ck_proof *proof, const char *key, size_t most) {
-    const double value = ck_number(proof, key);
-    if (!(value >= 0.0 && value <= (double)most && value == floor(value))) {
-        ck_refuse("header", "%s is %g, no number from 0 to %zu", key, value, most);
-    }
+size_t ck_whole(const ck_object *object, const char *key, size_t least, size_t most) {
+    const double value = ck_number(object, key);
+    ck_require(value >= (double)least && value <= (double)most && value == floor(value),
+               object->what, "%s is %g, no whole number from %zu to %zu", key, value, least, most);
     return (size_t)value;
 }
 
 /* ---- the arrays ---- */
 
 static void name_arrays(ck_proof *proof, size_t *numbers) {
-    const cJSON *sizes = member(proof, "sizes");
-    char *names = ck_alloc(strlen(ck_text(proof, "arrays")) + 1, 1);
-    strcpy(names, ck_text(proof, "arrays"));
+    const cJSON *sizes = ck_member(&proof->header, "sizes");
+    const char *list = ck_text(&proof->header, "arrays");
+    char *names = strcpy(ck_alloc(strlen(list) + 1, 1), list);
     proof->arrays = (size_t)cJSON_GetArraySize(sizes);
     proof->name = ck_alloc(proof->arrays, sizeof *proof->name);
     proof->size = ck_alloc(proof->arrays, sizeof *proof->size);
@@ -105,17 +86,15 @@ static void name_arrays(ck_proof *proof, size_t *numbers) {
     char *word = strtok(names, " ");
     const cJSON *at = sizes->child;
     for (size_t i = 0; i < proof->arrays; i++, at = at->next, word = strtok(NULL, " ")) {
-        if (word == NULL || !cJSON_IsNumber(at) || !(at->valuedouble >= 0.0) ||
-            at->valuedouble > LARGEST / 8 || at->valuedouble != floor(at->valuedouble)) {
-            ck_refuse("header", "names and sizes of the arrays do not fit together");
-        }
+        ck_require(word != NULL && cJSON_IsNumber(at) && at->valuedouble >= 0.0 &&
+                       at->valuedouble <= LARGEST / 8 && at->valuedouble == floor(at->valuedouble),
+                   "header", "names and sizes of the arrays do not fit together");
         proof->name[i] = word;
         proof->size[i] = (size_t)at->valuedouble;
         *numbers += proof->size[i];
     }
-    if (word != NULL || *numbers > LARGEST / 8) {
-        ck_refuse("header", "names and sizes of the arrays do not fit together");
-    }
+    ck_require(word == NULL && *numbers <= LARGEST / 8, "header",
+               "names and sizes of the arrays do not fit together");
 }
 
 /* Byte b of all numbers follows byte b - 1 of all numbers, least significant first. */
@@ -123,9 +102,8 @@ static void take_numbers(ck_proof *proof, const unsigned char *packed, size_t si
                          size_t numbers) {
     unsigned char *bytes = ck_alloc(8 * numbers, 1);
     uLongf length = (uLongf)(8 * numbers);
-    if (uncompress(bytes, &length, packed, (uLong)size) != Z_OK || length != 8 * numbers) {
-        ck_refuse("arrays", "the zlib stream is damaged, or not %zu numbers long", numbers);
-    }
+    ck_require(uncompress(bytes, &length, packed, (uLong)size) == Z_OK && length == 8 * numbers,
+               "arrays", "the zlib stream is damaged, or not %zu numbers long", numbers);
     proof->number = ck_alloc(numbers, sizeof *proof->number);
     for (size_t i = 0; i < numbers; i++) {
         uint64_t bits = 0;
@@ -134,7 +112,6 @@ static void take_numbers(ck_proof *proof, const unsigned char *packed, size_t si
         }
         memcpy(&proof->number[i], &bits, sizeof bits);
     }
-    free(bytes);
 }
 
 void ck_proof_read(ck_proof *proof, const char *path) {
@@ -147,18 +124,14 @@ void ck_proof_read(ck_proof *proof, const char *path) {
     char sum[SUM + 1], stated[SUM + 1] = {0};
     sum_of(sum, sealed);
     memcpy(stated, file.at + sealed.size, SUM);
-    if (strcmp(sum, stated) != 0 || file.at[file.size - 1] != '\n') {
-        ck_refuse("file", "it is damaged: its checksum is another one");
-    }
+    ck_require(strcmp(sum, stated) == 0 && file.at[file.size - 1] == '\n', "file",
+               "it is damaged: its checksum is another one");
     unsigned char *line = memchr(file.at + begin, '\n', sealed.size - begin);
-    if (line == NULL) {
-        ck_refuse("header", "it has no end");
-    }
+    ck_require(line != NULL, "header", "it has no end");
     const size_t head = (size_t)(line - file.at) + 1;
-    proof->header = cJSON_ParseWithLength((const char *)file.at + begin, head - 1 - begin);
-    if (proof->header == NULL) {
-        ck_refuse("header", "it is no JSON");
-    }
+    proof->header = (ck_object){
+        cJSON_ParseWithLength((const char *)file.at + begin, head - 1 - begin), "header"};
+    ck_require(proof->header.json != NULL, "header", "it is no JSON");
     size_t numbers = 0;
     name_arrays(proof, &numbers);
     take_numbers(proof, file.at + head, sealed.size - head, numbers);
@@ -168,13 +141,9 @@ const double *ck_array(ck_proof *proof, const char *name, size_t size) {
     size_t at = 0;
     for (size_t i = 0; i < proof->arrays; at += proof->size[i++]) {
         if (strcmp(proof->name[i], name) == 0) {
-            if (proof->size[i] != size) {
-                ck_refuse(name, "has %zu numbers, %zu are needed", proof->size[i], size);
-            }
+            ck_require(proof->size[i] == size, name, "%zu numbers are needed", size);
             for (size_t k = at; k < at + size; k++) {
-                if (!(fabs(proof->number[k]) <= 0x1p200)) {
-                    ck_refuse(name, "number %zu is not finite, or huge", k - at);
-                }
+                ck_require(fabs(proof->number[k]) <= 0x1p200, name, "a number is no number");
             }
             proof->taken[i] = 1;
             return proof->number + at;
@@ -185,8 +154,6 @@ const double *ck_array(ck_proof *proof, const char *name, size_t size) {
 
 void ck_all_read(const ck_proof *proof) {
     for (size_t i = 0; i < proof->arrays; i++) {
-        if (proof->taken[i] == 0) {
-            ck_refuse("arrays", "%s belongs to nothing in this model", proof->name[i]);
-        }
+        ck_require(proof->taken[i] != 0, "arrays", "%s belongs to nothing here", proof->name[i]);
     }
 }

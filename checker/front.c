@@ -103,9 +103,8 @@ static void bound_band(ck_front *front, const frame *at, size_t t, size_t m, con
 
     /* upper line: log E <= w E - 1 - log w */
     const double upper = front->upper_w[i_band], lower = front->lower_w[i_band];
-    if (!(upper > 0.0 && lower >= 0.0)) {
-        ck_refuse("front end", "frame %zu, band %zu: a slope has the wrong sign", t, m);
-    }
+    ck_require(upper > 0.0 && lower >= 0.0, "front end",
+               "frame %zu, band %zu: a slope has the wrong sign", t, m);
     const double top = up(upper * up(e_hi + slack + square));
     front->upper_c[i_band] = top - 1.0 - ck_log(upper).lo;
     front->upper_c[i_band] += eps * (top + 1.0 + fabs(ck_log(upper).lo));
@@ -124,34 +123,56 @@ static void bound_band(ck_front *front, const frame *at, size_t t, size_t m, con
     front->square[i_band] = square;
     front->lo[i_band] = 2.0 * ck_log(least).lo;
     front->hi[i_band] = ck_log(most).hi;
-    if (!(front->lo[i_band] <= front->hi[i_band] && isfinite(front->lo[i_band]) &&
-          isfinite(front->hi[i_band]) && isfinite(front->lower_c[i_band]) &&
-          isfinite(front->upper_c[i_band]))) {
-        ck_refuse("front end", "frame %zu, band %zu: no finite bounds", t, m);
-    }
+    ck_require(front->lo[i_band] <= front->hi[i_band] && isfinite(front->lo[i_band]) &&
+                   isfinite(front->hi[i_band]) && isfinite(front->lower_c[i_band]) &&
+                   isfinite(front->upper_c[i_band]),
+               "front end", "frame %zu, band %zu: no finite bounds", t, m);
 }
 
 static void take_memory(ck_front *front, const ck_bank *bank, size_t frames) {
-    const size_t all = frames * bank->bands;
-    front->form = ck_alloc(all * bank->frame, sizeof(double));
-    front->reach = ck_alloc(all, sizeof(double));
-    front->square = ck_alloc(all, sizeof(double));
-    front->lower_c = ck_alloc(all, sizeof(double));
-    front->upper_c = ck_alloc(all, sizeof(double));
-    front->lo = ck_alloc(all, sizeof(double));
-    front->hi = ck_alloc(all, sizeof(double));
+    double **const arrays[] = {&front->reach,   &front->square, &front->lower_c,
+                               &front->upper_c, &front->lo,     &front->hi};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        *arrays[i] = ck_alloc(frames * bank->bands, sizeof(double));
+    }
+    front->form = ck_alloc(frames * bank->bands * bank->frame, sizeof(double));
     front->energy = ck_alloc(frames, sizeof(double));
     front->peak = ck_alloc(bank->bands * bank->rows, sizeof(double));
 }
 
+/* The peak gain g = to / max |x + d| in front of the frames. With f = floor / g0^2 and g0 near g,
+ *   log(g^2 E + floor) - log(E + f) lies between log min(g^2, floor/f) and log max(g^2, floor/f).
+ * Returns that range and puts f in the place of the floor. */
+static ck_range take_gain(ck_bank *bank, const double *x, size_t n, double radius) {
+    double peak = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        peak = fmax(peak, fabs(x[i]));
+    }
+    const double least = (peak - radius) * (1.0 - 0x1p-50),
+                 most = (peak + radius) * (1.0 + 0x1p-50);
+    ck_require(least > 1e-20 && most < 1e20 && bank->gain > 1e-20, "front end",
+               "the noise can silence the recording, which has no finite gain");
+    const double high = bank->gain / least, low = bank->gain / most, middle = bank->gain / peak;
+    const double f = bank->floor / (middle * middle), whole = bank->floor / f;
+    bank->floor = f;
+    return (ck_range){ck_log(fmin(low * low, whole) * (1.0 - 0x1p-48)).lo,
+                      ck_log(fmax(high * high, whole) * (1.0 + 0x1p-48)).hi};
+}
+
+static void move(double *lower, double *upper, ck_range by) {
+    *lower += by.lo;
+    *lower -= 0x1p-50 * (fabs(*lower) + fabs(by.lo));
+    *upper += by.hi;
+    *upper += 0x1p-50 * (fabs(*upper) + fabs(by.hi));
+}
+
 void ck_front_bound(ck_front *front, ck_proof *proof, const ck_sound *sound, double radius) {
-    const ck_bank *bank = &front->bank;
+    ck_bank *bank = &front->bank;
     const size_t n = sound->n, M = bank->bands, N = bank->frame;
     front->padded = bank->pad_step && n % bank->step != 0 ? n + bank->step : n;
     const size_t frames = front->padded < N ? 0 : (front->padded - N) / bank->step + 1;
-    if (frames == 0 || frames > CK_TERMS || ck_whole(proof, "frames", CK_TERMS) != frames) {
-        ck_refuse("front end", "the recording has %zu frames", frames);
-    }
+    ck_require(ck_whole(&proof->header, "frames", 1, CK_TERMS) == frames, "front end",
+               "the recording has %zu frames", frames);
     size_t weights = 0;
     for (size_t i = 0; i < M * bank->rows; i++) {
         weights += bank->weight[i] > 0.0;
@@ -177,6 +198,8 @@ void ck_front_bound(ck_front *front, ck_proof *proof, const ck_sound *sound, dou
         x[i] = sound->sample[i] * bank->scale;
         front->radius[i] = radius;
     }
+    const bool gain = bank->gain > 0.0;
+    const ck_range shift = gain ? take_gain(bank, x, n, radius) : (ck_range){0.0, 0.0};
     frame at = {NULL, ck_alloc(bank->rows, sizeof *x), ck_alloc(bank->rows, sizeof *x),
                 ck_alloc(bank->rows, sizeof *x)};
     for (size_t t = 0; t < frames; t++) {
@@ -187,6 +210,10 @@ void ck_front_bound(ck_front *front, ck_proof *proof, const ck_sound *sound, dou
         front->energy[t] = up(front->energy[t]);
         for (size_t m = 0; m < M; m++) {
             bound_band(front, &at, t, m, diagonal + m * N, z, work);
+            if (gain) {
+                move(front->lower_c + t * M + m, front->upper_c + t * M + m, shift);
+                move(front->lo + t * M + m, front->hi + t * M + m, shift);
+            }
             for (size_t k = 0; k < bank->rows; k++) {
                 z += bank->weight[m * bank->rows + k] > 0.0;
             }

@@ -1,6 +1,7 @@
 /* Networks from ONNX files: chains of dense layers, ReLU, LSTM and RNN and the last step, with the
  * plumbing that exporters write around them. Whatever else a file holds is refused by name. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,22 +30,35 @@ typedef struct reader {
     value *value;
     size_t values;
     const Onnx__NodeProto *node;
+    bool last; /* the chain has taken its last step */
 } reader;
 
+/* What is missing in a file may be NULL. */
+static const char *text_of(const char *text) {
+    return text != NULL ? text : "";
+}
+
 static _Noreturn void cannot(const reader *r, const char *what) {
-    ck_refuse("model", "node %s (%s): %s", r->node != NULL ? r->node->name : "",
-              r->node != NULL ? r->node->op_type : "graph", what);
+    ck_refuse("model", "node %s (%s): %s", text_of(r->node != NULL ? r->node->name : NULL),
+              text_of(r->node != NULL ? r->node->op_type : "graph"), what);
+}
+
+static void require(const reader *r, bool holds, const char *what) {
+    if (!holds) {
+        cannot(r, what);
+    }
 }
 
 /* ---- values ---- */
 
+/* NULL: it is not there. */
 static value *find(const reader *r, const char *name) {
     for (size_t i = r->values; i-- > 0;) {
-        if (strcmp(r->value[i].name, name) == 0) {
+        if (strcmp(text_of(r->value[i].name), text_of(name)) == 0) {
             return &r->value[i];
         }
     }
-    cannot(r, "reads something that is not there, or is not known");
+    return NULL;
 }
 
 static bool has(const reader *r, size_t i) {
@@ -52,10 +66,9 @@ static bool has(const reader *r, size_t i) {
 }
 
 static value *input(const reader *r, size_t i) {
-    if (!has(r, i)) {
-        cannot(r, "an input is missing");
-    }
-    return find(r, r->node->input[i]);
+    value *v = has(r, i) ? find(r, r->node->input[i]) : NULL;
+    require(r, v != NULL, "reads something that is not there, or is not known");
+    return v;
 }
 
 static void give(reader *r, size_t output, value v) {
@@ -75,24 +88,11 @@ static double *numbers(const reader *r, const value *v, const size_t *shape, siz
         count *= shape[i];
     }
     const bool raw = fits && t->has_raw_data && t->raw_data.len == 4 * count;
-    if (!fits || (!raw && t->n_float_data != count)) {
-        cannot(r, "weights have another shape, or are no float32 numbers");
-    }
+    require(r, fits && (raw || t->n_float_data == count), "weights of another shape or type");
     double *to = ck_alloc(count, sizeof *to);
     for (size_t i = 0; i < count; i++) {
-        float f = 0.0F;
-        if (raw) {
-            const unsigned char *b = t->raw_data.data + 4 * i;
-            const uint32_t bits =
-                (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
-            memcpy(&f, &bits, sizeof f);
-        } else {
-            f = t->float_data[i];
-        }
-        to[i] = (double)f;
-        if (!(fabs(to[i]) <= 0x1p40)) {
-            cannot(r, "a weight is not finite, or huge");
-        }
+        to[i] = raw ? ck_float(t->raw_data.data + 4 * i) : (double)t->float_data[i];
+        require(r, fabs(to[i]) <= 0x1p40, "a weight is not finite, or huge");
     }
     return to;
 }
@@ -100,39 +100,28 @@ static double *numbers(const reader *r, const value *v, const size_t *shape, siz
 /* One integer. */
 static int64_t index_of(const reader *r, const value *v) {
     const Onnx__TensorProto *t = v->tensor;
-    if (v->kind == CONSTANT && t->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__INT64) {
-        if (t->n_int64_data == 1) {
-            return t->int64_data[0];
-        }
-        if (t->has_raw_data && t->raw_data.len == 8) {
-            int64_t i = 0;
-            for (size_t b = 8; b-- > 0;) {
-                i = (int64_t)((uint64_t)i << 8 | t->raw_data.data[b]);
-            }
-            return i;
-        }
-    }
-    cannot(r, "an index is no constant");
+    const bool constant =
+        v->kind == CONSTANT && t->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
+    const bool raw = constant && t->has_raw_data && t->raw_data.len == 8;
+    require(r, raw || (constant && t->n_int64_data == 1), "an index is no constant");
+    return raw ? (int64_t)ck_little(t->raw_data.data, 8) : t->int64_data[0];
 }
 
 static const Onnx__AttributeProto *attribute(const reader *r, const char *name) {
     for (size_t i = 0; i < r->node->n_attribute; i++) {
-        if (strcmp(r->node->attribute[i]->name, name) == 0) {
+        if (strcmp(text_of(r->node->attribute[i]->name), name) == 0) {
             return r->node->attribute[i];
         }
     }
     return NULL;
 }
 
-/* Refuses attributes that are not in the list, separated by blanks. */
+/* Refuses attributes that are not in the list, each between blanks. */
 static void only(const reader *r, const char *list) {
     for (size_t i = 0; i < r->node->n_attribute; i++) {
-        const char *name = r->node->attribute[i]->name, *at = strstr(list, name);
-        const size_t length = strlen(name);
-        if (at == NULL || (at != list && at[-1] != ' ') ||
-            (at[length] != ' ' && at[length] != '\0')) {
-            cannot(r, "has an attribute that this checker does not know");
-        }
+        char word[64];
+        snprintf(word, sizeof word, " %s ", text_of(r->node->attribute[i]->name));
+        require(r, strstr(list, word) != NULL, "has an attribute that is not known");
     }
 }
 
@@ -149,9 +138,7 @@ static size_t width(const ck_network *n) {
 
 static ck_layer *append(reader *r, ck_layer_kind kind, size_t out) {
     ck_network *n = r->network;
-    if (n->layers == 64 || out == 0 || out > 512) {
-        cannot(r, "this checker knows 64 layers of 512 numbers");
-    }
+    require(r, n->layers < 64 && out > 0 && out <= 512, "more than 64 layers, or 512 numbers");
     n->layer[n->layers] = (ck_layer){.kind = kind, .in = width(n), .out = out};
     return &n->layer[n->layers++];
 }
@@ -159,18 +146,11 @@ static ck_layer *append(reader *r, ck_layer_kind kind, size_t out) {
 /* The chain must stand where the input of this node does; its last step is taken if need be. */
 static bool follow(reader *r, const value *v) {
     ck_network *n = r->network;
-    const bool last = n->layers > 0 && n->layer[n->layers - 1].kind == CK_LAST;
-    if ((v->kind != SEQUENCE && v->kind != LAST) || v->at != n->layers) {
-        cannot(r, "is no link of a chain of layers");
-    }
-    if (v->kind == LAST && !last) {
-        bool taken = false;
-        for (size_t i = 0; i < n->layers; i++) {
-            taken = taken || n->layer[i].kind == CK_LAST;
-        }
-        if (!taken) {
-            append(r, CK_LAST, width(n));
-        }
+    require(r, (v->kind == SEQUENCE || v->kind == LAST) && v->at == n->layers,
+            "is no link of a chain of layers");
+    if (v->kind == LAST && !r->last) {
+        append(r, CK_LAST, width(n));
+        r->last = true;
     }
     return v->kind == LAST;
 }
@@ -181,13 +161,13 @@ static void give_chain(reader *r, size_t output, bool last) {
 
 static void dense(reader *r, bool gemm) {
     const value *x = input(r, 0), *w = input(r, 1);
-    only(r, gemm ? "alpha beta transA transB" : "");
+    only(r, gemm ? " alpha beta transA transB " : "");
     const Onnx__AttributeProto *alpha = attribute(r, "alpha"), *beta = attribute(r, "beta");
     const bool turned = gemm && integer(r, "transB", 0) == 1;
-    if (w->kind != CONSTANT || w->tensor->n_dims != 2 || integer(r, "transA", 0) != 0 ||
-        (alpha != NULL && alpha->f != 1.0F) || (beta != NULL && beta->f != 1.0F)) {
-        cannot(r, "this checker knows a matrix of constants, without factors");
-    }
+    require(r,
+            w->kind == CONSTANT && w->tensor->n_dims == 2 && integer(r, "transA", 0) == 0 &&
+                (alpha == NULL || alpha->f == 1.0F) && (beta == NULL || beta->f == 1.0F),
+            "only constant matrices without factors are known");
     const bool last = follow(r, x);
     const size_t in = width(r->network), out = (size_t)w->tensor->dims[turned ? 0 : 1];
     const size_t shape[] = {turned ? out : in, turned ? in : out};
@@ -199,7 +179,6 @@ static void dense(reader *r, bool gemm) {
     }
     layer->bias =
         gemm && has(r, 2) ? numbers(r, input(r, 2), &out, 1) : ck_alloc(out, sizeof(double));
-    free(m);
     give_chain(r, 0, last);
 }
 
@@ -207,51 +186,71 @@ static void add(reader *r) {
     const size_t other = input(r, 0)->kind == CONSTANT ? 1 : 0;
     const value *x = input(r, other), *b = input(r, 1 - other);
     ck_network *n = r->network;
-    if ((x->kind != SEQUENCE && x->kind != LAST) || x->at != n->layers || n->layers == 0 ||
-        n->layer[n->layers - 1].kind != CK_AFFINE) {
-        cannot(r, "this checker knows biases of dense layers");
-    }
+    require(r,
+            (x->kind == SEQUENCE || x->kind == LAST) && x->at == n->layers && n->layers > 0 &&
+                n->layer[n->layers - 1].kind == CK_AFFINE,
+            "this checker knows biases of dense layers");
     ck_layer *layer = &n->layer[n->layers - 1];
     double *bias = numbers(r, b, &layer->out, 1);
     for (size_t i = 0; i < layer->out; i++) {
         layer->bias[i] += bias[i];
     }
-    free(bias);
     give(r, 0, (value){.kind = x->kind, .at = x->at});
 }
 
-static void check_default(const reader *r, bool lstm) {
-    static const char *const usual[] = {"Sigmoid", "Tanh", "Tanh"};
+/* What there is of each kind of cell; gate g of the layer is gate order[g] of the file. */
+typedef struct cell_kind {
+    const char *op;
+    ck_layer_kind kind;
+    size_t gates, order[4], activations;
+    const char *activation[3];
+} cell_kind;
+static const cell_kind cells[] = {
+    {"LSTM", CK_LSTM, 4, {0, 2, 3, 1}, 3, {"Sigmoid", "Tanh", "Tanh"}}, /* i f g o of i o f g */
+    {"GRU", CK_GRU, 3, {0, 1, 2, 0}, 2, {"Sigmoid", "Tanh", NULL}},
+    {"RNN", CK_RNN, 1, {0, 0, 0, 0}, 1, {"Tanh", NULL, NULL}},
+    {"RNN", CK_LINEAR, 1, {0, 0, 0, 0}, 1, {"Affine", NULL, NULL}}}; /* h = W x + R h' + b */
+
+static bool is_text(const ProtobufCBinaryData *s, const char *text) {
+    return s->len == strlen(text) && memcmp(s->data, text, s->len) == 0;
+}
+
+static bool is_float(const reader *r, const char *name, float f) {
+    const Onnx__AttributeProto *a = attribute(r, name);
+    return a != NULL && a->n_floats == 1 && a->floats[0] == f;
+}
+
+static void check_default(const reader *r, const cell_kind *cell) {
     const Onnx__AttributeProto *d = attribute(r, "direction"), *a = attribute(r, "activations");
-    only(r, "hidden_size direction activations layout input_forget");
-    if ((d != NULL && (d->s.len != 7 || memcmp(d->s.data, "forward", 7) != 0)) ||
-        integer(r, "layout", 0) != 0 || integer(r, "input_forget", 0) != 0 || has(r, 4) ||
-        has(r, 7)) {
-        cannot(r, "this checker knows forward cells without lengths and peepholes");
-    }
+    only(r, " hidden_size direction activations layout input_forget linear_before_reset "
+            "activation_alpha activation_beta ");
+    require(r,
+            cell->kind != CK_LINEAR ||
+                (is_float(r, "activation_alpha", 1.0F) && is_float(r, "activation_beta", 0.0F)),
+            "only affine activations that change nothing are known");
+    require(r,
+            (d == NULL || is_text(&d->s, "forward")) && integer(r, "layout", 0) == 0 &&
+                integer(r, "input_forget", 0) == 0 && !has(r, 4) && !has(r, 7),
+            "this checker knows forward cells without lengths and peepholes");
     for (size_t i = 0; a != NULL && i < a->n_strings; i++) {
-        const char *name = lstm ? usual[i < 3 ? i : 0] : "Tanh";
-        if (a->n_strings != (lstm ? 3U : 1U) || a->strings[i].len != strlen(name) ||
-            memcmp(a->strings[i].data, name, strlen(name)) != 0) {
-            cannot(r, "this checker knows the usual activations");
-        }
+        require(r,
+                a->n_strings == cell->activations && is_text(&a->strings[i], cell->activation[i]),
+                "this checker knows the usual activations");
     }
     for (size_t i = 5; i < 7; i++) {
-        if (has(r, i) && input(r, i)->kind != ZERO) {
-            cannot(r, "initial states must be 0");
-        }
+        require(r, !has(r, i) || input(r, i)->kind == ZERO, "initial states must be 0");
     }
 }
 
-static void cell(reader *r, bool lstm) {
-    static const size_t order[] = {0, 2, 3, 1}; /* i f g o of the file's i o f g */
-    const size_t H = (size_t)integer(r, "hidden_size", 0), gates = lstm ? 4 : 1;
-    check_default(r, lstm);
-    if (follow(r, input(r, 0))) {
-        cannot(r, "a cell behind the last step");
-    }
+static void add_cell(reader *r, const cell_kind *cell) {
+    const Onnx__AttributeProto *a = attribute(r, "activations");
+    cell += cell->kind == CK_RNN && a != NULL && a->n_strings == 1 && is_text(a->strings, "Affine");
+    const size_t H = (size_t)integer(r, "hidden_size", 0), gates = cell->gates;
+    const bool after = cell->kind == CK_GRU && integer(r, "linear_before_reset", 0) != 0;
+    check_default(r, cell);
+    require(r, !follow(r, input(r, 0)), "a cell behind the last step");
     const size_t D = width(r->network);
-    ck_layer *layer = append(r, lstm ? CK_LSTM : CK_RNN, H);
+    ck_layer *layer = append(r, cell->kind, H);
     const size_t w[] = {1, gates * H, D}, u[] = {1, gates * H, H}, b[] = {1, 2 * gates * H};
     double *weight = numbers(r, input(r, 1), w, 3), *recurrent = numbers(r, input(r, 2), u, 3);
     double *bias =
@@ -259,17 +258,16 @@ static void cell(reader *r, bool lstm) {
     layer->weight = ck_alloc(gates * H * D, sizeof(double));
     layer->recurrent = ck_alloc(gates * H * H, sizeof(double));
     layer->bias = ck_alloc(gates * H, sizeof(double));
+    layer->inside = after ? bias + 5 * H : NULL;
     for (size_t g = 0; g < gates; g++) {
-        const size_t from = lstm ? order[g] : 0;
+        const size_t from = cell->order[g];
         memcpy(layer->weight + g * H * D, weight + from * H * D, H * D * sizeof(double));
         memcpy(layer->recurrent + g * H * H, recurrent + from * H * H, H * H * sizeof(double));
         for (size_t j = 0; j < H; j++) {
-            layer->bias[g * H + j] = bias[from * H + j] + bias[(gates + from) * H + j];
+            const double other = bias[(gates + from) * H + j];
+            layer->bias[g * H + j] = bias[from * H + j] + (after && g == 2 ? 0.0 : other);
         }
     }
-    free(weight);
-    free(recurrent);
-    free(bias);
     give_chain(r, 0, false);
     give_chain(r, 1, true);
 }
@@ -290,44 +288,35 @@ static void concat(reader *r) {
         return;
     }
     for (size_t i = 0; i < r->node->n_input; i++) {
-        if (input(r, i)->kind != SHAPE && input(r, i)->kind != CONSTANT) {
-            cannot(r, "this checker does not know what is put together here");
-        }
+        require(r, input(r, i)->kind == SHAPE || input(r, i)->kind == CONSTANT,
+                "this is not known to be put together");
     }
     give(r, 0, (value){.kind = SHAPE});
 }
 
 static void gather(reader *r) {
     const value *x = input(r, 0);
-    if (x->kind == SHAPE) {
-        give(r, 0, (value){.kind = SHAPE});
-        return;
+    value v = {.kind = x->kind == SHAPE ? SHAPE : LAST, .at = x->at};
+    if (x->kind != SHAPE) {
+        const int64_t i = index_of(r, input(r, 1)), members = (int64_t)x->members;
+        const bool member = x->kind == STACK && i < members && i >= -members;
+        require(r,
+                integer(r, "axis", 0) == 0 && (member || (i == -1 && x->kind == SEQUENCE) ||
+                                               ((i == -1 || i == 0) && x->kind == LAST)),
+                "this checker does not know what is taken here");
+        v.at = member ? x->member[i < 0 ? i + members : i] : x->at;
     }
-    const int64_t i = index_of(r, input(r, 1));
-    if (integer(r, "axis", 0) != 0) {
-        cannot(r, "this checker knows axis 0");
-    } else if (x->kind == STACK && i < (int64_t)x->members && i >= -(int64_t)x->members) {
-        give(r, 0, (value){.kind = LAST, .at = x->member[i < 0 ? i + (int64_t)x->members : i]});
-    } else if (i == -1 ? x->kind == SEQUENCE || x->kind == LAST : i == 0 && x->kind == LAST) {
-        give(r, 0, (value){.kind = LAST, .at = x->at});
-    } else {
-        cannot(r, "this checker does not know what is taken here");
-    }
+    give(r, 0, v);
 }
 
 static void zeros(reader *r) {
     const Onnx__AttributeProto *a = attribute(r, "value");
     bool zero = input(r, 0)->kind == SHAPE || input(r, 0)->kind == CONSTANT;
-    if (a != NULL) {
+    if (a != NULL && a->t != NULL) {
         const value v = {.kind = CONSTANT, .tensor = a->t};
-        const size_t one = 1;
-        double *number = numbers(r, &v, &one, 1);
-        zero = zero && number[0] == 0.0;
-        free(number);
+        zero = zero && numbers(r, &v, (const size_t[]){1}, 1)[0] == 0.0;
     }
-    if (!zero) {
-        cannot(r, "this checker knows zeros only");
-    }
+    require(r, zero && (a == NULL || a->t != NULL), "this checker knows zeros only");
     give(r, 0, (value){.kind = ZERO});
 }
 
@@ -338,10 +327,12 @@ static void pass(reader *r) {
 }
 
 static void read_node(reader *r) {
-    const char *op = r->node->op_type;
-    if (r->node->domain != NULL && r->node->domain[0] != '\0') {
-        cannot(r, "is of a domain that this checker does not know");
+    const char *op = text_of(r->node->op_type);
+    size_t cell = 0;
+    while (cell < 3 && strcmp(op, cells[cell].op) != 0) {
+        cell++;
     }
+    require(r, text_of(r->node->domain)[0] == '\0', "its domain is not known");
     if (strcmp(op, "MatMul") == 0 || strcmp(op, "Gemm") == 0) {
         dense(r, op[0] == 'G');
     } else if (strcmp(op, "Add") == 0) {
@@ -350,16 +341,13 @@ static void read_node(reader *r) {
         const bool last = follow(r, input(r, 0));
         append(r, CK_RELU, width(r->network));
         give_chain(r, 0, last);
-    } else if (strcmp(op, "LSTM") == 0 || strcmp(op, "RNN") == 0) {
-        cell(r, op[0] == 'L');
+    } else if (cell < 3) {
+        add_cell(r, &cells[cell]);
     } else if (strcmp(op, "Constant") == 0) {
         const Onnx__AttributeProto *a = attribute(r, "value");
-        if (a == NULL || a->t == NULL) {
-            cannot(r, "this checker knows tensors");
-        }
+        require(r, a != NULL && a->t != NULL, "this checker knows tensors");
         give(r, 0, (value){.kind = CONSTANT, .tensor = a->t});
     } else if (strcmp(op, "Shape") == 0) {
-        (void)input(r, 0);
         give(r, 0, (value){.kind = SHAPE});
     } else if (strcmp(op, "Concat") == 0) {
         concat(r);
@@ -381,28 +369,21 @@ static void read_node(reader *r) {
 static void read_input(reader *r, const Onnx__GraphProto *graph) {
     const Onnx__ValueInfoProto *in = NULL;
     for (size_t i = 0; i < graph->n_input; i++) {
-        bool weight = false;
-        for (size_t k = 0; k < graph->n_initializer; k++) {
-            weight = weight || strcmp(graph->initializer[k]->name, graph->input[i]->name) == 0;
+        if (find(r, graph->input[i]->name) == NULL) { /* no weight */
+            require(r, in == NULL, "has several inputs");
+            in = graph->input[i];
         }
-        if (!weight && in != NULL) {
-            cannot(r, "has several inputs");
-        }
-        in = weight ? in : graph->input[i];
     }
-    const Onnx__TensorShapeProto *shape =
-        in != NULL && in->type != NULL && in->type->tensor_type != NULL
-            ? in->type->tensor_type->shape
-            : NULL;
+    require(r, in != NULL && in->type != NULL && in->type->tensor_type != NULL, "has no input");
+    const Onnx__TensorShapeProto *shape = in->type->tensor_type->shape;
     int64_t size[3] = {0, 0, 0}; /* 0: any */
     for (size_t i = 0; shape != NULL && shape->n_dim == 3 && i < 3; i++) {
         const bool fixed =
             shape->dim[i]->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
         size[i] = fixed ? shape->dim[i]->dim_value : 0;
     }
-    if (size[0] != 0 || size[1] < 0 || size[1] > 1 || size[2] < 1 || size[2] > 512) {
-        cannot(r, "this checker knows one input, any number of steps by 1 by features");
-    }
+    require(r, size[0] == 0 && (size[1] == 0 || size[1] == 1) && size[2] >= 1 && size[2] <= 512,
+            "only inputs of steps by 1 by features are known");
     r->network->features = (size_t)size[2];
     r->value[r->values++] = (value){.name = in->name, .kind = SEQUENCE};
 }
@@ -410,9 +391,7 @@ static void read_input(reader *r, const Onnx__GraphProto *graph) {
 void ck_network_read(ck_network *network, ck_bytes file) {
     const Onnx__ModelProto *model = onnx__model_proto__unpack(NULL, file.size, file.at);
     const Onnx__GraphProto *graph = model != NULL ? model->graph : NULL;
-    if (graph == NULL || graph->n_output != 1) {
-        ck_unreadable("the model is no ONNX file with one output");
-    }
+    ck_require(graph != NULL && graph->n_output == 1, "model", "is no ONNX file with one output");
     size_t most = graph->n_initializer + 1;
     for (size_t i = 0; i < graph->n_node; i++) {
         most += graph->node[i]->n_output;
@@ -429,14 +408,12 @@ void ck_network_read(ck_network *network, ck_bytes file) {
         read_node(&r);
     }
     const value *out = find(&r, graph->output[0]->name);
-    if (out->kind != LAST || out->at != network->layers) {
-        cannot(&r, "the output is not the end of the chain at its last step");
-    }
-    if (network->layer[network->layers - 1].kind != CK_AFFINE) {
-        cannot(&r, "the last layer must be dense");
-    }
+    require(&r, out != NULL && out->kind == LAST && out->at == network->layers && out->at > 0,
+            "the output is not the chain's end");
+    require(&r, network->layer[network->layers - 1].kind == CK_AFFINE,
+            "the last layer must be dense");
     for (size_t i = 0; i < model->n_metadata_props; i++) {
-        if (strcmp(model->metadata_props[i]->key, "soundproof.front") == 0) {
+        if (strcmp(text_of(model->metadata_props[i]->key), "soundproof.front") == 0) {
             network->front = model->metadata_props[i]->value;
         }
     }

@@ -6,25 +6,19 @@
 
 #include "checker.h"
 
-static uint32_t little(const unsigned char *at, size_t bytes) {
-    uint32_t value = 0;
+uint64_t ck_little(const unsigned char *at, size_t bytes) {
+    uint64_t value = 0;
     for (size_t i = bytes; i-- > 0;) {
         value = value << 8 | at[i];
     }
     return value;
 }
 
-static double float_at(const unsigned char *at, size_t bytes) {
-    if (bytes == 4) {
-        const uint32_t bits = little(at, 4);
-        float value;
-        memcpy(&value, &bits, sizeof value);
-        return (double)value;
-    }
-    const uint64_t bits = (uint64_t)little(at + 4, 4) << 32 | little(at, 4);
-    double value;
+double ck_float(const unsigned char *at) {
+    const uint32_t bits = (uint32_t)ck_little(at, 4);
+    float value;
     memcpy(&value, &bits, sizeof value);
-    return value;
+    return (double)value;
 }
 
 /* False: it is another kind of file. */
@@ -32,23 +26,22 @@ static bool read_riff(ck_sound *sound, ck_bytes file) {
     if (file.size < 12 || memcmp(file.at, "RIFF", 4) != 0 || memcmp(file.at + 8, "WAVE", 4) != 0) {
         return false;
     }
-    uint32_t coding = 0, channels = 0, bits = 0;
+    uint64_t coding = 0, channels = 0, bits = 0;
     for (size_t at = 12; file.size - at >= 8;) {
         const unsigned char *chunk = file.at + at + 8;
-        const size_t size = little(file.at + at + 4, 4);
+        const size_t size = ck_little(file.at + at + 4, 4);
         if (size > file.size - at - 8) {
             return false;
         }
         if (memcmp(file.at + at, "fmt ", 4) == 0 && size >= 16) {
-            coding = little(chunk, 2);
-            channels = little(chunk + 2, 2);
-            sound->rate = (int)little(chunk + 4, 4);
-            bits = little(chunk + 14, 2);
+            coding = ck_little(chunk, 2);
+            channels = ck_little(chunk + 2, 2);
+            sound->rate = (int)ck_little(chunk + 4, 4);
+            bits = ck_little(chunk + 14, 2);
         } else if (memcmp(file.at + at, "data", 4) == 0) {
             const size_t bytes = bits / 8;
             const bool whole = coding == 1 && bits == 16;
-            if (channels != 1 || !(whole || (coding == 3 && (bits == 32 || bits == 64))) ||
-                size % bytes != 0) {
+            if (channels != 1 || !(whole || (coding == 3 && bits == 32)) || size % bytes != 0) {
                 return false;
             }
             sound->n = size / bytes;
@@ -56,8 +49,7 @@ static bool read_riff(ck_sound *sound, ck_bytes file) {
             sound->sample = ck_alloc(sound->n, sizeof(double));
             for (size_t i = 0; i < sound->n; i++) {
                 const unsigned char *s = chunk + i * bytes;
-                sound->sample[i] =
-                    whole ? (double)(int16_t)little(s, 2) / 32768.0 : float_at(s, bytes);
+                sound->sample[i] = whole ? (double)(int16_t)ck_little(s, 2) / 32768.0 : ck_float(s);
             }
             return true;
         }
@@ -81,7 +73,6 @@ static void read_other(ck_sound *sound, const char *path) {
     if (sf_readf_double(file, sound->sample, info.frames) != info.frames) {
         ck_unreadable("%s: ends too early", path);
     }
-    sf_close(file);
 }
 
 void ck_sound_read(ck_sound *sound, ck_bytes file, const char *path) {
@@ -89,8 +80,6 @@ void ck_sound_read(ck_sound *sound, ck_bytes file, const char *path) {
         read_other(sound, path);
     }
     for (size_t i = 0; i < sound->n; i++) {
-        if (!(fabs(sound->sample[i]) <= 0x1p32)) {
-            ck_unreadable("%s: sample %zu is not finite, or huge", path, i);
-        }
+        ck_require(fabs(sound->sample[i]) <= 0x1p32, "recording", "sample %zu is no number", i);
     }
 }

@@ -23,7 +23,6 @@ typedef struct vector {
     size_t n, frame; /* FEATURES */
     int a, b;        /* operands; IMAGE: m_a a + m_b b + bias, each part where there is one */
     const double *m_a, *m_b, *bias;
-    bool tanh_second;       /* PRODUCT: sigma(a) tanh(b), else sigma(a) b */
     const double *slope;    /* [2, n], PRODUCT [2, 2, n]: below, above */
     double *below, *above;  /* [n] offsets, found here */
     double *lo, *hi, *size; /* [n] the box; its largest absolute values */
@@ -31,21 +30,26 @@ typedef struct vector {
     bool tight;             /* the box was met with rows */
 } vector;
 
-typedef struct graph {
-    vector *v;
-    int count;
-    const ck_front *front;
+/* What a row has on its way; each thread has one. */
+typedef struct row {
+    double bias, mass, error;
     double **c;      /* [count] coefficients */
     bool *live;      /* [count] */
     double *samples; /* [padded] */
     double *forms;   /* [bands] */
+    double *bins;    /* [rows of the spectrum] */
+} row;
+
+typedef struct graph {
+    vector *v;
+    int count;
+    const ck_front *front;
+    row *row;     /* [ck_threads] */
+    size_t label; /* of the margins */
+    int of;       /* the vector that is bounded */
 } graph;
 
 /* ---- a row on its way ---- */
-
-typedef struct row {
-    double bias, mass, error;
-} row;
 
 static double dot_size(const double *a, const double *b, size_t n) {
     double sum = 0.0;
@@ -56,17 +60,17 @@ static double dot_size(const double *a, const double *b, size_t n) {
 }
 
 /* Coefficients that are about to be added to. */
-static double *touch(graph *g, row *r, int v) {
-    if (g->live[v]) {
-        r->error += CK_EPS * dot_size(g->c[v], g->v[v].size, g->v[v].n);
+static double *touch(const graph *g, row *r, int v) {
+    if (r->live[v]) {
+        r->error += CK_EPS * dot_size(r->c[v], g->v[v].size, g->v[v].n);
     } else {
-        memset(g->c[v], 0, g->v[v].n * sizeof(double));
-        g->live[v] = true;
+        memset(r->c[v], 0, g->v[v].n * sizeof(double));
+        r->live[v] = true;
     }
-    return g->c[v];
+    return r->c[v];
 }
 
-static void image_back(graph *g, row *r, const vector *v, const double *c) {
+static void image_back(const graph *g, row *r, const vector *v, const double *c) {
     const int operand[] = {v->a, v->b};
     const double *const matrix[] = {v->m_a, v->m_b};
     for (size_t i = 0; i < v->n; i++) {
@@ -79,9 +83,9 @@ static void image_back(graph *g, row *r, const vector *v, const double *c) {
             double *to = touch(g, r, operand[k]);
             const size_t width = g->v[operand[k]].n;
             for (size_t i = 0; i < v->n; i++) {
-                const double *m = matrix[k] + i * width;
-                for (size_t j = 0; c[i] != 0.0 && j < width; j++) {
-                    to[j] += c[i] * m[j];
+                const double *m = matrix[k] + i * width, x = c[i];
+                for (size_t j = 0; j < width; j++) {
+                    to[j] += x * m[j];
                 }
             }
         }
@@ -89,7 +93,7 @@ static void image_back(graph *g, row *r, const vector *v, const double *c) {
 }
 
 /* Lines and planes: each coefficient takes the one below or above by its sign. */
-static void relaxed_back(graph *g, row *r, const vector *v, const double *c) {
+static void relaxed_back(const graph *g, row *r, const vector *v, const double *c) {
     const bool product = v->kind == PRODUCT;
     const size_t n = v->n;
     double *x = touch(g, r, v->a), *y = product ? touch(g, r, v->b) : NULL;
@@ -108,10 +112,10 @@ static void relaxed_back(graph *g, row *r, const vector *v, const double *c) {
     }
 }
 
-static void features_back(graph *g, row *r, const vector *v, const double *c) {
+static void features_back(const graph *g, row *r, const vector *v, const double *c) {
     const ck_front *f = g->front;
     const size_t M = v->n, N = f->bank.frame, J = f->bank.rows, at = v->frame * M;
-    double *a = g->forms, apart = 0.0, most = 0.0;
+    double *a = r->forms, apart = 0.0, most = 0.0;
     for (size_t m = 0; m < M; m++) {
         const bool low = c[m] >= 0.0;
         const double off = c[m] * (low ? f->lower_c[at + m] : f->upper_c[at + m]);
@@ -120,17 +124,20 @@ static void features_back(graph *g, row *r, const vector *v, const double *c) {
         r->mass += fabs(off);
         r->error += 4.0 * CK_EPS * fabs(a[m]) * f->reach[at + m];
         for (size_t i = 0; i < N; i++) {
-            g->samples[v->frame * f->bank.step + i] += a[m] * f->form[(at + m) * N + i];
+            r->samples[v->frame * f->bank.step + i] += a[m] * f->form[(at + m) * N + i];
         }
         apart -= low ? 0.0 : a[m] * f->square[at + m];
     }
     /* the squares of the noise in all bands that were read from above */
-    for (size_t j = 0; j < J; j++) {
-        double sum = 0.0;
-        for (size_t m = 0; m < M; m++) {
-            sum -= c[m] >= 0.0 ? 0.0 : a[m] * f->peak[m * J + j];
+    memset(r->bins, 0, J * sizeof(double));
+    for (size_t m = 0; m < M; m++) {
+        const double up = c[m] >= 0.0 ? 0.0 : -a[m];
+        for (size_t j = 0; j < J; j++) {
+            r->bins[j] += up * f->peak[m * J + j];
         }
-        most = fmax(most, sum);
+    }
+    for (size_t j = 0; j < J; j++) {
+        most = r->bins[j] > most ? r->bins[j] : most;
     }
     const double saved = apart * (1.0 - CK_EPS) - most * f->energy[v->frame] * (1.0 + 4.0 * CK_EPS);
     if (saved > 0.0) {
@@ -139,45 +146,46 @@ static void features_back(graph *g, row *r, const vector *v, const double *c) {
     }
 }
 
-/* At most the objective whose coefficients stand on vectors up to `top`. */
-static double lower(graph *g, int top) {
-    row r = {0.0, 0.0, 0.0};
+/* At most the objective whose coefficients stand on vector `top`. */
+static double lower(const graph *g, row *r, int top) {
     double support = 0.0;
-    memset(g->samples, 0, g->front->padded * sizeof(double));
+    r->bias = r->mass = r->error = 0.0;
+    r->live[top] = true;
+    memset(r->samples, 0, g->front->padded * sizeof(double));
     for (int i = top; i >= 0; i--) {
         const vector *v = &g->v[i];
-        if (!g->live[i]) {
+        if (!r->live[i]) {
             continue;
         }
-        g->live[i] = false;
+        r->live[i] = false;
         switch (v->kind) {
         case IMAGE:
-            image_back(g, &r, v, g->c[i]);
+            image_back(g, r, v, r->c[i]);
             break;
         case FEATURES:
-            features_back(g, &r, v, g->c[i]);
+            features_back(g, r, v, r->c[i]);
             break;
         case SUM:
             for (int k = 0; k < 2; k++) {
                 const int part = k == 0 ? v->a : v->b;
-                double *to = touch(g, &r, part);
+                double *to = touch(g, r, part);
                 for (size_t j = 0; j < v->n; j++) {
-                    to[j] += g->c[i][j];
+                    to[j] += r->c[i][j];
                 }
-                r.error += CK_EPS * dot_size(g->c[i], g->v[part].size, v->n);
+                r->error += CK_EPS * dot_size(r->c[i], g->v[part].size, v->n);
             }
             break;
         case RELU:
         case TANH:
         case PRODUCT:
-            relaxed_back(g, &r, v, g->c[i]);
+            relaxed_back(g, r, v, r->c[i]);
             break;
         }
     }
     for (size_t i = 0; i < g->front->padded; i++) {
-        support += fabs(g->samples[i]) * g->front->radius[i];
+        support += fabs(r->samples[i]) * g->front->radius[i];
     }
-    return r.bias - support * (1.0 + LONG_EPS) - r.error * (1.0 + LONG_EPS) - LONG_EPS * r.mass -
+    return r->bias - support * (1.0 + LONG_EPS) - r->error * (1.0 + LONG_EPS) - LONG_EPS * r->mass -
            CK_TINY;
 }
 
@@ -186,34 +194,35 @@ static double lower(graph *g, int top) {
 static void check_box(graph *g, int i, const char *what) {
     vector *v = &g->v[i];
     for (size_t j = 0; j < v->n; j++) {
-        if (!(v->lo[j] <= v->hi[j] && fabs(v->lo[j]) <= 0x1p100 && fabs(v->hi[j]) <= 0x1p100)) {
-            ck_refuse("boxes", "%s %d has no finite box", what, i);
-        }
+        ck_require(v->lo[j] <= v->hi[j] && fabs(v->lo[j]) <= 0x1p100 && fabs(v->hi[j]) <= 0x1p100,
+                   "boxes", "%s %d has no finite box", what, i);
         v->size[j] = fmax(fabs(v->lo[j]), fabs(v->hi[j]));
     }
 }
 
-/* Meets a box with what rows prove. */
+/* Meets an end of the box of vector g->of with what a row proves. */
+static void tighten_end(void *of, size_t end, size_t thread) {
+    const graph *g = of;
+    const vector *v = &g->v[g->of];
+    const size_t j = end / 2;
+    row *r = &g->row[thread];
+    memset(r->c[g->of], 0, v->n * sizeof(double));
+    r->c[g->of][j] = end % 2 == 0 ? 1.0 : -1.0;
+    const double bound = lower(g, r, g->of);
+    if (end % 2 == 0) {
+        v->lo[j] = fmax(v->lo[j], bound);
+    } else {
+        v->hi[j] = fmin(v->hi[j], -bound);
+    }
+}
+
 static void tighten(graph *g, int i) {
-    vector *v = &g->v[i];
-    if (v->tight || i == NONE || (v->kind != IMAGE && v->kind != SUM)) {
-        return;
+    if (!g->v[i].tight) {
+        g->of = i;
+        ck_parallel(2 * g->v[i].n, tighten_end, g);
+        g->v[i].tight = true;
+        check_box(g, i, "vector");
     }
-    for (size_t j = 0; j < v->n; j++) {
-        for (int sign = 1; sign >= -1; sign -= 2) {
-            memset(g->c[i], 0, v->n * sizeof(double));
-            g->c[i][j] = sign;
-            g->live[i] = true;
-            const double bound = lower(g, i);
-            if (sign > 0) {
-                v->lo[j] = fmax(v->lo[j], bound);
-            } else {
-                v->hi[j] = fmin(v->hi[j], -bound);
-            }
-        }
-    }
-    v->tight = true;
-    check_box(g, i, "vector");
 }
 
 static int add(graph *g, vector v) {
@@ -221,7 +230,9 @@ static int add(graph *g, vector v) {
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         *arrays[i] = ck_alloc(v.n, sizeof(double));
     }
-    g->c[g->count] = ck_alloc(v.n, sizeof(double));
+    for (size_t k = 0; k < ck_threads; k++) {
+        g->row[k].c[g->count] = ck_alloc(v.n, sizeof(double));
+    }
     g->v[g->count] = v;
     return g->count++;
 }
@@ -292,20 +303,19 @@ static int add_tanh(graph *g, int a, const double *slope) {
     return i;
 }
 
-static int add_product(graph *g, int a, int b, bool tanh_second, const double *slope) {
+/* sigma(a) q(b), or, `rest`, (1 - sigma(a)) q(b) = sigma(-a) q(b); q is tanh or the identity. */
+static int add_product(graph *g, int a, int b, bool tanh_second, bool rest, const double *slope) {
     tighten(g, a);
     tighten(g, b);
     const size_t n = g->v[a].n;
-    const int i = add(
-        g,
-        (vector){
-            .kind = PRODUCT, .n = n, .a = a, .b = b, .tanh_second = tanh_second, .slope = slope});
+    const int i = add(g, (vector){.kind = PRODUCT, .n = n, .a = a, .b = b, .slope = slope});
     vector *v = &g->v[i];
     for (size_t j = 0; j < n; j++) {
-        const ck_range x = {g->v[a].lo[j], g->v[a].hi[j]}, y = {g->v[b].lo[j], g->v[b].hi[j]};
-        const double *s = slope + j;
-        v->below[j] = ck_least_product(tanh_second, x, y, s[0], s[n]);
-        v->above[j] = ck_most_product(tanh_second, x, y, s[2 * n], s[3 * n]);
+        const ck_range of = {g->v[a].lo[j], g->v[a].hi[j]}, y = {g->v[b].lo[j], g->v[b].hi[j]};
+        const ck_range x = rest ? (ck_range){-of.hi, -of.lo} : of;
+        const double *s = slope + j, sign = rest ? -1.0 : 1.0;
+        v->below[j] = ck_least_product(tanh_second, x, y, sign * s[0], s[n]);
+        v->above[j] = ck_most_product(tanh_second, x, y, sign * s[2 * n], s[3 * n]);
         const double s_lo = ck_sigma(x.lo).lo, s_hi = ck_sigma(x.hi).hi;
         const double q_lo = tanh_second ? ck_tanh(y.lo).lo : y.lo;
         const double q_hi = tanh_second ? ck_tanh(y.hi).hi : y.hi;
@@ -331,111 +341,164 @@ static int add_sum(graph *g, int a, int b) {
 
 /* ---- the network ---- */
 
-/* The slopes of a layer's vector at step t, of `each` numbers a step; layers count from 1. */
-static const double *slopes(ck_proof *proof, size_t layer, const char *name, size_t frames,
-                            size_t each, size_t t) {
+/* A layer on its way through the steps; `at`: what it reads, then what it gives, step by step. */
+typedef struct layer_at {
+    graph *g;
+    const ck_layer *layer;
+    ck_proof *proof;
+    size_t index, frames, t;
+    int *at;
+} layer_at;
+
+/* The slopes of a vector at step t, of `each` times H numbers a step; layers count from 1. */
+static const double *slopes(const layer_at *l, const char *name, size_t each) {
     char full[64];
-    snprintf(full, sizeof full, "%zu/%s", layer + 1, name);
-    return ck_array(proof, full, frames * each) + t * each;
+    snprintf(full, sizeof full, "%zu/%s", l->index + 1, name);
+    const size_t numbers = each * l->layer->out;
+    return ck_array(l->proof, full, l->frames * numbers) + l->t * numbers;
 }
 
-static void add_lstm(graph *g, const ck_layer *layer, size_t index, ck_proof *proof, int *at,
-                     size_t frames) {
-    const size_t H = layer->out, D = layer->in;
-    int h = NONE, c = NONE;
-    for (size_t t = 0; t < frames; t++) {
-        int gate[4];
+/* Gate k: W x + R h + b, each part where there is one. */
+static int add_gate(const layer_at *l, size_t k, int x, int h) {
+    const size_t H = l->layer->out, D = l->layer->in;
+    return add_image(l->g, H, l->layer->weight + k * H * D, x, l->layer->recurrent + k * H * H, h,
+                     l->layer->bias + k * H);
+}
+
+/* The states before the first step are 0, and so is what they are multiplied by. */
+static void add_lstm(layer_at *l) {
+    int h = NONE, c = NONE, gate[4];
+    for (l->t = 0; l->t < l->frames; l->t++) {
         for (size_t k = 0; k < 4; k++) {
-            gate[k] = add_image(g, H, layer->weight + k * H * D, at[t],
-                                layer->recurrent + k * H * H, h, layer->bias + k * H);
+            gate[k] = add_gate(l, k, l->at[l->t], h);
         }
-        const int ig =
-            add_product(g, gate[0], gate[2], true, slopes(proof, index, "ig", frames, 4 * H, t));
-        const double *forget = slopes(proof, index, "fc", frames, 4 * H, t);
-        /* the state before the first step is 0 */
-        c = c == NONE ? ig : add_sum(g, ig, add_product(g, gate[1], c, false, forget));
-        h = add_product(g, gate[3], c, true, slopes(proof, index, "h", frames, 4 * H, t));
-        at[t] = h;
+        const int ig = add_product(l->g, gate[0], gate[2], true, false, slopes(l, "ig", 4));
+        const double *forget = slopes(l, "fc", 4);
+        c = c == NONE ? ig : add_sum(l->g, ig, add_product(l->g, gate[1], c, false, false, forget));
+        h = add_product(l->g, gate[3], c, true, false, slopes(l, "h", 4));
+        l->at[l->t] = h;
     }
 }
 
-static void add_rnn(graph *g, const ck_layer *layer, size_t index, ck_proof *proof, int *at,
-                    size_t frames) {
-    const size_t H = layer->out;
+/* z r n; h = (1 - sigma(z)) tanh(n) + sigma(z) h', which lies between tanh(n) and h'. */
+static void add_gru(layer_at *l) {
+    graph *g = l->g;
+    const size_t H = l->layer->out;
+    int h = NONE, n;
+    for (l->t = 0; l->t < l->frames; l->t++) {
+        const int x = l->at[l->t], z = add_gate(l, 0, x, h), r = add_gate(l, 1, x, h);
+        if (l->layer->inside != NULL) { /* r multiplies R h' + its own bias */
+            const int q =
+                add_image(g, H, NULL, NONE, l->layer->recurrent + 2 * H * H, h, l->layer->inside);
+            n = add_sum(g, add_gate(l, 2, x, NONE),
+                        add_product(g, r, q, false, false, slopes(l, "rh", 4)));
+        } else {
+            const double *reset = slopes(l, "rh", 4);
+            n = add_gate(l, 2, x, h == NONE ? NONE : add_product(g, r, h, false, false, reset));
+        }
+        const int rest = add_product(g, z, n, true, true, slopes(l, "zn", 4)), before = h;
+        const double *kept = slopes(l, "zh", 4);
+        h = before == NONE ? rest : add_sum(g, rest, add_product(g, z, h, false, false, kept));
+        for (size_t j = 0; j < H; j++) {
+            const double lo = before == NONE ? 0.0 : g->v[before].lo[j];
+            const double hi = before == NONE ? 0.0 : g->v[before].hi[j];
+            g->v[h].lo[j] = fmax(g->v[h].lo[j], fmin(lo, ck_tanh(g->v[n].lo[j]).lo));
+            g->v[h].hi[j] = fmin(g->v[h].hi[j], fmax(hi, ck_tanh(g->v[n].hi[j]).hi));
+        }
+        check_box(g, h, "state");
+        l->at[l->t] = h;
+    }
+}
+
+static void add_rnn(layer_at *l) {
     int h = NONE;
-    for (size_t t = 0; t < frames; t++) {
-        const int a = add_image(g, H, layer->weight, at[t], layer->recurrent, h, layer->bias);
-        h = add_tanh(g, a, slopes(proof, index, "h", frames, 2 * H, t));
-        at[t] = h;
+    for (l->t = 0; l->t < l->frames; l->t++) {
+        h = add_gate(l, 0, l->at[l->t], h);
+        h = l->layer->kind == CK_RNN ? add_tanh(l->g, h, slopes(l, "h", 2)) : h;
+        l->at[l->t] = h;
+    }
+}
+
+static void add_features(graph *g, int *at) {
+    const ck_front *front = g->front;
+    const size_t M = front->bank.bands;
+    for (size_t t = 0; t < front->frames; t++) {
+        at[t] = add(g, (vector){.kind = FEATURES, .n = M, .frame = t});
+        memcpy(g->v[at[t]].lo, front->lo + t * M, M * sizeof(double));
+        memcpy(g->v[at[t]].hi, front->hi + t * M, M * sizeof(double));
+        check_box(g, at[t], "frame");
     }
 }
 
 static void build(graph *g, const ck_network *network, ck_proof *proof, int *at) {
-    size_t frames = g->front->frames;
-    for (size_t t = 0; t < frames; t++) {
-        const size_t M = network->features;
-        at[t] = add(g, (vector){.kind = FEATURES, .n = M, .frame = t});
-        memcpy(g->v[at[t]].lo, g->front->lo + t * M, M * sizeof(double));
-        memcpy(g->v[at[t]].hi, g->front->hi + t * M, M * sizeof(double));
-        check_box(g, at[t], "frame");
-    }
-    for (size_t i = 0; i < network->layers; i++) {
-        const ck_layer *layer = &network->layer[i];
+    layer_at l = {.g = g, .proof = proof, .frames = g->front->frames, .at = at};
+    add_features(g, at);
+    for (; l.index < network->layers; l.index++) {
+        const ck_layer *layer = l.layer = &network->layer[l.index];
         switch (layer->kind) {
         case CK_AFFINE:
-            for (size_t t = 0; t < frames; t++) {
+            for (size_t t = 0; t < l.frames; t++) {
                 at[t] = add_image(g, layer->out, layer->weight, at[t], NULL, NONE, layer->bias);
             }
             break;
         case CK_RELU:
-            for (size_t t = 0; t < frames; t++) {
-                at[t] = add_relu(g, at[t], slopes(proof, i, "relu", frames, 2 * layer->out, t));
+            for (l.t = 0; l.t < l.frames; l.t++) {
+                at[l.t] = add_relu(g, at[l.t], slopes(&l, "relu", 2));
             }
             break;
         case CK_LSTM:
-            add_lstm(g, layer, i, proof, at, frames);
+            add_lstm(&l);
+            break;
+        case CK_GRU:
+            add_gru(&l);
             break;
         case CK_RNN:
-            add_rnn(g, layer, i, proof, at, frames);
+        case CK_LINEAR:
+            add_rnn(&l);
             break;
         case CK_LAST:
-            at[0] = at[frames - 1];
-            frames = 1;
+            at[0] = at[l.frames - 1];
+            l.frames = 1;
             break;
         }
     }
 }
 
+/* The margin over class k: by a row, or by the box of the logits. */
+static double margin(const graph *g, size_t k) {
+    const vector *v = &g->v[g->of];
+    row *r = &g->row[0];
+    memset(r->c[g->of], 0, v->n * sizeof(double));
+    r->c[g->of][g->label] = 1.0;
+    r->c[g->of][k] = -1.0;
+    const double boxes =
+        v->lo[g->label] - v->hi[k] - CK_EPS * (v->size[g->label] + v->size[k]) - CK_TINY;
+    return fmax(lower(g, r, g->of), boxes);
+}
+
 double ck_walk(const ck_network *network, const ck_front *front, ck_proof *proof, size_t label) {
-    const size_t most = front->frames * (1 + 9 * network->layers);
-    graph g = {.front = front};
-    if (network->features != front->bank.bands) {
-        ck_refuse("model", "it reads %zu features, the front end gives %zu", network->features,
-                  front->bank.bands);
-    }
+    const size_t most = front->frames * (2 + 10 * network->layers);
+    graph g = {.front = front, .label = label};
+    ck_require(network->features == front->bank.bands, "model",
+               "it reads %zu features, the front end gives %zu", network->features,
+               front->bank.bands);
     g.v = ck_alloc(most, sizeof *g.v);
-    g.c = ck_alloc(most, sizeof *g.c);
-    g.live = ck_alloc(most, sizeof *g.live);
-    g.samples = ck_alloc(front->padded, sizeof(double));
-    g.forms = ck_alloc(front->bank.bands, sizeof(double));
+    g.row = ck_alloc(ck_threads, sizeof *g.row);
+    for (size_t k = 0; k < ck_threads; k++) {
+        double **c = ck_alloc(most, sizeof *c);
+        double *samples =
+            ck_alloc(front->padded + front->bank.bands + front->bank.rows, sizeof *samples);
+        double *forms = samples + front->padded, *bins = forms + front->bank.bands;
+        g.row[k] = (row){0.0, 0.0, 0.0, c, ck_alloc(most, sizeof(bool)), samples, forms, bins};
+    }
     int *at = ck_alloc(front->frames, sizeof *at);
     build(&g, network, proof, at);
-    const int out = at[0];
+    g.of = at[0];
     double least = INFINITY;
-    for (size_t k = 0; k < g.v[out].n; k++) {
-        if (k != label) {
-            memset(g.c[out], 0, g.v[out].n * sizeof(double));
-            g.c[out][label] = 1.0;
-            g.c[out][k] = -1.0;
-            g.live[out] = true;
-            const double bound = lower(&g, out);
-            if (!(bound >= least)) { /* NaN, too */
-                least = bound;
-            }
-            if (isnan(least)) {
-                ck_refuse("margin", "it is not a number");
-            }
-        }
+    for (size_t k = 0; k < g.v[g.of].n; k++) {
+        const double of = k != label ? margin(&g, k) : INFINITY;
+        ck_require(!isnan(of), "margin", "it is not a number");
+        least = fmin(least, of);
     }
     return least;
 }

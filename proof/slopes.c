@@ -10,8 +10,20 @@ static const char *const lstm_names[SP_CELL_VARIABLES] = {"",  "",   "i",  "f", 
                                                           "o", "ig", "fc", "c", "h"};
 static const char *const rnn_names[SP_CELL_VARIABLES] = {"", "a", "h"};
 
-static const char *variable_name(const sp_cell *cell, int v) {
-    return cell->kind == SP_CELL_LSTM ? lstm_names[v] : rnn_names[v];
+static bool is_gate(const sp_cell_steps *steps, int v, size_t place) {
+    return steps->variable[v].op == SP_CELL_IMAGE && steps->variable[v].place == place;
+}
+
+/* The products of a GRU by what they multiply: r h' (or r q), (1 - z) n, z h'. */
+static const char *gru_name(const sp_cell_steps *steps, int v) {
+    const sp_cell_variable *at = &steps->variable[v];
+    return is_gate(steps, at->a, 1) ? "rh" : at->complement ? "zn" : "zh";
+}
+
+static const char *variable_name(const sp_cell *cell, const sp_cell_steps *steps, int v) {
+    return cell->kind == SP_CELL_LSTM  ? lstm_names[v]
+           : cell->kind == SP_CELL_GRU ? gru_name(steps, v)
+                                       : rnn_names[v];
 }
 
 /* ---- nodes ---- */
@@ -19,7 +31,8 @@ static const char *variable_name(const sp_cell *cell, int v) {
 static sp_status refuse(sp_error *err, size_t node, const char *what) {
     return sp_fail(err, SP_E_UNSUPPORTED,
                    "certificates do not know %s (node %zu): they are of chains of dense layers, "
-                   "ReLU, LSTM and tanh RNN that run forward, and their last step",
+                   "ReLU, LSTM, GRU, tanh RNN and linear recurrences that run forward, and their "
+                   "last step",
                    what, node);
 }
 
@@ -29,16 +42,32 @@ static bool is_dense(const sp_node *node, size_t before) {
            t->before == 0 && t->after == 0;
 }
 
+/* h = W x + R h' + b. */
+static bool is_linear(const sp_cell *cell) {
+    const sp_activation *f = &cell->candidate;
+    return cell->kind == SP_CELL_RNN && f->kind == SP_ACTIVATION_AFFINE && f->alpha == 1.0 &&
+           f->beta == 0.0;
+}
+
 static sp_status cell_word(sp_error *err, const char **word, const sp_cell *cell, size_t node) {
-    *word = cell->kind == SP_CELL_LSTM ? "lstm" : "rnn";
+    const bool tanh_inside = cell->candidate.kind == SP_ACTIVATION_TANH;
+    bool known = true;
+    switch (cell->kind) {
+    case SP_CELL_LSTM:
+        *word = "lstm";
+        break;
+    case SP_CELL_GRU:
+        *word = "gru";
+        known = tanh_inside && cell->gate.kind == SP_ACTIVATION_SIGMOID;
+        break;
+    case SP_CELL_RNN:
+        *word = is_linear(cell) ? "linear" : "rnn";
+        known = tanh_inside || is_linear(cell);
+        break;
+    }
     if (cell->reverse) {
         return refuse(err, node, "cells that run backward");
     }
-    if (cell->kind == SP_CELL_GRU) {
-        return refuse(err, node, "GRU cells");
-    }
-    const bool known =
-        cell->kind == SP_CELL_LSTM ? true : cell->candidate.kind == SP_ACTIVATION_TANH;
     return known ? SP_OK : refuse(err, node, "cells with this activation");
 }
 
@@ -87,7 +116,7 @@ static sp_status add_variable(sp_error *err, sp_proof_arrays *arrays, const sp_p
     if (at->kind == SP_NODE_CELL) {
         sp_cell_describe(&steps, &at->cell);
         product = steps.variable[v].op == SP_CELL_PRODUCT;
-        snprintf(name, sizeof name, "%zu/%s", node, variable_name(&at->cell, v));
+        snprintf(name, sizeof name, "%zu/%s", node, variable_name(&at->cell, &steps, v));
     } else {
         snprintf(name, sizeof name, "%zu/relu", node);
     }
@@ -123,7 +152,8 @@ sp_status sp_proof_add_slopes(sp_error *err, sp_proof_arrays *arrays, const sp_p
         }
         for (size_t v = 0; v < steps.count; v++) {
             const sp_cell_op op = steps.variable[v].op;
-            if (steps.variable[v].used && (op == SP_CELL_PRODUCT || op == SP_CELL_CURVE)) {
+            if (steps.variable[v].used && (op == SP_CELL_PRODUCT || op == SP_CELL_CURVE) &&
+                !is_linear(&node->cell)) {
                 SP_TRY(add_variable(err, arrays, claim, bounds, i, (int)v, own));
             }
         }

@@ -28,16 +28,58 @@ static double *fill_witness(double *to, const sp_frame *frame, size_t m, double 
     return to;
 }
 
+/* Samples that weigh next to nothing, at the ends of a window, have this part of the largest entry
+ * at least, so that no pivot is lost in rounding. */
+#define LEAST_PART 0x1p-36
+
+static void fill_diagonal(double *to, const double *from, size_t used, size_t frame) {
+    double largest = 0.0;
+    for (size_t i = 0; i < used; i++) {
+        largest = fmax(largest, from[i]);
+    }
+    for (size_t i = 0; i < frame; i++) {
+        to[i] = fmax(i < used ? from[i] : 0.0, LEAST_PART * largest);
+    }
+}
+
 static void fill_forms(sp_front_evidence *e, const sp_front_forms *forms) {
     const sp_band *energy = &forms->energy;
+    const size_t used = forms->layout->used;
     for (size_t m = 0; m < e->bands; m++) {
-        memcpy(e->diagonal + m * e->frame, forms->band[m].diagonal, e->frame * sizeof(double));
+        fill_diagonal(e->diagonal + m * e->frame, forms->band[m].diagonal, used, e->frame);
     }
     memset(e->share, 0, e->rows * sizeof(double));
     for (size_t k = 0; k < energy->rows; k++) {
         e->share[energy->row[k]] = energy->weight[k];
     }
-    memcpy(e->energy, energy->diagonal, e->frame * sizeof(double));
+    fill_diagonal(e->energy, energy->diagonal, used, e->frame);
+}
+
+/* The z of all bands and frames; z [most rows] and `memory` [sp_frame_size] are scratch. */
+static sp_status fill_witnesses(sp_error *err, sp_front_evidence *e, const sp_front_forms *forms,
+                                const sp_front_bound *bound, const double *samples, size_t n,
+                                const sp_noise *noise, double *z, double *memory) {
+    sp_front_gain gain;
+    sp_front_forms of_clip = {0}; /* with floors over the square of the gain */
+    sp_frame frame;
+    double *to = e->witness;
+    SP_TRY(sp_front_gain_find(err, &gain, forms, samples, n));
+    SP_TRY(sp_front_gain_noise(err, &gain, samples, n, noise));
+    SP_TRY(sp_front_gain_forms(err, &of_clip, forms, &gain));
+    sp_frame_place(&frame, &of_clip, memory);
+    sp_status status = SP_OK;
+    for (size_t t = 0; t < e->frames && status == SP_OK; t++) {
+        if (!sp_frame_load(&frame, samples, n, noise, t)) {
+            status = sp_fail(err, SP_E_NONFINITE, "frame %zu has no finite bounds", t);
+            break;
+        }
+        for (size_t m = 0; m < e->bands; m++) {
+            const double most = exp(bound->hi[t * e->bands + m] - gain.shift.hi);
+            to = fill_witness(to, &frame, m, most, z);
+        }
+    }
+    free(of_clip.band);
+    return status;
 }
 
 sp_status sp_front_evidence_create(sp_error *err, sp_front_evidence *e, const sp_front_forms *forms,
@@ -45,16 +87,16 @@ sp_status sp_front_evidence_create(sp_error *err, sp_front_evidence *e, const sp
                                    const sp_noise *noise) {
     const size_t frame_size = sp_frame_size(forms);
     *e = (sp_front_evidence){.bands = bound->bands,
-                             .frame = forms->layout->used,
+                             .frame = forms->span,
                              .rows = forms->spectrum->out,
                              .frames = bound->frames,
                              .weights = count_weights(forms->mel)};
     if (bound->rule != SP_FRONT_JOINT || bound->tangents == 0 || !noise->set->box ||
-        forms->kind != SP_BAND_LOG || forms->top > 0.0 || forms->gain_peak > 0.0 ||
-        !sp_padding_plain(&forms->padding) || forms->floor != NULL || forms->dct != NULL) {
+        forms->kind != SP_BAND_LOG || forms->top > 0.0 || !sp_padding_plain(&forms->padding) ||
+        forms->floor != NULL || forms->dct != NULL) {
         return sp_fail(err, SP_E_UNSUPPORTED,
                        "certificates know the joint front end under a box of noise, with a floor "
-                       "that is added, logarithms of the bands as features, no gain and no padding "
+                       "that is added, natural logarithms of the bands as features and no padding "
                        "in front");
     }
     SP_TRY(sp_front_check(err, forms, samples, n, noise));
@@ -68,20 +110,13 @@ sp_status sp_front_evidence_create(sp_error *err, sp_front_evidence *e, const sp
     e->energy = e->diagonal + e->bands * e->frame;
     e->share = e->energy + e->frame;
     e->witness = e->share + e->rows;
-    double *z = e->witness + e->frames * e->weights, *to = e->witness;
     fill_forms(e, forms);
-    sp_frame frame;
-    sp_frame_place(&frame, forms, e->memory + size);
-    for (size_t t = 0; t < e->frames; t++) {
-        if (!sp_frame_load(&frame, samples, n, noise, t)) {
-            sp_front_evidence_clear(e);
-            return sp_fail(err, SP_E_NONFINITE, "frame %zu has no finite bounds", t);
-        }
-        for (size_t m = 0; m < e->bands; m++) {
-            to = fill_witness(to, &frame, m, exp(bound->hi[t * e->bands + m]), z);
-        }
+    const sp_status status = fill_witnesses(err, e, forms, bound, samples, n, noise,
+                                            e->witness + e->frames * e->weights, e->memory + size);
+    if (status != SP_OK) {
+        sp_front_evidence_clear(e);
     }
-    return SP_OK;
+    return status;
 }
 
 void sp_front_evidence_clear(sp_front_evidence *e) {

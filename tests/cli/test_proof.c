@@ -1,5 +1,5 @@
 /* What certify --proof writes is accepted by soundproof-check, and nothing else is. */
-#include "tests/cli/command.h"
+#include "tests/cli/proofs.h"
 
 #include "base/digest.h"
 #include "base/file.h"
@@ -15,29 +15,8 @@ static int prepare(void **state) {
     return 0;
 }
 
-/* Runs the checker that stands beside the command. It ends without giving memory back. */
-static sp_process check(const char *model, const char *clip, const char *front, const char *file) {
-    char checker[PATH];
-    const char *command = getenv("SOUNDPROOF");
-    snprintf(checker, sizeof checker, "%s-check",
-             command && command[0] ? command : "build/soundproof");
-    const char *list[] = {"/usr/bin/env",
-                          "ASAN_OPTIONS=detect_leaks=0",
-                          checker,
-                          "--model",
-                          model,
-                          "--clip",
-                          clip,
-                          file,
-                          "--front",
-                          front,
-                          NULL};
-    list[8] = front ? list[8] : NULL;
-    return sp_process_run(program, list);
-}
-
 static void expect_answer(const char *clip, const char *file, int code, const char *word) {
-    sp_process process = check(t.with_front, clip, NULL, file);
+    sp_process process = check_proof(t.with_front, clip, NULL, file, "1");
     expect_code(&process, code);
     if (!strstr(code == 0 ? process.out : process.err, word)) {
         fail_msg("no '%s' in: %s%s", word, process.out, process.err);
@@ -108,11 +87,11 @@ static void certificates_bind_the_description_in_a_file(void **state) {
                              "--budget", "-90dB", "--proof", folder, certified);
     expect_code(&process, 0);
     sp_process_clear(&process);
-    process = check(t.model, certified, t.front, proof);
+    process = check_proof(t.model, certified, t.front, proof, "1");
     expect_code(&process, 0);
     sp_process_clear(&process);
     write_text(file, "other.json", "{}");
-    process = check(t.model, certified, file, proof);
+    process = check_proof(t.model, certified, file, proof, "1");
     expect_code(&process, 1);
     sp_process_clear(&process);
     process = RUN("certify", "--model", t.with_front, "--method", "exact", "--budget", "-90dB",
@@ -177,7 +156,7 @@ static void damaged_certificates_are_refused(void **state) {
             continue;
         }
         write_bytes(path, "damaged.proof", copy, length);
-        sp_process process = check(t.with_front, certified, NULL, path);
+        sp_process process = check_proof(t.with_front, certified, NULL, path, "1");
         if (process.code != 1 && process.code != 2) {
             fail_msg("damage %zu (seed %llu) ends with %d: %s%s", k, (unsigned long long)seed,
                      process.code, process.out, process.err);
@@ -196,7 +175,7 @@ static void what_certificates_do_not_know_is_said(void **state) {
     expect_code(&process, 1);
     expect_complaint(&process, 1, "--method exact");
     sp_process_clear(&process);
-    process = check(t.with_front, certified, NULL, certified);
+    process = check_proof(t.with_front, certified, NULL, certified, "1");
     expect_code(&process, 2);
     sp_process_clear(&process);
 }

@@ -1,0 +1,198 @@
+/* Certificates of networks of every kind that they know, behind front ends of several kinds and for
+ * every unit of budgets, are accepted; other kinds are refused by name and leave no file. */
+#include "tests/cli/proofs.h"
+
+#include "onnx/onnx.h"
+
+const char *const program = "cli_proof_nets";
+
+enum { WIDTH = 4, CLASSES = 3 };
+typedef enum { LSTM, GRU_BEFORE, GRU_AFTER, RNN, LINEAR, KINDS } kind;
+static const char *const kind_name[KINDS] = {"lstm", "gru", "gru, reset after", "rnn", "linear"};
+
+static void random_list(sp_rng *rng, double *values, size_t count, double scale) {
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (double)(float)sp_rng_uniform(rng, -scale, scale);
+    }
+}
+
+static void add_cell(sp_net *net, sp_rng *rng, kind k) {
+    const sp_activation sigmoid = {.kind = SP_ACTIVATION_SIGMOID},
+                        curve = {.kind = SP_ACTIVATION_TANH},
+                        line = {.kind = SP_ACTIVATION_AFFINE, .alpha = 1.0};
+    double weight[4 * WIDTH * 16], recurrent[4 * WIDTH * WIDTH], bias[4 * WIDTH], inside[WIDTH];
+    random_list(rng, weight, 4 * WIDTH * 16, 0.15);
+    random_list(rng, recurrent, 4 * WIDTH * WIDTH, 0.5);
+    random_list(rng, bias, 4 * WIDTH, 0.5);
+    random_list(rng, inside, WIDTH, 0.5);
+    sp_status status = SP_OK;
+    switch (k) {
+    case LSTM:
+        status = sp_net_add_lstm(NULL, net, WIDTH, weight, recurrent, bias);
+        break;
+    case GRU_BEFORE:
+        status =
+            sp_net_add_gru(NULL, net, WIDTH, sigmoid, curve, false, weight, recurrent, bias, NULL);
+        break;
+    case GRU_AFTER:
+        status =
+            sp_net_add_gru(NULL, net, WIDTH, sigmoid, curve, true, weight, recurrent, bias, inside);
+        break;
+    case RNN:
+    case LINEAR:
+        status = sp_net_add_rnn(NULL, net, WIDTH, k == RNN ? curve : line, weight, recurrent, bias);
+        break;
+    case KINDS:
+        fail();
+    }
+    assert_int_equal(status, SP_OK);
+}
+
+static void add_dense(sp_net *net, sp_rng *rng, size_t in, size_t out, double scale) {
+    double weight[16 * 16], bias[16];
+    random_list(rng, weight, in * out, scale);
+    random_list(rng, bias, out, 0.5);
+    assert_int_equal(sp_net_add_affine(NULL, net, out, weight, bias), SP_OK);
+}
+
+/* Dense and ReLU, or not, one or two cells, the last step, ReLU, or not, and the logits. */
+static void make_net(sp_net *net, sp_rng *rng, kind k) {
+    size_t width = SMALL_BANDS;
+    assert_int_equal(sp_net_init(NULL, net, width), SP_OK);
+    if (sp_rng_uniform(rng, 0.0, 1.0) < 0.5) {
+        add_dense(net, rng, width, WIDTH, 0.3);
+        assert_int_equal(sp_net_add_relu(NULL, net), SP_OK);
+    }
+    add_cell(net, rng, k);
+    if (sp_rng_uniform(rng, 0.0, 1.0) < 0.5) {
+        add_cell(net, rng, (kind)sp_rng_uniform(rng, 0.0, (double)KINDS));
+    }
+    assert_int_equal(sp_net_add_pool(NULL, net, SP_POOLING_LAST), SP_OK);
+    if (sp_rng_uniform(rng, 0.0, 1.0) < 0.3) {
+        add_dense(net, rng, WIDTH, WIDTH, 1.0);
+        assert_int_equal(sp_net_add_relu(NULL, net), SP_OK);
+    }
+    add_dense(net, rng, WIDTH, CLASSES, 3.0);
+}
+
+/* Certifies a random net of a kind on a random clip; what comes out as certified is checked, and
+ * proved up to a thousandth of the margin. Returns whether there was anything to check. */
+static bool prove_one(uint64_t seed, kind k, size_t front, const char *budget) {
+    char model[PATH], path[PATH], clip[PATH], name[64];
+    sp_rng rng;
+    sp_net net;
+    sp_rng_init(&rng, seed);
+    make_net(&net, &rng, k);
+    const sp_model_note note = {"soundproof.front", small_fronts[front]};
+    file_in(model, "net.onnx");
+    assert_int_equal(sp_model_write(NULL, model, &net, &note, 1), SP_OK);
+    sp_net_clear(&net);
+    snprintf(name, sizeof name, "clip_%s.wav", budget);
+    write_small_clip(clip, name, seed);
+    sp_process process = RUN("certify", "--model", model, "--method", "exact", "--budget", budget,
+                             "--proof", proof_folder(), clip);
+    expect_code(&process, 0);
+    const bool yes = strstr(process.out, "certified 1 of 1") != NULL;
+    sp_process_clear(&process);
+    if (!yes) {
+        return false;
+    }
+    proof_path(path, clip, budget);
+    process = check_proof(model, clip, NULL, path, "1");
+    if (process.code != 0) {
+        fail_msg("%s behind front end %zu at %s, seed %llu: %s", kind_name[k], front, budget,
+                 (unsigned long long)seed, process.err);
+    }
+    const double margin = number_behind(process.out, "margin "),
+                 claimed = number_behind(process.out, "claimed ");
+    if (!(fabs(margin - claimed) <= 1e-3 * (1.0 + claimed))) {
+        fail_msg("%s behind front end %zu at %s, seed %llu: proved %g, claimed %g", kind_name[k],
+                 front, budget, (unsigned long long)seed, margin, claimed);
+    }
+    sp_process_clear(&process);
+    return true;
+}
+
+static void nets_of_every_kind_are_proved(void **state) {
+    (void)state;
+    static const char *const budgets[] = {"-70dB", "-60dBFS", "2lsb", "50dBsnr", "-50dB"};
+    const uint64_t seed = sp_test_seed();
+    const size_t rounds = sp_test_long() ? 40 : 3;
+    for (kind k = 0; k < KINDS; k++) {
+        size_t proved = 0;
+        for (size_t i = 0; i < rounds || (proved == 0 && i < 100); i++) {
+            proved += prove_one(seed + 1000 * i + (uint64_t)k, k, (i + (size_t)k) % SMALL_FRONTS,
+                                budgets[(i + (size_t)k) % 5])
+                          ? 1
+                          : 0;
+        }
+        assert_true(proved > 0);
+    }
+}
+
+static void threads_change_nothing(void **state) {
+    (void)state;
+    char path[PATH];
+    for (uint64_t seed = 1; !prove_one(seed, GRU_AFTER, 1, "-60dB"); seed++) {
+        assert_true(seed < 100);
+    }
+    char model[PATH], clip[PATH];
+    file_in(model, "net.onnx");
+    file_in(clip, "clip_-60dB.wav");
+    proof_path(path, clip, "-60dB");
+    sp_process one = check_proof(model, clip, NULL, path, "1");
+    sp_process four = check_proof(model, clip, NULL, path, "4");
+    expect_code(&one, 0);
+    expect_code(&four, 0);
+    assert_string_equal(one.out, four.out);
+    sp_process_clear(&one);
+    sp_process_clear(&four);
+}
+
+/* A net that certificates do not know: the verdict stands, one line says what is not known, and no
+ * file is written. */
+static void expect_unknown(const sp_net *net, const char *front, const char *word) {
+    char model[PATH], clip[PATH], path[PATH];
+    const sp_model_note note = {"soundproof.front", front};
+    file_in(model, "unknown.onnx");
+    assert_int_equal(sp_model_write(NULL, model, net, &note, 1), SP_OK);
+    write_small_clip(clip, "unknown.wav", 3);
+    sp_process process = RUN("certify", "--model", model, "--method", "exact", "--budget", "-120dB",
+                             "--proof", proof_folder(), clip);
+    expect_text(&process, "certified 1 of 1");
+    expect_code(&process, 2);
+    expect_complaint(&process, 2, word); /* and one that the verdict is vacuous */
+    sp_process_clear(&process);
+    proof_path(path, clip, "-120dB");
+    assert_null(fopen(path, "rb"));
+}
+
+static void other_kinds_are_refused_by_name(void **state) {
+    (void)state;
+    const sp_activation relu = {.kind = SP_ACTIVATION_RELU};
+    double weight[4 * WIDTH * 16], recurrent[4 * WIDTH * WIDTH], bias[4 * WIDTH];
+    sp_rng rng;
+    sp_net net;
+    sp_rng_init(&rng, 7);
+    random_list(&rng, weight, 4 * WIDTH * 16, 0.15);
+    random_list(&rng, recurrent, 4 * WIDTH * WIDTH, 0.5);
+    random_list(&rng, bias, 4 * WIDTH, 0.5);
+    assert_int_equal(sp_net_init(NULL, &net, SMALL_BANDS), SP_OK);
+    assert_int_equal(sp_net_add_rnn(NULL, &net, WIDTH, relu, weight, recurrent, bias), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
+    add_dense(&net, &rng, WIDTH, CLASSES, 3.0);
+    expect_unknown(&net, small_fronts[0], "cells with this activation");
+    sp_net_clear(&net);
+    make_net(&net, &rng, LSTM);
+    expect_unknown(&net, small_front_db, "natural logarithms");
+    sp_net_clear(&net);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nets_of_every_kind_are_proved),
+        cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(other_kinds_are_refused_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
