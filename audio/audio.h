@@ -23,10 +23,12 @@ typedef enum {
     SP_CLIP_ADAPTIVE /* multiples of lsb, but which depends on the samples before (ADPCM, GSM) */
 } sp_clip_coding;
 
-/** sp_clip - one channel of a recording, in the units of the model that will hear it. */
+/** sp_clip - one channel of a recording, in the units of the model that will hear it; or a sequence
+ *  of rows of numbers, which has no sound. */
 typedef struct sp_clip {
     double *samples;   /* [n] owned; full scale is `full_scale`; integer formats are exact */
     size_t n;          /* N >= 1 */
+    size_t width;      /* 0; of a sequence the numbers in a row, row by row in samples: no rate */
     int rate;          /* Hz */
     double full_scale; /* value of 0 dBFS: 32768 for models that hear int16, 1 for unit scale */
     double lsb;        /* one step of the file's coding, same units; 0 for float formats */
@@ -48,6 +50,7 @@ typedef struct sp_clip_options {
     bool downmix;       /* take the mean of all channels instead */
     bool resample;      /* convert another rate by libsamplerate instead of refusing it */
     size_t max_samples; /* refuse longer clips; 0: 30 minutes at 48 kHz */
+    size_t width; /* not 0: the file is a sequence of rows of so many numbers; no other is read */
 } sp_clip_options;
 
 /** sp_clip_read - reads every format that libsndfile reads; "-" is standard input, once. WAV files
@@ -58,6 +61,15 @@ typedef struct sp_clip_options {
  *  rate, samples that are not finite. Each begins with the path. */
 SP_NODISCARD sp_status sp_clip_read(sp_error *err, sp_clip *clip, const char *path,
                                     const sp_clip_options *options);
+/** sp_clip_sequence_named - whether a path is that of sequences: FILE.npy, or FILE.npy:K for the
+ *  one with number K (from 0) of a file with three dimensions, [sequences, rows, width].
+ *  sp_clip_sequence_file - the length of the file's name in it, and K (0 unless it says).
+ *  sp_clip_sequence_look - how many sequences a file holds, and their width. Errors name the file.
+ */
+bool sp_clip_sequence_named(const char *path);
+size_t sp_clip_sequence_file(const char *path, size_t *number);
+SP_NODISCARD sp_status sp_clip_sequence_look(sp_error *err, size_t *count, size_t *width,
+                                             const char *path);
 /** sp_clip_init - a clip from n samples in memory (copied). */
 SP_NODISCARD sp_status sp_clip_init(sp_error *err, sp_clip *clip, const double *samples, size_t n,
                                     int rate, double full_scale, double lsb);
@@ -136,7 +148,8 @@ typedef enum {
                         * l2 ball 10^(v/20) of the clip's own l2 norm */
     SP_BUDGET_DBFS,    /* "-50dBFS": eps = 10^(v/20) full scale */
     SP_BUDGET_LSB,     /* "3lsb":   eps = v steps of the file's coding, the smallest it has */
-    SP_BUDGET_DB_SNR   /* "45dBsnr": SNR of the loudest noise in the set */
+    SP_BUDGET_DB_SNR,  /* "45dBsnr": SNR of the loudest noise in the set */
+    SP_BUDGET_ABSOLUTE /* of sequences: eps = v */
 } sp_budget_unit;
 
 /** sp_budget_deployed - as what the program that hears the noisy clip receives it. */
@@ -150,12 +163,16 @@ typedef enum {
 const char *sp_budget_deployed_name(sp_budget_deployed deployed);
 bool sp_budget_deployed_find(sp_budget_deployed *deployed, const char *name);
 
+/** sp_budget - a set of noises for every clip. */
 typedef struct sp_budget {
     sp_budget_unit unit;
     double value;
     const sp_noise_set *set; /* a set of radii; NULL: boxes */
     sp_budget_deployed
-        deployed; /* what the noisy clip becomes before it is heard; not REAL: boxes */
+        deployed;         /* what the noisy clip becomes before it is heard; not REAL: boxes */
+    size_t first, frames; /* noise in the samples of these frames only; frames 0: in all */
+    bool within;          /* boxes around sequences: noisy numbers stay in [least, most] */
+    double least, most;
 } sp_budget;
 /** sp_budget_set - that of the budget, never NULL. */
 const sp_noise_set *sp_budget_set(const sp_budget *budget);
@@ -165,8 +182,12 @@ const sp_noise_set *sp_budget_set(const sp_budget *budget);
  *  forms. */
 SP_NODISCARD sp_status sp_budget_parse(sp_error *err, sp_budget *budget, const char *text);
 
+/** sp_budget_parse_absolute - a number above 0. */
+SP_NODISCARD sp_status sp_budget_parse_absolute(sp_error *err, sp_budget *budget, const char *text);
+
 /** sp_budget_radius - the radius of the budget for this clip, the same for every sample, rounded
- *  up so that the certified set contains the exact one. A silent clip (with a relative unit), an
+ *  up so that the certified set contains the exact one. Sequences have absolute budgets, recordings
+ *  the others. A silent clip (with a relative unit), an
  *  LSB budget on a float file and a radius that is not finite or below 1e-290 are errors. */
 SP_NODISCARD sp_status sp_budget_radius(sp_error *err, double *eps, const sp_budget *budget,
                                         const sp_clip *clip);
@@ -174,7 +195,7 @@ SP_NODISCARD sp_status sp_budget_radius(sp_error *err, double *eps, const sp_bud
 /** sp_budget_scale - eps in other units: dB relative to what a budget in dB is relative to, LSB
  *  (NaN for float files) and the SNR in dB of the loudest noise of the set. */
 typedef struct sp_budget_scale {
-    double db_peak, lsb, snr_db;
+    double db_peak, lsb, snr_db; /* NaN for sequences */
     bool vacuous; /* less than half the gap: no other clip of this coding lies in the set */
 } sp_budget_scale;
 void sp_budget_describe(sp_budget_scale *scale, double eps, const sp_noise_set *set,
@@ -266,6 +287,10 @@ SP_NODISCARD sp_status sp_noise_of_budget(sp_error *err, sp_noise *noise, double
                                           const sp_budget *budget, const sp_clip *clip);
 SP_NODISCARD sp_status sp_noise_copy(sp_error *err, sp_noise *noise, const sp_noise *source);
 void sp_noise_clear(sp_noise *noise);
+/** sp_noise_within - cuts a box of noise around samples [n], which lie in [least, most], to the
+ *  noisy samples that do so too: of every sample what is left is the radius around centre [n]. */
+SP_NODISCARD sp_status sp_noise_within(sp_error *err, sp_noise *noise, double *centre,
+                                       const double *samples, double least, double most);
 /** sp_noise_support - max over the set of sum_i c[i] d[first+i], i < count, rounded up.
  *  Indices at and beyond noise->n are padding: they are not perturbed. */
 double sp_noise_support(const sp_noise *noise, const double *c, size_t first, size_t count);
@@ -295,6 +320,7 @@ typedef struct sp_manifest_entry {
     char *speaker; /* owned; "" when the line names none */
     size_t line;
     unsigned long long device, inode; /* of the file; 0, 0 when it does not exist */
+    size_t number;                    /* of a sequence in it; else 0 */
 } sp_manifest_entry;
 typedef struct sp_manifest {
     sp_manifest_entry *entry; /* [count] owned */

@@ -1,4 +1,4 @@
-/* The four ways to write a noise budget. */
+/* The ways to write a noise budget. */
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -75,5 +75,16 @@ sp_status sp_budget_parse(sp_error *err, sp_budget *budget, const char *text) {
                        text);
     }
     *budget = parsed;
+    return SP_OK;
+}
+
+sp_status sp_budget_parse_absolute(sp_error *err, sp_budget *budget, const char *text) {
+    char *end = NULL;
+    const size_t length = number_length(text);
+    const double value = length > 0 ? strtod(text, &end) : NAN;
+    if (length == 0 || *end != '\0' || end != text + length || !(value > 0.0) || !isfinite(value)) {
+        return sp_fail(err, SP_E_ARGUMENT, "eps is a number above 0, as 0.01, not '%.40s'", text);
+    }
+    *budget = (sp_budget){.unit = SP_BUDGET_ABSOLUTE, .value = value};
     return SP_OK;
 }

@@ -61,7 +61,17 @@ sp_status sp_budget_radius(sp_error *err, double *eps, const sp_budget *budget,
     if (!isfinite(v)) {
         return sp_fail(err, SP_E_ARGUMENT, "the budget is not a finite number");
     }
+    if ((clip->width > 0) != (budget->unit == SP_BUDGET_ABSOLUTE)) {
+        return sp_fail(err, SP_E_MISMATCH,
+                       clip->width > 0
+                           ? "numbers have neither loudness nor steps: how far each may "
+                             "move is said by --eps"
+                           : "a recording has loudness: the noise is given by --budget");
+    }
     switch (budget->unit) {
+    case SP_BUDGET_ABSOLUTE:
+        return v > 0.0 ? check_radius(err, eps, sp_above(v)) // v carries the rounding of its text
+                       : sp_fail(err, SP_E_ARGUMENT, "an absolute budget must be above 0");
     case SP_BUDGET_DB_PEAK:
     case SP_BUDGET_DB_SNR:
         if (!(clip->peak > 0.0 && clip->rms > 0.0)) {
@@ -92,6 +102,10 @@ sp_status sp_budget_radius(sp_error *err, double *eps, const sp_budget *budget,
 void sp_budget_describe(sp_budget_scale *scale, double eps, const sp_noise_set *set,
                         const sp_clip *clip) {
     const double norm = clip->rms * sqrt((double)clip->n);
+    if (clip->width > 0) {
+        *scale = (sp_budget_scale){NAN, NAN, NAN, false};
+        return;
+    }
     scale->db_peak = 20.0 * log10(eps / (set->of_energy ? norm : clip->peak));
     scale->lsb = clip->lsb > 0.0 ? eps / clip->lsb : NAN;
     scale->snr_db = 20.0 * log10((set->box ? clip->rms : norm) / eps);

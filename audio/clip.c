@@ -24,6 +24,9 @@ sp_status sp_clip_measure(sp_error *err, sp_clip *clip) {
     double peak = 0.0;
     for (size_t i = 0; i < clip->n; i++) {
         const double size = fabs(clip->samples[i]);
+        if (!isfinite(size) && clip->width > 0) {
+            return sp_fail(err, SP_E_NONFINITE, "number %zu is not finite", i);
+        }
         if (!isfinite(size)) {
             return sp_fail(err, SP_E_NONFINITE, "sample %zu (at %.3f s) is not a finite number", i,
                            (double)i / clip->rate);

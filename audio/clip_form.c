@@ -78,6 +78,10 @@ static void wav_name(char *text, size_t size, const sp_clip *clip) {
 
 void sp_clip_form_name(char *text, size_t size, const sp_clip *clip, sp_clip_form form) {
     char coding[32], container[16];
+    if (clip->width > 0) {
+        snprintf(text, size, "npy");
+        return;
+    }
     if (form == SP_CLIP_WAV) {
         wav_name(text, size, clip);
         return;
@@ -100,9 +104,10 @@ char *sp_clip_form_place(const char *path, const sp_clip *clip, sp_clip_form for
     const char *dot = strrchr(name, '.');
     const bool bare = dot == NULL || dot == name;
     const bool wav = !bare && strcasecmp(dot, ".wav") == 0;
-    const char *ending = form == SP_CLIP_OWN ? (bare ? ending_of(clip->format) : "")
-                         : wav               ? ""
-                                             : "wav";
+    const char *ending = clip->width > 0       ? (bare || strcmp(dot, ".npy") != 0 ? "npy" : "")
+                         : form == SP_CLIP_OWN ? (bare ? ending_of(clip->format) : "")
+                         : wav                 ? ""
+                                               : "wav";
     const size_t size = strlen(path) + strlen(ending) + 2;
     char *place = malloc(size);
     if (place != NULL) {

@@ -236,6 +236,13 @@ sp_status sp_clip_read(sp_error *err, sp_clip *clip, const char *path,
     const sp_clip_options *wanted = options != NULL ? options : &any;
     sp_sound_file file = {0};
     memset(clip, 0, sizeof *clip);
+    if (wanted->width > 0) {
+        return sp_clip_sequence_read(err, clip, path, wanted->width);
+    }
+    if (sp_clip_sequence_named(path)) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "%s: is a sequence of numbers, and a recording is needed here", path);
+    }
     sp_status status = check_options(err, wanted);
     if (status == SP_OK) {
         status = sp_sound_open(err, &file, path);

@@ -22,6 +22,9 @@ static SF_INFO info_of(const sp_clip *clip, sp_clip_form form) {
 sp_clip_fidelity sp_clip_own(const sp_clip *clip) {
     const SF_INFO info = info_of(clip, SP_CLIP_OWN);
     const int container = info.format & SF_FORMAT_TYPEMASK;
+    if (clip->width > 0) {
+        return SP_CLIP_KEPT;
+    }
     // SD2 keeps its header elsewhere, and raw files have none
     if (info.format == 0 || container == SF_FORMAT_SD2 || container == SF_FORMAT_RAW ||
         !sf_format_check(&info)) {
@@ -229,6 +232,9 @@ sp_status sp_clip_draft(sp_error *err, sp_file_draft *draft, const sp_clip *clip
     const bool kept = form == SP_CLIP_WAV || sp_clip_own(clip) == SP_CLIP_KEPT;
     image file = {0};
     int32_t *values = NULL;
+    if (clip->width > 0) {
+        return sp_clip_sequence_draft(err, draft, clip);
+    }
     sp_status status = take_values(err, &values, clip);
     if (status == SP_OK) {
         status = make_image(err, &file, clip, form, values);

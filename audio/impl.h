@@ -23,6 +23,13 @@ double sp_clip_gap(const sp_clip *clip);
  *  At most max_samples may result. */
 SP_NODISCARD sp_status sp_clip_convert(sp_error *err, sp_clip *clip, int rate, size_t max_samples);
 
+/** sp_clip_sequence_read - the clip of a sequence with rows of `width` numbers.
+ *  sp_clip_sequence_draft - writes one. */
+SP_NODISCARD sp_status sp_clip_sequence_read(sp_error *err, sp_clip *clip, const char *path,
+                                             size_t width);
+SP_NODISCARD sp_status sp_clip_sequence_draft(sp_error *err, sp_file_draft *draft,
+                                              const sp_clip *clip);
+
 enum { SP_NOISE_LANES = 8 };
 /** sp_noise_lanes - their sum. Lane l sums the terms l, l + 8, ... of a window. */
 static inline double sp_noise_lanes(const double lane[SP_NOISE_LANES]) {

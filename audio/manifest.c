@@ -51,9 +51,21 @@ static char *beside(const char *manifest, const char *path) {
     return joined;
 }
 
+/* A path may be that of one sequence of a file. */
+static bool stat_file(struct stat *info, size_t *number, const char *path) {
+    char *file = strdup(path);
+    bool found = false;
+    if (file) {
+        file[sp_clip_sequence_file(path, number)] = '\0';
+        found = stat(file, info) == 0;
+    }
+    free(file);
+    return found;
+}
+
 static bool identify(sp_manifest_entry *entry, const char *path) {
     struct stat info;
-    if (stat(path, &info) != 0) {
+    if (!stat_file(&info, &entry->number, path)) {
         return false;
     }
     entry->device = (unsigned long long)info.st_dev;
@@ -233,12 +245,14 @@ const sp_manifest_entry *sp_manifest_find(const sp_manifest *manifest, const cha
         }
     }
     struct stat info;
-    if (stat(clip, &info) != 0) {
+    size_t number = 0;
+    if (!stat_file(&info, &number, clip)) {
         return NULL;
     }
     for (size_t i = 0; i < manifest->count; i++) {
         const sp_manifest_entry *entry = &manifest->entry[i];
-        if (entry->inode != 0 && entry->inode == (unsigned long long)info.st_ino &&
+        if (entry->inode != 0 && entry->number == number &&
+            entry->inode == (unsigned long long)info.st_ino &&
             entry->device == (unsigned long long)info.st_dev) {
             return entry;
         }

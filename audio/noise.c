@@ -123,6 +123,26 @@ void sp_noise_clear(sp_noise *noise) {
     memset(noise, 0, sizeof *noise);
 }
 
+/* Both ends are rounded outward, and so is the radius around what is about their middle. */
+sp_status sp_noise_within(sp_error *err, sp_noise *noise, double *centre, const double *samples,
+                          double least, double most) {
+    if (!noise->set->box || !(least <= most)) {
+        return sp_fail(err, SP_E_ARGUMENT, "only a box of noise can be cut to an interval");
+    }
+    for (size_t i = 0; i < noise->n; i++) {
+        const double x = samples[i], r = noise->radius[i];
+        if (!(x >= least && x <= most)) {
+            return sp_fail(err, SP_E_MISMATCH,
+                           "number %zu is %g without noise already, which is not within %g and %g",
+                           i, x, least, most);
+        }
+        const double lo = fmax(sp_below(x - r), least), hi = fmin(sp_above(x + r), most);
+        centre[i] = r > 0.0 ? lo + 0.5 * (hi - lo) : x;
+        noise->radius[i] = r > 0.0 ? fmax(sp_above(centre[i] - lo), sp_above(hi - centre[i])) : 0.0;
+    }
+    return SP_OK;
+}
+
 /* ---- support ---- */
 
 double sp_noise_grow(double sum, size_t terms, size_t parts) {

@@ -67,16 +67,17 @@ int sp_certify_boxes(sp_error *err, const sp_pipeline *pipeline, const sp_clip *
     const double deadline = timeout > 0.0 ? sp_clock_wall() + timeout : 0.0;
     sp_noise noise = {0};
     sp_front_bound front = {0};
-    double eps = 0.0;
+    double eps = 0.0, *moved = NULL;
     SP_TRY(sp_arithmetic_check(err));
     SP_TRY(sp_query_check_clip(err, pipeline, clip));
-    SP_TRY(sp_noise_of_budget(err, &noise, &eps, budget, clip));
-    int status = (int)sp_front_bound_until(err, &front, pipeline->forms, clip->samples, clip->n,
-                                           &noise, deadline);
+    SP_TRY(sp_pipeline_noise(err, &noise, &moved, &eps, pipeline, clip, budget));
+    int status = (int)sp_front_bound_until(
+        err, &front, pipeline->forms, moved ? moved : clip->samples, clip->n, &noise, deadline);
     if (status == SP_OK) {
         status = see_boxes(err, pipeline, &front, deadline, see, context);
     }
     sp_front_bound_clear(&front);
     sp_noise_clear(&noise);
+    free(moved);
     return status;
 }

@@ -34,9 +34,8 @@ static sp_status try_intervals(sp_error *err, const sp_query *query, sp_objectiv
     sp_front_bound front = {0};
     sp_objectives *const list[] = {o};
     const double start = sp_clock_wall();
-    sp_status status =
-        sp_front_bound_until(err, &front, query->pipeline->boxes, query->clip->samples,
-                             query->clip->n, &query->noise, o->deadline);
+    sp_status status = sp_front_bound_until(err, &front, query->pipeline->boxes, query->middle,
+                                            query->clip->n, &query->noise, o->deadline);
     query->verdict->front_seconds += sp_clock_wall() - start;
     if (status == SP_OK) {
         o->front = &front;
@@ -76,9 +75,8 @@ sp_status sp_query_bound(sp_error *err, const sp_query *query, sp_front_bound *f
         return SP_OK;
     }
     const double start = sp_clock_wall();
-    const sp_status status =
-        sp_front_bound_until(err, front, query->pipeline->forms, query->clip->samples,
-                             query->clip->n, &query->noise, query->deadline);
+    const sp_status status = sp_front_bound_until(err, front, query->pipeline->forms, query->middle,
+                                                  query->clip->n, &query->noise, query->deadline);
     query->verdict->front_seconds += sp_clock_wall() - start;
     o->status = status;
     return status;

@@ -84,7 +84,7 @@ typedef struct sp_pipeline {
 size_t sp_pipeline_answers(const sp_net *net);
 
 /** sp_pipeline_init - checks that net and front end fit together and prepares the forms of `rule`
- *  (method->front, or another one asked for by --front-relax). */
+ *  (method->front, or another one asked for by --front-relax). Sequences have the joint ones. */
 SP_NODISCARD sp_status sp_pipeline_init(sp_error *err, sp_pipeline *pipeline, const sp_net *net,
                                         const sp_front *front, const sp_method *method,
                                         sp_front_rule rule);

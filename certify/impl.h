@@ -17,11 +17,13 @@ typedef struct sp_query_options {
 typedef struct sp_query {
     const sp_pipeline *pipeline;
     const sp_clip *clip;
-    sp_noise noise;      /* owned */
-    sp_verdict *verdict; /* label, predicted, frames, logits, eps and scale are set */
-    double deadline;     /* sp_clock_wall value; 0: none */
-    double start, cpu;   /* clocks when it was opened */
-    double timeout;      /* seconds; 0: none */
+    sp_noise noise;       /* owned */
+    const double *middle; /* [n] around which the noise is: the clip's samples, or `moved` */
+    double *moved;        /* [n] owned; where a budget cuts what is noisy; else NULL */
+    sp_verdict *verdict;  /* label, predicted, frames, logits, eps and scale are set */
+    double deadline;      /* sp_clock_wall value; 0: none */
+    double start, cpu;    /* clocks when it was opened */
+    double timeout;       /* seconds; 0: none */
 } sp_query;
 
 /** sp_query_open - opens the query; *settled when the clean clip answers it. Close it whatever
@@ -32,7 +34,8 @@ SP_NODISCARD sp_status sp_query_open(sp_error *err, sp_query *query, sp_verdict 
                                      const sp_query_options *options, bool *settled);
 void sp_query_close(const sp_error *err, sp_query *query, sp_status status);
 
-/** sp_query_check_clip - whether the clip has the rate and the sample units of the front end. */
+/** sp_query_check_clip - whether the clip has the rate and the sample units of the front end, or is
+ *  a sequence as wide as the network reads. */
 SP_NODISCARD sp_status sp_query_check_clip(sp_error *err, const sp_pipeline *pipeline,
                                            const sp_clip *clip);
 
@@ -85,6 +88,11 @@ SP_NODISCARD sp_status sp_query_attain(sp_error *err, const sp_query *query, con
  *  all. */
 size_t sp_verdict_weakest(const sp_verdict *verdict);
 
+/** sp_pipeline_noise - the noises of a budget around a clip, and its radius. *moved [n], owned by
+ *  the caller: around which samples they are, where these are not the clip's; else NULL. */
+SP_NODISCARD sp_status sp_pipeline_noise(sp_error *err, sp_noise *noise, double **moved,
+                                         double *eps, const sp_pipeline *pipeline,
+                                         const sp_clip *clip, const sp_budget *budget);
 /** sp_pipeline_frame_noise - a set of radius eps in the samples of frames first .. first + frames -
  *  1, 0 elsewhere; all samples when frames is 0. SP_E_MISMATCH for frames that the clip does not
  *  have. */

@@ -47,6 +47,9 @@ static sp_status join(sp_error *err, sp_pipeline *pipeline, const sp_net *net) {
 sp_status sp_pipeline_init(sp_error *err, sp_pipeline *pipeline, const sp_net *net,
                            const sp_front *front, const sp_method *method, sp_front_rule rule) {
     *pipeline = (sp_pipeline){0};
+    if (sp_front_width(front) > 0) {
+        rule = SP_FRONT_JOINT;
+    }
     SP_TRY(check_widths(err, net, front));
     SP_TRY(sp_front_forms_create(err, &pipeline->forms, front, rule));
     if (rule != SP_FRONT_INTERVAL) {

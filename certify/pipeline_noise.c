@@ -1,4 +1,6 @@
-/* Noise in the samples of some frames only. */
+/* The noises of a budget; noise in the samples of some frames only. */
+#include <stdlib.h>
+
 #include "certify/impl.h"
 
 sp_status sp_pipeline_frame_noise(sp_error *err, sp_noise *noise, const sp_noise_set *set,
@@ -17,4 +19,38 @@ sp_status sp_pipeline_frame_noise(sp_error *err, sp_noise *noise, const sp_noise
     const size_t end = start + (frames - 1) * layout->step + layout->used;
     const size_t begin = start > before ? start - before : 0;
     return sp_noise_burst(err, noise, set, n, eps, begin, end > before ? end - before : 0);
+}
+
+static sp_status cut(sp_error *err, sp_noise *noise, double **moved, const sp_clip *clip,
+                     const sp_budget *budget) {
+    *moved = malloc(clip->n * sizeof **moved);
+    if (!*moved) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", clip->n);
+    }
+    return sp_noise_within(err, noise, *moved, clip->samples, budget->least, budget->most);
+}
+
+sp_status sp_pipeline_noise(sp_error *err, sp_noise *noise, double **moved, double *eps,
+                            const sp_pipeline *pipeline, const sp_clip *clip,
+                            const sp_budget *budget) {
+    *moved = NULL;
+    if (budget->deployed != SP_BUDGET_AS_REAL && (budget->frames > 0 || clip->width > 0)) {
+        return sp_fail(err, SP_E_ARGUMENT,
+                       "what noisy clips are rounded to is known of recordings with noise in all "
+                       "samples");
+    }
+    if (budget->frames == 0) {
+        SP_TRY(sp_noise_of_budget(err, noise, eps, budget, clip));
+    } else {
+        SP_TRY(sp_budget_radius(err, eps, budget, clip));
+        SP_TRY(sp_pipeline_frame_noise(err, noise, sp_budget_set(budget), pipeline->front, clip->n,
+                                       *eps, budget->first, budget->frames));
+    }
+    const sp_status status = budget->within ? cut(err, noise, moved, clip, budget) : SP_OK;
+    if (status != SP_OK) {
+        sp_noise_clear(noise);
+        free(*moved);
+        *moved = NULL;
+    }
+    return status;
 }

@@ -15,6 +15,12 @@
 
 sp_status sp_query_check_clip(sp_error *err, const sp_pipeline *pipeline, const sp_clip *clip) {
     const sp_front_layout *layout = sp_front_layout_of(pipeline->front);
+    if (clip->width != sp_front_width(pipeline->front)) {
+        return sp_fail(err, SP_E_MISMATCH,
+                       clip->width > 0 ? "a sequence with rows of %zu numbers does not fit"
+                                       : "a recording is no sequence of numbers (%zu)",
+                       clip->width);
+    }
     if (clip->rate != layout->sample_rate) {
         return sp_fail(err, SP_E_MISMATCH, "the clip has %d Hz but the front end reads %d Hz",
                        clip->rate, layout->sample_rate);
@@ -42,13 +48,20 @@ static double largest_radius(const sp_noise *noise) {
     return largest;
 }
 
-/* The same radius for every sample, but for what rounding adds. */
+/* The SNR of the loudest noise where not all samples have the same. */
+static double loudest_snr(const sp_clip *clip, const sp_noise *noise) {
+    const double energy = noise->set->energy(noise->radius, clip->n);
+    return 20.0 * log10(clip->rms / sqrt(energy / (double)clip->n));
+}
+
 static sp_status take_budget(sp_error *err, sp_query *query, const sp_budget *budget) {
     sp_verdict *verdict = query->verdict;
     verdict->set = sp_budget_set(budget);
     verdict->deployed = budget->deployed;
-    SP_TRY(sp_noise_of_budget(err, &query->noise, &verdict->eps, budget, query->clip));
+    SP_TRY(sp_pipeline_noise(err, &query->noise, &query->moved, &verdict->eps, query->pipeline,
+                             query->clip, budget));
     SP_TRY(check_radius(err, verdict->eps));
+    query->middle = query->moved ? query->moved : query->middle;
     verdict->heard_eps = largest_radius(&query->noise);
     sp_budget_describe(&verdict->scale, verdict->eps, verdict->set, query->clip);
     // The radius was rounded up from the figure the user gave: report that figure itself.
@@ -58,6 +71,9 @@ static sp_status take_budget(sp_error *err, sp_query *query, const sp_budget *bu
         verdict->scale.lsb = budget->value;
     } else if (budget->unit == SP_BUDGET_DB_SNR) {
         verdict->scale.snr_db = budget->value;
+    }
+    if (budget->frames > 0 && query->clip->width == 0) {
+        verdict->scale.snr_db = loudest_snr(query->clip, &query->noise);
     }
     return SP_OK;
 }
@@ -82,8 +98,9 @@ static sp_status take_noise(sp_error *err, sp_query *query, const sp_noise *nois
     verdict->eps = verdict->heard_eps = largest;
     verdict->set = noise->set;
     sp_budget_describe(&verdict->scale, largest, noise->set, query->clip);
-    const double energy = noise->set->energy(noise->radius, n);
-    verdict->scale.snr_db = 20.0 * log10(query->clip->rms / sqrt(energy / (double)n));
+    if (query->clip->width == 0) {
+        verdict->scale.snr_db = loudest_snr(query->clip, noise);
+    }
     return sp_noise_copy(err, &query->noise, noise);
 }
 
@@ -262,6 +279,7 @@ sp_status sp_query_open(sp_error *err, sp_query *query, sp_verdict *verdict,
     const double start = sp_clock_wall(), timeout = options->timeout;
     *query = (sp_query){.pipeline = pipeline,
                         .clip = clip,
+                        .middle = clip->samples,
                         .verdict = verdict,
                         .deadline = timeout > 0.0 ? start + timeout : 0.0,
                         .start = start,
@@ -276,6 +294,8 @@ sp_status sp_query_open(sp_error *err, sp_query *query, sp_verdict *verdict,
 void sp_query_close(const sp_error *err, sp_query *query, sp_status status) {
     sp_verdict *verdict = query->verdict;
     sp_noise_clear(&query->noise);
+    free(query->moved);
+    query->moved = NULL;
     if (status != SP_OK) {
         fail_verdict(verdict, err, status, query->timeout);
     }

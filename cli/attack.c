@@ -110,7 +110,8 @@ static void print_attack(cli_job *j, size_t clip, size_t budget) {
         return;
     }
     free(json);
-    cli_print(sp_report_attack_row(clips->names.name[clip], clips->names.width, attack));
+    cli_print(sp_report_attack_row(clips->names.name[clip], clips->names.width, clips->sequences,
+                                   attack));
     const bool foreign = attack->verdict.kind == SP_VERDICT_BROKEN && !attack->file_own;
     if ((j->options->verbose || foreign) && attack->verdict.reason[0]) {
         printf("    why: %s; %zu gradients\n", attack->verdict.reason, attack->steps);
@@ -143,7 +144,8 @@ static void emit(void *context, size_t index) {
 }
 
 static void print_head(cli_job *j) {
-    cli_print(sp_report_attack_head(j->session.clips.names.width, cli_session_names(&j->session)));
+    cli_print(sp_report_attack_head(j->session.clips.names.width, j->session.clips.sequences,
+                                    cli_session_names(&j->session)));
 }
 
 static void print_summary(cli_job *j) {
@@ -247,6 +249,7 @@ const cli_command cli_attack = {
         "8_theo_3.wav\n",
     .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_LABEL | CLI_MANIFEST |
                CLI_AUDIO | CLI_OUT | CLI_EFFORT | CLI_TIMEOUT | CLI_THREADS | CLI_JSON |
-               CLI_VERBOSE,
+               CLI_VERBOSE | CLI_FRAME,
+    .sequences = true,
     .run = run,
 };

@@ -112,6 +112,9 @@ static int check_proof(cli_job *j) {
         return cli_usage(j->command, "--proof knows --method exact with its own front-end "
                                      "relaxation, and boxes of noise");
     }
+    if (j->session.clips.sequences || options->frame != CLI_NO_FRAME) {
+        return cli_usage(j->command, "--proof knows recordings with noise in all samples");
+    }
     if (j->session.pipeline.joined) {
         return cli_usage(j->command,
                          "--proof knows front ends of energies frame by frame: this one "
@@ -265,7 +268,8 @@ static void emit_clip(job *own, size_t index) {
         if (j->options->json) {
             cli_print(sp_report_verdict_json(clips->path[index], &j->session.pipeline, verdict));
         } else {
-            cli_print(sp_report_verdict_row(clips->names.name[index], clips->names.width, verdict));
+            cli_print(sp_report_verdict_row(clips->names.name[index], clips->names.width,
+                                            clips->sequences, verdict));
         }
         if (j->options->verbose && !j->options->json) {
             cli_print(sp_report_verdict_details(verdict));
@@ -297,7 +301,8 @@ static void emit(void *context, size_t index) {
 }
 
 static void print_head(cli_job *j) {
-    cli_print(sp_report_verdict_head(j->session.clips.names.width, cli_session_names(&j->session)));
+    cli_print(sp_report_verdict_head(j->session.clips.names.width, j->session.clips.sequences,
+                                     cli_session_names(&j->session)));
 }
 
 static void print_summary(cli_job *j) {
@@ -429,10 +434,12 @@ const cli_command cli_certify = {
         "  soundproof certify --model M.onnx --budget -70dB --proof proofs *.wav\n"
         "  soundproof certify --model M.onnx --front F.json --norm 2 --budget 40dBsnr *.wav\n"
         "  soundproof certify --model M.onnx --budget -60dB --deployed int16 *.wav\n"
-        "  soundproof certify --model M.onnx --budget -60dB --dump-bounds boxes.npz take.wav\n",
+        "  soundproof certify --model M.onnx --budget -60dB --dump-bounds boxes.npz take.wav\n"
+        "  soundproof certify --model M.onnx --eps 0.01 --clip-to 0:1 --manifest images.tsv\n",
     .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_METHOD | CLI_FRONT_RELAX |
                CLI_LABEL | CLI_MANIFEST | CLI_AUDIO | CLI_TIMEOUT | CLI_DEVICE | CLI_PRECISION |
-               CLI_THREADS | CLI_JSON | CLI_VERBOSE | CLI_ATTACK | CLI_EFFORT,
+               CLI_THREADS | CLI_JSON | CLI_VERBOSE | CLI_ATTACK | CLI_EFFORT | CLI_FRAME,
+    .sequences = true,
     .own = own_options,
     .owned = sizeof own_options / sizeof own_options[0],
     .run = run,

@@ -421,7 +421,8 @@ const cli_command cli_compare = {
         "--no-attack --plot shares --manifest test.tsv\n",
     .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_METHODS | CLI_LABEL |
                CLI_MANIFEST | CLI_AUDIO | CLI_NO_ATTACK | CLI_EFFORT | CLI_PLOT | CLI_TIMEOUT |
-               CLI_DEVICE | CLI_THREADS | CLI_JSON,
+               CLI_DEVICE | CLI_THREADS | CLI_JSON | CLI_FRAME,
+    .sequences = true,
     .own = own_options,
     .owned = sizeof own_options / sizeof own_options[0],
     .run = run,

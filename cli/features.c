@@ -156,7 +156,7 @@ static sp_status do_clip(sp_error *err, const sp_front *front, const char *path,
 static int open_front(cli_model_files *files, const cli_options *options) {
     sp_error err = {0};
     if (options->model) {
-        return cli_model_files_open(files, &cli_features, options);
+        return cli_model_files_open(files, &cli_features, options, false);
     }
     if (!options->front) {
         return cli_usage(&cli_features, "--front is missing: which description? or a --model that "

@@ -52,8 +52,16 @@ enum {
     CLI_DEVICE = CLI_BACKEND | CLI_MEMORY
 };
 /* Options that come with others: --split with CLI_MANIFEST, --names with CLI_CHANNEL, --output and
- * --steps-axis with CLI_MODEL. */
-enum { CLI_SPLIT = 3, CLI_NAMES = 5, CLI_OUTPUT = 6, CLI_STEPS_AXIS = 7 };
+ * --steps-axis with CLI_MODEL; with sequences --eps beside CLI_BUDGET, --clip-to beside CLI_NORM.
+ */
+enum {
+    CLI_SPLIT = 3,
+    CLI_NAMES = 5,
+    CLI_OUTPUT = 6,
+    CLI_STEPS_AXIS = 7,
+    CLI_EPS = 9,
+    CLI_CLIP_TO = 10
+};
 /* --frame that is not given, and --frame all. */
 enum { CLI_NO_FRAME = -2, CLI_ALL_FRAMES = -1 };
 
@@ -68,9 +76,11 @@ typedef struct cli_options {
     const sp_method *method;
     sp_front_rule front_rule; /* the method's, or --front-relax */
     bool front_rule_given;
-    char **budget_text; /* [budgets] */
+    char **budget_text; /* [budgets] of --budget and --eps */
     sp_budget *budget;  /* [budgets] */
     size_t budgets;
+    bool within; /* --clip-to: [least, most] */
+    double least, most;
     const sp_noise_set *set; /* --norm; a set of radii, that of every budget */
     long label;              /* -1: not given */
     int channel, threads;    /* threads 0: one per processor */
@@ -102,6 +112,7 @@ typedef struct cli_command {
     const char *name, *arguments, *summary;
     const char *examples; /* shown by --help; lines end in a newline */
     unsigned accepts;
+    bool sequences;     /* clips may be sequences of numbers */
     const cli_own *own; /* [owned] */
     size_t owned;
     int (*run)(const cli_options *options);
@@ -161,10 +172,11 @@ typedef struct cli_model_files {
     sp_model model;
     sp_front *front;
 } cli_model_files;
-/** cli_model_files_open - reads --model and --front (or the description inside the model). On
- *  failure the reason has been printed and the exit code is returned, else -1. */
+/** cli_model_files_open - reads --model and --front (or the description inside the model); for
+ *  sequences no front end. On failure the reason has been printed and the exit code is returned,
+ *  else -1. */
 int cli_model_files_open(cli_model_files *files, const cli_command *command,
-                         const cli_options *options);
+                         const cli_options *options, bool sequences);
 void cli_model_files_clear(cli_model_files *files);
 
 /** cli_clip_read - reads a clip as the front end and the options ask; says on stderr what a user
@@ -185,17 +197,21 @@ void cli_names_clear(cli_names *names);
 typedef struct cli_clips {
     const cli_options *options; /* borrowed */
     size_t count, classes;
-    char **path;       /* [count] as given; borrowed from the options or the manifest */
+    bool sequences;    /* they are no recordings */
+    char **path;       /* [count] as given; borrowed from the options, the manifest or `made` */
     const char **file; /* [count] what is opened */
+    char **made;       /* [makes] owned: names of the sequences of files that hold many */
+    size_t makes;
     cli_names names;
     sp_manifest manifest;
 } cli_clips;
 /** cli_clips_check - the usage errors that show before anything is read: -1, or the exit code. */
 int cli_clips_check(const cli_command *command, const cli_options *options);
 /** cli_clips_open - reads the manifest: -1, or the exit code after a message, with nothing to
- *  clear. */
-int cli_clips_open(cli_clips *clips, const cli_command *command, const cli_options *options,
-                   size_t classes);
+ *  clear. cli_clips_answers - how many answers the model has: -1, or the exit code after a message.
+ */
+int cli_clips_open(cli_clips *clips, const cli_command *command, const cli_options *options);
+int cli_clips_answers(cli_clips *clips, const cli_command *command, size_t classes);
 void cli_clips_clear(cli_clips *clips);
 /** cli_clips_read - clip i and its label (-1: the model's own answer). */
 SP_NODISCARD sp_status cli_clips_read(sp_error *err, sp_clip *clip, long *label,
@@ -222,7 +238,7 @@ int cli_attacker_open(sp_attacker *attacker, const cli_session *session);
 sp_attack_options cli_attack_options(const cli_options *options, const char *source);
 /** cli_norm_says - behind a table: what noise the budgets are, if it is not the box. */
 void cli_norm_says(const cli_options *options);
-/** cli_budget_check - -1, or the exit code when there is no --budget. */
+/** cli_budget_check - -1, or the exit code when there is no --budget, or no --eps. */
 int cli_budget_check(const cli_command *command, const cli_options *options);
 
 /** cli_path_make_folder - makes the folder and those above it; SP_E_IO with a line that says why

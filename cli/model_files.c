@@ -3,7 +3,11 @@
 
 #include <string.h>
 
-static sp_status open_front(sp_error *err, cli_model_files *files, const cli_options *options) {
+static sp_status open_front(sp_error *err, cli_model_files *files, const cli_options *options,
+                            bool sequences) {
+    if (sequences) {
+        return sp_front_sequence(err, &files->front, files->model.net.features);
+    }
     if (options->front) {
         return sp_front_read(err, &files->front, options->front);
     }
@@ -12,9 +16,13 @@ static sp_status open_front(sp_error *err, cli_model_files *files, const cli_opt
 }
 
 int cli_model_files_open(cli_model_files *files, const cli_command *command,
-                         const cli_options *options) {
+                         const cli_options *options, bool sequences) {
     sp_error err = {0};
     *files = (cli_model_files){0};
+    if (sequences && options->front) {
+        return cli_usage(command, "--front does not go with sequences of numbers: the model reads "
+                                  "them as they are");
+    }
     if (!options->model) {
         return cli_usage(command, "--model is missing: which ONNX file?");
     }
@@ -23,12 +31,12 @@ int cli_model_files_open(cli_model_files *files, const cli_command *command,
         cli_complain_about(options->model, err.text);
         return CLI_INPUT;
     }
-    if (!options->front && !files->model.front) {
+    if (!sequences && !options->front && !files->model.front) {
         sp_model_clear(&files->model);
         return cli_usage(command, "--front is missing: %s carries no front-end description",
                          options->model);
     }
-    if (open_front(&err, files, options) != SP_OK) {
+    if (open_front(&err, files, options, sequences) != SP_OK) {
         cli_complain_about(options->front ? options->front : options->model, err.text);
         sp_model_clear(&files->model);
         return CLI_INPUT;
@@ -46,6 +54,7 @@ sp_status cli_clip_read(sp_error *err, sp_clip *clip, const char *path, const sp
     const sp_front_layout *layout = sp_front_layout_of(front);
     const sp_clip_options wanted = {.rate = layout->sample_rate,
                                     .full_scale = layout->full_scale,
+                                    .width = sp_front_width(front),
                                     .channel = options->channel,
                                     .downmix = options->downmix,
                                     .resample = options->resample};

@@ -196,7 +196,8 @@ static void warn_loud(const sp_budget *budget, const char *text) {
     }
 }
 
-static int read_budget(cli_options *options, const cli_command *command, char *text) {
+static int read_budget(cli_options *options, const cli_command *command, char *text,
+                       bool absolute) {
     const size_t count = options->budgets;
     char **texts = realloc(options->budget_text, (count + 1) * sizeof *texts);
     options->budget_text = texts ? texts : options->budget_text;
@@ -210,11 +211,29 @@ static int read_budget(cli_options *options, const cli_command *command, char *t
     sp_error err = {0};
     texts[count] = text;
     options->budgets++;
+    if (absolute) {
+        return sp_budget_parse_absolute(&err, &budget[count], text) == SP_OK
+                   ? -1
+                   : cli_usage(command, "--eps: %s", err.text);
+    }
     if (sp_budget_parse(&err, &budget[count], text) != SP_OK) {
         return cli_usage(command, "%s", err.text);
     }
     warn_loud(&budget[count], text);
     return -1;
+}
+
+/* A:B. */
+static int read_interval(cli_options *options, const cli_command *command, const char *text) {
+    char *middle = NULL, *end = NULL;
+    options->least = strtod(text, &middle);
+    options->most = *middle == ':' ? strtod(middle + 1, &end) : NAN;
+    options->within = true;
+    return middle != text && end && end != middle + 1 && *end == '\0' &&
+                   options->least < options->most && isfinite(options->least) &&
+                   isfinite(options->most)
+               ? -1
+               : cli_usage(command, "--clip-to needs two numbers, as 0:1, not '%s'", text);
 }
 
 static int read_norm(cli_options *options, const cli_command *command, const char *text) {
@@ -294,6 +313,8 @@ static int read_value(cli_options *options, const cli_command *command, int opti
     switch (option) {
     case CLI_NORM:
         return read_norm(options, command, text);
+    case CLI_CLIP_TO:
+        return read_interval(options, command, text);
     case CLI_METHOD:
         return cli_method_parse(&options->method, options, command, text);
     case CLI_METHODS:
@@ -339,8 +360,8 @@ int cli_option_value(cli_options *options, const cli_command *command, int optio
         *path = text;
         return -1;
     }
-    if (option == CLI_BUDGET) {
-        return read_budget(options, command, text);
+    if (option == CLI_BUDGET || option == CLI_EPS) {
+        return read_budget(options, command, text, option == CLI_EPS);
     }
     const int code = read_value(options, command, option, text);
     free(text);

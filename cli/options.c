@@ -22,6 +22,13 @@ static const struct poptOption every_option[] = {
      "how loud the noise may be: -70dB (relative to the clip's peak), -50dBFS, 3lsb or 45dBsnr; "
      "may be given several times",
      "B"},
+    {"eps", 0, POPT_ARG_STRING, NULL, CLI_EPS,
+     "of sequences of numbers (.npy): how far each of them may move, as 0.01, or with --norm the "
+     "norm "
+     "of all moves; may be given several times",
+     "E"},
+    {"clip-to", 0, POPT_ARG_STRING, NULL, CLI_CLIP_TO,
+     "of sequences: noisy numbers stay between two others, as 0:1", "A:B"},
     {"norm", 0, POPT_ARG_STRING, NULL, CLI_NORM,
      "what a budget limits: inf, every sample by itself; 2, the energy of the noise, however it is "
      "spread; 1, the heights of clicks together; inf unless given",
@@ -58,7 +65,8 @@ static const struct poptOption every_option[] = {
     {"tol", 0, POPT_ARG_STRING, NULL, CLI_TOL,
      "distance of the budgets that are tried, in dB; 0.5 unless given", "DB"},
     {"frame", 0, POPT_ARG_STRING, NULL, CLI_FRAME,
-     "noise only in the samples of frame T (from 0), or of every frame in turn: all", "T"},
+     "noise only in the samples of frame T (from 0); radius finds that of every frame in turn: all",
+     "T"},
     {"burst", 0, POPT_ARG_STRING, NULL, CLI_BURST,
      "noise only in the samples of K consecutive frames, at every place", "K"},
     {"attack", 0, POPT_ARG_NONE, NULL, CLI_ATTACK, "attack the clips that are not certified", NULL},
@@ -193,7 +201,12 @@ static bool accepts(const cli_command *command, int option) {
     const unsigned bit = option == CLI_SPLIT                                ? CLI_MANIFEST
                          : option == CLI_NAMES                              ? CLI_CHANNEL
                          : option == CLI_OUTPUT || option == CLI_STEPS_AXIS ? CLI_MODEL
+                         : option == CLI_EPS                                ? CLI_BUDGET
+                         : option == CLI_CLIP_TO                            ? CLI_NORM
                                                                             : (unsigned)option;
+    if ((option == CLI_EPS || option == CLI_CLIP_TO) && !command->sequences) {
+        return false;
+    }
     return ((command->accepts | HELP) & bit) != 0;
 }
 
@@ -227,8 +240,22 @@ static int read_all(cli_options *options, const cli_command *command, poptContex
     if (options->channel > 0 && options->downmix) {
         return cli_usage(command, "--channel and --downmix exclude each other");
     }
+    if (options->within && !options->set->box) {
+        return cli_usage(command, "--clip-to goes with boxes of noise: --norm inf");
+    }
     for (size_t b = 0; b < options->budgets; b++) {
-        options->budget[b].set = options->set;
+        sp_budget *budget = &options->budget[b];
+        budget->set = options->set;
+        budget->within = options->within;
+        budget->least = options->least;
+        budget->most = options->most;
+        if (options->frame == CLI_ALL_FRAMES) {
+            return cli_usage(command, "--frame all goes with soundproof radius: name a frame");
+        }
+        if (options->frame != CLI_NO_FRAME) {
+            budget->first = (size_t)options->frame;
+            budget->frames = 1;
+        }
     }
     if (options->front_rule_given && strchr(options->method->name, '@')) {
         return cli_usage(command, "--front-relax and --method NAME@FRONT exclude each other");

@@ -45,13 +45,17 @@ sp_status cli_path_check(sp_error *err, const char *path) {
 
 /* FOLDER/NAME_TEXT, and behind it `ending` instead of the name's own. */
 static char *path_of(const char *folder, const char *name, const char *text, const char *ending) {
-    const char *dot = strrchr(name, '.');
+    size_t number = 0;
+    const size_t file = sp_clip_sequence_file(name, &number);
+    const char *dot = strrchr(name, '.'), *more = name + file;
     const char *end = dot && dot != name ? dot : name + strlen(name);
+    const int stop = *more ? (int)(more - end) : (int)strlen(end); // of the ending, before a number
     const size_t begin = strlen(folder) + 1;
     const size_t size = begin + strlen(name) + strlen(text) + sizeof "_.proof";
     char *path = malloc(size);
     if (path) {
-        snprintf(path, size, "%s/%.*s_%s%s", folder, (int)(end - name), name, text,
+        snprintf(path, size, "%s/%.*s%s%s_%s%.*s", folder, (int)(end - name), name,
+                 *more ? "_" : "", *more ? more + 1 : "", text, ending ? (int)strlen(ending) : stop,
                  ending ? ending : end);
         for (char *at = path + begin; *at; at++) {
             *at = *at == '/' ? '_' : *at;

@@ -46,6 +46,9 @@ static void search_moment(void *context, size_t index) {
     const cli_options *options = task->job->options;
     sp_radius_options wanted = {.tolerance = options->tolerance,
                                 .set = options->set,
+                                .within = options->within,
+                                .least = options->least,
+                                .most = options->most,
                                 .timeout = options->timeout,
                                 .attack = cli_attack_options(options, task->file)};
     wanted.attack.starts = options->starts ? (size_t)options->starts : STARTS;
@@ -98,8 +101,8 @@ static void print_search(const cli_job *j, size_t clip, const sp_radius *radius,
         cli_print(sp_report_radius_json(clips->path[clip], &j->session.pipeline, radius, weakest));
         return;
     }
-    cli_print(sp_report_radius_row(clips->names.name[clip], clips->names.width, radius,
-                                   wants_moments(j->options)));
+    cli_print(sp_report_radius_row(clips->names.name[clip], clips->names.width, clips->sequences,
+                                   radius, wants_moments(j->options)));
     if (j->options->verbose) {
         cli_print(sp_report_radius_details(radius));
     }
@@ -150,8 +153,17 @@ static int by_size(const void *a, const void *b) {
 }
 
 static void print_head(cli_job *j) {
-    cli_print(sp_report_radius_head(j->session.clips.names.width, wants_moments(j->options),
-                                    cli_session_names(&j->session)));
+    cli_print(sp_report_radius_head(j->session.clips.names.width, j->session.clips.sequences,
+                                    wants_moments(j->options), cli_session_names(&j->session)));
+}
+
+/* In dB, or how far numbers move. */
+static void print_budget(double db, bool numbers) {
+    if (numbers) {
+        printf("%.5g", pow(10.0, db / 20.0));
+    } else {
+        printf("%.2f dB", db);
+    }
 }
 
 static void print_summary(cli_job *j) {
@@ -162,18 +174,31 @@ static void print_summary(cli_job *j) {
     if (own->vacuous > 0) {
         printf(", for %zu of them below half a step *", own->vacuous);
     }
+    const bool numbers = j->session.clips.sequences;
     if (count > 0) {
         qsort(own->certified, count, sizeof *own->certified, by_size);
-        printf(": %.2f dB", own->certified[0]);
+        printf(": ");
+        print_budget(own->certified[0], numbers);
     }
     if (count > 1) {
-        printf(" to %.2f dB, median %.2f dB", own->certified[count - 1],
-               0.5 * (own->certified[(count - 1) / 2] + own->certified[count / 2]));
+        printf(" to ");
+        print_budget(own->certified[count - 1], numbers);
+        printf(", median ");
+        print_budget(0.5 * (own->certified[(count - 1) / 2] + own->certified[count / 2]), numbers);
     }
-    printf(".\nBudgets are relative to the clip's %s and multiples of %g dB. Certified: proved. "
-           "Broken: real-valued\nnoise that changes the answer was found; file: also as a file in "
-           "the clip's sample format.\n",
-           j->options->set->of_energy ? "energy" : "peak", j->options->tolerance);
+    if (numbers) {
+        printf(
+            ".\nEps is how far %s, in steps of %g dB (factors of %.3g). Certified: proved. Broken: "
+            "noise that\nchanges the answer was found; file: also as a file.\n",
+            j->options->set->box ? "every number may move" : "all numbers together may move",
+            j->options->tolerance, pow(10.0, j->options->tolerance / 20.0));
+    } else {
+        printf(
+            ".\nBudgets are relative to the clip's %s and multiples of %g dB. Certified: proved. "
+            "Broken: real-valued\nnoise that changes the answer was found; file: also as a file "
+            "in the clip's sample format.\n",
+            j->options->set->of_energy ? "energy" : "peak", j->options->tolerance);
+    }
     cli_norm_says(j->options);
     printf("Method %s, ", j->session.pipeline.method->name);
     cli_job_seconds(j);
@@ -224,5 +249,6 @@ const cli_command cli_radius = {
     .accepts = CLI_MODEL | CLI_FRONT | CLI_NORM | CLI_METHOD | CLI_FRONT_RELAX | CLI_LABEL |
                CLI_MANIFEST | CLI_AUDIO | CLI_TOL | CLI_FRAME | CLI_BURST | CLI_EFFORT |
                CLI_TIMEOUT | CLI_DEVICE | CLI_PRECISION | CLI_THREADS | CLI_JSON | CLI_VERBOSE,
+    .sequences = true,
     .run = run,
 };

@@ -70,8 +70,8 @@ static void emit(void *context, size_t index) {
     if (j->options->json) {
         cli_print(sp_report_radius_json(clips->path[index], &j->session.pipeline, radius, false));
     } else {
-        cli_print(
-            sp_report_radius_row(clips->names.name[index], clips->names.width, radius, false));
+        cli_print(sp_report_radius_row(clips->names.name[index], clips->names.width, false, radius,
+                                       false));
     }
     fflush(stdout);
     if (radius->verdict.kind == SP_VERDICT_ERROR) {
@@ -166,8 +166,8 @@ static int write_html(cli_job *j) {
 /* ---- the whole run ---- */
 
 static void print_head(cli_job *j) {
-    cli_print(
-        sp_report_radius_head(j->session.clips.names.width, false, cli_session_names(&j->session)));
+    cli_print(sp_report_radius_head(j->session.clips.names.width, false, false,
+                                    cli_session_names(&j->session)));
 }
 
 static void print_summary(cli_job *j) {

@@ -24,14 +24,16 @@ static const sp_net *net_of(const cli_job *j) {
     return &j->session.files.model.net;
 }
 
+/* A sequence is heard once, as a whole. */
 static bool has_window(const cli_job *j) {
-    return net_of(j)->steps > 0;
+    return net_of(j)->steps > 0 && !j->session.clips.sequences;
 }
 
 /* ---- the pipeline ---- */
 
-static sp_status count_hops(sp_error *err, const sp_net *net, outcome *out) {
-    if (net->steps == 0) {
+static sp_status count_hops(sp_error *err, const cli_job *j, outcome *out) {
+    const sp_net *net = net_of(j);
+    if (!has_window(j)) {
         out->hops = 1;
         return SP_OK;
     }
@@ -68,8 +70,8 @@ static sp_status run_clip(sp_error *err, const cli_job *j, outcome *out, const s
     const sp_front *front = j->session.files.front;
     const sp_net *net = net_of(j);
     out->frames = sp_front_frames(front, clip->n);
-    SP_TRY(count_hops(err, net, out));
-    const size_t steps = net->steps > 0 ? net->steps : out->frames;
+    SP_TRY(count_hops(err, j, out));
+    const size_t steps = has_window(j) ? net->steps : out->frames;
     out->logits = calloc(out->hops, net->classes * sizeof *out->logits);
     double *features = calloc(out->frames ? out->frames : 1, net->features * sizeof *features);
     sp_status status = out->logits && features ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory");
@@ -340,5 +342,6 @@ const cli_command cli_run = {
     .examples = "  soundproof run --model M.onnx --front F.json clips/*.wav\n"
                 "  soundproof run --model M.onnx --front F.json --json 8_theo_3.wav\n",
     .accepts = CLI_MODEL | CLI_FRONT | CLI_AUDIO | CLI_THREADS | CLI_JSON,
+    .sequences = true,
     .run = run,
 };

@@ -65,7 +65,10 @@ static int open_pipeline(cli_session *session, const sp_method *method, sp_front
     if (sp_pipeline_init(&err, &session->pipeline, &session->files.model.net, session->files.front,
                          method, rule) != SP_OK) {
         cli_complain("%s with %s: %s", options->model,
-                     options->front ? options->front : "its own front end", err.text);
+                     session->clips.sequences ? "sequences"
+                     : options->front         ? options->front
+                                              : "its own front end",
+                     err.text);
         return CLI_INPUT;
     }
     return -1;
@@ -75,15 +78,24 @@ int cli_session_open(cli_session *session, const cli_command *command, const cli
                      bool bounds) {
     *session = (cli_session){.options = options};
     int code = cli_clips_check(command, options);
+    if (code < 0 && !options->model) { // before files are read
+        code = cli_usage(command, "--model is missing: which ONNX file?");
+    }
     if (code < 0) {
-        code = cli_model_files_open(&session->files, command, options);
+        code = cli_clips_open(&session->clips, command, options);
     }
     if (code >= 0) {
         return code;
     }
-    code = cli_clips_open(&session->clips, command, options,
-                          sp_pipeline_answers(&session->files.model.net));
+    code = cli_model_files_open(&session->files, command, options, session->clips.sequences);
     if (code >= 0) {
+        cli_clips_clear(&session->clips);
+        return code;
+    }
+    code =
+        cli_clips_answers(&session->clips, command, sp_pipeline_answers(&session->files.model.net));
+    if (code >= 0) {
+        cli_clips_clear(&session->clips);
         cli_model_files_clear(&session->files);
         return code;
     }
@@ -130,14 +142,23 @@ sp_attack_options cli_attack_options(const cli_options *options, const char *sou
 
 void cli_norm_says(const cli_options *options) {
     const sp_noise_set *set = options->set;
+    for (size_t b = 0; b < options->budgets; b++) {
+        if (options->budget[b].unit == SP_BUDGET_ABSOLUTE && !set->box) {
+            printf(
+                "--norm %s: eps is the %s-norm of what all numbers of a sequence move together.\n",
+                set->norm, set->norm);
+            return;
+        }
+    }
     if (!set->box) {
         printf("--norm %s: a budget is %s.\n", set->norm, set->within);
     }
 }
 
 int cli_budget_check(const cli_command *command, const cli_options *options) {
-    return options->budgets > 0
-               ? -1
-               : cli_usage(command, "--budget is missing: how loud may the noise be? e.g. "
-                                    "--budget -70dB");
+    return options->budgets > 0 ? -1
+                                : cli_usage(command,
+                                            "--budget is missing: how loud may the noise be? e.g. "
+                                            "--budget -70dB%s",
+                                            command->sequences ? "; of sequences --eps 0.01" : "");
 }

@@ -26,7 +26,7 @@ typedef enum {
  *  clips and threads. */
 typedef struct sp_front_forms sp_front_forms;
 /** sp_front_forms_create - those of a description; the bounds are of the input of a network of
- *  features (node 0).
+ *  features (node 0). Sequences have the joint rule: the forms are the numbers themselves.
  *  SP_E_UNSUPPORTED: the stages are not affine, square, affine with weights >= 0, at most one
  *  floor, log, at most one linear map.
  *  SP_E_NUMERIC: no diagonal could be proved (joint rule only). */

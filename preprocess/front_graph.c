@@ -105,6 +105,10 @@ sp_status sp_front_nodes(sp_error *err, sp_net *graph, const sp_front *front) {
 
 sp_status sp_front_graph(sp_error *err, sp_net *graph, size_t *features, const sp_front *front,
                          const sp_net *net) {
+    if (front->sequence) {
+        *graph = (sp_net){0};
+        return sp_fail(err, SP_E_UNSUPPORTED, "sequences have no front end");
+    }
     if (front->top > 0.0 || front->description.gain_peak > 0.0) {
         *graph = (sp_net){0};
         return sp_fail(err, SP_E_UNSUPPORTED, "%s is no node of a graph",

@@ -331,6 +331,12 @@ double sp_front_floored(double energy, const sp_front *front, size_t m);
  *  it stands. */
 double sp_front_ceiling(size_t *at, const double *bands, const sp_front *front, size_t frames);
 
+/** sp_front_sequence_run, sp_front_sequence_gradient - sp_front_run, sp_front_gradient of a
+ *  sequence. */
+SP_NODISCARD sp_status sp_front_sequence_run(sp_error *err, const sp_front *front, double *features,
+                                             const double *samples, size_t n);
+void sp_front_sequence_gradient(double *gradient, const double *slope, size_t rows, size_t n);
+
 /** sp_front_nodes - the stages alone as nodes; gain and top_db are not among them. */
 SP_NODISCARD sp_status sp_front_nodes(sp_error *err, sp_net *graph, const sp_front *front);
 
@@ -359,6 +365,7 @@ struct sp_front {
     sp_fft *fft;         /* owned */
     size_t core_stages;  /* those that front_bound.h bounds */
     sp_front *core;      /* owned: a front end of these alone; NULL: all of them */
+    bool sequence;       /* there is no front end: nothing but layout is set */
     bool shared;         /* a core: its arrays are those of the front end around it */
 };
 

@@ -40,6 +40,11 @@ SP_NODISCARD sp_status sp_front_read(sp_error *err, sp_front **front, const char
 SP_NODISCARD sp_status sp_front_parse(sp_error *err, sp_front **front, const char *text,
                                       size_t size, const char *name);
 void sp_front_destroy(sp_front *front);
+/** sp_front_sequence - no front end: a clip is a sequence of rows of `width` numbers, which the
+ *  network reads as they are. It has no stages and no rate; a frame is a row.
+ *  sp_front_width - the width of the rows; 0: it is a front end. */
+SP_NODISCARD sp_status sp_front_sequence(sp_error *err, sp_front **front, size_t width);
+size_t sp_front_width(const sp_front *front);
 
 /** sp_front_layout - the figures that other rooms need. */
 typedef struct sp_front_layout {

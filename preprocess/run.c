@@ -167,6 +167,9 @@ sp_status sp_front_run(sp_error *err, const sp_front *front, double *features,
                        const double *samples, size_t n) {
     const sp_description *d = &front->description;
     const size_t frames = sp_front_frames(front, n);
+    if (front->sequence) {
+        return sp_front_sequence_run(err, front, features, samples, n);
+    }
     if (frames == 0 && sp_sequence_least(d) <= 1) {
         return sp_fail(err, SP_E_MISMATCH,
                        "the clip has %zu samples, with padding %zu; one frame needs %zu", n,

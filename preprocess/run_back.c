@@ -224,6 +224,10 @@ static sp_status gradient_of(sp_error *err, const sp_front *front, double *gradi
     const size_t features = front->base;
     double *padded = NULL, *by_padded = NULL;
     back b = {.front = front, .frames = sp_front_frames(front, n)};
+    if (front->sequence) {
+        sp_front_sequence_gradient(gradient, slope, rows, n);
+        return SP_OK;
+    }
     memset(gradient, 0, rows * n * sizeof *gradient);
     SP_TRY(sp_padding_lift(err, &padded, &b.n, padding, samples, n));
     b.samples = padded != NULL ? padded : samples;

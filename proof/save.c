@@ -45,6 +45,8 @@ static const char *unit_of(sp_budget_unit unit) {
         return "lsb";
     case SP_BUDGET_DB_SNR:
         return "dBsnr";
+    case SP_BUDGET_ABSOLUTE:
+        break; // of sequences, of which there are no certificates
     }
     return "";
 }

@@ -104,7 +104,7 @@ static void take_start(attack_state *a, size_t start) {
         const double lo = d->lo[i], hi = d->hi[i], u = sp_random_unit(&random);
         double x = d->clean[i];
         if (start == 0 && a->hint) {
-            x += a->hint[i];
+            x = a->query->clip->samples[i] + a->hint[i];
         } else if (start > 0) {
             x = !corner ? lo + u * (hi - lo) : u < 0.5 ? lo : hi;
         }

@@ -15,7 +15,7 @@ typedef struct sp_attack_descent {
     const sp_attacker *attacker; /* borrowed */
     size_t n, classes, label;
     const sp_noise_set *set; /* of the noise */
-    const double *clean;     /* [n] borrowed; the clip */
+    const double *clean;     /* [n] borrowed; the middle of the set, as a rule the clip */
     double *radius;          /* [n] of the noise, a hair smaller than those allowed */
     double *lo, *hi; /* [n] the box around it; of a box with a coding its values of the coding */
     const sp_clip *coded; /* points are rounded to values of its coding; NULL: they are not */

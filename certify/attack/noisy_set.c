@@ -18,7 +18,7 @@ static double lost_of(const sp_query *query, double scale) {
     const sp_noise *noise = &query->noise;
     double largest = 0.0;
     for (size_t i = 0; i < noise->n; i++) {
-        largest = fmax(largest, fabs(query->clip->samples[i]) + scale * noise->radius[i]);
+        largest = fmax(largest, fabs(query->middle[i]) + scale * noise->radius[i]);
     }
     return 1e-15 * (double)noise->n * largest;
 }
@@ -26,7 +26,7 @@ static double lost_of(const sp_query *query, double scale) {
 void sp_attack_descent_real_set(sp_attack_descent *d, const sp_query *query, double scale) {
     const double lost = query->noise.set->box ? 0.0 : lost_of(query, scale);
     d->set = query->noise.set;
-    d->clean = query->clip->samples;
+    d->clean = query->middle;
     d->coded = NULL;
     for (size_t i = 0; i < d->n; i++) {
         const double s = d->clean[i], r = scale * query->noise.radius[i];

@@ -20,7 +20,7 @@ static sp_status measure_ball(sp_error *err, double *radius, const sp_query *que
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", heard->n);
     }
     for (size_t i = 0; i < heard->n; i++) {
-        d[i] = heard->samples[i] - query->clip->samples[i];
+        d[i] = heard->samples[i] - query->middle[i];
     }
     const double size = noise->set->size(d, noise->radius, heard->n);
     free(d);
@@ -43,11 +43,12 @@ static sp_status measure(sp_error *err, sp_attack *attack, const sp_query *query
     }
     for (size_t i = 0; i < clip->n; i++) {
         const double d = fabs(heard->samples[i] - clip->samples[i]);
-        if (!(d <= query->noise.radius[i])) {
+        const double away = fabs(heard->samples[i] - query->middle[i]);
+        if (!(away <= query->noise.radius[i])) {
             return sp_fail(err, SP_E_NUMERIC,
                            "sample %zu of the written file is %g away from the clip's, %g is "
                            "allowed",
-                           i, d, query->noise.radius[i]);
+                           i, away, query->noise.radius[i]);
         }
         largest = fmax(largest, d);
         energy += d * d;
@@ -56,7 +57,8 @@ static sp_status measure(sp_error *err, sp_attack *attack, const sp_query *query
     if (!query->noise.set->box) {
         SP_TRY(measure_ball(err, &attack->file_radius, query, heard));
     }
-    attack->file_snr_db = 20.0 * log10(clip->rms / sqrt(energy / (double)clip->n));
+    attack->file_snr_db =
+        clip->width > 0 ? NAN : 20.0 * log10(clip->rms / sqrt(energy / (double)clip->n));
     return SP_OK;
 }
 
@@ -82,7 +84,9 @@ static sp_status ask_original(sp_error *err, sp_attack *attack, const sp_query *
 static sp_status run_file(sp_error *err, sp_attack *attack, const sp_query *query, double *samples,
                           const char *path) {
     const sp_front_layout *layout = sp_front_layout_of(query->pipeline->front);
-    const sp_clip_options wanted = {.rate = layout->sample_rate, .full_scale = layout->full_scale};
+    const sp_clip_options wanted = {.rate = layout->sample_rate,
+                                    .full_scale = layout->full_scale,
+                                    .width = sp_front_width(query->pipeline->front)};
     sp_clip heard = {0};
     SP_TRY(sp_clip_read(err, &heard, path, &wanted));
     sp_status status = measure(err, attack, query, &heard);
@@ -125,7 +129,7 @@ static sp_status try_draft(sp_error *err, sp_attack *attack, const sp_query *que
     sp_clip noisy = *clip;
     noisy.samples = samples;
     attack->file_margin = NAN;
-    attack->file_own = form == SP_CLIP_OWN || clip->format == 0;
+    attack->file_own = form == SP_CLIP_OWN || (clip->format == 0 && clip->width == 0);
     sp_clip_form_name(attack->file_format, sizeof attack->file_format, clip, form);
     SP_TRY(sp_clip_draft(err, draft, &noisy, form));
     return run_file(err, attack, query, samples, sp_file_draft_place(draft));

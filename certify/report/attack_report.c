@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Columns behind the clip: label, answer, budget dB, eps LSB, noise LSB, SNR dB, verdict, file
- * margin, real margin, seconds. */
-enum { COLUMNS = 10 };
-static const int column_width[COLUMNS] = {5, 7, 9, 8, 9, 7, -13, 11, 11, 8};
+/* Columns behind the clip: label, answer, budget dB, eps LSB, noise LSB, SNR dB, or eps, noise,
+ * verdict, file margin, real margin, seconds. */
+enum { COLUMNS = 12 };
+static const int column_width[COLUMNS] = {5, 7, 9, 8, 9, 7, 9, 9, -13, 11, 11, 8};
+static const char column_kind[COLUMNS + 1] = "..rrrrss....";
 
 char *sp_report_attack_json(const char *clip, const sp_attack *attack,
                             const sp_attack_options *options) {
@@ -45,16 +46,17 @@ static void widen(int width[COLUMNS], const sp_class_names *names) {
     width[1] = 2 * longest + 2 > width[1] && longest > 0 ? 2 * longest + 2 : width[1];
 }
 
-char *sp_report_attack_head(size_t clip_width, const sp_class_names *names) {
-    static const char *const titles[COLUMNS] = {"label",       "answer", "budget dB", "eps LSB",
-                                                "noise LSB",   "SNR dB", "verdict",   "file margin",
-                                                "real margin", "seconds"};
+char *sp_report_attack_head(size_t clip_width, bool sequences, const sp_class_names *names) {
+    static const char *const titles[COLUMNS] = {
+        "label", "answer", "budget dB", "eps LSB",     "noise LSB",   "SNR dB",
+        "eps",   "noise",  "verdict",   "file margin", "real margin", "seconds"};
     int width[COLUMNS];
     widen(width, names);
-    return sp_table_line("clip", clip_width, titles, width, COLUMNS);
+    return sp_table_pick("clip", clip_width, titles, width, column_kind, sequences);
 }
 
-char *sp_report_attack_row(const char *clip, size_t clip_width, const sp_attack *attack) {
+char *sp_report_attack_row(const char *clip, size_t clip_width, bool sequences,
+                           const sp_attack *attack) {
     const sp_verdict *verdict = &attack->verdict;
     const bool broken = verdict->kind == SP_VERDICT_BROKEN;
     const double lsb = verdict->eps / verdict->scale.lsb;
@@ -74,13 +76,15 @@ char *sp_report_attack_row(const char *clip, size_t clip_width, const sp_attack 
     sp_table_lsb(cell[3], verdict->scale.lsb);
     sp_table_lsb(cell[4], attack->file_largest / lsb);
     sp_table_number(cell[5], "%.1f", broken ? attack->file_snr_db : verdict->scale.snr_db);
-    snprintf(cell[6], SP_TABLE_CELL, "%s%s", sp_verdict_name(verdict->kind),
+    sp_table_eps(cell[6], verdict->eps);
+    sp_table_eps(cell[7], attack->file_radius);
+    snprintf(cell[8], SP_TABLE_CELL, "%s%s", sp_verdict_name(verdict->kind),
              sp_attack_is_vacuous(attack) ? "*" : "");
-    sp_table_margin(cell[7], attack->file_margin);
-    sp_table_margin(cell[8], attack->real_margin);
-    sp_table_number(cell[9], "%.2f", verdict->seconds);
+    sp_table_margin(cell[9], attack->file_margin);
+    sp_table_margin(cell[10], attack->real_margin);
+    sp_table_number(cell[11], "%.2f", verdict->seconds);
     for (int i = 0; i < COLUMNS; i++) {
         cells[i] = cell[i];
     }
-    return sp_table_line(clip, clip_width, cells, width, COLUMNS);
+    return sp_table_pick(clip, clip_width, cells, width, column_kind, sequences);
 }

@@ -265,6 +265,9 @@ static const char *axis_of(const sp_budget *budget) {
         return "noise budget, dBFS";
     case SP_BUDGET_LSB:
         return "noise budget, steps of the sample format";
+    case SP_BUDGET_ABSOLUTE:
+        return sp_budget_set(budget)->box ? "how far every number may move, eps"
+                                          : "norm of what the numbers move, eps";
     case SP_BUDGET_DB_SNR:
         return "least signal-to-noise ratio, dB";
     }

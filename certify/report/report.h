@@ -24,9 +24,11 @@ char *sp_report_verdict_json(const char *clip, const sp_pipeline *pipeline,
 /** sp_table_text_width - the number of terminal columns of a UTF-8 text. */
 size_t sp_table_text_width(const char *text);
 /** sp_report_verdict_head / sp_report_verdict_row - a line of the table; the first column is
- *  clip_width wide. `names` of the answers, as the verdicts have them; or NULL. */
-char *sp_report_verdict_head(size_t clip_width, const sp_class_names *names);
-char *sp_report_verdict_row(const char *clip, size_t clip_width, const sp_verdict *verdict);
+ *  clip_width wide. `sequences`: the clips are; here and in other tables. `names` of the answers,
+ *  as the verdicts have them; or NULL. */
+char *sp_report_verdict_head(size_t clip_width, bool sequences, const sp_class_names *names);
+char *sp_report_verdict_row(const char *clip, size_t clip_width, bool sequences,
+                            const sp_verdict *verdict);
 /** sp_report_verdict_details - the margin of every label, the error term and the times of the
  *  stages; several indented lines. */
 char *sp_report_verdict_details(const sp_verdict *verdict);
@@ -36,8 +38,9 @@ char *sp_report_verdict_details(const sp_verdict *verdict);
  *  attacks. */
 char *sp_report_attack_json(const char *clip, const sp_attack *attack,
                             const sp_attack_options *options);
-char *sp_report_attack_head(size_t clip_width, const sp_class_names *names);
-char *sp_report_attack_row(const char *clip, size_t clip_width, const sp_attack *attack);
+char *sp_report_attack_head(size_t clip_width, bool sequences, const sp_class_names *names);
+char *sp_report_attack_row(const char *clip, size_t clip_width, bool sequences,
+                           const sp_attack *attack);
 
 /** sp_report_radius_json - one JSON object: the members of sp_report_verdict_json up to the reason,
  *  and those of the search. `weakest`: of noise in some frames only, this is the clip's weakest
@@ -46,9 +49,10 @@ char *sp_report_attack_row(const char *clip, size_t clip_width, const sp_attack 
  *  lines. */
 char *sp_report_radius_json(const char *clip, const sp_pipeline *pipeline, const sp_radius *radius,
                             bool weakest);
-char *sp_report_radius_head(size_t clip_width, bool moments, const sp_class_names *names);
-char *sp_report_radius_row(const char *clip, size_t clip_width, const sp_radius *radius,
-                           bool moments);
+char *sp_report_radius_head(size_t clip_width, bool sequences, bool moments,
+                            const sp_class_names *names);
+char *sp_report_radius_row(const char *clip, size_t clip_width, bool sequences,
+                           const sp_radius *radius, bool moments);
 char *sp_report_radius_details(const sp_radius *radius);
 /** sp_report_radius_moment - one line that names the weakest moment; its frames must not be 0. */
 char *sp_report_radius_moment(const sp_pipeline *pipeline, const sp_radius *radius);

@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Columns behind the clip: label, answer, budget dB, eps LSB, SNR dB, verdict, margin, seconds. */
-enum { COLUMNS = 8 };
-static const int column_width[COLUMNS] = {5, 6, 9, 8, 7, -13, 9, 8};
+/* Columns behind the clip: label, answer, budget dB, eps LSB, SNR dB, or eps, verdict, margin,
+ * seconds. */
+enum { COLUMNS = 9, MOST_COLUMNS = 16 };
+static const int column_width[COLUMNS] = {5, 6, 9, 8, 7, 9, -13, 9, 8};
+static const char column_kind[COLUMNS + 1] = "..rrrs...";
 
 /* printf counts bytes, terminals columns. */
 static void put_cell(FILE *out, const char *text, int width) {
@@ -32,6 +34,20 @@ char *sp_table_line(const char *clip, size_t clip_width, const char *const *cell
         put_cell(out, cell[i], width[i]);
     }
     return fclose(out) == 0 ? text : NULL;
+}
+
+char *sp_table_pick(const char *clip, size_t clip_width, const char *const *cell, const int *width,
+                    const char *kinds, bool sequences) {
+    const char *shown[MOST_COLUMNS];
+    int shown_width[MOST_COLUMNS];
+    size_t columns = 0;
+    for (size_t i = 0; kinds[i] && columns < MOST_COLUMNS; i++) {
+        if (kinds[i] == '.' || kinds[i] == (sequences ? 's' : 'r')) {
+            shown[columns] = cell[i];
+            shown_width[columns++] = width[i];
+        }
+    }
+    return sp_table_line(clip, clip_width, shown, shown_width, columns);
 }
 
 void sp_table_number(char cell[SP_TABLE_CELL], const char *format, double value) {
@@ -62,6 +78,14 @@ void sp_table_lsb(char cell[SP_TABLE_CELL], double lsb) {
     sp_table_number(cell, lsb >= 0.01 && lsb < 1e5 ? "%.2f" : "%.1e", lsb);
 }
 
+void sp_table_eps(char cell[SP_TABLE_CELL], double eps) {
+    sp_table_number(cell, eps >= 1e-4 && eps < 1e4 ? "%.5f" : "%.2e", eps);
+}
+
+void sp_table_eps_of(char cell[SP_TABLE_CELL], double db) {
+    sp_table_eps(cell, pow(10.0, db / 20.0));
+}
+
 void sp_table_margin(char cell[SP_TABLE_CELL], double margin) {
     const double size = fabs(margin);
     const bool plain = size == 0.0 || (size >= 0.001 && size < 1e4);
@@ -75,12 +99,12 @@ static void widen(int width[COLUMNS], const sp_class_names *names) {
     width[1] = sp_table_label_width(names, width[1]);
 }
 
-char *sp_report_verdict_head(size_t clip_width, const sp_class_names *names) {
-    static const char *const titles[COLUMNS] = {"label",  "answer",  "budget dB", "eps LSB",
-                                                "SNR dB", "verdict", "margin",    "seconds"};
+char *sp_report_verdict_head(size_t clip_width, bool sequences, const sp_class_names *names) {
+    static const char *const titles[COLUMNS] = {
+        "label", "answer", "budget dB", "eps LSB", "SNR dB", "eps", "verdict", "margin", "seconds"};
     int width[COLUMNS];
     widen(width, names);
-    return sp_table_line("clip", clip_width, titles, width, COLUMNS);
+    return sp_table_pick("clip", clip_width, titles, width, column_kind, sequences);
 }
 
 void sp_table_verdict(char cell[SP_TABLE_CELL], sp_verdict_kind kind, bool vacuous) {
@@ -88,7 +112,8 @@ void sp_table_verdict(char cell[SP_TABLE_CELL], sp_verdict_kind kind, bool vacuo
              kind == SP_VERDICT_CERTIFIED && vacuous ? "*" : "");
 }
 
-char *sp_report_verdict_row(const char *clip, size_t clip_width, const sp_verdict *verdict) {
+char *sp_report_verdict_row(const char *clip, size_t clip_width, bool sequences,
+                            const sp_verdict *verdict) {
     char cell[COLUMNS][SP_TABLE_CELL];
     const char *cells[COLUMNS];
     int width[COLUMNS];
@@ -98,13 +123,14 @@ char *sp_report_verdict_row(const char *clip, size_t clip_width, const sp_verdic
     sp_table_number(cell[2], "%.2f", verdict->scale.db_peak);
     sp_table_lsb(cell[3], verdict->scale.lsb);
     sp_table_number(cell[4], "%.1f", verdict->scale.snr_db);
-    sp_table_verdict(cell[5], verdict->kind, verdict->scale.vacuous);
-    sp_table_margin(cell[6], verdict->margin);
-    sp_table_number(cell[7], "%.2f", verdict->seconds);
+    sp_table_eps(cell[5], verdict->eps);
+    sp_table_verdict(cell[6], verdict->kind, verdict->scale.vacuous);
+    sp_table_margin(cell[7], verdict->margin);
+    sp_table_number(cell[8], "%.2f", verdict->seconds);
     for (int i = 0; i < COLUMNS; i++) {
         cells[i] = cell[i];
     }
-    return sp_table_line(clip, clip_width, cells, width, COLUMNS);
+    return sp_table_pick(clip, clip_width, cells, width, column_kind, sequences);
 }
 
 char *sp_report_verdict_details(const sp_verdict *verdict) {

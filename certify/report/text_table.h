@@ -13,6 +13,10 @@ enum { SP_TABLE_CELL = 160 }; /* bytes of a number's cell */
  *  the left). Free it with free; NULL: no memory. */
 char *sp_table_line(const char *clip, size_t clip_width, const char *const *cell, const int *width,
                     size_t columns);
+/** sp_table_pick - the same with those columns whose letter in `kinds` [columns] is shown: '.'
+ *  always, 'r' of recordings, 's' of sequences; other letters are not. */
+char *sp_table_pick(const char *clip, size_t clip_width, const char *const *cell, const int *width,
+                    const char *kinds, bool sequences);
 /** Cells; what is not known becomes "-". Margins have three decimals, or three digits where those
  *  would read as zero or not fit. */
 void sp_table_number(char cell[SP_TABLE_CELL], const char *format, double value);
@@ -21,6 +25,9 @@ void sp_table_label(char cell[SP_TABLE_CELL], const sp_class_names *names, size_
 int sp_table_label_width(const sp_class_names *names, int least);
 void sp_table_lsb(char cell[SP_TABLE_CELL], double lsb);
 void sp_table_margin(char cell[SP_TABLE_CELL], double margin);
+/** sp_table_eps - how far numbers may move; of so many dB relative to 1. */
+void sp_table_eps(char cell[SP_TABLE_CELL], double eps);
+void sp_table_eps_of(char cell[SP_TABLE_CELL], double db);
 /** sp_table_verdict - its name, with a star behind it when it is certified and vacuous. */
 void sp_table_verdict(char cell[SP_TABLE_CELL], sp_verdict_kind kind, bool vacuous);
 

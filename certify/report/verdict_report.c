@@ -91,7 +91,11 @@ char *sp_report_verdict_json(const char *clip, const sp_pipeline *pipeline,
                              const sp_verdict *verdict) {
     sp_json_line *line = sp_json_line_create();
     sp_report_verdict_members(line, clip, pipeline ? pipeline->method->name : NULL, verdict);
-    sp_report_string(line, "front_relax", pipeline ? front_rule_name(pipeline->front_rule) : NULL);
+    const char *rule = pipeline == NULL ? NULL
+                       : pipeline->front && sp_front_width(pipeline->front) > 0
+                           ? "none"
+                           : front_rule_name(pipeline->front_rule);
+    sp_report_string(line, "front_relax", rule);
     write_list(line, "logits", verdict->logits, verdict->classes);
     sp_json_line_number(line, "error_term", verdict->error);
     sp_json_line_text(line, "arithmetic", SP_ARITHMETIC);

@@ -16,9 +16,20 @@
 /* Where the first certificate is tried, in dB below the smallest broken budget. */
 #define CAUTION 13.0
 
-/* Budgets of the set that is asked for, in dB. */
-static sp_budget budget_of(const sp_radius_options *options, double db) {
-    return (sp_budget){.unit = SP_BUDGET_DB_PEAK, .value = db, .set = options->set};
+/* Numbers have no loudness that they begin with. */
+#define LARGEST_CHANGE 40.0
+
+/* The budget of so many dB that is asked for. */
+static sp_budget budget_of(const sp_radius_options *options, const sp_clip *clip, double db) {
+    const bool numbers = clip->width > 0;
+    return (sp_budget){.unit = numbers ? SP_BUDGET_ABSOLUTE : SP_BUDGET_DB_PEAK,
+                       .value = numbers ? pow(10.0, db / 20.0) : db,
+                       .set = options->set,
+                       .first = options->first,
+                       .frames = options->frames,
+                       .within = options->within,
+                       .least = options->least,
+                       .most = options->most};
 }
 
 double sp_radius_search_db(const sp_radius_search *q, long k) {
@@ -34,14 +45,8 @@ long sp_radius_search_steps(const sp_radius_search *q, double db) {
     return lrint(fmax(db / q->options->tolerance, 1.0));
 }
 
-sp_status sp_radius_search_noise(sp_error *err, const sp_radius_search *q, sp_noise *noise,
-                                 long k) {
-    const sp_clip *clip = q->query->clip;
-    const sp_budget budget = budget_of(q->options, sp_radius_search_db(q, k));
-    double eps = 0.0;
-    SP_TRY(sp_budget_radius(err, &eps, &budget, clip));
-    return sp_pipeline_frame_noise(err, noise, sp_budget_set(&budget), q->query->pipeline->front,
-                                   clip->n, eps, q->options->first, q->options->frames);
+sp_budget sp_radius_search_set(const sp_radius_search *q, long k) {
+    return budget_of(q->options, q->query->clip, sp_radius_search_db(q, k));
 }
 
 double sp_radius_search_time(const sp_radius_search *q) {
@@ -147,15 +152,15 @@ static void conclude(sp_radius_search *q) {
     }
 }
 
-static double loudest_of(const sp_noise_set *set) {
-    return set->box || set->of_energy ? LOUDEST : LOUDEST_CLICKS;
+static double loudest_of(const sp_noise_set *set, const sp_clip *clip) {
+    return clip->width > 0 ? LARGEST_CHANGE : set->box || set->of_energy ? LOUDEST : LOUDEST_CLICKS;
 }
 
 static sp_status answer(sp_error *err, sp_query *query, void *context) {
     sp_radius_search *q = context;
     q->query = query;
     q->least = lrint(QUIETEST / q->options->tolerance);
-    q->most = lrint(loudest_of(query->noise.set) / q->options->tolerance);
+    q->most = lrint(loudest_of(query->noise.set, query->clip) / q->options->tolerance);
     sp_verdict_init(&q->best);
     const sp_status status = search(err, q);
     free(q->hint);
@@ -169,29 +174,13 @@ static sp_status answer(sp_error *err, sp_query *query, void *context) {
 
 sp_status sp_radius_find(sp_error *err, sp_radius *radius, const sp_attacker *attacker,
                          const sp_clip *clip, long label, const sp_radius_options *options) {
-    const sp_budget loudest = budget_of(options, 0.0);
+    const sp_budget loudest = budget_of(options, clip, 0.0);
+    const sp_query_options asked = {&loudest, NULL, label, options->timeout};
     sp_radius_search q = {.radius = radius, .attacker = attacker, .options = options};
-    sp_error local = {0};
-    sp_noise noise = {0};
-    double eps = 0.0;
     sp_radius_init(radius);
     radius->first = options->first;
     radius->frames = options->frames;
-    if (sp_budget_radius(NULL, &eps, &loudest, clip) == SP_OK) {
-        const sp_status status = sp_pipeline_frame_noise(&local, &noise, sp_budget_set(&loudest),
-                                                         attacker->pipeline->front, clip->n, eps,
-                                                         options->first, options->frames);
-        if (status != SP_OK) {
-            snprintf(radius->verdict.reason, sizeof radius->verdict.reason, "%s", local.text);
-            return err ? (*err = local).code : status;
-        }
-    } // else the query itself says what is wrong with the clip
-    const sp_query_options asked = {&loudest, noise.radius ? &noise : NULL, label,
-                                    options->timeout};
-    const sp_status status =
-        sp_query_answer(err, &radius->verdict, attacker->pipeline, clip, &asked, answer, &q);
-    sp_noise_clear(&noise);
-    return status;
+    return sp_query_answer(err, &radius->verdict, attacker->pipeline, clip, &asked, answer, &q);
 }
 
 /* Certified least; among equals, broken by the quietest noise. */

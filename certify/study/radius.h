@@ -24,10 +24,8 @@ double sp_radius_search_db(const sp_radius_search *q, long k);
 long sp_radius_search_budget(const sp_radius_search *q, double db);
 /** sp_radius_search_steps - how many budgets make `db` decibels; at least 1. */
 long sp_radius_search_steps(const sp_radius_search *q, double db);
-/** sp_radius_search_noise - the set of budget k, in all samples or in those of the frames asked
- *  for. */
-SP_NODISCARD sp_status sp_radius_search_noise(sp_error *err, const sp_radius_search *q,
-                                              sp_noise *noise, long k);
+/** sp_radius_search_set - budget k, in all samples or in those of the frames asked for. */
+sp_budget sp_radius_search_set(const sp_radius_search *q, long k);
 /** sp_radius_search_time - seconds that are left; 0: no limit. */
 double sp_radius_search_time(const sp_radius_search *q);
 /** sp_radius_search_keep - notes a budget that was tried. */

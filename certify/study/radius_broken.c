@@ -19,17 +19,15 @@ static sp_status try_budget(sp_error *err, sp_radius_search *q, long k, bool fil
                             bool *broken) {
     const sp_query *query = q->query;
     sp_attack_options options = q->options->attack;
-    sp_noise noise = {0};
+    const sp_budget budget = sp_radius_search_set(q, k);
     sp_attack attack;
     options.timeout = sp_radius_search_time(q);
     options.hint = q->hint;
     options.source = file ? options.source : NULL;
     options.out = NULL;
     options.starts = hard == FULL ? options.starts : (size_t)hard;
-    SP_TRY(sp_radius_search_noise(err, q, &noise, k));
-    sp_status status = sp_attack_noise(err, &attack, q->attacker, query->clip, &noise,
-                                       (long)query->verdict->label, &options);
-    sp_noise_clear(&noise);
+    sp_status status = sp_attack_budget(err, &attack, q->attacker, query->clip, &budget,
+                                        (long)query->verdict->label, &options);
     *broken = file ? attack.verdict.kind == SP_VERDICT_BROKEN : attack.real_broken;
     q->late = attack.verdict.kind == SP_VERDICT_TIMEOUT;
     double **const kept = file ? &q->radius->file_noise : &q->hint;

@@ -19,13 +19,10 @@ static void keep_verdict(sp_radius_search *q, sp_verdict *verdict) {
 static sp_status try_budget(sp_error *err, sp_radius_search *q, long k, bool *certified,
                             double *margin) {
     const sp_query *query = q->query;
-    sp_noise noise = {0};
+    const sp_budget budget = sp_radius_search_set(q, k);
     sp_verdict verdict;
-    SP_TRY(sp_radius_search_noise(err, q, &noise, k));
-    const sp_status status =
-        sp_certify_noise(err, &verdict, query->pipeline, query->clip, &noise,
-                         (long)query->verdict->label, sp_radius_search_time(q));
-    sp_noise_clear(&noise);
+    const sp_status status = sp_certify(err, &verdict, query->pipeline, query->clip, &budget,
+                                        (long)query->verdict->label, sp_radius_search_time(q));
     *certified = verdict.kind == SP_VERDICT_CERTIFIED;
     *margin = verdict.margin;
     q->late = verdict.kind == SP_VERDICT_TIMEOUT;
@@ -33,7 +30,6 @@ static sp_status try_budget(sp_error *err, sp_radius_search *q, long k, bool *ce
         sp_verdict_clear(&verdict);
         return q->late ? SP_OK : status;
     }
-    verdict.scale.db_peak = sp_radius_search_db(q, k);
     const sp_radius_point point = {.db = sp_radius_search_db(q, k),
                                    .certified = *certified,
                                    .margin = verdict.margin,

@@ -17,7 +17,9 @@ typedef struct sp_radius_options {
     double tolerance;        /* dB > 0: the budgets that are tried are its multiples */
     const sp_noise_set *set; /* of radii; NULL: boxes */
     size_t first, frames; /* noise in the samples of these frames only; frames 0: in all samples */
-    bool no_attack;       /* only certificates are tried */
+    bool within;          /* of sequences: noisy numbers stay in [least, most] */
+    double least, most;
+    bool no_attack;           /* only certificates are tried */
     sp_attack_options attack; /* its hint, timeout and out are not read */
     double timeout;           /* seconds of the whole search; 0: none */
 } sp_radius_options;
@@ -36,7 +38,7 @@ typedef struct sp_radius_point {
 /** sp_radius - what is known of one clip under noise of every loudness. The verdict is that of the
  *  largest certified budget; when there is none, of the quietest one that was tried; timeout when
  *  time ran out.
- *  Budgets in dB, relative to what those of the set are; NaN: none found. */
+ *  Budgets in dB, relative to what those of the set are; of sequences, to 1; NaN: none found. */
 typedef struct sp_radius {
     sp_verdict verdict;
     double certified_db; /* largest budget that was certified itself */

@@ -87,7 +87,7 @@ static int open_named(bench_case *c, const cli_options *options, char *model, ch
     cli_model_files source;
     named.model = options->model ? options->model : model;
     named.front = options->front || options->model ? options->front : front;
-    const int code = cli_model_files_open(&source, &cli_bench, &named);
+    const int code = cli_model_files_open(&source, &cli_bench, &named, false);
     if (code < 0) {
         c->model = source.model;
         c->front = source.front;

@@ -289,6 +289,9 @@ sp_status sp_front_bound_until(sp_error *err, sp_front_bound *bound, const sp_fr
         return bounded;
     }
     SP_TRY(sp_front_check(err, forms, samples, n, noise));
+    if (forms->sequence) {
+        return sp_front_sequence_bound(err, bound, forms, samples, n, noise);
+    }
     sp_lifted clip = {0};
     SP_TRY(sp_front_lift(err, &clip, forms, samples, n, noise));
     const sp_status status = bound_clip(err, bound, forms, &clip, deadline);

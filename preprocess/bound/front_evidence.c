@@ -85,6 +85,9 @@ static sp_status fill_witnesses(sp_error *err, sp_front_evidence *e, const sp_fr
 sp_status sp_front_evidence_create(sp_error *err, sp_front_evidence *e, const sp_front_forms *forms,
                                    const sp_front_bound *bound, const double *samples, size_t n,
                                    const sp_noise *noise) {
+    if (forms->sequence) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "sequences have no front end to be proved");
+    }
     const size_t frame_size = sp_frame_size(forms);
     *e = (sp_front_evidence){.bands = bound->bands,
                              .frame = forms->span,

@@ -178,6 +178,14 @@ sp_status sp_front_forms_create(sp_error *err, sp_front_forms **forms, const sp_
     sp_net graph = {0};
     const sp_front *core = sp_front_core(front);
     *forms = NULL;
+    if (front->sequence) {
+        *forms = calloc(1, sizeof **forms);
+        if (*forms == NULL) {
+            return sp_fail(err, SP_E_MEMORY, "out of memory for the forms of the front end");
+        }
+        sp_forms_sequence(*forms, front->layout.features);
+        return SP_OK;
+    }
     SP_TRY(sp_front_nodes(err, &graph, core));
     const sp_status status = sp_front_forms_of_graph(err, forms, &graph, graph.nodes - 1, rule);
     sp_net_clear(&graph);

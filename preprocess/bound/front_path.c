@@ -149,6 +149,9 @@ sp_status sp_front_path_create(sp_error *err, sp_front_path **path, const sp_fro
                                const double *samples, size_t n, const sp_noise *noise,
                                double deadline) {
     *path = NULL;
+    if (forms->sequence) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "%s is a set of recordings", noise->set->is);
+    }
     SP_TRY(check(err, forms, noise));
     SP_TRY(sp_front_check(err, forms, samples, n, noise));
     sp_lifted clip = {0};

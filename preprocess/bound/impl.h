@@ -68,7 +68,8 @@ struct sp_front_forms {
     size_t most_rows;      /* largest R */
     /* Owned: what was recognised. */
     sp_front_layout shape;
-    size_t span; /* samples that a first frame needs */
+    size_t span;   /* samples that a first frame needs */
+    bool sequence; /* the samples are the features: no stage is known */
     sp_padding padding;
     double gain_peak; /* what clips are brought to before the frames; 0: as they are */
     sp_stage stage[4];
@@ -85,6 +86,12 @@ struct sp_front_forms {
 /** sp_forms_recognise - fills the stages of the forms by those of a graph (front_recognise.c). */
 SP_NODISCARD sp_status sp_forms_recognise(sp_error *err, sp_front_forms *forms, const sp_net *graph,
                                           size_t node);
+/** sp_forms_sequence - those of sequences. sp_front_sequence_bound - of one of them: the forms are
+ *  the numbers themselves. */
+void sp_forms_sequence(sp_front_forms *forms, size_t width);
+SP_NODISCARD sp_status sp_front_sequence_bound(sp_error *err, sp_front_bound *bound,
+                                               const sp_front_forms *forms, const double *samples,
+                                               size_t n, const sp_noise *noise);
 /** sp_forms_padded, sp_forms_frames - length of a clip with its padding; number of its frames. */
 size_t sp_forms_padded(const sp_front_forms *forms, size_t n);
 size_t sp_forms_frames(const sp_front_forms *forms, size_t n);

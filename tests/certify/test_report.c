@@ -127,7 +127,7 @@ static void rows_line_up(void **state) {
                                         "\xE9\x9F\xB3.wav"};
     static const double margins[] = {4.674, -18.45, 1e-9, 0.0, -123456.0, -INFINITY};
     const size_t width = 14;
-    char *head = sp_report_verdict_head(width, NULL);
+    char *head = sp_report_verdict_head(width, false, NULL);
     assert_non_null(head);
     const size_t columns = sp_table_text_width(head);
     for (size_t i = 0; i < 4; i++) {
@@ -135,7 +135,7 @@ static void rows_line_up(void **state) {
             sp_verdict verdict = sample();
             verdict.margins[0] = margins[m];
             sp_verdict_judge(&verdict);
-            char *row = sp_report_verdict_row(names[i], width, &verdict);
+            char *row = sp_report_verdict_row(names[i], width, false, &verdict);
             assert_non_null(row);
             assert_int_equal(sp_table_text_width(row), columns);
             assert_true(strncmp(row, names[i], strlen(names[i])) == 0);
@@ -153,7 +153,7 @@ static void small_margins_stay_visible(void **state) {
     sp_verdict verdict = sample();
     verdict.margins[0] = 0.0001;
     sp_verdict_judge(&verdict);
-    char *row = sp_report_verdict_row("x", 4, &verdict);
+    char *row = sp_report_verdict_row("x", 4, false, &verdict);
     assert_non_null(strstr(row, "1.00e-04"));
     free(row);
     sp_verdict_clear(&verdict);

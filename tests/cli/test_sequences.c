@@ -1,0 +1,219 @@
+/* Sequences of numbers (.npy) as clips of every command that takes them, and what is refused. */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/cli/command.h"
+
+const char *const program = "cli_sequences";
+
+enum { PARTS = 3, ROWS = 5, WIDTH = 10 };
+static toy t;
+static char many[PATH], one[2 * PATH], manifest[PATH], wide[PATH];
+
+static void write_numbers(char path[PATH], const char *name, size_t width, uint64_t seed) {
+    char header[119];
+    sp_bytes bytes = {0};
+    sp_rng rng;
+    sp_rng_init(&rng, seed);
+    memset(header, ' ', sizeof header);
+    snprintf(header, sizeof header,
+             "{'descr': '<f8', 'fortran_order': False, 'shape': (%d, %d, %zu), }", PARTS, ROWS,
+             width);
+    header[strlen(header)] = ' ';
+    header[117] = '\n';
+    sp_bytes_add(&bytes, "\x93NUMPY\x01\x00\x76\x00", 10);
+    sp_bytes_add(&bytes, header, 118);
+    for (size_t i = 0; i < PARTS * ROWS * width; i++) {
+        const double x = sp_rng_uniform(&rng, 0.0, 1.0);
+        sp_bytes_add(&bytes, &x, sizeof x);
+    }
+    write_bytes(path, name, bytes.data, bytes.size);
+    sp_bytes_clear(&bytes);
+}
+
+static int prepare(void **state) {
+    (void)state;
+    make_toy(&t);
+    write_numbers(many, "many.npy", WIDTH, 4);
+    write_numbers(wide, "wide.npy", WIDTH + 1, 4);
+    snprintf(one, sizeof one, "%s:1", many);
+    write_text(manifest, "labels.tsv",
+               "cli_sequences_many.npy:0\t0\ttest\ncli_sequences_many.npy:2\t2\ttrain\n");
+    return 0;
+}
+
+#define MODEL "--model", t.model
+
+static size_t count_of(const char *text, const char *word) {
+    size_t count = 0;
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+static void a_file_is_all_its_sequences(void **state) {
+    (void)state;
+    sp_process process = RUN("run", MODEL, many);
+    expect_code(&process, 0);
+    assert_int_equal(sp_process_lines(process.out), 1 + PARTS);
+    expect_text(&process, "many.npy:2");
+    sp_process_clear(&process);
+    process = RUN("run", MODEL, "--json", one);
+    expect_code(&process, 0);
+    assert_int_equal(sp_process_lines(process.out), 1);
+    expect_text(&process, "\"frames\":5");
+    sp_process_clear(&process);
+}
+
+static void every_command_takes_them(void **state) {
+    (void)state;
+    sp_process process = RUN("certify", MODEL, "--eps", "0.001", "--eps", "0.01", many);
+    expect_code(&process, 0);
+    expect_text(&process, "0.00100  certified");
+    expect_text(&process, "0.001: certified 3 of 3");
+    assert_null(strstr(process.out, "LSB"));
+    sp_process_clear(&process);
+    process = RUN("radius", MODEL, "--frame", "all", "--tol", "2", one);
+    expect_code(&process, 0);
+    assert_int_equal(count_of(process.out, "many.npy:1 "), ROWS);
+    expect_text(&process, "weakest moment: frame ");
+    sp_process_clear(&process);
+    process = RUN("compare", MODEL, "--eps", "0.01", "--methods", "ibp,deepz,zono,exact",
+                  "--starts", "1", "--steps", "5", many);
+    expect_code(&process, 0);
+    expect_text(&process, "certified, %                 0.01");
+    sp_process_clear(&process);
+    process = RUN("certify", MODEL, "--eps", "0.01", "--json", one);
+    expect_text(&process, "\"budget_db\":null,\"eps\":0.01");
+    expect_text(&process, "\"front_relax\":\"none\"");
+    sp_process_clear(&process);
+}
+
+static void breaking_sequences_are_files(void **state) {
+    (void)state;
+    char out[PATH], path[2 * PATH];
+    struct stat info;
+    file_in(out, "broken");
+    sp_process process = RUN("attack", MODEL, "--eps", "50", "--out", out, one);
+    expect_code(&process, 0);
+    expect_text(&process, "broken");
+    sp_process_clear(&process);
+    snprintf(path, sizeof path, "%s/cli_sequences_many_1_50.npy", out);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_size, 128 + ROWS * WIDTH * 8);
+    process = RUN("run", MODEL, "--json", path);
+    expect_code(&process, 0);
+    sp_process_clear(&process);
+    unlink(path);
+}
+
+static void labels_are_those_of_the_manifest(void **state) {
+    (void)state;
+    sp_process process = RUN("certify", MODEL, "--eps", "0.001", "--json", "--manifest", manifest,
+                             "--split", "train");
+    expect_code(&process, 0);
+    assert_int_equal(sp_process_lines(process.out), 1);
+    expect_text(&process, "many.npy:2\",\"label\":2,");
+    sp_process_clear(&process);
+    process = RUN("certify", MODEL, "--eps", "0.001", "--json", "--manifest", manifest, one);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, "has no line for this clip");
+    sp_process_clear(&process);
+}
+
+static void noise_is_cut_and_placed(void **state) {
+    (void)state;
+    sp_process all = RUN("certify", MODEL, "--eps", "0.5", "--json", one);
+    sp_process cut = RUN("certify", MODEL, "--eps", "0.5", "--clip-to", "0:1", "--json", one);
+    sp_process placed = RUN("certify", MODEL, "--eps", "0.5", "--frame", "4", "--json", one);
+    const char *const key = "\"margin\":";
+    const double margin = strtod(strstr(all.out, key) + strlen(key), NULL);
+    assert_true(strtod(strstr(cut.out, key) + strlen(key), NULL) > margin);
+    assert_true(strtod(strstr(placed.out, key) + strlen(key), NULL) > margin);
+    sp_process_clear(&all);
+    sp_process_clear(&cut);
+    sp_process_clear(&placed);
+    placed = RUN("certify", MODEL, "--eps", "0.5", "--frame", "5", one);
+    expect_code(&placed, 2);
+    expect_complaint(&placed, 1, "no frames 5 to 5");
+    sp_process_clear(&placed);
+    cut = RUN("certify", MODEL, "--eps", "0.5", "--clip-to", "0:0.5", one);
+    expect_code(&cut, 2);
+    expect_complaint(&cut, 1, "which is not within 0 and 0.5");
+    sp_process_clear(&cut);
+}
+
+static void what_they_have_not_is_refused_in_one_line(void **state) {
+    (void)state;
+    const struct {
+        const char *word;
+        const char *argument[10];
+    } cases[] = {
+        {"--eps", {"certify", MODEL, "--budget", "-70dB", one}},
+        {"--budget", {"certify", MODEL, "--front", t.front, "--eps", "0.1", t.clip[0]}},
+        {"--eps", {"certify", MODEL, one}},
+        {"do not go together", {"certify", MODEL, "--eps", "0.1", one, t.clip[0]}},
+        {"no front end", {"certify", MODEL, "--eps", "0.1", "--method", "zono@r2", one}},
+        {"no front end", {"compare", MODEL, "--eps", "0.1", "--methods", "exact,zono@r2", one}},
+        {"no front end", {"radius", MODEL, "--front-relax", "r2", one}},
+        {"--front does not go", {"radius", MODEL, "--front", t.front, one}},
+        {"no sound", {"audit", MODEL, "--front", t.front, one}},
+        {"no sound", {"report", MODEL, "--front", t.front, one}},
+        {"--clip-to", {"radius", MODEL, "--clip-to", "1:0", one}},
+        {"--clip-to goes with boxes", {"radius", MODEL, "--clip-to", "0:1", "--norm", "2", one}},
+        {"above 0", {"certify", MODEL, "--eps", "-0.1", one}},
+        {"soundproof radius", {"certify", MODEL, "--eps", "0.1", "--frame", "all", one}},
+        {"recordings", {"certify", MODEL, "--eps", "0.1", "--proof", "x", one}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        sp_process process = run_list(cases[i].argument);
+        expect_code(&process, 1);
+        expect_complaint(&process, 1, cases[i].word);
+        sp_process_clear(&process);
+    }
+}
+
+static void shapes_that_differ_are_refused_in_one_line(void **state) {
+    (void)state;
+    char other[2 * PATH];
+    snprintf(other, sizeof other, "%s:0", wide);
+    sp_process process = RUN("certify", MODEL, "--eps", "0.1", other);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, "has rows of 11 numbers, and the model reads 10");
+    sp_process_clear(&process);
+    process = RUN("features", "--front", t.front, one);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, "a recording is needed");
+    sp_process_clear(&process);
+}
+
+/* Features that a front end has made are a sequence, and the model answers them as the clip. */
+static void features_are_sequences(void **state) {
+    (void)state;
+    char path[PATH];
+    file_in(path, "features.npy");
+    sp_process process = RUN("features", "--front", t.front, "--npy", path, t.clip[0]);
+    expect_code(&process, 0);
+    sp_process_clear(&process);
+    sp_process clip = RUN("run", MODEL, "--front", t.front, "--json", t.clip[0]);
+    process = RUN("run", "--model", t.with_front, "--json", path);
+    expect_code(&process, 0);
+    assert_string_equal(strstr(process.out, "\"predicted\""), strstr(clip.out, "\"predicted\""));
+    sp_process_clear(&clip);
+    sp_process_clear(&process);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_is_all_its_sequences),
+        cmocka_unit_test(every_command_takes_them),
+        cmocka_unit_test(breaking_sequences_are_files),
+        cmocka_unit_test(labels_are_those_of_the_manifest),
+        cmocka_unit_test(noise_is_cut_and_placed),
+        cmocka_unit_test(what_they_have_not_is_refused_in_one_line),
+        cmocka_unit_test(shapes_that_differ_are_refused_in_one_line),
+        cmocka_unit_test(features_are_sequences),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
