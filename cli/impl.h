@@ -51,16 +51,17 @@ enum {
     CLI_EFFORT = CLI_SEED | CLI_STEPS | CLI_STARTS,
     CLI_DEVICE = CLI_BACKEND | CLI_MEMORY
 };
-/* Options that come with others: --split with CLI_MANIFEST, --names with CLI_CHANNEL, --output and
- * --steps-axis with CLI_MODEL; with sequences --eps beside CLI_BUDGET, --clip-to beside CLI_NORM.
- */
+/* Options that come with others: --split with CLI_MANIFEST, --names with CLI_CHANNEL, --output,
+ * --steps-axis and --input with CLI_MODEL; with sequences --eps beside CLI_BUDGET, --clip-to beside
+ * CLI_NORM. */
 enum {
     CLI_SPLIT = 3,
     CLI_NAMES = 5,
     CLI_OUTPUT = 6,
     CLI_STEPS_AXIS = 7,
     CLI_EPS = 9,
-    CLI_CLIP_TO = 10
+    CLI_CLIP_TO = 10,
+    CLI_INPUTS = 11
 };
 /* --frame that is not given, and --frame all. */
 enum { CLI_NO_FRAME = -2, CLI_ALL_FRAMES = -1 };
@@ -71,8 +72,10 @@ typedef struct cli_variant cli_variant;
 /** cli_options - the command line, checked; strings are owned unless said. */
 typedef struct cli_options {
     char *model, *front, *manifest, *names, *out, *plot, *output;
-    sp_split split;  /* of the manifest; SP_SPLIT_NONE: all */
-    long steps_axis; /* of the model's input; -1: not given */
+    sp_split split;        /* of the manifest; SP_SPLIT_NONE: all */
+    long steps_axis;       /* of the model's input; -1: not given */
+    sp_model_input *input; /* [inputs] of --input; names are owned, values stand behind them */
+    size_t inputs;
     const sp_method *method;
     sp_front_rule front_rule; /* the method's, or --front-relax */
     bool front_rule_given;
@@ -112,7 +115,8 @@ typedef struct cli_command {
     const char *name, *arguments, *summary;
     const char *examples; /* shown by --help; lines end in a newline */
     unsigned accepts;
-    bool sequences;     /* clips may be sequences of numbers */
+    bool sequences;    /* clips may be sequences of numbers */
+    bool reads_models; /* its arguments are models: --output, --steps-axis and --input go with it */
     const cli_own *own; /* [owned] */
     size_t owned;
     int (*run)(const cli_options *options);

@@ -92,6 +92,10 @@ static void print_ends(const sp_model *model) {
         printf(", along axis %ld", model->steps_axis);
     }
     putchar('\n');
+    if (model->inputs[0] != '\0') {
+        printf("besides     %s%s\n", model->inputs,
+               model->streams ? "; a frame is a hop, the answer that of the last one" : "");
+    }
     if (model->doubt) {
         printf("            CONTRADICTION: %s\n", model->doubt);
     }
@@ -168,8 +172,11 @@ static int run(const cli_options *options) {
         return cli_usage(&cli_info, "which ONNX file?");
     }
     for (size_t i = 0; i < options->arguments; i++) {
-        const sp_model_choice choice = {
-            .output = options->own[0], .steps_axis = SP_MODEL_AXIS_BY_FILE, .accept_doubt = true};
+        const sp_model_choice choice = {.output = options->output,
+                                        .steps_axis = options->steps_axis,
+                                        .accept_doubt = true,
+                                        .input = options->input,
+                                        .inputs = options->inputs};
         sp_model model;
         sp_error err = {0};
         if (sp_model_open(&err, &model, options->argument[i], &choice) != SP_OK) {
@@ -187,17 +194,12 @@ static int run(const cli_options *options) {
     return code;
 }
 
-static const cli_own own[] = {
-    {"output", "the output that is the logits, where the network has several", "NAME"},
-};
-
 const cli_command cli_info = {
     .name = "info",
     .arguments = "M.onnx...",
     .summary = "show a model's layers, shapes and origin",
     .examples = "  soundproof info model.onnx\n",
     .accepts = CLI_THREADS,
-    .own = own,
-    .owned = sizeof own / sizeof *own,
+    .reads_models = true,
     .run = run,
 };

@@ -26,7 +26,10 @@ int cli_model_files_open(cli_model_files *files, const cli_command *command,
     if (!options->model) {
         return cli_usage(command, "--model is missing: which ONNX file?");
     }
-    const sp_model_choice choice = {.output = options->output, .steps_axis = options->steps_axis};
+    const sp_model_choice choice = {.output = options->output,
+                                    .steps_axis = options->steps_axis,
+                                    .input = options->input,
+                                    .inputs = options->inputs};
     if (sp_model_open(&err, &files->model, options->model, &choice) != SP_OK) {
         cli_complain_about(options->model, err.text);
         return CLI_INPUT;

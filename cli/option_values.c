@@ -307,6 +307,25 @@ static char **path_of(cli_options *options, int option) {
     }
 }
 
+/* NAME=VALUE, one more of them. */
+static int read_input(cli_options *options, const cli_command *command, const char *text) {
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text || equals[1] == '\0') {
+        return cli_usage(command, "--input needs NAME=VALUE, such as sr=16000, not '%s'", text);
+    }
+    sp_model_input *grown = realloc(options->input, (options->inputs + 1) * sizeof *options->input);
+    char *name = strdup(text);
+    options->input = grown ? grown : options->input;
+    if (!grown || !name) {
+        free(name);
+        cli_complain("out of memory");
+        return CLI_INPUT;
+    }
+    name[equals - text] = '\0';
+    options->input[options->inputs++] = (sp_model_input){name, name + (equals - text) + 1};
+    return -1;
+}
+
 /* Numbers and what is chosen by name. */
 static int read_value(cli_options *options, const cli_command *command, int option,
                       const char *text) {
@@ -335,6 +354,8 @@ static int read_value(cli_options *options, const cli_command *command, int opti
         return read_frame(options, command, text);
     case CLI_STEPS_AXIS:
         return read_whole(&options->steps_axis, command, "steps-axis", text, 0, 3);
+    case CLI_INPUTS:
+        return read_input(options, command, text);
     case CLI_BURST:
         return read_whole(&options->burst, command, "burst", text, 1, 999999);
     case CLI_STEPS:

@@ -16,6 +16,10 @@ static const struct poptOption every_option[] = {
      "the axis of the network's input (from 0) that counts its steps, where the file leaves it "
      "open",
      "N"},
+    {"input", 0, POPT_ARG_STRING, NULL, CLI_INPUTS,
+     "what another input of the network is, where the file leaves it open: a number (sr=16000), "
+     "lengths of its axes (input=1x512), or steps; may be given several times",
+     "NAME=VALUE"},
     {"front", 0, POPT_ARG_STRING, NULL, CLI_FRONT,
      "the front end's description; not needed when the model carries one", "F.json"},
     {"budget", 0, POPT_ARG_STRING, NULL, CLI_BUDGET,
@@ -198,16 +202,17 @@ static int take_arguments(cli_options *options, poptContext context) {
 }
 
 static bool accepts(const cli_command *command, int option) {
-    const unsigned bit = option == CLI_SPLIT                                ? CLI_MANIFEST
-                         : option == CLI_NAMES                              ? CLI_CHANNEL
-                         : option == CLI_OUTPUT || option == CLI_STEPS_AXIS ? CLI_MODEL
-                         : option == CLI_EPS                                ? CLI_BUDGET
-                         : option == CLI_CLIP_TO                            ? CLI_NORM
-                                                                            : (unsigned)option;
+    const bool of_model = option == CLI_OUTPUT || option == CLI_STEPS_AXIS || option == CLI_INPUTS;
+    const unsigned bit = option == CLI_SPLIT     ? CLI_MANIFEST
+                         : option == CLI_NAMES   ? CLI_CHANNEL
+                         : option == CLI_EPS     ? CLI_BUDGET
+                         : option == CLI_CLIP_TO ? CLI_NORM
+                         : of_model              ? CLI_MODEL
+                                                 : (unsigned)option;
     if ((option == CLI_EPS || option == CLI_CLIP_TO) && !command->sequences) {
         return false;
     }
-    return ((command->accepts | HELP) & bit) != 0;
+    return ((command->accepts | HELP) & bit) != 0 || (of_model && command->reads_models);
 }
 
 /* The message about an option that the command has not, or that is written wrongly. */
@@ -320,6 +325,10 @@ void cli_options_clear(cli_options *options) {
     for (size_t i = 0; i < options->owned; i++) {
         free(options->own[i]);
     }
+    for (size_t i = 0; i < options->inputs; i++) {
+        free((void *)(uintptr_t)options->input[i].name);
+    }
+    free(options->input);
     free(options->own);
     free(options->budget_text);
     free(options->budget);

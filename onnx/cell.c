@@ -229,12 +229,15 @@ sp_status sp_onnx_cells_push(sp_onnx_reader *r, sp_onnx_source *source, const sp
         if (!part) {
             return sp_onnx_out_of_memory(r);
         }
-        part->from = (sp_onnx_source){.layer = below, .reading = SP_ONNX_READ_EVERY};
-        source[found[k].h] = (sp_onnx_source){.reading = SP_ONNX_READ_EVERY};
+        const bool once = r->layer[below].once;
+        part->from = (sp_onnx_source){.layer = below,
+                                      .reading = once ? SP_ONNX_READ_STEP : SP_ONNX_READ_EVERY};
+        source[found[k].h] = (sp_onnx_source){.reading = part->from.reading};
         SP_TRY(sp_onnx_layer_push(r,
                                   (sp_onnx_layer){.kind = SP_NODE_CELL,
                                                   .out = found[k].cell.out,
                                                   .frames = r->layer[below].frames,
+                                                  .once = once,
                                                   .parts = 1,
                                                   .part = part,
                                                   .cell = found[k].cell},

@@ -90,24 +90,15 @@ static sp_status define_outputs(sp_error *err, sp_onnx_graph *graph) {
     return SP_OK;
 }
 
-/* The outermost graph must have one input that is no initialiser, and an output. Called before the
+/* The outermost graph must have an input that is no initialiser, and an output. Called before the
  * outputs of nodes are defined. */
-static sp_status check_outermost(sp_error *err, sp_onnx_graph *graph) {
+static sp_status check_outermost(sp_error *err, const sp_onnx_graph *graph) {
     const Onnx__GraphProto *proto = graph->proto;
+    bool any = false;
     for (size_t i = 0; i < graph->definitions; i++) {
-        const sp_onnx_definition *definition = &graph->definition[i];
-        if (definition->by != SP_ONNX_DEFINED_BY_INPUT) {
-            continue;
-        }
-        if (graph->features) {
-            return sp_fail(err, SP_E_UNSUPPORTED,
-                           "the graph has several inputs ('%.60s', '%.60s'): export the model with "
-                           "its features as the only input",
-                           graph->features->name ? graph->features->name : "", definition->name);
-        }
-        graph->features = proto->input[definition->index];
+        any = any || graph->definition[i].by == SP_ONNX_DEFINED_BY_INPUT;
     }
-    if (!graph->features) {
+    if (!any) {
         return sp_fail(err, SP_E_UNSUPPORTED,
                        "the graph has no input: export the model with its features as an input");
     }
@@ -376,5 +367,6 @@ void sp_onnx_graph_clear(sp_onnx_graph *graph) {
     free(graph->order);
     free(graph->argument);
     free(graph->result);
+    free(graph->role);
     *graph = (sp_onnx_graph){0};
 }

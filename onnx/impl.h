@@ -16,6 +16,7 @@
 #include "onnx/onnx.h"
 #include "onnx/onnx.pb-c.h"
 #include "onnx/polynomial.h"
+#include "onnx/role.h"
 
 enum {
     SP_ONNX_MAX_NODES = 100000,
@@ -124,7 +125,10 @@ typedef struct sp_onnx_graph {
     struct sp_onnx_subgraph
         *inner; /* [inners] owned: graphs inside of nodes, in the order of the nodes */
     size_t inners;
-    const Onnx__ValueInfoProto *features; /* outermost graph: its one input, no initialiser */
+    /* of the outermost graph */
+    const Onnx__ValueInfoProto *features;
+    sp_onnx_role *role; /* [roles] owned: inputs that are no initialisers */
+    size_t roles;
 } sp_onnx_graph;
 
 /** sp_onnx_subgraph - a graph that a node keeps as an attribute. */
@@ -134,8 +138,8 @@ typedef struct sp_onnx_subgraph {
     sp_onnx_graph graph;
 } sp_onnx_subgraph;
 
-/** sp_onnx_graph_init - for a file's outermost graph. Depth of nesting is limited by
- *  sp_onnx_decode. */
+/** sp_onnx_graph_init - for a file's outermost graph; sp_onnx_roles_find completes it. Depth of
+ *  nesting is limited by sp_onnx_decode. */
 SP_NODISCARD sp_status sp_onnx_graph_init(sp_error *err, sp_onnx_graph *graph,
                                           const Onnx__GraphProto *proto);
 void sp_onnx_graph_clear(sp_onnx_graph *graph);
@@ -177,6 +181,8 @@ enum { SP_ONNX_MOST_GUESSES = 5 };
 size_t sp_onnx_input_guesses(sp_onnx_guess *guess, const Onnx__GraphProto *proto,
                              const Onnx__TensorShapeProto *shape);
 
+/** sp_onnx_name_holds - whether a name holds a word, whatever the case. */
+bool sp_onnx_name_holds(const char *name, const char *word);
 /** sp_onnx_axis_name - the name of an axis, "" when it has none. */
 const char *sp_onnx_axis_name(const Onnx__TensorShapeProto *shape, size_t axis);
 /** sp_onnx_axis_sense - what the name of an axis says: 1 that it counts steps, -1 that it counts
@@ -210,9 +216,13 @@ typedef struct sp_onnx_reader {
     const sp_onnx_length
         *length; /* those of layers with strides, the last one first; in the region */
     size_t lengths;
-    sp_onnx_head head; /* of the network that was made */
-    size_t furthest;   /* node of the outermost graph that the walk has reached */
-    bool wants_length; /* it failed for want of a fixed number of steps */
+    sp_onnx_head head;       /* of the network that was made */
+    double *const *state;    /* evaluation: [roles] the states now, or NULL: at the start */
+    sp_onnx_defined wanted;  /* evaluation: a value inside of an If that is to be kept */
+    sp_onnx_value *captured; /* it; NULL: not reached */
+    size_t furthest;         /* node of the outermost graph that the walk has reached */
+    bool wants_length;       /* it failed for want of a fixed number of steps */
+    bool streams;            /* states go from hop to hop, each of which is one step */
     /* the graph at hand: the outermost one or the body of a Loop */
     const sp_onnx_graph *graph;
     sp_onnx_value **value;       /* [graph->definitions] */
@@ -230,9 +240,10 @@ void sp_onnx_reader_clear(sp_onnx_reader *r);
 SP_NODISCARD sp_status sp_onnx_interpret(sp_onnx_reader *r, const sp_onnx_sequence **result);
 /** sp_onnx_evaluate - walks the graph with numbers as its input. */
 SP_NODISCARD sp_status sp_onnx_evaluate(sp_onnx_reader *r, const double *features, size_t steps);
-/** sp_onnx_evaluated - the real numbers that a definition of the outermost graph got there. */
+/** sp_onnx_evaluated - the real numbers that a definition got there: one of the outermost graph, or
+ *  r->wanted. */
 SP_NODISCARD sp_status sp_onnx_evaluated(sp_onnx_reader *r, const sp_onnx_tensor **result,
-                                         size_t id);
+                                         sp_onnx_defined place);
 /** sp_onnx_walk - the needed nodes of the graph at hand, in order. */
 SP_NODISCARD sp_status sp_onnx_walk(sp_onnx_reader *r);
 /** sp_onnx_value_load - the value of a definition of the graph at hand, reading initialisers; NULL
@@ -359,14 +370,16 @@ sp_status sp_onnx_op_flatten(sp_onnx_reader *r);
 sp_status sp_onnx_op_gather(sp_onnx_reader *r);
 sp_status sp_onnx_op_gemm(sp_onnx_reader *r);
 sp_status sp_onnx_op_identity(sp_onnx_reader *r);
+sp_status sp_onnx_op_if(sp_onnx_reader *r);
 sp_status sp_onnx_op_limit(sp_onnx_reader *r); /* Min, Max */
 sp_status sp_onnx_op_loop(sp_onnx_reader *r);
 sp_status sp_onnx_op_matmul(sp_onnx_reader *r);
 sp_status sp_onnx_op_not(sp_onnx_reader *r);
 sp_status sp_onnx_op_recurrent(sp_onnx_reader *r);  /* LSTM, GRU, RNN */
 sp_status sp_onnx_op_reduce_sum(sp_onnx_reader *r); /* and means */
+sp_status sp_onnx_op_pad(sp_onnx_reader *r);
 sp_status sp_onnx_op_reshape(sp_onnx_reader *r);
-sp_status sp_onnx_op_shape(sp_onnx_reader *r);
+sp_status sp_onnx_op_shape(sp_onnx_reader *r); /* and Size */
 sp_status sp_onnx_op_slice(sp_onnx_reader *r);
 sp_status sp_onnx_op_split(sp_onnx_reader *r);
 sp_status sp_onnx_op_softmax(sp_onnx_reader *r);
@@ -397,6 +410,18 @@ SP_NODISCARD sp_status sp_onnx_tensor_product(sp_onnx_reader *r, sp_onnx_tensor 
 SP_NODISCARD sp_status sp_onnx_cells_push(sp_onnx_reader *r, sp_onnx_source *source,
                                           const sp_onnx_found *found, size_t cells, size_t below);
 
+/* ---- states.c ---- */
+
+/** sp_onnx_states_close - checks that every state of a streaming model goes from hop to hop inside
+ *  of a cell; what computes a cell by other operators becomes one. */
+SP_NODISCARD sp_status sp_onnx_states_close(sp_onnx_reader *r);
+
+/* ---- needed.c ---- */
+
+/** sp_onnx_layers_compact - keeps the layers that *last needs, each behind those that it reads, and
+ *  reads instead of a replaced layer what it is. Refuses those that are no nodes. */
+SP_NODISCARD sp_status sp_onnx_layers_compact(sp_onnx_reader *r, sp_onnx_source *last);
+
 /* ---- reference_graph.c ---- */
 
 /** sp_onnx_reference - a file's own graph. */
@@ -406,15 +431,16 @@ typedef struct sp_onnx_reference {
     long opset;
     size_t budget; /* bytes that one evaluation may take */
     size_t steps_axis;
-    size_t logits; /* definition of what stands in front of the head, if any */
+    sp_onnx_defined logits; /* what stands in front of the head, if any */
     sp_onnx_head head;
+    bool streams; /* one evaluation is a hop */
 } sp_onnx_reference;
 
 void sp_onnx_reference_destroy(sp_onnx_reference *reference);
 /** sp_model_check - compares the net with the file's own graph; sets model->agreement. */
 SP_NODISCARD sp_status sp_model_check(sp_error *err, sp_model *model);
 
-/* ---- recurrent_op.c and recurrent_run.c ---- */
+/* ---- recurrent_attributes.c, recurrent_op.c and recurrent_run.c ---- */
 
 /** sp_onnx_recurrence - one direction of an LSTM, GRU or RNN node as the file has it: gates in
  *  ONNX's order (i, o,  f, c; z, r, h), G = 4, 3 or 1. */
@@ -425,8 +451,17 @@ typedef struct sp_onnx_recurrence {
     const double *bias;               /* [2 G hidden], of W and of R; NULL: zero */
     sp_activation function[2];        /* of the gates and the candidate; RNN: [1] only */
     bool reset_after, batch_first, reverse;
+    const double *start[SP_CELL_STATES]; /* [hidden] h and c before the first step; NULL: zeros */
 } sp_onnx_recurrence;
 
+/** sp_onnx_recurrence_directions - how many there are, and whether the first one runs backwards. */
+SP_NODISCARD sp_status sp_onnx_recurrence_directions(sp_onnx_reader *r, size_t *directions,
+                                                     bool *reverse);
+/** sp_onnx_recurrence_switch - an attribute that is 0 or 1. */
+SP_NODISCARD sp_status sp_onnx_recurrence_switch(sp_onnx_reader *r, bool *value, const char *name);
+/** sp_onnx_recurrence_attributes - what holds of all directions, and the activations of each. */
+SP_NODISCARD sp_status sp_onnx_recurrence_attributes(sp_onnx_reader *r, sp_onnx_recurrence *cell,
+                                                     size_t directions);
 /** sp_onnx_recurrence_run - runs the node at hand on constants, by the formulas of the standard;
  *  cell [directions]. */
 SP_NODISCARD sp_status sp_onnx_recurrence_run(sp_onnx_reader *r, const sp_onnx_recurrence *cell,

@@ -90,8 +90,7 @@ static bool has_recurrence(const Onnx__GraphProto *proto) {
     return false;
 }
 
-/* Whether the name holds a word, whatever the case. */
-static bool holds(const char *name, const char *word) {
+bool sp_onnx_name_holds(const char *name, const char *word) {
     const size_t length = strlen(word);
     for (; *name != '\0'; name++) {
         if (strncasecmp(name, word, length) == 0) {
@@ -111,11 +110,12 @@ const char *sp_onnx_axis_name(const Onnx__TensorShapeProto *shape, size_t axis) 
 int sp_onnx_axis_sense(const Onnx__TensorShapeProto *shape, size_t axis) {
     static const char *const steps[] = {"time", "frame", "step", "seq"};
     const char *name = sp_onnx_axis_name(shape, axis);
-    if (holds(name, "batch") || strcasecmp(name, "b") == 0 || strcasecmp(name, "n") == 0) {
+    if (sp_onnx_name_holds(name, "batch") || strcasecmp(name, "b") == 0 ||
+        strcasecmp(name, "n") == 0) {
         return -1;
     }
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        if (holds(name, steps[i])) {
+        if (sp_onnx_name_holds(name, steps[i])) {
             return 1;
         }
     }

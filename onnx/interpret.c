@@ -37,6 +37,7 @@ static const sp_onnx_operator operators[] = {
     {"GreaterOrEqual", sp_onnx_op_compare, 2, 2, ""},
     {"HardSigmoid", sp_onnx_op_activation, 1, 1, "alpha beta"},
     {"Identity", sp_onnx_op_identity, 1, 1, ""},
+    {"If", sp_onnx_op_if, 1, 1, "then_branch else_branch"},
     {"LSTM", sp_onnx_op_recurrent, 3, 8, RECURRENT " input_forget"},
     {"Less", sp_onnx_op_compare, 2, 2, ""},
     {"LessOrEqual", sp_onnx_op_compare, 2, 2, ""},
@@ -49,6 +50,7 @@ static const sp_onnx_operator operators[] = {
     {"Neg", sp_onnx_op_activation, 1, 1, ""},
     {"Not", sp_onnx_op_not, 1, 1, ""},
     {"Or", sp_onnx_op_compare, 2, 2, ""},
+    {"Pad", sp_onnx_op_pad, 1, 4, "mode pads value"},
     {"RNN", sp_onnx_op_recurrent, 3, 6, RECURRENT},
     {"ReduceMean", sp_onnx_op_reduce_sum, 1, 2, "axes keepdims noop_with_empty_axes"},
     {"ReduceSum", sp_onnx_op_reduce_sum, 1, 2, "axes keepdims noop_with_empty_axes"},
@@ -56,6 +58,7 @@ static const sp_onnx_operator operators[] = {
     {"Reshape", sp_onnx_op_reshape, 2, 2, "allowzero"},
     {"Shape", sp_onnx_op_shape, 1, 1, "start end"},
     {"Sigmoid", sp_onnx_op_activation, 1, 1, ""},
+    {"Size", sp_onnx_op_shape, 1, 1, ""},
     {"Slice", sp_onnx_op_slice, 1, 5, "starts ends axes"},
     {"Softmax", sp_onnx_op_softmax, 1, 1, "axis"},
     {"Split", sp_onnx_op_split, 1, 2, "axis split num_outputs"},
@@ -158,12 +161,12 @@ static sp_status account(sp_onnx_reader *r, size_t before) {
 sp_status sp_onnx_walk(sp_onnx_reader *r) {
     for (r->at = 0; r->at < r->graph->needed; r->at++) {
         r->node = r->graph->proto->node[sp_onnx_node_index(r)];
-        r->furthest = r->depth == 0 ? r->at : r->furthest;
+        r->furthest = r->graph == r->root ? r->at : r->furthest;
         const size_t before = r->region.left;
         SP_TRY(read_node(r));
         SP_TRY(account(r, before));
     }
-    r->furthest = r->depth == 0 ? r->at : r->furthest;
+    r->furthest = r->graph == r->root ? r->at : r->furthest;
     return SP_OK;
 }
 
@@ -178,9 +181,113 @@ static void input_lengths(const sp_onnx_reader *r, sp_onnx_dim *dim, sp_onnx_dim
     }
 }
 
+static sp_status no_memory_for(sp_onnx_reader *r, const char *name) {
+    return sp_fail(r->err, SP_E_MEMORY, "no memory for the input '%.80s' of the graph", name);
+}
+
+/* An input beside the features as a tensor: the number that is given, the number of steps, or the
+ * state, as it is now or at the start. */
+static sp_status start_constant(sp_onnx_reader *r, size_t i, sp_onnx_dim steps) {
+    const sp_onnx_role *role = &r->root->role[i];
+    int64_t dim[SP_ONNX_MAX_RANK];
+    size_t rank = 0;
+    sp_onnx_value *value = sp_onnx_region_take(&r->region, 1, sizeof *value);
+    if (!value || !sp_onnx_role_shape(role, dim, &rank, SP_ONNX_MAX_RANK) ||
+        !sp_onnx_tensor_shape(&value->tensor, dim, rank)) {
+        return no_memory_for(r, role->name);
+    }
+    value->kind = SP_ONNX_VALUE_TENSOR;
+    value->tensor.kind = sp_onnx_role_whole(role) ? SP_ONNX_WHOLE : SP_ONNX_REAL;
+    void *numbers = sp_onnx_tensor_make(r, &value->tensor);
+    if (!numbers) {
+        return no_memory_for(r, role->name);
+    }
+    for (size_t k = 0; k < value->tensor.count; k++) {
+        if (value->tensor.kind == SP_ONNX_REAL) {
+            ((double *)numbers)[k] = r->state && r->state[i] ? r->state[i][k] : role->value;
+        } else {
+            ((sp_onnx_dim *)numbers)[k] =
+                role->kind == SP_ONNX_ROLE_LENGTH ? steps : sp_onnx_dim_of((int64_t)role->value);
+        }
+    }
+    r->root_value[role->id] = value;
+    return SP_OK;
+}
+
+/* A state as symbols: a layer that no node will be. */
+static sp_status start_state(sp_onnx_reader *r, size_t i) {
+    const sp_onnx_role *role = &r->root->role[i];
+    int64_t dim[SP_ONNX_MAX_RANK];
+    sp_onnx_value *value = sp_onnx_region_take(&r->region, 1, sizeof *value);
+    if (!value) {
+        return no_memory_for(r, role->name);
+    }
+    sp_onnx_sequence *state = &value->sequence;
+    *state = (sp_onnx_sequence){.outer = SP_ONNX_NO_AXIS, .width = 1};
+    if (!sp_onnx_role_shape(role, dim, &state->rank, SP_ONNX_MAX_RANK)) {
+        return no_memory_for(r, role->name);
+    }
+    for (size_t k = 0; k < state->rank; k++) {
+        if (dim[k] <= 0 || dim[k] > SP_ONNX_MOST_UNITS / (int64_t)state->width) {
+            return sp_fail(r->err, SP_E_UNSUPPORTED, "the state '%.80s' has too many units",
+                           role->name);
+        }
+        state->dim[k] = sp_onnx_dim_of(dim[k]);
+        state->width *= (size_t)dim[k];
+    }
+    if (role->value != 0.0) {
+        return sp_fail(r->err, SP_E_UNSUPPORTED,
+                       "the state '%.80s' starts at %g: only states that start at zero are "
+                       "supported",
+                       role->name, role->value);
+    }
+    value->kind = SP_ONNX_VALUE_SEQUENCE;
+    size_t layer = 0;
+    SP_TRY(sp_onnx_layer_push(r,
+                              (sp_onnx_layer){.kind = SP_NODE_INPUT,
+                                              .role = SP_ONNX_LAYER_STATE,
+                                              .input = i,
+                                              .out = state->width,
+                                              .once = true,
+                                              .frames = sp_onnx_dim_of(1)},
+                              &layer));
+    r->root_value[role->id] = value;
+    return sp_onnx_sequence_set(r, state, (sp_onnx_source){layer, SP_ONNX_READ_STEP, {0}});
+}
+
+/* Where the file computes one hop, states go from each hop to the next. Where it takes any number
+ * of steps, a clip is one call, and its states start as they do in the first one. */
+static sp_status start_others(sp_onnx_reader *r, sp_onnx_dim steps) {
+    for (size_t i = 0; i < r->root->roles; i++) {
+        const sp_onnx_role *role = &r->root->role[i];
+        const bool state = role->kind == SP_ONNX_ROLE_STATE;
+        if (state && r->steps_axis != SP_ONNX_NO_AXIS && r->steps > 0) {
+            return sp_fail(r->err, SP_E_UNSUPPORTED,
+                           "the file computes hops of %zu steps and hands on '%.60s': files with "
+                           "states are read where a hop is one step, or where the number of steps "
+                           "is open: export the same weights with one of them",
+                           r->steps, role->name);
+        }
+        if (role->kind == SP_ONNX_ROLE_FEATURES) {
+            continue;
+        }
+        SP_TRY(state && r->streams ? start_state(r, i) : start_constant(r, i, steps));
+    }
+    return SP_OK;
+}
+
+static bool has_states(const sp_onnx_reader *r) {
+    bool any = false;
+    for (size_t i = 0; i < r->root->roles; i++) {
+        any = any || r->root->role[i].kind == SP_ONNX_ROLE_STATE;
+    }
+    return any;
+}
+
 static sp_status start_sequence(sp_onnx_reader *r) {
     const size_t id = sp_onnx_graph_find(r->root, r->root->features->name);
     const bool steps = r->steps_axis != SP_ONNX_NO_AXIS;
+    r->streams = !steps && has_states(r);
     const sp_onnx_dim length = !steps         ? sp_onnx_dim_of(1)
                                : r->steps > 0 ? sp_onnx_dim_of((int64_t)r->steps)
                                               : (sp_onnx_dim){.t = 1};
@@ -199,11 +306,14 @@ static sp_status start_sequence(sp_onnx_reader *r) {
     }
     size_t layer = 0;
     SP_TRY(sp_onnx_layer_push(
-        r, (sp_onnx_layer){.kind = SP_NODE_INPUT, .out = sequence->width, .frames = length},
+        r,
+        (sp_onnx_layer){
+            .kind = SP_NODE_INPUT, .out = sequence->width, .frames = length, .once = r->streams},
         &layer));
     r->value[id] = value;
-    return sp_onnx_sequence_set(
-        r, sequence, (sp_onnx_source){layer, steps ? SP_ONNX_READ_EVERY : SP_ONNX_READ_STEP, {0}});
+    SP_TRY(sp_onnx_sequence_set(
+        r, sequence, (sp_onnx_source){layer, steps ? SP_ONNX_READ_EVERY : SP_ONNX_READ_STEP, {0}}));
+    return start_others(r, length);
 }
 
 static sp_status check_result(sp_onnx_reader *r, const sp_onnx_sequence **result, size_t i) {
@@ -290,6 +400,8 @@ static void restart(sp_onnx_reader *r) {
     r->length = NULL;
     r->lengths = 0;
     r->wants_length = false;
+    r->streams = false;
+    r->captured = NULL;
 }
 
 sp_status sp_onnx_interpret(sp_onnx_reader *r, const sp_onnx_sequence **result) {
@@ -297,7 +409,9 @@ sp_status sp_onnx_interpret(sp_onnx_reader *r, const sp_onnx_sequence **result) 
     restart(r);
     SP_TRY(start_sequence(r));
     SP_TRY(sp_onnx_walk(r));
-    return check_results(r, result);
+    SP_TRY(check_results(r, result));
+    r->furthest++;
+    return SP_OK;
 }
 
 /* Steps of features, [steps, features], on the axes of the input. */
@@ -329,6 +443,11 @@ static sp_status start_tensor(sp_onnx_reader *r, const double *features, size_t 
         numbers[i] = features[t * width + feature];
     }
     r->root_value[sp_onnx_graph_find(r->root, r->root->features->name)] = value;
+    for (size_t i = 0; i < r->root->roles; i++) {
+        if (r->root->role[i].kind != SP_ONNX_ROLE_FEATURES) {
+            SP_TRY(start_constant(r, i, sp_onnx_dim_of((int64_t)steps)));
+        }
+    }
     return SP_OK;
 }
 
@@ -338,12 +457,13 @@ sp_status sp_onnx_evaluate(sp_onnx_reader *r, const double *features, size_t ste
     return sp_onnx_walk(r);
 }
 
-sp_status sp_onnx_evaluated(sp_onnx_reader *r, const sp_onnx_tensor **result, size_t id) {
-    const sp_onnx_value *value = NULL;
-    SP_TRY(sp_onnx_value_load(r, &value, id));
+sp_status sp_onnx_evaluated(sp_onnx_reader *r, const sp_onnx_tensor **result,
+                            sp_onnx_defined place) {
+    const sp_onnx_value *value = r->captured;
+    SP_TRY(place.graph == r->root ? sp_onnx_value_load(r, &value, place.id) : SP_OK);
     if (!value || value->kind != SP_ONNX_VALUE_TENSOR || value->tensor.kind != SP_ONNX_REAL) {
         return sp_fail(r->err, SP_E_UNSUPPORTED, "'%.80s' of the file's own graph is not real",
-                       r->root->definition[id].name);
+                       place.graph->definition[place.id].name);
     }
     *result = &value->tensor;
     return SP_OK;

@@ -30,14 +30,17 @@ static sp_status push_like(sp_onnx_reader *r, const sp_onnx_sequence *sequence, 
     return sp_onnx_layer_push(r, layer, &source->layer);
 }
 
-static sp_status check_settled(sp_onnx_reader *r, const sp_onnx_sequence *sequence) {
-    if (sequence->head != SP_ONNX_HEAD_NONE) {
-        return sp_onnx_refuse(
-            r, SP_E_UNSUPPORTED,
-            "it works on what a %s gives: export the model with that as its last layer",
-            sequence->head == SP_ONNX_HEAD_SIGMOID ? "Sigmoid" : "Softmax");
+sp_status sp_onnx_sequence_open(sp_onnx_reader *r, sp_onnx_sequence *sequence) {
+    const sp_onnx_head head = sequence->head;
+    if (head == SP_ONNX_HEAD_SOFTMAX || head == SP_ONNX_HEAD_LOG_SOFTMAX) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                              "it works on what a Softmax gives: export the model with that as its "
+                              "last layer");
     }
-    return SP_OK;
+    sequence->head = SP_ONNX_HEAD_NONE;
+    return head == SP_ONNX_HEAD_SIGMOID
+               ? sp_onnx_sequence_curve(r, sequence, (sp_activation){.kind = SP_ACTIVATION_SIGMOID})
+               : SP_OK;
 }
 
 /* ---- what the rows of a sequence read ---- */
@@ -232,10 +235,11 @@ static sp_status fold(sp_onnx_reader *r, const sp_onnx_sequence *sequence, sp_on
     return sp_onnx_layer_push(r, layer, &source->layer);
 }
 
-sp_status sp_onnx_sequence_settle(sp_onnx_reader *r, const sp_onnx_sequence *sequence,
+sp_status sp_onnx_sequence_settle(sp_onnx_reader *r, const sp_onnx_sequence *given,
                                   sp_onnx_source *source) {
     bool plain = false;
-    SP_TRY(check_settled(r, sequence));
+    sp_onnx_sequence opened = *given, *sequence = &opened;
+    SP_TRY(sp_onnx_sequence_open(r, sequence));
     if (!reads_one_layer(r, sequence, &plain)) {
         return add_affine(r, sequence, sequence->width, NULL, NULL, source);
     }
@@ -257,11 +261,11 @@ sp_status sp_onnx_sequence_settle(sp_onnx_reader *r, const sp_onnx_sequence *seq
 sp_status sp_onnx_layer_affine(sp_onnx_reader *r, const sp_onnx_sequence *sequence, size_t out,
                                const double *weight, const double *bias, sp_onnx_source *source) {
     sp_onnx_sequence x = *sequence;
-    SP_TRY(check_settled(r, sequence));
+    SP_TRY(sp_onnx_sequence_open(r, &x));
     for (size_t e = 0; e < x.width; e++) {
         if (x.row[e].entries > 1) { // a sum is made once, not once for each output
             sp_onnx_source sum;
-            SP_TRY(sp_onnx_sequence_settle(r, sequence, &sum));
+            SP_TRY(sp_onnx_sequence_settle(r, &x, &sum));
             SP_TRY(sp_onnx_sequence_set(r, &x, sum));
             break;
         }
@@ -301,6 +305,29 @@ sp_status sp_onnx_sequence_curve(sp_onnx_reader *r, sp_onnx_sequence *sequence,
     sp_onnx_source source;
     SP_TRY(push_over(r, sequence, layer, NULL, NULL, &source));
     return sp_onnx_sequence_set(r, sequence, source);
+}
+
+sp_status sp_onnx_sequence_product(sp_onnx_reader *r, sp_onnx_sequence *to,
+                                   const sp_onnx_sequence *a, const sp_onnx_sequence *b) {
+    sp_onnx_sequence x = *a, y = *b;
+    SP_TRY(sp_onnx_sequence_open(r, &x));
+    SP_TRY(sp_onnx_sequence_open(r, &y));
+    SP_TRY(sp_onnx_sequence_match(r, &x, &y));
+    sp_onnx_part *part = sp_onnx_region_take(&r->region, 2, sizeof *part);
+    sp_onnx_source source;
+    if (!part) {
+        return sp_onnx_out_of_memory(r);
+    }
+    SP_TRY(sp_onnx_sequence_settle(r, &x, &part[0].from));
+    SP_TRY(sp_onnx_sequence_settle(r, &y, &part[1].from));
+    const sp_onnx_layer layer = {.role = SP_ONNX_LAYER_PRODUCT,
+                                 .out = x.width,
+                                 .frames = r->layer[part->from.layer].frames,
+                                 .parts = 2,
+                                 .part = part};
+    SP_TRY(push_like(r, &x, layer, &source));
+    *to = x;
+    return sp_onnx_sequence_set(r, to, source);
 }
 
 sp_status sp_onnx_sequence_pool(sp_onnx_reader *r, sp_onnx_sequence *sequence, sp_pooling pool) {

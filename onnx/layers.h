@@ -11,6 +11,7 @@
 
 struct sp_onnx_reader;
 struct sp_onnx_tensor;
+struct sp_onnx_graph;
 
 enum { SP_ONNX_MAX_RANK = 8 };
 
@@ -50,6 +51,21 @@ typedef struct sp_onnx_source {
     sp_onnx_dim at; /* READ_STEP, from the front */
 } sp_onnx_source;
 
+/** sp_onnx_layer_role - what a layer is, if not a node: the numbers of state input `input`; the
+ *  product of two parts, number by number; the cell state of the LSTM that it reads. */
+typedef enum {
+    SP_ONNX_LAYER_NODE,
+    SP_ONNX_LAYER_STATE,
+    SP_ONNX_LAYER_PRODUCT,
+    SP_ONNX_LAYER_MEMORY
+} sp_onnx_layer_role;
+
+/** sp_onnx_carried - where the state of a cell comes from: units first.. of a STATE layer. */
+typedef struct sp_onnx_carried {
+    bool given;
+    size_t layer, first;
+} sp_onnx_carried;
+
 /** sp_onnx_part - one input of a layer; weight: AFFINE, [out, taps, in]. */
 typedef struct sp_onnx_part {
     sp_onnx_source from;
@@ -70,6 +86,12 @@ typedef struct sp_onnx_layer {
     sp_activation curve;
     sp_cell cell;
     sp_pooling pool;
+    sp_onnx_layer_role role;
+    size_t input;                            /* STATE: which of the graph's roles */
+    sp_onnx_carried carried[SP_CELL_STATES]; /* CELL: h and c */
+    bool replaced;                           /* it is `by`, which is read instead */
+    sp_onnx_source by;
+    const char *why; /* why no cell was seen around it, or NULL; in the region */
     const Onnx__NodeProto *node;
 } sp_onnx_layer;
 
@@ -83,6 +105,12 @@ typedef enum {
     SP_ONNX_HEAD_SOFTMAX,
     SP_ONNX_HEAD_LOG_SOFTMAX
 } sp_onnx_head;
+
+/** sp_onnx_defined - a definition of the outermost graph or of one inside of it. */
+typedef struct sp_onnx_defined {
+    const struct sp_onnx_graph *graph;
+    size_t id;
+} sp_onnx_defined;
 
 /** sp_onnx_affine - one number of a sequence: bias + sum of weights times numbers of layers. */
 typedef struct sp_onnx_entry {
@@ -107,7 +135,7 @@ typedef struct sp_onnx_sequence {
     size_t width;                      /* product of the other axes */
     const sp_onnx_affine *row;         /* [width], row-major over the other axes */
     sp_onnx_head head;                 /* no layer may follow one */
-    size_t logits;                     /* definition of what stands in front of the head */
+    sp_onnx_defined logits;            /* what stands in front of the head */
 } sp_onnx_sequence;
 
 /* ---- rows.c: the numbers of a sequence ---- */
@@ -133,7 +161,10 @@ SP_NODISCARD sp_status sp_onnx_rows_scale(struct sp_onnx_reader *r, sp_onnx_sequ
 SP_NODISCARD sp_status sp_onnx_affine_sum(struct sp_onnx_reader *r, sp_onnx_affine *to,
                                           const sp_onnx_affine *rows, size_t first, size_t stride,
                                           size_t count, double weight);
-/** sp_onnx_sequence_add - a + sign b, broadcast; both have steps or neither. */
+/** sp_onnx_sequence_match - a and b, broadcast to one shape; both have steps or neither. */
+SP_NODISCARD sp_status sp_onnx_sequence_match(struct sp_onnx_reader *r, sp_onnx_sequence *a,
+                                              sp_onnx_sequence *b);
+/** sp_onnx_sequence_add - a + sign b, broadcast likewise. */
 SP_NODISCARD sp_status sp_onnx_sequence_add(struct sp_onnx_reader *r, sp_onnx_sequence *to,
                                             const sp_onnx_sequence *a, const sp_onnx_sequence *b,
                                             double sign);
@@ -200,6 +231,14 @@ SP_NODISCARD sp_status sp_onnx_layer_timed(struct sp_onnx_reader *r,
 /** sp_onnx_sequence_curve - a function of every number. */
 SP_NODISCARD sp_status sp_onnx_sequence_curve(struct sp_onnx_reader *r, sp_onnx_sequence *sequence,
                                               sp_activation curve);
+/** sp_onnx_sequence_product - a times b, number by number, broadcast: a layer that is no node, for
+ *  cells that are recognised around it. */
+SP_NODISCARD sp_status sp_onnx_sequence_product(struct sp_onnx_reader *r, sp_onnx_sequence *to,
+                                                const sp_onnx_sequence *a,
+                                                const sp_onnx_sequence *b);
+/** sp_onnx_sequence_open - a sigmoid that was taken for the head becomes a layer; another head is
+ *  refused. */
+SP_NODISCARD sp_status sp_onnx_sequence_open(struct sp_onnx_reader *r, sp_onnx_sequence *sequence);
 /** sp_onnx_sequence_pool - one frame out of all steps; the axis of steps has length 1 then. */
 SP_NODISCARD sp_status sp_onnx_sequence_pool(struct sp_onnx_reader *r, sp_onnx_sequence *sequence,
                                              sp_pooling pool);

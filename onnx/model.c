@@ -18,6 +18,7 @@ void sp_model_clear(sp_model *model) {
     free(model->input_name);
     free(model->input_shape);
     free(model->doubt);
+    free(model->inputs);
     sp_onnx_reference_destroy(model->reference);
     *model = (sp_model){0};
 }
@@ -92,25 +93,28 @@ static void mark_head(sp_net *net, sp_onnx_head head) {
 }
 
 /* The network of one guess. */
-static sp_status read_guess(sp_onnx_reader *r, sp_net *net, size_t *logits,
+static sp_status read_guess(sp_onnx_reader *r, sp_net *net, sp_onnx_defined *logits,
                             const sp_onnx_guess *guess, bool *followed) {
     const sp_onnx_sequence *result = NULL;
     *followed = false;
     r->steps_axis = guess->axis;
     r->steps = guess->steps;
     SP_TRY(sp_onnx_interpret(r, &result));
-    *followed = true;
-    if (!net) {
-        return SP_OK;
-    }
     sp_onnx_sequence logits_of = *result;
     sp_onnx_source last;
     logits_of.head = SP_ONNX_HEAD_NONE;
     SP_TRY(sp_onnx_sequence_settle(r, &logits_of, &last));
+    SP_TRY(sp_onnx_states_close(r));
+    SP_TRY(sp_onnx_layers_compact(r, &last));
+    *followed = true;
+    if (!net) {
+        return SP_OK;
+    }
     SP_TRY(sp_onnx_layers_to_net(r, net, last));
     mark_head(net, result->head);
     r->head = result->head;
-    *logits = result->head == SP_ONNX_HEAD_NONE ? r->root->result[0] : result->logits;
+    *logits = result->head == SP_ONNX_HEAD_NONE ? (sp_onnx_defined){r->root, r->root->result[0]}
+                                                : result->logits;
     return SP_OK;
 }
 
@@ -158,7 +162,7 @@ static sp_status find_doubt(sp_onnx_reader *r, char *doubt, size_t size, const s
 
 /* Tries every guess that the choice leaves; when all fail, the error of the one that understood
  * most of the graph remains. */
-static sp_status read_net(sp_onnx_reader *r, sp_model *model, size_t *logits,
+static sp_status read_net(sp_onnx_reader *r, sp_model *model, sp_onnx_defined *logits,
                           const sp_model_choice *choice) {
     const Onnx__TensorShapeProto *shape = r->root->features->type->tensor_type->shape;
     sp_onnx_guess guess[SP_ONNX_MOST_GUESSES];
@@ -182,6 +186,7 @@ static sp_status read_net(sp_onnx_reader *r, sp_model *model, size_t *logits,
             SP_TRY(chosen ? SP_OK : find_doubt(r, doubt, sizeof doubt, &guess[i], guess, count));
             r->steps_axis = guess[i].axis;
             r->steps = guess[i].steps;
+            model->streams = model->reference->streams = r->streams;
             model->steps_axis = guess[i].axis == SP_ONNX_NO_AXIS ? -1L : (long)guess[i].axis;
             if (doubt[0] != '\0' && !choice->accept_doubt) {
                 return sp_fail(err, SP_E_UNSUPPORTED, "%s", doubt);
@@ -248,7 +253,8 @@ static sp_status read_last(sp_onnx_reader *r, sp_model *model, sp_onnx_graph *gr
 /* All outputs, where they are the same logits; else the one that no other is computed from. */
 static sp_status read_outputs(sp_error *err, sp_onnx_reader *r, sp_model *model,
                               sp_onnx_graph *graph, const sp_model_choice *choice) {
-    size_t *logits = &model->reference->logits, last = SP_ONNX_NO_NAME;
+    sp_onnx_defined *logits = &model->reference->logits;
+    size_t last = SP_ONNX_NO_NAME;
     SP_TRY(choice->output ? choose_output(err, graph, choice->output) : SP_OK);
     sp_error why = {0};
     r->err = graph->results > 1 ? &why : err;
@@ -277,6 +283,8 @@ static size_t count_parameters(const sp_net *net) {
 static sp_status read_graph(sp_error *err, sp_model *model, sp_onnx_reference *reference,
                             const sp_model_choice *choice) {
     SP_TRY(sp_onnx_graph_init(err, &reference->graph, reference->proto->graph));
+    SP_TRY(sp_onnx_roles_find(err, &reference->graph, choice));
+    SP_TRY(sp_onnx_roles_describe(err, &model->inputs, &reference->graph));
     const Onnx__ValueInfoProto *input = reference->graph.features;
     SP_TRY(sp_onnx_input_check(err, input));
     SP_TRY(copy_text(err, &model->input_name, input->name));

@@ -20,10 +20,12 @@ typedef struct sp_model {
     char *training; /* owned; metadata_props "soundproof.training" (a JSON object) or NULL */
     char *names;    /* owned; metadata_props "soundproof.names" (a JSON list of texts) or NULL */
     char *producer; /* owned; "pytorch 2.1.0" or "" */
-    char *input_name;            /* owned */
-    char *input_shape;           /* owned; "T x 1 x 10" as the file names it */
-    long steps_axis;             /* axis of the input that counts steps; -1: it is one step */
-    char *doubt;                 /* owned; NULL, or why that axis may be the wrong one */
+    char *input_name;  /* owned */
+    char *input_shape; /* owned; "T x 1 x 10" as the file names it */
+    long steps_axis;   /* axis of the input that counts steps; -1: it is one step */
+    char *doubt;       /* owned; NULL, or why that axis may be the wrong one */
+    char *inputs;      /* owned; what its other inputs are, "h0 -> hn, from 0; sr = 16000", or "" */
+    bool streams;      /* the file computes one hop, and its states go from each hop to the next */
     char digest[SP_DIGEST_TEXT]; /* SHA-256 of the file and of its numbers in files beside it */
     long opset;
     size_t parameters; /* number of weights that the net uses */
@@ -60,10 +62,17 @@ void sp_model_clear(sp_model *model);
 
 /** sp_model_choice - what a file may leave open. */
 #define SP_MODEL_AXIS_BY_FILE (-1L)
+/** sp_model_input - a number that an input has in every call (a state: in the first one), lengths
+ *  of its axes ("1x576"), or "steps", the number of steps of the features. */
+typedef struct sp_model_input {
+    const char *name, *value;
+} sp_model_input;
 typedef struct sp_model_choice {
     const char *output; /* name of what is the logits; NULL: by the file */
     long steps_axis;    /* axis of the input that counts steps, or SP_MODEL_AXIS_BY_FILE */
     bool accept_doubt;  /* a contradiction about that axis goes to model->doubt: to be shown only */
+    const sp_model_input *input; /* [inputs] what the file leaves open */
+    size_t inputs;
 } sp_model_choice;
 /** sp_model_open - sp_model_read with choices; NULL: none. An axis of steps that contradicts the
  *  names of the axes, or that could as well be another one, is SP_E_UNSUPPORTED unless chosen. */

@@ -57,9 +57,11 @@ sp_status sp_onnx_graph_sort(sp_error *err, sp_onnx_graph *graph) {
                            ? SP_OK
                            : sp_fail(err, SP_E_MEMORY, "no memory for the order of the nodes");
     size_t count = 0;
-    for (size_t i = 0; i < graph->results && status == SP_OK; i++) {
-        const sp_onnx_definition *result = &graph->definition[graph->result[i]];
-        if (result->by == SP_ONNX_DEFINED_BY_NODE) {
+    for (size_t i = 0; i < graph->results + graph->roles && status == SP_OK; i++) {
+        const size_t id =
+            i < graph->results ? graph->result[i] : graph->role[i - graph->results].after;
+        const sp_onnx_definition *result = id != SP_ONNX_NO_NAME ? &graph->definition[id] : NULL;
+        if (result && result->by == SP_ONNX_DEFINED_BY_NODE) {
             status = visit(err, graph, &v, result->index, &count);
         }
     }

@@ -73,7 +73,10 @@ static void run(const sp_onnx_recurrence *cell, double *sequence, size_t stride,
                 double *c, double *scratch, const double *x, size_t steps) {
     const size_t H = cell->hidden;
     double *h = scratch, *reset = scratch + H;
-    memset(h, 0, H * sizeof *h);
+    for (size_t j = 0; j < H; j++) {
+        h[j] = cell->start[0] ? cell->start[0][j] : 0.0;
+        c[j] = cell->start[1] ? cell->start[1][j] : 0.0;
+    }
     for (size_t s = 0; s < steps; s++) {
         const size_t t = cell->reverse ? steps - 1 - s : s;
         step(cell, sequence + t * stride, c, reset, h, x + t * cell->width);

@@ -17,9 +17,10 @@ void sp_onnx_reference_destroy(sp_onnx_reference *reference) {
     }
 }
 
-static sp_status copy_result(sp_onnx_reader *r, double *numbers, size_t id, size_t classes) {
+static sp_status copy_result(sp_onnx_reader *r, double *numbers, sp_onnx_defined place,
+                             size_t classes) {
     const sp_onnx_tensor *result = NULL;
-    SP_TRY(sp_onnx_evaluated(r, &result, id));
+    SP_TRY(sp_onnx_evaluated(r, &result, place));
     if (result->count != classes) {
         return sp_fail(r->err, SP_E_MISMATCH,
                        "the file's own graph gives %zu numbers, the network %zu", result->count,
@@ -35,13 +36,57 @@ static sp_status copy_result(sp_onnx_reader *r, double *numbers, size_t id, size
     return SP_OK;
 }
 
+/* The states after a hop; state [SP_ONNX_MOST_STATES] by the graph's roles. */
+static sp_status keep_states(sp_onnx_reader *r, double **state) {
+    for (size_t i = 0; i < r->root->roles; i++) {
+        const sp_onnx_tensor *after = NULL;
+        if (r->root->role[i].kind != SP_ONNX_ROLE_STATE) {
+            continue;
+        }
+        SP_TRY(sp_onnx_evaluated(r, &after, (sp_onnx_defined){r->root, r->root->role[i].after}));
+        int64_t dim[SP_ONNX_MAX_RANK];
+        size_t rank = 0, count = 1;
+        (void)sp_onnx_role_shape(&r->root->role[i], dim, &rank, SP_ONNX_MAX_RANK);
+        for (size_t k = 0; k < rank; k++) {
+            count *= (size_t)dim[k];
+        }
+        state[i] = state[i] ? state[i] : calloc(count + 1, sizeof **state);
+        if (!state[i] || after->count != count) {
+            return sp_fail(r->err, SP_E_MISMATCH, "the state '%.80s' changes its shape",
+                           r->root->role[i].name);
+        }
+        memcpy(state[i], after->real, count * sizeof **state);
+    }
+    return SP_OK;
+}
+
 static sp_status evaluate(sp_onnx_reader *r, const sp_model *model, double *logits, double *output,
                           const double *features, size_t steps) {
     const size_t classes = model->net.classes;
+    const bool streams = model->reference->streams;
+    double *state[SP_ONNX_MOST_STATES] = {NULL};
+    sp_status status = SP_OK;
     r->steps_axis = model->reference->steps_axis;
-    SP_TRY(sp_onnx_evaluate(r, features, steps));
-    SP_TRY(copy_result(r, logits, model->reference->logits, classes));
-    return output ? copy_result(r, output, r->root->result[0], classes) : SP_OK;
+    r->wanted = model->reference->logits;
+    for (size_t hop = 0; status == SP_OK && streams && hop + 1 < steps; hop++) {
+        status = sp_onnx_evaluate(r, features + hop * model->net.features, 1);
+        status = status == SP_OK ? keep_states(r, state) : status;
+        r->state = state;
+    }
+    const size_t rest = streams ? 1 : steps;
+    if (status == SP_OK) {
+        status = sp_onnx_evaluate(r, features + (steps - rest) * model->net.features, rest);
+    }
+    if (status == SP_OK) {
+        status = copy_result(r, logits, model->reference->logits, classes);
+    }
+    if (status == SP_OK && output) {
+        status = copy_result(r, output, (sp_onnx_defined){r->root, r->root->result[0]}, classes);
+    }
+    for (size_t i = 0; i < SP_ONNX_MOST_STATES; i++) {
+        free(state[i]);
+    }
+    return status;
 }
 
 sp_status sp_model_evaluate(sp_error *err, const sp_model *model, double *logits, double *output,

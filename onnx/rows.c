@@ -121,6 +121,7 @@ static sp_status scale_row(sp_onnx_reader *r, sp_onnx_affine *to, const sp_onnx_
         entry[k].weight *= factor;
     }
     to->entry = entry;
+    to->entries = factor == 0.0 ? 0 : row->entries;
     to->bias *= factor;
     return SP_OK;
 }
@@ -220,20 +221,24 @@ sp_status sp_onnx_sequence_constant(sp_onnx_reader *r, sp_onnx_sequence *to,
     return SP_OK;
 }
 
-sp_status sp_onnx_sequence_add(sp_onnx_reader *r, sp_onnx_sequence *to, const sp_onnx_sequence *a,
-                               const sp_onnx_sequence *b, double sign) {
-    sp_onnx_sequence x = *a, y = *b;
-    SP_TRY(sp_onnx_sequence_pad(r, &x, y.rank));
-    SP_TRY(sp_onnx_sequence_pad(r, &y, x.rank));
-    if (x.outer != y.outer ||
-        (x.outer != SP_ONNX_NO_AXIS &&
-         (!sp_onnx_dim_equal(x.dim[x.outer], y.dim[y.outer]) || x.reversed != y.reversed))) {
+sp_status sp_onnx_sequence_match(sp_onnx_reader *r, sp_onnx_sequence *x, sp_onnx_sequence *y) {
+    SP_TRY(sp_onnx_sequence_pad(r, x, y->rank));
+    SP_TRY(sp_onnx_sequence_pad(r, y, x->rank));
+    if (x->outer != y->outer ||
+        (x->outer != SP_ONNX_NO_AXIS &&
+         (!sp_onnx_dim_equal(x->dim[x->outer], y->dim[y->outer]) || x->reversed != y->reversed))) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
                               "'%.60s' and '%.60s' do not have the same steps on the same axis",
                               sp_onnx_input_name(r, 0), sp_onnx_input_name(r, 1));
     }
-    SP_TRY(sp_onnx_sequence_expand(r, &x, y.dim, y.rank));
-    SP_TRY(sp_onnx_sequence_expand(r, &y, x.dim, x.rank));
+    SP_TRY(sp_onnx_sequence_expand(r, x, y->dim, y->rank));
+    return sp_onnx_sequence_expand(r, y, x->dim, x->rank);
+}
+
+sp_status sp_onnx_sequence_add(sp_onnx_reader *r, sp_onnx_sequence *to, const sp_onnx_sequence *a,
+                               const sp_onnx_sequence *b, double sign) {
+    sp_onnx_sequence x = *a, y = *b;
+    SP_TRY(sp_onnx_sequence_match(r, &x, &y));
     SP_TRY(sp_onnx_rows_scale(r, &x, NULL, NULL));
     sp_onnx_affine *row = take_rows(r, x.width);
     if (!row) {

@@ -15,16 +15,6 @@ static sp_status check_rank(sp_onnx_reader *r, size_t rank) {
                                 SP_ONNX_MAX_RANK);
 }
 
-/* A head speaks of the numbers in their order. */
-static sp_status check_no_head(sp_onnx_reader *r, const sp_onnx_sequence *sequence) {
-    return sequence->head == SP_ONNX_HEAD_NONE
-               ? SP_OK
-               : sp_onnx_refuse(
-                     r, SP_E_UNSUPPORTED,
-                     "it works on what a %s gives: export the model with that as its last layer",
-                     sequence->head == SP_ONNX_HEAD_SIGMOID ? "Sigmoid" : "Softmax");
-}
-
 sp_status sp_onnx_sequence_permute(sp_onnx_reader *r, sp_onnx_sequence *sequence,
                                    const size_t *perm) {
     const sp_onnx_sequence old = *sequence;
@@ -186,7 +176,7 @@ sp_status sp_onnx_sequence_reshape(sp_onnx_reader *r, sp_onnx_sequence *sequence
     if (sequence->outer != SP_ONNX_NO_AXIS) {
         const size_t axis = find_steps(sequence, dim, rank);
         if (axis == SP_ONNX_NO_AXIS) {
-            SP_TRY(check_no_head(r, sequence));
+            SP_TRY(sp_onnx_sequence_open(r, sequence));
             SP_TRY(lay_out(r, sequence));
         }
         sequence->outer = axis;
@@ -322,7 +312,7 @@ sp_status sp_onnx_sequence_select(sp_onnx_reader *r, sp_onnx_sequence *sequence,
     if (lo == 0 && count == n && step == 1) {
         return SP_OK;
     }
-    SP_TRY(check_no_head(r, sequence));
+    SP_TRY(sp_onnx_sequence_open(r, sequence));
     int64_t stride[SP_ONNX_MAX_RANK];
     sp_onnx_sequence_strides(stride, sequence);
     const int64_t at = lo * stride[axis];

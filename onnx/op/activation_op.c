@@ -1,5 +1,5 @@
-/* Sigmoid, Tanh, HardSigmoid, Relu, Neg, Clip, Min and Max. On sequences only ReLU is a layer, and
- * a Sigmoid may be the last operator. */
+/* Sigmoid, Tanh, HardSigmoid, Relu, Neg, Clip, Min and Max. On sequences they are layers; a Sigmoid
+ * becomes one when something reads it, and is the head otherwise. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -75,18 +75,19 @@ static sp_status apply(sp_onnx_reader *r, const sp_onnx_function *f, const sp_on
 
 /* A head that the logits are read in front of. */
 static sp_status add_head(sp_onnx_reader *r, sp_onnx_sequence sequence, sp_onnx_head head) {
-    if (r->depth > 0 || sequence.head != SP_ONNX_HEAD_NONE ||
-        sp_onnx_sequence_is_input(&sequence)) {
+    SP_TRY(sp_onnx_sequence_open(r, &sequence));
+    if (r->depth > 0 || (head != SP_ONNX_HEAD_SIGMOID && sp_onnx_sequence_is_input(&sequence))) {
         return sp_onnx_refuse(
             r, SP_E_UNSUPPORTED,
             "it is supported as the last layer of a model only, behind the logits");
     }
     sequence.head = head;
-    sequence.logits = sp_onnx_input_id(r, 0);
+    sequence.logits = (sp_onnx_defined){r->graph, sp_onnx_input_id(r, 0)};
     return sp_onnx_return_sequence(r, 0, &sequence);
 }
 
 static sp_status negate(sp_onnx_reader *r, sp_onnx_sequence sequence) {
+    SP_TRY(sp_onnx_sequence_open(r, &sequence));
     double *minus = sp_onnx_region_take(&r->region, sequence.width, sizeof *minus);
     if (!minus) {
         return sp_onnx_out_of_memory(r);
@@ -98,19 +99,29 @@ static sp_status negate(sp_onnx_reader *r, sp_onnx_sequence sequence) {
     return sp_onnx_return_sequence(r, 0, &sequence);
 }
 
+static sp_status add_curve(sp_onnx_reader *r, sp_onnx_sequence sequence, sp_activation curve) {
+    if (r->depth > 0 && curve.kind != SP_ACTIVATION_RELU) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                              "inside of a Loop it works on more than one step of the features");
+    }
+    SP_TRY(sp_onnx_sequence_curve(r, &sequence, curve));
+    return sp_onnx_return_sequence(r, 0, &sequence);
+}
+
 static sp_status apply_to_flow(sp_onnx_reader *r, const sp_onnx_function *f,
                                sp_onnx_sequence sequence) {
     switch (f->name[0]) {
     case 'R':
-        SP_TRY(sp_onnx_sequence_curve(r, &sequence, (sp_activation){.kind = SP_ACTIVATION_RELU}));
-        return sp_onnx_return_sequence(r, 0, &sequence);
+        return add_curve(r, sequence, (sp_activation){.kind = SP_ACTIVATION_RELU});
+    case 'T':
+        return add_curve(r, sequence, (sp_activation){.kind = SP_ACTIVATION_TANH});
+    case 'H':
+        return add_curve(r, sequence,
+                         (sp_activation){SP_ACTIVATION_HARD_SIGMOID, f->alpha, f->beta});
     case 'N':
         return negate(r, sequence);
-    case 'S':
-        return add_head(r, sequence, SP_ONNX_HEAD_SIGMOID);
     default:
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                              "of activations between layers only Relu is supported");
+        return add_head(r, sequence, SP_ONNX_HEAD_SIGMOID);
     }
 }
 

@@ -94,6 +94,7 @@ static sp_status read_sequences(sp_onnx_reader *r, sp_onnx_sequence **input) {
         const sp_onnx_value *x = sp_onnx_input(r, i);
         if (x->kind == SP_ONNX_VALUE_SEQUENCE) {
             (*input)[i] = x->sequence;
+            SP_TRY(sp_onnx_inputs(r) > 1 ? sp_onnx_sequence_open(r, &(*input)[i]) : SP_OK);
         } else {
             SP_TRY(sp_onnx_sequence_constant(r, &(*input)[i], &x->tensor, like));
         }

@@ -180,7 +180,67 @@ static double *dense_kernel(sp_onnx_reader *r, const sp_onnx_window *w, const sp
     return weight;
 }
 
+/* The numbers of one output: weight [in, length[0], length[1]]. */
+static void still_row(const sp_onnx_window *w, double *weight, const size_t *length, size_t o,
+                      const size_t *t) {
+    const size_t each = w->in / w->groups, first = o / (w->out / w->groups) * each;
+    const size_t taps = w->size[0] * w->size[1];
+    for (size_t i = 0; i < each; i++) {
+        for (size_t k = 0; k < taps; k++) {
+            size_t p = 0, q = 0;
+            if (reads(w, 0, t[0], k / w->size[1], length[0], &p) &&
+                reads(w, 1, t[1], k % w->size[1], length[1], &q)) {
+                weight[((first + i) * length[0] + p) * length[1] + q] +=
+                    w->weight[(o * each + i) * taps + k];
+            }
+        }
+    }
+}
+
+/* Conv over axes of which none counts steps: a dense layer. */
+static sp_status conv_still(sp_onnx_reader *r, sp_onnx_sequence x) {
+    sp_onnx_window w;
+    const double *given = NULL;
+    size_t length[MOST_SPATIAL] = {1, 1}, result[MOST_SPATIAL] = {1, 1};
+    SP_TRY(read_window(r, &w, x.rank));
+    SP_TRY(read_bias(r, &w, &given));
+    if (!sp_onnx_dim_is(x.dim[0], 1) || !sp_onnx_dim_is(x.dim[1], (int64_t)w.in)) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its input must be 1 x %zu channels x ..", w.in);
+    }
+    for (size_t i = 0; i < w.axes; i++) {
+        const sp_timing timing = timing_of(&w, i);
+        sp_onnx_dim after;
+        length[i] = (size_t)x.dim[2 + i].k;
+        SP_TRY(sp_onnx_length_after(r, &after, &timing, x.dim[2 + i]));
+        result[i] = (size_t)after.k;
+        x.dim[2 + i] = after;
+    }
+    const size_t each = result[0] * result[1], rows = w.out * each;
+    double *weight = x.width > SIZE_MAX / 8 / rows
+                         ? NULL
+                         : sp_onnx_region_take(&r->region, rows * x.width, sizeof *weight);
+    double *bias = sp_onnx_region_take(&r->region, rows, sizeof *bias);
+    if (!weight || !bias) {
+        return sp_onnx_out_of_memory(r);
+    }
+    for (size_t i = 0; i < rows; i++) {
+        const size_t t[MOST_SPATIAL] = {i / result[1] % result[0], i % result[1]};
+        still_row(&w, weight + i * x.width, length, i / each, t);
+        bias[i] = given ? given[i / each] : 0.0;
+    }
+    sp_onnx_source source;
+    SP_TRY(sp_onnx_layer_affine(r, &x, rows, weight, bias, &source));
+    x.dim[1] = sp_onnx_dim_of((int64_t)w.out);
+    x.head = SP_ONNX_HEAD_NONE;
+    x.width = rows;
+    SP_TRY(sp_onnx_sequence_set(r, &x, source));
+    return sp_onnx_return_sequence(r, 0, &x);
+}
+
 static sp_status conv_sequence(sp_onnx_reader *r, sp_onnx_sequence x) {
+    if (x.outer == SP_ONNX_NO_AXIS) {
+        return conv_still(r, x);
+    }
     sp_onnx_window w;
     sp_onnx_layout l = {0};
     sp_onnx_dim frames;
@@ -308,9 +368,10 @@ static sp_status read_norm(sp_onnx_reader *r, double **factor, double **shift, s
 static sp_status normalise_sequence(sp_onnx_reader *r, sp_onnx_sequence x) {
     int64_t stride[SP_ONNX_MAX_RANK];
     double *factor = NULL, *shift = NULL;
-    if (x.rank < 2 || x.outer == 1 || x.head != SP_ONNX_HEAD_NONE) {
+    if (x.rank < 2 || x.outer == 1) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its channels, axis 1, are no features");
     }
+    SP_TRY(sp_onnx_sequence_open(r, &x));
     const size_t channels = (size_t)x.dim[1].k;
     SP_TRY(read_norm(r, &factor, &shift, channels));
     double *all = sp_onnx_region_take(&r->region, 2 * x.width, sizeof *all);

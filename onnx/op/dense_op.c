@@ -134,21 +134,18 @@ static sp_status match_constant(sp_onnx_reader *r, sp_onnx_sequence *x,
 }
 
 static sp_status both_sequences(sp_onnx_reader *r, char op) {
-    const sp_onnx_sequence *a = &sp_onnx_input(r, 0)->sequence, *b = &sp_onnx_input(r, 1)->sequence;
-    sp_onnx_sequence sum;
-    if (op != '+' && op != '-') {
+    sp_onnx_sequence a = sp_onnx_input(r, 0)->sequence, b = sp_onnx_input(r, 1)->sequence, to;
+    if (op == '/' || (op == '*' && r->depth > 0)) {
         return sp_onnx_refuse(
             r, SP_E_UNSUPPORTED,
             "both '%.60s' and '%.60s' depend on the features: one must be a constant",
             sp_onnx_input_name(r, 0), sp_onnx_input_name(r, 1));
     }
-    if (a->head != SP_ONNX_HEAD_NONE || b->head != SP_ONNX_HEAD_NONE) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                              "it works on what a Sigmoid or Softmax gives: export the model with "
-                              "that as its last layer");
-    }
-    SP_TRY(sp_onnx_sequence_add(r, &sum, a, b, op == '-' ? -1.0 : 1.0));
-    return sp_onnx_return_sequence(r, 0, &sum);
+    SP_TRY(sp_onnx_sequence_open(r, &a));
+    SP_TRY(sp_onnx_sequence_open(r, &b));
+    SP_TRY(op == '*' ? sp_onnx_sequence_product(r, &to, &a, &b)
+                     : sp_onnx_sequence_add(r, &to, &a, &b, op == '-' ? -1.0 : 1.0));
+    return sp_onnx_return_sequence(r, 0, &to);
 }
 
 sp_status sp_onnx_dense_arithmetic(sp_onnx_reader *r, char op) {
@@ -161,12 +158,7 @@ sp_status sp_onnx_dense_arithmetic(sp_onnx_reader *r, char op) {
     SP_TRY(one_sequence(r, &which, &constant));
     sp_onnx_sequence sequence = sp_onnx_input(r, which)->sequence;
     double *numbers = NULL;
-    if (sequence.head != SP_ONNX_HEAD_NONE) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                              "it works on what a %s gives: export the model with that as its "
-                              "last layer",
-                              sequence.head == SP_ONNX_HEAD_SIGMOID ? "Sigmoid" : "Softmax");
-    }
+    SP_TRY(sp_onnx_sequence_open(r, &sequence));
     SP_TRY(match_constant(r, &sequence, constant, 1 - which, true, &numbers));
     if (op == '/' && which == 1) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED,

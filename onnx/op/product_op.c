@@ -196,10 +196,15 @@ static sp_status reduce_sequence(sp_onnx_reader *r, sp_onnx_sequence x) {
     int64_t keep = 1;
     SP_TRY(sp_onnx_attribute_int(r, &keep, "keepdims", 1));
     SP_TRY(read_axes(r, summed, x.rank, &nothing));
-    if (x.head != SP_ONNX_HEAD_NONE) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it works on what a head gives");
+    bool one = true; // number by number: what it sums is one number each
+    for (size_t i = 0; i < x.rank; i++) {
+        one = one && (nothing || !summed[i] || sp_onnx_dim_is(x.dim[i], 1));
     }
+    SP_TRY(one ? SP_OK : sp_onnx_sequence_open(r, &x));
     for (size_t i = 0; !nothing && i < x.rank; i++) {
+        if (one) {
+            continue;
+        }
         if (summed[i] && i == x.outer) {
             SP_TRY(sp_onnx_sequence_pool(r, &x, is_mean(r) ? SP_POOLING_MEAN : SP_POOLING_SUM));
         } else if (summed[i]) {

@@ -17,201 +17,42 @@ static const size_t *gate_order(sp_cell_kind kind) {
     return kind == SP_CELL_LSTM ? lstm : same;
 }
 
-/* ---- attributes ---- */
-
-/* How many directions there are, and whether the first one runs backwards. */
-static sp_status read_direction(sp_onnx_reader *r, size_t *directions, bool *reverse) {
-    static const char *const names[3] = {"forward", "reverse", "bidirectional"};
-    const Onnx__AttributeProto *a = sp_onnx_attribute(r->node, "direction");
-    for (size_t i = 0; i < 3; i++) {
-        if (a ? a->s.len == strlen(names[i]) && memcmp(a->s.data, names[i], a->s.len) == 0
-              : i == 0) {
-            *directions = i == 2 ? 2 : 1;
-            *reverse = i == 1;
-            return SP_OK;
-        }
-    }
-    return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "direction = \"%.*s\" is not supported",
-                          (int)(a->s.len < 40 ? a->s.len : 40), a->s.data ? (char *)a->s.data : "");
-}
-
-static sp_status read_switch(sp_onnx_reader *r, bool *value, const char *name) {
-    int64_t number = 0;
-    SP_TRY(sp_onnx_attribute_int(r, &number, name, 0));
-    *value = number != 0;
-    return number == 0 || number == 1
-               ? SP_OK
-               : sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                                "%s = %" PRId64 " is not supported, only 0 and 1", name, number);
-}
-
-static sp_status check_input_forget(sp_onnx_reader *r) {
-    int64_t value = 0;
-    SP_TRY(sp_onnx_attribute_int(r, &value, "input_forget", 0));
-    return value == 0
-               ? SP_OK
-               : sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                                "input_forget = %" PRId64 " is not supported, only 0", value);
-}
-
-static sp_status check_no_clip(sp_onnx_reader *r) {
-    const Onnx__AttributeProto *a = sp_onnx_attribute(r->node, "clip");
-    return a ? sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                              "clip = %g is not supported; a file without it would be another "
-                              "network wherever a pre-activation passes it",
-                              (double)a->f)
-             : SP_OK;
-}
-
-/* ---- activations ---- */
-
-typedef struct sp_onnx_named_activation {
-    const char *name;
-    sp_activation_kind kind;
-    bool takes; /* alpha and beta */
-    double alpha, beta;
-} sp_onnx_named_activation;
-
-static const sp_onnx_named_activation activations[] = {
-    {"Sigmoid", SP_ACTIVATION_SIGMOID, false, 0.0, 0.0},
-    {"Tanh", SP_ACTIVATION_TANH, false, 0.0, 0.0},
-    {"HardSigmoid", SP_ACTIVATION_HARD_SIGMOID, true, 0x1.99999ap-3, 0.5}, /* alpha: 0.2f */
-    {"Relu", SP_ACTIVATION_RELU, false, 0.0, 0.0},
-    {"Affine", SP_ACTIVATION_AFFINE, true, 1.0, 0.0},
-};
-
-static const sp_onnx_named_activation *find_activation(const ProtobufCBinaryData *name) {
-    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++) {
-        if (name->len == strlen(activations[i].name) &&
-            strncasecmp((const char *)name->data, activations[i].name, name->len) == 0) {
-            return &activations[i];
-        }
-    }
-    return NULL;
-}
-
-/* The floats of activation_alpha or activation_beta: activations that take one use them in
- * order. */
-static sp_status read_numbers(sp_onnx_reader *r, const float **numbers, size_t *count,
-                              const char *name) {
-    const Onnx__AttributeProto *a = sp_onnx_attribute(r->node, name);
-    *numbers = a ? a->floats : NULL;
-    *count = a ? a->n_floats : 0;
-    if (a && (a->has_i || a->has_f || a->n_ints > 0)) {
-        return sp_onnx_refuse(r, SP_E_FORMAT, "%s is not a list of numbers", name);
-    }
-    for (size_t i = 0; i < *count; i++) {
-        if (!isfinite((*numbers)[i])) {
-            return sp_onnx_refuse(r, SP_E_NONFINITE, "%s[%zu] is %g", name, i,
-                                  (double)(*numbers)[i]);
-        }
-    }
-    return SP_OK;
-}
-
-/* Those of all directions; function [count]. */
-static sp_status read_activations(sp_onnx_reader *r, sp_activation *function, size_t count) {
-    const Onnx__AttributeProto *a = sp_onnx_attribute(r->node, "activations");
-    const float *alpha = NULL, *beta = NULL;
-    size_t alphas = 0, betas = 0, takers = 0;
-    SP_TRY(read_numbers(r, &alpha, &alphas, "activation_alpha"));
-    SP_TRY(read_numbers(r, &beta, &betas, "activation_beta"));
-    if (a && a->n_strings != count) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "activations has %zu entries, not %zu",
-                              a->n_strings, count);
-    }
-    for (size_t i = 0; a && i < count; i++) {
-        const ProtobufCBinaryData *s = &a->strings[i];
-        const sp_onnx_named_activation *found = find_activation(s);
-        if (!found) {
-            return sp_onnx_refuse(
-                r, SP_E_UNSUPPORTED,
-                "activations[%zu] = \"%.*s\" is not supported, only Sigmoid, Tanh, "
-                "HardSigmoid, Relu and Affine",
-                i, (int)(s->len < 40 ? s->len : 40), s->data ? (char *)s->data : "");
-        }
-        function[i] = (sp_activation){found->kind, found->alpha, found->beta};
-        if (found->takes) {
-            function[i].alpha = takers < alphas ? (double)alpha[takers] : found->alpha;
-            function[i].beta = takers < betas ? (double)beta[takers] : found->beta;
-            takers++;
-        }
-    }
-    // Whoever wrote more of them meant something else.
-    if (alphas > takers || betas > takers) {
-        return sp_onnx_refuse(
-            r, SP_E_UNSUPPORTED,
-            "activation_%s = %g...: %zu numbers are not supported where %zu of its "
-            "activations take one",
-            alphas > takers ? "alpha" : "beta", (double)(alphas > takers ? alpha : beta)[0],
-            alphas > takers ? alphas : betas, takers);
-    }
-    return SP_OK;
-}
-
-/* An LSTM of a network has its activations built in. */
-static sp_status check_lstm_activations(sp_onnx_reader *r, const sp_activation *function,
-                                        size_t count) {
-    static const sp_activation_kind wanted[3] = {SP_ACTIVATION_SIGMOID, SP_ACTIVATION_TANH,
-                                                 SP_ACTIVATION_TANH};
-    for (size_t i = 0; i < count; i++) {
-        if (function[i].kind != wanted[i % 3]) {
-            const ProtobufCBinaryData *s = &sp_onnx_attribute(r->node, "activations")->strings[i];
-            return sp_onnx_refuse(
-                r, SP_E_UNSUPPORTED,
-                "activations[%zu] = \"%.*s\" is not supported in an LSTM, only \"%s\"", i,
-                (int)(s->len < 40 ? s->len : 40), (char *)s->data, i % 3 == 0 ? "Sigmoid" : "Tanh");
-        }
-    }
-    return SP_OK;
-}
-
-/* Hard sigmoids get a positive alpha by the sign of their rows; here they must have one. */
-static sp_status check_alpha(sp_onnx_reader *r, const sp_onnx_recurrence *cell) {
-    for (size_t i = 0; i < 2; i++) {
-        if (cell->function[i].kind == SP_ACTIVATION_HARD_SIGMOID &&
-            !(cell->function[i].alpha > 0.0)) {
-            return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                                  "activation_alpha = %g of a HardSigmoid: it must be positive",
-                                  cell->function[i].alpha);
-        }
-    }
-    return SP_OK;
-}
-
-/* What holds of all directions, and the activations of each. cell [2] */
-static sp_status read_attributes(sp_onnx_reader *r, sp_onnx_recurrence *cell, size_t directions) {
-    const sp_activation sigmoid = {.kind = SP_ACTIVATION_SIGMOID},
-                        tanh_ = {.kind = SP_ACTIVATION_TANH};
-    const size_t each = cell->kind == SP_CELL_LSTM ? 3 : cell->kind == SP_CELL_GRU ? 2 : 1;
-    sp_activation function[6];
-    for (size_t i = 0; i < 6; i++) {
-        function[i] = each > 1 && i % each == 0 ? sigmoid : tanh_;
-    }
-    SP_TRY(read_switch(r, &cell->batch_first, "layout"));
-    SP_TRY(check_no_clip(r));
-    SP_TRY(cell->kind == SP_CELL_LSTM ? check_input_forget(r) : SP_OK);
-    SP_TRY(cell->kind == SP_CELL_GRU ? read_switch(r, &cell->reset_after, "linear_before_reset")
-                                     : SP_OK);
-    SP_TRY(read_activations(r, function, each * directions));
-    SP_TRY(cell->kind == SP_CELL_LSTM ? check_lstm_activations(r, function, each * directions)
-                                      : SP_OK);
-    for (size_t i = 0; i < directions; i++) {
-        cell[i].batch_first = cell->batch_first;
-        cell[i].reset_after = cell->reset_after;
-        cell[i].function[0] = function[i * each];
-        cell[i].function[1] = function[i * each + (each > 1 ? 1 : 0)];
-        SP_TRY(check_alpha(r, &cell[i]));
-    }
-    return SP_OK;
-}
-
 /* ---- inputs ---- */
 
-static sp_status check_state(sp_onnx_reader *r, size_t input, const char *what, size_t directions,
-                             size_t hidden) {
-    if (!sp_onnx_input(r, input)) {
+/* The state of a streaming model: its units in order, of one direction. */
+static sp_status read_carried(sp_onnx_reader *r, sp_onnx_carried *carried,
+                              const sp_onnx_sequence *state, size_t k, size_t hidden) {
+    const char *what = k == 0 ? "initial_h" : "initial_c";
+    const sp_onnx_entry *first = state->row->entry;
+    bool plain = state->width == hidden && state->outer == SP_ONNX_NO_AXIS &&
+                 state->row->entries == 1 && r->layer[first->layer].role == SP_ONNX_LAYER_STATE;
+    for (size_t i = 0; plain && i < hidden; i++) {
+        const sp_onnx_affine *row = &state->row[i];
+        plain = row->entries == 1 && row->bias == 0.0 && row->entry->weight == 1.0 &&
+                row->entry->layer == first->layer && row->entry->feature == first->feature + i;
+    }
+    if (!plain) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                              "%s ('%.60s') depends on the features: it must be a constant, or a "
+                              "state that the model is given, as it is",
+                              what, sp_onnx_input_name(r, k == 0 ? IN_INITIAL_H : IN_INITIAL_C));
+    }
+    *carried = (sp_onnx_carried){true, first->layer, first->feature};
+    return SP_OK;
+}
+
+/* Where the state starts. In a network that is read it must be at zero, or a state of the file's
+ * own; `carried` NULL: the file's graph is evaluated. */
+static sp_status read_start(sp_onnx_reader *r, sp_onnx_recurrence *cell, size_t k,
+                            size_t directions, sp_onnx_carried *carried) {
+    const size_t input = k == 0 ? IN_INITIAL_H : IN_INITIAL_C, hidden = cell->hidden;
+    const char *what = k == 0 ? "initial_h" : "initial_c";
+    const sp_onnx_value *value = sp_onnx_input(r, input);
+    if (!value) {
         return SP_OK;
+    }
+    if (value->kind == SP_ONNX_VALUE_SEQUENCE && carried && directions == 1 && !cell->reverse) {
+        return read_carried(r, &carried[k], &value->sequence, k, hidden);
     }
     const sp_onnx_tensor *state = NULL;
     SP_TRY(sp_onnx_input_tensor(r, &state, input, what));
@@ -220,13 +61,16 @@ static sp_status check_state(sp_onnx_reader *r, size_t input, const char *what, 
         return sp_onnx_refuse(r, SP_E_FORMAT, "%s does not have the shape %zu x 1 x %zu", what,
                               directions, hidden);
     }
-    for (size_t i = 0; i < state->count; i++) {
+    for (size_t i = 0; carried && i < state->count; i++) {
         if (!(state->real[i] == 0.0)) {
             return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
                                   "%s[%zu] = %g: only states that start at zero are "
                                   "supported",
                                   what, i, state->real[i]);
         }
+    }
+    for (size_t i = 0; i < directions; i++) {
+        cell[i].start[k] = state->real + i * hidden;
     }
     return SP_OK;
 }
@@ -266,12 +110,12 @@ static sp_status check_length(sp_onnx_reader *r, sp_onnx_dim steps) {
                      sp_onnx_input_name(r, IN_SEQUENCE_LENS));
 }
 
-static sp_status check_inputs(sp_onnx_reader *r, const sp_onnx_recurrence *cell, size_t directions,
-                              sp_onnx_dim steps) {
+static sp_status check_inputs(sp_onnx_reader *r, sp_onnx_recurrence *cell, size_t directions,
+                              sp_onnx_dim steps, sp_onnx_carried *carried) {
     SP_TRY(check_length(r, steps));
     SP_TRY(check_peepholes(r));
-    SP_TRY(check_state(r, IN_INITIAL_H, "initial_h", directions, cell->hidden));
-    return check_state(r, IN_INITIAL_C, "initial_c", directions, cell->hidden);
+    SP_TRY(read_start(r, cell, 0, directions, carried));
+    return read_start(r, cell, 1, directions, carried);
 }
 
 /* [directions, rows, columns], or without columns; *numbers: of the first direction. */
@@ -316,9 +160,9 @@ static sp_status read_recurrence(sp_onnx_reader *r, sp_onnx_recurrence *cell, si
     cell->kind = type[0] == 'L' ? SP_CELL_LSTM : type[0] == 'G' ? SP_CELL_GRU : SP_CELL_RNN;
     cell->gates = cell->kind == SP_CELL_LSTM ? 4 : cell->kind == SP_CELL_GRU ? 3 : 1;
     cell->width = width;
-    SP_TRY(read_direction(r, directions, &cell->reverse));
+    SP_TRY(sp_onnx_recurrence_directions(r, directions, &cell->reverse));
     SP_TRY(read_hidden(r, &cell->hidden));
-    SP_TRY(read_attributes(r, cell, *directions));
+    SP_TRY(sp_onnx_recurrence_attributes(r, cell, *directions));
     const size_t rows = cell->gates * cell->hidden;
     SP_TRY(read_weights(r, &cell->weight, IN_W, "W", *directions, rows, width));
     SP_TRY(read_weights(r, &cell->recurrent, IN_R, "R", *directions, rows, cell->hidden));
@@ -399,7 +243,8 @@ static sp_status check_axes(sp_onnx_reader *r, const sp_onnx_sequence *x, bool b
 
 /* The output of one direction as a sequence with the axes of the input. */
 static sp_status add_direction(sp_onnx_reader *r, sp_onnx_sequence *h,
-                               const sp_onnx_recurrence *file, sp_onnx_source from) {
+                               const sp_onnx_recurrence *file, sp_onnx_source from,
+                               const sp_onnx_carried *carried) {
     sp_onnx_part *part = sp_onnx_region_take(&r->region, 1, sizeof *part);
     sp_onnx_layer layer = {.kind = SP_NODE_CELL,
                            .out = file->hidden,
@@ -411,6 +256,7 @@ static sp_status add_direction(sp_onnx_reader *r, sp_onnx_sequence *h,
         return sp_onnx_out_of_memory(r);
     }
     part->from = from;
+    memcpy(layer.carried, carried, sizeof layer.carried);
     SP_TRY(make_cell(r, file, &layer.cell));
     layer.cell.reverse = h->reversed != file->reverse;
     layer.frames = layer.once ? sp_onnx_dim_of(1) : layer.frames;
@@ -419,6 +265,32 @@ static sp_status add_direction(sp_onnx_reader *r, sp_onnx_sequence *h,
     h->dim[2] = sp_onnx_dim_of((int64_t)file->hidden);
     h->width = file->hidden;
     return sp_onnx_sequence_set(r, h, source);
+}
+
+/* Y_c of one step is the state that a streaming model hands on. */
+static sp_status return_memory(sp_onnx_reader *r, const sp_onnx_sequence *h, size_t directions) {
+    const size_t cell = h->row->entry->layer;
+    if (directions > 1 || !r->layer[cell].once) {
+        return sp_onnx_return_opaque(r, 2,
+                                     "the cell state of an LSTM: only Y and Y_h are supported");
+    }
+    sp_onnx_part *part = sp_onnx_region_take(&r->region, 1, sizeof *part);
+    if (!part) {
+        return sp_onnx_out_of_memory(r);
+    }
+    part->from = (sp_onnx_source){.layer = cell, .reading = SP_ONNX_READ_STEP};
+    sp_onnx_source source = {.reading = SP_ONNX_READ_STEP};
+    sp_onnx_sequence memory = *h;
+    SP_TRY(sp_onnx_layer_push(r,
+                              (sp_onnx_layer){.role = SP_ONNX_LAYER_MEMORY,
+                                              .out = r->layer[cell].out,
+                                              .frames = sp_onnx_dim_of(1),
+                                              .once = true,
+                                              .parts = 1,
+                                              .part = part},
+                              &source.layer));
+    SP_TRY(sp_onnx_sequence_set(r, &memory, source));
+    return sp_onnx_return_sequence(r, 2, &memory);
 }
 
 /* Y [steps, directions, batch, hidden] and Y_h [directions, batch, hidden]; layout 1: Y [batch,
@@ -445,10 +317,7 @@ static sp_status return_outputs(sp_onnx_reader *r, const sp_onnx_sequence *h, si
     }
     SP_TRY(sp_onnx_return_sequence(r, 0, &y[0]));
     SP_TRY(sp_onnx_return_sequence(r, 1, &last[0]));
-    return cell->kind == SP_CELL_LSTM
-               ? sp_onnx_return_opaque(r, 2,
-                                       "the cell state of an LSTM: only Y and Y_h are supported")
-               : SP_OK;
+    return cell->kind == SP_CELL_LSTM ? return_memory(r, &last[0], directions) : SP_OK;
 }
 
 static sp_status add_cell(sp_onnx_reader *r, const sp_onnx_sequence *x) {
@@ -457,14 +326,16 @@ static sp_status add_cell(sp_onnx_reader *r, const sp_onnx_sequence *x) {
     sp_onnx_source from;
     size_t directions = 0;
     bool batch_first = false;
-    SP_TRY(read_switch(r, &batch_first, "layout"));
+    sp_onnx_carried carried[SP_CELL_STATES] = {{0}};
+    SP_TRY(sp_onnx_recurrence_switch(r, &batch_first, "layout"));
     SP_TRY(check_axes(r, x, batch_first));
     SP_TRY(read_recurrence(r, cell, &directions, (size_t)x->dim[2].k));
     SP_TRY(check_inputs(r, cell, directions,
-                        x->outer == SP_ONNX_NO_AXIS ? sp_onnx_dim_of(1) : x->dim[x->outer]));
+                        x->outer == SP_ONNX_NO_AXIS ? sp_onnx_dim_of(1) : x->dim[x->outer],
+                        carried));
     SP_TRY(sp_onnx_sequence_settle(r, x, &from));
     for (size_t i = 0; i < directions; i++) {
-        SP_TRY(add_direction(r, &h[i], &cell[i], from));
+        SP_TRY(add_direction(r, &h[i], &cell[i], from, carried));
     }
     return return_outputs(r, h, directions, cell);
 }
@@ -486,6 +357,6 @@ sp_status sp_onnx_op_recurrent(sp_onnx_reader *r) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its input '%.60s' must hold one sequence",
                               sp_onnx_input_name(r, IN_X));
     }
-    SP_TRY(check_inputs(r, cell, directions, sp_onnx_dim_of(x->tensor.dim[steps])));
+    SP_TRY(check_inputs(r, cell, directions, sp_onnx_dim_of(x->tensor.dim[steps]), NULL));
     return sp_onnx_recurrence_run(r, cell, directions, &x->tensor);
 }

@@ -191,10 +191,25 @@ static size_t clamp(int64_t index, size_t rank) {
     return index < 0 ? 0 : index > (int64_t)rank ? rank : (size_t)index;
 }
 
+/* The number of elements, as the only one of a tensor of rank 0. */
+static sp_status return_size(sp_onnx_reader *r, const sp_onnx_dim *dim, size_t rank) {
+    sp_onnx_tensor tensor = {.kind = SP_ONNX_WHOLE};
+    (void)sp_onnx_tensor_shape(&tensor, NULL, 0);
+    sp_onnx_dim *size = sp_onnx_tensor_make(r, &tensor);
+    if (!size) {
+        return sp_onnx_out_of_memory(r);
+    }
+    SP_TRY(product(r, size, dim, rank, SP_ONNX_NO_AXIS));
+    return sp_onnx_return_tensor(r, 0, &tensor);
+}
+
 sp_status sp_onnx_op_shape(sp_onnx_reader *r) {
     int64_t start = 0, end = 0;
     sp_onnx_dim dim[SP_ONNX_MAX_RANK];
     const size_t rank = sp_onnx_shape_of(sp_onnx_input(r, 0), dim);
+    if (strcmp(r->node->op_type, "Size") == 0) {
+        return return_size(r, dim, rank);
+    }
     SP_TRY(sp_onnx_attribute_int(r, &start, "start", 0));
     SP_TRY(sp_onnx_attribute_int(r, &end, "end", (int64_t)rank));
     const size_t first = clamp(start, rank), last = clamp(end, rank);

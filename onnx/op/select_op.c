@@ -142,12 +142,7 @@ static sp_status gather_sequence(sp_onnx_reader *r, sp_onnx_sequence sequence, s
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "indices of rank %zu for '%.60s'", index->rank,
                               sp_onnx_input_name(r, 0));
     }
-    if (sequence.head != SP_ONNX_HEAD_NONE) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                              "it takes parts of what a %s gives: export the model with that as "
-                              "its last layer",
-                              sequence.head == SP_ONNX_HEAD_SIGMOID ? "Sigmoid" : "Softmax");
-    }
+    SP_TRY(sp_onnx_sequence_open(r, &sequence));
     SP_TRY(axis == sequence.outer ? gather_steps(r, &sequence, axis, index)
                                   : gather_rows(r, &sequence, axis, index));
     if (index->rank == 0) {

@@ -320,8 +320,6 @@ static void test_other_operators(void **state) {
     (void)state;
     refuse_nodes("N x 3", "Softmax", "x", SP_E_UNSUPPORTED, "the-node|Softmax|behind the logits");
     refuse_nodes("N x 3", "LogSoftmax", "x", SP_E_UNSUPPORTED, "the-node|LogSoftmax|logits");
-    refuse_nodes("N x 1", "Sigmoid", "x", SP_E_UNSUPPORTED, "the-node|Sigmoid|behind the logits");
-    refuse_nodes("N x 3", "Tanh", "x", SP_E_UNSUPPORTED, "the-node|Tanh|only Relu");
     refuse_nodes("N x 3", "MaxPool", "x,W", SP_E_UNSUPPORTED, "the-node|MaxPool|not supported");
     refuse_nodes("N x 3", "Scan", "x,W,W", SP_E_UNSUPPORTED, "the-node|Scan|only Loop");
     refuse_nodes("N x 3", "If", "x", SP_E_UNSUPPORTED, "the-node|If|branch");

@@ -158,7 +158,7 @@ static void test_names(void **state) {
     om_refuse(m, SP_E_FORMAT, "'w' is defined more than once");
     m = dense();
     om_input(m, "x", "N x 3");
-    om_refuse(m, SP_E_UNSUPPORTED, "several inputs");
+    om_refuse(m, SP_E_FORMAT, "'x' is defined more than once");
     m = dense();
     m->node[0]->input[1] = om_text(m, "nowhere");
     om_refuse(m, SP_E_FORMAT, "'dense' (Gemm) reads 'nowhere'");
