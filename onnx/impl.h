@@ -368,6 +368,7 @@ sp_status sp_onnx_op_dropout(sp_onnx_reader *r);
 sp_status sp_onnx_op_expand(sp_onnx_reader *r);
 sp_status sp_onnx_op_flatten(sp_onnx_reader *r);
 sp_status sp_onnx_op_gather(sp_onnx_reader *r);
+sp_status sp_onnx_op_gelu(sp_onnx_reader *r);
 sp_status sp_onnx_op_gemm(sp_onnx_reader *r);
 sp_status sp_onnx_op_identity(sp_onnx_reader *r);
 sp_status sp_onnx_op_if(sp_onnx_reader *r);
@@ -375,6 +376,7 @@ sp_status sp_onnx_op_limit(sp_onnx_reader *r); /* Min, Max */
 sp_status sp_onnx_op_loop(sp_onnx_reader *r);
 sp_status sp_onnx_op_matmul(sp_onnx_reader *r);
 sp_status sp_onnx_op_not(sp_onnx_reader *r);
+sp_status sp_onnx_op_prelu(sp_onnx_reader *r);
 sp_status sp_onnx_op_recurrent(sp_onnx_reader *r);  /* LSTM, GRU, RNN */
 sp_status sp_onnx_op_reduce_sum(sp_onnx_reader *r); /* and means */
 sp_status sp_onnx_op_pad(sp_onnx_reader *r);

@@ -301,7 +301,9 @@ sp_status sp_onnx_layer_timed(sp_onnx_reader *r, const sp_onnx_sequence *sequenc
 
 sp_status sp_onnx_sequence_curve(sp_onnx_reader *r, sp_onnx_sequence *sequence,
                                  sp_activation curve) {
-    const sp_onnx_layer layer = {.kind = SP_NODE_CURVE, .out = sequence->width, .curve = curve};
+    SP_TRY(sp_onnx_sequence_open(r, sequence));
+    const sp_onnx_layer layer = {
+        .kind = SP_NODE_CURVE, .out = sequence->width, .curve = curve, .argument = sequence->row};
     sp_onnx_source source;
     SP_TRY(push_over(r, sequence, layer, NULL, NULL, &source));
     return sp_onnx_sequence_set(r, sequence, source);

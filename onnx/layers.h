@@ -84,6 +84,7 @@ typedef struct sp_onnx_layer {
     sp_timing timing;   /* AFFINE that reads every step */
     const double *bias; /* AFFINE: [out] */
     sp_activation curve;
+    const struct sp_onnx_affine *argument; /* CURVE: the rows [out] that it is applied to */
     sp_cell cell;
     sp_pooling pool;
     sp_onnx_layer_role role;
@@ -228,7 +229,7 @@ SP_NODISCARD sp_status sp_onnx_layer_timed(struct sp_onnx_reader *r,
                                            sp_timing timing, sp_onnx_dim frames,
                                            const double *weight, const double *bias,
                                            sp_onnx_source *source);
-/** sp_onnx_sequence_curve - a function of every number. */
+/** sp_onnx_sequence_curve - a function of every number, whose layer remembers the rows. */
 SP_NODISCARD sp_status sp_onnx_sequence_curve(struct sp_onnx_reader *r, sp_onnx_sequence *sequence,
                                               sp_activation curve);
 /** sp_onnx_sequence_product - a times b, number by number, broadcast: a layer that is no node, for
@@ -236,6 +237,11 @@ SP_NODISCARD sp_status sp_onnx_sequence_curve(struct sp_onnx_reader *r, sp_onnx_
 SP_NODISCARD sp_status sp_onnx_sequence_product(struct sp_onnx_reader *r, sp_onnx_sequence *to,
                                                 const sp_onnx_sequence *a,
                                                 const sp_onnx_sequence *b);
+/** sp_onnx_sequence_swish - a times b where one of them is a function of the other so that the
+ *  product is a curve, as exporters write x sigma(x); *found: whether it is (curve_product.c). */
+SP_NODISCARD sp_status sp_onnx_sequence_swish(struct sp_onnx_reader *r, sp_onnx_sequence *to,
+                                              const sp_onnx_sequence *a, const sp_onnx_sequence *b,
+                                              bool *found);
 /** sp_onnx_sequence_open - a sigmoid that was taken for the head becomes a layer; another head is
  *  refused. */
 SP_NODISCARD sp_status sp_onnx_sequence_open(struct sp_onnx_reader *r, sp_onnx_sequence *sequence);

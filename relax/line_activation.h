@@ -1,41 +1,20 @@
-/* The functions of one variable: values, slopes, ranges and lines, by their rows in curve_list.h.
- * Host and device. */
+/* Ranges and lines of the functions of one variable, by their rows in curve_list.h. Host and
+ * device. */
 #ifndef SP_RELAX_LINE_ACTIVATION_H
 #define SP_RELAX_LINE_ACTIVATION_H
 
-#include "relax/curve_affine.h"
-#include "relax/curve_at_least.h"
-#include "relax/curve_for_zero.h"
-#include "relax/curve_hard_sigmoid.h"
-#include "relax/curve_leaky_relu.h"
-#include "relax/curve_log.h"
-#include "relax/curve_relu.h"
-#include "relax/curve_sigmoid.h"
-#include "relax/curve_sqrt.h"
-#include "relax/curve_square.h"
-#include "relax/curve_tanh.h"
+#include "relax/line_shape.h"
 
-SP_HD double sp_curve_value_of(sp_activation f, double x) {
-    switch (f.kind) {
-#define SP_CURVE_CASE(KIND, name, parameters, least, first)                                        \
-    case SP_ACTIVATION_##KIND:                                                                     \
-        return sp_curve_##name##_value(f, x);
-        SP_ACTIVATION_LIST(SP_CURVE_CASE)
-#undef SP_CURVE_CASE
+/* Ranges and lines of the rows of SP_SHAPE_LIST. */
+#define SP_SHAPE_ROW(name)                                                                         \
+    SP_HD sp_iv sp_curve_##name##_range(sp_activation f, sp_iv x) {                                \
+        return sp_shape_range(f, sp_curve_##name##_shape(f, x), x);                                \
+    }                                                                                              \
+    SP_HD sp_line_pair sp_curve_##name##_lines(sp_activation f, sp_iv x, double m) {               \
+        return sp_shape_lines(f, sp_curve_##name##_shape(f, x), x, m);                             \
     }
-    return NAN;
-}
-
-SP_HD double sp_curve_slope_of(sp_activation f, double x) {
-    switch (f.kind) {
-#define SP_CURVE_CASE(KIND, name, parameters, least, first)                                        \
-    case SP_ACTIVATION_##KIND:                                                                     \
-        return sp_curve_##name##_slope(f, x);
-        SP_ACTIVATION_LIST(SP_CURVE_CASE)
-#undef SP_CURVE_CASE
-    }
-    return NAN;
-}
+SP_SHAPE_LIST(SP_SHAPE_ROW)
+#undef SP_SHAPE_ROW
 
 SP_HD sp_iv sp_range_activation(sp_activation f, sp_iv x) {
     if (!sp_relax_finite(x)) {

@@ -145,19 +145,42 @@ static sp_status limit_polynomial(sp_onnx_reader *r, sp_onnx_polynomial *to,
     return sp_onnx_polynomial_clip(r, to, x, lo, hi);
 }
 
+/* min(max(x, lo), hi) of a sequence. */
+static sp_status limit_sequence(sp_onnx_reader *r, sp_onnx_sequence *x, double lo, double hi) {
+    const bool below = lo > -(double)FLT_MAX, above = hi < (double)FLT_MAX;
+    if (lo > hi) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it limits '%.60s' to %g .. %g",
+                              sp_onnx_input_name(r, 0), lo, hi);
+    }
+    if (below && above) {
+        return sp_onnx_sequence_curve(r, x, (sp_activation){SP_ACTIVATION_CLIP, lo, hi});
+    }
+    if (below) {
+        const sp_activation f = {lo == 0.0 ? SP_ACTIVATION_RELU : SP_ACTIVATION_AT_LEAST, lo, 0.0};
+        return sp_onnx_sequence_curve(r, x, f);
+    }
+    if (!above) {
+        return SP_OK;
+    }
+    double *minus = sp_onnx_region_take(&r->region, x->width, sizeof *minus);
+    if (!minus) {
+        return sp_onnx_out_of_memory(r);
+    }
+    for (size_t i = 0; i < x->width; i++) {
+        minus[i] = -1.0;
+    }
+    // min(x, hi) = -max(-x, -hi)
+    SP_TRY(sp_onnx_rows_scale(r, x, minus, NULL));
+    SP_TRY(sp_onnx_sequence_curve(r, x, (sp_activation){SP_ACTIVATION_AT_LEAST, -hi, 0.0}));
+    return sp_onnx_rows_scale(r, x, minus, NULL);
+}
+
 /* min(max(x, lo), hi) for every number. */
 static sp_status limit(sp_onnx_reader *r, sp_onnx_value *to, const sp_onnx_value *x, double lo,
                        double hi) {
     if (x->kind == SP_ONNX_VALUE_SEQUENCE) {
-        if (lo == 0.0 && hi >= (double)FLT_MAX) {
-            *to = *x;
-            return sp_onnx_sequence_curve(r, &to->sequence,
-                                          (sp_activation){.kind = SP_ACTIVATION_RELU});
-        }
-        return sp_onnx_refuse(
-            r, SP_E_UNSUPPORTED,
-            "it limits '%.60s' to %g .. %g: between layers only max(x, 0) is supported",
-            sp_onnx_input_name(r, 0), lo, hi);
+        *to = *x;
+        return limit_sequence(r, &to->sequence, lo, hi);
     }
     const sp_onnx_tensor *from = &x->tensor;
     *to = *x;

@@ -143,8 +143,11 @@ static sp_status both_sequences(sp_onnx_reader *r, char op) {
     }
     SP_TRY(sp_onnx_sequence_open(r, &a));
     SP_TRY(sp_onnx_sequence_open(r, &b));
-    SP_TRY(op == '*' ? sp_onnx_sequence_product(r, &to, &a, &b)
-                     : sp_onnx_sequence_add(r, &to, &a, &b, op == '-' ? -1.0 : 1.0));
+    bool curve = false;
+    SP_TRY(op == '*' ? sp_onnx_sequence_swish(r, &to, &a, &b, &curve) : SP_OK);
+    SP_TRY(curve       ? SP_OK
+           : op == '*' ? sp_onnx_sequence_product(r, &to, &a, &b)
+                       : sp_onnx_sequence_add(r, &to, &a, &b, op == '-' ? -1.0 : 1.0));
     return sp_onnx_return_sequence(r, 0, &to);
 }
 

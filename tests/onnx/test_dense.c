@@ -309,7 +309,6 @@ static void test_refusals(void **state) {
     refuse_nodes("N x 3", "Add", ",x", SP_E_FORMAT, "the-node|input 0 is left out");
     refuse_nodes("N x 3", "Mul", "x,b", SP_E_UNSUPPORTED, "the-node|Mul|'b' has the length 2");
     refuse_nodes("N x 3", "Sub", "b,x", SP_E_UNSUPPORTED, "the-node|Sub|'b' has the length 2");
-    refuse_nodes("N x 3", "Mul", "x,x", SP_E_UNSUPPORTED, "the-node|Mul|both");
     refuse_nodes("N x 3", "Div", "vector,x", SP_E_UNSUPPORTED, "the-node|Div|divides by 'x'");
     refuse_nodes("N x 3", "Less", "x,vector", SP_E_UNSUPPORTED, "the-node|Less|must be a constant");
     refuse_nodes("N x 3", "Max", "x,vector", SP_E_UNSUPPORTED, "the-node|Max|single numbers");

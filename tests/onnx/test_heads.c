@@ -73,6 +73,47 @@ static void test_heads(void **state) {
     sp_model_clear(&model);
 }
 
+/* dense -> Sigmoid -> what follows, as nodes of a network. */
+static void expect_layers(om *m, const double *sign, bool is_sigmoid) {
+    const double weight[6] = {0.5, -1, 2, 1, 0.25, -0.5}, zero[2] = {0}, shift[2] = {1.0, 1.0};
+    const double turned[4] = {0.0, -1.0, 1.0, 0.0};
+    sp_model model;
+    sp_net net;
+    om_accept(m, &model);
+    assert_true(model.agreement < 1e-12);
+    assert_int_equal(sp_net_init(NULL, &net, D), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
+    assert_int_equal(sp_net_add_affine(NULL, &net, 2, weight, zero), SP_OK);
+    assert_int_equal(sp_net_add_curve(NULL, &net, (sp_activation){.kind = SP_ACTIVATION_SIGMOID}),
+                     SP_OK);
+    if (sign != NULL) {
+        assert_int_equal(sp_net_add_affine(NULL, &net, 2, turned, shift), SP_OK);
+    }
+    net.steps = 1;
+    net.sigmoid = is_sigmoid;
+    om_expect_net(&model, &net);
+}
+
+static void a_sigmoid_is_a_layer_where_others_follow(void **state) {
+    (void)state;
+    const double sign[2] = {-1.0, 1.0};
+    om *m = dense(2, 18); // turned, one sign, and a shift
+    om_list(m, "turn", 2, (const int64_t[]){1, 0});
+    om_reals(m, "sign", "2", sign);
+    om_reals(m, "one", "1", (const double[]){1});
+    om_node(m, "Sigmoid", "logits", "p");
+    om_int(m, om_node(m, "Gather", "p,turn", "q"), "axis", 1);
+    om_node(m, "Mul", "q,sign", "s");
+    om_node(m, "Add", "s,one", "y");
+    om_output(m, "y");
+    expect_layers(m, sign, false);
+    m = dense(2, 18); // the second one is the end
+    om_node(m, "Sigmoid", "logits", "p");
+    om_node(m, "Sigmoid", "p", "y");
+    om_output(m, "y");
+    expect_layers(m, NULL, false);
+}
+
 static void test_refused_heads(void **state) {
     (void)state;
     om *m = dense(2, 18);
@@ -98,6 +139,7 @@ static void test_refused_heads(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_heads),
+        cmocka_unit_test(a_sigmoid_is_a_layer_where_others_follow),
         cmocka_unit_test(test_refused_heads),
     };
     return cmocka_run_group_tests_name("onnx/heads", tests, NULL, NULL);

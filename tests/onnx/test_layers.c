@@ -218,6 +218,76 @@ static void add_backwards(om *m) { // flipped steps and a forward cell
     classify(m, "v", H);
 }
 
+static void number(om *m, const char *name, double value) {
+    om_reals(m, name, "", &value);
+}
+
+static void add_limits(om *m) { // PRelu of every channel, Clip, Tanh, Sigmoid
+    om_reals(m, "slopes", "4", (const double[]){0.25, -0.5, 1.5, 0.0});
+    om_node(m, "PRelu", "x,slopes", "a");
+    number(m, "low", -0.5);
+    number(m, "high", 1.0);
+    om_node(m, "Clip", "a,low,high", "b");
+    om_node(m, "Min", "x,low", "c");
+    om_node(m, "Add", "b,c", "d");
+    om_node(m, "Tanh", "d", "e");
+    om_node(m, "HardSigmoid", "x", "f");
+    om_node(m, "Sub", "e,f", "g");
+    om_node(m, "Sigmoid", "g", "h");
+    last_step(m, "h", "v");
+    classify(m, "v", D);
+}
+
+static void add_curves(om *m) { // operators of curve_operators.h, added up
+    om_node(m, "Elu", "x", "a");
+    om_node(m, "Selu", "a", "b");
+    om_node(m, "Softplus", "x", "c");
+    om_node(m, "HardSwish", "x", "d");
+    om_node(m, "Softsign", "x", "e");
+    om_node(m, "Erf", "x", "f");
+    om_node(m, "Mish", "x", "g");
+    om_node(m, "Abs", "x", "h");
+    om_node(m, "LeakyRelu", "x", "i");
+    om_node(m, "Gelu", "x", "j");
+    om_string(m, om_node(m, "Gelu", "x", "k"), "approximate", "tanh");
+    om_node(m, "Add", "b,c", "1");
+    om_node(m, "Sub", "d,e", "2");
+    om_node(m, "Sub", "f,g", "3");
+    om_node(m, "Add", "h,i", "4");
+    om_node(m, "Sub", "j,k", "5");
+    om_node(m, "Add", "1,2", "6");
+    om_node(m, "Add", "3,4", "7");
+    om_node(m, "Add", "6,7", "8");
+    om_node(m, "Add", "8,5", "s");
+    last_step(m, "s", "v");
+    classify(m, "v", D);
+}
+
+static void add_products(om *m) { // SiLU and GELU as exporters write them, one behind the other
+    number(m, "root", (double)1.41421354F);
+    number(m, "k", 0.797884583473205566);
+    number(m, "c", 0.0447149984538555145);
+    number(m, "1", 1.0);
+    number(m, "half", 0.5);
+    om_node(m, "Sigmoid", "x", "s");
+    om_node(m, "Mul", "x,s", "a");
+    om_node(m, "Div", "a,root", "b");
+    om_node(m, "Erf", "b", "d");
+    om_node(m, "Add", "d,1", "e");
+    om_node(m, "Mul", "a,e", "f");
+    om_node(m, "Mul", "f,half", "g");
+    om_node(m, "Mul", "g,g", "g2");
+    om_node(m, "Mul", "g2,g", "g3");
+    om_node(m, "Mul", "g3,c", "h");
+    om_node(m, "Add", "g,h", "i");
+    om_node(m, "Mul", "i,k", "j");
+    om_node(m, "Tanh", "j", "l");
+    om_node(m, "Add", "l,1", "m");
+    om_node(m, "Mul", "g,m", "n");
+    last_step(m, "n", "v");
+    classify(m, "v", D);
+}
+
 static void add_log_softmax(om *m) {
     last_step(m, "x", "v");
     classify(m, "v", D);
@@ -239,13 +309,16 @@ static const sp_layer_case cases[] = {
     {"middle-step", STEPS, add_middle_step},
     {"later-steps", STEPS, add_later_steps},
     {"backwards", 0, add_backwards},
+    {"limits", 0, add_limits},
+    {"curves", 0, add_curves},
+    {"products", 0, add_products},
     {"log-softmax", 0, add_log_softmax},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
 static om *make(const sp_layer_case *c) {
     char shape[32];
-    om *m = om_new(18);
+    om *m = om_new(20);
     snprintf(shape, sizeof shape, c->steps > 0 ? "1 x %d x 4" : "1 x T x 4", STEPS);
     om_input(m, "x", shape);
     c->add(m);

@@ -43,8 +43,17 @@ static sp_iv random_domain(sp_rng *rng, sp_activation f) {
 
 /* Where things happen: the ends, a grid, and the kinks that are inside. */
 static size_t points_of(double *at, sp_iv x, sp_activation f) {
-    const double kinks[] = {0.0,     -0x1p-1074,        0x1p-1074,
-                            f.alpha, -f.beta / f.alpha, (1.0 - f.beta) / f.alpha};
+    const double kinks[] = {0.0,
+                            -0x1p-1074,
+                            0x1p-1074,
+                            f.alpha,
+                            f.beta,
+                            -f.beta / f.alpha,
+                            (1.0 - f.beta) / f.alpha,
+                            1.0 / f.alpha,
+                            -1.0 / f.alpha,
+                            2.4 / f.alpha,
+                            -2.4 / f.alpha};
     size_t n = 0;
     for (size_t k = 0; k <= GRID; k++) {
         at[n++] = check_clamp(x.lo + (x.hi - x.lo) * ((double)k / GRID), x);
@@ -59,15 +68,17 @@ static size_t points_of(double *at, sp_iv x, sp_activation f) {
 
 /* What the value in doubles may be off by: a libm result, or sums of products of the parameters. */
 static long double slack_of(sp_activation f, double x, long double v) {
-    const long double size =
-        fabsl(v) + (sp_activation_parameters(f.kind) > 0
-                        ? fabsl((long double)f.alpha * x) + fabs(f.alpha) + fabs(f.beta)
-                        : 0.0L);
+    const bool shaped =
+        f.kind >= SP_ACTIVATION_CLIP; // relax/shape.h says what their values are off
+    const long double size = fabsl(v) + (shaped ? fabs(x) : 0.0L) +
+                             (sp_activation_parameters(f.kind) > 0
+                                  ? fabsl((long double)f.alpha * x) + fabs(f.alpha) + fabs(f.beta)
+                                  : 0.0L);
     return 0x1p-50L * size + 0x1p-1020L; // exp overflows on the way to a sigmoid below it
 }
 
 static void check_lines(sp_activation f, sp_iv x, sp_line_pair pair, const char *what) {
-    double at[GRID + 10];
+    double at[GRID + 20];
     const size_t n = points_of(at, x, f);
     const sp_iv range = sp_activation_range(f, x);
     for (size_t k = 0; k < n; k++) {
@@ -132,7 +143,8 @@ static void slopes_are_derivatives(void **state) {
             const double left = sp_activation_value(f, x - d), at = sp_activation_value(f, x);
             const double right = sp_activation_value(f, x + d);
             const bool kink =
-                fmin(fmin(fabs(u), fabs(u - 1.0)), fmin(fabs(x), fabs(x - f.alpha))) < 1e-4;
+                fmin(fmin(fmin(fabs(u), fabs(u - 1.0)), fmin(fabs(x), fabs(x - f.alpha))),
+                     fabs(x - f.beta)) < 1e-4;
             const sp_line line = sp_activation_tangent(f, x);
             assert_true(fabs(line.w * x + line.c - at) <= 1e-14 * (1.0 + fabs(at)));
             if (!(kink || fabs(line.w - (right - left) / (2.0 * d)) <= 1e-6 * (1.0 + fabs(x)))) {

@@ -8,8 +8,10 @@
 // Arb is a library of its own before FLINT 3.
 #if __has_include(<flint/arb.h>)
 #include <flint/arb.h>
+#include <flint/arb_hypgeom.h>
 #else
 #include <arb.h>
+#include <arb_hypgeom.h>
 #endif
 
 #ifdef __cplusplus

@@ -1,0 +1,21 @@
+/* SELU: beta x, and alpha beta (exp(x) - 1) where x is negative. Host and device. */
+#ifndef SP_RELAX_CURVE_SELU_H
+#define SP_RELAX_CURVE_SELU_H
+
+#include "relax/shape.h"
+
+SP_HD double sp_curve_selu_value(sp_activation f, double x) {
+    return f.beta * (x < 0.0 ? f.alpha * expm1(x) : x);
+}
+
+SP_HD double sp_curve_selu_slope(sp_activation f, double x) {
+    return f.beta * (x < 0.0 ? f.alpha * exp(x) : 1.0);
+}
+
+SP_HD sp_shape sp_curve_selu_shape(sp_activation f, sp_iv x) {
+    (void)x;
+    return sp_shape_turning((f.alpha >= 0.0) == (f.beta >= 0.0) ? 1 : -1, 0.0, 0,
+                            sp_relax_max(fabs(f.alpha), 1.0) * fabs(f.beta));
+}
+
+#endif
