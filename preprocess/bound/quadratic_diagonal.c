@@ -49,8 +49,10 @@ static void normalise(double *v) {
 }
 
 // w += a x for one row of numbers a [rows]
-static void add_outer(double *w, const double *a, const double *x, size_t rows) {
+static void add_outer(double *SP_RESTRICT w, const double *SP_RESTRICT a,
+                      const double *SP_RESTRICT x, size_t rows) {
     for (size_t k = 0; k < rows; k++) {
+#pragma omp simd
         for (size_t j = 0; j < RANK; j++) {
             w[k * RANK + j] += a[k] * x[j];
         }
@@ -58,13 +60,16 @@ static void add_outer(double *w, const double *a, const double *x, size_t rows) 
 }
 
 // x = a' w
-static void contract(double *x, const double *a, const double *w, size_t rows) {
-    memset(x, 0, RANK * sizeof *x);
+static void contract(double *SP_RESTRICT x, const double *SP_RESTRICT a,
+                     const double *SP_RESTRICT w, size_t rows) {
+    double sum[RANK] = {0.0};
     for (size_t k = 0; k < rows; k++) {
+#pragma omp simd
         for (size_t j = 0; j < RANK; j++) {
-            x[j] += a[k] * w[k * RANK + j];
+            sum[j] += a[k] * w[k * RANK + j];
         }
     }
+    memcpy(x, sum, sizeof sum);
 }
 
 // The same V on every run: uniform numbers of one seed.
