@@ -9,6 +9,7 @@ ifeq ($(origin CXX),default)
 CXX := g++
 endif
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
 SOUNDPROOF_DATA ?= ../shared/data
 VERSION := 0.1.0
@@ -91,7 +92,7 @@ MAN_PAGES := $(B)/man/soundproof.1
 .DEFAULT_GOAL := all
 always:
 .PHONY: always all ready check check-long check-libraries proofs check-bare test test-long demo demo-wake demo-run packages lint asan ubsan tsan bench fuzz mutants \
-  install uninstall compdb clean help sanitized cuda cuda-older check-gpu
+  install uninstall deb compdb clean help sanitized cuda cuda-older check-gpu
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -179,7 +180,7 @@ $(MAN_PAGES): $(B)/soundproof cli/man_pages.sh
 # always made anew: it holds PREFIX
 $(B)/soundproof.pc: soundproof.pc.in always
 	@mkdir -p $(@D)
-	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBS)|' $< > $@
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBS)|' $< > $@
 
 define room_archive
 $(B)/rooms/lib$(1).a: $(call room_objects,$(1))
@@ -311,39 +312,52 @@ MUTANTS_SECONDS ?= 3600
 mutants:
 	@SOUNDPROOF_DATA='$(abspath $(SOUNDPROOF_DATA))' tests/mutants/mutants.py --seconds $(MUTANTS_SECONDS) $(MUTANTS)
 
-## install, uninstall  PREFIX=/usr/local DESTDIR=
+## install, uninstall  PREFIX=/usr/local LIBDIR=PREFIX/lib DESTDIR=
 SHARE = $(DESTDIR)$(PREFIX)/share/soundproof
 MAN = $(DESTDIR)$(PREFIX)/share/man/man1
+COMPLETIONS = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 install: all
-	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
-	  $(SHARE)/fronts $(SHARE)/models $(SHARE)/archs $(SHARE)/stages $(SHARE)/datasets
+	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include \
+	  $(SHARE)/fronts $(SHARE)/models $(SHARE)/archs $(SHARE)/stages $(SHARE)/datasets $(COMPLETIONS)
 	$(Q)install -m 755 $(B)/soundproof $(B)/soundproof-check $(DESTDIR)$(PREFIX)/bin
 	$(Q)install -m 644 include/soundproof.h $(DESTDIR)$(PREFIX)/include/soundproof.h
-	$(Q)install -m 644 $(B)/libsoundproof.a $(DESTDIR)$(PREFIX)/lib/libsoundproof.a
-	$(Q)install -m 755 $(B)/libsoundproof.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libsoundproof.so.$(VERSION)
-	$(if $(filter yes,$(CUDA)),$(Q)install -m 755 $(B)/$(CUDA_LIBRARY) $(DESTDIR)$(PREFIX)/lib/$(CUDA_LIBRARY))
-	$(Q)ln -sfn libsoundproof.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libsoundproof.so.$(SOVERSION)
-	$(Q)ln -sfn libsoundproof.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libsoundproof.so
-	$(Q)install -m 644 $(B)/soundproof.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/soundproof.pc
+	$(Q)install -m 644 $(B)/libsoundproof.a $(DESTDIR)$(LIBDIR)/libsoundproof.a
+	$(Q)install -m 755 $(B)/libsoundproof.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libsoundproof.so.$(VERSION)
+	$(if $(filter yes,$(CUDA)),$(Q)install -m 755 $(B)/$(CUDA_LIBRARY) $(DESTDIR)$(LIBDIR)/$(CUDA_LIBRARY))
+	$(Q)ln -sfn libsoundproof.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libsoundproof.so.$(SOVERSION)
+	$(Q)ln -sfn libsoundproof.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libsoundproof.so
+	$(Q)install -m 644 $(B)/soundproof.pc $(DESTDIR)$(LIBDIR)/pkgconfig/soundproof.pc
 	$(Q)install -m 644 examples/fronts/*.json $(SHARE)/fronts
 	$(Q)install -m 644 examples/models/*.onnx $(SHARE)/models
 	$(Q)install -m 644 examples/archs/*.json $(SHARE)/archs
 	$(Q)install -m 644 examples/stages/*.json $(SHARE)/stages
 	$(Q)install -m 644 datasets/*.b2 datasets/*.py $(SHARE)/datasets
 	$(Q)install -m 755 datasets/fsdd datasets/synthetic $(SHARE)/datasets
+	$(Q)install -m 644 cli/completion.bash $(COMPLETIONS)/soundproof
 	$(if $(HELP2MAN),$(Q)install -d $(MAN) && install -m 644 $(B)/man/*.1 $(MAN))
 	$(if $(DESTDIR),,$(Q)ldconfig 2>/dev/null || echo 'ldconfig could not be run: run it as root')
 	@echo 'the command           $(DESTDIR)$(PREFIX)/bin/soundproof'
-	@echo 'libraries, header     $(DESTDIR)$(PREFIX)/lib/libsoundproof.{a,so}, $(DESTDIR)$(PREFIX)/include/soundproof.h'
-	@echo 'for pkg-config        $(DESTDIR)$(PREFIX)/lib/pkgconfig/soundproof.pc'
+	@echo 'libraries, header     $(DESTDIR)$(LIBDIR)/libsoundproof.{a,so}, $(DESTDIR)$(PREFIX)/include/soundproof.h'
+	@echo 'for pkg-config        $(DESTDIR)$(LIBDIR)/pkgconfig/soundproof.pc'
 	@echo 'fronts, archs, stages, models, recipes  $(SHARE)/'
+	@echo 'completion of bash    $(COMPLETIONS)/soundproof'
 	@echo 'man pages             $(if $(HELP2MAN),$(MAN)/soundproof*.1,none: help2man is not installed)'
 uninstall:
-	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/soundproof $(DESTDIR)$(PREFIX)/bin/soundproof-check $(DESTDIR)$(PREFIX)/include/soundproof.h $(MAN)/soundproof.1 \
-	  $(MAN)/soundproof-*.1 $(DESTDIR)$(PREFIX)/lib/libsoundproof.* $(DESTDIR)$(PREFIX)/lib/$(CUDA_LIBRARY) \
-	  $(DESTDIR)$(PREFIX)/lib/pkgconfig/soundproof.pc
+	$(Q)rm -f $(COMPLETIONS)/soundproof $(DESTDIR)$(PREFIX)/bin/soundproof $(DESTDIR)$(PREFIX)/bin/soundproof-check $(DESTDIR)$(PREFIX)/include/soundproof.h $(MAN)/soundproof.1 \
+	  $(MAN)/soundproof-*.1 $(DESTDIR)$(LIBDIR)/libsoundproof.* $(DESTDIR)$(LIBDIR)/$(CUDA_LIBRARY) \
+	  $(DESTDIR)$(LIBDIR)/pkgconfig/soundproof.pc
 	$(Q)rm -rf $(SHARE)
 	$(if $(DESTDIR),,$(Q)ldconfig 2>/dev/null || true)
+
+## deb         Debian packages of the last commit, in build/deb (needs debhelper and bash-completion)
+deb:
+	$(Q)command -v dh >/dev/null && command -v dh_bash-completion >/dev/null || { echo 'soundproof: make deb needs debhelper and' \
+	  'bash-completion: apt-get install debhelper bash-completion' >&2; exit 1; }
+	$(Q)rm -rf build/deb && mkdir -p build/deb/soundproof-$(VERSION)
+	$(Q)git archive HEAD | tar -x -C build/deb/soundproof-$(VERSION)
+	$(Q)cd build/deb/soundproof-$(VERSION) && env -u MAKEFLAGS dpkg-buildpackage --build=binary --no-sign >../log 2>&1 || \
+	  { tail -n 20 ../log >&2; exit 1; }
+	@ls build/deb/*.deb
 
 ## compdb      compile_commands.json for editors (needs bear)
 compdb:

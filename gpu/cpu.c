@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clones.h"
 #include "gpu/cpu_loops.h"
 #include "gpu/impl.h"
 
@@ -20,14 +21,19 @@ const char *sp_gpu_cpu_name(void) {
     return name;
 }
 
-/* The kernels for the instructions that this program is compiled for. */
-#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
-#define COMPILED_FOR "SkylakeX"
-#elif defined(__AVX2__) && defined(__FMA__)
-#define COMPILED_FOR "Haswell"
-#else
-#define COMPILED_FOR NULL
+/* The kernels for the instructions of this processor. */
+static const char *kernels_here(void) {
+#if defined(__x86_64__) && defined(__GNUC__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+        return "SkylakeX";
+    }
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        return "Haswell";
+    }
 #endif
+    return NULL;
+}
 
 const char *sp_gpu_fitting_kernels(void) {
     static const char *const old[] = {"Katmai",     "Coppermine",   "Northwood",   "Prescott",
@@ -37,7 +43,7 @@ const char *sp_gpu_fitting_kernels(void) {
                                       "Bulldozer",  "Piledriver",   "Steamroller", "Nano"};
     for (size_t i = 0; i < sizeof old / sizeof old[0]; i++) {
         if (strcmp(openblas_get_corename(), old[i]) == 0) {
-            return COMPILED_FOR;
+            return kernels_here();
         }
     }
     return NULL;
@@ -93,9 +99,9 @@ static inline void product_row(const double *SP_RESTRICT w, const sp_gpu_menu *p
     *mass += absolute;
 }
 
-void sp_gpu_product_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *planes,
-                         double *x, size_t ldx, double *y, size_t ldy, bool add, double *bias,
-                         double *mass) {
+SP_CLONES void sp_gpu_product_back(size_t rows, const double *w, size_t ldw,
+                                   const sp_gpu_menu *planes, double *x, size_t ldx, double *y,
+                                   size_t ldy, bool add, double *bias, double *mass) {
     for (size_t r = 0; r < rows; r++) {
         if (add) {
             product_row(w + r * ldw, planes, x + r * ldx, y + r * ldy, true, bias + r, mass + r);
@@ -144,8 +150,8 @@ static inline void line_slopes_split(const double *w, const sp_gpu_menu *lines, 
     }
 }
 
-void sp_gpu_line_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *lines,
-                      bool split, double *x, size_t ldx, double *bias, double *mass) {
+SP_CLONES void sp_gpu_line_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *lines,
+                                bool split, double *x, size_t ldx, double *bias, double *mass) {
     for (size_t r = 0; r < rows; r++) {
         const double *wr = w + r * ldw; /* w[r,:] */
         line_row(wr, lines, bias + r, mass + r);
@@ -157,8 +163,9 @@ void sp_gpu_line_back(size_t rows, const double *w, size_t ldw, const sp_gpu_men
     }
 }
 
-void sp_gpu_affine_bias(size_t rows, size_t k, const double *a, size_t lda, const double *b,
-                        const double *omega, double *bias, double *mass) {
+SP_CLONES void sp_gpu_affine_bias(size_t rows, size_t k, const double *a, size_t lda,
+                                  const double *b, const double *omega, double *bias,
+                                  double *mass) {
     for (size_t r = 0; r < rows; r++) {
         const double *SP_RESTRICT ar = a + r * lda; /* a[r,:] */
         double sum = 0.0, absolute = 0.0;
@@ -172,8 +179,8 @@ void sp_gpu_affine_bias(size_t rows, size_t k, const double *a, size_t lda, cons
     }
 }
 
-void sp_gpu_box_support(size_t rows, size_t n, const double *c, size_t ldc, const double *radius,
-                        double *out) {
+SP_CLONES void sp_gpu_box_support(size_t rows, size_t n, const double *c, size_t ldc,
+                                  const double *radius, double *out) {
     for (size_t r = 0; r < rows; r++) {
         const double *SP_RESTRICT cr = c + r * ldc; /* c[r,:] */
         double sum = 0.0;
@@ -250,8 +257,8 @@ static inline void mark_peaks(const double *SP_RESTRICT sum, const double *SP_RE
     }
 }
 
-static void meet_block(sp_peaks *peaks, const sp_gpu_squares_args *p, size_t row, size_t rows,
-                       size_t block) {
+SP_CLONES static void meet_block(sp_peaks *peaks, const sp_gpu_squares_args *p, size_t row,
+                                 size_t rows, size_t block) {
     const size_t left = p->peaks - block, count = left < PEAK_BLOCK ? left : PEAK_BLOCK;
     double sum[PEAK_ROWS][PEAK_BLOCK];
     size_t first, end;
@@ -295,8 +302,8 @@ static int first_peak(const double *highest, const double *block, double most) {
 }
 
 /* Rows row .. row + rows - 1, at most a tile. */
-static void squares_of_tile(const sp_gpu_squares_args *p, size_t row, size_t rows,
-                            const double *square, double energy) {
+SP_CLONES static void squares_of_tile(const sp_gpu_squares_args *p, size_t row, size_t rows,
+                                      const double *square, double energy) {
     sp_peaks peaks = {.highest = {{0.0}}};
     for (size_t block = 0; block < p->peaks; block += PEAK_BLOCK) {
         meet_block(&peaks, p, row, rows, block);

@@ -2,6 +2,7 @@
 // that every inner loop works on one kind of number and vectorises.
 #include <math.h>
 
+#include "base/clones.h"
 #include "gpu/backend.h"
 #include "gpu/cpu_loops.h"
 
@@ -38,9 +39,9 @@ static inline void pick(size_t count, const double *SP_RESTRICT w, const sp_gpu_
     }
 }
 
-void sp_gpu_menu_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *menu,
-                      int *choice, double *x, size_t ldx, double *y, size_t ldy, bool add,
-                      double *bias, double *mass) {
+SP_CLONES void sp_gpu_menu_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *menu,
+                                int *choice, double *x, size_t ldx, double *y, size_t ldy, bool add,
+                                double *bias, double *mass) {
     const size_t n = menu->n;
     sp_picked picked;
     for (size_t r = 0; r < rows; r++) {
@@ -68,8 +69,9 @@ void sp_gpu_menu_back(size_t rows, const double *w, size_t ldw, const sp_gpu_men
     }
 }
 
-void sp_gpu_menu_value(size_t rows, const sp_gpu_menu *menu, const int *choice, const double *x,
-                       size_t ldx, const double *y, size_t ldy, bool add, double *out, size_t ldo) {
+SP_CLONES void sp_gpu_menu_value(size_t rows, const sp_gpu_menu *menu, const int *choice,
+                                 const double *x, size_t ldx, const double *y, size_t ldy, bool add,
+                                 double *out, size_t ldo) {
     const size_t n = menu->n;
     const double *a = menu->a, *b = menu->b, *c = menu->c;
     for (size_t r = 0; r < rows; r++) {
@@ -151,9 +153,10 @@ static inline void move_anchor(size_t n, const double *SP_RESTRICT x, sp_gpu_ran
     }
 }
 
-void sp_gpu_menu_choose(size_t rows, const sp_gpu_menu *menu, const double *x, size_t ldx,
-                        sp_gpu_range x_box, const double *y, size_t ldy, sp_gpu_range y_box,
-                        bool first, double step, float *anchor, int *choice) {
+SP_CLONES void sp_gpu_menu_choose(size_t rows, const sp_gpu_menu *menu, const double *x, size_t ldx,
+                                  sp_gpu_range x_box, const double *y, size_t ldy,
+                                  sp_gpu_range y_box, bool first, double step, float *anchor,
+                                  int *choice) {
     const size_t n = menu->n;
     for (size_t r = 0; r < rows; r++) {
         float *ax = anchor + r * n, *ay = menu->b != NULL ? anchor + (rows + r) * n : NULL;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clones.h"
 #include "base/pool.h"
 #include "gpu/cpu_loops.h"
 #include "gpu/impl.h"
@@ -66,8 +67,9 @@ static void run_support(const sp_gpu_support_args *p) {
 enum { NARROW_BLOCK = 64 };
 
 /* A loop for numbers of each size: one for both does not vectorise. */
-static void narrow_row(size_t n, const double *SP_RESTRICT a, const double *SP_RESTRICT omega,
-                       float *SP_RESTRICT to, double *SP_RESTRICT bias) {
+SP_CLONES static void narrow_row(size_t n, const double *SP_RESTRICT a,
+                                 const double *SP_RESTRICT omega, float *SP_RESTRICT to,
+                                 double *SP_RESTRICT bias) {
     double lost = 0.0, kept[NARROW_BLOCK];
     for (size_t first = 0; first < n; first += NARROW_BLOCK) {
         const size_t count = n - first < NARROW_BLOCK ? n - first : NARROW_BLOCK;
@@ -146,7 +148,8 @@ static void run_attain(const sp_gpu_attain_args *p) {
 
 /* ---- rows of numbers ---- */
 
-static void signs_of(size_t n, const double *SP_RESTRICT c, unsigned char *SP_RESTRICT sign) {
+SP_CLONES static void signs_of(size_t n, const double *SP_RESTRICT c,
+                               unsigned char *SP_RESTRICT sign) {
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
         sign[i] = c[i] >= 0.0;
@@ -190,7 +193,7 @@ static void run_copy(const sp_gpu_copy_args *p) {
     }
 }
 
-static void run_add(const sp_gpu_add_args *p) {
+SP_CLONES static void run_add(const sp_gpu_add_args *p) {
     const double sign = p->minus ? -1.0 : 1.0; // exact
     for (size_t r = 0; r < p->rows; r++) {
         const double *a = p->a + r * p->lda, *b = p->b + r * p->ldb; /* a[r,:], b[r,:] */
@@ -201,7 +204,7 @@ static void run_add(const sp_gpu_add_args *p) {
     }
 }
 
-static void run_widen(const sp_gpu_widen_args *p) {
+SP_CLONES static void run_widen(const sp_gpu_widen_args *p) {
     for (size_t r = 0; r < p->rows; r++) {
         const float *SP_RESTRICT from = p->from + r * p->n; /* from[r,:] */
         double *SP_RESTRICT to = p->to + r * p->ldt;        /* to[r,:] */
@@ -235,8 +238,9 @@ RUN_UNITS(settle)
 RUN_UNITS(cuts)
 
 /* sp_gpu_interval_add over the lanes of a register. */
-static void interval_sums(sp_gpu_interval_sums *sums, size_t n, const double *SP_RESTRICT w,
-                          const double *SP_RESTRICT x_lo, const double *SP_RESTRICT x_hi) {
+SP_CLONES static void interval_sums(sp_gpu_interval_sums *sums, size_t n,
+                                    const double *SP_RESTRICT w, const double *SP_RESTRICT x_lo,
+                                    const double *SP_RESTRICT x_hi) {
     double lo = 0.0, hi = 0.0, absolute = 0.0;
 #pragma omp simd reduction(+ : lo, hi, absolute)
     for (size_t j = 0; j < n; j++) {

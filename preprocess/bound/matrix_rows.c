@@ -1,6 +1,7 @@
 /* Products with a selection of rows of a matrix: the dense loops of the front end's bounds. */
 #include <math.h>
 
+#include "base/clones.h"
 #include "preprocess/bound/impl.h"
 
 #define LANES 8
@@ -10,7 +11,7 @@ static double sum_lanes(const double *s) {
     return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]));
 }
 
-double sp_row_dot(const double *a, const double *x, size_t n) {
+SP_CLONES double sp_row_dot(const double *a, const double *x, size_t n) {
     double s[LANES] = {0.0};
     size_t i = 0;
     for (; i + LANES <= n; i += LANES) {
@@ -25,7 +26,7 @@ double sp_row_dot(const double *a, const double *x, size_t n) {
     return sum_lanes(s);
 }
 
-double sp_row_size(const double *a, const double *x, size_t n) {
+SP_CLONES double sp_row_size(const double *a, const double *x, size_t n) {
     double s[LANES] = {0.0};
     size_t i = 0;
     for (; i + LANES <= n; i += LANES) {
@@ -41,7 +42,7 @@ double sp_row_size(const double *a, const double *x, size_t n) {
 }
 
 /* The products of TOGETHER rows with x, each summed as sp_row_dot does. */
-static void dot_together(double *out, const double *const *a, const double *x, size_t n) {
+SP_CLONES static void dot_together(double *out, const double *const *a, const double *x, size_t n) {
     double s[TOGETHER][LANES] = {{0.0}};
     size_t i = 0;
     for (; i + LANES <= n; i += LANES) {
@@ -75,8 +76,8 @@ void sp_rows_times(double *out, const double *matrix, size_t n, const size_t *ro
     }
 }
 
-void sp_rows_combine(double *out, const double *matrix, size_t n, const size_t *row, size_t rows,
-                     const double *c) {
+SP_CLONES void sp_rows_combine(double *out, const double *matrix, size_t n, const size_t *row,
+                               size_t rows, const double *c) {
     for (size_t i = 0; i < n; i++) {
         out[i] = 0.0;
     }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clones.h"
 #include "base/random.h"
 #include "preprocess/bound/impl.h"
 
@@ -94,7 +95,7 @@ static void start(mixing *s) {
     }
 }
 
-static void sweep(mixing *s) {
+SP_CLONES static void sweep(mixing *s) {
     for (size_t i = 0; i < s->n; i++) {
         if (s->norm[i] == 0.0) {
             continue; // the sample reaches no row
@@ -124,7 +125,7 @@ static bool column_is_zero(const mixing *s, size_t i) {
 }
 
 // D_i = (Q V)_i . v_i, at least Q_ii where Q_ii > 0; a sample that reaches no row has D_i = 0.
-static void take_diagonal(mixing *s) {
+SP_CLONES static void take_diagonal(mixing *s) {
     for (size_t i = 0; i < s->n; i++) {
         double x[RANK], d = 0.0;
         contract(x, s->column + i * s->rows, s->w, s->rows);
