@@ -173,7 +173,7 @@ endif
 cuda-older:
 	@tests/gpu/older_devices.sh
 
-$(MAN_PAGES): $(B)/soundproof cli/man_pages.sh
+$(MAN_PAGES): $(B)/soundproof $(B)/soundproof-check cli/man_pages.sh
 	$(call say,MAN,$(@D))
 	$(Q)cli/man_pages.sh $< $(VERSION) $(@D)
 

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Man pages out of the command's own help, by help2man: cli/man_pages.sh SOUNDPROOF VERSION FOLDER
-# writes FOLDER/soundproof.1 and FOLDER/soundproof-COMMAND.1 for every command that its help lists.
+# Man pages out of the commands' own help, by help2man: cli/man_pages.sh SOUNDPROOF VERSION FOLDER
+# writes FOLDER/soundproof.1, FOLDER/soundproof-COMMAND.1 for every command that its help lists, and
+# FOLDER/soundproof-check.1 for the checker beside it.
 set -eu
 
 command=$(realpath "$1")
@@ -28,6 +29,8 @@ AWK
 mkdir -p "$folder"
 printf '#!/bin/sh\nexec "%s" "$@"\n' "$command" >"$scratch/soundproof"
 page soundproof 'prove that noise within a budget cannot change the answer of a speech classifier'
+printf '#!/bin/sh\nexec "%s-check" "$@"\n' "$command" >"$scratch/soundproof-check"
+page soundproof-check 'check a certificate of soundproof'
 "$command" help | sed -n '/^Commands/,/^$/s/^  \([a-z]*\)  *\(.*\)$/\1 \2/p' |
     while read -r name purpose; do
         [ "$name" != help ] || continue

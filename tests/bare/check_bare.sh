@@ -1,6 +1,7 @@
 #!/bin/bash
 # Tries the two commands of the README on a bare Debian: a minimal root from the mirror with git and
-# make, a clone of the last commit, no network before and after the packages are installed.
+# make, a clone of the last commit, no network before and after the packages are installed; then
+# the project's own Debian packages, in a root without a compiler.
 #
 #   check_bare.sh [RELEASE...]     bookworm (Debian 12) unless told otherwise; trixie is Debian 13
 #
@@ -57,6 +58,22 @@ expect_line() {
     head -n 5 "$2" >&2
 }
 
+# try_packages: installs the packages in a root without a compiler, and runs what debian/tests has there.
+try_packages() {
+    local root=$work/$release.installed
+    mkdir -p "$root/root/soundproof" && cp -r "$here/debian" "$root/root/soundproof"
+    mount -t proc proc "$root/proc"
+    mount --rbind /dev "$root/dev"
+    if ! in_root online 'rm -f ../*-dbgsym_* ../*-dev_* && apt-get update -qq &&
+        apt-get install -y -qq --no-install-recommends espeak-ng python3 ../*.deb' >"$work/out" 2>&1 ||
+        ! in_root offline 'debian/tests/digits' >"$work/out" 2>&1; then
+        tail -n 20 "$work/out" >&2
+        wrong "the Debian packages could not be installed and used"
+    fi
+    umount -l "$root/proc" "$root/dev"
+    rm -rf --one-file-system "$root"
+}
+
 for release in "${releases[@]}"; do
     root=$work/$release
     start=$SECONDS
@@ -69,6 +86,7 @@ for release in "${releases[@]}"; do
     mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
     cp --dereference /etc/resolv.conf "$root/etc/resolv.conf"
+    cp -a --one-file-system "$root" "$work/$release.installed"
     git clone -q --no-hardlinks "$here" "$root/root/soundproof"
     echo "bare machine: $release: root and clone after $((SECONDS - start)) s"
 
@@ -106,6 +124,16 @@ for release in "${releases[@]}"; do
         sed -n '/^FAIL/,/^ok/p' "$work/out" | head -n 200 >&2
         tail -n 5 "$work/out" >&2
         wrong "make check failed"
+    fi
+    start=$SECONDS
+    if in_root online 'apt-get install -y -qq --no-install-recommends debhelper bash-completion && make deb' \
+        >"$work/out" 2>&1; then
+        cp "$root"/root/soundproof/build/deb/*soundproof*_0*.deb "$work/$release.installed/root"
+        try_packages
+        echo "bare machine: $release: Debian packages made and tried after $((SECONDS - start)) s"
+    else
+        tail -n 20 "$work/out" >&2
+        wrong "make deb failed"
     fi
     umount -l "$root/proc" "$root/dev"
     rm -rf --one-file-system "$root"

@@ -179,6 +179,32 @@ static void methods_and_info(void **state) {
     sp_process_clear(&process);
 }
 
+/* What bash would offer for the last of these words, in its order. */
+static void expect_completion(const char *words, const char *offered) {
+    static const char script[] =
+        "soundproof() { \"${SOUNDPROOF:-build/soundproof}\" \"$@\"; }; . cli/completion.bash; "
+        "COMP_WORDS=($1);"
+        "[ \"${1% }\" = \"$1\" ] || COMP_WORDS+=('');"
+        "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _soundproof; echo \"${COMPREPLY[*]}\"";
+    sp_process process = sp_process_run(
+        program, (const char *const[]){"/bin/bash", "-c", script, "bash", words, NULL});
+    expect_code(&process, 0);
+    assert_string_equal(process.out, offered);
+    sp_process_clear(&process);
+}
+
+static void completion(void **state) {
+    (void)state;
+    expect_completion("soundproof ce", "certify\n");
+    expect_completion("soundproof help ra", "radius\n");
+    expect_completion("soundproof --threads 2 rep", "report\n");
+    expect_completion("soundproof certify --bud", "--budget\n");
+    expect_completion("soundproof certify a.wav --method r2", "r2-lp r2-opt\n");
+    expect_completion("soundproof certify --norm ", "inf 2 1\n");
+    expect_completion("soundproof certify --front-relax = jo", "joint\n");
+    expect_completion("soundproof features Makef", "Makefile\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_command),
@@ -188,6 +214,7 @@ int main(void) {
         cmocka_unit_test(loud_budgets_get_a_warning),
         cmocka_unit_test(help),
         cmocka_unit_test(methods_and_info),
+        cmocka_unit_test(completion),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
