@@ -355,8 +355,8 @@ deb:
 	  'bash-completion: apt-get install debhelper bash-completion' >&2; exit 1; }
 	$(Q)rm -rf build/deb && mkdir -p build/deb/soundproof-$(VERSION)
 	$(Q)git archive HEAD | tar -x -C build/deb/soundproof-$(VERSION)
-	$(Q)cd build/deb/soundproof-$(VERSION) && env -u MAKEFLAGS dpkg-buildpackage --build=binary --no-sign >../log 2>&1 || \
-	  { tail -n 20 ../log >&2; exit 1; }
+	$(Q)(cd build/deb/soundproof-$(VERSION) && env -u MAKEFLAGS dpkg-buildpackage --build=binary --no-sign) \
+	  >build/deb/log 2>&1 || { tail -n 20 build/deb/log >&2; exit 1; }
 	@ls build/deb/*.deb
 
 ## compdb      compile_commands.json for editors (needs bear)

@@ -18,6 +18,27 @@
 #define SP_RESTRICT
 #endif
 
+/* SP_CLONES - before a hot loop: it is compiled once for each generation of x86-64, the fitting one
+ * is chosen as the program starts, and a build for old processors is fast on new ones. Empty where
+ * the compiler may use AVX2 anyway, where there are no indirect functions, and under sanitizers,
+ * which these precede. */
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) &&       \
+    !defined(__AVX2__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if __GNUC__ >= 12
+#define SP_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#endif
+#endif
+#ifndef SP_CLONES
+#define SP_CLONES
+#endif
+
+/* SP_CPU_HAS - whether this processor has such instructions ("avx2" ...); false: unknown. */
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#define SP_CPU_HAS(instructions) __builtin_cpu_supports(instructions)
+#else
+#define SP_CPU_HAS(instructions) false
+#endif
+
 /* SP_ASAN - whether the address sanitizer watches this build: arenas then have red zones. */
 #if defined(__SANITIZE_ADDRESS__)
 #define SP_ASAN 1

@@ -30,8 +30,9 @@ void sp_gpu_init(void);
 /** sp_gpu_check - whether OpenBLAS computes products of matrices on this processor: compared once
  *  per process with plain sums. SP_E_NUMERIC when not: then nothing may be certified. */
 SP_NODISCARD sp_status sp_gpu_check(sp_error *err);
-/** sp_gpu_fitting_kernels - the OPENBLAS_CORETYPE for the instructions of this processor, where
- *  OpenBLAS, older than it, fell back to kernels without AVX2; NULL: it did not. OpenBLAS reads that variable when the program starts. */
+/** sp_gpu_fitting_kernels - the OPENBLAS_CORETYPE for the instructions of this processor, where an
+ *  older OpenBLAS fell back to kernels without AVX2; NULL: it did not. OpenBLAS reads that
+ *  variable when the program starts. */
 const char *sp_gpu_fitting_kernels(void);
 
 /** sp_gpu_select - the backend of all queues that are opened from now on: "cpu" (at start), "cuda"

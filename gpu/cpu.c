@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clones.h"
+#include "base/hd.h"
 #include "gpu/cpu_loops.h"
 #include "gpu/impl.h"
 
@@ -23,16 +23,11 @@ const char *sp_gpu_cpu_name(void) {
 
 /* The kernels for the instructions of this processor. */
 static const char *kernels_here(void) {
-#if defined(__x86_64__) && defined(__GNUC__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    if (SP_CPU_HAS("avx512f") && SP_CPU_HAS("avx512bw") && SP_CPU_HAS("avx512dq") &&
+        SP_CPU_HAS("avx512vl")) {
         return "SkylakeX";
     }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        return "Haswell";
-    }
-#endif
-    return NULL;
+    return SP_CPU_HAS("avx2") && SP_CPU_HAS("fma") ? "Haswell" : NULL;
 }
 
 const char *sp_gpu_fitting_kernels(void) {

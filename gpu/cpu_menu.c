@@ -2,7 +2,7 @@
 // that every inner loop works on one kind of number and vectorises.
 #include <math.h>
 
-#include "base/clones.h"
+#include "base/hd.h"
 #include "gpu/backend.h"
 #include "gpu/cpu_loops.h"
 

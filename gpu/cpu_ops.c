@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clones.h"
+#include "base/hd.h"
 #include "base/pool.h"
 #include "gpu/cpu_loops.h"
 #include "gpu/impl.h"

@@ -1,7 +1,7 @@
 /* Products with a selection of rows of a matrix: the dense loops of the front end's bounds. */
 #include <math.h>
 
-#include "base/clones.h"
+#include "base/hd.h"
 #include "preprocess/bound/impl.h"
 
 #define LANES 8

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clones.h"
+#include "base/hd.h"
 #include "base/random.h"
 #include "preprocess/bound/impl.h"
 
