@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 
-enum { CHUNK = 1024, LEVEL = 3, BURST = 2 };
+enum { BURST = 2 };
 
 /* ---- the job ---- */
 
@@ -29,6 +29,7 @@ typedef struct job {
     cli_audit_options asked;
     sp_front *other; /* owned; the other bank of mycroft-precise, or NULL */
     sp_clip noise;   /* owned; of --noise */
+    sp_trigger trigger;
     sp_tally tally;
 } job;
 
@@ -78,7 +79,7 @@ static sp_audit audit_of(const job *j, const sp_clip *clip, const double *direct
                          const char *source) {
     const cli_options *options = j->base.options;
     const sp_audit audit = {.attacker = &j->base.attacker,
-                            .trigger = {j->base.session.pipeline.threshold, LEVEL, CHUNK},
+                            .trigger = j->trigger,
                             .clip = clip,
                             .noise = direction,
                             .source = source,
@@ -241,11 +242,13 @@ static void print_head(cli_job *j) {
     const job *own = (const job *)j;
     const sp_clip_background *b = &own->asked.background;
     const sp_class_names *names = cli_session_names(&j->session);
+    char rule[160];
+    cli_audit_trigger_text(rule, &own->asked, &own->trigger);
     printf("Each recording is set in Gaussian noise of %g steps (rms), %g s before it and %g s "
            "behind.\n"
-           "It fires%s%s%s from a logit of %.4g on (sensitivity %g).\n\n",
+           "It fires%s%s%s from a logit of %.4g on (%s).\n\n",
            b->noise, b->before, b->after, names ? " (" : "", names ? names->name[1] : "",
-           names ? ")" : "", j->session.pipeline.threshold, own->asked.sensitivity);
+           names ? ")" : "", j->session.pipeline.threshold, rule);
     cli_print(sp_report_audit_head(j->session.clips.names.width));
 }
 
@@ -295,7 +298,12 @@ static int prepare(cli_job *base) {
     sp_error err = {0};
     sp_stream stream = {0};
     sp_pipeline *pipeline = &j->base.session.pipeline;
-    pipeline->threshold = sp_trigger_threshold(j->asked.sensitivity);
+    const int code = cli_audit_trigger(&j->trigger, &j->asked, &j->base.session.files.model.net,
+                                       sp_front_layout_of(j->base.session.files.front));
+    if (code >= 0) {
+        return code;
+    }
+    pipeline->threshold = j->trigger.threshold;
     pipeline->original = &j->base.session.files.model;
     if (sp_stream_one(&err, &stream, pipeline, 0) != SP_OK) {
         cli_complain_about(j->base.options->model, err.text);
@@ -335,6 +343,7 @@ const cli_command cli_audit = {
     .summary = "find what noise can and cannot make a wake-word model do",
     .examples =
         "  soundproof audit --model hey_mycroft.onnx --front precise-sonopy.json word.wav\n"
+        "  soundproof audit --model M.onnx --threshold 0.8 --trigger consecutive:3 word.wav\n"
         "  soundproof audit --model M.onnx --front F.json --property stream-fire,stream-silent \\\n"
         "      --noise kitchen.wav --sensitivity 0.5 word.wav talk.wav\n"
         "  soundproof audit --model M.onnx --front F.json --property burst --burst 4 --json "

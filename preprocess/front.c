@@ -292,9 +292,14 @@ const char *sp_front_name(const sp_front *front) {
     return front->description.name;
 }
 
-bool sp_front_streams(const sp_front *front) {
-    const sp_padding *p = &front->description.padding;
-    return sp_padding_plain(p) && (p->rule == SP_PAD_NONE || p->rule == SP_PAD_STEP) &&
-           !(front->top > 0.0) && front->description.gain_peak == 0.0 &&
-           front->description.steps == 0;
+const char *sp_front_hears_all(const sp_front *front) {
+    const sp_description *d = &front->description;
+    const sp_padding *p = &d->padding;
+    return d->gain_peak > 0.0 ? "brings every recording to one peak (\"gain\"), however loud it is"
+           : front->top > 0.0
+               ? "raises quiet bands by the loudest one of the recording (\"top_db\")"
+           : d->steps > 0 ? "looks at several frames at once (\"sequence\")"
+           : !sp_padding_plain(p) || (p->rule != SP_PAD_NONE && p->rule != SP_PAD_STEP)
+               ? "pads the clip (\"pad\")"
+               : NULL;
 }

@@ -83,9 +83,9 @@ const sp_front *sp_front_core(const sp_front *front);
 SP_NODISCARD sp_status sp_front_join(sp_error *err, sp_net *joined, const sp_front *front,
                                      const sp_net *net);
 
-/** sp_front_streams - whether the features of a stretch of a recording are those that the whole
- *  recording has there: no samples stand before the clip, and no feature hears all of it. */
-bool sp_front_streams(const sp_front *front);
+/** sp_front_hears_all - why the features of a stretch of a recording are not those that the whole
+ *  recording has there, as a text; NULL: they are. */
+const char *sp_front_hears_all(const sp_front *front);
 
 /** sp_front_differences - the members of a description in which two front ends differ, in the order
  *  of docs/front-ends.md; how many. Equal constants are equal, however they are said. */

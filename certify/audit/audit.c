@@ -105,16 +105,6 @@ static sp_status logits_of(sp_error *err, double **logit, const sp_stream *strea
                          audit->clip->n);
 }
 
-static bool fires_on(const sp_trigger *trigger, const double *logit, size_t count) {
-    bool *on = calloc(count + 1, sizeof *on);
-    for (size_t i = 0; on && i < count; i++) {
-        on[i] = logit[i] >= trigger->threshold;
-    }
-    const bool fires = on && sp_trigger_fires(NULL, trigger, on, count);
-    free(on);
-    return fires;
-}
-
 sp_status sp_audit_run(sp_error *err, double *logit, size_t *frame, bool *fires,
                        const sp_audit *audit) {
     sp_stream frames = {0}, chunks = {0};
@@ -136,7 +126,7 @@ sp_status sp_audit_run(sp_error *err, double *logit, size_t *frame, bool *fires,
             *frame = by_frame[i] > by_frame[*frame] ? i : *frame;
         }
         *logit = by_frame[*frame];
-        *fires = fires_on(&audit->trigger, by_chunk, chunks.count);
+        *fires = sp_trigger_hears(&audit->trigger, by_chunk, chunks.count, 0.0);
     }
     free(by_frame);
     free(by_chunk);
@@ -166,8 +156,9 @@ static bool settle(sp_audit_task *q, bool stream_fires) {
                  does ? "fires on the recording" : "does not fire on the recording");
     } else if (stream) {
         snprintf(f->reason, sizeof f->reason,
-                 "without noise the trigger %s: single windows reach %.4g, but it needs %d more",
-                 does ? "fires" : "does not fire", f->logit, q->audit->trigger.level);
+                 "without noise the trigger %s: single windows reach %.4g, but it needs %zu more",
+                 does ? "fires" : "does not fire", f->logit,
+                 sp_trigger_run(&q->audit->trigger) - 1);
     } else {
         snprintf(f->reason, sizeof f->reason,
                  "without noise its largest logit is %.4g, and the threshold %.4g", f->logit,
@@ -269,7 +260,7 @@ sp_status sp_audit_property(sp_error *err, sp_finding *finding, const sp_audit *
     sp_audit_task q = {.audit = audit, .finding = finding, .out = out};
     init_finding(finding, audit, property);
     q.deadline = audit->timeout > 0.0 ? start + audit->timeout : 0.0;
-    q.single = (sp_trigger){audit->trigger.threshold, 0, audit->trigger.chunk};
+    q.single = (sp_trigger){.threshold = audit->trigger.threshold, .chunk = audit->trigger.chunk};
     sp_status status = sp_arithmetic_check(&local);
     if (status == SP_OK) {
         status = run_task(&local, &q);

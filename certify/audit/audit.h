@@ -13,21 +13,37 @@ extern "C" {
 
 /* ---- the trigger ---- */
 
-/** sp_trigger - decides from one logit per prediction. A prediction is on when its logit reaches
- *  the threshold; the activation rises with predictions that are on, falls with others, and the
- *  device fires when it exceeds `level`. Source: [Precise], TriggerDetector. */
+typedef enum {
+    SP_TRIGGER_PRECISE,     /* an activation that rises with predictions that are on and falls with
+                             * others exceeds `level`. [Precise], TriggerDetector */
+    SP_TRIGGER_CONSECUTIVE, /* `least` predictions in a row are on */
+    SP_TRIGGER_SPEECH       /* speech lasts: from a prediction that is on until one that is low, at
+                             * least `silence` predictions behind the first low one, with none on
+                             * between them; `least` predictions. [Silero], get_speech_timestamps */
+} sp_trigger_rule;
+/** sp_trigger - decides from one logit per prediction. A prediction is on when its logit reaches the
+ *  threshold, and low when it stays below the lower one. */
 typedef struct sp_trigger {
     double threshold;
     int level;    /* 3; 0: every prediction that is on fires */
     size_t chunk; /* samples from one prediction to the next: 1024 */
+    sp_trigger_rule rule;
+    double low; /* SPEECH: below the threshold */
+    size_t least, silence;
 } sp_trigger;
 /** sp_trigger_threshold - the logit at which mycroft-precise's decoder (mean 6, deviation 4, centre
  *  0.2) switches on for a sensitivity in (0, 1): 0.5 gives 2.63. */
 double sp_trigger_threshold(double sensitivity);
+/** sp_trigger_run - how many predictions that are on, one after the other, make it fire at least. */
+size_t sp_trigger_run(const sp_trigger *trigger);
 /** sp_trigger_fires - runs the detector up to its first firing, which is monotone in the bits: a
- *  proof with certified lower bits that it fires, with upper ones that it does not.
+ *  proof with certified lower bits that it fires, with upper ones that it does not. keep[i]: the
+ *  prediction is not low, which those that are on never are; NULL: only these.
+ *  sp_trigger_hears - the same for logits, whose thresholds are `hair` lower.
  *  O at  index of the prediction that fires, or NULL */
-bool sp_trigger_fires(size_t *at, const sp_trigger *trigger, const bool *on, size_t count);
+bool sp_trigger_fires(size_t *at, const sp_trigger *trigger, const bool *on, const bool *keep,
+                      size_t count);
+bool sp_trigger_hears(const sp_trigger *trigger, const double *logit, size_t count, double hair);
 
 /* ---- a recording as it is heard ---- */
 

@@ -36,13 +36,9 @@ static double largest(const double *x, size_t n) {
 }
 
 /* Whether the trigger does what it must not, by more than rounding errors. */
-static bool breaks(const sp_audit_task *q, const sp_trigger *trigger, const double *logit, bool *on,
+static bool breaks(const sp_audit_task *q, const sp_trigger *trigger, const double *logit,
                    size_t count) {
-    const double hair = q->fire ? 1e-9 : -1e-9;
-    for (size_t i = 0; i < count; i++) {
-        on[i] = logit[i] >= trigger->threshold - hair;
-    }
-    return sp_trigger_fires(NULL, trigger, on, count) != q->fire;
+    return sp_trigger_hears(trigger, logit, count, q->fire ? 1e-9 : -1e-9) != q->fire;
 }
 
 static sp_status run_file(sp_error *err, sp_audit_task *q, const char *path,
@@ -53,9 +49,8 @@ static sp_status run_file(sp_error *err, sp_audit_task *q, const char *path,
     const size_t count = stream->count;
     sp_clip heard = {0};
     double *logit = calloc(2 * count + 1, sizeof *logit), *original = logit + count;
-    bool *on = calloc(count + 1, sizeof *on);
-    sp_status status = logit && on ? sp_clip_read(err, &heard, path, &wanted)
-                                   : sp_fail(err, SP_E_MEMORY, "out of memory");
+    sp_status status = logit ? sp_clip_read(err, &heard, path, &wanted)
+                             : sp_fail(err, SP_E_MEMORY, "out of memory");
     if (status == SP_OK) {
         status = sp_stream_run(err, logit, stream, pipeline, heard.samples, heard.n);
     }
@@ -63,7 +58,7 @@ static sp_status run_file(sp_error *err, sp_audit_task *q, const char *path,
         status = run_original(err, original, stream, pipeline, &heard);
     }
     if (status == SP_OK) {
-        *broken = breaks(q, trigger, logit, on, count) && breaks(q, trigger, original, on, count);
+        *broken = breaks(q, trigger, logit, count) && breaks(q, trigger, original, count);
         if (*broken) {
             q->finding->file_logit = largest(logit, count);
             q->finding->original_logit = pipeline->original ? largest(original, count) : NAN;
@@ -71,7 +66,6 @@ static sp_status run_file(sp_error *err, sp_audit_task *q, const char *path,
     }
     sp_clip_clear(&heard);
     free(logit);
-    free(on);
     return status;
 }
 

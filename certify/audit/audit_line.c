@@ -19,21 +19,18 @@ typedef struct listener {
     const sp_trigger *trigger;
     sp_noise noise;          /* owned */
     double *samples, *logit; /* [n], [count] owned */
-    bool *on;                /* [count] owned */
 } listener;
 
 static void clear(listener *l) {
     sp_noise_clear(&l->noise);
     free(l->samples);
     free(l->logit);
-    free(l->on);
 }
 
 static sp_status take_memory(sp_error *err, listener *l) {
     l->samples = calloc(l->clip->n, sizeof *l->samples);
     l->logit = calloc(l->stream->count + 1, sizeof *l->logit);
-    l->on = calloc(l->stream->count + 1, sizeof *l->on);
-    return l->samples && l->logit && l->on
+    return l->samples && l->logit
                ? SP_OK
                : sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", l->clip->n);
 }
@@ -50,10 +47,7 @@ static sp_status holds_at(sp_error *err, const sp_audit_task *q, const listener 
     add_noise(l, a);
     SP_TRY(sp_stream_run(err, l->logit, l->stream, q->audit->attacker->pipeline, l->samples,
                          l->clip->n));
-    for (size_t i = 0; i < l->stream->count; i++) {
-        l->on[i] = l->logit[i] >= l->trigger->threshold;
-    }
-    *holds = sp_trigger_fires(NULL, l->trigger, l->on, l->stream->count) == q->fire;
+    *holds = sp_trigger_hears(l->trigger, l->logit, l->stream->count, 0.0) == q->fire;
     return SP_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/interval.h"
 #include "base/pool.h"
 #include "certify/audit/audit.h"
 #include "certify/impl.h"
@@ -25,8 +26,8 @@ typedef struct search {
     double *score;       /* [count] owned */
     size_t *order;       /* [count] owned; windows, the most useful first */
     unsigned char *bits; /* [count] owned; proved on a part that contains the one at hand */
-    double *margin;      /* [count] owned; proved distance from the threshold */
-    bool *on;            /* [count] owned */
+    double *margin;      /* [count] owned; proved distance from the threshold there; -inf: none */
+    bool *on, *keep;     /* [count] owned */
     sp_audit_line_result *answer;
 } search;
 
@@ -46,10 +47,7 @@ static sp_status run_at(sp_error *err, search *s, double a, bool *holds) {
     const sp_audit_line *q = s->q;
     noisy_clip(s, a);
     SP_TRY(sp_stream_run(err, s->logit, q->stream, q->pipeline, s->samples, q->clip->n));
-    for (size_t i = 0; i < q->stream->count; i++) {
-        s->on[i] = s->logit[i] >= q->trigger->threshold;
-    }
-    *holds = sp_trigger_fires(NULL, q->trigger, s->on, q->stream->count) == q->fire;
+    *holds = sp_trigger_hears(q->trigger, s->logit, q->stream->count, 0.0) == q->fire;
     return SP_OK;
 }
 
@@ -59,16 +57,16 @@ static sp_status run_at(sp_error *err, search *s, double a, bool *holds) {
  * needs, that contains it. To stay silent: the quieter of two neighbours first, since the
  * activation falls with every second one; then by the logit. */
 static void take_scores(search *s) {
-    const size_t count = s->q->stream->count, run = (size_t)s->q->trigger->level + 1;
+    const size_t count = s->q->stream->count, run = sp_trigger_run(s->q->trigger);
     for (size_t i = 0; i < count; i++) {
         if (s->q->fire) {
             s->score[i] = -INFINITY;
             continue;
         }
         const size_t pair = i ^ 1;
-        const bool first =
-            s->q->trigger->level > 0 && (pair >= count || s->logit[i] < s->logit[pair] ||
-                                         (s->logit[i] == s->logit[pair] && i < pair));
+        const bool first = s->q->trigger->rule == SP_TRIGGER_PRECISE && s->q->trigger->level > 0 &&
+                           (pair >= count || s->logit[i] < s->logit[pair] ||
+                            (s->logit[i] == s->logit[pair] && i < pair));
         s->score[i] = (first ? 1e6 : 0.0) - s->logit[i];
     }
     for (size_t i = 0; s->q->fire && i + run <= count; i++) {
@@ -124,7 +122,7 @@ static sp_status bound_window(sp_error *err, const search *s, const sp_front_bou
         sp_schedule_run(q->pipeline->method, q->pipeline->net, list, 1);
         status = objective.status;
         *err = objective.err;
-        s->margin[window] = objective.proved[0];
+        s->margin[window] = fmax(s->margin[window], objective.proved[0]);
     }
     sp_objectives_clear(&objective);
     sp_front_bound_clear(&part);
@@ -136,19 +134,37 @@ static void batch_task(void *context, size_t index) {
     b->status[index] = bound_window(&b->error[index], b->s, b->front, b->window[index]);
 }
 
+/* How far below the threshold a prediction is low: at most by the first, at least by the second. */
+static sp_iv lower_by(const search *s) {
+    const sp_trigger *trigger = s->q->trigger;
+    const double apart = trigger->threshold - trigger->low;
+    const bool speech = trigger->rule == SP_TRIGGER_SPEECH && apart > 0.0;
+    return speech ? (sp_iv){fmax(0.0, sp_below(apart)), sp_above(apart)} : (sp_iv){0.0, 0.0};
+}
+
 /* Whether the bits that are certain prove what the trigger must do. */
 static bool settled(const search *s) {
     const sp_audit_line *q = s->q;
-    for (size_t i = 0; i < q->stream->count; i++) {
-        s->on[i] = q->fire ? s->bits[i] == BIT_ON : s->bits[i] != BIT_OFF;
+    const sp_iv lower = lower_by(s);
+    for (size_t i = 0; i < q->stream->count; i++) { // of a part without a bound nothing is certain
+        s->on[i] = q->fire ? s->margin[i] > 0.0 : !(s->margin[i] > 0.0);
+        s->keep[i] = q->fire ? s->margin[i] > -lower.lo : !(s->margin[i] > lower.hi);
     }
-    return sp_trigger_fires(NULL, q->trigger, s->on, q->stream->count) == q->fire;
+    return sp_trigger_fires(NULL, q->trigger, s->on, s->keep, q->stream->count) == q->fire;
 }
 
 /* Windows whose concrete logit already is on the wrong side need no bounds. */
 static bool hopeless(const search *s, size_t window) {
     const double distance = s->logit[window] - s->q->trigger->threshold;
-    return s->q->fire ? distance < 0.0 : distance >= 0.0;
+    return s->q->fire ? distance < -lower_by(s).hi : distance >= 0.0;
+}
+
+/* What is proved of a part, which holds for its parts. */
+static void forget(search *s) {
+    memset(s->bits, 0, s->q->stream->count);
+    for (size_t i = 0; i < s->q->stream->count; i++) {
+        s->margin[i] = -INFINITY;
+    }
 }
 
 static sp_status bound_batch(sp_error *err, search *s, const sp_front_bound *front, batch *b,
@@ -238,7 +254,7 @@ static sp_status climb(sp_error *err, search *s, double end, double *certified, 
     const size_t most = q->most ? q->most : MOST_PARTS;
     const bool up = end >= q->start;
     double at = q->start, width = fabs(end - at), nearest = up ? INFINITY : -INFINITY;
-    memset(s->bits, 0, q->stream->count);
+    forget(s);
     for (bool done = false; !done;) {
         const bool reaches = !(width < fabs(end - at));
         const double next = reaches ? end : up ? at + width : at - width;
@@ -249,7 +265,7 @@ static sp_status climb(sp_error *err, search *s, double end, double *certified, 
             s->answer->pieces++;
             *certified = at = next;
             width *= WIDER;
-            memset(s->bits, 0, q->stream->count);
+            forget(s);
         } else { // what is proved of this part holds for its half too
             width = 0.5 * fabs(next - at);
         }
@@ -266,7 +282,7 @@ static sp_status take_memory(sp_error *err, search *s) {
     const size_t n = s->q->clip->n, count = s->q->stream->count;
     s->samples = calloc(n + 3 * count + 1, sizeof *s->samples);
     s->order = calloc(count + 1, sizeof *s->order);
-    s->bits = calloc(2 * count + 2, 1);
+    s->bits = calloc(3 * count + 3, 1);
     if (!s->samples || !s->order || !s->bits) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu predictions", count);
     }
@@ -274,6 +290,7 @@ static sp_status take_memory(sp_error *err, search *s) {
     s->score = s->logit + count;
     s->margin = s->score + count;
     s->on = (bool *)(s->bits + count + 1);
+    s->keep = s->on + count + 1;
     return SP_OK;
 }
 

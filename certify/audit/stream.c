@@ -12,11 +12,12 @@ static sp_status make(sp_error *err, sp_stream *stream, const sp_pipeline *pipel
             "an audit needs a model with one output that hears a fixed number of frames, "
             "as wake-word models do; use certify, radius and attack for this one");
     }
-    if (pipeline->joined || (pipeline->whole && !sp_front_streams(pipeline->whole))) {
-        return sp_fail(
-            err, SP_E_UNSUPPORTED,
-            "an audit is about a stream, and this front end pads the clip in front, hears "
-            "all of it at once or takes magnitudes; certify says what holds of one clip");
+    const char *whole = pipeline->whole ? sp_front_hears_all(pipeline->whole) : NULL;
+    if (whole || pipeline->joined) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "an audit is about a stream, and this front end %s; certify says what holds "
+                       "of one clip",
+                       whole ? whole : "takes magnitudes");
     }
     stream->first = calloc(count + 1, sizeof *stream->first);
     return stream->first ? SP_OK

@@ -1,4 +1,4 @@
-/* The trigger of mycroft-precise: the decoder of its sensitivity, and the detector. */
+/* Triggers: the decoder of mycroft-precise's sensitivity, and the detectors. */
 #include <math.h>
 
 #include "certify/audit/audit.h"
@@ -25,14 +25,78 @@ double sp_trigger_threshold(double sensitivity) {
     return INFINITY; // no logit is enough
 }
 
-bool sp_trigger_fires(size_t *at, const sp_trigger *trigger, const bool *on, size_t count) {
-    int activation = 0;
+size_t sp_trigger_run(const sp_trigger *trigger) {
+    switch (trigger->rule) {
+    case SP_TRIGGER_PRECISE:
+        return (size_t)trigger->level + 1;
+    case SP_TRIGGER_CONSECUTIVE:
+    case SP_TRIGGER_SPEECH:
+        return trigger->least > 0 ? trigger->least : 1;
+    }
+    return 1;
+}
+
+/* What a detector remembers from one prediction to the next. */
+typedef struct memory {
+    int activation; /* precise */
+    size_t row;     /* predictions in a row, or those since speech began */
+    size_t quiet;   /* speech: predictions since the first that was low, 0: none was */
+    bool speech;
+} memory;
+
+/* From the first prediction that is on; over when one is low at least `silence` predictions behind
+ * the first that was, unless one was on between them. */
+static bool hear_speech(memory *m, const sp_trigger *trigger, bool on, bool keep) {
+    if (on && !m->speech) {
+        *m = (memory){.speech = true};
+    }
+    if (!m->speech) {
+        return false;
+    }
+    m->row++;
+    m->quiet += m->quiet > 0 || !keep;
+    if (on) {
+        m->quiet = 0;
+    }
+    if (!keep && m->quiet > trigger->silence) {
+        m->speech = false;
+    }
+    return m->speech && m->quiet == 0 && m->row >= sp_trigger_run(trigger);
+}
+
+static bool step(memory *m, const sp_trigger *trigger, bool on, bool keep) {
+    switch (trigger->rule) {
+    case SP_TRIGGER_PRECISE:
+        m->activation = on ? m->activation + 1 : m->activation > 0 ? m->activation - 1 : 0;
+        return m->activation > trigger->level;
+    case SP_TRIGGER_CONSECUTIVE:
+        m->row = on ? m->row + 1 : 0;
+        return m->row >= sp_trigger_run(trigger);
+    case SP_TRIGGER_SPEECH:
+        return hear_speech(m, trigger, on, keep);
+    }
+    return false;
+}
+
+bool sp_trigger_fires(size_t *at, const sp_trigger *trigger, const bool *on, const bool *keep,
+                      size_t count) {
+    memory m = {0};
     for (size_t i = 0; i < count; i++) {
-        activation = on[i] ? activation + 1 : activation > 0 ? activation - 1 : 0;
-        if (activation > trigger->level) {
+        if (step(&m, trigger, on[i], on[i] || (keep && keep[i]))) {
             if (at) {
                 *at = i;
             }
+            return true;
+        }
+    }
+    return false;
+}
+
+bool sp_trigger_hears(const sp_trigger *trigger, const double *logit, size_t count, double hair) {
+    memory m = {0};
+    for (size_t i = 0; i < count; i++) {
+        if (step(&m, trigger, logit[i] >= trigger->threshold - hair,
+                 logit[i] >= fmin(trigger->low, trigger->threshold) - hair)) {
             return true;
         }
     }

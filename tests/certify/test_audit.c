@@ -99,7 +99,7 @@ static void make(wake *w, uint64_t seed, double share) {
         w->noise[i] /= largest;
     }
     w->audit = (sp_audit){.attacker = &w->attacker,
-                          .trigger = {0.0, 1, 64},
+                          .trigger = {.level = 1, .chunk = 64},
                           .clip = &w->clip,
                           .noise = w->noise,
                           .source = w->path,
@@ -140,12 +140,27 @@ static double logit_of(const wake *w, const double *samples, long first) {
 }
 
 static bool stream_fires(const wake *w, const double *samples) {
-    int activation = 0;
-    for (size_t heard = 64; heard <= N; heard += 64) {
+    const sp_trigger *trigger = &w->audit.trigger;
+    long activation = 0, start = -1, quiet = -1, i = 0;
+    for (size_t heard = 64; heard <= N; heard += 64, i++) {
         const long frames = heard < 90 ? 0 : (long)((heard - 90) / 60 + 1);
-        const bool on = logit_of(w, samples, frames - STEPS) >= w->audit.trigger.threshold;
-        activation = on ? activation + 1 : activation > 0 ? activation - 1 : 0;
-        if (activation > 1) {
+        const double logit = logit_of(w, samples, frames - STEPS);
+        const bool on = logit >= trigger->threshold;
+        if (trigger->rule == SP_TRIGGER_PRECISE) {
+            activation = on ? activation + 1 : activation > 0 ? activation - 1 : 0;
+        } else if (trigger->rule == SP_TRIGGER_CONSECUTIVE) {
+            activation = on ? activation + 1 : 0;
+        } else {
+            quiet = on ? -1 : quiet;
+            start = on && start < 0 ? i : start;
+            if (start >= 0 && logit < trigger->low) {
+                quiet = quiet < 0 ? i : quiet;
+                start = i - quiet >= (long)trigger->silence ? -1 : start;
+            }
+            quiet = start < 0 ? -1 : quiet;
+            activation = start >= 0 && quiet < 0 ? i - start + 1 : 0;
+        }
+        if (activation >= 2) {
             return true;
         }
     }
@@ -211,6 +226,10 @@ static void lines_hold(void **state) {
         const sp_property asked[2] = {SP_PROPERTY_NOISE_LINE,
                                       fire ? SP_PROPERTY_STREAM_FIRE : SP_PROPERTY_STREAM_SILENT};
         make(&w, seed, fire ? 0.3 : -0.3);
+        w.audit.trigger.rule = (sp_trigger_rule)(seed / 2 % 3);
+        w.audit.trigger.least = 2;
+        w.audit.trigger.silence = 1;
+        w.audit.trigger.low = w.audit.trigger.threshold - 0.2;
         for (int k = 0; k < 2; k++) {
             sp_finding f;
             sp_error err = {0};
@@ -242,7 +261,7 @@ static bool proves(const wake *w, const sp_method *method, double most, bool fir
     sp_stream stream = {0};
     sp_noise line = {0};
     sp_audit_line_result answer;
-    const sp_trigger single = {w->audit.trigger.threshold, 0, 64};
+    const sp_trigger single = {.threshold = w->audit.trigger.threshold, .chunk = 64};
     pipeline.method = method;
     assert_int_equal(sp_stream_one(NULL, &stream, &pipeline, 4), SP_OK);
     assert_int_equal(sp_noise_line(NULL, &line, w->noise, N, 0.0, most), SP_OK);

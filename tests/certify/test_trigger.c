@@ -25,11 +25,11 @@ static void thresholds_are_the_decoders(void **state) {
 
 static bool fires(const char *bits, int level, size_t *at) {
     bool on[64] = {false};
-    const sp_trigger trigger = {0.0, level, 1024};
+    const sp_trigger trigger = {.level = level, .chunk = 1024};
     for (size_t i = 0; bits[i]; i++) {
         on[i] = bits[i] == '1';
     }
-    return sp_trigger_fires(at, &trigger, on, strlen(bits));
+    return sp_trigger_fires(at, &trigger, on, NULL, strlen(bits));
 }
 
 static void detector_by_hand(void **state) {
@@ -47,6 +47,38 @@ static void detector_by_hand(void **state) {
     assert_false(fires("0000", 0, NULL));
 }
 
+/* Of predictions that are on (+), low (-) or neither (0). */
+static bool hears(const char *text, sp_trigger trigger, size_t *at) {
+    bool on[64] = {false}, keep[64] = {false};
+    double logit[64];
+    trigger.threshold = 2.0;
+    trigger.low = 1.0;
+    for (size_t i = 0; text[i]; i++) {
+        on[i] = text[i] == '+';
+        keep[i] = text[i] != '-';
+        logit[i] = text[i] == '+' ? 2.0 : text[i] == '-' ? 0.5 : 1.0;
+    }
+    const bool fires = sp_trigger_fires(at, &trigger, on, keep, strlen(text));
+    assert_true(sp_trigger_hears(&trigger, logit, strlen(text), 0.0) == fires);
+    return fires;
+}
+
+static void other_detectors_by_hand(void **state) {
+    (void)state;
+    size_t at = 99;
+    const sp_trigger row = {.rule = SP_TRIGGER_CONSECUTIVE, .least = 3};
+    assert_false(hears("++0++", row, NULL));
+    assert_true(hears("++-+++", row, &at) && at == 5);
+    const sp_trigger speech = {.rule = SP_TRIGGER_SPEECH, .least = 4, .silence = 2};
+    assert_true(hears("-+000", speech, &at) && at == 4);    // keeps on between the thresholds
+    assert_false(hears("000+--0", speech, NULL));           // quiet at the end
+    assert_true(hears("+--+", speech, &at) && at == 3);     // a short gap belongs to it
+    assert_false(hears("+---+", speech, NULL));             // ended by the third low one
+    assert_true(hears("+---+000", speech, &at) && at == 7); // and begins anew
+    assert_true(hears("+-00+", speech, &at) && at == 4);    // ends at low predictions only
+    assert_false(hears("+-00-+", speech, NULL));
+}
+
 /* More bits never prevent the first firing: what makes certified bits a proof. */
 static void detector_is_monotone(void **state) {
     (void)state;
@@ -54,17 +86,23 @@ static void detector_is_monotone(void **state) {
     sp_rng_init(&rng, sp_test_seed());
     size_t fired = 0;
     for (int round = 0; round < 20000; round++) {
-        const sp_trigger trigger = {0.0, (int)sp_rng_below(&rng, 5), 1};
+        const sp_trigger trigger = {.level = (int)sp_rng_below(&rng, 5),
+                                    .chunk = 1,
+                                    .rule = (sp_trigger_rule)sp_rng_below(&rng, 3),
+                                    .least = sp_rng_below(&rng, 6),
+                                    .silence = sp_rng_below(&rng, 4)};
         const size_t n = 1 + sp_rng_below(&rng, 24);
-        bool few[24], many[24];
+        bool few[24], many[24], keep[24], keeps[24];
         size_t first = 0, second = 0;
         for (size_t i = 0; i < n; i++) {
             few[i] = sp_rng_below(&rng, 2) == 0;
             many[i] = few[i] || sp_rng_below(&rng, 3) == 0;
+            keep[i] = few[i] || sp_rng_below(&rng, 3) == 0;
+            keeps[i] = many[i] || keep[i] || sp_rng_below(&rng, 3) == 0;
         }
-        if (sp_trigger_fires(&first, &trigger, few, n)) {
+        if (sp_trigger_fires(&first, &trigger, few, keep, n)) {
             fired++;
-            assert_true(sp_trigger_fires(&second, &trigger, many, n));
+            assert_true(sp_trigger_fires(&second, &trigger, many, keeps, n));
             assert_true(second <= first);
         }
     }
@@ -75,6 +113,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(thresholds_are_the_decoders),
         cmocka_unit_test(detector_by_hand),
+        cmocka_unit_test(other_detectors_by_hand),
         cmocka_unit_test(detector_is_monotone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,10 +8,16 @@ const char *const program = "cli_audit";
 
 static void wrong_command_lines(void **state) {
     (void)state;
-    static const char *const wrong[][3] = {
-        {"--property", "shout", "shout"}, {"--gain", "6", "--gain"},
-        {"--gain", "1:2", "--gain"},      {"--sensitivity", "2", "--sensitivity"},
-        {"--before", "-1", "--before"},   {"--background", "loud", "--background"}};
+    static const char *const wrong[][3] = {{"--property", "shout", "shout"},
+                                           {"--gain", "6", "--gain"},
+                                           {"--gain", "1:2", "--gain"},
+                                           {"--sensitivity", "2", "--sensitivity"},
+                                           {"--before", "-1", "--before"},
+                                           {"--background", "loud", "--background"},
+                                           {"--threshold", "many", "--threshold"},
+                                           {"--trigger", "consecutive:0", "--trigger"},
+                                           {"--trigger", "speech:1,2,3,4", "--trigger"},
+                                           {"--hop", "0", "--hop"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         sp_process process = RUN("audit", "--model", t.model, "--front", t.front, wrong[i][0],
                                  wrong[i][1], t.clip[0]);
