@@ -121,6 +121,9 @@ typedef struct sp_verdict {
     const sp_noise_set *set;     /* of noise; NULL where not known */
     sp_budget_scale scale;
     double seconds, cpu_seconds; /* cpu_seconds: of the whole process, all threads */
+    size_t windows; /* of a longer recording, of which this is the weakest; 0: the clip itself */
+    size_t first_frame; /* of that window */
+    double begin_s;
     double front_seconds, boxes_seconds,
         rows_seconds; /* of it: front end, boxes of all cells, margins */
 } sp_verdict;

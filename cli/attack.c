@@ -1,5 +1,6 @@
 /* soundproof attack: noise within a budget that changes the answer, as files. */
 #include "cli/job.h"
+#include "cli/windows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +10,10 @@
 
 /* One clip with an attack per budget. */
 typedef struct item {
-    sp_error err;      /* of reading the clip or its label */
-    sp_attack *attack; /* [budgets] owned */
-    bool resampled;
-    char **out; /* [budgets] owned; where the breaking clip goes, or NULL */
+    sp_error err;           /* of reading the clip or its label */
+    sp_attack *attack;      /* [budgets] owned */
+    bool resampled, longer; /* longer than the model's window */
+    char **out;             /* [budgets] owned; where the breaking clip goes, or NULL */
 } item;
 
 typedef struct job {
@@ -20,7 +21,16 @@ typedef struct job {
     sp_tally *tally; /* [budgets] */
     size_t *real;    /* [budgets] clips that only real-valued noise was found to break */
     size_t *vacuous; /* [budgets] clips of whose format no other file lies in the set */
+    long hop;        /* frames from one window of a longer recording to the next */
+    size_t longer;   /* such recordings */
 } job;
+
+enum { HOP };
+static const cli_own own_options[] = {
+    [HOP] = {
+        "hop",
+        "of recordings that are longer than the model's window: every N-th frame begins one; 1",
+        "N"}};
 
 static item *item_of(const cli_job *j, size_t clip) {
     return (item *)j->item + clip;
@@ -58,6 +68,7 @@ typedef struct budget_task {
     const sp_clip *clip;
     const char *file;
     long label;
+    const cli_windows *windows;
 } budget_task;
 
 static sp_attack_options options_of(const cli_job *j, const item *it, const char *file,
@@ -67,9 +78,44 @@ static sp_attack_options options_of(const cli_job *j, const item *it, const char
     return options;
 }
 
+/* Window after window, those with the least margin first, until one is broken; else the one of
+ * these that came nearest to it. */
+static void attack_windows(const budget_task *task, size_t index,
+                           const sp_attack_options *options) {
+    const cli_windows *w = task->windows;
+    sp_attack *best = &task->item->attack[index];
+    double seconds = 0.0;
+    for (size_t k = 0; k < w->count; k++) {
+        const size_t window = w->order[k];
+        sp_attack attack;
+        sp_attack_budget(NULL, &attack, &task->job->attacker, &w->part[window],
+                         &task->job->options->budget[index], w->label, options);
+        seconds += attack.verdict.seconds;
+        cli_windows_name(&attack.verdict, w, window);
+        const bool nearer = k == 0 || cli_windows_worse(&attack.verdict, &best->verdict) ||
+                            (attack.real_broken && !best->real_broken);
+        if (nearer && k > 0) {
+            sp_attack_clear(best);
+        }
+        if (nearer) {
+            *best = attack;
+        } else {
+            sp_attack_clear(&attack);
+        }
+        if (best->verdict.kind == SP_VERDICT_BROKEN) {
+            break;
+        }
+    }
+    best->verdict.seconds = seconds;
+}
+
 static void attack_budget(void *context, size_t index) {
     const budget_task *task = context;
     const sp_attack_options options = options_of(task->job, task->item, task->file, index);
+    if (task->windows->count > 0) {
+        attack_windows(task, index, &options);
+        return;
+    }
     sp_attack_budget(NULL, &task->item->attack[index], &task->job->attacker, task->clip,
                      &task->job->options->budget[index], task->label, &options);
 }
@@ -80,7 +126,11 @@ static void work(void *context, size_t index) {
     item *it = item_of(j, index);
     sp_clip clip = {0};
     long label = -1;
-    if (cli_clips_read(&it->err, &clip, &label, clips, index, j->session.files.front) != SP_OK) {
+    cli_windows windows = {0};
+    if (cli_clips_read(&it->err, &clip, &label, clips, index, j->session.files.front) != SP_OK ||
+        cli_windows_cut(&it->err, &windows, &j->session, &clip, label,
+                        (size_t)((const job *)j)->hop) != SP_OK) {
+        sp_clip_clear(&clip);
         for (size_t b = 0; b < j->options->budgets; b++) {
             sp_attack_init(&it->attack[b]);
             cli_verdict_fail(&it->attack[b].verdict, &it->err, label,
@@ -89,8 +139,10 @@ static void work(void *context, size_t index) {
         return;
     }
     it->resampled = clip.resampled;
-    budget_task task = {j, it, &clip, clips->file[index], label};
+    it->longer = windows.count > 0;
+    budget_task task = {j, it, &clip, clips->file[index], label, &windows};
     sp_pool_run(j->options->budgets, 0, attack_budget, &task);
+    cli_windows_clear(&windows);
     sp_clip_clear(&clip);
 }
 
@@ -134,6 +186,7 @@ static void emit(void *context, size_t index) {
             cli_job_complain(j, index, verdict->reason, &last);
         }
     }
+    own->longer += it->longer;
     if (it->resampled && j->options->out) {
         cli_complain("%s: was resampled: breaking clips have the model's sample rate",
                      j->session.clips.path[index]);
@@ -169,6 +222,7 @@ static void print_summary(cli_job *j) {
     if (j->options->out) {
         printf("Breaking clips and what is known of them: %s/\n", j->options->out);
     }
+    cli_windows_says(&j->session, own->longer, own->hop);
     cli_norm_says(j->options);
     cli_job_seconds(j);
 }
@@ -205,7 +259,10 @@ static int prepare(cli_job *j) {
             taken = it->out[b] != NULL;
         }
     }
-    return taken ? cli_attacker_open(&j->attacker, &j->session) : cli_job_out_of_memory(j);
+    const int code = cli_windows_hop_read(&own->hop, j->command, j->options->own[HOP]);
+    return code >= 0 ? code
+           : taken   ? cli_attacker_open(&j->attacker, &j->session)
+                     : cli_job_out_of_memory(j);
 }
 
 static void clear(cli_job *j) {
@@ -251,5 +308,7 @@ const cli_command cli_attack = {
                CLI_AUDIO | CLI_OUT | CLI_EFFORT | CLI_TIMEOUT | CLI_THREADS | CLI_JSON |
                CLI_VERBOSE | CLI_FRAME,
     .sequences = true,
+    .own = own_options,
+    .owned = sizeof own_options / sizeof own_options[0],
     .run = run,
 };

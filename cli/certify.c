@@ -1,6 +1,7 @@
 /* soundproof certify: a verdict for every clip and budget. */
 #include "cli/dump.h"
 #include "cli/job.h"
+#include "cli/windows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "base/pool.h"
 #include "proof/proof.h"
 
+enum { PROOF, DEPLOYED, DUMP, HOP };
 static const cli_own own_options[] = {
     {"proof", "write a certificate of every certified verdict into DIR (docs/certificate.md)",
      "DIR"},
@@ -18,8 +20,9 @@ static const cli_own own_options[] = {
     {"dump-bounds",
      "write the boxes of every node of the network at every frame, under every clip and budget, to "
      "FILE.npz (NumPy) or FILE.json",
-     "FILE"}};
-enum { PROOF, DEPLOYED, DUMP };
+     "FILE"},
+    {"hop", "of recordings that are longer than the model's window: every N-th frame begins one; 1",
+     "N"}};
 
 /* One clip with a verdict per budget. */
 typedef struct item {
@@ -29,6 +32,7 @@ typedef struct item {
     sp_error unproved;   /* why a certificate could not be written */
     sp_verdict *verdict; /* [budgets] owned */
     cli_dump_part *part; /* [budgets] owned; NULL without --dump-bounds */
+    bool longer;         /* than the model's window */
 } item;
 
 typedef struct job {
@@ -38,6 +42,8 @@ typedef struct job {
     char *front_text;  /* owned; with --proof: the description in --front, or NULL */
     sp_budget *budget; /* [budgets] owned; with what --deployed says */
     cli_dump *dump;    /* owned; or NULL */
+    long hop;          /* frames from one window of a longer recording to the next */
+    size_t longer;     /* such recordings */
 } job;
 
 static item *item_of(const cli_job *j, size_t clip) {
@@ -50,6 +56,7 @@ typedef struct group {
     cli_job *job;
     size_t first, count;
     sp_clip *clip;         /* [count] */
+    cli_windows *windows;  /* [count] of those that are longer than the model's window */
     sp_certify_item *work; /* [count, budgets]; those that can be used come first */
     size_t works;
 } group;
@@ -65,9 +72,13 @@ static void read_clip(void *context, size_t index) {
     group *g = context;
     cli_job *j = g->job;
     item *it = item_of(j, g->first + index);
-    const sp_status status =
-        cli_clips_read(&it->err, &g->clip[index], &it->label, &j->session.clips, g->first + index,
-                       j->session.files.front);
+    sp_status status = cli_clips_read(&it->err, &g->clip[index], &it->label, &j->session.clips,
+                                      g->first + index, j->session.files.front);
+    if (status == SP_OK) {
+        status = cli_windows_cut(&it->err, &g->windows[index], &j->session, &g->clip[index],
+                                 it->label, (size_t)((const job *)j)->hop);
+    }
+    it->longer = g->windows[index].count > 0;
     it->usable = status == SP_OK;
     if (!it->usable) {
         fail_item(j, it);
@@ -79,7 +90,7 @@ static void list_work(group *g) {
     const sp_budget *budget = ((const job *)g->job)->budget;
     for (size_t i = 0; i < g->count; i++) {
         item *it = item_of(g->job, g->first + i);
-        for (size_t b = 0; it->usable && b < options->budgets; b++) {
+        for (size_t b = 0; it->usable && !it->longer && b < options->budgets; b++) {
             g->work[g->works++] =
                 (sp_certify_item){&g->clip[i], &budget[b], it->label, &it->verdict[b]};
         }
@@ -214,6 +225,13 @@ static void certify_group(group *g) {
         sp_pool_run(g->works, 0, dump_work, g);
     }
     for (size_t i = 0; i < g->count; i++) {
+        if (item_of(g->job, g->first + i)->longer) {
+            item *it = item_of(g->job, g->first + i);
+            const job *own = (const job *)g->job;
+            cli_windows_certify(it->verdict, g->job, &g->windows[i], own->budget,
+                                g->job->session.clips.file[g->first + i]);
+        }
+        cli_windows_clear(&g->windows[i]);
         sp_clip_clear(&g->clip[i]);
     }
 }
@@ -226,8 +244,9 @@ static void work(void *context, size_t index) {
                .first = first,
                .count = count,
                .clip = calloc(count, sizeof *g.clip),
+               .windows = calloc(count, sizeof *g.windows),
                .work = calloc(count * j->options->budgets, sizeof *g.work)};
-    const bool taken = g.clip && g.work;
+    const bool taken = g.clip && g.windows && g.work;
     if (taken) {
         certify_group(&g);
     }
@@ -237,6 +256,7 @@ static void work(void *context, size_t index) {
         fail_item(j, it);
     }
     free(g.clip);
+    free(g.windows);
     free(g.work);
 }
 
@@ -246,6 +266,13 @@ static void work(void *context, size_t index) {
 static void emit_boxes(job *own, size_t index) {
     cli_job *j = &own->base;
     const item *it = item_of(j, index);
+    if (it->longer && (own->dump != NULL || j->options->own[PROOF])) {
+        cli_complain_about(j->session.clips.path[index],
+                           "is longer than the model's window: --proof and --dump-bounds are of "
+                           "clips as they are");
+        j->failed = true;
+        return;
+    }
     for (size_t b = 0; own->dump != NULL && b < j->options->budgets; b++) {
         sp_error err = {0};
         if (cli_dump_add(&err, own->dump, &it->part[b], j->session.clips.names.name[index],
@@ -276,7 +303,8 @@ static void emit_clip(job *own, size_t index) {
         }
     }
     fflush(stdout);
-    own->own_labels += it->label < 0 && it->verdict[0].label != SP_NO_LABEL;
+    own->longer += it->longer;
+    own->own_labels += !it->longer && it->label < 0 && it->verdict[0].label != SP_NO_LABEL;
     for (size_t b = 0; b < j->options->budgets; b++) {
         if (it->verdict[b].kind == SP_VERDICT_ERROR) {
             cli_job_complain(j, index, it->verdict[b].reason, &last);
@@ -316,6 +344,7 @@ static void print_summary(cli_job *j) {
                "model's own answer stays what it is.\n",
                own->own_labels);
     }
+    cli_windows_says(&j->session, own->longer, own->hop);
     cli_norm_says(j->options);
     printf("Method %s, ", j->session.pipeline.method->name);
     cli_job_seconds(j);
@@ -352,6 +381,16 @@ static int take_budgets(cli_job *j) {
     return -1;
 }
 
+/* Certificates and dumps are of clips as they are. */
+static int check_windows(const cli_job *j) {
+    if (j->options->own[HOP] && (j->options->own[PROOF] || j->options->own[DUMP])) {
+        return cli_usage(j->command,
+                         "--hop cuts recordings into windows: --proof and --dump-bounds "
+                         "are of clips as they are");
+    }
+    return -1;
+}
+
 static int prepare(cli_job *j) {
     job *own = (job *)j;
     const size_t budgets = j->options->budgets, count = j->session.clips.count;
@@ -367,7 +406,9 @@ static int prepare(cli_job *j) {
         return cli_job_out_of_memory(j);
     }
     j->units = (count + sp_certify_group() - 1) / sp_certify_group();
-    int code = take_budgets(j);
+    int code = cli_windows_hop_read(&own->hop, j->command, j->options->own[HOP]);
+    code = code < 0 ? take_budgets(j) : code;
+    code = code < 0 && j->session.files.model.net.steps > 0 ? check_windows(j) : code;
     code = code < 0 && j->options->own[PROOF] ? check_proof(j) : code;
     code = code < 0 && j->options->own[DUMP]
                ? cli_dump_open(&own->dump, j->command, j->options->own[DUMP])

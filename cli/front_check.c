@@ -182,7 +182,7 @@ static void say_bank(const cli_session *session) {
 void cli_front_check(const cli_session *session, const cli_command *command) {
     const char *text = session->files.model.front;
     sp_front *inside = NULL;
-    if (!session->options->front || session->clips.count == 0) {
+    if (!session->options->front || !session->files.front || session->clips.count == 0) {
         return;
     }
     if (text &&

@@ -1,5 +1,6 @@
 /* soundproof radius: the largest certified and the smallest broken budget of every clip. */
 #include "cli/job.h"
+#include "cli/windows.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -14,12 +15,22 @@ typedef struct item {
     sp_error err;      /* of reading the clip or its label */
     sp_radius *radius; /* [count] owned */
     size_t count;
+    bool longer; /* than the model's window: the search of the weakest one */
 } item;
+
+enum { HOP };
+static const cli_own own_options[] = {
+    [HOP] = {
+        "hop",
+        "of recordings that are longer than the model's window: every N-th frame begins one; 1",
+        "N"}};
 
 typedef struct job {
     cli_job base;
     double *certified; /* [clips] those known */
     size_t certified_count, verdicts, vacuous;
+    long hop;      /* frames from one window of a longer recording to the next */
+    size_t longer; /* such recordings */
 } job;
 
 static item *item_of(const cli_job *j, size_t clip) {
@@ -39,10 +50,10 @@ typedef struct moment_task {
     const char *file;
     long label;
     size_t first; /* place of the first search */
+    const cli_windows *windows;
 } moment_task;
 
-static void search_moment(void *context, size_t index) {
-    const moment_task *task = context;
+static sp_radius_options options_of(const moment_task *task) {
     const cli_options *options = task->job->options;
     sp_radius_options wanted = {.tolerance = options->tolerance,
                                 .set = options->set,
@@ -52,6 +63,43 @@ static void search_moment(void *context, size_t index) {
                                 .timeout = options->timeout,
                                 .attack = cli_attack_options(options, task->file)};
     wanted.attack.starts = options->starts ? (size_t)options->starts : STARTS;
+    return wanted;
+}
+
+static void search_window(void *context, size_t index) {
+    const moment_task *task = context;
+    const sp_radius_options wanted = options_of(task);
+    (void)sp_radius_find(NULL, &task->item->radius[index], &task->job->attacker,
+                         &task->windows->part[index], task->windows->label, &wanted);
+}
+
+/* What is certified of all windows, and what breaks one of them. */
+static void keep_weakest(item *it, const cli_windows *w) {
+    const size_t weakest = sp_radius_weakest(it->radius, it->count);
+    const sp_radius kept = it->radius[weakest];
+    double broken = INFINITY, file = INFINITY, seconds = 0.0;
+    for (size_t i = 0; i < it->count; i++) {
+        const sp_radius *r = &it->radius[i];
+        broken = fmin(broken, isnan(r->broken_db) ? INFINITY : r->broken_db);
+        file = fmin(file, isnan(r->broken_file_db) ? INFINITY : r->broken_file_db);
+        seconds += r->verdict.seconds;
+    }
+    it->radius[weakest] = it->radius[0];
+    it->radius[0] = kept;
+    for (size_t i = 1; i < it->count; i++) {
+        sp_radius_clear(&it->radius[i]);
+    }
+    it->count = 1;
+    it->radius->broken_db = isfinite(broken) ? broken : NAN;
+    it->radius->broken_file_db = isfinite(file) ? file : NAN;
+    it->radius->verdict.seconds = seconds;
+    cli_windows_name(&it->radius->verdict, w, weakest);
+}
+
+static void search_moment(void *context, size_t index) {
+    const moment_task *task = context;
+    const cli_options *options = task->job->options;
+    sp_radius_options wanted = options_of(task);
     if (wants_moments(options)) {
         wanted.first = task->first + index;
         wanted.frames = options->burst ? (size_t)options->burst : 1;
@@ -71,6 +119,18 @@ static size_t count_moments(const cli_job *j, size_t samples) {
     return frames - burst + 1;
 }
 
+static sp_status cut(sp_error *err, cli_windows *windows, const cli_job *j, const sp_clip *clip,
+                     long label) {
+    SP_TRY(cli_windows_cut(err, windows, &j->session, clip, label, (size_t)((const job *)j)->hop));
+    if (windows->count > 0 && wants_moments(j->options)) {
+        cli_windows_clear(windows);
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "--frame and --burst are of clips that the model hears as they are, and "
+                       "this one is longer than its window");
+    }
+    return SP_OK;
+}
+
 static void work(void *context, size_t index) {
     const cli_job *j = context;
     const cli_clips *clips = &j->session.clips;
@@ -78,19 +138,27 @@ static void work(void *context, size_t index) {
     item *it = item_of(j, index);
     sp_clip clip = {0};
     long label = -1;
+    cli_windows windows = {0};
     const bool read =
-        cli_clips_read(&it->err, &clip, &label, clips, index, j->session.files.front) == SP_OK;
-    it->count = read ? count_moments(j, clip.n) : 1;
+        cli_clips_read(&it->err, &clip, &label, clips, index, j->session.files.front) == SP_OK &&
+        cut(&it->err, &windows, j, &clip, label) == SP_OK;
+    it->longer = windows.count > 0;
+    it->count = !read ? 1 : it->longer ? windows.count : count_moments(j, clip.n);
     it->radius = calloc(it->count, sizeof *it->radius);
     it->count = it->radius ? it->count : 0;
     if (read) {
-        moment_task task = {j, it, &clip, clips->file[index], label, frame > 0 ? (size_t)frame : 0};
-        sp_pool_run(it->count, 0, search_moment, &task);
-        sp_clip_clear(&clip);
+        moment_task task = {
+            j, it, &clip, clips->file[index], label, frame > 0 ? (size_t)frame : 0, &windows};
+        sp_pool_run(it->count, 0, it->longer ? search_window : search_moment, &task);
+        if (it->longer && it->count > 0) {
+            keep_weakest(it, &windows);
+        }
     } else if (it->radius) {
         sp_radius_init(it->radius);
         cli_verdict_fail(&it->radius->verdict, &it->err, label, cli_session_names(&j->session));
     }
+    cli_windows_clear(&windows);
+    sp_clip_clear(&clip);
 }
 
 /* ---- printing, in the order of the clips ---- */
@@ -132,6 +200,7 @@ static void emit(void *context, size_t index) {
     if (it->count > 1 && !j->options->json) {
         cli_print(sp_report_radius_moment(&j->session.pipeline, &it->radius[weakest]));
     }
+    own->longer += it->longer;
     fflush(stdout);
     complain_errors(j, index, it);
     if (it->count) {
@@ -199,6 +268,7 @@ static void print_summary(cli_job *j) {
             "in the clip's sample format.\n",
             j->options->set->of_energy ? "energy" : "peak", j->options->tolerance);
     }
+    cli_windows_says(&j->session, own->longer, own->hop);
     cli_norm_says(j->options);
     printf("Method %s, ", j->session.pipeline.method->name);
     cli_job_seconds(j);
@@ -208,6 +278,10 @@ static void print_summary(cli_job *j) {
 
 static int prepare(cli_job *j) {
     job *own = (job *)j;
+    const int code = cli_windows_hop_read(&own->hop, j->command, j->options->own[HOP]);
+    if (code >= 0) {
+        return code;
+    }
     own->certified = calloc(j->session.clips.count, sizeof *own->certified);
     return own->certified ? cli_attacker_open(&j->attacker, &j->session) : cli_job_out_of_memory(j);
 }
@@ -250,5 +324,7 @@ const cli_command cli_radius = {
                CLI_MANIFEST | CLI_AUDIO | CLI_TOL | CLI_FRAME | CLI_BURST | CLI_EFFORT |
                CLI_TIMEOUT | CLI_DEVICE | CLI_PRECISION | CLI_THREADS | CLI_JSON | CLI_VERBOSE,
     .sequences = true,
+    .own = own_options,
+    .owned = sizeof own_options / sizeof own_options[0],
     .run = run,
 };

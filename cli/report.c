@@ -5,13 +5,18 @@
 
 #include "base/file.h"
 #include "cli/job.h"
+#include "cli/windows.h"
 
 enum { STARTS = 3 }; /* of the attacks; they start from each other's noise */
 
-enum { HTML };
+enum { HTML, HOP };
 static const char usual_html[] = "soundproof.html";
 static const cli_own own_options[] = {
-    [HTML] = {"html", "the report; soundproof.html unless given", "FILE"}};
+    [HTML] = {"html", "the report; soundproof.html unless given", "FILE"},
+    [HOP] = {
+        "hop",
+        "of recordings that are longer than the model's window: every N-th frame begins one; 1",
+        "N"}};
 
 static char *const usual_budgets[] = {"-80dB", "-70dB", "-60dB", "-50dB"};
 enum { USUAL_BUDGETS = sizeof usual_budgets / sizeof usual_budgets[0] };
@@ -26,6 +31,7 @@ typedef struct job {
     const char *html;
     sp_file_draft draft; /* the report, until it is whole */
     FILE *out;           /* to it */
+    long hop;            /* frames from one window of a longer recording to the next */
 } job;
 
 static sp_study *study_of(const cli_job *j, size_t clip) {
@@ -33,6 +39,37 @@ static sp_study *study_of(const cli_job *j, size_t clip) {
 }
 
 /* ---- one clip ---- */
+
+/* Of a longer recording the clip becomes the window that is certified least. */
+static sp_status take_window(sp_error *err, const job *own, sp_clip *clip, long *label,
+                             const sp_radius_options *wanted, double *begin_s) {
+    const cli_job *j = &own->base;
+    cli_windows w = {0};
+    SP_TRY(cli_windows_cut(err, &w, &j->session, clip, *label, (size_t)own->hop));
+    size_t weakest = 0;
+    sp_radius least = {0};
+    sp_radius_options options = *wanted;
+    options.no_attack = true;
+    for (size_t i = 0; i < w.count; i++) {
+        sp_radius radius;
+        (void)sp_radius_find(NULL, &radius, &j->attacker, &w.part[i], w.label, &options);
+        const sp_radius two[2] = {least, radius};
+        const bool weaker = i == 0 || sp_radius_weakest(two, 2) == 1;
+        weakest = weaker ? i : weakest;
+        sp_radius_clear(weaker ? &least : &radius);
+        least = weaker ? radius : least;
+    }
+    sp_radius_clear(&least);
+    if (w.count > 0) {
+        const sp_clip whole = *clip;
+        *clip = w.part[weakest];
+        w.part[weakest] = whole;
+        *label = w.label;
+        *begin_s = (double)w.first[weakest] * w.step_s;
+    }
+    cli_windows_clear(&w);
+    return SP_OK;
+}
 
 static void work(void *context, size_t index) {
     const job *own = context;
@@ -52,7 +89,14 @@ static void work(void *context, size_t index) {
     sp_clip clip = {0};
     sp_error err = {0};
     long label = -1;
-    if (cli_clips_read(&err, &clip, &label, clips, index, j->session.files.front) == SP_OK) {
+    double begin_s = -1.0;
+    if (cli_clips_read(&err, &clip, &label, clips, index, j->session.files.front) == SP_OK &&
+        take_window(&err, own, &clip, &label, &wanted.radius, &begin_s) == SP_OK) {
+        if (begin_s >= 0.0) {
+            cli_complain("%s: is longer than the model's window: the report shows the window that "
+                         "is certified least, from %.2f s on",
+                         clips->path[index], begin_s);
+        }
         sp_study_make(study, &j->attacker, &clip, label, &wanted);
     } else {
         sp_study_init(study);
@@ -208,6 +252,7 @@ static int prepare(cli_job *j) {
         taken = own->kept[i] != NULL;
     }
     int code = taken ? take_budgets(own) : cli_job_out_of_memory(j);
+    code = code < 0 ? cli_windows_hop_read(&own->hop, j->command, j->options->own[HOP]) : code;
     if (code < 0) {
         code = cli_attacker_open(&j->attacker, &j->session);
     }

@@ -21,8 +21,8 @@ typedef enum {
                              * least `silence` predictions behind the first low one, with none on
                              * between them; `least` predictions. [Silero], get_speech_timestamps */
 } sp_trigger_rule;
-/** sp_trigger - decides from one logit per prediction. A prediction is on when its logit reaches the
- *  threshold, and low when it stays below the lower one. */
+/** sp_trigger - decides from one logit per prediction. A prediction is on when its logit reaches
+ *  the threshold, and low when it stays below the lower one. */
 typedef struct sp_trigger {
     double threshold;
     int level;    /* 3; 0: every prediction that is on fires */
@@ -34,7 +34,7 @@ typedef struct sp_trigger {
 /** sp_trigger_threshold - the logit at which mycroft-precise's decoder (mean 6, deviation 4, centre
  *  0.2) switches on for a sensitivity in (0, 1): 0.5 gives 2.63. */
 double sp_trigger_threshold(double sensitivity);
-/** sp_trigger_run - how many predictions that are on, one after the other, make it fire at least. */
+/** sp_trigger_run - how many predictions that are on, one after the other, make it fire. */
 size_t sp_trigger_run(const sp_trigger *trigger);
 /** sp_trigger_fires - runs the detector up to its first firing, which is monotone in the bits: a
  *  proof with certified lower bits that it fires, with upper ones that it does not. keep[i]: the

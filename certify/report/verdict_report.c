@@ -85,6 +85,11 @@ void sp_report_verdict_members(sp_json_line *line, const char *clip, const char 
         line, "seconds",
         verdict->kind == SP_VERDICT_ERROR ? NAN : sp_report_decimals(verdict->seconds, 1e4));
     sp_report_string(line, "reason", verdict->reason);
+    if (verdict->windows > 0) {
+        sp_json_line_number(line, "windows", (double)verdict->windows);
+        sp_json_line_number(line, "window_frame", (double)verdict->first_frame);
+        sp_json_line_number(line, "window_s", verdict->begin_s);
+    }
 }
 
 char *sp_report_verdict_json(const char *clip, const sp_pipeline *pipeline,

@@ -216,7 +216,7 @@ static sp_bytes make_value(const char *name, const uint64_t *dims, size_t rank) 
 
 static sp_bytes make_graph(const sp_test_onnx *shape) {
     const size_t D = shape->features, H = shape->hidden, C = shape->classes;
-    const uint64_t in[3] = {0, 1, D}, out[2] = {1, C};
+    const uint64_t in[3] = {shape->steps, 1, D}, out[2] = {1, C};
     sp_bytes graph = {NULL, 0, 0};
     sp_rng rng;
     sp_rng_init(&rng, shape->seed);

@@ -31,6 +31,7 @@ sp_bytes sp_wav_bytes(const int16_t *samples, size_t frames, int channels, int r
 /** sp_test_onnx - its sizes, and ways to spoil it. */
 typedef struct sp_test_onnx {
     size_t features, hidden, classes;
+    size_t steps;          /* that the input has; 0: any number */
     uint64_t seed;         /* of the weights */
     const char *front;     /* description for the metadata, or NULL */
     const char *names;     /* of the answers, likewise */
