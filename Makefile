@@ -244,6 +244,7 @@ demo-wake: packages
 ## check       installs missing packages, builds, and runs lint and every test
 check: packages
 	@tests/onnx/onnxruntime_env.sh
+	@tests/proofs/flint_env.sh
 	@$(MAKE) --no-print-directory $(PARALLEL) lint
 	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@tests/python/environment.sh

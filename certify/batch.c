@@ -22,7 +22,8 @@ typedef struct sp_batch {
 static void open_item(void *context, size_t index) {
     const sp_batch *batch = context;
     sp_item *item = &batch->item[index];
-    const sp_query_options options = {item->work->budget, NULL, item->work->label, batch->timeout};
+    const sp_query_options options = {item->work->budget, NULL, item->work->label, batch->timeout,
+                                      item->work->keep};
     sp_error err = {0};
     bool settled = false;
     sp_status status = sp_query_open(&err, &item->query, item->work->verdict, batch->pipeline,
@@ -50,8 +51,8 @@ static void close_item(void *context, size_t index) {
 static void certify_one(void *context, size_t index) {
     const sp_batch *batch = context;
     const sp_certify_item *work = batch->item[index].work;
-    const sp_status status = sp_certify(NULL, work->verdict, batch->pipeline, work->clip,
-                                        work->budget, work->label, batch->timeout);
+    const sp_status status = sp_certify_kept(NULL, work->verdict, batch->pipeline, work->clip,
+                                             work->budget, work->label, batch->timeout, work->keep);
     (void)status; // the verdict tells
 }
 

@@ -71,6 +71,7 @@ sp_status sp_query_bound(sp_error *err, const sp_query *query, sp_front_bound *f
         SP_TRY(try_intervals(err, query, o));
     }
     o->front = front;
+    o->keep = query->keep;
     if (o->settled) {
         return SP_OK;
     }
@@ -118,12 +119,18 @@ static sp_status certify(sp_error *err, sp_query *query, void *context) {
 
 sp_status sp_certify(sp_error *err, sp_verdict *verdict, const sp_pipeline *pipeline,
                      const sp_clip *clip, const sp_budget *budget, long label, double timeout) {
-    const sp_query_options options = {budget, NULL, label, timeout};
+    return sp_certify_kept(err, verdict, pipeline, clip, budget, label, timeout, NULL);
+}
+
+sp_status sp_certify_kept(sp_error *err, sp_verdict *verdict, const sp_pipeline *pipeline,
+                          const sp_clip *clip, const sp_budget *budget, long label, double timeout,
+                          const sp_certify_keep *keep) {
+    const sp_query_options options = {budget, NULL, label, timeout, keep};
     return sp_query_answer(err, verdict, pipeline, clip, &options, certify, NULL);
 }
 
 sp_status sp_certify_noise(sp_error *err, sp_verdict *verdict, const sp_pipeline *pipeline,
                            const sp_clip *clip, const sp_noise *noise, long label, double timeout) {
-    const sp_query_options options = {NULL, noise, label, timeout};
+    const sp_query_options options = {NULL, noise, label, timeout, NULL};
     return sp_query_answer(err, verdict, pipeline, clip, &options, certify, NULL);
 }

@@ -141,11 +141,24 @@ bool sp_verdict_is_vacuous(const sp_verdict *verdict);
  *  levels). */
 #define SP_ARITHMETIC "real arithmetic over the file's weights and the front end's double constants"
 
+/** sp_certify_keep - called when one pass alone proves every margin, with its bounds before they
+ *  are freed: `margin` is the least one. Not called on a device, nor for what several passes, or
+ *  parts of the noise, prove together. May run on any thread. */
+typedef struct sp_certify_keep {
+    void (*call)(void *context, const sp_domain *domain, void *bounds, const sp_front_bound *front,
+                 double margin);
+    void *context;
+} sp_certify_keep;
+
 /** sp_certify - the verdict for one clip. `label` < 0: the model's own prediction.
  *  Always leaves a verdict: errors become SP_VERDICT_ERROR (or _TIMEOUT) with the reason, and are
  *  also returned. timeout in seconds, 0: none. */
 sp_status sp_certify(sp_error *err, sp_verdict *verdict, const sp_pipeline *pipeline,
                      const sp_clip *clip, const sp_budget *budget, long label, double timeout);
+/** sp_certify_kept - the same; `keep` may be NULL. */
+sp_status sp_certify_kept(sp_error *err, sp_verdict *verdict, const sp_pipeline *pipeline,
+                          const sp_clip *clip, const sp_budget *budget, long label, double timeout,
+                          const sp_certify_keep *keep);
 /** sp_certify_noise - the same for any noise set; eps is its largest radius, snr_db that of its
  *  loudest noise. A set of radius 0 is an error. */
 sp_status sp_certify_noise(sp_error *err, sp_verdict *verdict, const sp_pipeline *pipeline,
@@ -170,6 +183,7 @@ typedef struct sp_certify_item {
     const sp_budget *budget;
     long label; /* -1: the model's own answer */
     sp_verdict *verdict;
+    const sp_certify_keep *keep; /* or NULL */
 } sp_certify_item;
 
 /** sp_certify_group - how many clips are best given to sp_certify_all at once: 1 on the CPU, whose

@@ -7,23 +7,25 @@
 
 /** sp_query_options - which noise, about which label. */
 typedef struct sp_query_options {
-    const sp_budget *budget; /* read when noise is NULL */
-    const sp_noise *noise;   /* a radius for every sample, or NULL */
-    long label;              /* -1: the model's own answer */
-    double timeout;          /* seconds; 0: none */
+    const sp_budget *budget;     /* read when noise is NULL */
+    const sp_noise *noise;       /* a radius for every sample, or NULL */
+    long label;                  /* -1: the model's own answer */
+    double timeout;              /* seconds; 0: none */
+    const sp_certify_keep *keep; /* or NULL */
 } sp_query_options;
 
 /** sp_query - what is asked about one clip, which the model answers rightly and without a tie. */
 typedef struct sp_query {
     const sp_pipeline *pipeline;
     const sp_clip *clip;
-    sp_noise noise;       /* owned */
-    const double *middle; /* [n] around which the noise is: the clip's samples, or `moved` */
-    double *moved;        /* [n] owned; where a budget cuts what is noisy; else NULL */
-    sp_verdict *verdict;  /* label, predicted, frames, logits, eps and scale are set */
-    double deadline;      /* sp_clock_wall value; 0: none */
-    double start, cpu;    /* clocks when it was opened */
-    double timeout;       /* seconds; 0: none */
+    sp_noise noise;              /* owned */
+    const double *middle;        /* [n] around which the noise is: the clip's samples, or `moved` */
+    double *moved;               /* [n] owned; where a budget cuts what is noisy; else NULL */
+    sp_verdict *verdict;         /* label, predicted, frames, logits, eps and scale are set */
+    double deadline;             /* sp_clock_wall value; 0: none */
+    double start, cpu;           /* clocks when it was opened */
+    double timeout;              /* seconds; 0: none */
+    const sp_certify_keep *keep; /* or NULL */
 } sp_query;
 
 /** sp_query_open - opens the query; *settled when the clean clip answers it. Close it whatever

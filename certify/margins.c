@@ -1,4 +1,6 @@
 /* Margins of a network, from the domains; boxes.c is the other file of certify/ that calls them. */
+#include <math.h>
+
 #include "base/clock.h"
 #include "certify/schedule.h"
 #include "gpu/backend.h"
@@ -10,6 +12,18 @@ static sp_bound_task task_of(const sp_margins *margins) {
                            .within = margins->within,
                            .lines = margins->line != NULL,
                            .deadline = margins->deadline};
+}
+
+/* Hands the bounds over if they prove all rows. */
+static void keep(const sp_margins *margins, void *bounds) {
+    double least = INFINITY;
+    for (size_t r = 0; r < margins->rows; r++) {
+        least = margins->lower[r] >= least ? least : margins->lower[r]; // NaN stays
+    }
+    if (least > 0.0) {
+        margins->keep->call(margins->keep->context, margins->pass->domain, bounds,
+                            margins->front[0], least);
+    }
 }
 
 sp_status sp_margins_bound(sp_error *err, sp_margins *margins) {
@@ -26,9 +40,13 @@ sp_status sp_margins_bound(sp_error *err, sp_margins *margins) {
                                : domain->margins(err, bounds, margins->lower, margins->error,
                                                  margins->weight, margins->rows);
     }
+    const double end = sp_clock_wall();
+    if (status == SP_OK && margins->keep && margins->clips == 1) {
+        keep(margins, bounds);
+    }
     domain->destroy(bounds);
     margins->boxes_seconds = boxed - start;
-    margins->rows_seconds = sp_clock_wall() - boxed;
+    margins->rows_seconds = end - boxed;
     return status;
 }
 

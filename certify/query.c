@@ -284,7 +284,8 @@ sp_status sp_query_open(sp_error *err, sp_query *query, sp_verdict *verdict,
                         .deadline = timeout > 0.0 ? start + timeout : 0.0,
                         .start = start,
                         .cpu = sp_clock_cpu(),
-                        .timeout = timeout};
+                        .timeout = timeout,
+                        .keep = options->keep};
     *settled = false;
     sp_verdict_init(verdict);
     verdict->names = pipeline->names;

@@ -95,7 +95,8 @@ static sp_status bound_one(sp_error *err, const sp_schedule *s, sp_objectives *o
                           .deadline = o->deadline,
                           .lower = lower,
                           .error = lower + o->rows,
-                          .line = line};
+                          .line = line,
+                          .keep = o->keep};
     sp_status status = lower ? sp_margins_bound(err, &margins)
                              : sp_fail(err, SP_E_MEMORY, "out of memory for %zu labels", o->rows);
     o->boxes_seconds += margins.boxes_seconds;

@@ -16,6 +16,7 @@ typedef struct sp_objectives {
     double *proved;   /* [rows] certified lower bounds; NaN before the first pass */
     double error;     /* largest running error term inside them */
     double deadline;  /* sp_clock_wall value; 0: none */
+    const sp_certify_keep *keep; /* or NULL */
     double boxes_seconds, rows_seconds;
     bool settled;     /* all are positive: no pass is tried */
     sp_status status; /* and err: of the first pass that failed; no later one is tried */
@@ -51,10 +52,11 @@ typedef struct sp_margins {
     size_t clips, rows;
     const double *weight; /* [clips, rows, net classes] */
     const sp_method_pass *pass;
-    const sp_halfspace *within; /* NULL: the whole set */
-    double deadline;            /* sp_clock_wall value; 0: none */
-    double *lower, *error;      /* O [clips, rows] */
-    sp_halfspace *line;         /* O [rows] of one clip, see lstm/domain.h; NULL: not asked */
+    const sp_halfspace *within;  /* NULL: the whole set */
+    double deadline;             /* sp_clock_wall value; 0: none */
+    double *lower, *error;       /* O [clips, rows] */
+    sp_halfspace *line;          /* O [rows] of one clip, see lstm/domain.h; NULL: not asked */
+    const sp_certify_keep *keep; /* of one clip; or NULL */
     double boxes_seconds, rows_seconds; /* O */
 } sp_margins;
 SP_NODISCARD sp_status sp_margins_bound(sp_error *err, sp_margins *margins);

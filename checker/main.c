@@ -34,7 +34,8 @@ static void check_budget(const ck_object *header, const ck_sound *sound, double 
     }
     arb_div_ui(needed, needed, sound->n, 128);
     arb_sqrt(needed, needed, 128); /* the root mean square */
-    ck_require(lsb ? sound->bits > 0 : snr || peak || full, "budget", "no unit %s here", unit);
+    ck_require(lsb ? sound->bits > 0 && value > 0.0 : snr || peak || full, "budget",
+               "there is no %g %s here", value, unit);
     if (!snr) {
         arb_set_d(needed, peak ? loudest : lsb ? value * scale : scale);
     }

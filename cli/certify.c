@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/pool.h"
-#include "proof/proof.h"
+#include "cli/certificates.h"
 
 enum { PROOF, DEPLOYED, DUMP, HOP };
 static const cli_own own_options[] = {
@@ -39,7 +39,7 @@ typedef struct job {
     cli_job base;
     sp_tally *tally;   /* [budgets] */
     size_t own_labels; /* clips whose label is the model's own answer */
-    char *front_text;  /* owned; with --proof: the description in --front, or NULL */
+    cli_proof proof;   /* owned; with --proof */
     sp_budget *budget; /* [budgets] owned; with what --deployed says */
     cli_dump *dump;    /* owned; or NULL */
     long hop;          /* frames from one window of a longer recording to the next */
@@ -59,6 +59,7 @@ typedef struct group {
     cli_windows *windows;  /* [count] of those that are longer than the model's window */
     sp_certify_item *work; /* [count, budgets]; those that can be used come first */
     size_t works;
+    cli_proof_one *proof; /* [count, budgets]; NULL without --proof */
 } group;
 
 static void fail_item(const cli_job *j, item *it) {
@@ -91,8 +92,10 @@ static void list_work(group *g) {
     for (size_t i = 0; i < g->count; i++) {
         item *it = item_of(g->job, g->first + i);
         for (size_t b = 0; it->usable && !it->longer && b < options->budgets; b++) {
-            g->work[g->works++] =
-                (sp_certify_item){&g->clip[i], &budget[b], it->label, &it->verdict[b]};
+            g->work[g->works++] = (sp_certify_item){.clip = &g->clip[i],
+                                                    .budget = &budget[b],
+                                                    .label = it->label,
+                                                    .verdict = &it->verdict[b]};
         }
     }
 }
@@ -112,84 +115,30 @@ static void attack_work(void *context, size_t index) {
 
 /* ---- certificates ---- */
 
-/* What certificates know, before any work is done. */
-static int check_proof(cli_job *j) {
-    const cli_options *options = j->options;
-    job *own = (job *)j;
-    sp_error err = {0};
-    size_t size = 0;
-    if (strcmp(options->method->name, "exact") != 0 || options->front_rule != SP_FRONT_JOINT ||
-        !options->set->box) {
-        return cli_usage(j->command, "--proof knows --method exact with its own front-end "
-                                     "relaxation, and boxes of noise");
+/* What each item leaves while it is proved. */
+static void begin_proofs(group *g) {
+    const job *own = (const job *)g->job;
+    for (size_t i = 0; g->proof && i < g->works; i++) {
+        sp_certify_item *work = &g->work[i];
+        g->proof[i] =
+            (cli_proof_one){.proof = &own->proof,
+                            .index = g->first + (size_t)(work->clip - g->clip),
+                            .clip = work->clip,
+                            .budget = work->budget,
+                            .budget_text = g->job->options->budget_text[work->budget - own->budget],
+                            .verdict = work->verdict};
+        cli_proof_begin(&g->proof[i]);
+        work->keep = &g->proof[i].keep;
     }
-    if (j->session.clips.sequences || options->frame != CLI_NO_FRAME) {
-        return cli_usage(j->command, "--proof knows recordings with noise in all samples");
-    }
-    if (j->session.pipeline.joined) {
-        return cli_usage(j->command,
-                         "--proof knows front ends of energies frame by frame: this one "
-                         "takes magnitudes, or looks at several frames");
-    }
-    if (options->channel > 0 || options->downmix || options->resample) {
-        return cli_usage(j->command, "--proof speaks of files as they are: --channel, --downmix "
-                                     "and --resample make other clips, write these first");
-    }
-    if (cli_path_make_folder(&err, options->own[PROOF]) != SP_OK ||
-        (options->front &&
-         sp_file_read(&err, &own->front_text, &size, options->front, 1 << 24) != SP_OK)) {
-        cli_complain("%s", err.text);
-        return CLI_INPUT;
-    }
-    return -1;
 }
 
-static sp_status write_proof(sp_error *err, const cli_job *j, const char *path, size_t clip,
-                             const sp_certify_item *work, const char *budget) {
-    const cli_options *options = j->options;
-    const job *own = (const job *)j;
-    sp_noise noise = {0};
-    SP_TRY(sp_noise_box(err, &noise, work->clip->n, work->verdict->eps));
-    const sp_proof_claim claim = {.net = &j->session.files.model.net,
-                                  .forms = j->session.pipeline.forms,
-                                  .samples = work->clip->samples,
-                                  .n = work->clip->n,
-                                  .rate = work->clip->rate,
-                                  .noise = &noise,
-                                  .budget = work->budget,
-                                  .domain = options->method->pass[0].domain,
-                                  .options = options->method->pass[0].options,
-                                  .model = options->model,
-                                  .model_sha256 = j->session.files.model.digest,
-                                  .recording = j->session.clips.file[clip],
-                                  .front = options->front,
-                                  .front_text = options->front ? own->front_text
-                                                               : j->session.files.model.front,
-                                  .budget_text = budget,
-                                  .label = work->verdict->label};
-    const sp_status status = sp_proof_write(err, path, &claim);
-    sp_noise_clear(&noise);
-    return status;
-}
-
-static void proof_work(void *context, size_t index) {
-    const group *g = context;
-    const cli_job *j = g->job;
-    const sp_certify_item *work = &g->work[index];
-    const size_t clip = g->first + (size_t)(work->clip - g->clip);
-    item *it = item_of(j, clip);
-    if (work->verdict->kind != SP_VERDICT_CERTIFIED) {
-        return;
+static void end_proofs(const group *g) {
+    for (size_t i = 0; g->proof && i < g->works; i++) {
+        sp_error err = {0};
+        if (cli_proof_end(&err, &g->proof[i]) != SP_OK) {
+            item_of(g->job, g->proof[i].index)->unproved = err;
+        }
     }
-    const char *budget = j->options->budget_text[work->budget - ((const job *)j)->budget];
-    char *path = cli_path_proof(j->options->own[PROOF], j->session.clips.names.name[clip], budget);
-    sp_error err = {0};
-    if (path == NULL) {
-        sp_fail(&it->unproved, SP_E_MEMORY, "out of memory for a certificate");
-    } else if (write_proof(&err, j, path, clip, work, budget) != SP_OK) {
-        sp_fail(&it->unproved, err.code, "no certificate: %.400s", err.text);
-    }
-    free(path);
 }
 
 /* Boxes of whatever has a verdict, and time. */
@@ -209,6 +158,7 @@ static void certify_group(group *g) {
     sp_error err = {0};
     sp_pool_run(g->count, 0, read_clip, g);
     list_work(g);
+    begin_proofs(g);
     if (sp_certify_all(&err, &g->job->session.pipeline, g->work, g->works, options->timeout) !=
         SP_OK) {
         for (size_t i = 0; i < g->count; i++) {
@@ -218,9 +168,7 @@ static void certify_group(group *g) {
     } else if (options->attack) {
         sp_pool_run(g->works, 0, attack_work, g);
     }
-    for (size_t i = 0; options->own[PROOF] && i < g->works; i++) {
-        proof_work(g, i);
-    }
+    end_proofs(g);
     if (((const job *)g->job)->dump != NULL) {
         sp_pool_run(g->works, 0, dump_work, g);
     }
@@ -246,7 +194,11 @@ static void work(void *context, size_t index) {
                .clip = calloc(count, sizeof *g.clip),
                .windows = calloc(count, sizeof *g.windows),
                .work = calloc(count * j->options->budgets, sizeof *g.work)};
-    const bool taken = g.clip && g.windows && g.work;
+    const bool proves = j->options->own[PROOF] != NULL;
+    if (proves) {
+        g.proof = calloc(count * j->options->budgets, sizeof *g.proof);
+    }
+    const bool taken = g.clip && g.windows && g.work && (g.proof || !proves);
     if (taken) {
         certify_group(&g);
     }
@@ -258,6 +210,7 @@ static void work(void *context, size_t index) {
     free(g.clip);
     free(g.windows);
     free(g.work);
+    free(g.proof);
 }
 
 /* ---- printing, in the order of the clips ---- */
@@ -409,7 +362,9 @@ static int prepare(cli_job *j) {
     int code = cli_windows_hop_read(&own->hop, j->command, j->options->own[HOP]);
     code = code < 0 ? take_budgets(j) : code;
     code = code < 0 && j->session.files.model.net.steps > 0 ? check_windows(j) : code;
-    code = code < 0 && j->options->own[PROOF] ? check_proof(j) : code;
+    code = code < 0 && j->options->own[PROOF]
+               ? cli_proof_open(&own->proof, j, j->options->own[PROOF])
+               : code;
     code = code < 0 && j->options->own[DUMP]
                ? cli_dump_open(&own->dump, j->command, j->options->own[DUMP])
                : code;
@@ -443,7 +398,7 @@ static void clear(cli_job *j) {
     }
     cli_dump_drop(((job *)j)->dump);
     free(((job *)j)->tally);
-    free(((job *)j)->front_text);
+    cli_proof_close(&((job *)j)->proof);
     free(((job *)j)->budget);
 }
 

@@ -32,11 +32,9 @@ void sp_proof_arrays_clear(sp_proof_arrays *arrays);
 SP_NODISCARD sp_status sp_proof_nodes(sp_error *err, sp_proof_text *nodes, const sp_net *net);
 /** sp_proof_add_slopes - those of all nodes. */
 SP_NODISCARD sp_status sp_proof_add_slopes(sp_error *err, sp_proof_arrays *arrays,
-                                           const sp_proof_claim *claim, void *bounds,
-                                           size_t frames);
+                                           const sp_proof_claim *claim);
 /** sp_proof_save - the file: header and arrays. */
 SP_NODISCARD sp_status sp_proof_save(sp_error *err, const char *path, const sp_proof_claim *claim,
-                                     const sp_front_bound *front, const sp_proof_arrays *arrays,
-                                     double margin);
+                                     const sp_proof_arrays *arrays);
 
 #endif

@@ -18,21 +18,22 @@ typedef struct sp_proof_claim {
     const double *samples; /* [n] */
     size_t n;
     int rate;
-    const sp_noise *noise;         /* a box with the same radius for every sample */
-    const sp_budget *budget;       /* what the radius follows from */
-    const sp_domain *domain;       /* one pass that proves all margins */
-    const void *options;           /* of the domain */
-    const char *model, *recording; /* paths of the files */
-    const char *model_sha256;      /* of the model as it was read */
-    const char *front;             /* path of the description, or NULL: it is the model's own */
-    const char *front_text;        /* the description itself */
-    const char *budget_text;       /* as the user gave it */
+    const sp_noise *noise;             /* a box with the same radius for every sample */
+    const sp_budget *budget;           /* what the radius follows from */
+    const sp_domain *domain;           /* that proved all margins, */
+    void *bounds;                      /* by these bounds, */
+    const sp_front_bound *front_bound; /* behind these */
+    double margin;                     /* the least of them */
+    const char *model, *recording;     /* paths of the files */
+    const char *model_sha256;          /* of the model as it was read */
+    const char *front;                 /* path of the description, or NULL: it is the model's own */
+    const char *front_text;            /* the description itself */
+    const char *budget_text;           /* as the user gave it */
     size_t label;
 } sp_proof_claim;
 
-/** sp_proof_write - proves the claim once more and writes the certificate to `path`, which is
- *  replaced whole. SP_E_UNSUPPORTED: it says what certificates do not know. SP_E_NUMERIC: the
- *  margins are not all positive. */
+/** sp_proof_write - writes the certificate to `path`, which is replaced whole. SP_E_UNSUPPORTED: it
+ *  says what certificates do not know. */
 SP_NODISCARD sp_status sp_proof_write(sp_error *err, const char *path, const sp_proof_claim *claim);
 
 #ifdef __cplusplus

@@ -53,8 +53,7 @@ static const char *unit_of(sp_budget_unit unit) {
 
 /* O header, without a newline; free it with free. */
 static sp_status make_header(sp_error *err, char **header, const sp_proof_claim *claim,
-                             const sp_front_bound *front, const sp_proof_arrays *arrays,
-                             const char *nodes, double margin) {
+                             const sp_proof_arrays *arrays, const char *nodes) {
     char recording[SP_DIGEST_TEXT], description[SP_DIGEST_TEXT];
     SP_TRY(sum_of_file(err, recording, claim->recording));
     SP_TRY(sum_of(err, description, claim->front_text, strlen(claim->front_text)));
@@ -68,7 +67,7 @@ static sp_status make_header(sp_error *err, char **header, const sp_proof_claim 
     sp_json_line_text(line, "recording_sha256", recording);
     sp_json_line_number(line, "samples", (double)claim->n);
     sp_json_line_number(line, "sample_rate", (double)claim->rate);
-    sp_json_line_number(line, "frames", (double)front->frames);
+    sp_json_line_number(line, "frames", (double)claim->front_bound->frames);
     sp_json_line_text(line, "noise", "box");
     sp_json_line_text(line, "budget", claim->budget_text);
     sp_json_line_number(line, "budget_value", claim->budget->value);
@@ -79,7 +78,7 @@ static sp_status make_header(sp_error *err, char **header, const sp_proof_claim 
     sp_json_line_number(line, "classes", (double)claim->net->classes);
     sp_json_line_text(line, "arithmetic", "real");
     sp_json_line_text(line, "method", "exact");
-    sp_json_line_number(line, "margin", margin);
+    sp_json_line_number(line, "margin", claim->margin);
     sp_json_line_text(line, "nodes", nodes);
     sp_json_line_text(line, "arrays", arrays->names.at);
     sp_json_line_numbers(line, "sizes", arrays->sizes, arrays->count);
@@ -129,13 +128,13 @@ static sp_status write_file(sp_error *err, const char *path, const char *header,
 }
 
 sp_status sp_proof_save(sp_error *err, const char *path, const sp_proof_claim *claim,
-                        const sp_front_bound *front, const sp_proof_arrays *arrays, double margin) {
+                        const sp_proof_arrays *arrays) {
     sp_proof_text nodes = {0};
     char *header = NULL;
     unsigned char *bytes = NULL;
     sp_status status = sp_proof_nodes(err, &nodes, claim->net);
     if (status == SP_OK) {
-        status = make_header(err, &header, claim, front, arrays, nodes.at, margin);
+        status = make_header(err, &header, claim, arrays, nodes.at);
     }
     if (status == SP_OK) {
         bytes = bytes_of(arrays->data, arrays->used);

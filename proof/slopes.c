@@ -104,7 +104,7 @@ sp_status sp_proof_nodes(sp_error *err, sp_proof_text *nodes, const sp_net *net)
 /* The slopes of a variable at all frames: [frames, 2, 2, width] for products (lower a, b, upper a,
  * b), [frames, 2, width] for lines; zeros where the variable is zero. */
 static sp_status add_variable(sp_error *err, sp_proof_arrays *arrays, const sp_proof_claim *claim,
-                              void *bounds, size_t node, int v, size_t frames) {
+                              size_t node, int v, size_t frames) {
     const sp_node *at = &claim->net->node[node];
     const size_t width = at->width;
     double *slopes = calloc(4 * frames * width + 1, sizeof *slopes), *to = slopes;
@@ -123,7 +123,7 @@ static sp_status add_variable(sp_error *err, sp_proof_arrays *arrays, const sp_p
     for (size_t t = 0; t < frames && status == SP_OK; t++) {
         sp_domain_planes p = {0};
         bool zero = false;
-        status = claim->domain->evidence(err, bounds, &p, &zero, node, t, v);
+        status = claim->domain->evidence(err, claim->bounds, &p, &zero, node, t, v);
         const double *part[4] = {p.lower_a, p.lower_b, p.upper_a, p.upper_b};
         for (size_t k = 0; k < 4 && status == SP_OK; k += product ? 1 : 2, to += width) {
             if (!zero) {
@@ -138,13 +138,12 @@ static sp_status add_variable(sp_error *err, sp_proof_arrays *arrays, const sp_p
     return status;
 }
 
-sp_status sp_proof_add_slopes(sp_error *err, sp_proof_arrays *arrays, const sp_proof_claim *claim,
-                              void *bounds, size_t frames) {
+sp_status sp_proof_add_slopes(sp_error *err, sp_proof_arrays *arrays, const sp_proof_claim *claim) {
     for (size_t i = 1; i < claim->net->nodes; i++) {
         const sp_node *node = &claim->net->node[i];
-        const size_t own = sp_net_frames(claim->net, 0, i, frames);
+        const size_t own = sp_net_frames(claim->net, 0, i, claim->front_bound->frames);
         if (node->kind == SP_NODE_CURVE) {
-            SP_TRY(add_variable(err, arrays, claim, bounds, i, SP_NO_VARIABLE, own));
+            SP_TRY(add_variable(err, arrays, claim, i, SP_NO_VARIABLE, own));
         }
         sp_cell_steps steps = {0};
         if (node->kind == SP_NODE_CELL) {
@@ -154,7 +153,7 @@ sp_status sp_proof_add_slopes(sp_error *err, sp_proof_arrays *arrays, const sp_p
             const sp_cell_op op = steps.variable[v].op;
             if (steps.variable[v].used && (op == SP_CELL_PRODUCT || op == SP_CELL_CURVE) &&
                 !is_linear(&node->cell)) {
-                SP_TRY(add_variable(err, arrays, claim, bounds, i, (int)v, own));
+                SP_TRY(add_variable(err, arrays, claim, i, (int)v, own));
             }
         }
     }

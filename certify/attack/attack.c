@@ -315,14 +315,14 @@ static sp_status attack_query(sp_error *err, sp_attack *attack, const sp_attacke
 sp_status sp_attack_budget(sp_error *err, sp_attack *attack, const sp_attacker *attacker,
                            const sp_clip *clip, const sp_budget *budget, long label,
                            const sp_attack_options *options) {
-    const sp_query_options asked = {budget, NULL, label, options->timeout};
+    const sp_query_options asked = {budget, NULL, label, options->timeout, NULL};
     return attack_query(err, attack, attacker, clip, &asked, options);
 }
 
 sp_status sp_attack_noise(sp_error *err, sp_attack *attack, const sp_attacker *attacker,
                           const sp_clip *clip, const sp_noise *noise, long label,
                           const sp_attack_options *options) {
-    const sp_query_options asked = {NULL, noise, label, options->timeout};
+    const sp_query_options asked = {NULL, noise, label, options->timeout, NULL};
     return attack_query(err, attack, attacker, clip, &asked, options);
 }
 

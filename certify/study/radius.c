@@ -175,7 +175,7 @@ static sp_status answer(sp_error *err, sp_query *query, void *context) {
 sp_status sp_radius_find(sp_error *err, sp_radius *radius, const sp_attacker *attacker,
                          const sp_clip *clip, long label, const sp_radius_options *options) {
     const sp_budget loudest = budget_of(options, clip, 0.0);
-    const sp_query_options asked = {&loudest, NULL, label, options->timeout};
+    const sp_query_options asked = {&loudest, NULL, label, options->timeout, NULL};
     sp_radius_search q = {.radius = radius, .attacker = attacker, .options = options};
     sp_radius_init(radius);
     radius->first = options->first;

@@ -41,7 +41,10 @@ static sp_status take_clips(sp_error *err, many *m, const bench_case *c) {
     }
     SP_TRY(bench_case_clips(err, m->clip, m->clips, c));
     for (size_t i = 0; i < 2 * m->clips; i++) {
-        m->work[i] = (sp_certify_item){&m->clip[i % m->clips], &m->budget, -1, &m->verdict[i]};
+        m->work[i] = (sp_certify_item){.clip = &m->clip[i % m->clips],
+                                       .budget = &m->budget,
+                                       .label = -1,
+                                       .verdict = &m->verdict[i]};
     }
     return SP_OK;
 }

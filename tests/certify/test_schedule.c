@@ -186,7 +186,8 @@ static void what_earlier_passes_proved_outlives_a_timeout(void **state) {
     answer_with = claim_until_late;
     for (together = 1; together <= 4; together += 3) {
         sp_verdict verdict;
-        const sp_certify_item work = {&s.clip, &budget, -1, &verdict};
+        const sp_certify_item work = {
+            .clip = &s.clip, .budget = &budget, .label = -1, .verdict = &verdict};
         asked = 0;
         assert_int_equal(sp_certify_all(NULL, &s.pipeline, &work, 1, 5.0), SP_OK);
         assert_int_equal(verdict.kind, SP_VERDICT_TIMEOUT);
@@ -208,7 +209,8 @@ static void a_batch_keeps_contradictions_to_their_clips(void **state) {
             sp_verdict verdict[WORKS];
             sp_certify_item work[WORKS];
             for (size_t i = 0; i < WORKS; i++) {
-                work[i] = (sp_certify_item){&s.clip, &budget, -1, &verdict[i]};
+                work[i] = (sp_certify_item){
+                    .clip = &s.clip, .budget = &budget, .label = -1, .verdict = &verdict[i]};
             }
             claimed = lie ? 1e3 : -1.0;
             assert_int_equal(sp_certify_all(NULL, &s.pipeline, work, WORKS, 0.0), SP_OK);
