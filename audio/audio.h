@@ -70,6 +70,9 @@ bool sp_clip_sequence_named(const char *path);
 size_t sp_clip_sequence_file(const char *path, size_t *number);
 SP_NODISCARD sp_status sp_clip_sequence_look(sp_error *err, size_t *count, size_t *width,
                                              const char *path);
+/** sp_clip_length - samples of a channel and rate, from the header of a file; SP_E_UNSUPPORTED for
+ *  pipes, and where the header does not say. */
+SP_NODISCARD sp_status sp_clip_length(sp_error *err, size_t *samples, int *rate, const char *path);
 /** sp_clip_init - a clip from n samples in memory (copied). */
 SP_NODISCARD sp_status sp_clip_init(sp_error *err, sp_clip *clip, const double *samples, size_t n,
                                     int rate, double full_scale, double lsb);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "audio/sound_file.h"
 
@@ -255,5 +256,21 @@ sp_status sp_clip_read(sp_error *err, sp_clip *clip, const char *path,
         sp_clip_clear(clip);
         (void)sp_error_in(err, path);
     }
+    return status;
+}
+
+sp_status sp_clip_length(sp_error *err, size_t *samples, int *rate, const char *path) {
+    sp_sound_file file = {0};
+    struct stat about;
+    if (strcmp(path, "-") == 0 || stat(path, &about) != 0 || !S_ISREG(about.st_mode)) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "%s: is no file that can be measured", path);
+    }
+    sp_status status = sp_sound_open(err, &file, path);
+    if (status == SP_OK && (file.info.frames <= 0 || file.info.frames == SF_COUNT_MAX)) {
+        status = sp_fail(err, SP_E_UNSUPPORTED, "%s: its header says no length", path);
+    }
+    *samples = status == SP_OK ? (size_t)file.info.frames : 0;
+    *rate = status == SP_OK ? file.info.samplerate : 0;
+    sp_sound_close(&file);
     return status;
 }

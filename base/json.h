@@ -64,6 +64,9 @@ void sp_json_line_numbers(sp_json_line *line, const char *key, const double *val
 /** sp_json_line_rows - an array of `rows` arrays of `columns` numbers. */
 void sp_json_line_rows(sp_json_line *line, const char *key, const double *values, size_t rows,
                        size_t columns);
+/** sp_json_line_raw - a member that is JSON already, an object of sp_json_line_finish for instance;
+ *  NULL: memory ran out where it was made. */
+void sp_json_line_raw(sp_json_line *line, const char *key, const char *json);
 /** sp_json_line_finish - the text without a newline (free it with free), and destroys the line.
  *  NULL when memory ran out at any step. */
 char *sp_json_line_finish(sp_json_line *line);

@@ -172,6 +172,14 @@ void sp_json_line_rows(sp_json_line *line, const char *key, const double *values
     put(line, "]", 1);
 }
 
+void sp_json_line_raw(sp_json_line *line, const char *key, const char *json) {
+    if (line != NULL && json == NULL) {
+        line->failed = true;
+    } else if (begin(line, key)) {
+        put_text(line, json);
+    }
+}
+
 char *sp_json_line_finish(sp_json_line *line) {
     if (line == NULL) {
         return NULL;

@@ -15,9 +15,10 @@ enum { LARGEST_WIDTH = 160, LARGEST_BAR = 40, LEAST_BAR = 5 };
 static struct {
     pthread_mutex_t lock;
     char what[48];
-    size_t total, done;
-    double start, drawn; // seconds of sp_clock_wall
-    size_t length;       // characters on the line now
+    size_t total, done, known;   // known: of those done, without any work
+    double cost, did, did_known; // of all items, of those done, of those known
+    double start, drawn;         // seconds of sp_clock_wall
+    size_t length;               // characters on the line now
     bool active, wiped, begun;
     const char *advice;
     struct {
@@ -66,6 +67,34 @@ static void part_figures(char *text, size_t size, double now) {
              (int)(100.0 * bar.part.work / bar.part.all), left);
 }
 
+static double share_done(void) {
+    return bar.done == bar.total ? 1.0
+           : bar.cost > 0.0      ? bar.did / bar.cost
+                                 : (double)bar.done / (double)bar.total;
+}
+
+/* By the rate of what was worked on; -1: not known yet. */
+static double time_left(double elapsed) {
+    const double all = bar.cost > 0.0 ? bar.cost : (double)bar.total;
+    const double did = bar.cost > 0.0 ? bar.did : (double)bar.done;
+    const double known = bar.cost > 0.0 ? bar.did_known : (double)bar.known;
+    if (bar.done == bar.total) {
+        return 0.0;
+    }
+    return did > known ? elapsed * (all - did) / (did - known) : -1.0;
+}
+
+/* ", 3.2/s" or ", 14/min": items that were worked on; "" until there are some. */
+static void put_rate(char *text, size_t size, double elapsed) {
+    const double rate = elapsed > 1.0 ? (double)(bar.done - bar.known) / elapsed : 0.0;
+    text[0] = '\0';
+    if (rate >= 1.0) {
+        snprintf(text, size, ", %.3g/s", rate);
+    } else if (rate > 0.0) {
+        snprintf(text, size, ", %.3g/min", 60.0 * rate);
+    }
+}
+
 /* figures - "12/300   4%  0:12, 4:50 left", and behind it the part that is under way. */
 static void figures(char *text, size_t size, double now) {
     char part[96] = "";
@@ -77,12 +106,12 @@ static void figures(char *text, size_t size, double now) {
         return;
     }
     const double elapsed = now - bar.start;
-    const double share = (double)bar.done / (double)bar.total;
-    char past[32], left[32];
+    char past[32], left[32], rate[32];
     put_time(past, sizeof past, elapsed);
-    put_time(left, sizeof left, bar.done > 0 ? elapsed * (1.0 / share - 1.0) : -1.0);
-    snprintf(text, size, "%zu/%zu %3d%%  %s, %s left%s%s", bar.done, bar.total,
-             (int)(100.0 * share), past, left, part[0] ? "; " : "", part);
+    put_time(left, sizeof left, time_left(elapsed));
+    put_rate(rate, sizeof rate, elapsed);
+    snprintf(text, size, "%zu/%zu %3d%%  %s, %s left%s%s%s", bar.done, bar.total,
+             (int)(100.0 * share_done()), past, left, rate, part[0] ? "; " : "", part);
 }
 
 /* compose - at most `width` columns: the figures, and the bar and the name if they fit. */
@@ -93,8 +122,7 @@ static void compose(char *line, size_t size, size_t width, double now) {
     if (fixed + LEAST_BAR + 4 <= width) {
         size_t room = width - fixed - 4;
         room = room < LARGEST_BAR ? room : LARGEST_BAR;
-        const double share =
-            bar.total < 2 ? bar.part.work / bar.part.all : (double)bar.done / (double)bar.total;
+        const double share = bar.total < 2 ? bar.part.work / bar.part.all : share_done();
         const size_t full = (size_t)((double)room * share);
         cells[0] = '[';
         memset(cells + 1, '.', room);
@@ -133,6 +161,8 @@ void sp_progress_begin(const char *what, size_t total, const char *advice) {
     snprintf(bar.what, sizeof bar.what, "%s", what != NULL ? what : "");
     bar.total = total;
     bar.done = 0;
+    bar.known = 0;
+    bar.cost = bar.did = bar.did_known = 0.0;
     bar.length = 0;
     bar.start = sp_clock_wall();
     bar.begun = true;
@@ -213,11 +243,24 @@ void sp_progress_part(const void *who, const char *part, double work, double all
     pthread_mutex_unlock(&bar.lock);
 }
 
+void sp_progress_weigh(double all) {
+    pthread_mutex_lock(&bar.lock);
+    bar.cost = all;
+    pthread_mutex_unlock(&bar.lock);
+}
+
 void sp_progress_step(void) {
+    sp_progress_step_of(1.0, false);
+}
+
+void sp_progress_step_of(double cost, bool known) {
     const double least_pause = 0.1;
     pthread_mutex_lock(&bar.lock);
     if (bar.active && bar.done < bar.total) {
         bar.done++;
+        bar.did += cost;
+        bar.known += known;
+        bar.did_known += known ? cost : 0.0;
         const double now = sp_clock_wall();
         if (bar.total < 2) {
             bar.part.who = NULL;

@@ -3,6 +3,7 @@
 #ifndef SP_BASE_PROGRESS_H
 #define SP_BASE_PROGRESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -19,6 +20,11 @@ void sp_progress_begin(const char *what, size_t total, const char *advice);
 void sp_progress_part(const void *who, const char *part, double work, double all);
 /** sp_progress_step - one item more is done. Thread-safe. */
 void sp_progress_step(void);
+/** sp_progress_weigh - items cost differently, `all` together in any unit: shares and the remaining
+ *  time go by cost from now on. sp_progress_step_of - one item of this cost is done; `known`: it
+ *  took no time, and says nothing of the rate. Thread-safe. */
+void sp_progress_weigh(double all);
+void sp_progress_step_of(double cost, bool known);
 /** sp_progress_clear - wipes the bar so that a line can be printed; the next step draws it anew. */
 void sp_progress_clear(void);
 void sp_progress_end(void);

@@ -4,12 +4,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/pool.h"
 
 /* One clip with an attack per budget. */
 typedef struct item {
+    cli_record record;
+    bool *known;            /* [budgets] owned: attacks that stood in the journal */
     sp_error err;           /* of reading the clip or its label */
     sp_attack *attack;      /* [budgets] owned */
     bool resampled, longer; /* longer than the model's window */
@@ -33,7 +36,7 @@ static const cli_own own_options[] = {
         "N"}};
 
 static item *item_of(const cli_job *j, size_t clip) {
-    return (item *)j->item + clip;
+    return cli_job_item(j, clip);
 }
 
 /* ---- files ---- */
@@ -62,8 +65,15 @@ static void write_beside(cli_job *j, size_t clip, const char *out, const char *t
 
 /* ---- one clip ---- */
 
+static void keep(cli_job *j, item *it, size_t budget) {
+    char part[CLI_PART];
+    cli_record_part(part, "attack", NULL, SP_FRONT_JOINT, j->options->budget_text[budget]);
+    cli_record_keep(j, &it->record, part,
+                    it->record.on ? sp_record_attack(&it->attack[budget]) : NULL);
+}
+
 typedef struct budget_task {
-    const cli_job *job;
+    cli_job *job;
     item *item;
     const sp_clip *clip;
     const char *file;
@@ -112,16 +122,56 @@ static void attack_windows(const budget_task *task, size_t index,
 static void attack_budget(void *context, size_t index) {
     const budget_task *task = context;
     const sp_attack_options options = options_of(task->job, task->item, task->file, index);
+    if (task->item->known[index]) {
+        return;
+    }
     if (task->windows->count > 0) {
         attack_windows(task, index, &options);
+        keep(task->job, task->item, index);
         return;
     }
     sp_attack_budget(NULL, &task->item->attack[index], &task->job->attacker, task->clip,
                      &task->job->options->budget[index], task->label, &options);
+    keep(task->job, task->item, index);
+}
+
+/* An attack that has left a file stands only as long as the file does. */
+static bool has_file(const cli_job *j, const item *it, const sp_attack *attack, size_t budget) {
+    const bool broken = attack->verdict.kind == SP_VERDICT_BROKEN;
+    return j->records.merged || !broken || !it->out[budget] ||
+           (attack->file_path && access(attack->file_path, R_OK) == 0);
+}
+
+static bool recall(cli_job *j, size_t clip) {
+    item *it = item_of(j, clip);
+    size_t known = 0;
+    cli_record_open(&it->record, j, clip);
+    for (size_t b = 0; b < j->options->budgets; b++) {
+        char part[CLI_PART];
+        const sp_json *result = NULL;
+        sp_attack *attack = &it->attack[b];
+        cli_record_part(part, "attack", NULL, SP_FRONT_JOINT, j->options->budget_text[b]);
+        sp_json *line = cli_record_find(&result, j, &it->record, part);
+        if (line && sp_record_take_attack(attack, result)) {
+            attack->verdict.names = cli_session_names(&j->session);
+            it->known[b] =
+                cli_record_settled(j, attack->verdict.kind) && has_file(j, it, attack, b);
+            if (!it->known[b]) {
+                sp_attack_clear(attack);
+            } else if (!it->out[b] && !j->records.merged) {
+                free(attack->file_path);
+                attack->file_path = NULL;
+            }
+        }
+        sp_json_destroy(line);
+        known += it->known[b];
+    }
+    it->longer = it->record.longer;
+    return known == j->options->budgets;
 }
 
 static void work(void *context, size_t index) {
-    const cli_job *j = context;
+    cli_job *j = context;
     const cli_clips *clips = &j->session.clips;
     item *it = item_of(j, index);
     sp_clip clip = {0};
@@ -132,14 +182,16 @@ static void work(void *context, size_t index) {
                         (size_t)((const job *)j)->hop) != SP_OK) {
         sp_clip_clear(&clip);
         for (size_t b = 0; b < j->options->budgets; b++) {
+            sp_attack_clear(&it->attack[b]);
             sp_attack_init(&it->attack[b]);
             cli_verdict_fail(&it->attack[b].verdict, &it->err, label,
                              cli_session_names(&j->session));
+            keep(j, it, b);
         }
         return;
     }
     it->resampled = clip.resampled;
-    it->longer = windows.count > 0;
+    it->longer = it->record.longer = windows.count > 0;
     budget_task task = {j, it, &clip, clips->file[index], label, &windows};
     sp_pool_run(j->options->budgets, 0, attack_budget, &task);
     cli_windows_clear(&windows);
@@ -154,16 +206,16 @@ static void print_attack(cli_job *j, size_t clip, size_t budget) {
     const sp_attack *attack = &it->attack[budget];
     const sp_attack_options options = options_of(j, it, clips->file[clip], budget);
     char *json = sp_report_attack_json(clips->path[clip], attack, &options);
-    if (attack->verdict.kind == SP_VERDICT_BROKEN && attack->file_path) {
+    if (attack->verdict.kind == SP_VERDICT_BROKEN && attack->file_path && !j->records.merged) {
         write_beside(j, clip, attack->file_path, json);
     }
+    cli_job_put(
+        j, json,
+        sp_report_attack_row(clips->names.name[clip], clips->names.width, clips->sequences, attack),
+        sp_report_attack_row(clips->names.name[clip], SP_TABLE_LATEX, clips->sequences, attack));
     if (j->options->json) {
-        cli_print(json);
         return;
     }
-    free(json);
-    cli_print(sp_report_attack_row(clips->names.name[clip], clips->names.width, clips->sequences,
-                                   attack));
     const bool foreign = attack->verdict.kind == SP_VERDICT_BROKEN && !attack->file_own;
     if ((j->options->verbose || foreign) && attack->verdict.reason[0]) {
         printf("    why: %s; %zu gradients\n", attack->verdict.reason, attack->steps);
@@ -191,14 +243,13 @@ static void emit(void *context, size_t index) {
         cli_complain("%s: was resampled: breaking clips have the model's sample rate",
                      j->session.clips.path[index]);
     }
-    for (size_t b = 0; b < j->options->budgets; b++) {
-        sp_attack_clear(&it->attack[b]);
-    }
 }
 
 static void print_head(cli_job *j) {
-    cli_print(sp_report_attack_head(j->session.clips.names.width, j->session.clips.sequences,
-                                    cli_session_names(&j->session)));
+    const sp_class_names *names = cli_session_names(&j->session);
+    const bool sequences = j->session.clips.sequences;
+    cli_job_head(j, sp_report_attack_head(j->session.clips.names.width, sequences, names),
+                 sp_report_attack_head(SP_TABLE_LATEX, sequences, names));
 }
 
 static void print_summary(cli_job *j) {
@@ -248,51 +299,67 @@ static int prepare(cli_job *j) {
     own->tally = calloc(budgets, sizeof *own->tally);
     own->real = calloc(budgets, sizeof *own->real);
     own->vacuous = calloc(budgets, sizeof *own->vacuous);
-    bool taken = own->tally && own->real && own->vacuous;
-    for (size_t i = 0; taken && i < j->session.clips.count; i++) {
-        item *it = item_of(j, i);
-        it->attack = calloc(budgets, sizeof *it->attack);
-        it->out = calloc(budgets, sizeof *it->out);
-        taken = it->attack && it->out;
-        for (size_t b = 0; taken && j->options->out && b < budgets; b++) {
-            it->out[b] = cli_job_path(j, i, j->options->budget_text[b]);
-            taken = it->out[b] != NULL;
-        }
+    if (!own->tally || !own->real || !own->vacuous) {
+        return cli_job_out_of_memory(j);
     }
     const int code = cli_windows_hop_read(&own->hop, j->command, j->options->own[HOP]);
-    return code >= 0 ? code
-           : taken   ? cli_attacker_open(&j->attacker, &j->session)
-                     : cli_job_out_of_memory(j);
+    return code >= 0 || j->records.merged ? code : cli_attacker_open(&j->attacker, &j->session);
+}
+
+static bool begin(cli_job *j, void *of, size_t clip) {
+    const size_t budgets = j->options->budgets;
+    item *it = of;
+    it->attack = calloc(budgets, sizeof *it->attack);
+    it->out = calloc(budgets, sizeof *it->out);
+    it->known = calloc(budgets, sizeof *it->known);
+    bool taken = it->attack && it->out && it->known;
+    for (size_t b = 0; taken && j->options->out && b < budgets; b++) {
+        it->out[b] = cli_job_path(j, clip, j->options->budget_text[b]);
+        taken = it->out[b] != NULL;
+    }
+    return taken;
+}
+
+static void end(cli_job *j, void *of) {
+    item *it = of;
+    for (size_t b = 0; it->out && it->attack && b < j->options->budgets; b++) {
+        sp_attack_clear(&it->attack[b]);
+        free(it->out[b]);
+    }
+    free(it->out);
+    free(it->attack);
+    free(it->known);
 }
 
 static void clear(cli_job *j) {
     job *own = (job *)j;
-    for (size_t i = 0; i < j->session.clips.count; i++) {
-        item *it = item_of(j, i);
-        for (size_t b = 0; it->out && it->attack && b < j->options->budgets; b++) {
-            sp_attack_clear(&it->attack[b]);
-            free(it->out[b]);
-        }
-        free(it->out);
-        free(it->attack);
-    }
     free(own->tally);
     free(own->real);
     free(own->vacuous);
 }
 
+static const cli_steps steps = {.item = sizeof(item),
+                                .budget = true,
+                                .prepare = prepare,
+                                .head = print_head,
+                                .begin = begin,
+                                .recall = recall,
+                                .work = work,
+                                .emit = emit,
+                                .end = end,
+                                .finish = say_vacuous,
+                                .summary = print_summary,
+                                .clear = clear};
+
 static int run(const cli_options *options) {
-    static const cli_steps steps = {.item = sizeof(item),
-                                    .budget = true,
-                                    .prepare = prepare,
-                                    .head = print_head,
-                                    .work = work,
-                                    .emit = emit,
-                                    .finish = say_vacuous,
-                                    .summary = print_summary,
-                                    .clear = clear};
     job j = {.base = {.command = &cli_attack, .steps = &steps, .options = options}};
     return cli_job_run(&j.base);
+}
+
+int cli_attack_merge(cli_job *base) {
+    job j = {.base = *base};
+    j.base.steps = &steps;
+    return cli_job_replay(&j.base);
 }
 
 const cli_command cli_attack = {
@@ -310,5 +377,6 @@ const cli_command cli_attack = {
     .sequences = true,
     .own = own_options,
     .owned = sizeof own_options / sizeof own_options[0],
+    .corpus = true,
     .run = run,
 };

@@ -1,7 +1,6 @@
 /* soundproof audit: what noise can and cannot make a wake-word model do. */
-#include "cli/audit_options.h"
+#include "cli/audit_job.h"
 #include "cli/front_check.h"
-#include "cli/job.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,32 +12,12 @@ enum { BURST = 2 };
 
 /* ---- the job ---- */
 
-/* One clip with a finding for every property and budget. */
-typedef struct item {
-    sp_error err;        /* of reading the clip */
-    sp_finding *finding; /* [count] owned */
-    char **out;          /* [count] owned; where breaking clips go, or NULL */
-    size_t count;
-    sp_audit audit; /* what was asked last, for the report */
-    bool fires;
-    double logit, other_logit; /* of the clean clip; with the other bank of filters, or NaN */
-} item;
-
-typedef struct job {
-    cli_job base;
-    cli_audit_options asked;
-    sp_front *other; /* owned; the other bank of mycroft-precise, or NULL */
-    sp_clip noise;   /* owned; of --noise */
-    sp_trigger trigger;
-    sp_tally tally;
-} job;
-
-static item *item_of(const cli_job *j, size_t clip) {
-    return (item *)j->item + clip;
+static cli_audit_item *item_of(const cli_job *j, size_t clip) {
+    return cli_job_item(j, clip);
 }
 
 /* The largest logit with the other bank. */
-static double run_other(const job *j, const sp_audit *audit) {
+static double run_other(const cli_audit_job *j, const sp_audit *audit) {
     sp_pipeline pipeline = *audit->attacker->pipeline;
     sp_attacker attacker = {.pipeline = &pipeline};
     sp_audit other = *audit;
@@ -58,7 +37,19 @@ static double run_other(const job *j, const sp_audit *audit) {
 /* ---- one clip ---- */
 
 /* The noise of lines: the recording again and again, or white; its largest sample is 1. */
-static double *make_direction(sp_error *err, const job *j, size_t n) {
+static void drop(cli_audit_item *it) {
+    for (size_t i = 0; i < it->count; i++) {
+        sp_finding_clear(&it->finding[i]);
+        free(it->out[i]);
+    }
+    free(it->finding);
+    free(it->out);
+    it->finding = NULL;
+    it->out = NULL;
+    it->count = 0;
+}
+
+static double *make_direction(sp_error *err, const cli_audit_job *j, size_t n) {
     double *direction = malloc(n * sizeof *direction), largest = 0.0;
     if (!direction) {
         (void)sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", n);
@@ -75,7 +66,7 @@ static double *make_direction(sp_error *err, const job *j, size_t n) {
     return direction;
 }
 
-static sp_audit audit_of(const job *j, const sp_clip *clip, const double *direction,
+static sp_audit audit_of(const cli_audit_job *j, const sp_clip *clip, const double *direction,
                          const char *source) {
     const cli_options *options = j->base.options;
     const sp_audit audit = {.attacker = &j->base.attacker,
@@ -93,32 +84,23 @@ static sp_audit audit_of(const job *j, const sp_clip *clip, const double *direct
     return audit;
 }
 
-/* Levels are searched by one audit, given budgets are one audit each; gains and dead samples know
- * no budget. */
-static bool has_budget(sp_property property) {
-    return property != SP_PROPERTY_GAIN && property != SP_PROPERTY_DEAD;
-}
-
-static bool is_wanted(const job *j, const item *it, sp_property property) {
+static bool is_wanted(const cli_audit_job *j, const cli_audit_item *it, sp_property property) {
     if (!j->base.options->set->box && !sp_audit_of_set(property)) {
         return false;
     }
     return j->asked.chosen ? j->asked.wanted[property] : sp_audit_applies(property, it->fires);
 }
 
-static char *place_of(const job *j, size_t clip, sp_property property, size_t budget) {
-    const cli_options *options = j->base.options;
-    char text[128];
-    const char *at = options->budgets ? options->budget_text[budget] : "";
-    snprintf(text, sizeof text, "%s%s%.60s", sp_property_name(property), at[0] ? "_" : "", at);
-    return options->out ? cli_job_path(&j->base, clip, text) : NULL;
-}
-
-static void ask(job *j, item *it, size_t clip, sp_property property, size_t budget) {
+static void ask(cli_audit_job *j, cli_audit_item *it, size_t clip, sp_property property,
+                size_t budget) {
+    if (cli_audit_recall(j, it, clip, property, budget)) {
+        return;
+    }
     const size_t at = it->count++;
-    it->audit.budget =
-        j->base.options->budgets && has_budget(property) ? &j->base.options->budget[budget] : NULL;
-    it->out[at] = place_of(j, clip, property, budget);
+    it->audit.budget = j->base.options->budgets && cli_audit_has_budget(property)
+                           ? &j->base.options->budget[budget]
+                           : NULL;
+    it->out[at] = cli_audit_place(j, clip, property, budget);
     (void)sp_audit_property(NULL, &it->finding[at], &it->audit, property, it->out[at]);
     if (sp_clock_stopped() && it->finding[at].kind == SP_VERDICT_TIMEOUT) { // cut short
         sp_finding_clear(&it->finding[at]);
@@ -130,23 +112,57 @@ static void ask(job *j, item *it, size_t clip, sp_property property, size_t budg
         free(it->out[at]);
         it->out[at] = place;
     }
+    if (it->count > at) {
+        cli_audit_keep(j, it, at, property, budget);
+    }
 }
 
-static sp_status audit_clip(sp_error *err, job *j, item *it, size_t index, const sp_clip *clip,
-                            const double *direction) {
+static bool make_room(sp_error *err, const cli_audit_job *j, cli_audit_item *it) {
+    const size_t budgets = j->base.options->budgets ? j->base.options->budgets : 1;
+    it->finding = calloc(SP_PROPERTIES * budgets, sizeof *it->finding);
+    it->out = calloc(SP_PROPERTIES * budgets, sizeof *it->out);
+    if (!it->finding || !it->out) {
+        (void)sp_fail(err, SP_E_MEMORY, "out of memory");
+        return false;
+    }
+    return true;
+}
+
+/* All findings, or none. */
+static bool recall(cli_job *base, size_t index) {
+    cli_audit_job *j = (cli_audit_job *)base;
+    cli_audit_item *it = item_of(base, index);
+    const size_t budgets = base->options->budgets ? base->options->budgets : 1;
+    cli_record_open(&it->record, base, index);
+    bool whole = it->record.on && make_room(&it->err, j, it) && cli_audit_recall_heard(j, it);
+    it->audit = audit_of(j, NULL, NULL, NULL);
+    for (int p = 0; whole && p < SP_PROPERTIES; p++) {
+        const sp_property property = (sp_property)p;
+        const size_t times = cli_audit_has_budget(property) ? budgets : 1;
+        for (size_t b = 0; b < times && whole && is_wanted(j, it, property); b++) {
+            whole = cli_audit_recall(j, it, index, property, b);
+        }
+    }
+    if (!whole) {
+        drop(it);
+    }
+    return whole;
+}
+
+static sp_status audit_clip(sp_error *err, cli_audit_job *j, cli_audit_item *it, size_t index,
+                            const sp_clip *clip, const double *direction) {
     const size_t budgets = j->base.options->budgets ? j->base.options->budgets : 1;
     size_t frame = 0;
     it->audit = audit_of(j, clip, direction, j->base.session.clips.file[index]);
     SP_TRY(sp_audit_run(err, &it->logit, &frame, &it->fires, &it->audit));
     it->other_logit = run_other(j, &it->audit);
-    it->finding = calloc(SP_PROPERTIES * budgets, sizeof *it->finding);
-    it->out = calloc(SP_PROPERTIES * budgets, sizeof *it->out);
-    if (!it->finding || !it->out) {
-        return sp_fail(err, SP_E_MEMORY, "out of memory");
+    if (!make_room(err, j, it)) {
+        return SP_E_MEMORY;
     }
+    cli_audit_keep_heard(j, it);
     for (int p = 0; p < SP_PROPERTIES; p++) {
         const sp_property property = (sp_property)p;
-        const size_t times = has_budget(property) ? budgets : 1;
+        const size_t times = cli_audit_has_budget(property) ? budgets : 1;
         for (size_t b = 0; b < times && is_wanted(j, it, property) && !sp_clock_stopped(); b++) {
             ask(j, it, index, property, b);
         }
@@ -155,8 +171,8 @@ static sp_status audit_clip(sp_error *err, job *j, item *it, size_t index, const
 }
 
 static void work(void *context, size_t index) {
-    job *j = context;
-    item *it = item_of(&j->base, index);
+    cli_audit_job *j = context;
+    cli_audit_item *it = item_of(&j->base, index);
     sp_clip read = {0}, clip = {0};
     long label = -1;
     double *direction = NULL;
@@ -179,15 +195,16 @@ static void work(void *context, size_t index) {
 
 /* ---- printing, in the order of the clips ---- */
 
-static void print_finding(job *j, size_t index, size_t at) {
-    const item *it = item_of(&j->base, index);
+static void print_finding(cli_audit_job *j, size_t index, size_t at) {
+    const cli_audit_item *it = item_of(&j->base, index);
     const cli_clips *clips = &j->base.session.clips;
     const sp_finding *f = &it->finding[at];
+    cli_job_put(&j->base, sp_report_audit_json(clips->path[index], &it->audit, f, it->out[at]),
+                sp_report_audit_row(clips->names.name[index], clips->names.width, f),
+                sp_report_audit_row(clips->names.name[index], SP_TABLE_LATEX, f));
     if (j->base.options->json) {
-        cli_print(sp_report_audit_json(clips->path[index], &it->audit, f, it->out[at]));
         return;
     }
-    cli_print(sp_report_audit_row(clips->names.name[index], clips->names.width, f));
     const bool told = f->kind == SP_VERDICT_ERROR || !f->reason[0];
     if (!told && (j->base.options->verbose || f->kind == SP_VERDICT_MISCLASSIFIED)) {
         printf("    %s\n", f->reason);
@@ -205,18 +222,10 @@ static void print_finding(job *j, size_t index, size_t at) {
     }
 }
 
-static void clear_findings(item *it) {
-    for (size_t i = 0; i < it->count; i++) {
-        sp_finding_clear(&it->finding[i]);
-        free(it->out[i]);
-    }
-    it->count = 0;
-}
-
 static void emit(void *context, size_t index) {
-    job *own = context;
+    cli_audit_job *own = context;
     cli_job *j = &own->base;
-    item *it = item_of(j, index);
+    cli_audit_item *it = item_of(j, index);
     const char *last = "";
     if (it->err.code != SP_OK) {
         cli_job_complain(j, index, it->err.text, &last);
@@ -235,13 +244,16 @@ static void emit(void *context, size_t index) {
         }
     }
     j->vacuous = own->tally.vacuous;
-    clear_findings(it);
 }
 
 static void print_head(cli_job *j) {
-    const job *own = (const job *)j;
+    const cli_audit_job *own = (const cli_audit_job *)j;
     const sp_clip_background *b = &own->asked.background;
     const sp_class_names *names = cli_session_names(&j->session);
+    if (j->options->json) {
+        cli_job_head(j, NULL, sp_report_audit_head(SP_TABLE_LATEX));
+        return;
+    }
     char rule[160];
     cli_audit_trigger_text(rule, &own->asked, &own->trigger);
     printf("Each recording is set in Gaussian noise of %g steps (rms), %g s before it and %g s "
@@ -249,7 +261,8 @@ static void print_head(cli_job *j) {
            "It fires%s%s%s from a logit of %.4g on (%s).\n\n",
            b->noise, b->before, b->after, names ? " (" : "", names ? names->name[1] : "",
            names ? ")" : "", j->session.pipeline.threshold, rule);
-    cli_print(sp_report_audit_head(j->session.clips.names.width));
+    cli_job_head(j, sp_report_audit_head(j->session.clips.names.width),
+                 sp_report_audit_head(SP_TABLE_LATEX));
 }
 
 static const char *level_of(const sp_noise_set *set) {
@@ -259,7 +272,7 @@ static const char *level_of(const sp_noise_set *set) {
 }
 
 static void print_summary(cli_job *j) {
-    const job *own = (const job *)j;
+    const cli_audit_job *own = (const cli_audit_job *)j;
     const size_t *kind = own->tally.kind;
     printf("\n%zu of %zu certified", kind[SP_VERDICT_CERTIFIED], own->tally.total);
     if (own->tally.vacuous > 0) {
@@ -281,20 +294,20 @@ static void print_summary(cli_job *j) {
 
 /* ---- the whole run ---- */
 
+static void end(cli_job *j, void *of) {
+    (void)j;
+    drop(of);
+}
+
 static void clear(cli_job *j) {
-    job *own = (job *)j;
-    for (size_t i = 0; i < j->session.clips.count; i++) {
-        clear_findings(item_of(j, i));
-        free(item_of(j, i)->finding);
-        free(item_of(j, i)->out);
-    }
+    cli_audit_job *own = (cli_audit_job *)j;
     sp_clip_clear(&own->noise);
     sp_front_destroy(own->other);
 }
 
 /* The model must be one that can be audited; the noise must be readable. */
 static int prepare(cli_job *base) {
-    job *j = (job *)base;
+    cli_audit_job *j = (cli_audit_job *)base;
     sp_error err = {0};
     sp_stream stream = {0};
     sp_pipeline *pipeline = &j->base.session.pipeline;
@@ -304,6 +317,10 @@ static int prepare(cli_job *base) {
         return code;
     }
     pipeline->threshold = j->trigger.threshold;
+    if (base->records.merged) {
+        j->base.attacker.pipeline = pipeline;
+        return -1;
+    }
     pipeline->original = &j->base.session.files.model;
     if (sp_stream_one(&err, &stream, pipeline, 0) != SP_OK) {
         cli_complain_about(j->base.options->model, err.text);
@@ -323,16 +340,26 @@ static int prepare(cli_job *base) {
     return cli_attacker_open(&j->base.attacker, &j->base.session);
 }
 
+static const cli_steps steps = {.item = sizeof(cli_audit_item),
+                                .partial = true,
+                                .prepare = prepare,
+                                .head = print_head,
+                                .recall = recall,
+                                .work = work,
+                                .emit = emit,
+                                .end = end,
+                                .summary = print_summary,
+                                .clear = clear};
+
+int cli_audit_merge(cli_job *base) {
+    cli_audit_job j = {.base = *base};
+    j.base.steps = &steps;
+    const int code = cli_audit_options_read(&j.asked, base->options);
+    return code < 0 ? cli_job_replay(&j.base) : code;
+}
+
 static int run(const cli_options *options) {
-    static const cli_steps steps = {.item = sizeof(item),
-                                    .partial = true,
-                                    .prepare = prepare,
-                                    .head = print_head,
-                                    .work = work,
-                                    .emit = emit,
-                                    .summary = print_summary,
-                                    .clear = clear};
-    job j = {.base = {.command = &cli_audit, .steps = &steps, .options = options}};
+    cli_audit_job j = {.base = {.command = &cli_audit, .steps = &steps, .options = options}};
     const int code = cli_audit_options_read(&j.asked, options);
     return code < 0 ? cli_job_run(&j.base) : code;
 }
@@ -355,5 +382,7 @@ const cli_command cli_audit = {
                CLI_VERBOSE,
     .own = cli_audit_own,
     .owned = CLI_AUDIT_OWNED,
+    .apart = 1 << CLI_AUDIT_PROPERTY,
+    .corpus = true,
     .run = run,
 };

@@ -102,6 +102,7 @@ static int name_all(cli_clips *clips, const cli_options *options) {
             cli_complain("out of memory for %zu clips", clips->manifest.count);
         }
     }
+    clips->given = clips->count;
     if (code < 0 && !cli_names_make(&clips->names, clips->path, clips->count)) {
         cli_complain("out of memory for %zu clips", clips->count);
         code = CLI_INPUT;
@@ -204,11 +205,13 @@ void cli_clips_clear(cli_clips *clips) {
     free(clips->made);
     free(clips->path);
     free(clips->file);
+    free(clips->index);
+    free(clips->cost);
     cli_names_clear(&clips->names);
     sp_manifest_clear(&clips->manifest);
 }
 
-static sp_status find_label(sp_error *err, long *label, const cli_clips *clips, size_t i) {
+sp_status cli_clips_label(sp_error *err, long *label, const cli_clips *clips, size_t i) {
     const char *path = clips->path[i], *manifest = clips->options->manifest;
     *label = clips->options->label;
     if (manifest) {
@@ -231,6 +234,6 @@ static sp_status find_label(sp_error *err, long *label, const cli_clips *clips, 
 
 sp_status cli_clips_read(sp_error *err, sp_clip *clip, long *label, const cli_clips *clips,
                          size_t i, const sp_front *front) {
-    SP_TRY(find_label(err, label, clips, i));
+    SP_TRY(cli_clips_label(err, label, clips, i));
     return cli_clip_read(err, clip, clips->file[i], front, clips->options);
 }

@@ -63,6 +63,8 @@ enum {
     CLI_CLIP_TO = 10,
     CLI_INPUTS = 11
 };
+/* Options of commands whose results journals keep (cli_command.corpus). */
+enum { CLI_JOURNAL = 12, CLI_SHARD = 13, CLI_CSV = 14, CLI_LATEX = 15 };
 /* --frame that is not given, and --frame all. */
 enum { CLI_NO_FRAME = -2, CLI_ALL_FRAMES = -1 };
 
@@ -103,6 +105,9 @@ typedef struct cli_options {
     size_t owned;
     char **argument; /* [arguments] what is not an option */
     size_t arguments;
+    char *journal, *csv, *latex;
+    size_t shard, shards; /* from 1; 0: all */
+    char *given;          /* the options that say what is asked of a clip, a line each */
 } cli_options;
 
 /** cli_own - an option that only one command has; it takes an argument. */
@@ -119,11 +124,14 @@ typedef struct cli_command {
     bool reads_models; /* its arguments are models: --output, --steps-axis and --input go with it */
     const cli_own *own; /* [owned] */
     size_t owned;
+    unsigned apart; /* bit i: option i of its own does not change what is found out about a clip */
+    bool corpus;    /* takes --journal and --shard, --csv and --latex */
+    bool tables;    /* takes --csv and --latex */
     int (*run)(const cli_options *options);
 } cli_command;
 
 extern const cli_command cli_audit, cli_certify, cli_radius, cli_attack, cli_compare, cli_report,
-    cli_run, cli_info, cli_methods, cli_train, cli_bench, cli_features;
+    cli_run, cli_info, cli_methods, cli_train, cli_bench, cli_features, cli_merge;
 
 /** cli_options_read - reads argv[1..] for a command (argv[0] is ignored).
  *  Returns -1 to go on, or the exit code: usage errors and --help have been printed. */
@@ -206,8 +214,12 @@ typedef struct cli_clips {
     const char **file; /* [count] what is opened */
     char **made;       /* [makes] owned: names of the sequences of files that hold many */
     size_t makes;
-    cli_names names;
+    cli_names names; /* different for all clips that were given, not only for those of the shard */
     sp_manifest manifest;
+    size_t given;   /* clips: more than count with --shard */
+    char split[65]; /* SHA-256 of all clips that were given, and of their costs; or "" */
+    size_t *index;  /* [count] owned: which of the given ones; NULL: all */
+    double *cost;   /* [count] owned: see cli/shard.c; NULL: not asked for */
 } cli_clips;
 /** cli_clips_check - the usage errors that show before anything is read: -1, or the exit code. */
 int cli_clips_check(const cli_command *command, const cli_options *options);
@@ -217,7 +229,9 @@ int cli_clips_check(const cli_command *command, const cli_options *options);
 int cli_clips_open(cli_clips *clips, const cli_command *command, const cli_options *options);
 int cli_clips_answers(cli_clips *clips, const cli_command *command, size_t classes);
 void cli_clips_clear(cli_clips *clips);
-/** cli_clips_read - clip i and its label (-1: the model's own answer). */
+/** cli_clips_label - of clip i; -1: the model's own answer. cli_clips_read - the clip too. */
+SP_NODISCARD sp_status cli_clips_label(sp_error *err, long *label, const cli_clips *clips,
+                                       size_t i);
 SP_NODISCARD sp_status cli_clips_read(sp_error *err, sp_clip *clip, long *label,
                                       const cli_clips *clips, size_t i, const sp_front *front);
 

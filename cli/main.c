@@ -1,5 +1,5 @@
 /* soundproof: the subcommands and what is common to them. */
-#include "cli/impl.h"
+#include "cli/record.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "gpu/backend.h"
 
 static const cli_command *const commands[] = {
-    &cli_certify, &cli_radius, &cli_attack,   &cli_compare, &cli_audit, &cli_report,
+    &cli_certify, &cli_radius, &cli_attack,   &cli_compare, &cli_audit, &cli_report, &cli_merge,
     &cli_run,     &cli_info,   &cli_features, &cli_methods, &cli_train, &cli_bench};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -96,6 +96,7 @@ static int run_command(const cli_command *command, int threads, int argc, const 
         if (sp_pool_start(options.threads ? options.threads : threads) == SP_OK) {
             code = cli_backend_select(command, &options);
             code = code < 0 ? command->run(&options) : code;
+            cli_records_close();
             sp_pool_stop();
         } else {
             cli_complain("cannot start the threads: try a smaller --threads");

@@ -265,6 +265,23 @@ static int read_timeout(cli_options *options, const cli_command *command, const 
     return -1;
 }
 
+static int read_shard(cli_options *options, const cli_command *command, const char *text) {
+    char first[16] = "";
+    const char *slash = strchr(text, '/');
+    long shard = 0, shards = 0;
+    if (slash && (size_t)(slash - text) < sizeof first) {
+        memcpy(first, text, (size_t)(slash - text));
+    }
+    if (!slash || !cli_whole_parse(&shards, slash + 1, 1, 1000000) ||
+        !cli_whole_parse(&shard, first, 1, shards)) {
+        return cli_usage(command, "--shard needs K/N, the K-th of N shards, as 3/16, not '%s'",
+                         text);
+    }
+    options->shard = (size_t)shard;
+    options->shards = (size_t)shards;
+    return -1;
+}
+
 static int read_number(cli_options *options, const cli_command *command, int option,
                        const char *text) {
     long channel = 0;
@@ -302,6 +319,12 @@ static char **path_of(cli_options *options, int option) {
         return &options->backend;
     case CLI_OUTPUT:
         return &options->output;
+    case CLI_JOURNAL:
+        return &options->journal;
+    case CLI_CSV:
+        return &options->csv;
+    case CLI_LATEX:
+        return &options->latex;
     default:
         return NULL;
     }
@@ -352,6 +375,8 @@ static int read_value(cli_options *options, const cli_command *command, int opti
         return read_tolerance(options, command, text);
     case CLI_FRAME:
         return read_frame(options, command, text);
+    case CLI_SHARD:
+        return read_shard(options, command, text);
     case CLI_STEPS_AXIS:
         return read_whole(&options->steps_axis, command, "steps-axis", text, 0, 3);
     case CLI_INPUTS:

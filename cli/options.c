@@ -85,6 +85,15 @@ static const struct poptOption every_option[] = {
     {"seed", 0, POPT_ARG_STRING, NULL, CLI_SEED, "seed of the random starts of attacks; 1", "N"},
     {"plot", 0, POPT_ARG_STRING, NULL, CLI_PLOT,
      "draw the certified shares: FILE.svg, FILE.png, or both without an ending", "FILE"},
+    {"journal", 0, POPT_ARG_STRING, NULL, CLI_JOURNAL,
+     "append every result to this file as it is finished, and do not do again what stands there",
+     "FILE"},
+    {"shard", 0, POPT_ARG_STRING, NULL, CLI_SHARD,
+     "only shard K of N, which have about the same cost; every clip is in one of them", "K/N"},
+    {"csv", 0, POPT_ARG_STRING, NULL, CLI_CSV, "write what --json prints as a table of numbers too",
+     "FILE"},
+    {"latex", 0, POPT_ARG_STRING, NULL, CLI_LATEX, "write the table as LaTeX (booktabs) too",
+     "FILE"},
     {"timeout", 0, POPT_ARG_STRING, NULL, CLI_TIMEOUT,
      "give up on a clip, or end training, after S seconds", "S"},
     {"quick", 0, POPT_ARG_NONE, NULL, CLI_QUICK, "fewer repetitions, shorter clips", NULL},
@@ -139,8 +148,63 @@ static int print_help(const cli_command *command, poptContext context) {
     return CLI_OK;
 }
 
+static int take_value(cli_options *options, const cli_command *command, int option, char *text) {
+    if (option >= OWN) {
+        free(options->own[option - OWN]);
+        options->own[option - OWN] = text;
+        return -1;
+    }
+    return cli_option_value(options, command, option, text);
+}
+
+/* Options that do not change what is found out about a clip, or stand for themselves elsewhere: the
+ * model, the clips, where results go and how they are shown. */
+static bool is_apart(const cli_command *command, int option) {
+    static const int apart[] = {CLI_MODEL, CLI_FRONT, CLI_MANIFEST, CLI_SPLIT,  CLI_NAMES,
+                                CLI_LABEL, CLI_PLOT,  CLI_JOURNAL,  CLI_SHARD,  CLI_CSV,
+                                CLI_LATEX, CLI_JSON,  CLI_THREADS,  CLI_MEMORY, CLI_VERBOSE};
+    for (size_t i = 0; i < sizeof apart / sizeof apart[0]; i++) {
+        if (option == apart[i]) {
+            return true;
+        }
+    }
+    return option >= OWN && (command->apart >> (option - OWN) & 1u);
+}
+
+/* A line "--name=value", or "--name". */
+static int note_given(cli_options *options, const char *name, const char *value) {
+    const size_t used = options->given ? strlen(options->given) : 0;
+    const size_t more = strlen(name) + (value ? strlen(value) : 0) + sizeof "--=\n";
+    char *grown = realloc(options->given, used + more);
+    if (!grown) {
+        cli_complain("out of memory");
+        return CLI_INPUT;
+    }
+    sprintf(grown + used, "--%s%s%s\n", name, value ? "=" : "", value ? value : "");
+    options->given = grown;
+    return -1;
+}
+
+static const char *name_of(const struct poptOption *table, int option) {
+    while (table->longName && table->val != option) {
+        table++;
+    }
+    return table->longName ? table->longName : "";
+}
+
 static int read_option(cli_options *options, const cli_command *command, poptContext context,
-                       int option) {
+                       const struct poptOption *table, int option) {
+    if (option != HELP && !is_apart(command, option)) {
+        char *value = poptGetOptArg(context);
+        const int code = note_given(options, name_of(table, option), value);
+        if (code >= 0) {
+            free(value);
+            return code;
+        }
+        if (value) {
+            return take_value(options, command, option, value);
+        }
+    }
     switch (option) {
     case HELP:
         return print_help(command, context);
@@ -167,15 +231,8 @@ static int read_option(cli_options *options, const cli_command *command, poptCon
         return -1;
     default: {
         char *text = poptGetOptArg(context);
-        if (!text) {
-            return cli_usage(command, "an option lacks its argument");
-        }
-        if (option >= OWN) {
-            free(options->own[option - OWN]);
-            options->own[option - OWN] = text;
-            return -1;
-        }
-        return cli_option_value(options, command, option, text);
+        return text ? take_value(options, command, option, text)
+                    : cli_usage(command, "an option lacks its argument");
     }
     }
 }
@@ -202,6 +259,9 @@ static int take_arguments(cli_options *options, poptContext context) {
 }
 
 static bool accepts(const cli_command *command, int option) {
+    if (option >= CLI_JOURNAL && option <= CLI_LATEX) {
+        return command->corpus || (command->tables && option >= CLI_CSV);
+    }
     const bool of_model = option == CLI_OUTPUT || option == CLI_STEPS_AXIS || option == CLI_INPUTS;
     const unsigned bit = option == CLI_SPLIT     ? CLI_MANIFEST
                          : option == CLI_NAMES   ? CLI_CHANNEL
@@ -234,7 +294,7 @@ static int read_all(cli_options *options, const cli_command *command, poptContex
                     const struct poptOption *table) {
     int option = 0;
     while ((option = poptGetNextOpt(context)) > 0) {
-        const int code = read_option(options, command, context, option);
+        const int code = read_option(options, command, context, table, option);
         if (code >= 0) {
             return code;
         }
@@ -341,6 +401,10 @@ void cli_options_clear(cli_options *options) {
     free(options->plot);
     free(options->output);
     free(options->backend);
+    free(options->journal);
+    free(options->csv);
+    free(options->latex);
+    free(options->given);
     free(options->methods);
     cli_variants_clear(options);
     *options = (cli_options){0};

@@ -12,6 +12,7 @@ enum { STARTS = 3 }; /* of the attacks; they start from each other's noise */
 
 /* One clip with a search for the whole of it, or one for every place of the noise. */
 typedef struct item {
+    cli_record record;
     sp_error err;      /* of reading the clip or its label */
     sp_radius *radius; /* [count] owned */
     size_t count;
@@ -34,7 +35,7 @@ typedef struct job {
 } job;
 
 static item *item_of(const cli_job *j, size_t clip) {
-    return (item *)j->item + clip;
+    return cli_job_item(j, clip);
 }
 
 static bool wants_moments(const cli_options *options) {
@@ -131,8 +132,75 @@ static sp_status cut(sp_error *err, cli_windows *windows, const cli_job *j, cons
     return SP_OK;
 }
 
+/* ---- the journal: all searches of a clip are one result ---- */
+
+static void part_of(const cli_job *j, char part[CLI_PART]) {
+    cli_record_part(part, "radius", j->options->method, j->options->front_rule, NULL);
+}
+
+static void keep(cli_job *j, item *it) {
+    char part[CLI_PART], key[32];
+    if (!it->record.on || it->count == 0) {
+        return;
+    }
+    part_of(j, part);
+    sp_json_line *line = sp_json_line_create();
+    sp_json_line_number(line, "searches", (double)it->count);
+    for (size_t i = 0; i < it->count; i++) {
+        char *object = sp_record_radius(&it->radius[i]);
+        snprintf(key, sizeof key, "%zu", i);
+        sp_json_line_raw(line, key, object);
+        free(object);
+    }
+    cli_record_keep(j, &it->record, part, sp_json_line_finish(line));
+}
+
+static bool take(cli_job *j, item *it, const sp_json *result) {
+    double count = 0.0;
+    char key[32];
+    if (sp_json_number(NULL, &count, result, "searches") != SP_OK ||
+        !(count >= 1.0 && count < 1e7)) {
+        return false;
+    }
+    it->radius = calloc((size_t)count, sizeof *it->radius);
+    bool whole = it->radius != NULL;
+    for (size_t i = 0; whole && i < (size_t)count; i++) {
+        snprintf(key, sizeof key, "%zu", i);
+        whole = sp_record_take_radius(&it->radius[i], sp_json_get(result, key));
+        it->count += whole;
+        it->radius[i].verdict.names = cli_session_names(&j->session);
+        whole = whole && cli_record_settled(j, it->radius[i].verdict.kind);
+    }
+    return whole;
+}
+
+static void drop(item *it) {
+    for (size_t k = 0; k < it->count; k++) {
+        sp_radius_clear(&it->radius[k]);
+    }
+    free(it->radius);
+    it->radius = NULL;
+    it->count = 0;
+}
+
+static bool recall(cli_job *j, size_t clip) {
+    item *it = item_of(j, clip);
+    char part[CLI_PART];
+    const sp_json *result = NULL;
+    part_of(j, part);
+    cli_record_open(&it->record, j, clip);
+    sp_json *line = cli_record_find(&result, j, &it->record, part);
+    const bool whole = line && take(j, it, result);
+    sp_json_destroy(line);
+    it->longer = it->record.longer;
+    if (!whole) {
+        drop(it);
+    }
+    return whole;
+}
+
 static void work(void *context, size_t index) {
-    const cli_job *j = context;
+    cli_job *j = context;
     const cli_clips *clips = &j->session.clips;
     const long frame = j->options->frame;
     item *it = item_of(j, index);
@@ -142,7 +210,7 @@ static void work(void *context, size_t index) {
     const bool read =
         cli_clips_read(&it->err, &clip, &label, clips, index, j->session.files.front) == SP_OK &&
         cut(&it->err, &windows, j, &clip, label) == SP_OK;
-    it->longer = windows.count > 0;
+    it->longer = it->record.longer = windows.count > 0;
     it->count = !read ? 1 : it->longer ? windows.count : count_moments(j, clip.n);
     it->radius = calloc(it->count, sizeof *it->radius);
     it->count = it->radius ? it->count : 0;
@@ -159,19 +227,20 @@ static void work(void *context, size_t index) {
     }
     cli_windows_clear(&windows);
     sp_clip_clear(&clip);
+    keep(j, it);
 }
 
 /* ---- printing, in the order of the clips ---- */
 
-static void print_search(const cli_job *j, size_t clip, const sp_radius *radius, bool weakest) {
+static void print_search(cli_job *j, size_t clip, const sp_radius *radius, bool weakest) {
     const cli_clips *clips = &j->session.clips;
-    if (j->options->json) {
-        cli_print(sp_report_radius_json(clips->path[clip], &j->session.pipeline, radius, weakest));
-        return;
-    }
-    cli_print(sp_report_radius_row(clips->names.name[clip], clips->names.width, clips->sequences,
-                                   radius, wants_moments(j->options)));
-    if (j->options->verbose) {
+    const bool moments = wants_moments(j->options);
+    cli_job_put(j, sp_report_radius_json(clips->path[clip], &j->session.pipeline, radius, weakest),
+                sp_report_radius_row(clips->names.name[clip], clips->names.width, clips->sequences,
+                                     radius, moments),
+                sp_report_radius_row(clips->names.name[clip], SP_TABLE_LATEX, clips->sequences,
+                                     radius, moments));
+    if (j->options->verbose && !j->options->json) {
         cli_print(sp_report_radius_details(radius));
     }
 }
@@ -211,9 +280,6 @@ static void emit(void *context, size_t index) {
             own->certified[own->certified_count++] = radius->certified_db;
         }
     }
-    for (size_t i = 0; i < it->count; i++) {
-        sp_radius_clear(&it->radius[i]);
-    }
 }
 
 static int by_size(const void *a, const void *b) {
@@ -222,8 +288,11 @@ static int by_size(const void *a, const void *b) {
 }
 
 static void print_head(cli_job *j) {
-    cli_print(sp_report_radius_head(j->session.clips.names.width, j->session.clips.sequences,
-                                    wants_moments(j->options), cli_session_names(&j->session)));
+    const sp_class_names *names = cli_session_names(&j->session);
+    const bool moments = wants_moments(j->options);
+    const bool sequences = j->session.clips.sequences;
+    cli_job_head(j, sp_report_radius_head(j->session.clips.names.width, sequences, moments, names),
+                 sp_report_radius_head(SP_TABLE_LATEX, sequences, moments, names));
 }
 
 /* In dB, or how far numbers move. */
@@ -256,17 +325,18 @@ static void print_summary(cli_job *j) {
         print_budget(0.5 * (own->certified[(count - 1) / 2] + own->certified[count / 2]), numbers);
     }
     if (numbers) {
-        printf(
-            ".\nEps is how far %s, in steps of %g dB (factors of %.3g). Certified: proved. Broken: "
-            "noise that\nchanges the answer was found; file: also as a file.\n",
-            j->options->set->box ? "every number may move" : "all numbers together may move",
-            j->options->tolerance, pow(10.0, j->options->tolerance / 20.0));
+        printf(".\nEps is how far %s, in steps of %g dB (factors of %.3g). Certified: proved. "
+               "Broken: "
+               "noise that\nchanges the answer was found; file: also as a file.\n",
+               j->options->set->box ? "every number may move" : "all numbers together may move",
+               j->options->tolerance, pow(10.0, j->options->tolerance / 20.0));
     } else {
-        printf(
-            ".\nBudgets are relative to the clip's %s and multiples of %g dB. Certified: proved. "
-            "Broken: real-valued\nnoise that changes the answer was found; file: also as a file "
-            "in the clip's sample format.\n",
-            j->options->set->of_energy ? "energy" : "peak", j->options->tolerance);
+        printf(".\nBudgets are relative to the clip's %s and multiples of %g dB. Certified: "
+               "proved. "
+               "Broken: real-valued\nnoise that changes the answer was found; file: also as a "
+               "file "
+               "in the clip's sample format.\n",
+               j->options->set->of_energy ? "energy" : "peak", j->options->tolerance);
     }
     cli_windows_says(&j->session, own->longer, own->hop);
     cli_norm_says(j->options);
@@ -283,31 +353,45 @@ static int prepare(cli_job *j) {
         return code;
     }
     own->certified = calloc(j->session.clips.count, sizeof *own->certified);
-    return own->certified ? cli_attacker_open(&j->attacker, &j->session) : cli_job_out_of_memory(j);
+    if (!own->certified) {
+        return cli_job_out_of_memory(j);
+    }
+    return j->records.merged ? -1 : cli_attacker_open(&j->attacker, &j->session);
+}
+
+static void end(cli_job *j, void *of) {
+    (void)j;
+    drop(of);
 }
 
 static void clear(cli_job *j) {
-    for (size_t i = 0; i < j->session.clips.count; i++) {
-        item *it = item_of(j, i);
-        for (size_t k = 0; k < it->count; k++) {
-            sp_radius_clear(&it->radius[k]);
-        }
-        free(it->radius);
-    }
     free(((job *)j)->certified);
 }
 
+static cli_steps steps_of(const cli_options *options) {
+    return (cli_steps){.item = sizeof(item),
+                       .partial = !wants_moments(options),
+                       .prepare = prepare,
+                       .head = print_head,
+                       .recall = recall,
+                       .work = work,
+                       .emit = emit,
+                       .end = end,
+                       .summary = print_summary,
+                       .clear = clear};
+}
+
 static int run(const cli_options *options) {
-    const cli_steps steps = {.item = sizeof(item),
-                             .partial = !wants_moments(options),
-                             .prepare = prepare,
-                             .head = print_head,
-                             .work = work,
-                             .emit = emit,
-                             .summary = print_summary,
-                             .clear = clear};
+    const cli_steps steps = steps_of(options);
     job j = {.base = {.command = &cli_radius, .steps = &steps, .options = options}};
     return cli_job_run(&j.base);
+}
+
+int cli_radius_merge(cli_job *base) {
+    const cli_steps steps = steps_of(base->options);
+    job j = {.base = *base};
+    j.base.steps = &steps;
+    return cli_job_replay(&j.base);
 }
 
 const cli_command cli_radius = {
@@ -326,5 +410,6 @@ const cli_command cli_radius = {
     .sequences = true,
     .own = own_options,
     .owned = sizeof own_options / sizeof own_options[0],
+    .corpus = true,
     .run = run,
 };

@@ -35,7 +35,7 @@ typedef struct job {
 } job;
 
 static sp_study *study_of(const cli_job *j, size_t clip) {
-    return (sp_study *)j->item + clip;
+    return cli_job_item(j, clip);
 }
 
 /* ---- one clip ---- */
@@ -171,7 +171,7 @@ static sp_status take_done(sp_error *err, cli_job *j, sp_page *page) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu clips", clips->count);
     }
     for (size_t i = 0; i < clips->count; i++) {
-        if (j->done[i]) {
+        if (cli_job_done(j, i)) {
             study[page->count] = *study_of(j, i);
             name[page->count] = clips->names.name[i];
             file[page->count] = clips->file[i];
@@ -242,9 +242,6 @@ static int take_budgets(job *own) {
 
 static int prepare(cli_job *j) {
     job *own = (job *)j;
-    for (size_t i = 0; i < j->session.clips.count; i++) {
-        sp_study_init(study_of(j, i));
-    }
     own->kept = calloc(j->session.clips.count, sizeof *own->kept);
     bool taken = own->kept != NULL;
     for (size_t i = 0; taken && j->options->out && i < j->session.clips.count; i++) {
@@ -259,10 +256,21 @@ static int prepare(cli_job *j) {
     return code < 0 ? open_html(own) : code;
 }
 
+static bool begin(cli_job *j, void *study, size_t clip) {
+    (void)j;
+    (void)clip;
+    sp_study_init(study);
+    return true;
+}
+
+static void end(cli_job *j, void *study) {
+    (void)j;
+    sp_study_clear(study);
+}
+
 static void clear(cli_job *j) {
     job *own = (job *)j;
     for (size_t i = 0; i < j->session.clips.count; i++) {
-        sp_study_clear(study_of(j, i));
         free(own->kept ? own->kept[i] : NULL);
     }
     free(own->kept);
@@ -273,11 +281,14 @@ static void clear(cli_job *j) {
 
 static int run(const cli_options *options) {
     static const cli_steps steps = {.item = sizeof(sp_study),
+                                    .keep = true,
                                     .partial = true,
                                     .prepare = prepare,
                                     .head = print_head,
+                                    .begin = begin,
                                     .work = work,
                                     .emit = emit,
+                                    .end = end,
                                     .finish = write_html,
                                     .summary = print_summary,
                                     .clear = clear};

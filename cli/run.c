@@ -17,7 +17,7 @@ typedef struct outcome {
 } outcome;
 
 static outcome *outcome_of(const cli_job *j, size_t clip) {
-    return (outcome *)j->item + clip;
+    return cli_job_item(j, clip);
 }
 
 static const sp_net *net_of(const cli_job *j) {

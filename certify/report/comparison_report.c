@@ -158,8 +158,8 @@ char *sp_report_comparison_json(const sp_comparison_totals *totals,
 
 typedef enum { SHARE, VACUOUS, NOT_BY_FILE, LATE, MARGIN, SECONDS } figure;
 
-static void write_figure(FILE *out, const sp_comparison_sum *s, figure what, bool attack) {
-    char cell[SP_TABLE_CELL];
+static void take_figure(char cell[SP_TABLE_CELL], const sp_comparison_sum *s, figure what,
+                        bool attack) {
     switch (what) {
     case SHARE:
         sp_table_number(cell, "%.1f",
@@ -181,6 +181,11 @@ static void write_figure(FILE *out, const sp_comparison_sum *s, figure what, boo
         sp_table_number(cell, "%.3f", mean_of(s->seconds, s->clips));
         break;
     }
+}
+
+static void write_figure(FILE *out, const sp_comparison_sum *s, figure what, bool attack) {
+    char cell[SP_TABLE_CELL];
+    take_figure(cell, s, what, attack);
     fprintf(out, "  %9s", cell);
 }
 
@@ -251,6 +256,73 @@ char *sp_report_comparison_table(const sp_comparison_totals *totals,
     write_block(out, totals, setup, "mean margin", MARGIN);
     fputc('\n', out);
     write_block(out, totals, setup, "seconds per clip", SECONDS);
+    return fclose(out) == 0 ? text : NULL;
+}
+
+/* ---- LaTeX ---- */
+
+/* A row of figures, in the order of the budgets from quiet to loud. */
+static void write_latex_row(FILE *out, const sp_comparison_totals *totals,
+                            const sp_comparison_setup *setup, const char *name, size_t method,
+                            figure what) {
+    const bool attack = method == setup->methods;
+    char cell[SP_TABLE_CELL];
+    sp_table_latex(out, name);
+    for (size_t i = 0; i < setup->budgets; i++) {
+        const size_t b = setup->quiet_first[i];
+        take_figure(cell,
+                    attack ? &totals->attack[b] : &totals->method[b * totals->methods + method],
+                    what, attack);
+        fputs(" & ", out);
+        sp_table_latex(out, cell);
+    }
+    fputs(" \\\\\n", out);
+}
+
+static void write_latex_block(FILE *out, const sp_comparison_totals *totals,
+                              const sp_comparison_setup *setup, const char *title, figure what) {
+    fputs("\\begin{tabular}{l", out);
+    for (size_t b = 0; b < setup->budgets; b++) {
+        fputc('r', out);
+    }
+    fputs("}\n\\toprule\n", out);
+    sp_table_latex(out, title);
+    for (size_t i = 0; i < setup->budgets; i++) {
+        fputs(" & ", out);
+        sp_table_latex(out, setup->text[setup->quiet_first[i]]);
+    }
+    fputs(" \\\\\n\\midrule\n", out);
+    for (size_t m = 0; m < setup->methods; m++) {
+        write_latex_row(out, totals, setup, setup->pipeline[m].method->name, m, what);
+    }
+    if (setup->attacker) {
+        fputs("\\midrule\n", out);
+        write_latex_row(out, totals, setup, what == SHARE ? "not broken" : "attack", setup->methods,
+                        what);
+    }
+    fputs("\\bottomrule\n\\end{tabular}", out);
+}
+
+char *sp_report_comparison_latex(const sp_comparison_totals *totals,
+                                 const sp_comparison_setup *setup) {
+    static const struct {
+        const char *title;
+        figure what;
+    } block[] = {{"certified, %", SHARE}, {"mean margin", MARGIN}, {"seconds per clip", SECONDS}};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) {
+        return NULL;
+    }
+    fprintf(out,
+            "%% needs \\usepackage{booktabs}\n%% %zu of %zu clips are answered rightly without "
+            "noise; all figures are of these\n",
+            totals->right, totals->heard);
+    for (size_t i = 0; i < sizeof block / sizeof block[0]; i++) {
+        write_latex_block(out, totals, setup, block[i].title, block[i].what);
+        fputs(i + 1 < sizeof block / sizeof block[0] ? "\n\n" : "", out);
+    }
     return fclose(out) == 0 ? text : NULL;
 }
 

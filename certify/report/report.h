@@ -23,6 +23,8 @@ char *sp_report_verdict_json(const char *clip, const sp_pipeline *pipeline,
 
 /** sp_table_text_width - the number of terminal columns of a UTF-8 text. */
 size_t sp_table_text_width(const char *text);
+/** SP_TABLE_LATEX - in the place of a width: the line is one of a LaTeX table, "a & b \\\\". */
+#define SP_TABLE_LATEX ((size_t)-1)
 /** sp_report_verdict_head / sp_report_verdict_row - a line of the table; the first column is
  *  clip_width wide. `sequences`: the clips are; here and in other tables. `names` of the answers,
  *  as the verdicts have them; or NULL. */
@@ -68,6 +70,9 @@ char *sp_report_comparison_row(const char *clip, size_t clip_width, const sp_com
 char *sp_report_comparison_json(const sp_comparison_totals *totals,
                                 const sp_comparison_setup *setup, size_t budget, size_t method);
 char *sp_report_comparison_table(const sp_comparison_totals *totals,
+                                 const sp_comparison_setup *setup);
+/** sp_report_comparison_latex - the same as LaTeX for booktabs, several tables. */
+char *sp_report_comparison_latex(const sp_comparison_totals *totals,
                                  const sp_comparison_setup *setup);
 /** sp_report_model - what one model achieved. Everything is borrowed. */
 typedef struct sp_report_model {

@@ -19,6 +19,26 @@ static void put_cell(FILE *out, const char *text, int width) {
     fprintf(out, "%*s%s%*s", width > 0 ? padding : 0, "", text, width < 0 ? padding : 0, "");
 }
 
+/* Minus signs before digits are those of numbers; a dash alone says that something is not known. */
+void sp_table_latex(FILE *out, const char *text) {
+    if (strcmp(text, "-") == 0) {
+        fputs("--", out);
+        return;
+    }
+    for (const char *c = text; *c; c++) {
+        const bool number = c[1] >= '0' && c[1] <= '9' && (c == text || c[-1] == ' ');
+        if (*c == '-' && number) {
+            fputs("$-$", out);
+        } else if (*c == '\\') {
+            fputs("\\textbackslash{}", out);
+        } else if (*c == '~' || *c == '^') {
+            fprintf(out, "\\%c{}", *c);
+        } else {
+            fprintf(out, strchr("&%$#_{}", *c) ? "\\%c" : "%c", *c);
+        }
+    }
+}
+
 char *sp_table_line(const char *clip, size_t clip_width, const char *const *cell, const int *width,
                     size_t columns) {
     char *text = NULL;
@@ -26,6 +46,15 @@ char *sp_table_line(const char *clip, size_t clip_width, const char *const *cell
     FILE *out = open_memstream(&text, &size);
     if (!out) {
         return NULL;
+    }
+    if (clip_width == SP_TABLE_LATEX) {
+        sp_table_latex(out, clip);
+        for (size_t i = 0; i < columns; i++) {
+            fputs(" & ", out);
+            sp_table_latex(out, cell[i]);
+        }
+        fputs(" \\\\", out);
+        return fclose(out) == 0 ? text : NULL;
     }
     const size_t used = sp_table_text_width(clip);
     fprintf(out, "%s%*s", clip, (int)(used < clip_width ? clip_width - used : 0), "");

@@ -17,6 +17,8 @@ char *sp_table_line(const char *clip, size_t clip_width, const char *const *cell
  *  always, 'r' of recordings, 's' of sequences; other letters are not. */
 char *sp_table_pick(const char *clip, size_t clip_width, const char *const *cell, const int *width,
                     const char *kinds, bool sequences);
+/** sp_table_latex - a text with what LaTeX takes for commands made plain. */
+void sp_table_latex(FILE *out, const char *text);
 /** Cells; what is not known becomes "-". Margins have three decimals, or three digits where those
  *  would read as zero or not fit. */
 void sp_table_number(char cell[SP_TABLE_CELL], const char *format, double value);

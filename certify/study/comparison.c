@@ -12,7 +12,8 @@ sp_status sp_comparison_init(sp_error *err, sp_comparison *comparison, size_t bu
     *comparison = (sp_comparison){.budgets = budgets, .methods = methods};
     comparison->verdict = calloc(budgets * methods, sizeof *comparison->verdict);
     comparison->attack = calloc(budgets, sizeof *comparison->attack);
-    if (!comparison->verdict || !comparison->attack) {
+    comparison->known = calloc(budgets * methods + 1, sizeof *comparison->known);
+    if (!comparison->verdict || !comparison->attack || !comparison->known) {
         sp_comparison_clear(comparison);
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu verdicts", budgets * methods);
     }
@@ -34,6 +35,7 @@ void sp_comparison_clear(sp_comparison *comparison) {
     }
     free(comparison->verdict);
     free(comparison->attack);
+    free(comparison->known);
     *comparison = (sp_comparison){0};
 }
 
@@ -67,13 +69,20 @@ static void attack_all(const work *w) {
 static void run_task(void *context, size_t index) {
     const work *w = context;
     const sp_comparison_setup *setup = w->setup;
-    if (index == setup->budgets * setup->methods) {
-        attack_all(w);
+    const sp_comparison *comparison = w->comparison;
+    const size_t b = index / setup->methods, m = index % setup->methods;
+    if (comparison->known[index]) {
         return;
     }
-    const size_t b = index / setup->methods, m = index % setup->methods;
-    (void)sp_certify(NULL, &w->comparison->verdict[index], &setup->pipeline[m], w->clip,
-                     &setup->budget[b], w->label, setup->timeout);
+    if (index == setup->budgets * setup->methods) {
+        attack_all(w);
+    } else {
+        (void)sp_certify(NULL, &w->comparison->verdict[index], &setup->pipeline[m], w->clip,
+                         &setup->budget[b], w->label, setup->timeout);
+    }
+    if (comparison->finished) {
+        comparison->finished(comparison->context, comparison, index);
+    }
 }
 
 void sp_comparison_run(sp_comparison *comparison, const sp_comparison_setup *setup,
@@ -85,9 +94,14 @@ void sp_comparison_run(sp_comparison *comparison, const sp_comparison_setup *set
 }
 
 bool sp_comparison_contradicts(const sp_comparison *comparison, size_t budget, size_t method) {
-    return comparison->verdict[budget * comparison->methods + method].kind ==
-               SP_VERDICT_CERTIFIED &&
-           comparison->attack[budget].real_broken;
+    const sp_verdict *verdict = &comparison->verdict[budget * comparison->methods + method];
+    bool broken = comparison->attack[budget].real_broken;
+    for (size_t b = 0; b < comparison->budgets; b++) {
+        const sp_attack *attack = &comparison->attack[b];
+        broken = broken || (attack->real_broken && attack->verdict.set == verdict->set &&
+                            attack->verdict.eps <= verdict->eps);
+    }
+    return verdict->kind == SP_VERDICT_CERTIFIED && broken;
 }
 
 /* ---- all clips ---- */

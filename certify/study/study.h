@@ -115,15 +115,21 @@ typedef struct sp_comparison {
     sp_verdict *verdict; /* [budgets, methods] owned */
     sp_attack *attack;   /* [budgets] owned */
     bool interrupted;    /* what has timed out was cut short, and counts nowhere */
+    bool *known; /* [budgets * methods + 1] owned: what is there already; last: all attacks */
+    /* called when task b * methods + m, or the last one, the attacks, is done, in any thread; or
+     * NULL */
+    void (*finished)(void *context, const struct sp_comparison *comparison, size_t task);
+    void *context;
 } sp_comparison;
 SP_NODISCARD sp_status sp_comparison_init(sp_error *err, sp_comparison *comparison, size_t budgets,
                                           size_t methods);
 void sp_comparison_clear(sp_comparison *comparison);
-/** sp_comparison_run - certifies by every method and attacks, at every budget. `source`: the clip's
- *  file, or NULL. What fails leaves its reason in its verdict. */
+/** sp_comparison_run - certifies by every method and attacks, at every budget, all that is not
+ *  known. `source`: the clip's file, or NULL. What fails leaves its reason in its verdict. */
 void sp_comparison_run(sp_comparison *comparison, const sp_comparison_setup *setup,
                        const sp_clip *clip, long label, const char *source);
-/** sp_comparison_contradicts - certified and broken: one of the two is wrong. */
+/** sp_comparison_contradicts - certified, and broken at this budget or at one of the same kind that
+ *  is no larger: one of the two is wrong. */
 bool sp_comparison_contradicts(const sp_comparison *comparison, size_t budget, size_t method);
 
 /** sp_comparison_totals - sums over clips that are answered rightly without noise. */

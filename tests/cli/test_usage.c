@@ -19,8 +19,9 @@ static void the_command(void **state) {
     EXPECT_USAGE("unknown command 'certifi'", "help", "certifi");
     EXPECT_USAGE("unknown command 'x'", "help", "certify", "x");
     EXPECT_USAGE("'certifi', perhaps certify: the commands are certify, radius,", "certifi");
-    EXPECT_USAGE("'zzz': the commands are certify, radius, attack, compare, audit, report, run,",
-                 "zzz");
+    EXPECT_USAGE(
+        "'zzz': the commands are certify, radius, attack, compare, audit, report, merge, run,",
+        "zzz");
     EXPECT_USAGE("unknown option '--nope'", "--nope");
     EXPECT_USAGE("--threads", "--threads");
     EXPECT_USAGE("--threads", "--threads", "0", "methods");

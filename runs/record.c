@@ -1,0 +1,335 @@
+/* Results as JSON objects, and back. */
+#include "runs/runs.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- members ---- */
+
+static double get_number(const sp_json *object, const char *key) {
+    const sp_json *member = sp_json_get(object, key);
+    return sp_json_is_number(member) ? sp_json_value(member) : NAN;
+}
+
+/* Whole numbers from 0; `other` where there is none. */
+static size_t get_size(const sp_json *object, const char *key, size_t other) {
+    const double value = get_number(object, key);
+    return value >= 0.0 && value <= 9007199254740992.0 ? (size_t)value : other;
+}
+
+static const char *get_text(const sp_json *object, const char *key) {
+    const sp_json *member = sp_json_get(object, key);
+    return sp_json_is_string(member) ? sp_json_string(member) : NULL;
+}
+
+static void copy_text(char *to, size_t size, const sp_json *object, const char *key) {
+    const char *text = get_text(object, key);
+    snprintf(to, size, "%s", text ? text : "");
+}
+
+/* A list of numbers, NULL where there is none; false: no memory, or another length. */
+static bool get_list(double **values, const sp_json *object, const char *key, size_t count) {
+    const sp_json *list = sp_json_get(object, key);
+    *values = NULL;
+    if (!sp_json_is_array(list)) {
+        return true;
+    }
+    size_t i = 0;
+    double *made = calloc(count + 1, sizeof *made);
+    for (const sp_json *e = sp_json_first(list); made && e && i < count; e = sp_json_next(e)) {
+        made[i++] = sp_json_is_number(e) ? sp_json_value(e) : NAN;
+    }
+    if (!made || i != count) {
+        free(made);
+        return false;
+    }
+    *values = made;
+    return true;
+}
+
+static void put_index(sp_json_line *line, const char *key, size_t value) {
+    if (value == SP_NO_LABEL) {
+        sp_json_line_null(line, key);
+    } else {
+        sp_json_line_number(line, key, (double)value);
+    }
+}
+
+static void put_raw(sp_json_line *line, const char *key, char *object) {
+    sp_json_line_raw(line, key, object);
+    free(object);
+}
+
+static void put_list(sp_json_line *line, const char *key, const double *values, size_t count) {
+    if (values) {
+        sp_json_line_numbers(line, key, values, count);
+    } else {
+        sp_json_line_null(line, key);
+    }
+}
+
+static bool find_kind(sp_verdict_kind *kind, const sp_json *object) {
+    const char *name = get_text(object, "kind");
+    for (int k = 0; name && k < SP_VERDICT_KINDS; k++) {
+        if (strcmp(sp_verdict_name((sp_verdict_kind)k), name) == 0) {
+            *kind = (sp_verdict_kind)k;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_scale(sp_json_line *line, const char *key, const sp_budget_scale *scale) {
+    const double numbers[4] = {scale->db_peak, scale->lsb, scale->snr_db, scale->vacuous};
+    sp_json_line_numbers(line, key, numbers, 4);
+}
+
+static void get_scale(sp_budget_scale *scale, const sp_json *object, const char *key) {
+    double *numbers = NULL;
+    *scale = (sp_budget_scale){NAN, NAN, NAN, false};
+    if (get_list(&numbers, object, key, 4) && numbers) {
+        *scale = (sp_budget_scale){numbers[0], numbers[1], numbers[2], numbers[3] == 1.0};
+    }
+    free(numbers);
+}
+
+/* ---- verdicts ---- */
+
+char *sp_record_verdict(const sp_verdict *v) {
+    sp_json_line *line = sp_json_line_create();
+    sp_json_line_text(line, "kind", sp_verdict_name(v->kind));
+    sp_json_line_text(line, "reason", v->reason);
+    put_index(line, "label", v->label);
+    put_index(line, "predicted", v->predicted);
+    put_index(line, "classes", v->classes);
+    put_index(line, "frames", v->frames);
+    put_list(line, "logits", v->logits, v->classes);
+    put_list(line, "margins", v->margins, v->classes);
+    sp_json_line_number(line, "margin", v->margin);
+    sp_json_line_number(line, "error", v->error);
+    sp_json_line_number(line, "eps", v->eps);
+    sp_json_line_text(line, "deployed", sp_budget_deployed_name(v->deployed));
+    sp_json_line_number(line, "heard_eps", v->heard_eps);
+    sp_json_line_text(line, "norm", v->set ? v->set->norm : NULL);
+    put_scale(line, "scale", &v->scale);
+    const double seconds[5] = {v->seconds, v->cpu_seconds, v->front_seconds, v->boxes_seconds,
+                               v->rows_seconds};
+    sp_json_line_numbers(line, "seconds", seconds, 5);
+    return sp_json_line_finish(line);
+}
+
+bool sp_record_take_verdict(sp_verdict *v, const sp_json *object) {
+    double *seconds = NULL;
+    const char *norm = get_text(object, "norm"), *deployed = get_text(object, "deployed");
+    sp_verdict_init(v);
+    if (!find_kind(&v->kind, object) || !deployed ||
+        !sp_budget_deployed_find(&v->deployed, deployed)) {
+        return false;
+    }
+    copy_text(v->reason, sizeof v->reason, object, "reason");
+    v->label = get_size(object, "label", SP_NO_LABEL);
+    v->predicted = get_size(object, "predicted", SP_NO_LABEL);
+    v->classes = get_size(object, "classes", 0);
+    v->frames = get_size(object, "frames", 0);
+    v->margin = get_number(object, "margin");
+    v->error = get_number(object, "error");
+    v->eps = get_number(object, "eps");
+    v->heard_eps = get_number(object, "heard_eps");
+    v->set = norm ? sp_noise_set_of_norm(norm) : NULL;
+    get_scale(&v->scale, object, "scale");
+    if (!get_list(&v->logits, object, "logits", v->classes) ||
+        !get_list(&v->margins, object, "margins", v->classes) ||
+        !get_list(&seconds, object, "seconds", 5) || !seconds) {
+        free(seconds);
+        sp_verdict_clear(v);
+        sp_verdict_init(v);
+        return false;
+    }
+    v->seconds = seconds[0];
+    v->cpu_seconds = seconds[1];
+    v->front_seconds = seconds[2];
+    v->boxes_seconds = seconds[3];
+    v->rows_seconds = seconds[4];
+    free(seconds);
+    if (v->kind == SP_VERDICT_CERTIFIED && !(v->margin > 0.0)) { // is none
+        sp_verdict_clear(v);
+        sp_verdict_init(v);
+        return false;
+    }
+    return true;
+}
+
+/* ---- attacks ---- */
+
+char *sp_record_attack(const sp_attack *a) {
+    sp_json_line *line = sp_json_line_create();
+    put_raw(line, "verdict", sp_record_verdict(&a->verdict));
+    sp_json_line_number(line, "real_margin", a->real_margin);
+    put_index(line, "real_answer", a->real_answer);
+    sp_json_line_bool(line, "real_broken", a->real_broken);
+    sp_json_line_number(line, "file_margin", a->file_margin);
+    sp_json_line_number(line, "original_margin", a->original_margin);
+    put_index(line, "file_answer", a->file_answer);
+    sp_json_line_number(line, "file_largest", a->file_largest);
+    sp_json_line_number(line, "file_radius", a->file_radius);
+    sp_json_line_number(line, "file_snr_db", a->file_snr_db);
+    sp_json_line_text(line, "file_format", a->file_format);
+    sp_json_line_bool(line, "file_own", a->file_own);
+    sp_json_line_text(line, "file_path", a->file_path);
+    put_index(line, "steps", a->steps);
+    return sp_json_line_finish(line);
+}
+
+bool sp_record_take_attack(sp_attack *a, const sp_json *object) {
+    const char *path = get_text(object, "file_path");
+    sp_attack_init(a);
+    if (!sp_record_take_verdict(&a->verdict, sp_json_get(object, "verdict"))) {
+        return false;
+    }
+    a->real_margin = get_number(object, "real_margin");
+    a->real_answer = get_size(object, "real_answer", SP_NO_LABEL);
+    a->real_broken = sp_json_flag(sp_json_get(object, "real_broken"));
+    a->file_margin = get_number(object, "file_margin");
+    a->original_margin = get_number(object, "original_margin");
+    a->file_answer = get_size(object, "file_answer", SP_NO_LABEL);
+    a->file_largest = get_number(object, "file_largest");
+    a->file_radius = get_number(object, "file_radius");
+    a->file_snr_db = get_number(object, "file_snr_db");
+    copy_text(a->file_format, sizeof a->file_format, object, "file_format");
+    a->file_own = sp_json_flag(sp_json_get(object, "file_own"));
+    a->file_path = path ? strdup(path) : NULL;
+    a->steps = get_size(object, "steps", 0);
+    return true;
+}
+
+/* ---- radii ---- */
+
+enum { POINT = 7 }; /* numbers of a budget that was tried */
+
+char *sp_record_radius(const sp_radius *r) {
+    sp_json_line *line = sp_json_line_create();
+    double *points = calloc(r->points + 1, POINT * sizeof *points);
+    for (size_t i = 0; points && i < r->points; i++) {
+        const sp_radius_point *p = &r->point[i];
+        const double numbers[POINT] = {p->db,     p->attacked, p->certified, p->file,
+                                       p->broken, p->margin,   p->seconds};
+        memcpy(points + POINT * i, numbers, sizeof numbers);
+    }
+    put_raw(line, "verdict", sp_record_verdict(&r->verdict));
+    sp_json_line_number(line, "certified_db", r->certified_db);
+    sp_json_line_number(line, "broken_db", r->broken_db);
+    sp_json_line_number(line, "broken_file_db", r->broken_file_db);
+    put_index(line, "first", r->first);
+    put_index(line, "frames", r->frames);
+    put_index(line, "tried", r->points);
+    put_list(line, "points", points, POINT * r->points);
+    char *text = sp_json_line_finish(line);
+    if (!points) {
+        free(text);
+        return NULL;
+    }
+    free(points);
+    return text;
+}
+
+bool sp_record_take_radius(sp_radius *r, const sp_json *object) {
+    const size_t tried = get_size(object, "tried", 0);
+    double *points = NULL;
+    sp_radius_init(r);
+    if (!sp_record_take_verdict(&r->verdict, sp_json_get(object, "verdict"))) {
+        return false;
+    }
+    r->certified_db = get_number(object, "certified_db");
+    r->broken_db = get_number(object, "broken_db");
+    r->broken_file_db = get_number(object, "broken_file_db");
+    r->first = get_size(object, "first", 0);
+    r->frames = get_size(object, "frames", 0);
+    if (tried < 1000000) {
+        r->point = calloc(tried + 1, sizeof *r->point);
+    }
+    if (!r->point || !get_list(&points, object, "points", POINT * tried) || !points) {
+        free(points);
+        sp_radius_clear(r);
+        return false;
+    }
+    r->points = tried;
+    for (size_t i = 0; i < tried; i++) {
+        const double *n = points + POINT * i;
+        r->point[i] = (sp_radius_point){.db = n[0],
+                                        .attacked = n[1] == 1.0,
+                                        .certified = n[2] == 1.0,
+                                        .file = n[3] == 1.0,
+                                        .broken = n[4] == 1.0,
+                                        .margin = n[5],
+                                        .seconds = n[6]};
+    }
+    free(points);
+    return true;
+}
+
+/* ---- findings of audits ---- */
+
+char *sp_record_finding(const sp_finding *f) {
+    sp_json_line *line = sp_json_line_create();
+    sp_json_line_text(line, "property", sp_property_name(f->property));
+    sp_json_line_text(line, "kind", sp_verdict_name(f->kind));
+    sp_json_line_text(line, "reason", f->reason);
+    sp_json_line_bool(line, "fire", f->fire);
+    sp_json_line_number(line, "threshold", f->threshold);
+    sp_json_line_number(line, "logit", f->logit);
+    put_scale(line, "certified", &f->certified);
+    put_scale(line, "broken", &f->broken);
+    put_scale(line, "file", &f->file);
+    sp_json_line_number(line, "gain_lo", f->gain_lo);
+    sp_json_line_number(line, "gain_hi", f->gain_hi);
+    sp_json_line_number(line, "gain_broken", f->gain_broken);
+    put_index(line, "pieces", f->pieces);
+    sp_json_line_number(line, "margin", f->margin);
+    sp_json_line_number(line, "begin_s", f->begin_s);
+    sp_json_line_number(line, "end_s", f->end_s);
+    put_index(line, "frame", f->frame);
+    put_index(line, "places", f->places);
+    put_list(line, "place_db", f->place_db, f->places);
+    sp_json_line_number(line, "file_logit", f->file_logit);
+    sp_json_line_number(line, "original_logit", f->original_logit);
+    sp_json_line_number(line, "dead", f->dead);
+    sp_json_line_bool(line, "kept", f->kept);
+    sp_json_line_number(line, "form", (double)f->form);
+    sp_json_line_text(line, "file_format", f->file_format);
+    sp_json_line_number(line, "seconds", f->seconds);
+    return sp_json_line_finish(line);
+}
+
+bool sp_record_take_finding(sp_finding *f, const sp_json *object) {
+    const char *name = get_text(object, "property");
+    *f = (sp_finding){.property = name ? sp_property_find(name) : SP_PROPERTIES};
+    if (f->property == SP_PROPERTIES || !find_kind(&f->kind, object)) {
+        return false;
+    }
+    copy_text(f->reason, sizeof f->reason, object, "reason");
+    f->fire = sp_json_flag(sp_json_get(object, "fire"));
+    f->threshold = get_number(object, "threshold");
+    f->logit = get_number(object, "logit");
+    get_scale(&f->certified, object, "certified");
+    get_scale(&f->broken, object, "broken");
+    get_scale(&f->file, object, "file");
+    f->gain_lo = get_number(object, "gain_lo");
+    f->gain_hi = get_number(object, "gain_hi");
+    f->gain_broken = get_number(object, "gain_broken");
+    f->pieces = get_size(object, "pieces", 0);
+    f->margin = get_number(object, "margin");
+    f->begin_s = get_number(object, "begin_s");
+    f->end_s = get_number(object, "end_s");
+    f->frame = get_size(object, "frame", 0);
+    f->places = get_size(object, "places", 0);
+    f->file_logit = get_number(object, "file_logit");
+    f->original_logit = get_number(object, "original_logit");
+    f->dead = get_number(object, "dead");
+    f->kept = sp_json_flag(sp_json_get(object, "kept"));
+    f->form = get_number(object, "form") == (double)SP_CLIP_WAV ? SP_CLIP_WAV : SP_CLIP_OWN;
+    copy_text(f->file_format, sizeof f->file_format, object, "file_format");
+    f->seconds = get_number(object, "seconds");
+    return get_list(&f->place_db, object, "place_db", f->places);
+}
