@@ -255,10 +255,12 @@ check-long: packages
 	@$(MAKE) --no-print-directory $(PARALLEL) test-long
 
 ## check-libraries  front ends against the Python libraries that they are named after (PyPI, large)
-check-libraries: $(B)/tests/preprocess/test_libraries
+check-libraries: all $(B)/tests/preprocess/test_libraries
 	@tests/preprocess/libraries_env.sh
 	@mkdir -p $(B)/scratch
-	@SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' SOUNDPROOF_SCRATCH='$(CURDIR)/$(B)/scratch' tests/run $<
+	@SOUNDPROOF_DATA='$(SOUNDPROOF_DATA)' SOUNDPROOF_SCRATCH='$(CURDIR)/$(B)/scratch' tests/run $(B)/tests/preprocess/test_libraries
+	@[ ! -e build/libraries-env/complete ] || SOUNDPROOF='$(CURDIR)/$(B)/soundproof' \
+	  build/libraries-env/bin/python -m pytest -q -p no:cacheprovider tests/python/test_libraries.py
 
 ## proofs      certificates of all certified clips of FSDD's test set, written and checked: hours of
 ##             CPU time, kept in build/proofs.tsv as it goes (PROOFS="--models M.onnx,... --keep DIR")

@@ -17,11 +17,12 @@ import json
 import math
 import os
 import tempfile
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from . import _machine
+from .fronts import front_of
 
 
 def _load() -> Any:
@@ -40,7 +41,7 @@ def _load() -> Any:
 _binding = _load()
 _ffi, _lib = _binding.ffi, _binding.lib
 
-__all__ = ["Pipeline", "Verdict", "Radius", "SoundproofError", "Box", "version"]
+__all__ = ["Pipeline", "Verdict", "Radius", "SoundproofError", "Box", "front_of", "version"]
 
 Clip = Union[str, "os.PathLike[str]", Sequence[float], np.ndarray, Any]
 Label = Union[int, str, None]
@@ -279,8 +280,8 @@ class Pipeline:
     """A model behind its front end, and a method.
 
     model   path of an ONNX file
-    front   path of a front-end description, the description itself as a dict, or None for the one
-            inside the model
+    front   path of a front-end description, the description itself as a dict, a transform or
+            function that `front_of` knows, or None for the front end inside the model
     method  a name of `soundproof methods`
     threads inside each call; lists of clips take one clip per thread instead. 0: all processors.
             The first pipeline of a program decides it
@@ -291,7 +292,7 @@ class Pipeline:
     def __init__(
         self,
         model: Union[str, "os.PathLike[str]"],
-        front: Union[str, "os.PathLike[str]", Dict[str, Any], None] = None,
+        front: Union[str, "os.PathLike[str]", Dict[str, Any], Callable[..., Any], None] = None,
         method: str = "exact",
         threads: int = 0,
     ):
@@ -300,6 +301,8 @@ class Pipeline:
                 raise _fail()
             Pipeline._threads = threads
         self.model, self.method = os.fspath(model), method
+        if callable(front):
+            front = front_of(front)
         if isinstance(front, dict):
             with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
                 json.dump(front, file)
