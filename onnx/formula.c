@@ -5,6 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The layer that a part, or an entry of a row, reads. */
+static size_t below(const sp_onnx_formulas *f, const sp_onnx_part *part) {
+    return sp_onnx_resolve(f->r, part->from).layer;
+}
+static size_t entry_layer(const sp_onnx_formulas *f, const sp_onnx_entry *entry) {
+    return sp_onnx_resolve(f->r, (sp_onnx_source){.layer = entry->layer}).layer;
+}
+
 sp_status sp_onnx_formulas_init(sp_onnx_reader *r, sp_onnx_formulas *f) {
     *f = (sp_onnx_formulas){.r = r, .layers = r->layers};
     sp_onnx_algebra_init(&f->algebra);
@@ -72,7 +80,7 @@ static sp_status affine_row(sp_onnx_formulas *f, const sp_onnx_layer *layer, siz
                             sp_onnx_polynomial *to, sp_onnx_polynomial *term, double *weight) {
     size_t count = 0;
     for (size_t i = 0; i < layer->parts; i++) {
-        const size_t from = layer->part[i].from.layer, in = f->r->layer[from].out;
+        const size_t from = below(f, &layer->part[i]), in = f->r->layer[from].out;
         for (size_t j = 0; j < in; j++) {
             if (layer->part[i].weight[o * in + j] != 0.0) {
                 term[count] = f->of[from][j];
@@ -96,7 +104,7 @@ static sp_status affine_of(sp_onnx_formulas *f, const sp_onnx_layer *layer,
             f->why = "it reads several steps at once";
             return SP_E_UNSUPPORTED;
         }
-        most += f->r->layer[from.layer].out;
+        most += f->r->layer[below(f, &layer->part[i])].out;
     }
     sp_onnx_polynomial *term = sp_onnx_region_take(&f->r->region, most, sizeof *term);
     double *weight = sp_onnx_region_take(&f->r->region, most, sizeof *weight);
@@ -142,12 +150,12 @@ static sp_status formula_of(sp_onnx_formulas *f, size_t l) {
     f->r->node = layer->node; // for messages
     if (layer->role == SP_ONNX_LAYER_PRODUCT) {
         for (size_t j = 0; j < layer->out; j++) {
-            SP_TRY(sp_onnx_polynomial_multiply(f->r, &of[j], &f->of[layer->part[0].from.layer][j],
-                                               &f->of[layer->part[1].from.layer][j]));
+            SP_TRY(sp_onnx_polynomial_multiply(f->r, &of[j], &f->of[below(f, &layer->part[0])][j],
+                                               &f->of[below(f, &layer->part[1])][j]));
         }
     } else if (layer->role == SP_ONNX_LAYER_NODE && layer->kind == SP_NODE_CURVE) {
         for (size_t j = 0; j < layer->out; j++) {
-            SP_TRY(curve_of(f, layer->curve, &f->of[layer->part->from.layer][j], &of[j]));
+            SP_TRY(curve_of(f, layer->curve, &f->of[below(f, layer->part)][j], &of[j]));
         }
     } else if (layer->role == SP_ONNX_LAYER_NODE && layer->kind == SP_NODE_AFFINE) {
         SP_TRY(affine_of(f, layer, of));
@@ -171,10 +179,10 @@ static bool joins(const sp_onnx_formulas *f, const bool *needed, size_t l) {
     for (size_t i = 0; joins && i < layer->parts; i++) {
         joins = layer->part[i].from.reading != SP_ONNX_READ_ALL;
     }
-    for (size_t k = l + 1; joins && k < f->layers; k++) {
+    for (size_t k = 0; joins && !f->join_all && k < f->layers; k++) {
         const sp_onnx_layer *reader = &f->r->layer[k];
-        for (size_t i = 0; needed[k] && f->inside[k] && i < reader->parts; i++) {
-            if (reader->part[i].from.layer != l) {
+        for (size_t i = 0; needed[k] && f->inside[k] && !f->of[k] && i < reader->parts; i++) {
+            if (below(f, &reader->part[i]) != l) {
                 continue;
             }
             joins = joins && reader->kind == SP_NODE_AFFINE && reader->role == SP_ONNX_LAYER_NODE;
@@ -187,38 +195,60 @@ static bool joins(const sp_onnx_formulas *f, const bool *needed, size_t l) {
     return joins;
 }
 
-/* Marks the layers that rows need, back to sources and states. */
-static void mark(sp_onnx_formulas *f, bool *needed, const sp_onnx_affine *row, size_t count) {
-    for (size_t e = 0; e < count; e++) {
-        for (size_t k = 0; k < row[e].entries; k++) {
-            needed[row[e].entry[k].layer] = true;
-        }
-    }
+/* Marks the layers inside that rows need, back to states, and what these read. */
+static void mark_inside(const sp_onnx_formulas *f, bool *needed) {
     for (size_t l = f->layers; l-- > 0;) {
         const sp_onnx_layer *layer = &f->r->layer[l];
-        if (needed[l] && !f->of[l] && !f->inside[l]) {
-            f->joined[l] = joins(f, needed, l);
-        }
-        const bool open = needed[l] && !f->of[l] && (f->inside[l] || f->joined[l]);
-        for (size_t i = 0; open && i < layer->parts; i++) {
-            needed[layer->part[i].from.layer] = true;
+        for (size_t i = 0; needed[l] && !f->of[l] && f->inside[l] && i < layer->parts; i++) {
+            needed[below(f, &layer->part[i])] = true;
         }
     }
 }
 
-static void spread(sp_onnx_formulas *f) {
-    for (size_t l = 0; l < f->layers; l++) {
-        const sp_onnx_layer *layer = &f->r->layer[l];
-        for (size_t i = 0; i < layer->parts; i++) {
-            f->inside[l] = f->inside[l] || f->inside[layer->part[i].from.layer];
+/* Then affine layers that join them, and what these read. */
+static void mark_joined(sp_onnx_formulas *f, bool *needed) {
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (size_t l = 0; l < f->layers; l++) {
+            const sp_onnx_layer *layer = &f->r->layer[l];
+            if (!needed[l] || f->of[l] || f->inside[l] || f->joined[l] || !joins(f, needed, l)) {
+                continue;
+            }
+            changed = f->joined[l] = true;
+            for (size_t i = 0; i < layer->parts; i++) {
+                needed[below(f, &layer->part[i])] = true;
+            }
         }
     }
+}
+
+static void mark(sp_onnx_formulas *f, bool *needed, const sp_onnx_affine *row, size_t count) {
+    for (size_t e = 0; e < count; e++) {
+        for (size_t k = 0; k < row[e].entries; k++) {
+            needed[entry_layer(f, &row[e].entry[k])] = true;
+        }
+    }
+    for (size_t l = 0; l < f->layers; l++) {
+        const sp_onnx_layer *layer = &f->r->layer[l];
+        for (size_t i = 0; !layer->replaced && i < layer->parts; i++) {
+            f->inside[l] = f->inside[l] || f->inside[below(f, &layer->part[i])];
+        }
+    }
+    mark_inside(f, needed);
+    mark_joined(f, needed);
 }
 
 static sp_status fill(sp_onnx_formulas *f, const bool *needed) {
     for (size_t l = 0; l < f->layers; l++) {
-        if (needed[l] && !f->of[l]) {
-            SP_TRY(f->inside[l] || f->joined[l] ? formula_of(f, l) : add_source(f, l));
+        if (needed[l] && !f->of[l] && !f->inside[l] && !f->joined[l]) {
+            SP_TRY(add_source(f, l));
+        }
+    }
+    for (int inside = 0; inside < 2; inside++) {
+        for (size_t l = 0; l < f->layers; l++) {
+            if (needed[l] && !f->of[l] && f->inside[l] == (inside > 0)) {
+                SP_TRY(formula_of(f, l));
+            }
         }
     }
     return SP_OK;
@@ -231,8 +261,8 @@ static sp_status sum_rows(sp_onnx_formulas *f, sp_onnx_polynomial *polynomial,
         const sp_onnx_entry *entry = &row->entry[k];
         const sp_onnx_polynomial before = *polynomial;
         sp_onnx_polynomial part;
-        SP_TRY(sp_onnx_polynomial_combine(f->r, &part, &f->of[entry->layer][entry->feature], 1,
-                                          &entry->weight, 1, 1));
+        SP_TRY(sp_onnx_polynomial_combine(
+            f->r, &part, &f->of[entry_layer(f, entry)][entry->feature], 1, &entry->weight, 1, 1));
         SP_TRY(sp_onnx_polynomial_add(f->r, polynomial, &part, &before));
     }
     return sp_onnx_polynomial_normalise(f->r, polynomial);
@@ -244,7 +274,6 @@ sp_status sp_onnx_formula_rows(sp_onnx_formulas *f, sp_onnx_polynomial *polynomi
     if (!needed) {
         return no_memory(f);
     }
-    spread(f);
     mark(f, needed, row, count);
     sp_onnx_algebra *around = f->r->algebra;
     f->r->algebra = &f->algebra;

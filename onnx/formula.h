@@ -16,6 +16,7 @@ typedef struct sp_onnx_formulas {
     size_t sources, *source;       /* [sources] layers */
     size_t width;                  /* of all sources */
     sp_onnx_algebra algebra;
+    bool join_all;   /* whatever affine layer can be joined is */
     const char *why; /* what a layer is that can be in no cell, or NULL */
 } sp_onnx_formulas;
 

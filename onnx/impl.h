@@ -418,7 +418,22 @@ SP_NODISCARD sp_status sp_onnx_cells_push(sp_onnx_reader *r, sp_onnx_source *sou
  *  of a cell; what computes a cell by other operators becomes one. */
 SP_NODISCARD sp_status sp_onnx_states_close(sp_onnx_reader *r);
 
+/* ---- unrolled.c ---- */
+
+/** sp_onnx_unrolled_find - cells that are written out step by step among the layers that rows need:
+ *  their outputs at every step are replaced by those of cells over all steps. Layers in which none
+ *  is seen keep the reason. */
+SP_NODISCARD sp_status sp_onnx_unrolled_find(sp_onnx_reader *r, const sp_onnx_affine *row,
+                                             size_t count);
+/** sp_onnx_sequence_roll - numbers without steps whose axis holds what one layer gives at every
+ *  step: then it is the axis of the steps. *rolled: whether it is. */
+SP_NODISCARD sp_status sp_onnx_sequence_roll(sp_onnx_reader *r, sp_onnx_sequence *sequence,
+                                             size_t axis, bool *rolled);
+
 /* ---- needed.c ---- */
+
+/** sp_onnx_resolve - what is read instead of a source that stands for another one. */
+sp_onnx_source sp_onnx_resolve(const sp_onnx_reader *r, sp_onnx_source from);
 
 /** sp_onnx_layers_compact - keeps the layers that *last needs, each behind those that it reads, and
  *  reads instead of a replaced layer what it is. Refuses those that are no nodes. */

@@ -104,6 +104,8 @@ static sp_status read_guess(sp_onnx_reader *r, sp_net *net, sp_onnx_defined *log
     sp_onnx_source last;
     logits_of.head = SP_ONNX_HEAD_NONE;
     SP_TRY(sp_onnx_sequence_settle(r, &logits_of, &last));
+    SP_TRY(sp_onnx_sequence_set(r, &logits_of, last));
+    SP_TRY(sp_onnx_unrolled_find(r, logits_of.row, logits_of.width));
     SP_TRY(sp_onnx_states_close(r));
     SP_TRY(sp_onnx_layers_compact(r, &last));
     *followed = true;

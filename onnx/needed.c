@@ -16,8 +16,7 @@ typedef struct sp_onnx_sorting {
     size_t count;
 } sp_onnx_sorting;
 
-/* What is read instead of a source that stands for another one. */
-static sp_onnx_source resolve(const sp_onnx_reader *r, sp_onnx_source from) {
+sp_onnx_source sp_onnx_resolve(const sp_onnx_reader *r, sp_onnx_source from) {
     while (r->layer[from.layer].replaced) {
         from = r->layer[from.layer].by;
     }
@@ -63,7 +62,7 @@ static sp_status keep(sp_onnx_sorting *s, size_t l) {
     }
     for (size_t i = 0; i < layer->parts; i++) {
         part[i] = layer->part[i];
-        part[i].from = resolve(s->r, part[i].from);
+        part[i].from = sp_onnx_resolve(s->r, part[i].from);
         part[i].from.layer = s->number[part[i].from.layer];
     }
     layer->part = part;
@@ -86,7 +85,8 @@ static sp_status visit(sp_onnx_sorting *s, size_t root) {
             }
             continue;
         }
-        const size_t below = resolve(s->r, s->r->layer[l].part[s->next[depth]++].from).layer;
+        const size_t below =
+            sp_onnx_resolve(s->r, s->r->layer[l].part[s->next[depth]++].from).layer;
         if (s->mark[below] == OPEN) {
             return sp_fail(s->r->err, SP_E_UNSUPPORTED,
                            "a recurrent cell reads what is computed from its own output");
@@ -118,7 +118,7 @@ static void unroll(sp_onnx_sorting *s, sp_onnx_source *last) {
 static sp_status sort(sp_onnx_sorting *s, sp_onnx_source *last) {
     s->mark[SP_ONNX_FEATURES] = DONE;
     SP_TRY(keep(s, SP_ONNX_FEATURES));
-    *last = resolve(s->r, *last);
+    *last = sp_onnx_resolve(s->r, *last);
     SP_TRY(s->mark[last->layer] == DONE ? SP_OK : visit(s, last->layer));
     last->layer = s->number[last->layer];
     if (s->r->streams) {

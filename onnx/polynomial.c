@@ -358,3 +358,20 @@ sp_status sp_onnx_polynomial_clip(sp_onnx_reader *r, sp_onnx_polynomial *result,
     *result = sp_onnx_polynomial_affine(&unit, span, from);
     return SP_OK;
 }
+
+sp_status sp_onnx_polynomial_of_atom(sp_onnx_reader *r, sp_onnx_polynomial *result,
+                                     const sp_onnx_atom *atom, const sp_onnx_polynomial *argument) {
+    const double x = argument->shift;
+    if (sp_onnx_polynomial_is_constant(argument)) {
+        *result = sp_onnx_polynomial_constant(
+            atom->kind == SP_ONNX_ATOM_SIGMOID ? 1.0 / (1.0 + exp(-x))
+            : atom->kind == SP_ONNX_ATOM_TANH  ? tanh(x)
+                                               : fmin(fmax(x, atom->lo), atom->hi));
+        return SP_OK;
+    }
+    sp_onnx_atom other = *atom;
+    other.argument = *argument;
+    SP_TRY(atom->kind == SP_ONNX_ATOM_CLIP ? SP_OK
+                                           : sp_onnx_polynomial_normalise(r, &other.argument));
+    return intern(r, result, &other);
+}

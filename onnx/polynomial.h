@@ -108,6 +108,12 @@ SP_NODISCARD sp_status sp_onnx_polynomial_activate(struct sp_onnx_reader *r,
 SP_NODISCARD sp_status sp_onnx_polynomial_clip(struct sp_onnx_reader *r, sp_onnx_polynomial *result,
                                                const sp_onnx_polynomial *a, double lo, double hi);
 
+/** sp_onnx_polynomial_of_atom - the same activation of another argument, which may be a number. */
+SP_NODISCARD sp_status sp_onnx_polynomial_of_atom(struct sp_onnx_reader *r,
+                                                  sp_onnx_polynomial *result,
+                                                  const sp_onnx_atom *atom,
+                                                  const sp_onnx_polynomial *argument);
+
 /** sp_onnx_states - what one iteration makes of its states, whose symbols are numbered alike. */
 typedef struct sp_onnx_states {
     size_t count;                                  /* at most SP_ONNX_MOST_STATES */

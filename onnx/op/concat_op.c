@@ -151,6 +151,10 @@ static sp_status concat_sequences(sp_onnx_reader *r, int64_t given) {
     to.row = row;
     to.width = width;
     to.dim[axis] = sp_onnx_dim_of(length);
+    bool rolled = false;
+    if (to.outer == SP_ONNX_NO_AXIS && (size_t)length == sp_onnx_inputs(r) && r->depth == 0) {
+        SP_TRY(sp_onnx_sequence_roll(r, &to, axis, &rolled));
+    }
     return sp_onnx_return_sequence(r, 0, &to);
 }
 

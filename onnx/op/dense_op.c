@@ -133,6 +133,15 @@ static sp_status match_constant(sp_onnx_reader *r, sp_onnx_sequence *x,
     return SP_OK;
 }
 
+static bool reads_product(const sp_onnx_reader *r, const sp_onnx_sequence *x) {
+    for (size_t k = 0; k < x->row->entries; k++) {
+        if (r->layer[x->row->entry[k].layer].role == SP_ONNX_LAYER_PRODUCT) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static sp_status both_sequences(sp_onnx_reader *r, char op) {
     sp_onnx_sequence a = sp_onnx_input(r, 0)->sequence, b = sp_onnx_input(r, 1)->sequence, to;
     if (op == '/' || (op == '*' && r->depth > 0)) {
@@ -148,6 +157,11 @@ static sp_status both_sequences(sp_onnx_reader *r, char op) {
     SP_TRY(curve       ? SP_OK
            : op == '*' ? sp_onnx_sequence_product(r, &to, &a, &b)
                        : sp_onnx_sequence_add(r, &to, &a, &b, op == '-' ? -1.0 : 1.0));
+    if (op != '*' && to.outer == SP_ONNX_NO_AXIS && reads_product(r, &to)) {
+        sp_onnx_source source; // the state of a cell, which its next step reads as one layer
+        SP_TRY(sp_onnx_sequence_settle(r, &to, &source));
+        SP_TRY(sp_onnx_sequence_set(r, &to, source));
+    }
     return sp_onnx_return_sequence(r, 0, &to);
 }
 

@@ -46,7 +46,10 @@ def run(model, features, logits, shape, extra=""):
     with open(features, "rb") as file:
         data = file.read()
     with open(logits, "wb") as file:
-        for steps, rows in clips(data, int(axes[-1])):
+        width = int(numpy.prod([int(axis) for axis in axes if axis != "T"]))
+        for steps, rows in clips(data, width):
+            if axes[-1] == "T":
+                rows = rows.reshape(steps, width).T
             rows = rows.astype(number)
             calls = [rows] if "T" in axes else numpy.split(rows, steps)
             values, pairs = others(session, extra)
