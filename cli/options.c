@@ -11,7 +11,11 @@ enum { HELP = 1 << 30, OWN = HELP + 1 }; /* OWN + i: option i of the command's o
 static const struct poptOption every_option[] = {
     {"model", 0, POPT_ARG_STRING, NULL, CLI_MODEL, "the network", "M.onnx"},
     {"output", 0, POPT_ARG_STRING, NULL, CLI_OUTPUT,
-     "the output of the network that is its logits, where it has several", "NAME"},
+     "the output of the network that is its logits, where it has several; NAME@last, NAME@first or "
+     "NAME@7: its row of one step (from 0), where it has one for each; NAME[3]: one of its "
+     "numbers, "
+     "as the only logit; NAME[3]@last",
+     "NAME"},
     {"steps-axis", 0, POPT_ARG_STRING, NULL, CLI_STEPS_AXIS,
      "the axis of the network's input (from 0) that counts its steps, where the file leaves it "
      "open",

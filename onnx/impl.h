@@ -199,6 +199,15 @@ typedef struct sp_onnx_length {
     const struct sp_onnx_length *before; /* or NULL */
 } sp_onnx_length;
 
+/** sp_onnx_part_of - which numbers of an output are the logits: those of one step, where it has one
+ *  row per step, and one of them. */
+typedef struct sp_onnx_part_of {
+    bool step, number;
+    long at;      /* the step; -1: the last one */
+    size_t index; /* the number */
+    size_t axis;  /* of the output: its steps; SP_ONNX_NO_AXIS: none. Found by the walk */
+} sp_onnx_part_of;
+
 /** sp_onnx_reader - one reading of a file, or one evaluation. */
 typedef struct sp_onnx_reader {
     sp_error *err;
@@ -216,7 +225,8 @@ typedef struct sp_onnx_reader {
     const sp_onnx_length
         *length; /* those of layers with strides, the last one first; in the region */
     size_t lengths;
-    sp_onnx_head head;       /* of the network that was made */
+    sp_onnx_head head; /* of the network that was made */
+    sp_onnx_part_of chosen;
     double *const *state;    /* evaluation: [roles] the states now, or NULL: at the start */
     sp_onnx_defined wanted;  /* evaluation: a value inside of an If that is to be kept */
     sp_onnx_value *captured; /* it; NULL: not reached */
@@ -377,6 +387,8 @@ sp_status sp_onnx_op_loop(sp_onnx_reader *r);
 sp_status sp_onnx_op_matmul(sp_onnx_reader *r);
 sp_status sp_onnx_op_not(sp_onnx_reader *r);
 sp_status sp_onnx_op_prelu(sp_onnx_reader *r);
+sp_status sp_onnx_op_pool(sp_onnx_reader *r); /* MaxPool, AveragePool */
+sp_status sp_onnx_op_reduce_max(sp_onnx_reader *r);
 sp_status sp_onnx_op_recurrent(sp_onnx_reader *r);  /* LSTM, GRU, RNN */
 sp_status sp_onnx_op_reduce_sum(sp_onnx_reader *r); /* and means */
 sp_status sp_onnx_op_pad(sp_onnx_reader *r);
@@ -451,6 +463,7 @@ typedef struct sp_onnx_reference {
     sp_onnx_defined logits; /* what stands in front of the head, if any */
     sp_onnx_head head;
     bool streams; /* one evaluation is a hop */
+    sp_onnx_part_of chosen;
 } sp_onnx_reference;
 
 void sp_onnx_reference_destroy(sp_onnx_reference *reference);

@@ -17,6 +17,8 @@ typedef struct sp_onnx_operator {
 static const sp_onnx_operator operators[] = {
     {"Add", sp_onnx_op_arithmetic, 2, 2, ""},
     {"And", sp_onnx_op_compare, 2, 2, ""},
+    {"AveragePool", sp_onnx_op_pool, 1, 1,
+     "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides"},
     {"BatchNormalization", sp_onnx_op_batch_norm, 5, 5, "epsilon momentum training_mode spatial"},
     {"Cast", sp_onnx_op_cast, 1, 1, "to saturate round_mode"},
     {"Clip", sp_onnx_op_clip, 1, 3, "min max"},
@@ -34,6 +36,7 @@ static const sp_onnx_operator operators[] = {
     {"Gelu", sp_onnx_op_gelu, 1, 1, "approximate"},
     {"Gemm", sp_onnx_op_gemm, 2, 3, "alpha beta transA transB"},
     {"GlobalAveragePool", sp_onnx_op_reduce_sum, 1, 1, ""},
+    {"GlobalMaxPool", sp_onnx_op_reduce_max, 1, 1, ""},
     {"Greater", sp_onnx_op_compare, 2, 2, ""},
     {"GreaterOrEqual", sp_onnx_op_compare, 2, 2, ""},
     {"HardSigmoid", sp_onnx_op_activation, 1, 1, "alpha beta"},
@@ -46,6 +49,8 @@ static const sp_onnx_operator operators[] = {
     {"Loop", sp_onnx_op_loop, 0, SIZE_MAX, "body"},
     {"MatMul", sp_onnx_op_matmul, 2, 2, ""},
     {"Max", sp_onnx_op_limit, 1, SIZE_MAX, ""},
+    {"MaxPool", sp_onnx_op_pool, 1, 1,
+     "auto_pad ceil_mode dilations kernel_shape pads storage_order strides"},
     {"Min", sp_onnx_op_limit, 1, SIZE_MAX, ""},
     {"Mul", sp_onnx_op_arithmetic, 2, 2, ""},
     {"Neg", sp_onnx_op_activation, 1, 1, ""},
@@ -54,6 +59,7 @@ static const sp_onnx_operator operators[] = {
     {"PRelu", sp_onnx_op_prelu, 2, 2, ""},
     {"Pad", sp_onnx_op_pad, 1, 4, "mode pads value"},
     {"RNN", sp_onnx_op_recurrent, 3, 6, RECURRENT},
+    {"ReduceMax", sp_onnx_op_reduce_max, 1, 2, "axes keepdims noop_with_empty_axes"},
     {"ReduceMean", sp_onnx_op_reduce_sum, 1, 2, "axes keepdims noop_with_empty_axes"},
     {"ReduceSum", sp_onnx_op_reduce_sum, 1, 2, "axes keepdims noop_with_empty_axes"},
     {"Relu", sp_onnx_op_activation, 1, 1, ""},
@@ -318,6 +324,33 @@ static sp_status start_sequence(sp_onnx_reader *r) {
     return start_others(r, length);
 }
 
+/* The step and the number that --output names. */
+static sp_status take_part(sp_onnx_reader *r, sp_onnx_sequence *x, const char *name) {
+    const sp_onnx_part_of *part = &r->chosen;
+    sp_onnx_dim at = sp_onnx_dim_of(part->at);
+    r->chosen.axis = x->outer;
+    if (part->step && x->outer != SP_ONNX_NO_AXIS) {
+        const sp_onnx_dim length = x->dim[x->outer];
+        if ((part->at < 0 && !sp_onnx_dim_sub(&at, length, sp_onnx_dim_of(1))) ||
+            (length.t == 0 && at.k >= length.k)) {
+            return sp_fail(r->err, SP_E_UNSUPPORTED, "the output '%.80s' has no step %ld", name,
+                           part->at);
+        }
+        SP_TRY(sp_onnx_sequence_step(r, x, at));
+    }
+    if (part->number && x->outer == SP_ONNX_NO_AXIS) {
+        if (part->index >= x->width) {
+            return sp_fail(r->err, SP_E_UNSUPPORTED,
+                           "the output '%.80s' has %zu numbers, none is number %zu", name, x->width,
+                           part->index);
+        }
+        x->row += part->index;
+        x->rank = 0;
+        x->width = 1;
+    }
+    return SP_OK;
+}
+
 static sp_status check_result(sp_onnx_reader *r, const sp_onnx_sequence **result, size_t i) {
     const sp_onnx_value *value = NULL;
     const char *name = r->root->definition[r->root->result[i]].name;
@@ -327,18 +360,25 @@ static sp_status check_result(sp_onnx_reader *r, const sp_onnx_sequence **result
                        "the output '%.80s' is not a function of the input that can be followed",
                        name);
     }
-    if (value->sequence.outer != SP_ONNX_NO_AXIS) {
+    sp_onnx_sequence *part = sp_onnx_region_take(&r->region, 1, sizeof *part);
+    if (!part) {
+        return sp_fail(r->err, SP_E_MEMORY, "no memory for the output '%.80s'", name);
+    }
+    *part = value->sequence;
+    SP_TRY(take_part(r, part, name));
+    if (part->outer != SP_ONNX_NO_AXIS) {
         return sp_fail(
             r->err, SP_E_UNSUPPORTED,
-            "the output '%.80s' has one row per step: export the model with the last step's "
+            "the output '%.80s' has one row per step: say whose row is meant by --output "
+            "'%.80s@last', '@first' or '@N' (from 0), or export the model with the last step's "
             "logits as its output",
-            name);
+            name, name);
     }
-    if (sp_onnx_sequence_is_input(&value->sequence)) {
+    if (sp_onnx_sequence_is_input(part)) {
         return sp_fail(r->err, SP_E_UNSUPPORTED,
                        "the output '%.80s' is the input, without any layer", name);
     }
-    *result = &value->sequence;
+    *result = part;
     return SP_OK;
 }
 

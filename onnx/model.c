@@ -212,12 +212,56 @@ static sp_status read_net(sp_onnx_reader *r, sp_model *model, sp_onnx_defined *l
     return sp_fail(err, best.code, "%s", best.text);
 }
 
-/* The output that is chosen by name, or another number that the graph computes. */
-static sp_status choose_output(sp_error *err, sp_onnx_graph *graph, const char *name) {
-    const size_t id = sp_onnx_graph_find(graph, name);
+/* A whole number up to the character `end`; false: there is none. */
+static bool read_index(size_t *number, const char *text, char end) {
+    char *behind = NULL;
+    if (text[0] < '0' || text[0] > '9') {
+        return false;
+    }
+    const unsigned long long value = strtoull(text, &behind, 10);
+    *number = (size_t)value;
+    return *behind == end && value <= 1000000;
+}
+
+/* NAME, NAME[k], NAME@first, NAME@last, NAME@step, NAME[k]@..: takes what stands behind the name
+ * off. */
+static bool read_part(char *name, sp_onnx_part_of *part) {
+    char *at = strrchr(name, '@');
+    size_t step = 0;
+    if (at) {
+        const bool last = strcmp(at + 1, "last") == 0, first = strcmp(at + 1, "first") == 0;
+        if (!last && !first && !read_index(&step, at + 1, '\0')) {
+            return false;
+        }
+        part->step = true;
+        part->at = last ? -1 : (long)step;
+        *at = '\0';
+    }
+    char *bracket = strrchr(name, '[');
+    if (bracket) {
+        if (!read_index(&part->index, bracket + 1, ']') || strchr(bracket, ']')[1] != '\0') {
+            return false;
+        }
+        part->number = true;
+        *bracket = '\0';
+    }
+    return at || bracket;
+}
+
+/* The output that is chosen by name, or another number that the graph computes; *part: which step
+ * and number of it. */
+static sp_status choose_output(sp_error *err, sp_onnx_graph *graph, const char *text,
+                               sp_onnx_part_of *part) {
+    char *name = NULL;
+    SP_TRY(copy_text(err, &name, text));
+    size_t id = sp_onnx_graph_find(graph, name);
+    if (id == SP_ONNX_NO_NAME && read_part(name, part)) {
+        id = name[0] != '\0' ? sp_onnx_graph_find(graph, name) : graph->result[0];
+    }
+    free(name);
     if (id == SP_ONNX_NO_NAME || graph->definition[id].by != SP_ONNX_DEFINED_BY_NODE) {
         return sp_fail(err, SP_E_UNSUPPORTED,
-                       "the graph has no output '%.80s': its first is '%.80s'", name,
+                       "the graph has no output '%.80s': its first is '%.80s'", text,
                        graph->definition[graph->result[0]].name);
     }
     graph->result[0] = id;
@@ -257,7 +301,7 @@ static sp_status read_outputs(sp_error *err, sp_onnx_reader *r, sp_model *model,
                               sp_onnx_graph *graph, const sp_model_choice *choice) {
     sp_onnx_defined *logits = &model->reference->logits;
     size_t last = SP_ONNX_NO_NAME;
-    SP_TRY(choice->output ? choose_output(err, graph, choice->output) : SP_OK);
+    SP_TRY(choice->output ? choose_output(err, graph, choice->output, &r->chosen) : SP_OK);
     sp_error why = {0};
     r->err = graph->results > 1 ? &why : err;
     const sp_status status = read_net(r, model, logits, choice);
@@ -297,6 +341,7 @@ static sp_status read_graph(sp_error *err, sp_model *model, sp_onnx_reference *r
     status = status == SP_OK ? read_outputs(err, &r, model, &reference->graph, choice) : status;
     reference->steps_axis = r.steps_axis;
     reference->head = r.head;
+    reference->chosen = r.chosen;
     sp_onnx_reader_clear(&r);
     model->parameters = count_parameters(&model->net);
     return status;

@@ -18,20 +18,31 @@ void sp_onnx_reference_destroy(sp_onnx_reference *reference) {
 }
 
 static sp_status copy_result(sp_onnx_reader *r, double *numbers, sp_onnx_defined place,
-                             size_t classes) {
+                             const sp_onnx_part_of *chosen, size_t classes) {
     const sp_onnx_tensor *result = NULL;
+    size_t steps = 1, at = 0, inner = 1;
     SP_TRY(sp_onnx_evaluated(r, &result, place));
-    if (result->count != classes) {
+    if (chosen->step && chosen->axis < result->rank) {
+        steps = (size_t)result->dim[chosen->axis];
+        at = chosen->at < 0 ? steps - 1 : (size_t)chosen->at;
+        for (size_t i = chosen->axis + 1; i < result->rank; i++) {
+            inner *= (size_t)result->dim[i];
+        }
+    }
+    const size_t count = steps > 0 ? result->count / steps : 0;
+    const size_t first = chosen->number ? chosen->index : 0;
+    if (at >= steps || (chosen->number ? first >= count : count != classes)) {
         return sp_fail(r->err, SP_E_MISMATCH,
                        "the file's own graph gives %zu numbers, the network %zu", result->count,
                        classes);
     }
     for (size_t k = 0; k < classes; k++) {
-        if (!isfinite(result->real[k])) {
+        const size_t i = first + k;
+        numbers[k] = result->real[(i / inner * steps + at) * inner + i % inner];
+        if (!isfinite(numbers[k])) {
             return sp_fail(r->err, SP_E_NONFINITE, "output %zu of the file's own graph is %g", k,
-                           result->real[k]);
+                           numbers[k]);
         }
-        numbers[k] = result->real[k];
     }
     return SP_OK;
 }
@@ -78,10 +89,12 @@ static sp_status evaluate(sp_onnx_reader *r, const sp_model *model, double *logi
         status = sp_onnx_evaluate(r, features + (steps - rest) * model->net.features, rest);
     }
     if (status == SP_OK) {
-        status = copy_result(r, logits, model->reference->logits, classes);
+        status =
+            copy_result(r, logits, model->reference->logits, &model->reference->chosen, classes);
     }
     if (status == SP_OK && output) {
-        status = copy_result(r, output, (sp_onnx_defined){r->root, r->root->result[0]}, classes);
+        status = copy_result(r, output, (sp_onnx_defined){r->root, r->root->result[0]},
+                             &model->reference->chosen, classes);
     }
     for (size_t i = 0; i < SP_ONNX_MOST_STATES; i++) {
         free(state[i]);
@@ -206,9 +219,11 @@ sp_status sp_model_check(sp_error *err, sp_model *model) {
     enum { PROBES = sizeof sizes / sizeof *sizes };
     const sp_net *net = &model->net;
     sp_onnx_probe probe[PROBES];
+    const sp_onnx_part_of *chosen = &model->reference->chosen;
+    const size_t behind = chosen->step && chosen->at > 0 ? (size_t)chosen->at : 0;
     size_t longest = 0, count = PROBES;
     for (size_t i = 0; i < count; i++) {
-        probe[i] = (sp_onnx_probe){net->steps > 0 ? net->steps : lengths[i], sizes[i]};
+        probe[i] = (sp_onnx_probe){net->steps > 0 ? net->steps : lengths[i] + behind, sizes[i]};
         longest = probe[i].steps > longest ? probe[i].steps : longest;
     }
     if (longest > ((size_t)1 << 24) / (net->features + 1)) {

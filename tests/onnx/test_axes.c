@@ -154,12 +154,77 @@ static void an_output_is_chosen_by_its_name(void **state) {
     assert_non_null(strstr(err.text, "no output 'z'"));
 }
 
+/* A row for every step, behind a Sigmoid: one of them, and one number of it. */
+static om *rows_model(const double *w) {
+    om *m = om_new(17);
+    om_input(m, "x", "1 x T x 3");
+    om_reals(m, "w", "3x2", w);
+    om_node(m, "MatMul", "x,w", "z");
+    om_ints(m, om_node(m, "Transpose", "z", "zt"), "perm", 3, (const int64_t[]){0, 2, 1});
+    om_node(m, "Sigmoid", "zt", "y"); // [1, 2, T]
+    om_output(m, "y");
+    return m;
+}
+
+static void a_step_and_a_number_of_an_output_are_chosen(void **state) {
+    (void)state;
+    enum { STEPS = 9 };
+    static const struct {
+        const char *text;
+        long step, number; /* -1: the last step; all numbers */
+    } cases[] = {{"y@last", -1, -1},   {"@first", 0, -1}, {"y@4", 4, -1},
+                 {"y[1]@last", -1, 1}, {"y[0]@8", 8, 0},  {"[1]@first", 0, 1}};
+    static const char *const wrong[][2] = {
+        {"y@", "no output 'y@'"},   {"y@-1", "no output 'y@-1'"},
+        {"y@last[0]", "no output"}, {"y[x]@last", "no output"},
+        {"y[0]", "@last"},          {"y[2]@last", "2 numbers, none is number 2"},
+        {"", "one row per step"}};
+    double w[6], x[STEPS * D], logits[2], direct[2], output[2];
+    om_random(&rng, w, 6);
+    om_random(&rng, x, STEPS * D);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sp_error err = {0};
+        sp_model model;
+        const sp_model_choice choice = {.output = cases[i].text,
+                                        .steps_axis = SP_MODEL_AXIS_BY_FILE};
+        if (open_model(rows_model(w), &err, &model, &choice) != SP_OK) {
+            fail_msg("%s: %s", cases[i].text, err.text);
+        }
+        const size_t at = cases[i].step < 0 ? STEPS - 1 : (size_t)cases[i].step;
+        assert_int_equal(model.net.classes, cases[i].number < 0 ? 2 : 1);
+        assert_int_equal(model.net.sigmoid, cases[i].number >= 0);
+        assert_int_equal(sp_net_run(NULL, &model.net, logits, x, STEPS), SP_OK);
+        assert_int_equal(sp_model_evaluate(NULL, &model, direct, output, x, STEPS), SP_OK);
+        for (size_t k = 0; k < model.net.classes; k++) {
+            const size_t number = cases[i].number < 0 ? k : (size_t)cases[i].number;
+            double want = 0.0;
+            for (size_t d = 0; d < D; d++) {
+                want += x[at * D + d] * (double)(float)w[2 * d + number];
+            }
+            assert_true(fabs(logits[k] - want) < 1e-12 && fabs(direct[k] - want) < 1e-12);
+            assert_true(fabs(output[k] - 1.0 / (1.0 + exp(-want))) < 1e-12);
+        }
+        sp_model_clear(&model);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        sp_error err = {0};
+        sp_model model;
+        const sp_model_choice choice = {.output = wrong[i][0][0] != '\0' ? wrong[i][0] : NULL,
+                                        .steps_axis = SP_MODEL_AXIS_BY_FILE};
+        assert_int_not_equal(open_model(rows_model(w), &err, &model, &choice), SP_OK);
+        if (strstr(err.text, wrong[i][1]) == NULL) {
+            fail_msg("'%s' does not hold '%s'", err.text, wrong[i][1]);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_axis_of_steps_is_found),
         cmocka_unit_test(a_name_that_contradicts_the_network_is_refused_until_the_axis_is_chosen),
         cmocka_unit_test(of_several_outputs_the_last_one_is_the_logits),
         cmocka_unit_test(an_output_is_chosen_by_its_name),
+        cmocka_unit_test(a_step_and_a_number_of_an_output_are_chosen),
     };
     return cmocka_run_group_tests_name("onnx/axes", tests, setup, NULL);
 }

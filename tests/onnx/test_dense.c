@@ -319,7 +319,7 @@ static void test_other_operators(void **state) {
     (void)state;
     refuse_nodes("N x 3", "Softmax", "x", SP_E_UNSUPPORTED, "the-node|Softmax|behind the logits");
     refuse_nodes("N x 3", "LogSoftmax", "x", SP_E_UNSUPPORTED, "the-node|LogSoftmax|logits");
-    refuse_nodes("N x 3", "MaxPool", "x,W", SP_E_UNSUPPORTED, "the-node|MaxPool|not supported");
+    refuse_nodes("N x 3", "Det", "x,W", SP_E_UNSUPPORTED, "the-node|Det|not supported");
     refuse_nodes("N x 3", "Scan", "x,W,W", SP_E_UNSUPPORTED, "the-node|Scan|only Loop");
     refuse_nodes("N x 3", "If", "x", SP_E_UNSUPPORTED, "the-node|If|branch");
     refuse_nodes("N x 3", "Loop", "x,W,W", SP_E_FORMAT, "the-node|Loop|no body");

@@ -288,6 +288,74 @@ static void add_products(om *m) { // SiLU and GELU as exporters write them, one 
     classify(m, "v", D);
 }
 
+/* relu(x) -> conv -> 4 channels [1, 4, T] -> `op` of windows -> the last one */
+static void pool_steps(om *m, const char *op, int64_t size, int64_t stride, int64_t dilation) {
+    channels_first(m, "xt");
+    conv(m, "xt", 4, 2, 1, 1, 1, 1);
+    Onnx__NodeProto *node = om_node(m, op, "ct", "p");
+    ints(m, node, "kernel_shape", 1, &size);
+    ints(m, node, "strides", 1, &stride);
+    if (dilation > 1) {
+        ints(m, node, "dilations", 1, &dilation);
+    }
+    ints(m, om_node(m, "Transpose", "p", "q"), "perm", 3, (const int64_t[]){0, 2, 1});
+    last_step(m, "q", "v");
+    classify(m, "v", 4);
+}
+
+static void add_largest_of_steps(om *m) {
+    pool_steps(m, "MaxPool", 3, 2, 1);
+}
+
+static void add_largest_apart(om *m) {
+    pool_steps(m, "MaxPool", 2, 1, 2);
+}
+
+static void add_mean_of_steps(om *m) {
+    pool_steps(m, "AveragePool", 3, 2, 1);
+}
+
+static void add_image_pools(om *m) { // windows over steps and features, then the mean of windows
+    om_list(m, "one", 1, (const int64_t[]){1});
+    om_node(m, "Unsqueeze", "x,one", "image");
+    reals(m, "kernel", "3x1x3x1", 9);
+    ints(m, om_node(m, "Conv", "image,kernel", "c"), "pads", 4, (const int64_t[]){1, 0, 1, 0});
+    Onnx__NodeProto *node = om_node(m, "MaxPool", "c", "p");
+    ints(m, node, "kernel_shape", 2, (const int64_t[]){2, 3});
+    node = om_node(m, "AveragePool", "p", "q");
+    ints(m, node, "kernel_shape", 2, (const int64_t[]){1, 2});
+    ints(m, om_node(m, "Transpose", "q", "rt"), "perm", 4, (const int64_t[]){0, 2, 1, 3});
+    om_list(m, "flat", 3, (const int64_t[]){0, 0, 3});
+    om_node(m, "Reshape", "rt,flat", "f");
+    last_step(m, "f", "v");
+    classify(m, "v", 3);
+}
+
+static void add_largest_feature(om *m) {
+    reals(m, "square", "4x4", 16);
+    om_list(m, "two", 1, (const int64_t[]){2});
+    om_node(m, "MatMul", "x,square", "a");
+    om_node(m, "ReduceMax", "a,two", "b");
+    om_node(m, "Sub", "a,b", "d");
+    last_step(m, "d", "v");
+    classify(m, "v", D);
+}
+
+static void add_largest_step(om *m) { // of a fixed number of them
+    recurrent(m, "GRU", "forward");
+    om_list(m, "one", 1, (const int64_t[]){1});
+    om_int(m, om_node(m, "ReduceMax", "h,one", "v"), "keepdims", 0);
+    classify(m, "v", H);
+}
+
+static void add_largest_channels(om *m) {
+    channels_first(m, "xt");
+    conv(m, "xt", 4, 2, 1, 1, 1, 1);
+    om_node(m, "GlobalMaxPool", "ct", "p");
+    om_node(m, "Flatten", "p", "v");
+    classify(m, "v", 4);
+}
+
 static void add_log_softmax(om *m) {
     last_step(m, "x", "v");
     classify(m, "v", D);
@@ -312,6 +380,13 @@ static const sp_layer_case cases[] = {
     {"limits", 0, add_limits},
     {"curves", 0, add_curves},
     {"products", 0, add_products},
+    {"largest-of-steps", 0, add_largest_of_steps},
+    {"largest-apart", 0, add_largest_apart},
+    {"mean-of-steps", 0, add_mean_of_steps},
+    {"image-pools", 0, add_image_pools},
+    {"largest-feature", 0, add_largest_feature},
+    {"largest-step", STEPS, add_largest_step},
+    {"largest-channels", STEPS, add_largest_channels},
     {"log-softmax", 0, add_log_softmax},
 };
 enum { CASES = sizeof cases / sizeof *cases };
