@@ -254,6 +254,9 @@ SP_NODISCARD sp_status sp_onnx_evaluate(sp_onnx_reader *r, const double *feature
  *  r->wanted. */
 SP_NODISCARD sp_status sp_onnx_evaluated(sp_onnx_reader *r, const sp_onnx_tensor **result,
                                          sp_onnx_defined place);
+/** sp_onnx_results_check - the logits among what the walk has made (results.c): the first output,
+ *  or what --output chooses of it; further ones may be the same logits, with or without a head. */
+SP_NODISCARD sp_status sp_onnx_results_check(sp_onnx_reader *r, const sp_onnx_sequence **result);
 /** sp_onnx_walk - the needed nodes of the graph at hand, in order. */
 SP_NODISCARD sp_status sp_onnx_walk(sp_onnx_reader *r);
 /** sp_onnx_value_load - the value of a definition of the graph at hand, reading initialisers; NULL

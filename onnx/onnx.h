@@ -68,11 +68,11 @@ typedef struct sp_model_input {
     const char *name, *value;
 } sp_model_input;
 typedef struct sp_model_choice {
-    /* name of what is the logits; NULL: by the file. "NAME@last", "NAME@first", "NAME@7": its row of
-     * one step; "NAME[3]": one number; "NAME[3]@last"; without a name of the first output */
+    /* name of what is the logits; NULL: by the file. "NAME@last", "NAME@first", "NAME@7": its row
+     * of one step; "NAME[3]": one number; "NAME[3]@last"; without a name: of the first output */
     const char *output;
-    long steps_axis;    /* axis of the input that counts steps, or SP_MODEL_AXIS_BY_FILE */
-    bool accept_doubt;  /* a contradiction about that axis goes to model->doubt: to be shown only */
+    long steps_axis;   /* axis of the input that counts steps, or SP_MODEL_AXIS_BY_FILE */
+    bool accept_doubt; /* a contradiction about that axis goes to model->doubt: to be shown only */
     const sp_model_input *input; /* [inputs] what the file leaves open */
     size_t inputs;
 } sp_model_choice;

@@ -1,5 +1,5 @@
 /* Random graphs behind the toy front end: convolutions and strides, cells that run either way,
- * sums of several branches, curves of every kind, pools. */
+ * sums of several branches, curves of every kind, maxima, pools. */
 #ifndef SP_TESTS_LSTM_TOY_GRAPH_H
 #define SP_TESTS_LSTM_TOY_GRAPH_H
 
@@ -73,6 +73,37 @@ static inline void grow_affine(sp_growth *g, size_t width) {
     free(node.bias);
 }
 
+/* The larger one of two steps that lie side by side, as pools are read: a + relu(b - a). */
+static inline void grow_largest(sp_growth *g) {
+    const size_t input = any_node(g), n = g->net->node[input].width, class = ++g->classes;
+    const sp_timing pair = {
+        .taps = 2, .stride = 1 + sp_rng_below(g->rng, 2), .dilation = 1, .after = 1};
+    double *apart = toy_random(g->rng, 2 * n * n, 0.0), *one = toy_random(g->rng, n * n, 0.0);
+    double *first = toy_random(g->rng, 2 * n * n, 0.0), *zero = toy_random(g->rng, n, 0.0);
+    for (size_t i = 0; i < n; i++) {
+        apart[2 * i * n + i] = -1.0;
+        apart[(2 * i + 1) * n + i] = first[2 * i * n + i] = one[i * n + i] = 1.0;
+    }
+    sp_term term[2] = {{.input = input, .in = n, .weight = apart, .timing = pair}};
+    sp_node node = {.kind = SP_NODE_AFFINE, .width = n, .terms = 1, .term = term, .bias = zero};
+    append(g, &node, class);
+    append(g,
+           &(sp_node){.kind = SP_NODE_CURVE,
+                      .width = n,
+                      .input = g->net->nodes - 1,
+                      .curve = {.kind = SP_ACTIVATION_RELU}},
+           class);
+    term[0].weight = first;
+    term[1] =
+        (sp_term){.input = g->net->nodes - 1, .in = n, .weight = one, .timing = sp_timing_same};
+    node.terms = 2;
+    append(g, &node, class);
+    free(apart);
+    free(one);
+    free(first);
+    free(zero);
+}
+
 /* Every function of relax/curve_list.h whose arguments may be any number. */
 static inline sp_activation toy_curve(sp_rng *rng) {
     sp_activation f = toy_activation(rng, false);
@@ -143,9 +174,12 @@ static inline void toy_graph(sp_rng *rng, sp_toy *toy, size_t classes, bool reve
     toy->front.node = g.source;
     const size_t nodes = net->nodes + 1 + sp_rng_below(rng, TOY_NODES - 3);
     while (net->nodes < nodes) {
-        switch (sp_rng_below(rng, 8)) {
+        switch (sp_rng_below(rng, 9)) {
         case 0:
             grow_curve(&g);
+            break;
+        case 8:
+            grow_largest(&g);
             break;
         case 1:
         case 2:
