@@ -202,7 +202,7 @@ $(B)/generated/onnx/onnx.pb-c.h: $(B)/generated/onnx/onnx.pb-c.c ;
 $(B)/generated/onnx/onnx.pb-c.o: $(B)/generated/onnx/onnx.pb-c.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPP) $(COMPILE_FLAGS) -Wno-shadow -c -o $@ $<
-$(patsubst %.c,$(B)/%.o,$(wildcard onnx/*.c onnx/*/*.c tests/onnx/*.c)): $(B)/generated/onnx/onnx.pb-c.h
+$(patsubst %.c,$(B)/%.o,$(wildcard onnx/*.c onnx/*/*.c tests/onnx/*.c tests/lstm/*runtime.c)): $(B)/generated/onnx/onnx.pb-c.h
 
 # ---- tests: a room's tests link that room and what stands left of it, nothing else -------------
 left_of = $(if $(filter $(1),$(firstword $(2))),$(1),$(firstword $(2)) $(call left_of,$(1),$(wordlist 2,99,$(2))))

@@ -66,6 +66,8 @@ sp_status sp_query_bound(sp_error *err, const sp_query *query, sp_front_bound *f
     query->verdict->front_seconds = 0.0;
     SP_TRY(sp_objectives_init(err, o, query->verdict->classes - 1, query->pipeline->net->classes));
     o->deadline = query->deadline;
+    o->program = query->pipeline->gap ? &query->pipeline->program : NULL;
+    o->float32 = query->pipeline->arithmetic == SP_ARITHMETIC_FLOAT32;
     SP_TRY(fill_objectives(err, query, o));
     if (is_long(query)) {
         SP_TRY(try_intervals(err, query, o));
@@ -83,6 +85,20 @@ sp_status sp_query_bound(sp_error *err, const sp_query *query, sp_front_bound *f
     return status;
 }
 
+/* The largest that float32 arithmetic can change; clips whose answer it may change without noise:
+ * said of the label that is nearest. */
+static void take_terms(sp_verdict *verdict, const sp_objectives *o) {
+    for (size_t k = 0, r = 0; o->program != NULL && k < verdict->classes; k++) {
+        if (k == verdict->label) {
+            continue;
+        }
+        verdict->float32 = verdict->float32 >= o->term[r] ? verdict->float32 : o->term[r];
+        const bool within = !(o->clean[r] > o->term[r]) && !(o->proved[r] > 0.0);
+        verdict->rival = within && verdict->rival == SP_NO_LABEL ? k : verdict->rival;
+        r++;
+    }
+}
+
 void sp_query_judge(const sp_query *query, const sp_objectives *o) {
     sp_verdict *verdict = query->verdict;
     verdict->boxes_seconds = o->boxes_seconds;
@@ -94,6 +110,7 @@ void sp_query_judge(const sp_query *query, const sp_objectives *o) {
             }
         }
         verdict->error = o->error;
+        take_terms(verdict, o);
         sp_verdict_judge(verdict); // sp_query_close makes a timeout of it if it is one
     }
 }

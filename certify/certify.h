@@ -9,6 +9,7 @@
 #include "audio/audio.h"
 #include "base/status.h"
 #include "lstm/domain.h"
+#include "lstm/single/single.h"
 #include "net/net.h"
 #include "preprocess/front_bound.h"
 #include "preprocess/preprocess.h"
@@ -61,6 +62,14 @@ void sp_class_names_clear(sp_class_names *names);
 const char *sp_class_name(const sp_class_names *names, size_t answer);
 const char *sp_class_text(char text[SP_CLASS_TEXT], const sp_class_names *names, size_t answer);
 
+/** sp_arithmetic - the program that verdicts speak of: real numbers, or a runtime that computes the
+ *  network in float32 (lstm/single/single.h). */
+typedef enum { SP_ARITHMETIC_REAL, SP_ARITHMETIC_FLOAT32 } sp_arithmetic;
+/** sp_arithmetic_name - "real", "float32". sp_arithmetic_text - what is printed with every verdict
+ *  (after GPUPoly's levels). */
+const char *sp_arithmetic_name(sp_arithmetic arithmetic);
+const char *sp_arithmetic_text(sp_arithmetic arithmetic);
+
 /** sp_pipeline - a network behind its front end: what is being certified. Shared by clips and
  *  threads. */
 typedef struct sp_pipeline {
@@ -75,7 +84,15 @@ typedef struct sp_pipeline {
     const sp_class_names *names; /* borrowed; of the answers; or NULL */
     double threshold;            /* of a net with one logit: it fires from here on; 0 unless set */
     const struct sp_model *original; /* borrowed; its own graph hears breaking files too; or NULL */
+    sp_arithmetic arithmetic;
+    bool gap; /* how far float32 can be from real numbers is bounded */
+    sp_single_program program;
 } sp_pipeline;
+/** sp_pipeline_single - bounds how far a float32 runtime can be from real numbers; for FLOAT32
+ *  verdicts speak of it. `model` is what the net was read from. SP_E_UNSUPPORTED for models and
+ *  front ends of which that is not known. */
+SP_NODISCARD sp_status sp_pipeline_single(sp_error *err, sp_pipeline *pipeline,
+                                          const struct sp_model *model, sp_arithmetic arithmetic);
 
 /** sp_pipeline_answers - between how many answers a net decides. A net with one logit has two: 0,
  *  it stays silent, and 1, it fires. Their scores are the threshold and the logit; the scores of
@@ -113,9 +130,12 @@ typedef struct sp_verdict {
     /* [classes] owned; certified lower bound of logit[label] - logit[k]; NaN at the label and
      * where none was computed */
     double *margins;
-    double margin;               /* least of them; NaN when none was computed */
-    double error;                /* largest running error term inside the margins */
-    double eps;                  /* radius in sample units */
+    double margin; /* least of them; NaN when none was computed */
+    double error;  /* largest running error term inside the margins */
+    sp_arithmetic arithmetic;
+    double float32; /* most that float32 arithmetic changes a margin; NaN: not asked */
+    size_t rival;   /* a label whose lead over the clip's own may be rounding; SP_NO_LABEL: none */
+    double eps;     /* radius in sample units */
     sp_budget_deployed deployed; /* what noisy samples become before they are heard */
     double heard_eps;            /* the most that a heard sample differs from the clip's */
     const sp_noise_set *set;     /* of noise; NULL where not known */
@@ -136,10 +156,6 @@ void sp_verdict_judge(sp_verdict *verdict);
 /** sp_verdict_is_vacuous - certified, but no other file of the clip's format lies in the set: true
  *  of real-valued noise only. */
 bool sp_verdict_is_vacuous(const sp_verdict *verdict);
-
-/** SP_ARITHMETIC - the arithmetic model of every verdict, printed with it (after GPUPoly's
- *  levels). */
-#define SP_ARITHMETIC "real arithmetic over the file's weights and the front end's double constants"
 
 /** sp_certify_keep - called when one pass alone proves every margin, with its bounds before they
  *  are freed: `margin` is the least one. Not called on a device, nor for what several passes, or

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "base/interval.h"
 #include "certify/schedule.h"
 #include "gpu/backend.h"
 
@@ -26,6 +27,20 @@ static void keep(const sp_margins *margins, void *bounds) {
     }
 }
 
+/* What float32 arithmetic can change, over the boxes at hand. */
+static sp_status bound_single(sp_error *err, sp_margins *margins, void *bounds) {
+    SP_TRY(sp_single_terms(err, margins->term, margins->program, margins->net, margins->front[0],
+                           margins->pass->domain, bounds, margins->weight, margins->rows,
+                           margins->deadline));
+    for (size_t r = 0; margins->float32 && r < margins->rows; r++) {
+        margins->lower[r] = sp_below(margins->lower[r] - margins->term[r]);
+        if (margins->line != NULL) {
+            margins->line[r].offset = sp_below(margins->line[r].offset - margins->term[r]);
+        }
+    }
+    return SP_OK;
+}
+
 sp_status sp_margins_bound(sp_error *err, sp_margins *margins) {
     const sp_domain *domain = margins->pass->domain;
     const sp_bound_task task = task_of(margins);
@@ -39,6 +54,9 @@ sp_status sp_margins_bound(sp_error *err, sp_margins *margins) {
                                                margins->line, margins->weight, margins->rows)
                                : domain->margins(err, bounds, margins->lower, margins->error,
                                                  margins->weight, margins->rows);
+    }
+    if (status == SP_OK && margins->program != NULL) {
+        status = bound_single(err, margins, bounds);
     }
     const double end = sp_clock_wall();
     if (status == SP_OK && margins->keep && margins->clips == 1) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "certify/impl.h"
+#include "onnx/onnx.h"
 
 static sp_status check_widths(sp_error *err, const sp_net *net, const sp_front *front) {
     const sp_front_layout *layout = sp_front_layout_of(front);
@@ -72,6 +73,21 @@ sp_status sp_pipeline_init(sp_error *err, sp_pipeline *pipeline, const sp_net *n
     }
     pipeline->method = method;
     pipeline->front_rule = rule;
+    return SP_OK;
+}
+
+sp_status sp_pipeline_single(sp_error *err, sp_pipeline *pipeline, const struct sp_model *model,
+                             sp_arithmetic arithmetic) {
+    pipeline->program = SP_SINGLE_STANDARD;
+    SP_TRY(sp_model_single(err, model, &pipeline->program.biases));
+    if (pipeline->joined) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "this front end goes on behind the logarithms of its bands, which float32 "
+                       "verdicts do not follow");
+    }
+    SP_TRY(sp_single_serves(err, pipeline->net, 0));
+    pipeline->arithmetic = arithmetic;
+    pipeline->gap = true;
     return SP_OK;
 }
 

@@ -289,6 +289,7 @@ sp_status sp_query_open(sp_error *err, sp_query *query, sp_verdict *verdict,
     *settled = false;
     sp_verdict_init(verdict);
     verdict->names = pipeline->names;
+    verdict->arithmetic = pipeline->arithmetic;
     return open_problem(err, query, options, settled);
 }
 

@@ -29,6 +29,7 @@ static double depth(const sp_halfspace *half, const sp_front_bound *front) {
 static sp_status bound_part(sp_error *err, const sp_method *method, const sp_net *net,
                             const sp_objectives *o, size_t r, double *lower, double *error,
                             const sp_halfspace *half, sp_halfspace *left) {
+    double term = 0.0;
     sp_margins margins = {.net = net,
                           .front = &o->front,
                           .clips = 1,
@@ -39,7 +40,10 @@ static sp_status bound_part(sp_error *err, const sp_method *method, const sp_net
                           .deadline = o->deadline,
                           .lower = lower,
                           .error = error,
-                          .line = left};
+                          .line = left,
+                          .program = o->program,
+                          .term = &term,
+                          .float32 = o->float32};
     return sp_margins_bound(err, &margins);
 }
 

@@ -14,7 +14,7 @@
 
 sp_status sp_objectives_init(sp_error *err, sp_objectives *o, size_t rows, size_t classes) {
     *o = (sp_objectives){.rows = rows};
-    o->memory = calloc(rows > 0 ? rows * (classes + 3) : 1, sizeof *o->memory);
+    o->memory = calloc(rows > 0 ? rows * (classes + 4) : 1, sizeof *o->memory);
     if (!o->memory) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu labels", rows);
     }
@@ -22,8 +22,9 @@ sp_status sp_objectives_init(sp_error *err, sp_objectives *o, size_t rows, size_
     o->constant = o->weight + rows * classes;
     o->clean = o->constant + rows;
     o->proved = o->clean + rows;
+    o->term = o->proved + rows;
     for (size_t r = 0; r < rows; r++) {
-        o->proved[r] = NAN;
+        o->proved[r] = o->term[r] = NAN;
     }
     return SP_OK;
 }
@@ -85,7 +86,7 @@ static sp_halfspace *make_lines(size_t rows, size_t padded) {
 
 static sp_status bound_one(sp_error *err, const sp_schedule *s, sp_objectives *o,
                            sp_halfspace *line) {
-    double *lower = malloc((o->rows > 0 ? o->rows : 1) * 2 * sizeof *lower);
+    double *lower = malloc((o->rows > 0 ? o->rows : 1) * 3 * sizeof *lower);
     sp_margins margins = {.net = s->net,
                           .front = &o->front,
                           .clips = 1,
@@ -96,13 +97,19 @@ static sp_status bound_one(sp_error *err, const sp_schedule *s, sp_objectives *o
                           .lower = lower,
                           .error = lower + o->rows,
                           .line = line,
-                          .keep = o->keep};
+                          .keep = o->keep,
+                          .program = o->program,
+                          .term = lower + 2 * o->rows,
+                          .float32 = o->float32};
     sp_status status = lower ? sp_margins_bound(err, &margins)
                              : sp_fail(err, SP_E_MEMORY, "out of memory for %zu labels", o->rows);
     o->boxes_seconds += margins.boxes_seconds;
     o->rows_seconds += margins.rows_seconds;
     for (size_t r = 0; r < o->rows && status == SP_OK; r++) {
         status = sp_objectives_take(err, o, r, lower[r], margins.error[r]);
+        if (o->program != NULL && !(margins.term[r] >= o->term[r])) {
+            o->term[r] = margins.term[r];
+        }
     }
     free(lower);
     return status;
@@ -221,7 +228,9 @@ static int by_frames(const void *a, const void *b) {
 
 /* A refinement goes clip by clip. */
 static size_t room_for(const sp_schedule *s, const sp_objectives *o) {
-    return refines(s, o->front) ? 1 : sp_margins_room(s->net, o->front, &s->method->pass[s->pass]);
+    return refines(s, o->front) || o->program != NULL
+               ? 1
+               : sp_margins_room(s->net, o->front, &s->method->pass[s->pass]);
 }
 
 static void run_pass(sp_schedule *s, size_t count) {

@@ -15,8 +15,11 @@ typedef struct sp_objectives {
     double *clean;    /* [rows] the objectives at one noise of the set; they prove nothing */
     double *proved;   /* [rows] certified lower bounds; NaN before the first pass */
     double error;     /* largest running error term inside them */
-    double deadline;  /* sp_clock_wall value; 0: none */
-    const sp_certify_keep *keep; /* or NULL */
+    const sp_certify_keep *keep;      /* or NULL */
+    const sp_single_program *program; /* borrowed; NULL: float32 is not asked about */
+    bool float32;                     /* what it can change is subtracted from what is proved */
+    double *term;                     /* [rows] that; of the tightest boxes so far, NaN before */
+    double deadline;                  /* sp_clock_wall value; 0: none */
     double boxes_seconds, rows_seconds;
     bool settled;     /* all are positive: no pass is tried */
     sp_status status; /* and err: of the first pass that failed; no later one is tried */
@@ -52,11 +55,14 @@ typedef struct sp_margins {
     size_t clips, rows;
     const double *weight; /* [clips, rows, net classes] */
     const sp_method_pass *pass;
-    const sp_halfspace *within;  /* NULL: the whole set */
-    double deadline;             /* sp_clock_wall value; 0: none */
-    double *lower, *error;       /* O [clips, rows] */
-    sp_halfspace *line;          /* O [rows] of one clip, see lstm/domain.h; NULL: not asked */
-    const sp_certify_keep *keep; /* of one clip; or NULL */
+    const sp_halfspace *within;       /* NULL: the whole set */
+    double deadline;                  /* sp_clock_wall value; 0: none */
+    double *lower, *error;            /* O [clips, rows] */
+    const sp_single_program *program; /* NULL, or of one clip: */
+    double *term;                     /* O [rows] what float32 arithmetic can change */
+    bool float32;                     /* it is subtracted from bounds and lines */
+    sp_halfspace *line;               /* O [rows] of one clip, see lstm/domain.h; NULL: not asked */
+    const sp_certify_keep *keep;      /* of one clip; or NULL */
     double boxes_seconds, rows_seconds; /* O */
 } sp_margins;
 SP_NODISCARD sp_status sp_margins_bound(sp_error *err, sp_margins *margins);

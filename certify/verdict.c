@@ -23,11 +23,25 @@ const char *sp_verdict_name(sp_verdict_kind kind) {
     return "error";
 }
 
+const char *sp_arithmetic_name(sp_arithmetic arithmetic) {
+    return arithmetic == SP_ARITHMETIC_FLOAT32 ? "float32" : "real";
+}
+
+const char *sp_arithmetic_text(sp_arithmetic arithmetic) {
+    return arithmetic == SP_ARITHMETIC_FLOAT32
+               ? "any IEEE float32 runtime over the file's weights, sums in any order, from "
+                 "features "
+                 "within one unit in the last place, sigmoid and tanh within 2^-22"
+               : "real arithmetic over the file's weights and the front end's double constants";
+}
+
 void sp_verdict_init(sp_verdict *verdict) {
     *verdict = (sp_verdict){.kind = SP_VERDICT_ERROR,
                             .label = SP_NO_LABEL,
                             .predicted = SP_NO_LABEL,
                             .margin = NAN,
+                            .float32 = NAN,
+                            .rival = SP_NO_LABEL,
                             .error = NAN,
                             .eps = NAN,
                             .heard_eps = NAN,
@@ -73,6 +87,16 @@ void sp_verdict_judge(sp_verdict *verdict) {
         verdict->kind = SP_VERDICT_CERTIFIED;
         verdict->margin = margin;
         verdict->reason[0] = '\0';
+        return;
+    }
+    if (verdict->arithmetic == SP_ARITHMETIC_FLOAT32 && verdict->rival != SP_NO_LABEL) {
+        verdict->margin = margin;
+        sp_class_text(other, verdict->names, verdict->rival);
+        snprintf(verdict->reason, sizeof verdict->reason,
+                 "in float32 the answer is open even without noise: label %s leads label %s by "
+                 "%.4g, and rounding may change that by %.4g",
+                 right, other, verdict->logits[verdict->label] - verdict->logits[verdict->rival],
+                 verdict->float32);
         return;
     }
     const double clean = verdict->logits[verdict->label] - verdict->logits[weakest];

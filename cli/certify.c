@@ -15,7 +15,11 @@ static const cli_own own_options[] = {
      "FILE.npz (NumPy) or FILE.json",
      "FILE"},
     {"hop", "of recordings that are longer than the model's window: every N-th frame begins one; 1",
-     "N"}};
+     "N"},
+    {"arithmetic",
+     "the program that verdicts speak of: real, the network in real numbers; float32, any float32 "
+     "runtime, whose rounding is bounded too; real unless given",
+     "X"}};
 
 static cli_certify_clip *item_of(const cli_job *j, size_t clip) {
     return cli_job_item(j, clip);
@@ -162,7 +166,11 @@ static int prepare(cli_job *j) {
         return hop;
     }
     j->group = sp_certify_group();
+    const char *const *texts = (const char *const *)j->options->own;
     int code = take_budgets(j);
+    code = code < 0 ? cli_session_arithmetic(&j->session, j->command, texts[CLI_CERTIFY_ARITHMETIC],
+                                             texts[CLI_CERTIFY_PROOF] || j->options->attack)
+                    : code;
     code = code < 0 && j->session.files.model.net.steps > 0 ? check_windows(j) : code;
     code = code < 0 && j->options->own[CLI_CERTIFY_PROOF]
                ? cli_proof_open(&own->proof, j, j->options->own[CLI_CERTIFY_PROOF])
@@ -255,7 +263,8 @@ const cli_command cli_certify = {
         "  soundproof certify --model M.onnx --front F.json --norm 2 --budget 40dBsnr *.wav\n"
         "  soundproof certify --model M.onnx --budget -60dB --deployed int16 *.wav\n"
         "  soundproof certify --model M.onnx --budget -60dB --dump-bounds boxes.npz take.wav\n"
-        "  soundproof certify --model M.onnx --eps 0.01 --clip-to 0:1 --manifest images.tsv\n",
+        "  soundproof certify --model M.onnx --eps 0.01 --clip-to 0:1 --manifest images.tsv\n"
+        "  soundproof certify --model M.onnx --budget -60dB --arithmetic float32 *.wav\n",
     .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_METHOD | CLI_FRONT_RELAX |
                CLI_LABEL | CLI_MANIFEST | CLI_AUDIO | CLI_TIMEOUT | CLI_DEVICE | CLI_PRECISION |
                CLI_THREADS | CLI_JSON | CLI_VERBOSE | CLI_ATTACK | CLI_EFFORT | CLI_FRAME,

@@ -8,7 +8,13 @@
 #include "cli/windows.h"
 
 /* The options that only certify has. */
-enum { CLI_CERTIFY_PROOF, CLI_CERTIFY_DEPLOYED, CLI_CERTIFY_DUMP, CLI_CERTIFY_HOP };
+enum {
+    CLI_CERTIFY_PROOF,
+    CLI_CERTIFY_DEPLOYED,
+    CLI_CERTIFY_DUMP,
+    CLI_CERTIFY_HOP,
+    CLI_CERTIFY_ARITHMETIC
+};
 
 /** cli_certify_clip - one clip with a verdict per budget. */
 typedef struct cli_certify_clip {

@@ -249,6 +249,11 @@ const sp_class_names *cli_session_names(const cli_session *session);
  *  the pipeline, which a concrete run does not need. */
 int cli_session_open(cli_session *session, const cli_command *command, const cli_options *options,
                      bool bounds);
+/** cli_session_arithmetic - takes --arithmetic: -1, or the exit code after a message. real_only:
+ *  what is done beside verdicts speaks of real numbers. With -v the distance of float32 is bounded
+ *  where it is known. */
+int cli_session_arithmetic(cli_session *session, const cli_command *command, const char *name,
+                           bool real_only);
 void cli_session_clear(cli_session *session);
 /** cli_attacker_open - -1, or the exit code after a message. */
 int cli_attacker_open(sp_attacker *attacker, const cli_session *session);

@@ -104,7 +104,7 @@ static sp_status make_setup(sp_error *err, cli_job *job) {
     SP_TRY(read_front(err, job));
     sp_digest *digest = sp_digest_create();
     add_text(digest, "version", SP_VERSION);
-    add_text(digest, "arithmetic", SP_ARITHMETIC);
+    add_text(digest, "arithmetic", sp_arithmetic_text(SP_ARITHMETIC_REAL));
     add_text(digest, "command", job->command->name);
     add_text(digest, "model", job->session.files.model.digest);
     add_text(digest, "front", job->records.front);

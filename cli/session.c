@@ -116,6 +116,30 @@ int cli_session_open(cli_session *session, const cli_command *command, const cli
     return code;
 }
 
+int cli_session_arithmetic(cli_session *session, const cli_command *command, const char *name,
+                           bool real_only) {
+    const cli_options *options = session->options;
+    const bool single = name && strcmp(name, "float32") == 0;
+    sp_error err = {0};
+    if (name && !single && strcmp(name, "real") != 0) {
+        return cli_usage(command, "--arithmetic is real or float32, not '%s'", name);
+    }
+    if (single && real_only) {
+        return cli_usage(command,
+                         "--attack and --proof speak of real numbers, not of --arithmetic float32");
+    }
+    if (single || options->verbose) {
+        const sp_status status =
+            sp_pipeline_single(&err, &session->pipeline, &session->files.model,
+                               single ? SP_ARITHMETIC_FLOAT32 : SP_ARITHMETIC_REAL);
+        if (status != SP_OK && single) {
+            cli_complain("%s: %s", options->model, err.text);
+            return CLI_INPUT;
+        }
+    }
+    return -1;
+}
+
 void cli_session_clear(cli_session *session) {
     sp_pipeline_clear(&session->pipeline);
     sp_class_names_clear(&session->names);

@@ -58,6 +58,12 @@ SP_NODISCARD sp_status sp_model_parse(sp_error *err, sp_model *model, const void
  *  Thread-safe. SP_E_NONFINITE when one of them is not finite. */
 SP_NODISCARD sp_status sp_model_evaluate(sp_error *err, const sp_model *model, double *logits,
                                          double *output, const double *features, size_t steps);
+/** sp_model_single - whether a runtime that computes the file's graph operator by operator in
+ *  float32, sums in any order, rounds what the nodes of the net compute and nothing else:
+ *  operators, constants and biases stand in the file as in the net. SP_E_UNSUPPORTED names the
+ *  first that does not. *biases: how much larger |Wb| + |Rb| is than |Wb + Rb| at most, of
+ *  recurrent layers. */
+SP_NODISCARD sp_status sp_model_single(sp_error *err, const sp_model *model, double *biases);
 void sp_model_clear(sp_model *model);
 
 /** sp_model_choice - what a file may leave open. */

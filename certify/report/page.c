@@ -249,10 +249,12 @@ static void put_explanation(FILE *out, const sp_page *page) {
         "one; below zero the other one would be given.</dd>"
         "<dt>Sensitive</dt><dd>How steeply the smallest lead falls when the samples of one step "
         "between frames change, as a share of the whole clip. This is a slope at the clip without "
-        "noise, no proof.</dd></dl>\n"
-        "<p class=\"note\">A verdict speaks of " SP_ARITHMETIC ". Made by soundproof " SP_VERSION
-        ".</p></section>\n</body>\n</html>\n",
+        "noise, no proof.</dd></dl>\n",
         out);
+    fprintf(out,
+            "<p class=\"note\">A verdict speaks of %s. Made by soundproof " SP_VERSION
+            ".</p></section>\n</body>\n</html>\n",
+            sp_arithmetic_text(SP_ARITHMETIC_REAL));
 }
 
 sp_status sp_page_write(sp_error *err, FILE *out, const sp_page *page) {

@@ -187,6 +187,12 @@ char *sp_report_verdict_details(const sp_verdict *verdict) {
         fprintf(out, "    --deployed %s: what is heard differs from the clip by at most %.6g\n",
                 sp_budget_deployed_name(verdict->deployed), verdict->heard_eps);
     }
+    if (verdict->float32 < INFINITY) {
+        fprintf(out, "    float32 arithmetic changes margins by at most %.2e%s\n", verdict->float32,
+                verdict->arithmetic == SP_ARITHMETIC_FLOAT32
+                    ? ", which was subtracted from them"
+                    : "; --arithmetic float32 subtracts it");
+    }
     if (isfinite(verdict->error)) {
         fprintf(out, "    rounding error already subtracted from the margins: at most %.2e\n",
                 verdict->error);

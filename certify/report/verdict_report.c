@@ -103,6 +103,7 @@ char *sp_report_verdict_json(const char *clip, const sp_pipeline *pipeline,
     sp_report_string(line, "front_relax", rule);
     write_list(line, "logits", verdict->logits, verdict->classes);
     sp_json_line_number(line, "error_term", verdict->error);
-    sp_json_line_text(line, "arithmetic", SP_ARITHMETIC);
+    sp_json_line_number(line, "float32_term", verdict->float32);
+    sp_json_line_text(line, "arithmetic", sp_arithmetic_text(verdict->arithmetic));
     return sp_json_line_finish(line);
 }

@@ -37,10 +37,11 @@ static sp_verdict sample(void) {
 }
 
 static const char *const every_key[] = {
-    "clip",      "label",      "label_name",  "predicted", "predicted_name", "frames",
-    "budget_db", "eps",        "eps_lsb",     "snr_db",    "norm",           "method",
-    "verdict",   "margin",     "margins",     "seconds",   "reason",         "logits",
-    "vacuous",   "error_term", "front_relax", "arithmetic"};
+    "clip",         "label",     "label_name", "predicted",   "predicted_name",
+    "frames",       "budget_db", "eps",        "eps_lsb",     "snr_db",
+    "norm",         "method",    "verdict",    "margin",      "margins",
+    "seconds",      "reason",    "logits",     "vacuous",     "error_term",
+    "float32_term", "deployed",  "heard_eps",  "front_relax", "arithmetic"};
 
 static cJSON *parse(char *line) {
     assert_non_null(line);
@@ -74,7 +75,8 @@ static void json_of_a_certified_clip(void **state) {
     assert_string_equal(cJSON_GetObjectItem(object, "verdict")->valuestring, "certified");
     assert_string_equal(cJSON_GetObjectItem(object, "method")->valuestring, "exact");
     assert_string_equal(cJSON_GetObjectItem(object, "front_relax")->valuestring, "r2");
-    assert_string_equal(cJSON_GetObjectItem(object, "arithmetic")->valuestring, SP_ARITHMETIC);
+    assert_string_equal(cJSON_GetObjectItem(object, "arithmetic")->valuestring,
+                        sp_arithmetic_text(SP_ARITHMETIC_REAL));
     assert_true(number(object, "label") == 2.0);
     assert_true(number(object, "predicted") == 2.0);
     assert_true(number(object, "frames") == 17.0);

@@ -1,0 +1,95 @@
+/* Verdicts about float32 programs: the margins of real arithmetic less their terms; clips whose
+ * answer rounding may change without noise are said to be so. */
+#include "onnx/onnx.h"
+#include "tests/certify/small_net.h"
+
+typedef struct system_of {
+    small s;
+    sp_model model;
+    sp_pipeline pipeline;
+} system_of;
+
+/* `large` is added to the scores of all classes: it changes no margin of real numbers. */
+static void open_system(system_of *y, const char *method, sp_arithmetic arithmetic, double large) {
+    void *data = NULL;
+    size_t size = 0;
+    sp_error err = {0};
+    make(&y->s, sp_test_seed() + 5, false);
+    sp_node *last = &y->s.net.node[y->s.net.nodes - 1];
+    for (size_t k = 0; k < C; k++) {
+        last->bias[k] = (double)(float)(large + 8.0 * (double)k * (large > 0.0));
+    }
+    const sp_method *row = sp_method_find(method);
+    if (sp_model_pack(&err, &data, &size, &y->s.net, NULL, 0) != SP_OK ||
+        sp_model_parse(&err, &y->model, data, size, "small") != SP_OK ||
+        sp_pipeline_init(&err, &y->pipeline, &y->model.net, y->s.front, row, row->front) != SP_OK ||
+        sp_pipeline_single(&err, &y->pipeline, &y->model, arithmetic) != SP_OK) {
+        fail_msg("%s", err.text);
+    }
+    free(data);
+}
+
+static void close_system(system_of *y) {
+    sp_pipeline_clear(&y->pipeline);
+    sp_model_clear(&y->model);
+    clear(&y->s);
+}
+
+static void certify_at(system_of *y, double db, sp_verdict *verdict) {
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = db};
+    assert_int_equal(sp_certify(NULL, verdict, &y->pipeline, &y->s.clip, &budget, -1, 0.0), SP_OK);
+}
+
+static void margins_are_those_of_real_numbers_less_the_term(void **state) {
+    (void)state;
+    static const char *const methods[] = {"ibp", "exact", "opt-rest", "zono", "r2-lp"};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        system_of real, floats;
+        open_system(&real, methods[i], SP_ARITHMETIC_REAL, 0.0);
+        open_system(&floats, methods[i], SP_ARITHMETIC_FLOAT32, 0.0);
+        for (double db = -90.0; db <= -40.0; db += 25.0) {
+            sp_verdict a, b;
+            certify_at(&real, db, &a);
+            certify_at(&floats, db, &b);
+            assert_true(a.arithmetic == SP_ARITHMETIC_REAL && b.arithmetic != a.arithmetic);
+            assert_true(a.float32 > 0.0 && b.float32 > 0.0 && a.float32 < 1.0);
+            for (size_t k = 0; k < C; k++) {
+                // a pass of the method may be tried for one and not for the other
+                const bool plain = strcmp(methods[i], "opt-rest") != 0;
+                assert_true(k == a.label || !plain ||
+                            (b.margins[k] < a.margins[k] &&
+                             b.margins[k] >= a.margins[k] - 1.001 * b.float32));
+            }
+            sp_verdict_clear(&a);
+            sp_verdict_clear(&b);
+        }
+        close_system(&real);
+        close_system(&floats);
+    }
+}
+
+static void answers_that_rounding_may_change_are_said_to_be_so(void **state) {
+    (void)state;
+    system_of real, floats;
+    sp_verdict a, b;
+    open_system(&real, "exact", SP_ARITHMETIC_REAL, 1e8);
+    open_system(&floats, "exact", SP_ARITHMETIC_FLOAT32, 1e8);
+    certify_at(&real, -100.0, &a);
+    certify_at(&floats, -100.0, &b);
+    assert_int_equal(a.kind, SP_VERDICT_CERTIFIED);
+    assert_int_equal(b.kind, SP_VERDICT_UNKNOWN);
+    assert_non_null(strstr(b.reason, "in float32 the answer is open even without noise"));
+    assert_true(a.float32 >= 1.0);
+    sp_verdict_clear(&a);
+    sp_verdict_clear(&b);
+    close_system(&real);
+    close_system(&floats);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(margins_are_those_of_real_numbers_less_the_term),
+        cmocka_unit_test(answers_that_rounding_may_change_are_said_to_be_so),
+    };
+    return cmocka_run_group_tests_name("certify/float32", tests, NULL, NULL);
+}

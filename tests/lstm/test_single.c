@@ -1,0 +1,255 @@
+/* What a float32 program may be off by: programs that sum in random orders, fused or not, whose
+ * functions and features are off as far as they may, stay within the terms; and each source of
+ * error, alone, is paid for. */
+#include <stdio.h>
+
+#include "lstm/single/single.h"
+#include "tests/lstm/float_machine.h"
+
+/* ---- random graphs ---- */
+
+static void to_floats(double *x, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        x[i] = (double)(float)x[i];
+    }
+}
+
+/* Weights become floats; biases of cells may be sums of two. */
+static void net_to_floats(sp_net *net) {
+    for (size_t n = 0; n < net->nodes; n++) {
+        sp_node *node = &net->node[n];
+        for (size_t i = 0; node->kind == SP_NODE_AFFINE && i < node->terms; i++) {
+            to_floats(node->term[i].weight,
+                      node->width * node->term[i].timing.taps * node->term[i].in);
+        }
+        if (node->kind == SP_NODE_AFFINE) {
+            to_floats(node->bias, node->width);
+        } else if (node->kind == SP_NODE_CELL) {
+            const size_t rows = sp_cell_gates(&node->cell) * node->cell.out;
+            to_floats(node->cell.weight, rows * node->cell.in);
+            to_floats(node->cell.recurrent, rows * node->cell.out);
+            to_floats(node->cell.bias, rows);
+            node->cell.gate.alpha = (double)(float)node->cell.gate.alpha;
+            node->cell.gate.beta = (double)(float)node->cell.gate.beta;
+            node->cell.candidate.alpha = (double)(float)node->cell.candidate.alpha;
+            node->cell.candidate.beta = (double)(float)node->cell.candidate.beta;
+        } else if (node->kind == SP_NODE_CURVE) {
+            node->curve.alpha = (double)(float)node->curve.alpha;
+            node->curve.beta = (double)(float)node->curve.beta;
+        }
+    }
+}
+
+static void random_features(const sp_front_bound *front, double *features, sp_rng *rng) {
+    for (size_t i = 0; i < front->frames * front->features; i++) {
+        const double lo = front->feature_lo[i], hi = front->feature_hi[i];
+        features[i] = fmin(lo + (hi - lo) * sp_rng_uniform(rng, 0.0, 1.0), hi);
+    }
+}
+
+/* Runs inside the boxes of the features; returns the largest share of a term that was attained. */
+static double check_terms(const sp_net *net, const sp_front_bound *front, const double *term,
+                          const machine *m, int runs) {
+    double *features = malloc(front->frames * front->features * sizeof *features), most = 0.0;
+    assert_non_null(features);
+    for (int i = 0; i < runs; i++) {
+        double real[16], floats[16];
+        machine of = *m;
+        of.push = i % 3 - 1;
+        random_features(front, features, m->rng);
+        if (sp_net_run_from(NULL, net, front->node, real, features, front->frames) != SP_OK) {
+            continue;
+        }
+        run_floats(&of, net, front->node, features, front->frames, floats);
+        for (size_t k = 0; k < net->classes; k++) {
+            const double d = fabs(floats[k] - real[k]);
+            if (!(d <= term[k] + 1e-12 * fabs(real[k]))) {
+                fail_msg("run %d, output %zu: floats are %g away, the term is %g", i, k, d,
+                         term[k]);
+            }
+            most = fmax(most, d / term[k]);
+        }
+    }
+    free(features);
+    return most;
+}
+
+static sp_status terms_of(double *term, const sp_single_program *program, const sp_net *net,
+                          const sp_front_bound *front, const sp_domain *domain) {
+    const sp_method method = {.domain = domain};
+    double rows[16 * 16] = {0.0}, lower[16];
+    sp_error err = {0};
+    sp_bounds bounds;
+    for (size_t k = 0; k < net->classes; k++) {
+        rows[k * net->classes + k] = 1.0;
+    }
+    SP_TRY(bounds_of(&err, &bounds, net, front, &method));
+    assert_int_equal(bounds_margins(&err, &bounds, lower, NULL, rows, net->classes), SP_OK);
+    const sp_status status = sp_single_terms(&err, term, program, net, front, domain, bounds.self,
+                                             rows, net->classes, 0.0);
+    bounds_destroy(&bounds);
+    return status;
+}
+
+static void check_graphs(const sp_domain *domain, size_t count, const sp_single_program *program) {
+    sp_rng rng;
+    size_t served = 0, informative = 0;
+    double most = 0.0;
+    sp_rng_init(&rng, sp_test_seed() + 3);
+    for (size_t i = 0; i < count; i++) {
+        sp_toy_shape shape = {.frames = 1 + sp_rng_below(&rng, 7),
+                              .bands = 3,
+                              .frame = 5,
+                              .step = 3,
+                              .hidden = 1,
+                              .classes = 1 + sp_rng_below(&rng, 4),
+                              .joint = true,
+                              .eps = pow(10.0, sp_rng_uniform(&rng, -6.0, -1.0)),
+                              .scale = 1.0};
+        double term[16];
+        sp_toy toy;
+        toy_init(&toy, sp_test_seed() + 300 + i, &shape);
+        toy_graph(&rng, &toy, shape.classes, true, false);
+        net_to_floats(&toy.net);
+        const sp_status status = terms_of(term, program, &toy.net, &toy.front, domain);
+        assert_true(status == SP_OK || status == SP_E_UNSUPPORTED);
+        if (status == SP_OK) {
+            const machine m = {.rng = &rng, .program = *program};
+            served++;
+            informative += term[0] < 1e-2;
+            most = fmax(most,
+                        check_terms(&toy.net, &toy.front, term, &m, sp_test_sanitized() ? 9 : 60));
+        }
+        toy_clear(&toy);
+    }
+    print_message("%s: %zu of %zu graphs, %zu terms below 0.01, at most %.2f attained\n",
+                  domain->name, served, count, informative, most);
+    assert_true(served > count / 4 && informative > 0 && most > 0.01);
+}
+
+static void float_programs_stay_within_their_terms(void **state) {
+    (void)state;
+    const size_t count = sp_test_long() ? 2000 : sp_test_sanitized() ? 40 : 250;
+    const sp_single_program standard = SP_SINGLE_STANDARD;
+    check_graphs(&sp_domain_backsub, count, &standard);
+    check_graphs(&sp_domain_interval, count, &standard);
+    check_graphs(&sp_domain_zonotope, count / 2, &standard);
+}
+
+/* Errors far above roundings: each must be paid for by its own term. */
+static void functions_and_features_are_paid_for(void **state) {
+    (void)state;
+    const size_t count = sp_test_long() ? 1000 : sp_test_sanitized() ? 30 : 150;
+    const sp_single_program function = {0.0, 0.0, 1e-5, 0.0}, relative = {1e-5, 0.0, 0x1p-22, 0.0},
+                            absolute = {0x1p-24, 1e-5, 0x1p-22, 0.0};
+    check_graphs(&sp_domain_backsub, count, &function);
+    check_graphs(&sp_domain_backsub, count, &relative);
+    check_graphs(&sp_domain_backsub, count, &absolute);
+}
+
+/* ---- one operation ---- */
+
+/* A net of one frame over `width` features that lie at `value`. */
+static double term_of_net(const sp_net *net, size_t frames, double value,
+                          const sp_single_program *program) {
+    const size_t count = frames * net->features;
+    double *memory = calloc(4 * count, sizeof *memory), term[1];
+    assert_non_null(memory);
+    for (size_t i = 0; i < count; i++) {
+        memory[i] = memory[count + i] = value;
+    }
+    const sp_front_bound front = {.rule = SP_FRONT_INTERVAL,
+                                  .frames = frames,
+                                  .bands = net->features,
+                                  .features = net->features,
+                                  .lo_w = memory + 2 * count,
+                                  .up_w = memory + 2 * count,
+                                  .lo_c = memory,
+                                  .up_c = memory,
+                                  .lo = memory,
+                                  .hi = memory + count,
+                                  .feature_lo = memory,
+                                  .feature_hi = memory + count};
+    assert_int_equal(terms_of(term, program, net, &front, &sp_domain_interval), SP_OK);
+    free(memory);
+    return term[0];
+}
+
+/* Sums one after another round far more often than they multiply. */
+static void the_order_of_a_sum_is_paid_for(void **state) {
+    (void)state;
+    enum { TERMS = 4000 };
+    static double weight[TERMS];
+    const double bias[1] = {0.0};
+    const float x = 0.1F;
+    sp_net net;
+    float sum = 0.0F;
+    for (size_t i = 0; i < TERMS; i++) {
+        weight[i] = 1.0;
+        sum += x;
+    }
+    assert_int_equal(sp_net_init(NULL, &net, TERMS), SP_OK);
+    assert_int_equal(sp_net_add_affine(NULL, &net, 1, weight, bias), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
+    const sp_single_program exact = {0.0, 0.0, 0.0, 0.0};
+    const double off = fabs((double)sum - TERMS * (double)x), size = TERMS * (double)x;
+    const double term = term_of_net(&net, 1, (double)x, &exact);
+    assert_true(off > 20.0 * 0x1p-24 * size); // far more than a rounding of each product
+    assert_true(off <= term && term <= 1.01 * (TERMS + 6.0) * 0x1p-24 * size);
+    sp_net_clear(&net);
+}
+
+/* Two large biases whose sum is small: the file has them, the net has their sum. */
+static void biases_that_cancel_are_paid_for(void **state) {
+    (void)state;
+    const double weight[1] = {1.0}, recurrent[1] = {0.0}, bias[1] = {0.0};
+    const sp_activation affine = {SP_ACTIVATION_AFFINE, 1.0, 0.0};
+    sp_net net;
+    assert_int_equal(sp_net_init(NULL, &net, 1), SP_OK);
+    assert_int_equal(sp_net_add_rnn(NULL, &net, 1, affine, weight, recurrent, bias), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
+    const float large = 1e8F, x = 0.3F;
+    const float program = (x + large) - large; // 0
+    const sp_single_program exact = {0.0, 0.0, 0.0, 2.0 * (double)large};
+    assert_true(fabs((double)program - (double)x) <= term_of_net(&net, 1, (double)x, &exact));
+    sp_net_clear(&net);
+}
+
+/* Beyond the range of floats nothing is known. */
+static void overflow_is_no_term(void **state) {
+    (void)state;
+    const double weight[1] = {1e30}, bias[1] = {0.0};
+    sp_net net;
+    double w = (double)(float)weight[0];
+    assert_int_equal(sp_net_init(NULL, &net, 1), SP_OK);
+    assert_int_equal(sp_net_add_affine(NULL, &net, 1, &w, bias), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
+    const sp_single_program standard = SP_SINGLE_STANDARD;
+    assert_true(term_of_net(&net, 1, 1e10, &standard) == INFINITY);
+    assert_true(term_of_net(&net, 1, 1e-10, &standard) < INFINITY);
+    sp_net_clear(&net);
+}
+
+/* Weights that are no floats were made of several numbers of a file. */
+static void folded_weights_are_refused(void **state) {
+    (void)state;
+    const double weight[1] = {0.1}, bias[1] = {0.0};
+    sp_error err = {0};
+    sp_net net;
+    assert_int_equal(sp_net_init(NULL, &net, 1), SP_OK);
+    assert_int_equal(sp_net_add_affine(NULL, &net, 1, weight, bias), SP_OK);
+    assert_int_equal(sp_single_serves(&err, &net, 0), SP_E_UNSUPPORTED);
+    sp_net_clear(&net);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(float_programs_stay_within_their_terms),
+        cmocka_unit_test(functions_and_features_are_paid_for),
+        cmocka_unit_test(the_order_of_a_sum_is_paid_for),
+        cmocka_unit_test(biases_that_cancel_are_paid_for),
+        cmocka_unit_test(overflow_is_no_term),
+        cmocka_unit_test(folded_weights_are_refused),
+    };
+    return cmocka_run_group_tests_name("lstm/single", tests, NULL, NULL);
+}
