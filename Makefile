@@ -303,7 +303,8 @@ sanitized: $(B)/soundproof $(B)/soundproof-check $(TESTS)
 bench: all
 	@build/soundproof bench --data '$(SOUNDPROOF_DATA)'
 
-## fuzz        libFuzzer over the ONNX and the front-end readers (FUZZ_SECONDS=300 each; needs clang)
+## fuzz        libFuzzer over the readers of certificates, ONNX files and front ends (FUZZ_SECONDS=300 each,
+##             FUZZ=proof: the first one; needs clang)
 FUZZ_SECONDS ?= 300
 fuzz:
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run

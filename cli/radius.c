@@ -1,4 +1,5 @@
 /* soundproof radius: the largest certified and the smallest broken budget of every clip. */
+#include "cli/certificates.h"
 #include "cli/job.h"
 #include "cli/windows.h"
 
@@ -16,11 +17,16 @@ typedef struct item {
     sp_error err;      /* of reading the clip or its label */
     sp_radius *radius; /* [count] owned */
     size_t count;
-    bool longer; /* than the model's window: the search of the weakest one */
+    bool longer;       /* than the model's window: the search of the weakest one */
+    sp_error unproved; /* why a certificate could not be written */
 } item;
 
-enum { HOP };
+enum { PROOF, HOP };
 static const cli_own own_options[] = {
+    [PROOF] = {"proof",
+               "write a certificate of every certified radius, DIR/CLIP_radius.proof "
+               "(docs/certificate.md)",
+               "DIR"},
     [HOP] = {
         "hop",
         "of recordings that are longer than the model's window: every N-th frame begins one; 1",
@@ -30,8 +36,9 @@ typedef struct job {
     cli_job base;
     double *certified; /* [clips] those known */
     size_t certified_count, verdicts, vacuous;
-    long hop;      /* frames from one window of a longer recording to the next */
-    size_t longer; /* such recordings */
+    long hop;        /* frames from one window of a longer recording to the next */
+    size_t longer;   /* such recordings */
+    cli_proof proof; /* owned; with --proof */
 } job;
 
 static item *item_of(const cli_job *j, size_t clip) {
@@ -107,6 +114,25 @@ static void search_moment(void *context, size_t index) {
     }
     (void)sp_radius_find(NULL, &task->item->radius[index], &task->job->attacker, task->clip,
                          task->label, &wanted);
+}
+
+/* The certified radius once more, with its certificate. */
+static void prove_radius(item *it, const job *own, size_t index, const sp_clip *clip, long label) {
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = it->radius->certified_db};
+    sp_verdict verdict = {0};
+    cli_proof_one one = {.proof = &own->proof,
+                         .index = index,
+                         .clip = clip,
+                         .budget = &budget,
+                         .budget_text = "radius",
+                         .verdict = &verdict};
+    if (isfinite(budget.value)) {
+        cli_proof_begin(&one);
+        (void)sp_certify_kept(NULL, &verdict, &own->base.session.pipeline, clip, &budget, label,
+                              own->base.options->timeout, &one.keep); // the verdict tells
+        it->unproved.code = cli_proof_end(&it->unproved, &one);
+        sp_verdict_clear(&verdict);
+    }
 }
 
 /* How many places there are for the noise. */
@@ -220,6 +246,8 @@ static void work(void *context, size_t index) {
         sp_pool_run(it->count, 0, it->longer ? search_window : search_moment, &task);
         if (it->longer && it->count > 0) {
             keep_weakest(it, &windows);
+        } else if (it->count > 0 && j->options->own[PROOF]) {
+            prove_radius(it, (const job *)j, index, &clip, label);
         }
     } else if (it->radius) {
         sp_radius_init(it->radius);
@@ -272,6 +300,10 @@ static void emit(void *context, size_t index) {
     own->longer += it->longer;
     fflush(stdout);
     complain_errors(j, index, it);
+    if (it->unproved.text[0]) {
+        cli_complain_about(j->session.clips.path[index], it->unproved.text);
+        j->failed = true;
+    }
     if (it->count) {
         const sp_radius *radius = &it->radius[weakest];
         own->verdicts += radius->verdict.kind != SP_VERDICT_ERROR;
@@ -352,6 +384,15 @@ static int prepare(cli_job *j) {
     if (code >= 0) {
         return code;
     }
+    if (j->options->own[PROOF] && (j->options->own[HOP] || j->options->burst > 0)) {
+        return cli_usage(j->command, "--proof is of clips as they are, with noise in all samples: "
+                                     "not with --hop and --burst");
+    }
+    const int proves =
+        j->options->own[PROOF] ? cli_proof_open(&own->proof, j, j->options->own[PROOF]) : -1;
+    if (proves >= 0) {
+        return proves;
+    }
     own->certified = calloc(j->session.clips.count, sizeof *own->certified);
     if (!own->certified) {
         return cli_job_out_of_memory(j);
@@ -366,6 +407,7 @@ static void end(cli_job *j, void *of) {
 
 static void clear(cli_job *j) {
     free(((job *)j)->certified);
+    cli_proof_close(&((job *)j)->proof);
 }
 
 static cli_steps steps_of(const cli_options *options) {
@@ -403,7 +445,8 @@ const cli_command cli_radius = {
         "  soundproof radius --model M.onnx --front F.json --method opt --tol 0.25 -v *.wav\n"
         "  soundproof radius --model M.onnx --front F.json --norm 2 8_theo_3.wav\n"
         "  soundproof radius --model M.onnx --front F.json --frame all 8_theo_3.wav\n"
-        "  soundproof radius --model M.onnx --front F.json --burst 3 --json 8_theo_3.wav\n",
+        "  soundproof radius --model M.onnx --front F.json --burst 3 --json 8_theo_3.wav\n"
+        "  soundproof radius --model M.onnx --method exact --proof proofs 8_theo_3.wav\n",
     .accepts = CLI_MODEL | CLI_FRONT | CLI_NORM | CLI_METHOD | CLI_FRONT_RELAX | CLI_LABEL |
                CLI_MANIFEST | CLI_AUDIO | CLI_TOL | CLI_FRAME | CLI_BURST | CLI_EFFORT |
                CLI_TIMEOUT | CLI_DEVICE | CLI_PRECISION | CLI_THREADS | CLI_JSON | CLI_VERBOSE,

@@ -128,6 +128,24 @@ static void certificates_of_other_claims_are_refused(void **state) {
     expect_answer(other, proof, 1, "recording");
 }
 
+static void radius_leaves_one_of_the_edge(void **state) {
+    (void)state;
+    char path[3 * PATH];
+    const char *name = strrchr(certified, '/') + 1;
+    sp_process process = RUN("radius", "--model", t.with_front, "--method", "opt", "--tol", "3",
+                             "--starts", "1", "--steps", "5", "--proof", folder, certified);
+    expect_code(&process, 0);
+    sp_process_clear(&process);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    strcpy(strrchr(path, '.'), "_radius.proof");
+    expect_answer(certified, path, 0, "accepted");
+    process = RUN("radius", "--model", t.with_front, "--method", "exact", "--burst", "2", "--proof",
+                  folder, certified);
+    expect_code(&process, 1);
+    expect_complaint(&process, 1, "--burst");
+    sp_process_clear(&process);
+}
+
 static void what_certificates_do_not_know_is_said(void **state) {
     (void)state;
     sp_process process = RUN("certify", "--model", t.with_front, "--method", "zono", "--budget",
@@ -145,6 +163,7 @@ int main(void) {
         cmocka_unit_test(certificates_are_accepted),
         cmocka_unit_test(certificates_bind_the_description_in_a_file),
         cmocka_unit_test(certificates_of_other_claims_are_refused),
+        cmocka_unit_test(radius_leaves_one_of_the_edge),
         cmocka_unit_test(what_certificates_do_not_know_is_said),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
