@@ -22,6 +22,8 @@ MODELS = ["examples/models/fsdd-certified.onnx", "examples/models/fsdd-plain.onn
 BUDGETS = [f"-{d}dB" for d in range(80, 10, -5)]
 # file, text, what stands for it
 MUTANTS = [
+    ("relax/line_r2.h",  # upper lines of ReLU that cross it
+     "r.upper.c = sp_relax_max(sp_line_above_end", "r.upper.c = -sp_relax_max(sp_line_above_end"),
     ("lstm/backsub/source_walk.c",  # samples that two frames share count against each other
      "sp_walk_add(walk, rows, keep, end, (sp_backsub_rows){walk->ws->carry, keep}, false, end);",
      "sp_walk_add(walk, rows, keep, end, (sp_backsub_rows){walk->ws->carry, keep}, true, end);"),
