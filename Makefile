@@ -336,7 +336,7 @@ install: all
 	$(Q)install -m 644 examples/archs/*.json $(SHARE)/archs
 	$(Q)install -m 644 examples/stages/*.json $(SHARE)/stages
 	$(Q)install -m 644 datasets/*.b2 datasets/*.py $(SHARE)/datasets
-	$(Q)install -m 755 datasets/fsdd datasets/synthetic $(SHARE)/datasets
+	$(Q)install -m 755 datasets/fsdd datasets/mnist datasets/synthetic $(SHARE)/datasets
 	$(Q)install -m 644 cli/completion.bash $(COMPLETIONS)/soundproof
 	$(if $(HELP2MAN),$(Q)install -d $(MAN) && install -m 644 $(B)/man/*.1 $(MAN))
 	$(if $(DESTDIR),,$(Q)ldconfig 2>/dev/null || echo 'ldconfig could not be run: run it as root')

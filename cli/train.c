@@ -176,13 +176,16 @@ static sp_status write_file(sp_error *err, const job *j, const sp_net *net, cons
     char(*key)[48] = calloc(j->stages, sizeof *key);
     sp_status status = SP_E_MEMORY;
     if (note && key) {
-        note[0] = (sp_model_note){"soundproof.front", j->front_text};
-        note[1] = (sp_model_note){"soundproof.training", j->about[j->stage]};
+        size_t notes = 0;
+        if (j->front_text) {
+            note[notes++] = (sp_model_note){"soundproof.front", j->front_text};
+        }
+        note[notes++] = (sp_model_note){"soundproof.training", j->about[j->stage]};
         for (size_t k = 0; k < j->stage; k++) {
             snprintf(key[k], sizeof key[k], "soundproof.training.%zu", k + 1);
-            note[k + 2] = (sp_model_note){key[k], j->about[k]};
+            note[notes++] = (sp_model_note){key[k], j->about[k]};
         }
-        status = sp_model_write(err, out, net, note, j->stage + 2);
+        status = sp_model_write(err, out, net, note, notes);
     } else {
         sp_fail(err, status, "no memory for the description of the training");
     }
@@ -217,11 +220,62 @@ static sp_status open_data(sp_error *err, job *j) {
     return status;
 }
 
+/* The width of the first clip of the manifests, if that is a sequence; else 0. */
+static sp_status width_of_data(sp_error *err, size_t *width, const cli_options *options) {
+    char *first = strdup(options->own[CLI_TRAIN_data]);
+    sp_manifest manifest = {0};
+    size_t count = 0;
+    *width = 0;
+    if (!first) {
+        return sp_fail(err, SP_E_MEMORY, "no memory for the names of the manifests");
+    }
+    first[strcspn(first, ",")] = '\0';
+    sp_status status = sp_manifest_read(err, &manifest, first);
+    if (status == SP_OK && sp_clip_sequence_named(manifest.entry[0].given)) {
+        status = sp_clip_sequence_look(err, &count, width, manifest.entry[0].resolved);
+    }
+    sp_manifest_clear(&manifest);
+    free(first);
+    return status;
+}
+
+/* What has no meaning for numbers is not done, and must not have been asked for. */
+static sp_status plain_recipes(sp_error *err, job *j) {
+    static const int loudness[] = {CLI_TRAIN_gain, CLI_TRAIN_noise, CLI_TRAIN_noise_span,
+                                   CLI_TRAIN_shift};
+    for (size_t i = 0; i < sizeof loudness / sizeof loudness[0]; i++) {
+        if (j->options->own[loudness[i]]) {
+            return sp_fail(err, SP_E_ARGUMENT, "--%s is about recordings, the data are sequences",
+                           own_options[loudness[i]].name);
+        }
+    }
+    for (size_t k = 0; k < j->stages; k++) {
+        j->recipe[k].gain_db = j->recipe[k].noise_span_db = 0.0;
+        j->recipe[k].noise_db = NAN;
+        j->recipe[k].shift = 0;
+    }
+    return SP_OK;
+}
+
+/* That of --front, or none for sequences. */
+static sp_status open_front(sp_error *err, job *j) {
+    const cli_options *options = j->options;
+    size_t size = 0, width = 0;
+    SP_TRY(width_of_data(err, &width, options));
+    if (width > 0) {
+        SP_TRY(plain_recipes(err, j));
+        return options->front ? sp_fail(err, SP_E_ARGUMENT,
+                                        "--front does not go with sequences of numbers: the model "
+                                        "reads them as they are")
+                              : sp_front_sequence(err, &j->front, width);
+    }
+    SP_TRY(sp_file_read(err, &j->front_text, &size, options->front, FRONT_LIMIT));
+    return sp_front_parse(err, &j->front, j->front_text, size, options->front);
+}
+
 static sp_status open_all(sp_error *err, job *j) {
     const cli_options *options = j->options;
-    size_t size = 0;
-    SP_TRY(sp_file_read(err, &j->front_text, &size, options->front, FRONT_LIMIT));
-    SP_TRY(sp_front_parse(err, &j->front, j->front_text, size, options->front));
+    SP_TRY(open_front(err, j));
     SP_TRY(open_data(err, j));
     return options->own[CLI_TRAIN_init] ? sp_model_read(err, &j->init, options->own[CLI_TRAIN_init])
                                         : SP_OK;
@@ -342,12 +396,10 @@ static sp_status train(sp_error *err, job *j) {
 }
 
 static int check_usage(const cli_options *options) {
+    size_t width = 0;
     if (options->arguments > 0) {
         return cli_usage(&cli_train, "'%s': clips are named in the manifest of --data",
                          options->argument[0]);
-    }
-    if (!options->front) {
-        return cli_usage(&cli_train, "--front is missing: which front end?");
     }
     if (!options->own[CLI_TRAIN_arch] == !options->own[CLI_TRAIN_init]) {
         return cli_usage(&cli_train,
@@ -360,6 +412,9 @@ static int check_usage(const cli_options *options) {
     }
     if (!options->own[CLI_TRAIN_out]) {
         return cli_usage(&cli_train, "--out is missing: where does the model go?");
+    }
+    if (!options->front && width_of_data(NULL, &width, options) == SP_OK && width == 0) {
+        return cli_usage(&cli_train, "--front is missing: which front end?");
     }
     return -1;
 }
@@ -403,6 +458,7 @@ const cli_command cli_train = {
     .arguments = "[OPTION...]",
     .summary = "train a network, against noise if need be, and write it as ONNX",
     .examples = "  soundproof train --front F.json --arch A.json --data clips.tsv --out M.onnx\n"
+                "  soundproof train --arch A.json --data images.tsv --certify 0.02 --out M.onnx\n"
                 "  soundproof train --front F.json --arch A.json --data clips.tsv --certify -60dB "
                 "--checkpoint M.part --out M.onnx\n"
                 "  soundproof train --front F.json --init M.onnx --data clips.tsv --certify -50dB "

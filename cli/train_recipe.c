@@ -46,6 +46,12 @@ static int read_budget(sp_recipe *recipe, const cli_options *options, int option
     if (recipe->defence != SP_DEFENCE_NONE) {
         return cli_usage(&cli_train, "--certify and --adversarial exclude each other");
     }
+    if (sp_budget_parse_absolute(&err, &budget, text) == SP_OK) { // of sequences
+        recipe->defence = defence;
+        recipe->budget_db = 20.0 * log10(budget.value);
+        recipe->absolute = true;
+        return -1;
+    }
     if (sp_budget_parse(&err, &budget, text) != SP_OK) {
         return cli_usage(&cli_train, "--%s: %s", name, err.text);
     }

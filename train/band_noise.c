@@ -62,11 +62,31 @@ static double largest_eigenvalue(const sp_stage *stage, const double *weight, do
     return value;
 }
 
+/* Numbers of sequences are moved themselves. */
+#define PLAIN (-1.0)
+
+static sp_status create_plain(sp_error *err, sp_train_band_noise *band_noise, size_t width) {
+    band_noise->bands = width;
+    band_noise->bound = calloc(2 * width, sizeof *band_noise->bound);
+    if (!band_noise->bound) {
+        return sp_fail(err, SP_E_MEMORY, "no memory for the noise of %zu numbers", width);
+    }
+    band_noise->floor = band_noise->bound + width;
+    for (size_t m = 0; m < width; m++) {
+        band_noise->bound[m] = 1.0;
+        band_noise->floor[m] = PLAIN;
+    }
+    return SP_OK;
+}
+
 sp_status sp_train_band_noise_create(sp_error *err, sp_train_band_noise *band_noise,
                                      const sp_front *front) {
     size_t count = 0;
     const sp_stage *stage = sp_front_stages(front, &count);
     *band_noise = (sp_train_band_noise){0};
+    if (sp_front_width(front) > 0) {
+        return create_plain(err, band_noise, sp_front_width(front));
+    }
     if (!ends_in_log_energies(stage, count)) {
         return sp_fail(err, SP_E_UNSUPPORTED,
                        "training against noise needs a front end whose features are the logarithms "
@@ -108,7 +128,7 @@ double sp_training_floor(const sp_training *training, double *has) {
     const size_t clips = training->data->split[SP_SPLIT_TRAIN];
     double *work = calloc(clips + noise->bands + 1, sizeof *work), floor = NAN;
     *has = NAN;
-    if (noise->bands > 0 && clips > 0 && work) {
+    if (noise->bands > 0 && noise->floor[0] != PLAIN && clips > 0 && work) {
         const double heard = sp_front_layout_of(training->front)->peak;
         for (size_t i = 0; i < clips; i++) {
             const double peak = training->data->clip[training->train[i]].clip.peak;
@@ -130,16 +150,25 @@ void sp_train_band_noise_clear(sp_train_band_noise *band_noise) {
 }
 
 double sp_train_band_noise_amplitude(double feature, double floor) {
+    if (floor == PLAIN) {
+        return feature;
+    }
     const double energy = exp(feature) - floor;
     return energy > 0.0 ? sqrt(energy) : 0.0;
 }
 
 double sp_train_band_noise_slope(double amplitude, double move, double floor) {
     const double a = amplitude + move;
+    if (floor == PLAIN) {
+        return 1.0;
+    }
     return a > 0.0 ? 2.0 * a / (a * a + floor) : 0.0;
 }
 
 double sp_train_band_noise_feature(double amplitude, double move, double floor) {
     const double a = amplitude + move;
+    if (floor == PLAIN) {
+        return a;
+    }
     return log((a > 0.0 ? a * a : 0.0) + floor);
 }

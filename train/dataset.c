@@ -142,6 +142,7 @@ static sp_status fill(sp_error *err, sp_dataset *data, const char *const *manife
     reading r = {.front = front, .options = *options, .data = data};
     r.options.rate = layout->sample_rate;
     r.options.full_scale = layout->full_scale;
+    r.options.width = sp_front_width(front);
     SP_TRY(read_manifests(err, &r, manifest, manifests));
     count_splits(data);
     if (data->split[SP_SPLIT_VALIDATION] == 0) {

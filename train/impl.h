@@ -243,7 +243,8 @@ double sp_train_cross_entropy(double *slope, const double *logits, const size_t 
  *  floor) with an amplitude a, and noise |d_i| <= eps moves a by at most eps bound[m] (to the three
  *  digits of an eigenvalue). What noise there is in a frame is shared by its bands: all of it in
  *  one of them reaches that far, and of what is spread over several the squares of the shares add
- *  up to about one at most. */
+ *  up to about one at most. A number of a sequence is its own amplitude and moves by eps, whatever
+ *  the others do; its floor is -1. */
 typedef struct sp_train_band_noise {
     size_t bands;
     double *bound, *floor; /* [bands] owned */
@@ -303,7 +304,7 @@ typedef struct sp_train_micro_batch {
     bool augment;
     double scale;  /* of the losses: 1 over the clips of the batch */
     double weight; /* of the loss under noise */
-    double noise;  /* largest noise over the clip's peak */
+    double noise;  /* largest noise over the clip's peak; of sequences, largest move */
     /* out */
     double *gradient; /* [P] added to, or NULL */
     double loss;

