@@ -20,7 +20,7 @@
 /* Those up to AFFINE may be gates of cells (gate.c). */
 #define SP_ACTIVATION_LIST(X)                                                                      \
     X(SIGMOID, sigmoid, 0, -INFINITY, middle)                                                      \
-    X(TANH, tanh, 0, -INFINITY, middle)                                                            \
+    X(TANH, tanh, 0, -INFINITY, tanh)                                                              \
     X(HARD_SIGMOID, hard_sigmoid, 2, -INFINITY, middle) /* min(max(alpha x + beta, 0), 1) */       \
     X(RELU, relu, 0, -INFINITY, relu)                                                              \
     X(AFFINE, affine, 2, -INFINITY, middle) /* alpha x + beta */                                   \

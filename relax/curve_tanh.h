@@ -24,4 +24,9 @@ SP_HD sp_line_pair sp_curve_tanh_lines(sp_activation f, sp_iv x, double m) {
     return sp_curve_lines(SP_CURVE_TANH, x, m);
 }
 
+SP_HD bool sp_line_first_tanh(sp_activation f, sp_iv x, sp_line_pair *lines) {
+    (void)f;
+    return sp_curve_tangents(SP_CURVE_TANH, x, lines);
+}
+
 #endif

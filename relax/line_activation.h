@@ -66,15 +66,16 @@ SP_HD bool sp_line_first(sp_activation f, sp_iv x, sp_line_pair *lines) {
     return false;
 }
 
-/** sp_line_spread - pair k of a menu: 0 is the function's own choice or stands in the middle, the
- *  others stand in turn a third of the width to either side. */
+/** sp_line_spread - pair k of a menu: 0 is the function's own choice or stands in the middle, 1 and 2
+ *  stand a third of the width to either side, 3 stands in the middle. */
 SP_HD sp_line_pair sp_line_spread(sp_activation f, sp_iv x, size_t k) {
     const double middle = 0.5 * x.lo + 0.5 * x.hi, reach = (x.hi - x.lo) / 3.0;
     sp_line_pair own = {{0.0, 0.0}, {0.0, 0.0}};
     if (k == 0 && sp_line_first(f, x, &own)) {
         return own;
     }
-    return sp_line_activation(f, x, k == 0 ? middle : k % 2 == 1 ? middle - reach : middle + reach);
+    const double at = k == 1 ? middle - reach : k == 2 ? middle + reach : middle;
+    return sp_line_activation(f, x, at);
 }
 
 #endif

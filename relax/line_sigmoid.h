@@ -85,6 +85,47 @@ SP_HD sp_line sp_curve_lower(sp_curve f, sp_iv x, double m) {
     return r;
 }
 
+/** sp_curve_steep - slope of the lower one of the tangents of [DeepCert] on a usable interval: that
+ *  of the chord, or, where both ends are flatter, of the tangent through the upper end. */
+SP_HD double sp_curve_steep(sp_curve f, sp_iv x) {
+    const double vl = sp_curve_value(f, x.lo), vu = sp_curve_value(f, x.hi);
+    if (x.hi - x.lo < SP_LINE_THIN) {
+        return sp_curve_slope(f, vl);
+    }
+    const double k = (vu - vl) / (x.hi - x.lo);
+    const bool flat = sp_curve_slope(f, vl) < k && sp_curve_slope(f, vu) < k;
+    return flat && x.lo < 0.0 && x.hi > 0.0
+               ? sp_curve_slope(f, sp_curve_value(f, sp_curve_touch(f, x.hi)))
+               : k;
+}
+
+/** sp_curve_lower_tangent - the lower line of that slope; constant where that is higher in the
+ *  middle. */
+SP_HD sp_line sp_curve_lower_tangent(sp_curve f, sp_iv x) {
+    sp_line r = {0.0, (f == SP_CURVE_TANH ? sp_range_tanh(x) : sp_range_sigmoid(x)).lo};
+    const double w = sp_curve_steep(f, x), c = sp_curve_offset(f, x, w);
+    if (w * sp_relax_middle(x) + c >= r.c) {
+        r.w = w;
+        r.c = c;
+    }
+    return r;
+}
+
+/** sp_curve_tangents - both lines of this kind. False: not for this interval. Rows that pass through
+ *  many steps end nearer to what is attained with them than with lines in the middle, as long as the
+ *  interval is not so wide that the curve is flat at its ends. */
+#define SP_LINE_STEEP 2.0
+SP_HD bool sp_curve_tangents(sp_curve f, sp_iv x, sp_line_pair *lines) {
+    if (!sp_relax_usable(x) || !(x.hi - x.lo <= SP_LINE_STEEP)) {
+        return false;
+    }
+    const sp_line mirrored = sp_curve_lower_tangent(f, sp_relax_flip(x));
+    lines->lower = sp_curve_lower_tangent(f, x);
+    lines->upper.w = mirrored.w;
+    lines->upper.c = f == SP_CURVE_TANH ? -mirrored.c : sp_above(1.0 - mirrored.c);
+    return true;
+}
+
 SP_HD sp_line_pair sp_curve_lines(sp_curve f, sp_iv x, double m) {
     const sp_line mirrored = sp_curve_lower(f, sp_relax_flip(x), -m);
     sp_line_pair r;

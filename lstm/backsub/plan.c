@@ -48,7 +48,8 @@ static void carve_curve(const sp_backsub *self, sp_boxes_carver *carver, sp_gpu_
     if (node && f.kind == SP_ACTIVATION_RELU) {
         carve_menu(carver, menu, n, choosing ? 2 : 1, 1, false);
     } else {
-        const size_t lines = choosing ? SP_BACKSUB_CURVE_LINES : 1;
+        const size_t own = f.kind == SP_ACTIVATION_TANH ? 1 : 0; // beside that in the middle
+        const size_t lines = choosing ? SP_BACKSUB_CURVE_LINES + own : 1;
         carve_menu(carver, menu, n, lines, lines, false);
     }
 }

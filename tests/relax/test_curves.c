@@ -176,12 +176,46 @@ static void domains_that_are_none_give_no_information(void **state) {
     assert_null(sp_activation_name((sp_activation_kind)SP_ACTIVATION_KINDS));
 }
 
+/* The first lines of tanh are the tangents of DeepCert's three cases on intervals that are not wide,
+ * and the lines in the middle on others. */
+static void first_lines_of_tanh_are_tangents(void **state) {
+    (void)state;
+    static const struct {
+        double lo, hi, lower_w, lower_c, upper_w, upper_c;
+    } cases[] = {{-2.0, -0.5, 0.334606949, -0.432966287, 0.334606949, -0.294813683},
+                 {0.5, 2.0, 0.334606949, 0.294813683, 0.334606949, 0.432966287},
+                 {-1.0, 1.0, 0.816218753, -0.054624597, 0.816218753, 0.054624597}};
+    const sp_activation f = {.kind = SP_ACTIVATION_TANH};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const sp_iv x = {cases[i].lo, cases[i].hi};
+        const sp_line_pair pair = sp_line_spread(f, x, 0);
+        assert_true(fabs(pair.lower.w - cases[i].lower_w) <= 1e-8);
+        assert_true(fabs(pair.lower.c - cases[i].lower_c) <= 1e-8);
+        assert_true(fabs(pair.upper.w - cases[i].upper_w) <= 1e-8);
+        assert_true(fabs(pair.upper.c - cases[i].upper_c) <= 1e-8);
+    }
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed() + 8);
+    for (int i = 0; i < trials(3000); i++) {
+        const double at = 2.0 * sp_rng_normal(&rng), width = exp(sp_rng_uniform(&rng, -8.0, 2.0));
+        const sp_iv x = {at, at + width};
+        const sp_line_pair middle = sp_activation_lines(f, x, NAN), pair = sp_line_spread(f, x, 0);
+        const sp_line_pair last = sp_line_spread(f, x, 3);
+        check_lines(f, x, pair, "first lines");
+        assert_memory_equal(&last, &middle, sizeof last);
+        if (x.hi - x.lo > SP_LINE_STEEP) {
+            assert_memory_equal(&pair, &middle, sizeof pair);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranges_and_lines_contain_the_values),
         cmocka_unit_test(lines_are_near_the_function),
         cmocka_unit_test(slopes_are_derivatives),
         cmocka_unit_test(domains_that_are_none_give_no_information),
+        cmocka_unit_test(first_lines_of_tanh_are_tangents),
     };
     return cmocka_run_group_tests_name("relax/curves", tests, NULL, NULL);
 }
