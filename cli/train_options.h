@@ -33,7 +33,7 @@
     X(shift, "shift", "N", "clips begin up to so many samples earlier or later; 200")              \
     X(certify, "certify", "B",                                                                     \
       "certified training: also learn the worst logits that intervals leave possible under noise " \
-      "of this budget, e.g. -60dB, or 0.01 for sequences of numbers")                                                                \
+      "of this budget, e.g. -60dB, or 0.01 for sequences of numbers")                              \
     X(adversarial, "adversarial", "B",                                                             \
       "adversarial training: also learn the worst noise of this budget that an attack finds")      \
     X(attack_steps, "attack-steps", "N", "steps of that attack; 1, which is FGSM")                 \

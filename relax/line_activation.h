@@ -66,8 +66,8 @@ SP_HD bool sp_line_first(sp_activation f, sp_iv x, sp_line_pair *lines) {
     return false;
 }
 
-/** sp_line_spread - pair k of a menu: 0 is the function's own choice or stands in the middle, 1 and 2
- *  stand a third of the width to either side, 3 stands in the middle. */
+/** sp_line_spread - pair k of a menu: 0 is the function's own choice or stands in the middle, 1 and
+ *  2 stand a third of the width to either side, 3 stands in the middle. */
 SP_HD sp_line_pair sp_line_spread(sp_activation f, sp_iv x, size_t k) {
     const double middle = 0.5 * x.lo + 0.5 * x.hi, reach = (x.hi - x.lo) / 3.0;
     sp_line_pair own = {{0.0, 0.0}, {0.0, 0.0}};

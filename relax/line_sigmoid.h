@@ -111,9 +111,9 @@ SP_HD sp_line sp_curve_lower_tangent(sp_curve f, sp_iv x) {
     return r;
 }
 
-/** sp_curve_tangents - both lines of this kind. False: not for this interval. Rows that pass through
- *  many steps end nearer to what is attained with them than with lines in the middle, as long as the
- *  interval is not so wide that the curve is flat at its ends. */
+/** sp_curve_tangents - both lines of this kind. False: not for this interval. Rows that pass
+ *  through many steps end nearer to what is attained with them than with lines in the middle, as
+ *  long as the interval is not so wide that the curve is flat at its ends. */
 #define SP_LINE_STEEP 2.0
 SP_HD bool sp_curve_tangents(sp_curve f, sp_iv x, sp_line_pair *lines) {
     if (!sp_relax_usable(x) || !(x.hi - x.lo <= SP_LINE_STEEP)) {

@@ -172,8 +172,8 @@ static void step_along(work *w, double *slope, double stride, double most) {
 }
 
 /* Projected gradient ascent of the loss: in every frame the squares of the u add up to most^2 at
- * most; of sequences each is at most that. It begins at a random point unless it is a single step; that one may go along slopes by the
- * clip's own features that are there already, of any scale. */
+ * most; of sequences each is at most that. It begins at a random point unless it is a single step;
+ * that one may go along slopes by the clip's own features that are there already, of any scale. */
 static void attack(work *w, sp_train_pass *pass, double most, bool known) {
     const sp_train_micro_batch *s = w->micro_batch;
     const size_t D = w->batch.width, n = w->batch.rows * D, steps = s->recipe->attack_steps;

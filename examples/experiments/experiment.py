@@ -96,7 +96,8 @@ def chart(path, title, x_label, y_label, places, series):
                    + " ".join(f"{x:.1f},{y:.1f}" for x, y in points) + '"/>')
         out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in points]
         at = top + 8 + 18 * k
-        out.append(f'<path d="M{width - right + 14} {at}h24" stroke="{colour}" stroke-width="2"{dash}/>'
+        out.append(f'<path d="M{width - right + 14} {at}h24" stroke="{colour}" '
+                   f'stroke-width="2"{dash}/>'
                    f'<text x="{width - right + 44}" y="{at + 4}">{html.escape(name)}</text>')
     out.append("</svg>\n")
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)

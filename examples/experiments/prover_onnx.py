@@ -30,7 +30,7 @@ class Chain(nn.Module):
 
 
 def layers_of(state):
-    """Dense layers before, the LSTM and the readout behind, from the names and shapes of a state."""
+    """Dense layers before, the LSTM, and the readout, from the names and shapes of a state."""
     lstm, dense = {}, []
     for name, tensor in state.items():
         if ".weight_ih_l" in f".{name}" or ".weight_hh_l" in f".{name}" or "bias_ih_l" in name or \

@@ -176,8 +176,8 @@ static void domains_that_are_none_give_no_information(void **state) {
     assert_null(sp_activation_name((sp_activation_kind)SP_ACTIVATION_KINDS));
 }
 
-/* The first lines of tanh are the tangents of DeepCert's three cases on intervals that are not wide,
- * and the lines in the middle on others. */
+/* The first lines of tanh are the tangents of DeepCert's three cases on intervals that are not
+ * wide, and the lines in the middle on others. */
 static void first_lines_of_tanh_are_tangents(void **state) {
     (void)state;
     static const struct {
