@@ -199,13 +199,12 @@ typedef struct sp_onnx_length {
     const struct sp_onnx_length *before; /* or NULL */
 } sp_onnx_length;
 
-/** sp_onnx_part_of - which numbers of an output are the logits: those of one step, where it has one
- *  row per step, and one of them. */
+/** sp_onnx_part_of - which numbers of an output are the logits: its row of step `at` (-1: the
+ *  last), number `index` of it; axis: of its steps, or SP_ONNX_NO_AXIS, found by the walk. */
 typedef struct sp_onnx_part_of {
     bool step, number;
-    long at;      /* the step; -1: the last one */
-    size_t index; /* the number */
-    size_t axis;  /* of the output: its steps; SP_ONNX_NO_AXIS: none. Found by the walk */
+    long at;
+    size_t index, axis;
 } sp_onnx_part_of;
 
 /** sp_onnx_reader - one reading of a file, or one evaluation. */
@@ -254,10 +253,8 @@ SP_NODISCARD sp_status sp_onnx_evaluate(sp_onnx_reader *r, const double *feature
  *  r->wanted. */
 SP_NODISCARD sp_status sp_onnx_evaluated(sp_onnx_reader *r, const sp_onnx_tensor **result,
                                          sp_onnx_defined place);
-/** sp_onnx_results_check - the logits among what the walk has made (results.c): the first output,
- *  or what --output chooses of it; further ones may be the same logits, with or without a head. */
 SP_NODISCARD sp_status sp_onnx_results_check(sp_onnx_reader *r, const sp_onnx_sequence **result);
-/** sp_onnx_walk - the needed nodes of the graph at hand, in order. */
+/** sp_onnx_walk - the needed nodes of the graph at hand. */
 SP_NODISCARD sp_status sp_onnx_walk(sp_onnx_reader *r);
 /** sp_onnx_value_load - the value of a definition of the graph at hand, reading initialisers; NULL
  *  when there is none yet. */
