@@ -384,6 +384,10 @@ static int prepare(cli_job *j) {
     if (code >= 0) {
         return code;
     }
+    if (j->options->own[PROOF] && j->options->journal) {
+        return cli_usage(j->command, "--proof writes certificates while bounds are there, and "
+                                     "--journal leaves out what is done: give one of them");
+    }
     if (j->options->own[PROOF] && (j->options->own[HOP] || j->options->burst > 0)) {
         return cli_usage(j->command, "--proof is of clips as they are, with noise in all samples: "
                                      "not with --hop and --burst");
@@ -453,6 +457,7 @@ const cli_command cli_radius = {
     .sequences = true,
     .own = own_options,
     .owned = sizeof own_options / sizeof own_options[0],
+    .apart = 1 << PROOF,
     .corpus = true,
     .run = run,
 };
