@@ -215,6 +215,47 @@ static void biases_that_cancel_are_paid_for(void **state) {
     sp_net_clear(&net);
 }
 
+/* A gate's argument that is off moves h = n + z (h' - n) by the slope of z times h' - n, which is
+ * large where n and h' have opposite signs. */
+static void the_two_places_of_an_update_gate_add_up(void **state) {
+    (void)state;
+    const double weight[6] = {1.0, 0.0, 0.0, 0.0, 0.0, 3.0}, zero[3] = {0.0, 0.0, 0.0};
+    const double features[4] = {0.0, -1.0, 0.0, 1.0}; // z of the first number, n of the second
+    double memory[12] = {0.0}, term[1], real[1], floats[1];
+    const sp_activation sigmoid = {SP_ACTIVATION_SIGMOID, 0.0, 0.0};
+    const sp_activation tangent = {SP_ACTIVATION_TANH, 0.0, 0.0};
+    const sp_single_program program = {0.0, 1e-3, 0x1p-22, 0.0};
+    sp_net net;
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed());
+    assert_int_equal(sp_net_init(NULL, &net, 2), SP_OK);
+    assert_int_equal(
+        sp_net_add_gru(NULL, &net, 1, sigmoid, tangent, false, weight, zero, zero, NULL), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
+    memcpy(memory, features, sizeof features);
+    const sp_front_bound front = {.rule = SP_FRONT_INTERVAL,
+                                  .frames = 2,
+                                  .bands = 2,
+                                  .features = 2,
+                                  .lo_w = memory + 4,
+                                  .up_w = memory + 4,
+                                  .lo_c = memory,
+                                  .up_c = memory,
+                                  .lo = memory,
+                                  .hi = memory,
+                                  .feature_lo = memory,
+                                  .feature_hi = memory};
+    assert_int_equal(terms_of(term, &program, &net, &front, &sp_domain_interval), SP_OK);
+    assert_int_equal(sp_net_run_from(NULL, &net, 0, real, features, 2), SP_OK);
+    for (int push = -1; push <= 1; push += 2) {
+        const machine m = {.rng = &rng, .program = program, .push = push};
+        run_floats(&m, &net, 0, features, 2, floats);
+        assert_true(fabs(floats[0] - real[0]) <= term[0]);
+    }
+    assert_true(term[0] >= 0.25 * 1.4 * 1e-3); // the slope of z times h' - n, of the second step
+    sp_net_clear(&net);
+}
+
 /* Beyond the range of floats nothing is known. */
 static void overflow_is_no_term(void **state) {
     (void)state;
@@ -248,6 +289,7 @@ int main(void) {
         cmocka_unit_test(functions_and_features_are_paid_for),
         cmocka_unit_test(the_order_of_a_sum_is_paid_for),
         cmocka_unit_test(biases_that_cancel_are_paid_for),
+        cmocka_unit_test(the_two_places_of_an_update_gate_add_up),
         cmocka_unit_test(overflow_is_no_term),
         cmocka_unit_test(folded_weights_are_refused),
     };
