@@ -231,6 +231,7 @@ typedef struct sp_onnx_reader {
     sp_onnx_value *captured; /* it; NULL: not reached */
     size_t furthest;         /* node of the outermost graph that the walk has reached */
     bool wants_length;       /* it failed for want of a fixed number of steps */
+    size_t wants_steps;      /* it failed because it takes this number of steps alone; 0: not so */
     bool streams;            /* states go from hop to hop, each of which is one step */
     /* the graph at hand: the outermost one or the body of a Loop */
     const sp_onnx_graph *graph;
@@ -393,12 +394,15 @@ sp_status sp_onnx_op_recurrent(sp_onnx_reader *r);  /* LSTM, GRU, RNN */
 sp_status sp_onnx_op_reduce_sum(sp_onnx_reader *r); /* and means */
 sp_status sp_onnx_op_pad(sp_onnx_reader *r);
 sp_status sp_onnx_op_reshape(sp_onnx_reader *r);
+sp_status sp_onnx_op_reverse_sequence(sp_onnx_reader *r);
+sp_status sp_onnx_op_scatter_elements(sp_onnx_reader *r);
 sp_status sp_onnx_op_shape(sp_onnx_reader *r); /* and Size */
 sp_status sp_onnx_op_slice(sp_onnx_reader *r);
 sp_status sp_onnx_op_split(sp_onnx_reader *r);
 sp_status sp_onnx_op_softmax(sp_onnx_reader *r);
 sp_status sp_onnx_op_squeeze(sp_onnx_reader *r);
 sp_status sp_onnx_op_tile(sp_onnx_reader *r);
+sp_status sp_onnx_op_top_k(sp_onnx_reader *r);
 sp_status sp_onnx_op_transpose(sp_onnx_reader *r);
 sp_status sp_onnx_op_unsqueeze(sp_onnx_reader *r);
 sp_status sp_onnx_op_where(sp_onnx_reader *r);

@@ -67,6 +67,8 @@ static const sp_onnx_operator operators[] = {
     {"Shape", sp_onnx_op_shape, 1, 1, "start end"},
     {"Sigmoid", sp_onnx_op_activation, 1, 1, ""},
     {"Size", sp_onnx_op_shape, 1, 1, ""},
+    {"ReverseSequence", sp_onnx_op_reverse_sequence, 2, 2, "batch_axis time_axis"},
+    {"ScatterElements", sp_onnx_op_scatter_elements, 3, 3, "axis reduction"},
     {"Slice", sp_onnx_op_slice, 1, 5, "starts ends axes"},
     {"Softmax", sp_onnx_op_softmax, 1, 1, "axis"},
     {"Split", sp_onnx_op_split, 1, 2, "axis split num_outputs"},
@@ -74,6 +76,7 @@ static const sp_onnx_operator operators[] = {
     {"Sub", sp_onnx_op_arithmetic, 2, 2, ""},
     {"Tanh", sp_onnx_op_activation, 1, 1, ""},
     {"Tile", sp_onnx_op_tile, 2, 2, ""},
+    {"TopK", sp_onnx_op_top_k, 2, 2, "axis largest sorted"},
     {"Transpose", sp_onnx_op_transpose, 1, 1, "perm"},
     {"Unsqueeze", sp_onnx_op_unsqueeze, 1, 2, "axes"},
     {"Where", sp_onnx_op_where, 3, 3, ""},
@@ -352,6 +355,7 @@ static void restart(sp_onnx_reader *r) {
     r->length = NULL;
     r->lengths = 0;
     r->wants_length = false;
+    r->wants_steps = 0;
     r->streams = false;
     r->captured = NULL;
 }

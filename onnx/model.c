@@ -178,7 +178,11 @@ static sp_status read_net(sp_onnx_reader *r, sp_model *model, sp_onnx_defined *l
         }
         bool followed = false;
         r->err = &why;
-        const sp_status status = read_guess(r, &model->net, logits, &guess[i], &followed);
+        sp_status status = read_guess(r, &model->net, logits, &guess[i], &followed);
+        if (status != SP_OK && guess[i].steps == 0 && r->wants_steps > 0) {
+            guess[i].steps = r->wants_steps;
+            status = read_guess(r, &model->net, logits, &guess[i], &followed);
+        }
         r->err = err;
         if (status != SP_OK && followed) {
             return sp_fail(err, why.code, "%s", why.text);

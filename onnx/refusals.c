@@ -13,18 +13,10 @@
 
 /* Beginnings of names of operators. */
 static const char *const reasons[][2] = {
-    {"If",
-     "a branch that depends on shapes, as squeeze() of an unknown length makes it: export the "
-     "model with batch size 1, or select the last step by an index"},
     {"LayerNormalization",
      "a normalisation of every step by its own mean and deviation: its quotients have no bounds "
      "here, "
      "and a model with BatchNormalization in its place is another one, which has to be trained"},
-    {"TopK", "it sorts, as packed sequences do: export the model for one recording without them, "
-             "which changes no answer to it"},
-    {"ReverseSequence",
-     "a layer that runs backwards over an open number of steps: export the model "
-     "with PyTorch's or ONNX's own backward layers"},
     {"Scan", "of loops in the graph only Loop is read: export the model with another opset"},
     {"QuantizeLinear", QUANTISED},
     {"DequantizeLinear", QUANTISED},

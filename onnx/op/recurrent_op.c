@@ -101,6 +101,9 @@ static sp_status check_length(sp_onnx_reader *r, sp_onnx_dim steps) {
         return SP_OK;
     }
     SP_TRY(sp_onnx_input_wholes(r, &length, &count, IN_SEQUENCE_LENS, "sequence_lens"));
+    if (count == 1 && length[0].t == 0 && length[0].k > 0 && steps.t != 0) {
+        r->wants_steps = (size_t)length[0].k; // with another number it would leave some out
+    }
     return count == 1 && sp_onnx_dim_equal(length[0], steps)
                ? SP_OK
                : sp_onnx_refuse(

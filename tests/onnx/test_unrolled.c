@@ -218,11 +218,55 @@ static void steps_that_are_stacked_are_a_sequence(void **state) {
     }
 }
 
+/* ---- whole sequences ---- */
+
+/* An LSTM behind ReverseSequence of `reversed` steps, or with sequence_lens of as many; 0: all. */
+static om *lengths(bool reverse, int64_t steps, const char *shape) {
+    unrolled u = begin(11, shape);
+    om_lstm_weights(u.m, &u.lstm, "", OM_RAW);
+    om_list(u.m, "fixed", 1, &steps);
+    om_int(u.m, om_node(u.m, "Shape", "x", "all"), "end", 1);
+    const char *length = steps > 0 ? "fixed" : "all";
+    char names[64];
+    snprintf(names, sizeof names, "x,%s", length);
+    if (reverse) {
+        Onnx__NodeProto *node = om_node(u.m, "ReverseSequence", names, "xr");
+        om_int(u.m, node, "time_axis", 0);
+        om_int(u.m, node, "batch_axis", 1);
+    }
+    snprintf(names, sizeof names, reverse ? "xr,W,R,B" : "x,W,R,B,%s", length);
+    om_int(u.m, om_node(u.m, "LSTM", names, "Y,Yh"), "hidden_size", H);
+    om_node(u.m, "Squeeze", "Yh,[0]", "last");
+    return finish(&u, "last");
+}
+
+static void lengths_of_the_whole_clip_are_none(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        const bool reverse = i % 2 > 0;
+        sp_model model, want;
+        om_accept(lengths(reverse, i / 2 > 0 ? T : 0, i / 2 > 0 ? "6 x 1 x 3" : "T x 1 x 3"),
+                  &model);
+        om_accept(whole(11, reverse ? BACKWARDS : UNROLLED), &want);
+        om_expect_nodes(&model.net, &want.net);
+        sp_model_clear(&model);
+        sp_model_clear(&want);
+    }
+    sp_model model;
+    om_accept(lengths(false, 5, "T x 1 x 3"),
+              &model); // with another number it would leave some out
+    assert_int_equal(model.net.steps, 5);
+    sp_model_clear(&model);
+    om_refuse(lengths(false, 5, "6 x 1 x 3"), SP_E_UNSUPPORTED, "LSTM|sequence_lens");
+    om_refuse(lengths(true, 5, "6 x 1 x 3"), SP_E_UNSUPPORTED, "ReverseSequence|sequence_lens");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cells_written_out_are_cells),
         cmocka_unit_test(what_is_no_cell_is_refused),
         cmocka_unit_test(steps_that_are_stacked_are_a_sequence),
+        cmocka_unit_test(lengths_of_the_whole_clip_are_none),
     };
     return cmocka_run_group_tests_name("onnx/unrolled", tests, NULL, NULL);
 }
