@@ -1,5 +1,5 @@
 /* Attributes of LSTM, GRU and RNN nodes. */
-#include "onnx/impl.h"
+#include "onnx/recurrence.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "onnx/impl.h"
+#include "onnx/recurrence.h"
 
 enum { IN_X, IN_W, IN_R, IN_B, IN_SEQUENCE_LENS, IN_INITIAL_H, IN_INITIAL_C, IN_P };
 
@@ -238,7 +238,10 @@ static sp_status check_axes(sp_onnx_reader *r, const sp_onnx_sequence *x, bool b
         !sp_onnx_dim_is(x->dim[1 - steps], 1) ||
         (x->outer == SP_ONNX_NO_AXIS && !sp_onnx_dim_is(x->dim[steps], 1))) {
         return sp_onnx_refuse(
-            r, SP_E_UNSUPPORTED, "its input '%.60s' must have the axes %s x features (layout %d)",
+            r, SP_E_UNSUPPORTED,
+            "its input '%.60s' must have the axes %s x features (layout %d), with one recording in "
+            "a batch: export the same weights with batch size 1, which changes no answer to one "
+            "clip",
             sp_onnx_input_name(r, IN_X), steps ? "batch x steps" : "steps x batch", (int)steps);
     }
     return SP_OK;

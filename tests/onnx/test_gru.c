@@ -339,7 +339,7 @@ static void test_refused_inputs(void **state) {
     node->input[5] = om_text(m, "start");
     om_refuse(m, SP_E_UNSUPPORTED, "'cell' (GRU)|initial_h[1] = 0.5|start at zero");
     m = single(&node, "GRU");
-    om_wholes(m, "lens", "1", (const int64_t[]){4});
+    om_wholes(m, "lens", "1", (const int64_t[]){-4});
     node->n_input = 5;
     node->input[4] = om_text(m, "lens");
     om_refuse(m, SP_E_UNSUPPORTED, "sequence_lens ('lens')|leaves out steps");

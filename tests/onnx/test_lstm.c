@@ -322,7 +322,7 @@ static void test_refused_inputs(void **state) {
     node->input[5] = node->input[6] = om_text(m, "");
     node->input[7] = om_text(m, "P");
     om_refuse(m, SP_E_UNSUPPORTED, "'cell' (LSTM)|peephole weights P ('P')");
-    m = single(&node, "T x 1 x 3", "");
+    m = single(&node, "6 x 1 x 3", "");
     om_wholes(m, "lens", "1", (const int64_t[]){4});
     node->n_input = 5;
     node->input[4] = om_text(m, "lens");
