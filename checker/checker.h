@@ -20,7 +20,8 @@
 
 /* ---- ends and threads (end.c) ---- */
 
-/** ck_refuse - "refused: STEP: why", exit 1; ck_require - unless it holds. ck_unreadable - exit 2. */
+/** ck_refuse - "refused: STEP: why", exit 1; ck_require - unless it holds. ck_unreadable - exit 2.
+ */
 _Noreturn void ck_refuse(const char *step, const char *format, ...);
 void ck_require(bool holds, const char *step, const char *format, ...);
 _Noreturn void ck_unreadable(const char *format, ...);
@@ -46,8 +47,8 @@ double ck_float(const unsigned char *at);
 /** ck_same - refuses when the SHA-256 of the bytes is not this one. */
 void ck_same(ck_bytes bytes, const char *sha256, const char *what);
 
-/** ck_object - a JSON object, and what it is called when it is refused. The member that is read must
- *  be there, and be a text, a finite number, a number of [least, most] without a fraction. */
+/** ck_object - a JSON object, and what it is called when it is refused. The member that is read
+ *  must be there, and be a text, a finite number, a number of [least, most] without a fraction. */
 typedef struct ck_object {
     const void *json; /* cJSON */
     const char *what;

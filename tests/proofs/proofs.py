@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Certificates of all certified clips of FSDD's test set: written, then checked by soundproof-check.
+"""Certificates of all certified clips of FSDD's test set: written, then checked.
 
     proofs.py [--models M.onnx,...] [--budgets -80dB,-60dB] [--journal F.tsv] [--programs DIR]
 
