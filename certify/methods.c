@@ -37,10 +37,14 @@ PUBLISHED(deepcert, COMPOSED, DEEPCERT, true)
 static const sp_backsub_options plain = {.single = false}, plain_single = {.single = true};
 static const sp_backsub_options cut = {OCTAGONS}, cut_single = {OCTAGONS, .single = true};
 static const sp_backsub_options chosen = {CHOICES}, chosen_single = {CHOICES, .single = true};
+static const sp_backsub_options branched = {CHOICES, .parts = 32};
 static const sp_method_pass fixed[] = {{&sp_domain_backsub, &plain, 0.0}};
 static const sp_method_pass optimised[] = {{&sp_domain_backsub, &plain, 0.0},
                                            {&sp_domain_backsub, &cut, -1.0},
                                            {&sp_domain_backsub, &chosen, 0.0}};
+static const sp_method_pass branching[] = {{&sp_domain_backsub, &plain, 0.0},
+                                           {&sp_domain_backsub, &cut, -1.0},
+                                           {&sp_domain_backsub, &branched, 0.0}};
 
 /* Each pass with products in single precision, then in double for what it misses by little. The
  * two are seldom further apart than NEAR. */
@@ -81,6 +85,8 @@ static const sp_method methods[] = {
      SP_FRONT_JOINT, PASSES(optimised), 0},
     {"opt-rest", "opt, then its boxes again on the noises for which a label could still win",
      "octagons", SP_FRONT_JOINT, PASSES(optimised), 2},
+    {"opt-bab", "opt, then branch and bound on the kinks and gates that cost a label's margin most",
+     "octagons", SP_FRONT_JOINT, PASSES(branching), 0},
 };
 
 /* Those of them that multiply matrices, in single precision first. */

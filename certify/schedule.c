@@ -84,15 +84,24 @@ static sp_halfspace *make_lines(size_t rows, size_t padded) {
     return line;
 }
 
+/* Products that are proved when the constants are added, whatever that rounds. What float32 takes
+ * from them is known behind the bounds only: then there are no goals. */
+static void set_goals(double *goal, const sp_objectives *o) {
+    for (size_t r = 0; r < o->rows; r++) {
+        goal[r] = -o->constant[r] + 0x1p-40 * fabs(o->constant[r]);
+    }
+}
+
 static sp_status bound_one(sp_error *err, const sp_schedule *s, sp_objectives *o,
                            sp_halfspace *line) {
-    double *lower = malloc((o->rows > 0 ? o->rows : 1) * 3 * sizeof *lower);
+    double *lower = malloc((o->rows > 0 ? o->rows : 1) * 4 * sizeof *lower);
     sp_margins margins = {.net = s->net,
                           .front = &o->front,
                           .clips = 1,
                           .rows = o->rows,
                           .weight = o->weight,
                           .pass = &s->method->pass[s->pass],
+                          .goal = o->float32 ? NULL : lower + 3 * o->rows,
                           .deadline = o->deadline,
                           .lower = lower,
                           .error = lower + o->rows,
@@ -101,6 +110,9 @@ static sp_status bound_one(sp_error *err, const sp_schedule *s, sp_objectives *o
                           .program = o->program,
                           .term = lower + 2 * o->rows,
                           .float32 = o->float32};
+    if (lower) {
+        set_goals(lower + 3 * o->rows, o);
+    }
     sp_status status = lower ? sp_margins_bound(err, &margins)
                              : sp_fail(err, SP_E_MEMORY, "out of memory for %zu labels", o->rows);
     o->boxes_seconds += margins.boxes_seconds;

@@ -56,6 +56,7 @@ typedef struct sp_margins {
     const double *weight; /* [clips, rows, net classes] */
     const sp_method_pass *pass;
     const sp_halfspace *within;       /* NULL: the whole set */
+    const double *goal;               /* NULL, or [rows] of one clip: bounds need not be better */
     double deadline;                  /* sp_clock_wall value; 0: none */
     double *lower, *error;            /* O [clips, rows] */
     const sp_single_program *program; /* NULL, or of one clip: */

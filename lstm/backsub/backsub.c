@@ -24,16 +24,22 @@ static bool is_joint(const sp_front_bound *front) {
     return front->joint && front->forms > 0;
 }
 
-static bool has_slopes(const sp_bound_task *task) {
-    return task->lines || task->within != NULL;
-}
-
 static bool all_boxes(const sp_bound_task *task) {
     bool all = true;
     for (size_t i = 0; i < task->clips; i++) {
         all = all && sp_front_noise_set(task->fronts[i])->box;
     }
     return all;
+}
+
+/* Parts are made for rows that have a goal, where halfspaces are known. */
+static bool makes_parts(const sp_bound_task *task, const sp_backsub_options *options) {
+    return options->parts > 1 && task->goal != NULL && task->clips == 1 && all_boxes(task) &&
+           is_joint(task->fronts[0]);
+}
+
+static bool has_slopes(const sp_bound_task *task, const sp_backsub_options *options) {
+    return task->lines || task->within != NULL || makes_parts(task, options);
 }
 
 static bool cells_run_forward(const sp_net *net) {
@@ -50,12 +56,12 @@ static bool cells_run_forward(const sp_net *net) {
 static bool kernels_know(const sp_bound_task *task, const sp_backsub_options *options) {
     const sp_front_bound *front = task->fronts[0];
     const bool choose = options->box_iterations + options->row_iterations > 0;
-    return options->planes == SP_BACKSUB_STATIC && !has_slopes(task) && front->bins == 0 &&
+    return options->planes == SP_BACKSUB_STATIC && !has_slopes(task, options) && front->bins == 0 &&
            all_boxes(task) && cells_run_forward(task->net) && (!choose || front->tangents > 0);
 }
 
 static bool single_is_of_use(const sp_bound_task *task, const sp_backsub_options *options) {
-    return options->single && options->planes == SP_BACKSUB_STATIC && !has_slopes(task) &&
+    return options->single && options->planes == SP_BACKSUB_STATIC && !has_slopes(task, options) &&
            task->fronts[0]->tangents > 0 && task->fronts[0]->bins == 0;
 }
 
@@ -64,8 +70,11 @@ static bool single_is_of_use(const sp_bound_task *task, const sp_backsub_options
 static sp_status shape(sp_error *err, sp_backsub *self, const sp_bound_task *task,
                        const sp_backsub_options *options, bool device) {
     self->options = *options;
-    self->within = task->within;
-    self->lines = has_slopes(task);
+    self->part.halves = task->within != NULL ? 1 : 0;
+    self->part.half[0] = task->within;
+    self->goal = task->goal;
+    self->parts = makes_parts(task, options);
+    self->lines = has_slopes(task, options);
     self->set = sp_front_noise_set(task->fronts[0]);
     self->slopes = self->lines || (!self->set->box && sp_backsub_rows_choose(self));
     self->threads = device ? 1 : (size_t)sp_pool_threads();
@@ -126,7 +135,7 @@ size_t sp_backsub_room(const sp_bound_task *task, const void *options) {
     const sp_backsub_options *o = options != NULL ? options : &standard;
     const size_t memory = sp_gpu_memory();
     size_t fits = 1, fails = 2;
-    if (memory == SIZE_MAX || !kernels_know(task, o) ||
+    if (memory == SIZE_MAX || !kernels_know(task, o) || o->parts > 1 ||
         sp_net_has_sums(task->net, task->fronts[0]->node)) {
         return 1;
     }
@@ -143,14 +152,15 @@ size_t sp_backsub_room(const sp_bound_task *task, const void *options) {
 
 sp_status sp_backsub_init(sp_error *err, sp_backsub *self, const sp_bound_task *task,
                           const sp_backsub_options *options) {
-    if (has_slopes(task) && (options->planes != SP_BACKSUB_STATIC || !is_joint(task->fronts[0]))) {
+    if (has_slopes(task, options) &&
+        (options->planes != SP_BACKSUB_STATIC || !is_joint(task->fronts[0]))) {
         return sp_fail(err, SP_E_ARGUMENT,
                        "lines and halfspaces need exact planes and the joint front end");
     }
     if (options->rules.alone && options->planes != SP_BACKSUB_RULES) {
         return sp_fail(err, SP_E_ARGUMENT, "rows alone go with the planes of a rule");
     }
-    if (has_slopes(task) && task->clips > 1) {
+    if (has_slopes(task, options) && task->clips > 1) {
         return sp_fail(err, SP_E_ARGUMENT, "lines and halfspaces are of one clip");
     }
     if (task->within != NULL && !all_boxes(task)) {
@@ -198,15 +208,16 @@ static sp_status create(sp_error *err, void **out, const sp_bound_task *task, co
 
 /* ---- objectives ---- */
 
-static sp_backsub_start final_rows(const sp_backsub *self, sp_boxes_array weight) {
+sp_backsub_start sp_backsub_final_rows(const sp_backsub *self, sp_boxes_array weight) {
     const sp_net *net = self->boxes.net;
     return (sp_backsub_start){.node = net->nodes - 1, .t = 0, .output = {weight, net->classes}};
 }
 
 static void program_rows(sp_backsub *self, double *lower, double *error, sp_halfspace *line,
                          const double *weight, size_t rows) {
-    sp_backsub_start start = final_rows(self, (sp_boxes_array){(double *)weight});
+    sp_backsub_start start = sp_backsub_final_rows(self, (sp_boxes_array){(double *)weight});
     start.line = line;
+    start.goal = self->goal;
     sp_backsub_lower_rows(self, (sp_boxes_array){lower}, (sp_boxes_array){error}, &start, rows,
                           self->options.row_iterations, self->options.stop_positive);
 }
@@ -222,7 +233,7 @@ static void some_device_rows(sp_backsub *self, double *lower, double *error, con
     }
     sp_gpu_write(boxes->gpu, self->objective.on, buffer,
                  boxes->clips * count * classes * sizeof *buffer);
-    const sp_backsub_start start = final_rows(self, self->objective);
+    const sp_backsub_start start = sp_backsub_final_rows(self, self->objective);
     sp_backsub_lower_rows(self, self->box_lower, self->row_error, &start, count,
                           self->options.row_iterations, self->options.stop_positive);
     for (size_t clip = 0; clip < boxes->clips; clip++) {
@@ -253,6 +264,19 @@ static sp_status device_rows(sp_error *err, sp_backsub *self, double *lower, dou
     return SP_OK;
 }
 
+/* Rows that miss their goals, on parts of the noises. */
+static sp_status branch_rows(sp_error *err, sp_backsub *self, double *lower, double *error,
+                             const double *weight, size_t rows) {
+    sp_status status = SP_OK;
+    for (size_t r = 0; r < rows && status == SP_OK; r++) {
+        if (!(lower[r] > self->goal[r])) {
+            status = sp_backsub_branch(err, self, lower + r, error != NULL ? error + r : NULL,
+                                       weight + r * self->boxes.net->classes, self->goal[r]);
+        }
+    }
+    return status;
+}
+
 /* line: NULL, or those that attain the bounds. */
 static sp_status bound_rows(sp_error *err, sp_backsub *self, double *lower, double *error,
                             sp_halfspace *line, const double *weight, size_t rows) {
@@ -271,6 +295,9 @@ static sp_status bound_rows(sp_error *err, sp_backsub *self, double *lower, doub
     }
     if (status == SP_OK && !self->options.rules.alone) {
         status = sp_boxes_raise(err, boxes, lower, weight, rows);
+    }
+    if (status == SP_OK && self->parts) {
+        status = branch_rows(err, self, lower, error, weight, rows);
     }
     if (status == SP_OK) {
         status = sp_gpu_sync(err, boxes->gpu);

@@ -25,7 +25,11 @@ typedef struct sp_backsub_options {
      * standard ones */
     size_t box_iterations, row_iterations;
     bool octagons;      /* cut the boxes of products by bounds on x + y and x - y */
-    bool stop_positive; /* final rows need not be improved once they are positive */
+    bool stop_positive; /* final rows need not be improved once they are positive, or reach the goal
+                           of the task */
+    /* parts into which the noises of a final row that misses the goal of the task are cut at most,
+     * where they are a box under the joint front end, on the CPU; 0: none (branch.c) */
+    size_t parts;
     /* products of matrices in single precision, with its error terms, where they are of use: static
      * planes, the joint front end without halfspaces and lines, weights that floats hold */
     bool single;

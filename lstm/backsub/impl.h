@@ -53,6 +53,23 @@ typedef struct sp_backsub_span {
 /** sp_backsub_workspace - the buffers of one tile of rows of each clip; nothing is allocated
  *  while walking.
  */
+/** sp_backsub_split - a part of the noises: those for which number `column` of the pre-activations
+ *  of a cell at a step, or of the argument of a curve, is at least `at` (above), or at most. */
+typedef struct sp_backsub_split {
+    size_t node, t, column;
+    bool above;
+    double at;
+} sp_backsub_split;
+
+/** sp_backsub_part - the part of the noises that is bounded: in all of these halfspaces, on this
+ *  side of all splits. */
+enum { SP_BACKSUB_MOST_SPLITS = 24 };
+typedef struct sp_backsub_part {
+    size_t halves, splits;
+    const sp_halfspace *half[SP_BACKSUB_MOST_SPLITS + 1]; /* borrowed */
+    sp_backsub_split split[SP_BACKSUB_MOST_SPLITS];
+} sp_backsub_part;
+
 typedef struct sp_backsub_workspace {
     sp_boxes_array *slot;  /* [slots] coefficients on nodes, [frames, rows, width]; see slot_of */
     sp_backsub_span *span; /* [nodes] */
@@ -76,6 +93,7 @@ typedef struct sp_backsub_workspace {
     float **feature_anchor; /* [T] [rows, bands] */
     int **peak;             /* [T] [rows]: which peak bounds the squares, see gpu/ops.h */
     unsigned char *sign;    /* [rows, signs_width]: whether the coefficient on a sample is >= 0 */
+    double *influence; /* NULL, or [entries_end]: receives the rows' coefficients, see the start */
 } sp_backsub_workspace;
 
 /** sp_backsub_source - what walks read of the front end, where the backend reads it. */
@@ -93,13 +111,15 @@ typedef struct sp_backsub_source {
 typedef struct sp_backsub {
     sp_boxes boxes; /* first: sp_boxes_refinement's functions are handed this */
     sp_backsub_options options;
-    const sp_halfspace *within; /* borrowed, or NULL */
-    bool lines;                 /* lines or halfspaces are asked for */
-    const sp_noise_set *set;    /* of the samples */
-    bool slopes;                /* rows keep their coefficients on all samples: for these, or for
+    sp_backsub_part part;
+    const double *goal;      /* borrowed, or NULL: see the task */
+    bool parts;              /* rows that miss it are bounded on parts of the noises */
+    bool lines;              /* lines or halfspaces are asked for, or parts are made */
+    const sp_noise_set *set; /* of the samples */
+    bool slopes;             /* rows keep their coefficients on all samples: for these, or for
                                    choices under a set that signs do not attain */
-    size_t tile;                /* rows of each clip that are walked at once; whole tiles */
-    size_t threads;             /* workspaces */
+    size_t tile;             /* rows of each clip that are walked at once; whole tiles */
+    size_t threads;          /* workspaces */
     size_t steps; /* of a cell whose input products are done together: one on the CPU, hot */
     sp_boxes_array gamma; /* [1] clip: of the number of roundings that any one term can meet */
     sp_backsub_source source;
@@ -195,7 +215,10 @@ typedef struct sp_backsub_start {
     int variable[SP_BACKSUB_START_VARIABLES];
     const sp_gpu_cut_rows_args *cuts; /* NULL, or: rows of cuts, made where they are walked */
     int cut_variable;                 /* the variable besides pre-activations that these stand on */
-    sp_halfspace *line; /* NULL, or [.]: receives the line that attains each row's bound */
+    sp_halfspace *line;   /* NULL, or [.]: receives the line that attains each row's bound */
+    const double *weight; /* NULL, or [.]: with which coefficients on products and curves are added
+                             up, in absolute values, in the influence of the workspaces */
+    const double *goal;   /* NULL, or [.]: rows above it need not be improved */
 } sp_backsub_start;
 
 typedef struct sp_walk sp_walk;
@@ -232,7 +255,7 @@ void sp_walk_back(sp_walk *walk);
  *  be sound: whatever is chosen, the next walk back proves its own bound. */
 void sp_walk_forward(sp_walk *walk, size_t iteration);
 /** sp_walk_within - after the walk itself, with the coefficients on all samples in ws->slope:
- *  bounds the rows on the halfspace of the task (halfspace.c). */
+ *  bounds the rows on the halfspaces of the part at hand (halfspace.c). */
 void sp_walk_within(sp_walk *walk);
 /** sp_walk_reset - every row of the tile starts with the standard relaxations. */
 void sp_walk_reset(sp_walk *walk);
@@ -248,6 +271,22 @@ void sp_backsub_lower_rows(sp_backsub *self, sp_boxes_array lower, sp_boxes_arra
 /** sp_backsub_keep_rows - raises lower [rows] (and sets error, or NULL) where the walk just done
  *  proved more; returns whether all are positive. Memory of the program. */
 bool sp_backsub_keep_rows(const sp_walk *walk, double *lower, double *error);
+
+/** sp_backsub_apply_splits - meets the box of the numbers [column, column + n) that splits speak of
+ *  with the side of the part at hand (splits.c). sp_backsub_choose_split - where to cut it next:
+ *  the kink or the gate whose relaxation costs the boxes of later steps most; false: there is none.
+ *  sp_backsub_split_halves - the halfspaces that hold its lower ([0]) and its upper side. */
+void sp_backsub_apply_splits(const sp_backsub *self, size_t node, size_t t, size_t column, size_t n,
+                             sp_boxes_range box);
+SP_NODISCARD sp_status sp_backsub_choose_split(sp_error *err, sp_backsub *self, const double *row,
+                                               sp_backsub_split *split, bool *found);
+void sp_backsub_split_halves(sp_backsub *self, const sp_backsub_split *split, sp_halfspace *half);
+/** sp_backsub_branch - raises the lower bound of a final row that misses its goal to the least of
+ *  the bounds on parts that cover the noises (branch.c). */
+SP_NODISCARD sp_status sp_backsub_branch(sp_error *err, sp_backsub *self, double *lower,
+                                         double *error, const double *weight, double goal);
+/** sp_backsub_final_rows - rows [., classes] of objectives. */
+sp_backsub_start sp_backsub_final_rows(const sp_backsub *self, sp_boxes_array weight);
 
 /** sp_backsub_margins, sp_backsub_lines, ... - the functions of the domain. */
 SP_NODISCARD sp_status sp_backsub_margins(sp_error *err, void *self, double *lower, double *error,

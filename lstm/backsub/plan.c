@@ -354,6 +354,8 @@ static void carve_workspace(sp_backsub *self, sp_boxes_carver *carver, sp_backsu
     if (sp_backsub_rows_choose(self)) {
         carve_choices(self, carver, ws, rows);
     }
+    ws->influence =
+        sp_boxes_carve_host(carver, self->parts ? self->entries_end : 0, sizeof *ws->influence);
 }
 
 static void carve_tables(sp_backsub *self, sp_boxes_carver *carver) {

@@ -36,10 +36,11 @@ static void keep(const sp_walk *walk, double *lower, double *error, bool fresh, 
 }
 
 bool sp_backsub_keep_rows(const sp_walk *walk, double *lower, double *error) {
+    const double *goal = walk->start->goal;
     bool positive = true;
     keep(walk, lower, error, false, false);
     for (size_t r = 0; r < walk->rows; r++) {
-        positive = positive && lower[r] > 0.0;
+        positive = positive && lower[r] > (goal != NULL ? goal[walk->row + r] : 0.0);
     }
     return positive;
 }

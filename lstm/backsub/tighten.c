@@ -46,6 +46,7 @@ void sp_backsub_tighten(sp_boxes *boxes, size_t node, size_t t, int first, int e
         start.node = at->input;
         start.output = (sp_backsub_rows){self->unit, width};
         tighten(self, &start, H, state->input);
+        sp_backsub_apply_splits(self, node, t, 0, H, state->input);
         return;
     }
     const sp_cell_steps *steps = &boxes->constants[node].cell;
@@ -56,8 +57,11 @@ void sp_backsub_tighten(sp_boxes *boxes, size_t node, size_t t, int first, int e
     }
     if (v->op == SP_CELL_IMAGE) {
         const size_t column = v->place * H;
+        const size_t n = (size_t)(end - first) * H;
+        const sp_boxes_range box = sp_boxes_range_at(state->input, column);
         start.images = (sp_backsub_rows){sp_boxes_array_at(self->unit, 2 * column * width), width};
-        tighten(self, &start, (size_t)(end - first) * H, sp_boxes_range_at(state->input, column));
+        tighten(self, &start, n, box);
+        sp_backsub_apply_splits(self, node, t, column, n, box);
     } else {
         start.on[0] = (sp_backsub_rows){self->unit, width};
         start.variable[0] = first;

@@ -1,5 +1,7 @@
 // What the walks back and forward share (impl.h): where a tile's coefficients stand, and operations
 // on them.
+#include <math.h>
+
 #include "lstm/backsub/impl.h"
 
 size_t sp_walk_rows(const sp_walk *walk, size_t node, size_t t) {
@@ -178,9 +180,27 @@ void sp_walk_menu_pick(sp_walk *walk, size_t rows, sp_backsub_rows in, const sp_
                                                            .mass = walk->ws->mass.on});
 }
 
+/* Adds |coefficients| on n products or curves, weighted by the rows, to their influence. */
+static void add_influence(const sp_walk *walk, size_t rows, size_t node, size_t t, int v,
+                          sp_backsub_rows in) {
+    const int *entry = sp_backsub_choices_at(walk, node, t)->entry[v];
+    const size_t at = (size_t)(entry - walk->ws->entries) / walk->self->tile;
+    const size_t n = sp_backsub_relaxations_at(walk->self, node, t)->menu[v].n;
+    const double *w = sp_boxes_program(&walk->self->boxes, in.at);
+    for (size_t r = 0; r < rows; r++) {
+        const double weight = walk->start->weight[walk->row + r];
+        for (size_t j = 0; j < n; j++) {
+            walk->ws->influence[at + j] += weight * fabs(w[r * in.ld + j]);
+        }
+    }
+}
+
 void sp_walk_product(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_backsub_rows in,
                      sp_backsub_rows x, sp_backsub_rows y, bool add) {
     const sp_gpu_menu *planes = &sp_backsub_relaxations_at(walk->self, node, t)->menu[v];
+    if (walk->start->weight != NULL) {
+        add_influence(walk, rows, node, t, v, in);
+    }
     if (walk->mixer != NULL) {
         walk->mixer->back(walk->mixture, walk, node, t, v, in, x, y, add);
     } else if (walk->choosing) {
@@ -204,6 +224,9 @@ void sp_walk_product(sp_walk *walk, size_t rows, size_t node, size_t t, int v, s
 void sp_walk_line(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_backsub_rows in,
                   sp_backsub_rows x) {
     const sp_gpu_menu *lines = &sp_backsub_relaxations_at(walk->self, node, t)->menu[v];
+    if (walk->start->weight != NULL) {
+        add_influence(walk, rows, node, t, v, in);
+    }
     if (walk->choosing) {
         sp_walk_menu_pick(walk, rows, in, lines, sp_backsub_choices_at(walk, node, t)->entry[v], x,
                           sp_backsub_no_rows, false);

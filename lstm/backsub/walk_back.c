@@ -212,7 +212,7 @@ void sp_walk_back(sp_walk *walk) {
         return;
     }
     sp_walk_source_back(walk);
-    if (walk->self->within != NULL) {
+    if (walk->self->part.halves > 0) {
         sp_walk_within(walk);
     }
 }

@@ -432,7 +432,7 @@ static void bound_pool(sp_boxes *boxes, size_t i) {
     }
 }
 
-static sp_status bound_frame(sp_error *err, sp_boxes *boxes, size_t i, size_t t) {
+sp_status sp_boxes_bound_frame(sp_error *err, sp_boxes *boxes, size_t i, size_t t) {
     switch (boxes->net->node[i].kind) {
     case SP_NODE_INPUT:
         return sp_fail(err, SP_E_ARGUMENT, "node %zu is an input behind the front end", i);
@@ -484,7 +484,7 @@ sp_status sp_boxes_bound(sp_error *err, sp_boxes *boxes) {
                                "time limit reached at frame %zu of %zu of node %zu of %zu", t + 1,
                                frames, i, boxes->net->nodes);
             }
-            SP_TRY(bound_frame(err, boxes, i, t));
+            SP_TRY(sp_boxes_bound_frame(err, boxes, i, t));
             if (boxes->deadline > 0.0) {
                 SP_TRY(sp_gpu_sync(err, boxes->gpu)); // the clock tells of work that is done
             }

@@ -212,8 +212,10 @@ sp_boxes_need sp_boxes_count(sp_boxes *boxes);
 size_t sp_boxes_total(sp_boxes_need need, size_t clips);
 /** sp_boxes_take - opens the queue, takes the memory, copies the weights and the clips' inputs. */
 SP_NODISCARD sp_status sp_boxes_take(sp_error *err, sp_boxes *boxes);
-/** sp_boxes_bound - all boxes. */
+/** sp_boxes_bound - all boxes. sp_boxes_bound_frame - those of a node at one frame (of a cell: at a
+ *  step), from what is known of the others. */
 SP_NODISCARD sp_status sp_boxes_bound(sp_error *err, sp_boxes *boxes);
+SP_NODISCARD sp_status sp_boxes_bound_frame(sp_error *err, sp_boxes *boxes, size_t node, size_t t);
 void sp_boxes_clear(sp_boxes *boxes);
 
 /** sp_boxes_chain - the most roundings that one term of a bound of this clip can meet. */
