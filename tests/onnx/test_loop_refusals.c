@@ -45,7 +45,7 @@ static void test_cells(void **state) {
     REFUSE(no, "'next' (Clip)|empty range 3 .. 0.333", "Clip", "a,three,third", "next");
     REFUSE(no, "limited on one side", "Max", "a,three", "p", "Min", "p,third", "next");
     REFUSE(no, "'next' (Softmax)|inside of a Loop", "Softmax", "a", "next");
-    REFUSE(no, "'next' (MaxPool)|not supported", "MaxPool", "a", "next");
+    REFUSE(no, "'next' (Det)|not supported", "Det", "a", "next");
     REFUSE(no, "'c' (Less)|depends on the features", "Less", "a,b", "c", "Where", "c,a,b", "next");
     REFUSE(SP_E_FORMAT, "'next' (MatMul)|cannot be multiplied", "MatMul", "h,W", "next");
     REFUSE(SP_E_FORMAT, "'next' (Add)|do not fit together", "Add", "a,x1", "next");
