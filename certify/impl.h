@@ -68,6 +68,11 @@ void sp_query_judge(const sp_query *query, const sp_objectives *o);
 /** sp_arithmetic_check - whether this thread computes as the error terms assume. */
 SP_NODISCARD sp_status sp_arithmetic_check(sp_error *err);
 
+/** sp_pipeline_forms - the forms of its front end, or of the first layers of a model that hears
+ *  samples. */
+SP_NODISCARD sp_status sp_pipeline_forms(sp_error *err, sp_front_forms **forms,
+                                         const sp_pipeline *pipeline, sp_front_rule rule);
+
 /** sp_pipeline_rows - linear objectives of the scores as those of the logits and a constant.
  *  O row [rows, net classes], constant [rows]   I weight [rows, answers] */
 void sp_pipeline_rows(const sp_pipeline *pipeline, double *row, double *constant,

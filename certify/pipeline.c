@@ -45,6 +45,13 @@ static sp_status join(sp_error *err, sp_pipeline *pipeline, const sp_net *net) {
     return sp_front_join(err, pipeline->joined, pipeline->whole, net);
 }
 
+sp_status sp_pipeline_forms(sp_error *err, sp_front_forms **forms, const sp_pipeline *pipeline,
+                            sp_front_rule rule) {
+    return sp_front_is_samples(pipeline->front)
+               ? sp_front_forms_of_features(err, forms, pipeline->front, pipeline->net, rule)
+               : sp_front_forms_create(err, forms, pipeline->front, rule);
+}
+
 sp_status sp_pipeline_init(sp_error *err, sp_pipeline *pipeline, const sp_net *net,
                            const sp_front *front, const sp_method *method, sp_front_rule rule) {
     *pipeline = (sp_pipeline){0};
@@ -52,20 +59,19 @@ sp_status sp_pipeline_init(sp_error *err, sp_pipeline *pipeline, const sp_net *n
         rule = SP_FRONT_JOINT;
     }
     SP_TRY(check_widths(err, net, front));
-    SP_TRY(sp_front_forms_create(err, &pipeline->forms, front, rule));
-    if (rule != SP_FRONT_INTERVAL) {
-        const sp_status status =
-            sp_front_forms_create(err, &pipeline->boxes, front, SP_FRONT_INTERVAL);
-        if (status != SP_OK) {
-            sp_pipeline_clear(pipeline);
-            return status;
-        }
-    }
-    pipeline->whole = front;
     pipeline->front = sp_front_core(front);
     pipeline->net = net;
+    sp_status status = sp_pipeline_forms(err, &pipeline->forms, pipeline, rule);
+    if (status == SP_OK && rule != SP_FRONT_INTERVAL) {
+        status = sp_pipeline_forms(err, &pipeline->boxes, pipeline, SP_FRONT_INTERVAL);
+    }
+    if (status != SP_OK) {
+        sp_pipeline_clear(pipeline);
+        return status;
+    }
+    pipeline->whole = front;
     if (pipeline->front != front) {
-        const sp_status status = join(err, pipeline, net);
+        status = join(err, pipeline, net);
         if (status != SP_OK) {
             sp_pipeline_clear(pipeline);
             return status;

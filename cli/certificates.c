@@ -31,10 +31,11 @@ int cli_proof_open(cli_proof *proof, const cli_job *job, const char *folder) {
     if (job->session.clips.sequences || options->frame != CLI_NO_FRAME) {
         return cli_usage(job->command, "--proof knows recordings with noise in all samples");
     }
-    if (job->session.pipeline.joined) {
+    if (job->session.pipeline.joined ||
+        (job->session.files.front && sp_front_is_samples(job->session.files.front))) {
         return cli_usage(job->command,
                          "--proof knows front ends of energies frame by frame: this one "
-                         "takes magnitudes, or looks at several frames");
+                         "takes magnitudes, looks at several frames, or is inside the model");
     }
     if (options->channel > 0 || options->downmix || options->resample) {
         return cli_usage(job->command, "--proof speaks of files as they are: --channel, --downmix "

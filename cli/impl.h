@@ -52,8 +52,8 @@ enum {
     CLI_DEVICE = CLI_BACKEND | CLI_MEMORY
 };
 /* Options that come with others: --split with CLI_MANIFEST, --names with CLI_CHANNEL, --output,
- * --steps-axis and --input with CLI_MODEL; with sequences --eps beside CLI_BUDGET, --clip-to beside
- * CLI_NORM. */
+ * --steps-axis, --input and --rate with CLI_MODEL; with sequences --eps beside CLI_BUDGET,
+ * --clip-to beside CLI_NORM. */
 enum {
     CLI_SPLIT = 3,
     CLI_NAMES = 5,
@@ -61,7 +61,8 @@ enum {
     CLI_STEPS_AXIS = 7,
     CLI_EPS = 9,
     CLI_CLIP_TO = 10,
-    CLI_INPUTS = 11
+    CLI_INPUTS = 11,
+    CLI_RATE = 17
 };
 /* Options of commands whose results journals keep (cli_command.corpus). */
 enum { CLI_JOURNAL = 12, CLI_SHARD = 13, CLI_CSV = 14, CLI_LATEX = 15 };
@@ -75,6 +76,7 @@ typedef struct cli_variant cli_variant;
 typedef struct cli_options {
     char *model, *front, *manifest, *names, *out, *plot, *output;
     sp_split split;        /* of the manifest; SP_SPLIT_NONE: all */
+    long rate;             /* of a model that hears samples; 0: not given */
     long steps_axis;       /* of the model's input; -1: not given */
     sp_model_input *input; /* [inputs] of --input; names are owned, values stand behind them */
     size_t inputs;

@@ -11,6 +11,12 @@ static sp_status open_front(sp_error *err, cli_model_files *files, const cli_opt
     if (options->front) {
         return sp_front_read(err, &files->front, options->front);
     }
+    if (options->rate > 0) {
+        char text[96];
+        snprintf(text, sizeof text, "{\"sample_rate\": %ld, \"scale\": \"unit\", \"samples\": {}}",
+                 options->rate);
+        return sp_front_parse(err, &files->front, text, strlen(text), "--rate");
+    }
     return sp_front_parse(err, &files->front, files->model.front, strlen(files->model.front),
                           options->model);
 }
@@ -34,8 +40,20 @@ int cli_model_files_open(cli_model_files *files, const cli_command *command,
         cli_complain_about(options->model, err.text);
         return CLI_INPUT;
     }
-    if (!sequences && !options->front && !files->model.front) {
+    const bool hears = files->model.net.features == 1;
+    if (options->rate > 0 && (options->front || sequences || !hears)) {
         sp_model_clear(&files->model);
+        return cli_usage(command, hears ? "--rate stands in place of --front"
+                                        : "--rate is of a model that hears samples one by one: "
+                                          "this one reads features, or frames of samples, which "
+                                          "--front says");
+    }
+    if (!sequences && !options->front && !files->model.front && options->rate == 0) {
+        sp_model_clear(&files->model);
+        if (hears) {
+            return cli_usage(command, "--rate is missing: %s hears samples, at how many a second?",
+                             options->model);
+        }
         return cli_usage(command, "--front is missing: %s carries no front-end description",
                          options->model);
     }

@@ -377,6 +377,8 @@ static int read_value(cli_options *options, const cli_command *command, int opti
         return read_frame(options, command, text);
     case CLI_SHARD:
         return read_shard(options, command, text);
+    case CLI_RATE:
+        return read_whole(&options->rate, command, "rate", text, 1, 1000000);
     case CLI_STEPS_AXIS:
         return read_whole(&options->steps_axis, command, "steps-axis", text, 0, 3);
     case CLI_INPUTS:

@@ -16,6 +16,10 @@ static const struct poptOption every_option[] = {
      "numbers, "
      "as the only logit; NAME[3]@last",
      "NAME"},
+    {"rate", 0, POPT_ARG_STRING, NULL, CLI_RATE,
+     "the sample rate of a network that hears samples from -1 to 1 itself, which then needs no "
+     "--front",
+     "HZ"},
     {"steps-axis", 0, POPT_ARG_STRING, NULL, CLI_STEPS_AXIS,
      "the axis of the network's input (from 0) that counts its steps, where the file leaves it "
      "open",
@@ -266,7 +270,8 @@ static bool accepts(const cli_command *command, int option) {
     if (option >= CLI_JOURNAL && option <= CLI_LATEX) {
         return command->corpus || (command->tables && option >= CLI_CSV);
     }
-    const bool of_model = option == CLI_OUTPUT || option == CLI_STEPS_AXIS || option == CLI_INPUTS;
+    const bool of_model = option == CLI_OUTPUT || option == CLI_STEPS_AXIS ||
+                          option == CLI_INPUTS || option == CLI_RATE;
     const unsigned bit = option == CLI_SPLIT     ? CLI_MANIFEST
                          : option == CLI_NAMES   ? CLI_CHANNEL
                          : option == CLI_EPS     ? CLI_BUDGET

@@ -25,25 +25,36 @@ static const sp_net *net_of(const cli_job *j) {
 }
 
 /* A sequence is heard once, as a whole. */
+/* A streaming model that hears samples: a row for every hop. */
+static bool streams(const cli_job *j) {
+    return j->session.files.model.streams && !j->session.clips.sequences &&
+           sp_front_is_samples(j->session.files.front);
+}
+
 static bool has_window(const cli_job *j) {
-    return net_of(j)->steps > 0 && !j->session.clips.sequences;
+    return (net_of(j)->steps > 0 && !j->session.clips.sequences) || streams(j);
+}
+
+/* Frames of a window; those of a streaming model are its hops. */
+static size_t window_of(const cli_job *j) {
+    return streams(j) ? 1 : net_of(j)->steps;
 }
 
 /* ---- the pipeline ---- */
 
 static sp_status count_hops(sp_error *err, const cli_job *j, outcome *out) {
-    const sp_net *net = net_of(j);
+    const size_t steps = window_of(j);
     if (!has_window(j)) {
         out->hops = 1;
         return SP_OK;
     }
-    if (out->frames < net->steps) {
+    if (out->frames < steps) {
         return sp_fail(err, SP_E_MISMATCH,
                        "the clip has %zu frames, but the model hears windows of %zu: it needs a "
                        "longer clip",
-                       out->frames, net->steps);
+                       out->frames, steps);
     }
-    out->hops = out->frames - net->steps + 1;
+    out->hops = out->frames - steps + 1;
     return SP_OK;
 }
 
@@ -71,14 +82,17 @@ static sp_status run_clip(sp_error *err, const cli_job *j, outcome *out, const s
     const sp_net *net = net_of(j);
     out->frames = sp_front_frames(front, clip->n);
     SP_TRY(count_hops(err, j, out));
-    const size_t steps = has_window(j) ? net->steps : out->frames;
+    const size_t steps = has_window(j) ? window_of(j) : out->frames;
     out->logits = calloc(out->hops, net->classes * sizeof *out->logits);
     double *features = calloc(out->frames ? out->frames : 1, net->features * sizeof *features);
     sp_status status = out->logits && features ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory");
     if (status == SP_OK) {
         status = sp_front_run(err, front, features, clip->samples, clip->n);
     }
-    for (size_t h = 0; h < out->hops && status == SP_OK; h++) {
+    if (status == SP_OK && streams(j)) {
+        status = sp_net_run_prefixes(err, net, out->logits, features, out->frames);
+    }
+    for (size_t h = 0; h < out->hops && status == SP_OK && !streams(j); h++) {
         status = sp_net_run(err, net, out->logits + h * net->classes, features + h * net->features,
                             steps);
     }
@@ -138,7 +152,7 @@ static double seconds_per_hop(const cli_job *j) {
 
 static double window_seconds(const cli_job *j) {
     const sp_front_layout *layout = sp_front_layout_of(j->session.files.front);
-    const size_t frames = net_of(j)->steps;
+    const size_t frames = window_of(j);
     return (double)((frames - 1) * layout->step + layout->frame) / layout->sample_rate;
 }
 

@@ -182,6 +182,7 @@ sp_status sp_net_gradient(sp_error *err, const sp_net *net, double *gradient, co
         return SP_OK;
     }
     sp_status status = sp_values_compute(err, &values, net, 0, input, frames, true);
+    status = status == SP_OK ? sp_values_one(err, &values) : status;
     slopes s = {.values = &values, .rows = rows};
     if (status == SP_OK) {
         s.by = calloc(net->nodes, sizeof *s.by);

@@ -56,6 +56,8 @@ typedef struct sp_values {
 SP_NODISCARD sp_status sp_values_compute(sp_error *err, sp_values *values, const sp_net *net,
                                          size_t source, const double *sequence, size_t frames,
                                          bool keep);
+/** sp_values_one - SP_E_MISMATCH unless the output has one frame. */
+SP_NODISCARD sp_status sp_values_one(sp_error *err, const sp_values *values);
 void sp_values_clear(sp_values *values);
 
 #endif

@@ -155,6 +155,12 @@ SP_NODISCARD sp_status sp_net_run(sp_error *err, const sp_net *net, double *logi
  *  nodes before it are not computed and no later one may read them. frames: of that node. */
 SP_NODISCARD sp_status sp_net_run_from(sp_error *err, const sp_net *net, size_t source,
                                        double *logits, const double *sequence, size_t frames);
+/** sp_net_run_prefixes - the logits that sp_net_run has for the first 1, 2, .. `frames` frames, in
+ *  one pass; for networks that take the last frame of what each frame adds to those before it:
+ *  SP_E_UNSUPPORTED for others.
+ *  O logits [frames, classes] */
+SP_NODISCARD sp_status sp_net_run_prefixes(sp_error *err, const sp_net *net, double *logits,
+                                           const double *input, size_t frames);
 /** sp_net_gradient - gradients of rows of linear objectives of the output by the input, at an input
  *  [frames, features]: reverse mode, in doubles.
  *  O gradient [rows, frames, features]   I weight [rows, classes] */

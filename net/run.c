@@ -265,11 +265,14 @@ sp_status sp_values_compute(sp_error *err, sp_values *values, const sp_net *net,
             forget_inputs(values, n);
         }
     }
-    if (values->frames[net->nodes - 1] != 1) {
-        return sp_fail(err, SP_E_MISMATCH, "the network answers with %zu frames, not with one",
-                       values->frames[net->nodes - 1]);
-    }
     return SP_OK;
+}
+
+sp_status sp_values_one(sp_error *err, const sp_values *values) {
+    const size_t frames = values->frames[values->net->nodes - 1];
+    return frames == 1 ? SP_OK
+                       : sp_fail(err, SP_E_MISMATCH,
+                                 "the network answers with %zu frames, not with one", frames);
 }
 
 void sp_values_clear(sp_values *values) {
@@ -290,7 +293,8 @@ void sp_values_clear(sp_values *values) {
 sp_status sp_net_run_from(sp_error *err, const sp_net *net, size_t source, double *logits,
                           const double *sequence, size_t frames) {
     sp_values values;
-    const sp_status status = sp_values_compute(err, &values, net, source, sequence, frames, false);
+    sp_status status = sp_values_compute(err, &values, net, source, sequence, frames, false);
+    status = status == SP_OK ? sp_values_one(err, &values) : status;
     if (status == SP_OK) {
         memcpy(logits, values.value[net->nodes - 1], net->classes * sizeof(double));
     }

@@ -173,7 +173,7 @@ typedef struct sp_onnx_guess {
     size_t axis;  /* SP_ONNX_NO_AXIS: the input is one step */
     size_t steps; /* 0: any */
 } sp_onnx_guess;
-enum { SP_ONNX_MOST_GUESSES = 5 };
+enum { SP_ONNX_MOST_GUESSES = 6 };
 /** sp_onnx_input_guesses - the guesses, in the order in which they are to be tried; their number.
  *  Every axis before the last one can be the steps unless its length is 1; the others have
  *  length 1 (batch). When nothing needs steps, the input may also be a single one. At last, or at

@@ -126,6 +126,33 @@ static size_t length_of(const sp_onnx_dimension *dim) {
     return is_fixed(dim) ? (size_t)dim->dim_value : 0;
 }
 
+/* Whether the one input goes into a convolution over a single channel. */
+static bool hears_samples(const Onnx__GraphProto *proto) {
+    size_t inputs = 0;
+    bool single = false;
+    for (size_t i = 0; i < proto->n_input; i++) {
+        bool given = false;
+        for (size_t k = 0; k < proto->n_initializer && !given; k++) {
+            given = proto->initializer[k]->name && proto->input[i]->name &&
+                    strcmp(proto->input[i]->name, proto->initializer[k]->name) == 0;
+        }
+        inputs += !given;
+    }
+    for (size_t n = 0; n < proto->n_node && inputs == 1; n++) {
+        const Onnx__NodeProto *node = proto->node[n];
+        const bool conv = node->op_type && strcmp(node->op_type, "Conv") == 0 && node->n_input > 1;
+        for (size_t k = 0; conv && k < proto->n_initializer; k++) {
+            const Onnx__TensorProto *kernel = proto->initializer[k];
+            single = single || (kernel->name && strcmp(kernel->name, node->input[1]) == 0 &&
+                                kernel->n_dims == 3 && kernel->dims[1] == 1);
+        }
+        if (conv) {
+            break; // the first one
+        }
+    }
+    return single;
+}
+
 size_t sp_onnx_input_guesses(sp_onnx_guess *guess, const Onnx__GraphProto *proto,
                              const Onnx__TensorShapeProto *shape) {
     size_t count = 0, fixed = 0;
@@ -134,6 +161,10 @@ size_t sp_onnx_input_guesses(sp_onnx_guess *guess, const Onnx__GraphProto *proto
         fixed += length_of(shape->dim[i]) > 1;
     }
     const bool last_steps = last > 0 && length_of(shape->dim[last]) != 1 && fixed == 1;
+    const bool samples = fixed == 0 && length_of(shape->dim[last]) != 1;
+    if (samples && hears_samples(proto)) {
+        guess[count++] = (sp_onnx_guess){last, length_of(shape->dim[last])};
+    }
     if (last_steps && sp_onnx_axis_sense(shape, last) > 0) {
         guess[count++] = (sp_onnx_guess){last, length_of(shape->dim[last])};
     }

@@ -4,6 +4,7 @@
 
 #include "onnx/curve_operators.h"
 #include "onnx/impl.h"
+#include "onnx/power.h"
 
 typedef struct sp_onnx_operator {
     const char *name;
@@ -45,6 +46,7 @@ static const sp_onnx_operator operators[] = {
     {"LSTM", sp_onnx_op_recurrent, 3, 8, RECURRENT " input_forget"},
     {"Less", sp_onnx_op_compare, 2, 2, ""},
     {"LessOrEqual", sp_onnx_op_compare, 2, 2, ""},
+    {"Log", sp_onnx_op_root, 1, 1, ""},
     {"LogSoftmax", sp_onnx_op_softmax, 1, 1, "axis"},
     {"Loop", sp_onnx_op_loop, 0, SIZE_MAX, "body"},
     {"MatMul", sp_onnx_op_matmul, 2, 2, ""},
@@ -58,6 +60,7 @@ static const sp_onnx_operator operators[] = {
     {"Or", sp_onnx_op_compare, 2, 2, ""},
     {"PRelu", sp_onnx_op_prelu, 2, 2, ""},
     {"Pad", sp_onnx_op_pad, 1, 4, "mode pads value"},
+    {"Pow", sp_onnx_op_pow, 2, 2, ""},
     {"RNN", sp_onnx_op_recurrent, 3, 6, RECURRENT},
     {"ReduceMax", sp_onnx_op_reduce_max, 1, 2, "axes keepdims noop_with_empty_axes"},
     {"ReduceMean", sp_onnx_op_reduce_sum, 1, 2, "axes keepdims noop_with_empty_axes"},
@@ -72,6 +75,7 @@ static const sp_onnx_operator operators[] = {
     {"Slice", sp_onnx_op_slice, 1, 5, "starts ends axes"},
     {"Softmax", sp_onnx_op_softmax, 1, 1, "axis"},
     {"Split", sp_onnx_op_split, 1, 2, "axis split num_outputs"},
+    {"Sqrt", sp_onnx_op_root, 1, 1, ""},
     {"Squeeze", sp_onnx_op_squeeze, 1, 2, "axes"},
     {"Sub", sp_onnx_op_arithmetic, 2, 2, ""},
     {"Tanh", sp_onnx_op_activation, 1, 1, ""},

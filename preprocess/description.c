@@ -331,6 +331,27 @@ static sp_status read_spectrum(sp_error *err, sp_description *d, const sp_json *
     return SP_OK;
 }
 
+/* Features that are samples: the model hears them itself. */
+static sp_status read_samples(sp_error *err, sp_description *d, const sp_json *root) {
+    static const char *const keys[] = {"name", "note", "sample_rate", "scale", "samples", NULL};
+    static const char *const own[] = {"frame", "step", "before", NULL};
+    const sp_json *node = NULL;
+    size_t rate = 0, before = 0;
+    d->frame = d->step = 1;
+    SP_TRY(sp_read_only(err, root, keys));
+    SP_TRY(sp_read_count(err, &rate, root, "sample_rate", 1, 1000000, true));
+    SP_TRY(sp_read_object(err, &node, root, "samples", own, true));
+    SP_TRY(sp_read_count(err, &d->frame, node, "frame", 1, SP_FRONT_MAX_FRAME, false));
+    SP_TRY(sp_read_count(err, &d->step, node, "step", 1, SP_FRONT_MAX_FRAME, false));
+    SP_TRY(sp_read_count(err, &before, node, "before", 0, SP_FRONT_MAX_FRAME, false));
+    d->sample_rate = (int)rate;
+    d->raw = true;
+    d->log = SP_UNIT_NONE;
+    d->padding =
+        (sp_padding){.rule = SP_PAD_NONE, .before = before, .frame = d->frame, .step = d->step};
+    return SP_OK;
+}
+
 /* What the parts say together, and the lengths of the padding. */
 static sp_status finish(sp_error *err, sp_description *d) {
     sp_padding *p = &d->padding;
@@ -426,6 +447,11 @@ static sp_status read_members(sp_error *err, sp_description *d, const sp_json *r
     }
     d->floor_rule = SP_FLOOR_NONE;
     d->reference = 1.0;
+    if (sp_json_get(root, "samples") != NULL) {
+        SP_TRY(read_name(err, d, root));
+        SP_TRY(read_scale(err, d, root));
+        return read_samples(err, d, root);
+    }
     if (sp_json_get(root, "preset") != NULL) {
         SP_TRY(read_name(err, d, root));
         SP_TRY(read_scale(err, d, root));

@@ -157,8 +157,26 @@ static double divisor_of(const sp_front *front) {
                                               : sum;
 }
 
+/* Features that are samples have no stages. */
+static void build_samples(sp_front *front) {
+    const sp_description *d = &front->description;
+    front->base = d->frame;
+    front->divisor = 1.0;
+    front->layout = (sp_front_layout){.sample_rate = d->sample_rate,
+                                      .full_scale = d->full_scale,
+                                      .frame = d->frame,
+                                      .step = d->step,
+                                      .before = d->padding.before,
+                                      .used = d->frame,
+                                      .features = d->frame};
+}
+
 static sp_status build(sp_error *err, sp_front *front) {
     const sp_description *d = &front->description;
+    if (d->raw) {
+        build_samples(front);
+        return SP_OK;
+    }
     const size_t lead = sp_description_lead(d);
     front->base = sp_rows_features(d);
     front->layout = (sp_front_layout){.sample_rate = d->sample_rate,
@@ -286,6 +304,10 @@ size_t sp_front_frames(const sp_front *front, size_t n) {
 size_t sp_front_samples(const sp_front *front, size_t frames) {
     const size_t complete = frames + (front->description.drop_last ? 1 : 0);
     return frames == 0 ? 0 : (complete - 1) * front->layout.step + front->layout.frame;
+}
+
+bool sp_front_is_samples(const sp_front *front) {
+    return front->description.raw;
 }
 
 const char *sp_front_name(const sp_front *front) {

@@ -40,6 +40,11 @@ SP_NODISCARD sp_status sp_front_forms_create(sp_error *err, sp_front_forms **for
 SP_NODISCARD sp_status sp_front_forms_of_graph(sp_error *err, sp_front_forms **forms,
                                                const sp_net *graph, size_t node,
                                                sp_front_rule rule);
+/** sp_front_forms_of_features - those that a network of frames of samples (sp_front_is_samples)
+ *  computes itself; the bounds are of a node of it. */
+SP_NODISCARD sp_status sp_front_forms_of_features(sp_error *err, sp_front_forms **forms,
+                                                  const sp_front *front, const sp_net *net,
+                                                  sp_front_rule rule);
 void sp_front_forms_destroy(sp_front_forms *forms);
 
 enum { SP_FRONT_TANGENTS = 4 };

@@ -88,6 +88,7 @@ size_t sp_front_differences(const char *member[SP_FRONT_MEMBERS], const sp_front
         const char *name;
         bool same;
     } all[SP_FRONT_MEMBERS] = {
+        {"samples", d->raw == e->raw && (!d->raw || d->padding.before == e->padding.before)},
         {"sample_rate", d->sample_rate == e->sample_rate},
         {"scale", d->full_scale == e->full_scale},
         {"gain", d->gain_peak == e->gain_peak},

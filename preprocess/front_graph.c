@@ -92,8 +92,27 @@ static sp_status add_net(sp_error *err, sp_net *graph, const sp_net *net, size_t
     return SP_OK;
 }
 
+/* Frames of samples as they are. */
+static sp_status add_samples(sp_error *err, sp_net *graph, const sp_front *front) {
+    const size_t F = front->layout.frame;
+    const sp_timing timing = {.taps = F, .stride = front->layout.step, .dilation = 1};
+    double *weight = calloc(F * F + F, sizeof *weight);
+    if (weight == NULL) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for the nodes of a front end");
+    }
+    for (size_t i = 0; i < F; i++) {
+        weight[i * F + i] = 1.0;
+    }
+    const sp_status status = sp_net_add_convolution(err, graph, F, timing, weight, weight + F * F);
+    free(weight);
+    return status;
+}
+
 sp_status sp_front_nodes(sp_error *err, sp_net *graph, const sp_front *front) {
     sp_status status = sp_net_init(err, graph, 1);
+    if (status == SP_OK && front->description.raw && front->layout.frame > 1) {
+        status = add_samples(err, graph, front);
+    }
     for (size_t i = 0; status == SP_OK && i < front->stages; i++) {
         status = add_stage(err, graph, front, &front->stage[i]);
     }

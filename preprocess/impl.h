@@ -128,6 +128,7 @@ typedef struct sp_description {
     char name[64];     /* what it calls itself, or "" */
     int sample_rate;   /* Hz */
     double full_scale; /* 32768 or 1 */
+    bool raw;          /* features are samples: frames of them, as they are */
     double gain_peak;  /* the largest |sample| that every clip is brought to; 0: as it is */
     sp_padding padding;
     size_t frame, step, fft; /* samples */

@@ -89,12 +89,16 @@ const char *sp_front_hears_all(const sp_front *front);
 
 /** sp_front_differences - the members of a description in which two front ends differ, in the order
  *  of docs/front-ends.md; how many. Equal constants are equal, however they are said. */
-enum { SP_FRONT_MEMBERS = 24 };
+enum { SP_FRONT_MEMBERS = 25 };
 size_t sp_front_differences(const char *member[SP_FRONT_MEMBERS], const sp_front *a,
                             const sp_front *b);
 
 /** sp_front_name - what the description calls itself ("name"), or "". */
 const char *sp_front_name(const sp_front *front);
+
+/** sp_front_is_samples - whether the features are frames of samples as they are: the model takes
+ *  its spectrum itself, and no stage is listed. */
+bool sp_front_is_samples(const sp_front *front);
 
 /** sp_front_samples - how many samples make `frames` frames, without any padding. */
 size_t sp_front_samples(const sp_front *front, size_t frames);

@@ -2,6 +2,7 @@
  * becomes of it. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "preprocess/impl.h"
 
@@ -145,6 +146,15 @@ static sp_status run_clip(sp_error *err, const sp_front *front, double *features
     double *padded = NULL, *bands = features;
     size_t length = n;
     SP_TRY(sp_padding_lift(err, &padded, &length, &front->description.padding, samples, n));
+    if (front->description.raw) {
+        const double *from = padded != NULL ? padded : samples;
+        for (size_t t = 0; t < frames; t++) {
+            memcpy(features + t * front->base, from + t * front->layout.step,
+                   front->base * sizeof *features);
+        }
+        free(padded);
+        return SP_OK;
+    }
     if (front->rows != NULL) {
         bands = malloc(frames * width * sizeof *bands);
     }

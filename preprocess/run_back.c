@@ -255,11 +255,33 @@ static sp_status gradient_of(sp_error *err, const sp_front *front, double *gradi
     return status;
 }
 
+/* Of features that are samples. */
+static void gradient_of_samples(const sp_front *front, double *gradient, size_t n,
+                                const double *slope, size_t rows) {
+    const size_t frames = sp_front_frames(front, n), width = front->base;
+    memset(gradient, 0, rows * n * sizeof *gradient);
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t i = 0; i < frames * width; i++) {
+            double weight = 0.0;
+            const size_t at =
+                sp_padding_source(&front->description.padding, n,
+                                  i / width * front->layout.step + i % width, &weight);
+            if (at != SIZE_MAX) {
+                gradient[r * n + at] += weight * slope[r * frames * width + i];
+            }
+        }
+    }
+}
+
 sp_status sp_front_gradient(sp_error *err, const sp_front *front, double *gradient,
                             const double *samples, size_t n, const double *slope, size_t rows,
                             double deadline) {
     const sp_description *d = &front->description;
     const size_t frames = sp_front_frames(front, n);
+    if (d->raw) {
+        gradient_of_samples(front, gradient, n, slope, rows);
+        return SP_OK;
+    }
     if (d->steps == 0) {
         return gradient_of(err, front, gradient, samples, n, slope, rows, deadline);
     }

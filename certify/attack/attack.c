@@ -31,7 +31,7 @@ typedef struct attack_state {
 sp_status sp_attacker_init(sp_error *err, sp_attacker *attacker, const sp_pipeline *pipeline) {
     *attacker = (sp_attacker){.pipeline = pipeline, .forms = pipeline->forms};
     if (pipeline->front_rule != SP_FRONT_JOINT) {
-        SP_TRY(sp_front_forms_create(err, &attacker->own, pipeline->front, SP_FRONT_JOINT));
+        SP_TRY(sp_pipeline_forms(err, &attacker->own, pipeline, SP_FRONT_JOINT));
         attacker->forms = attacker->own;
     }
     return SP_OK;

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "onnx/impl.h"
+#include "onnx/power.h"
 
 static sp_status whole_result(sp_onnx_reader *r, sp_onnx_dim *to, sp_onnx_dim a, sp_onnx_dim b,
                               char op) {
@@ -103,6 +104,10 @@ sp_status sp_onnx_op_arithmetic(sp_onnx_reader *r) {
     const sp_onnx_value *a = sp_onnx_input(r, 0), *b = sp_onnx_input(r, 1);
     const char name = r->node->op_type[0]; // Add, Sub, Mul or Div
     const char op = name == 'A' ? '+' : name == 'S' ? '-' : name == 'M' ? '*' : '/';
+    if (op == '*' && a->kind == SP_ONNX_VALUE_SEQUENCE &&
+        sp_onnx_input_id(r, 0) == sp_onnx_input_id(r, 1)) {
+        return sp_onnx_square(r);
+    }
     if (a->kind == SP_ONNX_VALUE_SEQUENCE || b->kind == SP_ONNX_VALUE_SEQUENCE) {
         return sp_onnx_dense_arithmetic(r, op);
     }

@@ -199,6 +199,47 @@ sp_status sp_front_forms_create(sp_error *err, sp_front_forms **forms, const sp_
     return status;
 }
 
+/* The first layers hear the samples of a frame as taps. */
+static sp_status hear_samples(sp_error *err, sp_net *graph, const sp_front_layout *layout) {
+    const sp_timing timing = {.taps = layout->frame, .stride = layout->step, .dilation = 1};
+    for (size_t n = 1; n < graph->nodes; n++) {
+        sp_node *node = &graph->node[n];
+        for (size_t i = 0; i < sp_node_inputs(node); i++) {
+            if (sp_node_input(node, i) != 0) {
+                continue;
+            }
+            const sp_timing *t = &node->term[node->kind == SP_NODE_AFFINE ? i : 0].timing;
+            if (node->kind != SP_NODE_AFFINE || t->taps != 1 || t->stride != 1 || t->before != 0 ||
+                t->after != 0) {
+                return sp_fail(err, SP_E_UNSUPPORTED,
+                               "the model hears frames of samples, but node %zu, which reads them, "
+                               "is no linear map of each: no bounds",
+                               n);
+            }
+            node->term[i].in = 1; // [out, 1, frame] is [out, frame, 1]
+            node->term[i].timing = timing;
+        }
+    }
+    graph->node[0].width = graph->features = 1;
+    return SP_OK;
+}
+
+sp_status sp_front_forms_of_features(sp_error *err, sp_front_forms **forms, const sp_front *front,
+                                     const sp_net *net, sp_front_rule rule) {
+    sp_net graph = {0};
+    *forms = NULL;
+    SP_TRY(sp_net_copy(err, &graph, net));
+    sp_status status = front->layout.frame > 1 ? hear_samples(err, &graph, &front->layout) : SP_OK;
+    if (status == SP_OK) {
+        status = sp_front_forms_of_graph(err, forms, &graph, SP_FRONT_ANY_NODE, rule);
+    }
+    if (status == SP_OK && front->description.padding.before > 0) {
+        (*forms)->padding = front->description.padding;
+    }
+    sp_net_clear(&graph);
+    return status;
+}
+
 size_t sp_forms_padded(const sp_front_forms *forms, size_t n) {
     return sp_padding_length(&forms->padding, n);
 }

@@ -1,0 +1,68 @@
+// The answers to all beginnings of a sequence in one pass: without its pools, which take the last
+// frame, a network of causal layers answers at every frame.
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/impl.h"
+
+/* Whether frame t depends on frames up to t only, one for one. */
+static bool is_causal(const sp_node *node) {
+    bool causal = true;
+    for (size_t i = 0; node->kind == SP_NODE_AFFINE && i < node->terms; i++) {
+        const sp_timing *timing = &node->term[i].timing;
+        causal = causal && timing->stride == 1 && timing->after == 0 && !timing->repeats &&
+                 timing->before == (timing->taps - 1) * timing->dilation;
+    }
+    return causal && !(node->kind == SP_NODE_CELL && node->cell.reverse) &&
+           !(node->kind == SP_NODE_POOL && node->pool != SP_POOLING_LAST);
+}
+
+/* The same nodes with the input of a pool in place of the pool. */
+static sp_status without_pools(sp_error *err, sp_net *bare, const sp_net *net) {
+    size_t *place = calloc(net->nodes, sizeof *place);
+    sp_status status = place != NULL ? sp_net_init(err, bare, net->features)
+                                     : sp_fail(err, SP_E_MEMORY, "no memory for a network");
+    for (size_t n = 1; n < net->nodes && status == SP_OK; n++) {
+        sp_node node = net->node[n];
+        sp_term *term = NULL;
+        if (!is_causal(&node)) {
+            status = sp_fail(err, SP_E_UNSUPPORTED,
+                             "node %zu hears frames behind the one that it answers at", n);
+            break;
+        }
+        if (node.kind == SP_NODE_POOL) {
+            place[n] = place[node.input];
+            continue;
+        }
+        if (node.kind == SP_NODE_AFFINE) {
+            term = malloc(node.terms * sizeof *term);
+            status = term != NULL ? SP_OK : sp_fail(err, SP_E_MEMORY, "no memory for a network");
+        }
+        for (size_t i = 0; term != NULL && i < node.terms; i++) {
+            term[i] = node.term[i];
+            term[i].input = place[node.term[i].input];
+        }
+        node.term = term;
+        node.input = place[node.input];
+        status = status == SP_OK ? sp_net_append(err, bare, &node, &place[n]) : status;
+        free(term);
+    }
+    free(place);
+    return status;
+}
+
+sp_status sp_net_run_prefixes(sp_error *err, const sp_net *net, double *logits, const double *input,
+                              size_t frames) {
+    sp_net bare = {0};
+    sp_values values = {0};
+    sp_status status = without_pools(err, &bare, net);
+    if (status == SP_OK) {
+        status = sp_values_compute(err, &values, &bare, 0, input, frames, false);
+        if (status == SP_OK) {
+            memcpy(logits, values.value[bare.nodes - 1], frames * net->classes * sizeof *logits);
+        }
+        sp_values_clear(&values);
+    }
+    sp_net_clear(&bare);
+    return status;
+}

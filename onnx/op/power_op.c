@@ -1,0 +1,144 @@
+/* Pow, Sqrt, Log, and a number times itself: powers and logarithms of numbers that are never
+ * negative, as front ends inside of models take them. */
+#include <math.h>
+#include <string.h>
+
+#include "onnx/impl.h"
+#include "onnx/power.h"
+
+/* ---- numbers that are never negative ---- */
+
+static bool is_non_negative(const sp_onnx_reader *r, size_t layer, size_t feature, size_t depth);
+
+static bool row_is(const sp_onnx_reader *r, const sp_onnx_affine *row, size_t depth) {
+    bool never = row->bias >= 0.0;
+    for (size_t k = 0; never && k < row->entries; k++) {
+        const sp_onnx_entry *e = &row->entry[k];
+        never = e->weight == 0.0 ||
+                (e->weight > 0.0 && is_non_negative(r, e->layer, e->feature, depth));
+    }
+    return never;
+}
+
+/* Number `feature` of an affine layer, from parts that are not. */
+static bool sum_is(const sp_onnx_reader *r, const sp_onnx_layer *layer, size_t feature,
+                   size_t depth) {
+    bool never = layer->bias[feature] >= 0.0;
+    for (size_t i = 0; never && i < layer->parts; i++) {
+        const sp_onnx_part *part = &layer->part[i];
+        const size_t in = r->layer[part->from.layer].out;
+        const size_t taps = part->from.reading == SP_ONNX_READ_EVERY ? layer->timing.taps : 1;
+        if (part->from.reading == SP_ONNX_READ_ALL) {
+            return false;
+        }
+        for (size_t k = 0; never && k < taps * in; k++) {
+            const double w = part->weight[feature * taps * in + k];
+            never = w == 0.0 || (w > 0.0 && is_non_negative(r, part->from.layer, k % in, depth));
+        }
+    }
+    return never;
+}
+
+static bool is_non_negative(const sp_onnx_reader *r, size_t index, size_t feature, size_t depth) {
+    const sp_onnx_layer *layer = &r->layer[index];
+    if (depth == 0) {
+        return false;
+    }
+    if (layer->kind == SP_NODE_CURVE) {
+        const sp_activation f = layer->curve;
+        return f.kind == SP_ACTIVATION_SQUARE || f.kind == SP_ACTIVATION_SQRT ||
+               f.kind == SP_ACTIVATION_RELU || f.kind == SP_ACTIVATION_SIGMOID ||
+               f.kind == SP_ACTIVATION_SOFTPLUS ||
+               ((f.kind == SP_ACTIVATION_AT_LEAST || f.kind == SP_ACTIVATION_CLIP) &&
+                f.alpha >= 0.0) ||
+               (f.kind == SP_ACTIVATION_LEAKY_RELU && f.alpha <= 0.0);
+    }
+    return layer->kind == SP_NODE_AFFINE && sum_is(r, layer, feature, depth - 1);
+}
+
+static sp_status check(sp_onnx_reader *r, const sp_onnx_sequence *x, const char *what) {
+    enum { DEPTH = 4 };
+    for (size_t i = 0; i < x->width; i++) {
+        if (!row_is(r, &x->row[i], DEPTH)) {
+            return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                                  "%s of '%.60s', which is not known never to be negative: sums of "
+                                  "squares, or what a Relu, Max or Clip at 0 makes, are read",
+                                  what, sp_onnx_input_name(r, 0));
+        }
+    }
+    return SP_OK;
+}
+
+/* ---- the operators ---- */
+
+static sp_status return_curve(sp_onnx_reader *r, const sp_onnx_sequence *x,
+                              sp_activation_kind kind) {
+    sp_onnx_sequence sequence = *x;
+    SP_TRY(sp_onnx_sequence_curve(r, &sequence, (sp_activation){.kind = kind}));
+    return sp_onnx_return_sequence(r, 0, &sequence);
+}
+
+sp_status sp_onnx_square(sp_onnx_reader *r) {
+    return return_curve(r, &sp_onnx_input(r, 0)->sequence, SP_ACTIVATION_SQUARE);
+}
+
+static sp_status pow_tensor(sp_onnx_reader *r, const sp_onnx_tensor *x, double exponent) {
+    sp_onnx_tensor to = *x;
+    double *numbers = x->kind == SP_ONNX_REAL ? sp_onnx_tensor_make(r, &to) : NULL;
+    if (!numbers) {
+        return x->kind == SP_ONNX_REAL
+                   ? sp_onnx_out_of_memory(r)
+                   : sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it works on whole numbers here");
+    }
+    for (size_t i = 0; i < to.count; i++) {
+        numbers[i] = pow(x->real[i], exponent);
+    }
+    return sp_onnx_return_tensor(r, 0, &to);
+}
+
+sp_status sp_onnx_op_pow(sp_onnx_reader *r) {
+    const sp_onnx_value *x = sp_onnx_input(r, 0);
+    const sp_onnx_tensor *exponent = NULL;
+    SP_TRY(sp_onnx_input_tensor(r, &exponent, 1, "the exponent"));
+    const bool whole = exponent->kind == SP_ONNX_WHOLE;
+    if (exponent->count != 1 || (!whole && exponent->kind != SP_ONNX_REAL) ||
+        (whole && exponent->whole->t != 0)) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "exponents other than one number");
+    }
+    const double power = whole ? (double)exponent->whole->k : exponent->real[0];
+    if (x->kind != SP_ONNX_VALUE_SEQUENCE) {
+        return pow_tensor(r, &x->tensor, power);
+    }
+    if (power == 1.0) {
+        return sp_onnx_return_sequence(r, 0, &x->sequence);
+    }
+    if (power == 2.0 || power == 3.0) {
+        return return_curve(r, &x->sequence,
+                            power == 2.0 ? SP_ACTIVATION_SQUARE : SP_ACTIVATION_CUBE);
+    }
+    if (power == 0.5) {
+        SP_TRY(check(r, &x->sequence, "a root"));
+        return return_curve(r, &x->sequence, SP_ACTIVATION_SQRT);
+    }
+    return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "the exponent %g: 1, 2, 3 and 0.5 are read", power);
+}
+
+sp_status sp_onnx_op_root(sp_onnx_reader *r) {
+    const sp_onnx_value *x = sp_onnx_input(r, 0);
+    const bool root = strcmp(r->node->op_type, "Sqrt") == 0;
+    if (x->kind != SP_ONNX_VALUE_SEQUENCE) {
+        sp_onnx_tensor to = x->tensor;
+        double *numbers = to.kind == SP_ONNX_REAL ? sp_onnx_tensor_make(r, &to) : NULL;
+        if (!numbers) {
+            return to.kind == SP_ONNX_REAL
+                       ? sp_onnx_out_of_memory(r)
+                       : sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it works on whole numbers here");
+        }
+        for (size_t i = 0; i < to.count; i++) {
+            numbers[i] = root ? sqrt(x->tensor.real[i]) : log(x->tensor.real[i]);
+        }
+        return sp_onnx_return_tensor(r, 0, &to);
+    }
+    SP_TRY(check(r, &x->sequence, root ? "a root" : "the logarithm"));
+    return return_curve(r, &x->sequence, root ? SP_ACTIVATION_SQRT : SP_ACTIVATION_LOG);
+}
