@@ -411,6 +411,7 @@ static sp_status tf_bands(sp_error *err, sp_description *d, const sp_json *p) {
     d->fft = power_of_two(d->frame);
     SP_TRY(sp_preset_count(err, &d->fft, p, "fft_length", 2, SP_FRONT_MAX_FRAME));
     SP_TRY(take_window(err, d, p, "window_fn", SP_WINDOW_HANN, true));
+    d->periodic = d->periodic && d->frame % 2 == 0; // windows of odd length are symmetric there
     SP_TRY(sp_preset_flag(err, &end, p, "pad_end"));
     d->bands = 20;
     d->low_hz = 125.0;
