@@ -47,8 +47,11 @@ sp_status sp_onnx_input_check(sp_error *err, const Onnx__ValueInfoProto *input) 
         features += is_fixed(shape->dim[i]) && (length > 1 || i + 1 == shape->n_dim);
     }
     if (features == 0) {
-        return sp_fail(err, SP_E_UNSUPPORTED,
-                       "the number of features, an axis of the input '%.80s', is not fixed", name);
+        return sp_fail(
+            err, SP_E_UNSUPPORTED,
+            "the number of features, an axis of the input '%.80s', is not fixed: give the "
+            "lengths that the model runs with, as --input %.80s=1x80 where there are 80",
+            name, name);
     }
     return SP_OK;
 }
