@@ -216,6 +216,19 @@ static void sync_folder(const char *path) {
     free(folder);
 }
 
+/* Whether the file may be a journal: lines of one, nothing, or the first one, cut short. */
+static bool may_be_journal(const sp_journal *journal) {
+    static const char *const first[] = {"{\"run\":\"", id_key};
+    char text[sizeof id_key];
+    const ssize_t got = pread(journal->file, text, sizeof id_key - 1, 0);
+    bool begun = got == 0;
+    for (size_t i = 0; got > 0 && i < sizeof first / sizeof *first; i++) {
+        const size_t size = strlen(first[i]) < (size_t)got ? strlen(first[i]) : (size_t)got;
+        begun = begun || memcmp(text, first[i], size) == 0;
+    }
+    return journal->about.lines > 0 || (journal->about.damaged == 0 && begun);
+}
+
 static sp_status open_journal(sp_error *err, sp_journal **out, const char *path, bool writes,
                               sp_journal_other *other, void *context) {
     sp_journal *journal = calloc(1, sizeof *journal);
@@ -230,6 +243,10 @@ static sp_status open_journal(sp_error *err, sp_journal **out, const char *path,
     sp_status status = open_file(err, journal);
     if (status == SP_OK) {
         status = take_lines(err, journal, other, context);
+    }
+    if (status == SP_OK && !may_be_journal(journal)) {
+        status = sp_fail(err, SP_E_FORMAT, "%s: is no journal of soundproof, and stays as it is%s",
+                         path, writes ? ": name another file, or one that is not there yet" : "");
     }
     if (status == SP_OK && journal->about.torn && writes &&
         ftruncate(journal->file, (off_t)journal->end) != 0) {

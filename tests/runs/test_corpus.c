@@ -214,7 +214,7 @@ static void what_does_not_belong_together_is_refused(void **state) {
     write_text(text, "no.jsonl", "{\"clip\":\"a.wav\"}\n");
     sp_process none = RUN("merge", text);
     expect_code(&none, 2);
-    assert_non_null(strstr(none.err, "it is no journal of soundproof"));
+    assert_non_null(strstr(none.err, "is no journal of soundproof"));
     sp_process nothing = RUN("merge");
     expect_code(&nothing, 1);
     expect_complaint(&nothing, 1, "no journals");

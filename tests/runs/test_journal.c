@@ -191,6 +191,48 @@ static void what_is_no_file_is_refused(void **state) {
     }
 }
 
+static void write_text(const char *path, const char *text) {
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Somebody's file that was named by mistake keeps every byte. */
+static void files_that_are_no_journals_stay_as_they_are(void **state) {
+    (void)state;
+    static const char *const wrong[] = {"hello",
+                                        "hello\n",
+                                        "hello\nworld",
+                                        "{\"scale\":\"unit\"}",
+                                        "\n",
+                                        "{\"scale\":\n\"unit\"}",
+                                        "{\"run\":\"certify\"}\n{\"ru"};
+    static const char *const cut[] = {
+        "", "{", "{\"i", "{\"ru", "{\"run\":\"certify\",\"mod", "{\"id\":\"0"};
+    char path[PATH], held[64];
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        sp_error err = {0};
+        sp_journal *journal = NULL;
+        write_text(fresh(path, "foreign"), wrong[i]);
+        assert_int_equal(sp_journal_open(&err, &journal, path, NULL, NULL), SP_E_FORMAT);
+        assert_non_null(strstr(err.text, "no journal"));
+        assert_int_equal(sp_journal_read(&err, &journal, path, NULL, NULL), SP_E_FORMAT);
+        FILE *file = fopen(path, "rb");
+        assert_non_null(file);
+        assert_int_equal(fread(held, 1, sizeof held, file), strlen(wrong[i]));
+        assert_memory_equal(held, wrong[i], strlen(wrong[i]));
+        fclose(file);
+    }
+    for (size_t i = 0; i < sizeof cut / sizeof *cut; i++) {
+        write_text(fresh(path, "foreign"), cut[i]);
+        sp_journal *journal = open_at(path);
+        put(journal, 0, 1.0);
+        assert_true(get(journal, 0) == 1.0);
+        sp_journal_close(journal);
+    }
+}
+
 static sp_status count_other(sp_error *err, void *context, const char *line, size_t size) {
     (void)err;
     assert_true(size > 2 && line[0] == '{');
@@ -221,6 +263,7 @@ int main(void) {
         cmocka_unit_test(a_line_that_was_changed_does_not_count),
         cmocka_unit_test(two_processes_do_not_share_a_journal),
         cmocka_unit_test(what_is_no_file_is_refused),
+        cmocka_unit_test(files_that_are_no_journals_stay_as_they_are),
         cmocka_unit_test(lines_that_are_no_results_are_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
