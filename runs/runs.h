@@ -37,7 +37,8 @@ typedef struct sp_journal_about {
 typedef sp_status sp_journal_other(sp_error *err, void *context, const char *line, size_t size);
 
 /** sp_journal_open - opens or makes a journal to append to, and locks it: SP_E_IO names a process
- *  that has it; SP_E_FORMAT: the file is none, it stays as it is. sp_journal_read - one that is read only, also while somebody appends to it. */
+ *  that has it; SP_E_FORMAT: the file is none, it stays as it is.
+ *  sp_journal_read - one that is read only, also while somebody appends to it. */
 SP_NODISCARD sp_status sp_journal_open(sp_error *err, sp_journal **journal, const char *path,
                                        sp_journal_other *other, void *context);
 SP_NODISCARD sp_status sp_journal_read(sp_error *err, sp_journal **journal, const char *path,
