@@ -39,6 +39,9 @@ static inline size_t sp_arena_mark(const sp_arena *arena) {
 /** sp_arena_release - gives back everything taken since `mark`. */
 void sp_arena_release(sp_arena *arena, size_t mark);
 
+/** sp_arena_copy - all bytes of a stretch of an arena, redzones too, to or from other memory. */
+void sp_arena_copy(void *to, const void *from, size_t bytes);
+
 /** sp_arena_need - bytes that one take of count objects may use, alignment and redzone included;
  *  SIZE_MAX on overflow. */
 size_t sp_arena_need(size_t count, size_t size);

@@ -51,4 +51,11 @@
 #define SP_ASAN 0
 #endif
 
+/* SP_UNWATCHED - before a function whose accesses the address sanitizer does not check. */
+#if SP_ASAN
+#define SP_UNWATCHED __attribute__((no_sanitize_address))
+#else
+#define SP_UNWATCHED
+#endif
+
 #endif

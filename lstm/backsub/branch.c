@@ -87,7 +87,7 @@ static sp_status bound_sides(sp_error *err, sp_branching *b, const sp_backsub_sp
     sp_backsub_part *part = &self->part;
     double least = INFINITY;
     int side = 0;
-    memcpy(saved, numbers_of(&self->boxes), self->boxes.clip_bytes);
+    sp_arena_copy(saved, numbers_of(&self->boxes), self->boxes.clip_bytes);
     for (; side < 2 && (side == 0 || least > b->goal); side++) {
         double own = *lower;
         part->split[part->splits] = *split;
@@ -96,7 +96,7 @@ static sp_status bound_sides(sp_error *err, sp_branching *b, const sp_backsub_sp
         const sp_status status = bound_side(err, b, &own);
         part->splits--;
         part->halves--;
-        memcpy(numbers_of(&self->boxes), saved, self->boxes.clip_bytes);
+        sp_arena_copy(numbers_of(&self->boxes), saved, self->boxes.clip_bytes);
         SP_TRY(status);
         least = own < least ? own : least;
     }

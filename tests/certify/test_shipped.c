@@ -196,6 +196,9 @@ static void check_balls(const char *path, size_t digits) {
     for (size_t digit = 0; digit < digits; digit++) {
         sp_clip clip;
         if (!read_clip(&clip, s.front, digit, 4, 0)) {
+            sp_attacker_clear(&attacker);
+            sp_pipeline_clear(&pipeline);
+            close_shipped(&s);
             print_message("no test clips of FSDD: set SOUNDPROOF_DATA\n");
             skip();
         }
