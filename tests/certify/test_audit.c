@@ -113,7 +113,7 @@ static void audits_refine(void **state) {
     (void)state;
     const sp_method *const opt = sp_method_find("opt");
     size_t refined[2] = {0, 0};
-    for (uint64_t seed = 1; seed <= (sp_test_sanitized() ? 8 : 24); seed++) {
+    for (uint64_t seed = 1; seed <= 24; seed++) {
         const sp_method *more = sp_method_find(seed / 2 % 2 > 0 ? "opt-bab" : "opt-rest");
         wake w;
         const bool fire = seed % 2 == 0;
