@@ -382,7 +382,6 @@ const cli_command cli_audit = {
                CLI_VERBOSE,
     .own = cli_audit_own,
     .owned = CLI_AUDIT_OWNED,
-    .apart = 1 << CLI_AUDIT_PROPERTY,
     .corpus = true,
     .run = run,
 };

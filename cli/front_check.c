@@ -160,7 +160,8 @@ void cli_front_say_bank(const char *clip, const sp_front *front, double logit,
         snprintf(text, sizeof text,
                  "with %s the largest logit is %.2f, with %s it would be %.2f: make sure that the "
                  "model was trained with the former",
-                 sp_front_name(front), logit, sp_front_name(other), other_logit);
+                 sp_front_name(front), logit, other ? sp_front_name(other) : "the other mel bank",
+                 other_logit);
         cli_complain_about(clip, text);
     }
 }

@@ -42,7 +42,7 @@ static void add_file(sp_digest *digest, const char *path) {
 static bool is_in_name(const char *line) {
     static const char *const names[] = {
         "--budget=",    "--eps=",     "--method=",     "--methods=", "--front-relax=",
-        "--precision=", "--attack\n", "--no-attack\n", "--out="};
+        "--precision=", "--attack\n", "--no-attack\n", "--out=",     "--property="};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strncmp(line, names[i], strlen(names[i])) == 0) {
             return true;

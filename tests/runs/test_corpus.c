@@ -296,6 +296,46 @@ static void tables_have_a_row_for_each_line(void **state) {
     }
 }
 
+/* What an audit printed, from its table to the line that holds the seconds. */
+static const char *table_of(sp_process *process) {
+    char *method = strstr(process->out, "Method ");
+    assert_non_null(method);
+    *method = '\0';
+    const char *table = strstr(process->out, "clip  ");
+    assert_non_null(table);
+    return table;
+}
+
+static void audits_are_recalled_and_merged(void **state) {
+    (void)state;
+    char model[PATH], word[PATH], journal[PATH];
+    if (!sp_test_data("wake/hey_mycroft.onnx", model, PATH) ||
+        !sp_test_data("wake/core_hey_mycroft.wav", word, PATH)) {
+        print_message("no wake/hey_mycroft.onnx or recordings below SOUNDPROOF_DATA\n");
+        skip();
+    }
+    fresh(journal, "audit.jsonl");
+#define AUDIT(properties)                                                                          \
+    RUN("audit", "--model", model, "--front", "examples/fronts/precise-sonopy.json", "--property", \
+        properties, "--seed", "1", "--journal", journal, word)
+    sp_process one = AUDIT("gain"), both = AUDIT("gain,dead-samples");
+    sp_process again = AUDIT("gain,dead-samples"), merged = RUN("merge", journal);
+    expect_code(&one, 0);
+    expect_code(&both, 0);
+    expect_code(&again, 0);
+    expect_code(&merged, 0);
+    assert_null(strstr(merged.err, "null"));
+    assert_null(strstr(one.out, "dead-samples"));
+    assert_non_null(strstr(both.out, "dead-samples"));
+    const char *table = table_of(&both);
+    assert_string_equal(table_of(&again), table);
+    assert_string_equal(table_of(&merged), table);
+    sp_process_clear(&one);
+    sp_process_clear(&both);
+    sp_process_clear(&again);
+    sp_process_clear(&merged);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_are_printed_as_if_done_now),
@@ -308,6 +348,7 @@ int main(void) {
         cmocka_unit_test(contradictions_are_found),
         cmocka_unit_test(wrong_shards_are_refused),
         cmocka_unit_test(tables_have_a_row_for_each_line),
+        cmocka_unit_test(audits_are_recalled_and_merged),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
