@@ -158,6 +158,14 @@ SP_NODISCARD sp_status sp_onnx_sequence_view(struct sp_onnx_reader *r, sp_onnx_s
 /** sp_onnx_rows_scale - rows times factors, plus shifts; NULL: ones, zeros. */
 SP_NODISCARD sp_status sp_onnx_rows_scale(struct sp_onnx_reader *r, sp_onnx_sequence *sequence,
                                           const double *factor, const double *shift);
+/** sp_onnx_rows_times - all rows times one factor. */
+SP_NODISCARD sp_status sp_onnx_rows_times(struct sp_onnx_reader *r, sp_onnx_sequence *sequence,
+                                          double factor);
+/** sp_onnx_sequence_tap - `count` steps of a layer with `taps` taps at distance 1, of which only
+ *  tap `at`, with weight 1, reads. */
+SP_NODISCARD sp_status sp_onnx_sequence_tap(struct sp_onnx_reader *r, sp_onnx_sequence *sequence,
+                                            size_t taps, size_t at, size_t stride,
+                                            sp_onnx_dim count);
 /** sp_onnx_affine_sum - the sum of rows[first + k stride], k < count, times `weight`. */
 SP_NODISCARD sp_status sp_onnx_affine_sum(struct sp_onnx_reader *r, sp_onnx_affine *to,
                                           const sp_onnx_affine *rows, size_t first, size_t stride,

@@ -87,6 +87,15 @@ bool sp_onnx_polynomial_same(const sp_onnx_polynomial *a, const sp_onnx_polynomi
     return true;
 }
 
+bool sp_onnx_polynomials_same(const sp_onnx_polynomial *a, const sp_onnx_polynomial *b,
+                              size_t count) {
+    bool same = true;
+    for (size_t j = 0; same && j < count; j++) {
+        same = sp_onnx_polynomial_same(&a[j], &b[j]);
+    }
+    return same;
+}
+
 /* ---- sums and products ---- */
 
 sp_status sp_onnx_polynomial_symbol(sp_onnx_reader *r, sp_onnx_polynomial *polynomial,

@@ -75,6 +75,9 @@ static inline sp_onnx_polynomial sp_onnx_polynomial_constant(double value) {
 }
 /** sp_onnx_polynomial_same - the same polynomial, number by number, when both are normal. */
 bool sp_onnx_polynomial_same(const sp_onnx_polynomial *a, const sp_onnx_polynomial *b);
+/** sp_onnx_polynomials_same - the same for `count` of them. */
+bool sp_onnx_polynomials_same(const sp_onnx_polynomial *a, const sp_onnx_polynomial *b,
+                              size_t count);
 /** sp_onnx_polynomial_symbol - one symbol. */
 SP_NODISCARD sp_status sp_onnx_polynomial_symbol(struct sp_onnx_reader *r,
                                                  sp_onnx_polynomial *polynomial,

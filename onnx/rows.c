@@ -140,6 +140,17 @@ sp_status sp_onnx_rows_scale(sp_onnx_reader *r, sp_onnx_sequence *sequence, cons
     return SP_OK;
 }
 
+sp_status sp_onnx_rows_times(sp_onnx_reader *r, sp_onnx_sequence *sequence, double factor) {
+    double *factors = sp_onnx_region_take(&r->region, sequence->width, sizeof *factors);
+    if (!factors) {
+        return sp_onnx_out_of_memory(r);
+    }
+    for (size_t i = 0; i < sequence->width; i++) {
+        factors[i] = factor;
+    }
+    return sp_onnx_rows_scale(r, sequence, factors, NULL);
+}
+
 sp_status sp_onnx_affine_sum(sp_onnx_reader *r, sp_onnx_affine *to, const sp_onnx_affine *rows,
                              size_t first, size_t stride, size_t count, double weight) {
     size_t entries = 0, at = 0;

@@ -216,10 +216,29 @@ static int64_t clamp(int64_t k, int64_t least, int64_t most) {
     return k < least ? least : k > most ? most : k;
 }
 
+sp_status sp_onnx_sequence_tap(sp_onnx_reader *r, sp_onnx_sequence *sequence, size_t taps,
+                               size_t at, size_t stride, sp_onnx_dim count) {
+    const size_t n = sequence->width;
+    double *weight = n > SIZE_MAX / n / taps
+                         ? NULL
+                         : sp_onnx_region_take(&r->region, n * n * taps, sizeof *weight);
+    double *bias = sp_onnx_region_take(&r->region, n, sizeof *bias);
+    if (!weight || !bias) {
+        return sp_onnx_out_of_memory(r);
+    }
+    for (size_t i = 0; i < n; i++) {
+        weight[(i * taps + at) * n + i] = 1.0;
+    }
+    const sp_timing timing = {.taps = taps, .stride = stride, .dilation = 1};
+    sp_onnx_source source;
+    SP_TRY(sp_onnx_layer_timed(r, sequence, n, timing, count, weight, bias, &source));
+    sequence->dim[sequence->outer] = count;
+    return sp_onnx_sequence_set(r, sequence, source);
+}
+
 /* Steps first .. first + count - 1 as a layer: the one tap of many that stands there. */
 static sp_status crop(sp_onnx_reader *r, sp_onnx_sequence *sequence, sp_onnx_dim first,
                       sp_onnx_dim count) {
-    const size_t n = sequence->width;
     sp_onnx_dim behind;
     const bool known = sp_onnx_dim_sub(&behind, sequence->dim[sequence->outer], count) &&
                        sp_onnx_dim_sub(&behind, behind, first) && first.t == 0 && behind.t == 0 &&
@@ -230,22 +249,8 @@ static sp_status crop(sp_onnx_reader *r, sp_onnx_sequence *sequence, sp_onnx_dim
                               "model with a fixed number of steps",
                               sp_onnx_input_name(r, 0));
     }
-    const size_t taps = (size_t)(first.k + behind.k) + 1;
-    double *weight = n > SIZE_MAX / n / taps
-                         ? NULL
-                         : sp_onnx_region_take(&r->region, n * n * taps, sizeof *weight);
-    double *bias = sp_onnx_region_take(&r->region, n, sizeof *bias);
-    if (!weight || !bias) {
-        return sp_onnx_out_of_memory(r);
-    }
-    for (size_t i = 0; i < n; i++) {
-        weight[(i * taps + (size_t)first.k) * n + i] = 1.0;
-    }
-    const sp_timing timing = {.taps = taps, .stride = 1, .dilation = 1};
-    sp_onnx_source source;
-    SP_TRY(sp_onnx_layer_timed(r, sequence, n, timing, count, weight, bias, &source));
-    sequence->dim[sequence->outer] = count;
-    return sp_onnx_sequence_set(r, sequence, source);
+    return sp_onnx_sequence_tap(r, sequence, (size_t)(first.k + behind.k) + 1, (size_t)first.k, 1,
+                                count);
 }
 
 /* From the last step to the first. */

@@ -133,15 +133,6 @@ static sp_status set_symbols(sp_onnx_formulas *f, const sp_onnx_slots *slots, si
     return sp_onnx_formula_state(f, layer, symbol);
 }
 
-static bool same_polynomials(const sp_onnx_polynomial *a, const sp_onnx_polynomial *b,
-                             size_t count) {
-    bool same = true;
-    for (size_t j = 0; same && j < count; j++) {
-        same = sp_onnx_polynomial_same(&a[j], &b[j]);
-    }
-    return same;
-}
-
 /* Layers that hold a state after the hop are what the new cell gives. */
 static sp_status replace(sp_onnx_formulas *f, const sp_onnx_polynomial *next, size_t width,
                          sp_onnx_source by) {
@@ -158,7 +149,7 @@ static sp_status replace(sp_onnx_formulas *f, const sp_onnx_polynomial *next, si
         for (size_t j = 0; j < width; j++) {
             SP_TRY(sp_onnx_polynomial_normalise(f->r, &of[j]));
         }
-        if (same_polynomials(of, next, width)) {
+        if (sp_onnx_polynomials_same(of, next, width)) {
             f->r->layer[l].replaced = true;
             f->r->layer[l].by = by;
         }

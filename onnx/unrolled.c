@@ -88,15 +88,6 @@ static sp_status polynomials_of(sp_onnx_unrolled *u, size_t l, sp_onnx_polynomia
     return sp_onnx_formula_rows(&u->f, *polynomial, all.row, n);
 }
 
-static bool same_polynomials(const sp_onnx_polynomial *a, const sp_onnx_polynomial *b,
-                             size_t count) {
-    bool same = true;
-    for (size_t j = 0; same && j < count; j++) {
-        same = sp_onnx_polynomial_same(&a[j], &b[j]);
-    }
-    return same;
-}
-
 /* The layer of time t that is `next`, or `layers`. */
 static sp_status find_layer(sp_onnx_unrolled *u, size_t t, const sp_onnx_polynomial *next,
                             size_t width, size_t *found, bool *seen) {
@@ -111,7 +102,7 @@ static sp_status find_layer(sp_onnx_unrolled *u, size_t t, const sp_onnx_polynom
         if (status == SP_E_MEMORY) {
             return status;
         }
-        if (status == SP_OK && same_polynomials(of, next, width)) {
+        if (status == SP_OK && sp_onnx_polynomials_same(of, next, width)) {
             *found = l;
         }
     }

@@ -88,14 +88,7 @@ static sp_status add_head(sp_onnx_reader *r, sp_onnx_sequence sequence, sp_onnx_
 
 static sp_status negate(sp_onnx_reader *r, sp_onnx_sequence sequence) {
     SP_TRY(sp_onnx_sequence_open(r, &sequence));
-    double *minus = sp_onnx_region_take(&r->region, sequence.width, sizeof *minus);
-    if (!minus) {
-        return sp_onnx_out_of_memory(r);
-    }
-    for (size_t i = 0; i < sequence.width; i++) {
-        minus[i] = -1.0;
-    }
-    SP_TRY(sp_onnx_rows_scale(r, &sequence, minus, NULL));
+    SP_TRY(sp_onnx_rows_times(r, &sequence, -1.0));
     return sp_onnx_return_sequence(r, 0, &sequence);
 }
 
@@ -162,17 +155,10 @@ static sp_status limit_sequence(sp_onnx_reader *r, sp_onnx_sequence *x, double l
     if (!above) {
         return SP_OK;
     }
-    double *minus = sp_onnx_region_take(&r->region, x->width, sizeof *minus);
-    if (!minus) {
-        return sp_onnx_out_of_memory(r);
-    }
-    for (size_t i = 0; i < x->width; i++) {
-        minus[i] = -1.0;
-    }
     // min(x, hi) = -max(-x, -hi)
-    SP_TRY(sp_onnx_rows_scale(r, x, minus, NULL));
+    SP_TRY(sp_onnx_rows_times(r, x, -1.0));
     SP_TRY(sp_onnx_sequence_curve(r, x, (sp_activation){SP_ACTIVATION_AT_LEAST, -hi, 0.0}));
-    return sp_onnx_rows_scale(r, x, minus, NULL);
+    return sp_onnx_rows_times(r, x, -1.0);
 }
 
 /* min(max(x, lo), hi) for every number. */

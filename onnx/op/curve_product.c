@@ -194,17 +194,6 @@ static bool have_one_shape(const sp_onnx_sequence *a, const sp_onnx_sequence *b)
     return same;
 }
 
-static sp_status scale_all(sp_onnx_reader *r, sp_onnx_sequence *x, double factor) {
-    double *factors = sp_onnx_region_take(&r->region, x->width, sizeof *factors);
-    if (!factors) {
-        return sp_onnx_out_of_memory(r);
-    }
-    for (size_t i = 0; i < x->width; i++) {
-        factors[i] = factor;
-    }
-    return sp_onnx_rows_scale(r, x, factors, NULL);
-}
-
 sp_status sp_onnx_sequence_swish(sp_onnx_reader *r, sp_onnx_sequence *to, const sp_onnx_sequence *a,
                                  const sp_onnx_sequence *b, bool *is_one) {
     sp_onnx_swish found;
@@ -215,11 +204,11 @@ sp_status sp_onnx_sequence_swish(sp_onnx_reader *r, sp_onnx_sequence *to, const 
     }
     sp_onnx_sequence curve = *x, rest = *x;
     SP_TRY(sp_onnx_sequence_curve(r, &curve, found.f));
-    SP_TRY(scale_all(r, &curve, found.scale));
+    SP_TRY(sp_onnx_rows_times(r, &curve, found.scale));
     if (fabs(found.rest) <= tolerance * fabs(found.scale)) {
         *to = curve;
         return SP_OK;
     }
-    SP_TRY(scale_all(r, &rest, found.rest));
+    SP_TRY(sp_onnx_rows_times(r, &rest, found.rest));
     return sp_onnx_sequence_add(r, to, &curve, &rest, 1.0);
 }

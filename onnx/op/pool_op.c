@@ -92,40 +92,13 @@ static sp_status along(sp_onnx_reader *r, sp_onnx_sequence *x, size_t axis, size
 /* The numbers that tap k of all windows reads, as a sequence of the windows. */
 static sp_status take_tap(sp_onnx_reader *r, sp_onnx_sequence *x, size_t axis,
                           const sp_timing *window, size_t tap, sp_onnx_dim count) {
-    const size_t n = x->width;
     if (axis != x->outer) {
         const size_t first = tap * window->dilation;
         return along(r, x, axis, first, first + (size_t)(count.k - 1) * window->stride + 1,
                      window->stride);
     }
-    const size_t taps = (window->taps - 1) * window->dilation + 1, at = tap * window->dilation;
-    double *weight = n > SIZE_MAX / n / taps
-                         ? NULL
-                         : sp_onnx_region_take(&r->region, n * n * taps, sizeof *weight);
-    double *bias = sp_onnx_region_take(&r->region, n, sizeof *bias);
-    if (!weight || !bias) {
-        return sp_onnx_out_of_memory(r);
-    }
-    for (size_t i = 0; i < n; i++) {
-        weight[(i * taps + at) * n + i] = 1.0;
-    }
-    sp_onnx_source source;
-    SP_TRY(sp_onnx_layer_timed(r, x, n,
-                               (sp_timing){.taps = taps, .stride = window->stride, .dilation = 1},
-                               count, weight, bias, &source));
-    x->dim[axis] = count;
-    return sp_onnx_sequence_set(r, x, source);
-}
-
-static sp_status scale(sp_onnx_reader *r, sp_onnx_sequence *x, double factor) {
-    double *factors = sp_onnx_region_take(&r->region, x->width, sizeof *factors);
-    if (!factors) {
-        return sp_onnx_out_of_memory(r);
-    }
-    for (size_t i = 0; i < x->width; i++) {
-        factors[i] = factor;
-    }
-    return sp_onnx_rows_scale(r, x, factors, NULL);
+    return sp_onnx_sequence_tap(r, x, (window->taps - 1) * window->dilation + 1,
+                                tap * window->dilation, window->stride, count);
 }
 
 /* Taps [first, end) of all windows, by halves. */
@@ -157,7 +130,7 @@ static sp_status pool_axis(sp_onnx_reader *r, sp_onnx_sequence *x, size_t axis,
     }
     SP_TRY(sp_onnx_length_after(r, &count, window, x->dim[axis]));
     SP_TRY(combine(r, x, &whole, axis, window, 0, window->taps, most, count));
-    return most ? SP_OK : scale(r, x, 1.0 / (double)window->taps);
+    return most ? SP_OK : sp_onnx_rows_times(r, x, 1.0 / (double)window->taps);
 }
 
 static sp_status pool_sequence(sp_onnx_reader *r, sp_onnx_sequence x) {
