@@ -183,7 +183,7 @@ sp_status sp_front_forms_create(sp_error *err, sp_front_forms **forms, const sp_
         if (*forms == NULL) {
             return sp_fail(err, SP_E_MEMORY, "out of memory for the forms of the front end");
         }
-        sp_forms_sequence(*forms, front->layout.features);
+        sp_forms_sequence(*forms, &front->layout);
         return SP_OK;
     }
     SP_TRY(sp_front_nodes(err, &graph, core));

@@ -5,16 +5,11 @@
 
 #include "preprocess/bound/impl.h"
 
-void sp_forms_sequence(sp_front_forms *forms, size_t width) {
+void sp_forms_sequence(sp_front_forms *forms, const sp_front_layout *layout) {
     forms->rule = SP_FRONT_JOINT;
     forms->sequence = true;
-    forms->span = width;
-    forms->shape = (sp_front_layout){.full_scale = 1.0,
-                                     .frame = width,
-                                     .step = width,
-                                     .used = width,
-                                     .bands = width,
-                                     .features = width};
+    forms->span = layout->frame;
+    forms->shape = *layout;
     forms->layout = &forms->shape;
 }
 

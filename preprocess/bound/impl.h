@@ -88,7 +88,7 @@ SP_NODISCARD sp_status sp_forms_recognise(sp_error *err, sp_front_forms *forms, 
                                           size_t node);
 /** sp_forms_sequence - those of sequences. sp_front_sequence_bound - of one of them: the forms are
  *  the numbers themselves. */
-void sp_forms_sequence(sp_front_forms *forms, size_t width);
+void sp_forms_sequence(sp_front_forms *forms, const sp_front_layout *layout);
 SP_NODISCARD sp_status sp_front_sequence_bound(sp_error *err, sp_front_bound *bound,
                                                const sp_front_forms *forms, const double *samples,
                                                size_t n, const sp_noise *noise);
