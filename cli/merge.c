@@ -44,9 +44,7 @@ static const cli_plan *plan_of(const merging *g, size_t journal, size_t model) {
 
 static int complain_empty(const char *path, const cli_plans *plans) {
     if (plans->lasts == 0) {
-        cli_complain("%s: says of no run what it was going to do: it is no journal of soundproof, "
-                     "or an empty one",
-                     path);
+        cli_complain("%s: is no journal of soundproof that says what a run was going to do", path);
     } else {
         cli_complain("%s: its last run has begun only %zu of %zu models: run it to its end", path,
                      plans->lasts, plans->models);
