@@ -1,8 +1,6 @@
 /* onnxruntime in float32 stays within the terms of float32 programs: the shipped models on every
  * test clip, and random networks. */
-#include "audio/audio.h"
 #include "lstm/single/single.h"
-#include "preprocess/preprocess.h"
 #include "tests/onnx/onnxruntime.h"
 #include "tests/onnx/written.h"
 
@@ -94,26 +92,6 @@ static void tell(const char *what, figures *f) {
 }
 
 /* ---- shipped models ---- */
-
-static double *features_of(const sp_front *front, const char *name, size_t *steps) {
-    char path[512];
-    if (!sp_test_data(name, path, sizeof path)) {
-        return NULL;
-    }
-    sp_error err = {0};
-    sp_clip clip;
-    const sp_front_layout *layout = sp_front_layout_of(front);
-    const sp_clip_options options = {.rate = layout->sample_rate, .full_scale = layout->full_scale};
-    if (sp_clip_read(&err, &clip, path, &options) != SP_OK) {
-        fail_msg("%s", err.text);
-    }
-    *steps = sp_front_frames(front, clip.n);
-    double *features = malloc(*steps * layout->features * sizeof *features);
-    assert_non_null(features);
-    assert_int_equal(sp_front_run(&err, front, features, clip.samples, clip.n), SP_OK);
-    sp_clip_clear(&clip);
-    return features;
-}
 
 static void check_model(const char *interpreter, const char *path) {
     static const char *const speakers[] = {"jackson", "nicolas", "theo", "yweweler"};

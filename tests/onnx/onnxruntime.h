@@ -5,7 +5,9 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "audio/audio.h"
 #include "base/file.h"
+#include "preprocess/preprocess.h"
 #include "tests/onnx/build.h"
 #include "tests/support/process.h"
 
@@ -49,6 +51,27 @@ static inline void batch_add(batch *b, const double *features, size_t steps) {
     }
     b->steps[b->clips] = steps;
     b->features[b->clips++] = copy;
+}
+
+/* [steps, features] of a recording below SOUNDPROOF_DATA, to be freed; NULL: it is absent. */
+static inline double *features_of(const sp_front *front, const char *name, size_t *steps) {
+    char path[512];
+    if (!sp_test_data(name, path, sizeof path)) {
+        return NULL;
+    }
+    sp_error err = {0};
+    sp_clip clip;
+    const sp_front_layout *layout = sp_front_layout_of(front);
+    const sp_clip_options options = {.rate = layout->sample_rate, .full_scale = layout->full_scale};
+    if (sp_clip_read(&err, &clip, path, &options) != SP_OK) {
+        fail_msg("%s", err.text);
+    }
+    *steps = sp_front_frames(front, clip.n);
+    double *features = malloc(*steps * layout->features * sizeof *features);
+    assert_non_null(features);
+    assert_int_equal(sp_front_run(&err, front, features, clip.samples, clip.n), SP_OK);
+    sp_clip_clear(&clip);
+    return features;
 }
 
 static inline void batch_write(const batch *b, const char *path) {
