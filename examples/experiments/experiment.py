@@ -1,6 +1,5 @@
 """What the experiments share: runs of soundproof that are kept, tables, charts."""
 
-import html
 import json
 import os
 import subprocess
@@ -9,6 +8,7 @@ import sys
 SOUNDPROOF = os.environ.get("SOUNDPROOF", "build/soundproof")
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#777777", "#000000",
            "#ee7733", "#0077bb", "#009988")
+LINES, MARKERS = ("-", "--"), "osv^DPX"
 
 
 class Refusal(Exception):
@@ -62,47 +62,26 @@ def table(head, rows):
 
 
 def chart(path, title, x_label, y_label, places, series):
-    """Lines as SVG. places: texts along the x axis; series: {name: a number or None at each}."""
-    width, height, left, top, right, bottom = 760, 420, 70, 40, 190, 60
-    values = [y for line in series.values() for y in line if y is not None]
-    most = max(values) * 1.05 if values and max(values) > 0 else 1.0
-    step = (width - left - right) / max(len(places) - 1, 1)
-
-    def x_of(i):
-        return left + i * step
-
-    def y_of(y):
-        return height - bottom - (height - top - bottom) * y / most
-
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-           'font-family="sans-serif" font-size="12">',
-           f'<rect width="{width}" height="{height}" fill="white"/>',
-           f'<text x="{left}" y="22" font-size="15">{html.escape(title)}</text>']
-    for k in range(5):
-        y = most * k / 4
-        out.append(f'<path d="M{left} {y_of(y):.1f}H{width - right}" stroke="#dddddd"/>'
-                   f'<text x="{left - 6}" y="{y_of(y) + 4:.1f}" text-anchor="end">{y:.3g}</text>')
-    for i, place in enumerate(places):
-        out.append(f'<text x="{x_of(i):.1f}" y="{height - bottom + 18}" text-anchor="middle">'
-                   f"{html.escape(str(place))}</text>")
-    out.append(f'<text x="{(left + width - right) / 2}" y="{height - 14}" text-anchor="middle">'
-               f"{html.escape(x_label)}</text>"
-               f'<text transform="translate(18 {(top + height - bottom) / 2}) rotate(-90)" '
-               f'text-anchor="middle">{html.escape(y_label)}</text>')
+    """Lines. places: what stands along the x axis, numbers or texts; series: {name: a number or
+    None at each}."""
+    try:
+        from matplotlib import rcParams
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise Refusal("--chart draws with matplotlib: pip install matplotlib") from None
+    rcParams["svg.hashsalt"] = title  # equal runs give equal files
+    figure = Figure(figsize=(7.6, 4.2), layout="constrained")
+    axes = figure.add_subplot(title=title, xlabel=x_label, ylabel=y_label)
     for k, (name, line) in enumerate(series.items()):
-        colour, dash = COLOURS[k % len(COLOURS)], ' stroke-dasharray="5 4"' if k >= 7 else ""
-        points = [(x_of(i), y_of(y)) for i, y in enumerate(line) if y is not None]
-        out.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2"{dash} points="'
-                   + " ".join(f"{x:.1f},{y:.1f}" for x, y in points) + '"/>')
-        out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in points]
-        at = top + 8 + 18 * k
-        out.append(f'<path d="M{width - right + 14} {at}h24" stroke="{colour}" '
-                   f'stroke-width="2"{dash}/>'
-                   f'<text x="{width - right + 44}" y="{at + 4}">{html.escape(name)}</text>')
-    out.append("</svg>\n")
+        axes.plot(places, [float("nan") if y is None else y for y in line], LINES[k // 7 % 2],
+                  marker=MARKERS[k % len(MARKERS)], markersize=5, color=COLOURS[k % len(COLOURS)],
+                  label=name)
+    axes.set_ylim(bottom=0)
+    axes.set_xticks(places)
+    axes.grid(color="#dddddd")
+    figure.legend(loc="outside right upper", frameon=False)
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("\n".join(out))
+    figure.savefig(path, metadata={"Date": None} if path.endswith(".svg") else None)
 
 
 def run(name, main):
