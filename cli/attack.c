@@ -1,6 +1,6 @@
 /* soundproof attack: noise within a budget that changes the answer, as files. */
-#include "cli/job.h"
-#include "cli/windows.h"
+#include "cli/job/job.h"
+#include "cli/job/windows.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -221,7 +221,7 @@ typedef struct cli_clips {
     size_t given;   /* clips: more than count with --shard */
     char split[65]; /* SHA-256 of all clips that were given, and of their costs; or "" */
     size_t *index;  /* [count] owned: which of the given ones; NULL: all */
-    double *cost;   /* [count] owned: see cli/shard.c; NULL: not asked for */
+    double *cost;   /* [count] owned: see cli/journal/shard.c; NULL: not asked for */
 } cli_clips;
 /** cli_clips_check - the usage errors that show before anything is read: -1, or the exit code. */
 int cli_clips_check(const cli_command *command, const cli_options *options);

@@ -1,5 +1,5 @@
 /* soundproof: the subcommands and what is common to them. */
-#include "cli/record.h"
+#include "cli/journal/record.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* soundproof radius: the largest certified and the smallest broken budget of every clip. */
-#include "cli/certificates.h"
-#include "cli/job.h"
-#include "cli/windows.h"
+#include "cli/job/certificates.h"
+#include "cli/job/job.h"
+#include "cli/job/windows.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "cli/job.h"
-#include "cli/windows.h"
+#include "cli/job/job.h"
+#include "cli/job/windows.h"
 
 enum { STARTS = 3 }; /* of the attacks; they start from each other's noise */
 

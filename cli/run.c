@@ -1,6 +1,6 @@
 /* soundproof run: what the model hears in a clip, without any noise. A model with a fixed window
  * hears every window of that many frames: one row per hop of the front end. */
-#include "cli/job.h"
+#include "cli/job/job.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -5,9 +5,9 @@
 
 #include "gpu/kernel.h"
 #include "gpu/menu.h"
-#include "relax/line_r2.h"
-#include "relax/plane_gate.h"
-#include "relax/plane_menu.h"
+#include "relax/plane/plane_gate.h"
+#include "relax/plane/plane_menu.h"
+#include "relax/r2/line_r2.h"
 
 /** sp_gpu_interval_sums - bounds of a sum, and the sum of absolute values. */
 typedef struct sp_gpu_interval_sums {

@@ -5,7 +5,7 @@
 
 #include "gpu/kernel.h"
 #include "gpu/menu.h"
-#include "relax/line_activation.h"
+#include "relax/line/line_activation.h"
 #include "relax/range.h"
 
 /** sp_gpu_range_at - element `at`; 0 where there is no array. */

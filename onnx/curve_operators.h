@@ -1,5 +1,5 @@
 /* Operators that are a function of every number, a row for each: one that may stand between layers
- * is a row here, and a kind of relax/curve_list.h.
+ * is a row here, and a kind of relax/curve/curve_list.h.
  *   X(operator, KIND, attributes, alpha, beta)
  *   attributes: none, one or two names, the first of alpha, the second of beta; alpha, beta: their
  *   values where the file gives none */

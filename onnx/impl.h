@@ -12,11 +12,11 @@
 #include <stdint.h>
 
 #include "base/digest.h"
-#include "onnx/layers.h"
+#include "onnx/cell/polynomial.h"
+#include "onnx/file/role.h"
+#include "onnx/layer/layers.h"
 #include "onnx/onnx.h"
 #include "onnx/onnx.pb-c.h"
-#include "onnx/polynomial.h"
-#include "onnx/role.h"
 
 enum {
     SP_ONNX_MAX_NODES = 100000,

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "onnx/cell/power.h"
 #include "onnx/curve_operators.h"
 #include "onnx/impl.h"
-#include "onnx/power.h"
 
 typedef struct sp_onnx_operator {
     const char *name;

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "onnx/recurrence.h"
+#include "onnx/cell/recurrence.h"
 
 static double function(sp_activation f, double x) {
     switch (f.kind) {

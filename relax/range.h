@@ -3,7 +3,7 @@
 #ifndef SP_RELAX_RANGE_H
 #define SP_RELAX_RANGE_H
 
-#include "relax/factor.h"
+#include "relax/plane/factor.h"
 #include "relax/relax.h"
 #include "relax/scalar.h"
 

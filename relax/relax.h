@@ -13,7 +13,7 @@
 
 #include "base/interval.h"
 #include "base/status.h"
-#include "relax/curve_list.h"
+#include "relax/curve/curve_list.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -2,8 +2,8 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "onnx/cell/power.h"
 #include "onnx/impl.h"
-#include "onnx/power.h"
 
 static sp_status whole_result(sp_onnx_reader *r, sp_onnx_dim *to, sp_onnx_dim a, sp_onnx_dim b,
                               char op) {

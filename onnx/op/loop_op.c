@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "onnx/loop.h"
+#include "onnx/cell/loop.h"
 
 enum { MOST_ITERATIONS = 1 << 20 };
 

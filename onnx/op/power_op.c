@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "onnx/cell/power.h"
 #include "onnx/impl.h"
-#include "onnx/power.h"
 
 /* ---- numbers that are never negative ---- */
 

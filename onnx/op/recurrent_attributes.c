@@ -1,5 +1,5 @@
 /* Attributes of LSTM, GRU and RNN nodes. */
-#include "onnx/recurrence.h"
+#include "onnx/cell/recurrence.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "onnx/recurrence.h"
+#include "onnx/cell/recurrence.h"
 
 enum { IN_X, IN_W, IN_R, IN_B, IN_SEQUENCE_LENS, IN_INITIAL_H, IN_INITIAL_C, IN_P };
 

@@ -104,7 +104,7 @@ static inline void grow_largest(sp_growth *g) {
     free(zero);
 }
 
-/* Every function of relax/curve_list.h whose arguments may be any number. */
+/* Every function of relax/curve/curve_list.h whose arguments may be any number. */
 static inline sp_activation toy_curve(sp_rng *rng) {
     sp_activation f = toy_activation(rng, false);
     do {

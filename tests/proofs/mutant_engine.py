@@ -28,7 +28,7 @@ MUTANTS = [
     ("lstm/backsub/source_walk.c",  # samples that two frames share count against each other
      "sp_walk_add(walk, rows, keep, end, (sp_backsub_rows){walk->ws->carry, keep}, false, end);",
      "sp_walk_add(walk, rows, keep, end, (sp_backsub_rows){walk->ws->carry, keep}, true, end);"),
-    ("relax/plane_offset.h",  # planes that cross the product
+    ("relax/plane/plane_offset.h",  # planes that cross the product
      "return spot->f - a * spot->x - b * spot->y;", "return spot->f - a * spot->x + b * spot->y;"),
 ]
 

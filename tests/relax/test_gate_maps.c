@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <float.h>
 
-#include "relax/plane_gate.h"
+#include "relax/plane/plane_gate.h"
 #include "tests/relax/check.h"
 
 static int trials(void) {

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "relax/stationary.h"
+#include "relax/line/stationary.h"
 #include "tests/relax/check.h"
 
 static sp_rng rng;

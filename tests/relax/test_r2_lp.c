@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "relax/r2_sample.h"
+#include "relax/r2/r2_sample.h"
 #include "tests/relax/check.h"
 
 static sp_rng rng;

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <float.h>
 
-#include "relax/line_activation.h"
+#include "relax/line/line_activation.h"
 #include "tests/relax/check.h"
 
 enum { GRID = 2000 };

@@ -1,0 +1,387 @@
+/* soundproof audit: what noise can and cannot make a wake-word model do. */
+#include "cli/audit/audit_job.h"
+#include "cli/job/front_check.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum { BURST = 2 };
+
+/* ---- the job ---- */
+
+static cli_audit_item *item_of(const cli_job *j, size_t clip) {
+    return cli_job_item(j, clip);
+}
+
+/* The largest logit with the other bank. */
+static double run_other(const cli_audit_job *j, const sp_audit *audit) {
+    sp_pipeline pipeline = *audit->attacker->pipeline;
+    sp_attacker attacker = {.pipeline = &pipeline};
+    sp_audit other = *audit;
+    double logit = NAN;
+    size_t frame = 0;
+    bool fires = false;
+    if (j->other) {
+        pipeline.front = j->other;
+        other.attacker = &attacker;
+        if (sp_audit_run(NULL, &logit, &frame, &fires, &other) != SP_OK) {
+            logit = NAN;
+        }
+    }
+    return logit;
+}
+
+/* ---- one clip ---- */
+
+/* The noise of lines: the recording again and again, or white; its largest sample is 1. */
+static void drop(cli_audit_item *it) {
+    for (size_t i = 0; i < it->count; i++) {
+        sp_finding_clear(&it->finding[i]);
+        free(it->out[i]);
+    }
+    free(it->finding);
+    free(it->out);
+    it->finding = NULL;
+    it->out = NULL;
+    it->count = 0;
+}
+
+static double *make_direction(sp_error *err, const cli_audit_job *j, size_t n) {
+    double *direction = malloc(n * sizeof *direction), largest = 0.0;
+    if (!direction) {
+        (void)sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", n);
+        return NULL;
+    }
+    sp_clip_white_noise(direction, n, (uint64_t)j->base.options->seed);
+    for (size_t i = 0; i < n; i++) {
+        direction[i] = j->noise.n ? j->noise.samples[i % j->noise.n] : direction[i];
+        largest = fmax(largest, fabs(direction[i]));
+    }
+    for (size_t i = 0; i < n && largest > 0.0; i++) {
+        direction[i] /= largest;
+    }
+    return direction;
+}
+
+static sp_audit audit_of(const cli_audit_job *j, const sp_clip *clip, const double *direction,
+                         const char *source) {
+    const cli_options *options = j->base.options;
+    const sp_audit audit = {.attacker = &j->base.attacker,
+                            .trigger = j->trigger,
+                            .clip = clip,
+                            .noise = direction,
+                            .source = source,
+                            .gain_lo = j->asked.gain_lo,
+                            .gain_hi = j->asked.gain_hi,
+                            .burst = options->burst ? (size_t)options->burst : BURST,
+                            .tolerance = options->tolerance,
+                            .set = options->set,
+                            .attack = cli_attack_options(options, source),
+                            .timeout = options->timeout};
+    return audit;
+}
+
+static bool is_wanted(const cli_audit_job *j, const cli_audit_item *it, sp_property property) {
+    if (!j->base.options->set->box && !sp_audit_of_set(property)) {
+        return false;
+    }
+    return j->asked.chosen ? j->asked.wanted[property] : sp_audit_applies(property, it->fires);
+}
+
+static void ask(cli_audit_job *j, cli_audit_item *it, size_t clip, sp_property property,
+                size_t budget) {
+    if (cli_audit_recall(j, it, clip, property, budget)) {
+        return;
+    }
+    const size_t at = it->count++;
+    it->audit.budget = j->base.options->budgets && cli_audit_has_budget(property)
+                           ? &j->base.options->budget[budget]
+                           : NULL;
+    it->out[at] = cli_audit_place(j, clip, property, budget);
+    (void)sp_audit_property(NULL, &it->finding[at], &it->audit, property, it->out[at]);
+    if (sp_clock_stopped() && it->finding[at].kind == SP_VERDICT_TIMEOUT) { // cut short
+        sp_finding_clear(&it->finding[at]);
+        free(it->out[at]);
+        it->out[at] = NULL;
+        it->count = at;
+    } else if (it->finding[at].kept) {
+        char *place = sp_clip_form_place(it->out[at], it->audit.clip, it->finding[at].form);
+        free(it->out[at]);
+        it->out[at] = place;
+    }
+    if (it->count > at) {
+        cli_audit_keep(j, it, at, property, budget);
+    }
+}
+
+static bool make_room(sp_error *err, const cli_audit_job *j, cli_audit_item *it) {
+    const size_t budgets = j->base.options->budgets ? j->base.options->budgets : 1;
+    it->finding = calloc(SP_PROPERTIES * budgets, sizeof *it->finding);
+    it->out = calloc(SP_PROPERTIES * budgets, sizeof *it->out);
+    if (!it->finding || !it->out) {
+        (void)sp_fail(err, SP_E_MEMORY, "out of memory");
+        return false;
+    }
+    return true;
+}
+
+/* All findings, or none. */
+static bool recall(cli_job *base, size_t index) {
+    cli_audit_job *j = (cli_audit_job *)base;
+    cli_audit_item *it = item_of(base, index);
+    const size_t budgets = base->options->budgets ? base->options->budgets : 1;
+    cli_record_open(&it->record, base, index);
+    bool whole = it->record.on && make_room(&it->err, j, it) && cli_audit_recall_heard(j, it);
+    it->audit = audit_of(j, NULL, NULL, NULL);
+    for (int p = 0; whole && p < SP_PROPERTIES; p++) {
+        const sp_property property = (sp_property)p;
+        const size_t times = cli_audit_has_budget(property) ? budgets : 1;
+        for (size_t b = 0; b < times && whole && is_wanted(j, it, property); b++) {
+            whole = cli_audit_recall(j, it, index, property, b);
+        }
+    }
+    if (!whole) {
+        drop(it);
+    }
+    return whole;
+}
+
+static sp_status audit_clip(sp_error *err, cli_audit_job *j, cli_audit_item *it, size_t index,
+                            const sp_clip *clip, const double *direction) {
+    const size_t budgets = j->base.options->budgets ? j->base.options->budgets : 1;
+    size_t frame = 0;
+    it->audit = audit_of(j, clip, direction, j->base.session.clips.file[index]);
+    SP_TRY(sp_audit_run(err, &it->logit, &frame, &it->fires, &it->audit));
+    it->other_logit = run_other(j, &it->audit);
+    if (!make_room(err, j, it)) {
+        return SP_E_MEMORY;
+    }
+    cli_audit_keep_heard(j, it);
+    for (int p = 0; p < SP_PROPERTIES; p++) {
+        const sp_property property = (sp_property)p;
+        const size_t times = cli_audit_has_budget(property) ? budgets : 1;
+        for (size_t b = 0; b < times && is_wanted(j, it, property) && !sp_clock_stopped(); b++) {
+            ask(j, it, index, property, b);
+        }
+    }
+    return SP_OK;
+}
+
+static void work(void *context, size_t index) {
+    cli_audit_job *j = context;
+    cli_audit_item *it = item_of(&j->base, index);
+    sp_clip read = {0}, clip = {0};
+    long label = -1;
+    double *direction = NULL;
+    sp_status status = cli_clips_read(&it->err, &read, &label, &j->base.session.clips, index,
+                                      j->base.session.files.front);
+    if (status == SP_OK) {
+        status = sp_clip_embed(&it->err, &clip, &read, &j->asked.background);
+    }
+    if (status == SP_OK) {
+        direction = make_direction(&it->err, j, clip.n);
+        status = direction ? audit_clip(&it->err, j, it, index, &clip, direction) : it->err.code;
+    }
+    it->audit.clip = NULL;
+    it->audit.noise = NULL;
+    it->err.code = status;
+    free(direction);
+    sp_clip_clear(&clip);
+    sp_clip_clear(&read);
+}
+
+/* ---- printing, in the order of the clips ---- */
+
+static void print_finding(cli_audit_job *j, size_t index, size_t at) {
+    const cli_audit_item *it = item_of(&j->base, index);
+    const cli_clips *clips = &j->base.session.clips;
+    const sp_finding *f = &it->finding[at];
+    cli_job_put(&j->base, sp_report_audit_json(clips->path[index], &it->audit, f, it->out[at]),
+                sp_report_audit_row(clips->names.name[index], clips->names.width, f),
+                sp_report_audit_row(clips->names.name[index], SP_TABLE_LATEX, f));
+    if (j->base.options->json) {
+        return;
+    }
+    const bool told = f->kind == SP_VERDICT_ERROR || !f->reason[0];
+    if (!told && (j->base.options->verbose || f->kind == SP_VERDICT_MISCLASSIFIED)) {
+        printf("    %s\n", f->reason);
+    }
+    if (j->base.options->verbose && f->places > 0) {
+        printf("    certified dB by the first frame of the noise:");
+        for (size_t i = 0; i < f->places; i++) {
+            printf("%s %.1f", i % 12 == 0 ? "\n       " : "", f->place_db[i]);
+        }
+        putchar('\n');
+    }
+    if (f->kept) {
+        printf("    %s: logit %.3f, by the file's own graph %.3f\n",
+               it->out[at] ? it->out[at] : f->file_format, f->file_logit, f->original_logit);
+    }
+}
+
+static void emit(void *context, size_t index) {
+    cli_audit_job *own = context;
+    cli_job *j = &own->base;
+    cli_audit_item *it = item_of(j, index);
+    const char *last = "";
+    if (it->err.code != SP_OK) {
+        cli_job_complain(j, index, it->err.text, &last);
+    } else {
+        cli_front_say_bank(j->session.clips.path[index], j->session.files.front, it->logit,
+                           own->other, it->other_logit, j->session.pipeline.threshold);
+    }
+    for (size_t i = 0; i < it->count; i++) {
+        const sp_finding *f = &it->finding[i];
+        own->tally.total++;
+        own->tally.kind[f->kind]++;
+        own->tally.vacuous += f->kind == SP_VERDICT_CERTIFIED && f->certified.vacuous;
+        print_finding(own, index, i);
+        if (f->kind == SP_VERDICT_ERROR) {
+            cli_job_complain(j, index, f->reason, &last);
+        }
+    }
+    j->vacuous = own->tally.vacuous;
+}
+
+static void print_head(cli_job *j) {
+    const cli_audit_job *own = (const cli_audit_job *)j;
+    const sp_clip_background *b = &own->asked.background;
+    const sp_class_names *names = cli_session_names(&j->session);
+    if (j->options->json) {
+        cli_job_head(j, NULL, sp_report_audit_head(SP_TABLE_LATEX));
+        return;
+    }
+    char rule[160];
+    cli_audit_trigger_text(rule, &own->asked, &own->trigger);
+    printf("Each recording is set in Gaussian noise of %g steps (rms), %g s before it and %g s "
+           "behind.\n"
+           "It fires%s%s%s from a logit of %.4g on (%s).\n\n",
+           b->noise, b->before, b->after, names ? " (" : "", names ? names->name[1] : "",
+           names ? ")" : "", j->session.pipeline.threshold, rule);
+    cli_job_head(j, sp_report_audit_head(j->session.clips.names.width),
+                 sp_report_audit_head(SP_TABLE_LATEX));
+}
+
+static const char *level_of(const sp_noise_set *set) {
+    return set->box         ? "the largest noise sample relative to the recording's peak"
+           : set->of_energy ? "the noise's energy relative to the window's"
+                            : "all noise samples together relative to the recording's peak";
+}
+
+static void print_summary(cli_job *j) {
+    const cli_audit_job *own = (const cli_audit_job *)j;
+    const size_t *kind = own->tally.kind;
+    printf("\n%zu of %zu certified", kind[SP_VERDICT_CERTIFIED], own->tally.total);
+    if (own->tally.vacuous > 0) {
+        printf(" (%zu of them below half a step *)", own->tally.vacuous);
+    }
+    printf(", %zu only broken, %zu unknown", kind[SP_VERDICT_BROKEN], kind[SP_VERDICT_UNKNOWN]);
+    if (kind[SP_VERDICT_MISCLASSIFIED] > 0) {
+        printf(", %zu not so without noise already", kind[SP_VERDICT_MISCLASSIFIED]);
+    }
+    printf(".\nLevels are those of %s. "
+           "Certified: proved for all\nnoise up to there. Broken: noise was found that does it; "
+           "file: also as a file of the clip's format,\nheard again by the model's own graph. "
+           "noise-line, streams: %s noise.\n",
+           level_of(j->options->set), own->asked.noise ? own->asked.noise : "white");
+    cli_norm_says(j->options);
+    printf("Method %s, ", j->session.pipeline.method->name);
+    cli_job_seconds(j);
+}
+
+/* ---- the whole run ---- */
+
+static void end(cli_job *j, void *of) {
+    (void)j;
+    drop(of);
+}
+
+static void clear(cli_job *j) {
+    cli_audit_job *own = (cli_audit_job *)j;
+    sp_clip_clear(&own->noise);
+    sp_front_destroy(own->other);
+}
+
+/* The model must be one that can be audited; the noise must be readable. */
+static int prepare(cli_job *base) {
+    cli_audit_job *j = (cli_audit_job *)base;
+    sp_error err = {0};
+    sp_stream stream = {0};
+    sp_pipeline *pipeline = &j->base.session.pipeline;
+    const int code = cli_audit_trigger(&j->trigger, &j->asked, &j->base.session.files.model.net,
+                                       sp_front_layout_of(j->base.session.files.front));
+    if (code >= 0) {
+        return code;
+    }
+    pipeline->threshold = j->trigger.threshold;
+    if (base->records.merged) {
+        j->base.attacker.pipeline = pipeline;
+        return -1;
+    }
+    pipeline->original = &j->base.session.files.model;
+    if (sp_stream_one(&err, &stream, pipeline, 0) != SP_OK) {
+        cli_complain_about(j->base.options->model, err.text);
+        return CLI_INPUT;
+    }
+    sp_stream_clear(&stream);
+    if (j->asked.noise && cli_clip_read(&err, &j->noise, j->asked.noise,
+                                        j->base.session.files.front, j->base.options) != SP_OK) {
+        cli_complain_about(j->asked.noise, err.text);
+        return CLI_INPUT;
+    }
+    if (j->noise.n && !(j->noise.peak > 0.0)) {
+        cli_complain_about(j->asked.noise, "is digital silence, and no noise");
+        return CLI_INPUT;
+    }
+    j->other = cli_front_other_bank(j->base.session.files.front, j->base.options->front);
+    return cli_attacker_open(&j->base.attacker, &j->base.session);
+}
+
+static const cli_steps steps = {.item = sizeof(cli_audit_item),
+                                .partial = true,
+                                .prepare = prepare,
+                                .head = print_head,
+                                .recall = recall,
+                                .work = work,
+                                .emit = emit,
+                                .end = end,
+                                .summary = print_summary,
+                                .clear = clear};
+
+int cli_audit_merge(cli_job *base) {
+    cli_audit_job j = {.base = *base};
+    j.base.steps = &steps;
+    const int code = cli_audit_options_read(&j.asked, base->options);
+    return code < 0 ? cli_job_replay(&j.base) : code;
+}
+
+static int run(const cli_options *options) {
+    cli_audit_job j = {.base = {.command = &cli_audit, .steps = &steps, .options = options}};
+    const int code = cli_audit_options_read(&j.asked, options);
+    return code < 0 ? cli_job_run(&j.base) : code;
+}
+
+const cli_command cli_audit = {
+    .name = "audit",
+    .arguments = "[OPTION...] CLIP.wav...",
+    .summary = "find what noise can and cannot make a wake-word model do",
+    .examples =
+        "  soundproof audit --model hey_mycroft.onnx --front precise-sonopy.json word.wav\n"
+        "  soundproof audit --model M.onnx --threshold 0.8 --trigger consecutive:3 word.wav\n"
+        "  soundproof audit --model M.onnx --front F.json --property stream-fire,stream-silent \\\n"
+        "      --noise kitchen.wav --sensitivity 0.5 word.wav talk.wav\n"
+        "  soundproof audit --model M.onnx --front F.json --property burst --burst 4 --json "
+        "word.wav\n"
+        "  soundproof audit --model M.onnx --front F.json --property fire --budget -70dB "
+        "word.wav\n",
+    .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_METHOD | CLI_AUDIO | CLI_TOL |
+               CLI_BURST | CLI_OUT | CLI_EFFORT | CLI_TIMEOUT | CLI_THREADS | CLI_JSON |
+               CLI_VERBOSE,
+    .own = cli_audit_own,
+    .owned = CLI_AUDIT_OWNED,
+    .corpus = true,
+    .run = run,
+};

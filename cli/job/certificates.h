@@ -1,0 +1,35 @@
+/* What --proof asks of a command about clips: certificates of verdicts, as files in a folder. */
+#ifndef SP_CLI_CERTIFICATES_H
+#define SP_CLI_CERTIFICATES_H
+
+#include "cli/job/job.h"
+
+/** cli_proof - the folder, and what all certificates of a run share. */
+typedef struct cli_proof {
+    const cli_job *job; /* borrowed */
+    const char *folder;
+    char *front_text; /* owned: the description in --front, or NULL */
+} cli_proof;
+/** cli_proof_open - refuses what certificates do not know, before any work is done, and makes the
+ *  folder. Returns -1 or an exit code. */
+int cli_proof_open(cli_proof *proof, const cli_job *job, const char *folder);
+void cli_proof_close(cli_proof *proof);
+
+/** cli_proof_one - one verdict that may be certified: its `keep` writes DIR/CLIP_BUDGET.proof. */
+typedef struct cli_proof_one {
+    const cli_proof *proof;
+    size_t index; /* of the clip in the session */
+    const sp_clip *clip;
+    const sp_budget *budget;
+    const char *budget_text;
+    const sp_verdict *verdict; /* its label and radius are read when a certificate is written */
+    sp_certify_keep keep;      /* to be given to sp_certify_kept, or in an item */
+    bool written;
+    sp_error err; /* why it could not be written */
+} cli_proof_one;
+void cli_proof_begin(cli_proof_one *one);
+/** cli_proof_end - once the verdict is there: SP_OK, or why a certified one has no certificate.
+ *  What was written of one that came to be none is removed. */
+SP_NODISCARD sp_status cli_proof_end(sp_error *err, const cli_proof_one *one);
+
+#endif

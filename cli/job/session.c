@@ -1,0 +1,188 @@
+/* What the commands about clips under noise begin with: model, front end, clips, forms of the
+ * method. */
+#include "cli/job/front_check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+#define NAMES_LIMIT ((size_t)1 << 20) /* bytes */
+
+const sp_class_names *cli_session_names(const cli_session *session) {
+    return session->names.count > 0 ? &session->names : NULL;
+}
+
+/* Those of --names, or else those of the model and of the manifest, which must not contradict each
+ * other: labels of the manifest would be answers of another name. */
+static int read_names(cli_session *session) {
+    const cli_options *options = session->options;
+    const char *from[2] = {session->files.model.names, session->clips.manifest.names};
+    const char *source[2] = {options->model, options->manifest};
+    const size_t answers = sp_pipeline_answers(&session->files.model.net);
+    char *text = NULL;
+    size_t size = 0;
+    sp_error err = {0};
+    if (options->names) {
+        from[0] = NULL;
+        from[1] = NULL;
+        if (sp_file_read(&err, &text, &size, options->names, NAMES_LIMIT) == SP_OK) {
+            from[0] = text;
+            source[0] = options->names;
+        }
+    }
+    for (int i = 0; i < 2 && !err.text[0]; i++) {
+        sp_class_names read = {0};
+        if (from[i] && sp_class_names_parse(&err, &read, from[i], answers) != SP_OK) {
+            (void)sp_error_in(&err, source[i]);
+        }
+        for (size_t k = 0; session->names.count > 0 && k < read.count; k++) {
+            if (strcmp(session->names.name[k], read.name[k]) != 0) {
+                sp_fail(&err, SP_E_MISMATCH,
+                        "%s calls answer %zu '%s', but the model '%s': --names settles it",
+                        source[i], k, read.name[k], session->names.name[k]);
+                break;
+            }
+        }
+        if (session->names.count == 0 && read.count > 0) {
+            session->names = read;
+        } else {
+            sp_class_names_clear(&read);
+        }
+    }
+    free(text);
+    if (err.text[0]) {
+        cli_complain_about(options->names ? options->names : source[0], err.text);
+        sp_class_names_clear(&session->names);
+        return CLI_INPUT;
+    }
+    return -1;
+}
+
+static int open_pipeline(cli_session *session, const sp_method *method, sp_front_rule rule) {
+    const cli_options *options = session->options;
+    sp_error err = {0};
+    if (sp_pipeline_init(&err, &session->pipeline, &session->files.model.net, session->files.front,
+                         method, rule) != SP_OK) {
+        cli_complain("%s with %s: %s", options->model,
+                     session->clips.sequences ? "sequences"
+                     : options->front         ? options->front
+                                              : "its own front end",
+                     err.text);
+        return CLI_INPUT;
+    }
+    return -1;
+}
+
+int cli_session_open(cli_session *session, const cli_command *command, const cli_options *options,
+                     bool bounds) {
+    *session = (cli_session){.options = options};
+    int code = cli_clips_check(command, options);
+    if (code < 0 && !options->model) { // before files are read
+        code = cli_usage(command, "--model is missing: which ONNX file?");
+    }
+    if (code < 0) {
+        code = cli_clips_open(&session->clips, command, options);
+    }
+    if (code >= 0) {
+        return code;
+    }
+    code = cli_model_files_open(&session->files, command, options, session->clips.sequences);
+    if (code >= 0) {
+        cli_clips_clear(&session->clips);
+        return code;
+    }
+    code =
+        cli_clips_answers(&session->clips, command, sp_pipeline_answers(&session->files.model.net));
+    if (code >= 0) {
+        cli_clips_clear(&session->clips);
+        cli_model_files_clear(&session->files);
+        return code;
+    }
+    code = read_names(session);
+    if (code < 0 && bounds) {
+        code = open_pipeline(session, options->method, options->front_rule);
+        session->pipeline.names = cli_session_names(session);
+    }
+    if (code >= 0) {
+        sp_class_names_clear(&session->names);
+        cli_clips_clear(&session->clips);
+    }
+    if (code >= 0) {
+        cli_model_files_clear(&session->files);
+    } else {
+        cli_front_check(session, command);
+    }
+    return code;
+}
+
+int cli_session_arithmetic(cli_session *session, const cli_command *command, const char *name,
+                           bool real_only) {
+    const cli_options *options = session->options;
+    const bool single = name && strcmp(name, "float32") == 0;
+    sp_error err = {0};
+    if (name && !single && strcmp(name, "real") != 0) {
+        return cli_usage(command, "--arithmetic is real or float32, not '%s'", name);
+    }
+    if (single && real_only) {
+        return cli_usage(command,
+                         "--attack and --proof speak of real numbers, not of --arithmetic float32");
+    }
+    if (single || options->verbose) {
+        const sp_status status =
+            sp_pipeline_single(&err, &session->pipeline, &session->files.model,
+                               single ? SP_ARITHMETIC_FLOAT32 : SP_ARITHMETIC_REAL);
+        if (status != SP_OK && single) {
+            cli_complain("%s: %s", options->model, err.text);
+            return CLI_INPUT;
+        }
+    }
+    return -1;
+}
+
+void cli_session_clear(cli_session *session) {
+    sp_pipeline_clear(&session->pipeline);
+    sp_class_names_clear(&session->names);
+    cli_clips_clear(&session->clips);
+    cli_model_files_clear(&session->files);
+}
+
+int cli_attacker_open(sp_attacker *attacker, const cli_session *session) {
+    sp_error err = {0};
+    if (sp_attacker_init(&err, attacker, &session->pipeline) != SP_OK) {
+        cli_complain("attacks need the joint front end: %s", err.text);
+        return CLI_INPUT;
+    }
+    return -1;
+}
+
+sp_attack_options cli_attack_options(const cli_options *options, const char *source) {
+    return (sp_attack_options){.steps = (size_t)options->steps,
+                               .starts = (size_t)options->starts,
+                               .seed = (uint64_t)options->seed,
+                               .timeout = options->timeout,
+                               .source = source};
+}
+
+void cli_norm_says(const cli_options *options) {
+    const sp_noise_set *set = options->set;
+    for (size_t b = 0; b < options->budgets; b++) {
+        if (options->budget[b].unit == SP_BUDGET_ABSOLUTE && !set->box) {
+            printf(
+                "--norm %s: eps is the %s-norm of what all numbers of a sequence move together.\n",
+                set->norm, set->norm);
+            return;
+        }
+    }
+    if (!set->box) {
+        printf("--norm %s: a budget is %s.\n", set->norm, set->within);
+    }
+}
+
+int cli_budget_check(const cli_command *command, const cli_options *options) {
+    return options->budgets > 0 ? -1
+                                : cli_usage(command,
+                                            "--budget is missing: how loud may the noise be? e.g. "
+                                            "--budget -70dB%s",
+                                            command->sequences ? "; of sequences --eps 0.01" : "");
+}
