@@ -300,7 +300,7 @@ static int prepare(cli_job *j) {
     own->real = calloc(budgets, sizeof *own->real);
     own->vacuous = calloc(budgets, sizeof *own->vacuous);
     if (!own->tally || !own->real || !own->vacuous) {
-        return cli_job_out_of_memory(j);
+        return cli_clips_out_of_memory(&j->session.clips);
     }
     const int code = cli_windows_hop_read(&own->hop, j->command, j->options->own[HOP]);
     return code >= 0 || j->records.merged ? code : cli_attacker_open(&j->attacker, &j->session);

@@ -74,6 +74,7 @@ typedef struct cli_variant cli_variant;
 
 /** cli_options - the command line, checked; strings are owned unless said. */
 typedef struct cli_options {
+    const struct cli_command *command; /* borrowed: whose options these are */
     char *model, *front, *manifest, *names, *out, *plot, *output;
     sp_split split;        /* of the manifest; SP_SPLIT_NONE: all */
     long rate;             /* of a model that hears samples; 0: not given */
@@ -123,6 +124,8 @@ typedef struct cli_command {
     const char *examples; /* shown by --help; lines end in a newline */
     unsigned accepts;
     bool sequences;    /* clips may be sequences of numbers */
+    bool each_place;   /* --frame all and --burst ask it about every place of a clip */
+    bool says_bank;    /* it says itself where another bank would change an answer */
     bool reads_models; /* its arguments are models: --output, --steps-axis and --input go with it */
     const cli_own *own; /* [owned] */
     size_t owned;
@@ -231,6 +234,8 @@ int cli_clips_check(const cli_command *command, const cli_options *options);
 int cli_clips_open(cli_clips *clips, const cli_command *command, const cli_options *options);
 int cli_clips_answers(cli_clips *clips, const cli_command *command, size_t classes);
 void cli_clips_clear(cli_clips *clips);
+/** cli_clips_out_of_memory - says so; the exit code. */
+int cli_clips_out_of_memory(const cli_clips *clips);
 /** cli_clips_label - of clip i; -1: the model's own answer. cli_clips_read - the clip too. */
 SP_NODISCARD sp_status cli_clips_label(sp_error *err, long *label, const cli_clips *clips,
                                        size_t i);

@@ -399,7 +399,7 @@ static int prepare(cli_job *j) {
     }
     own->certified = calloc(j->session.clips.count, sizeof *own->certified);
     if (!own->certified) {
-        return cli_job_out_of_memory(j);
+        return cli_clips_out_of_memory(&j->session.clips);
     }
     return j->records.merged ? -1 : cli_attacker_open(&j->attacker, &j->session);
 }
@@ -455,6 +455,7 @@ const cli_command cli_radius = {
                CLI_MANIFEST | CLI_AUDIO | CLI_TOL | CLI_FRAME | CLI_BURST | CLI_EFFORT |
                CLI_TIMEOUT | CLI_DEVICE | CLI_PRECISION | CLI_THREADS | CLI_JSON | CLI_VERBOSE,
     .sequences = true,
+    .each_place = true,
     .own = own_options,
     .owned = sizeof own_options / sizeof own_options[0],
     .apart = 1 << PROOF,

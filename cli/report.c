@@ -139,7 +139,7 @@ static int open_html(job *own) {
     own->out = sp_file_draft_stream(&own->draft);
     if (!own->out) {
         sp_file_draft_drop(&own->draft);
-        return cli_job_out_of_memory(&own->base);
+        return cli_clips_out_of_memory(&own->base.session.clips);
     }
     return -1;
 }
@@ -248,7 +248,7 @@ static int prepare(cli_job *j) {
         own->kept[i] = cli_job_path(j, i, "broken");
         taken = own->kept[i] != NULL;
     }
-    int code = taken ? take_budgets(own) : cli_job_out_of_memory(j);
+    int code = taken ? take_budgets(own) : cli_clips_out_of_memory(&j->session.clips);
     code = code < 0 ? cli_windows_hop_read(&own->hop, j->command, j->options->own[HOP]) : code;
     if (code < 0) {
         code = cli_attacker_open(&j->attacker, &j->session);

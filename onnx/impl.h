@@ -189,7 +189,7 @@ const char *sp_onnx_axis_name(const Onnx__TensorShapeProto *shape, size_t axis);
  *  recordings, 0 nothing. */
 int sp_onnx_axis_sense(const Onnx__TensorShapeProto *shape, size_t axis);
 
-/* ---- interpret.c: one walk over the graph ---- */
+/* ---- interpret.c, walk.c: one walk over the graph; operators.c: the table ---- */
 
 /** sp_onnx_length - a number of steps that is no k + t L: floor((from + shift) / stride) + 1. */
 typedef struct sp_onnx_length {
@@ -208,8 +208,16 @@ typedef struct sp_onnx_part_of {
 } sp_onnx_part_of;
 
 /** sp_onnx_reader - one reading of a file, or one evaluation. */
+typedef struct sp_onnx_operator {
+    const char *name;
+    sp_status (*read)(struct sp_onnx_reader *r);
+    size_t least, most; /* inputs */
+    const char *attributes;
+} sp_onnx_operator;
+
 typedef struct sp_onnx_reader {
     sp_error *err;
+    const sp_onnx_operator *(*find)(const Onnx__NodeProto *node);
     const sp_onnx_graph *root; /* borrowed: the outermost graph */
     long opset;
     size_t budget; /* bytes of the region */
@@ -262,8 +270,9 @@ SP_NODISCARD sp_status sp_onnx_walk(sp_onnx_reader *r);
 SP_NODISCARD sp_status sp_onnx_value_load(sp_onnx_reader *r, const sp_onnx_value **value,
                                           size_t id);
 
-/** sp_onnx_operator_known - whether there is a row for the operator of a node. */
-bool sp_onnx_operator_known(const Onnx__NodeProto *node);
+/** sp_onnx_operator_find - the row of the operator of a node; NULL: it is not read. What operators
+ *  call asks r->find, so that no file below the table depends on it. */
+const sp_onnx_operator *sp_onnx_operator_find(const Onnx__NodeProto *node);
 
 /* ---- refusals.c ---- */
 

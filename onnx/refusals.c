@@ -46,7 +46,7 @@ static void list_others(const sp_onnx_reader *r, char *list, size_t size) {
     list[0] = '\0';
     for (size_t k = 0; k < r->root->needed && at + 48 < size; k++) {
         const Onnx__NodeProto *node = proto->node[r->root->order[k]];
-        bool fresh = !sp_onnx_operator_known(node) && strcmp(type_of(node), type_of(r->node)) != 0;
+        bool fresh = !r->find(node) && strcmp(type_of(node), type_of(r->node)) != 0;
         for (size_t i = 0; fresh && i < k; i++) {
             fresh = strcmp(type_of(node), type_of(proto->node[r->root->order[i]])) != 0;
         }

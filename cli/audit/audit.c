@@ -380,6 +380,7 @@ const cli_command cli_audit = {
     .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_METHOD | CLI_AUDIO | CLI_TOL |
                CLI_BURST | CLI_OUT | CLI_EFFORT | CLI_TIMEOUT | CLI_THREADS | CLI_JSON |
                CLI_VERBOSE,
+    .says_bank = true,
     .own = cli_audit_own,
     .owned = CLI_AUDIT_OWNED,
     .corpus = true,

@@ -66,8 +66,8 @@ static int read_properties(cli_audit_options *asked, const char *text) {
         if (property == SP_PROPERTIES) {
             char known[256];
             list_properties(known, sizeof known);
-            code = cli_usage(&cli_audit, "there is no property '%s'; the properties are %s", name,
-                             known);
+            code = cli_usage(asked->command, "there is no property '%s'; the properties are %s",
+                             name, known);
         } else {
             asked->wanted[property] = true;
         }
@@ -88,14 +88,15 @@ static int read_gain(cli_audit_options *asked, const char *text) {
     }
     free(copy);
     return good ? -1
-                : cli_usage(&cli_audit,
+                : cli_usage(asked->command,
                             "--gain needs two numbers of dB around 0, as in -6:6, not '%s'", text);
 }
 
-static int read_one(double *value, const char *text, const char *name, double least, double most) {
+static int read_one(const cli_audit_options *asked, double *value, const char *text,
+                    const char *name, double least, double most) {
     return !text || read_number(value, text, least, most)
                ? -1
-               : cli_usage(&cli_audit, "--%s needs a number of %g to %g, not '%s'", name, least,
+               : cli_usage(asked->command, "--%s needs a number of %g to %g, not '%s'", name, least,
                            most, text);
 }
 
@@ -105,7 +106,7 @@ static int read_threshold(cli_audit_options *asked, const char *text) {
     asked->logit = strncmp(text, "logit:", 6) == 0;
     return read_number(&asked->threshold, text + (asked->logit ? 6 : 0), -1e6, 1e6)
                ? -1
-               : cli_usage(&cli_audit,
+               : cli_usage(asked->command,
                            "--threshold needs a number, or logit: and a number, not '%s'", text);
 }
 
@@ -147,7 +148,7 @@ static int read_trigger(cli_audit_options *asked, const char *text) {
     }
     asked->least = (size_t)least;
     return good ? -1
-                : cli_usage(&cli_audit,
+                : cli_usage(asked->command,
                             "--trigger knows precise, single, consecutive:N and "
                             "speech[:LOW[,MS[,MS]]], not '%s'",
                             text);
@@ -162,13 +163,14 @@ static int read_rules(cli_audit_options *asked, char *const *own) {
     }
     if (code < 0 && own[CLI_AUDIT_HOP] &&
         !cli_whole_parse(&asked->hop, own[CLI_AUDIT_HOP], 1, 1000000)) {
-        code =
-            cli_usage(&cli_audit, "--hop needs a number of frames, not '%s'", own[CLI_AUDIT_HOP]);
+        code = cli_usage(asked->command, "--hop needs a number of frames, not '%s'",
+                         own[CLI_AUDIT_HOP]);
     }
     if (code < 0 && own[CLI_AUDIT_SENSITIVITY] &&
         (own[CLI_AUDIT_THRESHOLD] || asked->rule != SP_TRIGGER_PRECISE)) {
-        code = cli_usage(&cli_audit, "--sensitivity is of mycroft-precise's trigger: with another "
-                                     "one, --threshold says from where on a prediction is on");
+        code =
+            cli_usage(asked->command, "--sensitivity is of mycroft-precise's trigger: with another "
+                                      "one, --threshold says from where on a prediction is on");
     }
     return code;
 }
@@ -181,7 +183,7 @@ static int to_logit(double *logit, double answer, const cli_audit_options *asked
         return -1;
     }
     if (!(answer > 0.0 && answer < 1.0)) {
-        return cli_usage(&cli_audit,
+        return cli_usage(asked->command,
                          "--threshold, --trigger: %g is no probability between 0 and 1, which this "
                          "model's answers are; logit:%g says a logit",
                          answer, answer);
@@ -217,8 +219,9 @@ int cli_audit_trigger(sp_trigger *trigger, const cli_audit_options *asked, const
         code = to_logit(&trigger->low, low, asked, net);
     }
     if (code < 0 && asked->rule == SP_TRIGGER_SPEECH && trigger->low > trigger->threshold) {
-        code = cli_usage(&cli_audit, "--trigger: the lower threshold %g is above the other one, %g",
-                         low, threshold);
+        code = cli_usage(asked->command,
+                         "--trigger: the lower threshold %g is above the other one, %g", low,
+                         threshold);
     }
     return code;
 }
@@ -253,7 +256,7 @@ void cli_audit_trigger_text(char text[160], const cli_audit_options *asked,
 static int check_norm(const cli_audit_options *asked, const cli_options *options) {
     for (int p = 0; p < SP_PROPERTIES && !options->set->box; p++) {
         if (asked->wanted[p] && !sp_audit_of_set((sp_property)p)) {
-            return cli_usage(&cli_audit,
+            return cli_usage(asked->command,
                              "--norm %s is for fire, silent and burst: %s is not about all noise "
                              "of a budget",
                              options->set->norm, sp_property_name((sp_property)p));
@@ -265,7 +268,8 @@ static int check_norm(const cli_audit_options *asked, const cli_options *options
 int cli_audit_options_read(cli_audit_options *asked, const cli_options *options) {
     char **own = options->own;
     int code = -1;
-    *asked = (cli_audit_options){.sensitivity = 0.5,
+    *asked = (cli_audit_options){.command = options->command,
+                                 .sensitivity = 0.5,
                                  .threshold = NAN,
                                  .low = NAN,
                                  .gain_lo = -6.0,
@@ -279,18 +283,19 @@ int cli_audit_options_read(cli_audit_options *asked, const cli_options *options)
         code = read_gain(asked, own[CLI_AUDIT_GAIN]);
     }
     if (code < 0) {
+        code = read_one(asked, &asked->sensitivity, own[CLI_AUDIT_SENSITIVITY], "sensitivity",
+                        0.001, 0.999);
+    }
+    if (code < 0) {
         code =
-            read_one(&asked->sensitivity, own[CLI_AUDIT_SENSITIVITY], "sensitivity", 0.001, 0.999);
+            read_one(asked, &asked->background.before, own[CLI_AUDIT_BEFORE], "before", 0.0, 600.0);
     }
     if (code < 0) {
-        code = read_one(&asked->background.before, own[CLI_AUDIT_BEFORE], "before", 0.0, 600.0);
+        code = read_one(asked, &asked->background.after, own[CLI_AUDIT_AFTER], "after", 0.0, 600.0);
     }
     if (code < 0) {
-        code = read_one(&asked->background.after, own[CLI_AUDIT_AFTER], "after", 0.0, 600.0);
-    }
-    if (code < 0) {
-        code = read_one(&asked->background.noise, own[CLI_AUDIT_BACKGROUND], "background", 0.0,
-                        32768.0);
+        code = read_one(asked, &asked->background.noise, own[CLI_AUDIT_BACKGROUND], "background",
+                        0.0, 32768.0);
     }
     code = code < 0 ? read_rules(asked, own) : code;
     return code < 0 ? check_norm(asked, options) : code;

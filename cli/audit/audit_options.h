@@ -6,6 +6,7 @@
 
 /** cli_audit_options - their values. */
 typedef struct cli_audit_options {
+    const cli_command *command; /* borrowed: that messages name */
     bool wanted[SP_PROPERTIES];
     bool chosen; /* by --property */
     double sensitivity, gain_lo, gain_hi;

@@ -87,7 +87,7 @@ static int open_named(bench_case *c, const cli_options *options, char *model, ch
     cli_model_files source;
     named.model = options->model ? options->model : model;
     named.front = options->front || options->model ? options->front : front;
-    const int code = cli_model_files_open(&source, &cli_bench, &named, false);
+    const int code = cli_model_files_open(&source, options->command, &named, false);
     if (code < 0) {
         c->model = source.model;
         c->front = source.front;
@@ -102,7 +102,7 @@ int bench_case_open(bench_case *c, const cli_options *options) {
     const char *data = options->own[BENCH_DATA];
     *c = (bench_case){0};
     if (data && !readable(data)) {
-        return cli_usage(&cli_bench, "--data %s: there is no such folder", data);
+        return cli_usage(options->command, "--data %s: there is no such folder", data);
     }
     char *model = data ? join(data, "models/fsdd.onnx") : NULL;
     char *front = data ? join(data, "fsdd-front.json") : NULL;

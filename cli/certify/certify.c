@@ -134,7 +134,7 @@ static int take_budgets(cli_job *j) {
     }
     sp_budget *budget = calloc(options->budgets, sizeof *budget);
     if (!budget) {
-        return cli_job_out_of_memory(j);
+        return cli_clips_out_of_memory(&j->session.clips);
     }
     ((cli_certify_job *)j)->budget = budget;
     for (size_t b = 0; b < options->budgets; b++) {
@@ -159,7 +159,7 @@ static int prepare(cli_job *j) {
     cli_certify_job *own = (cli_certify_job *)j;
     own->tally = calloc(j->options->budgets, sizeof *own->tally);
     if (!own->tally) {
-        return cli_job_out_of_memory(j);
+        return cli_clips_out_of_memory(&j->session.clips);
     }
     const int hop = cli_windows_hop_read(&own->hop, j->command, j->options->own[CLI_CERTIFY_HOP]);
     if (hop >= 0 || j->records.merged) {

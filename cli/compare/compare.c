@@ -340,7 +340,7 @@ static int prepare(cli_job *j) {
     if (!methods || !own->pipeline || !own->order ||
         sp_comparison_totals_init(NULL, &own->totals, options->budgets, count) != SP_OK) {
         free(methods);
-        return cli_job_out_of_memory(j);
+        return cli_clips_out_of_memory(&j->session.clips);
     }
     for (size_t m = 0; m < count; m++) {
         methods[m] = options->method_count ? options->methods[m] : &table[m];

@@ -104,8 +104,7 @@ static int name_all(cli_clips *clips, const cli_options *options) {
     }
     clips->given = clips->count;
     if (code < 0 && !cli_names_make(&clips->names, clips->path, clips->count)) {
-        cli_complain("out of memory for %zu clips", clips->count);
-        code = CLI_INPUT;
+        code = cli_clips_out_of_memory(clips);
     }
     return code;
 }
@@ -236,4 +235,9 @@ sp_status cli_clips_read(sp_error *err, sp_clip *clip, long *label, const cli_cl
                          size_t i, const sp_front *front) {
     SP_TRY(cli_clips_label(err, label, clips, i));
     return cli_clip_read(err, clip, clips->file[i], front, clips->options);
+}
+
+int cli_clips_out_of_memory(const cli_clips *clips) {
+    cli_complain("out of memory for %zu clips", clips->count);
+    return CLI_INPUT;
 }

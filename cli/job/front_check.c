@@ -191,7 +191,7 @@ void cli_front_check(const cli_session *session, const cli_command *command) {
         say_members(session, inside);
     }
     sp_front_destroy(inside);
-    if (command != &cli_audit) { // which says so of every recording
+    if (!command->says_bank) {
         say_bank(session);
     }
 }

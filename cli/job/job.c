@@ -104,7 +104,7 @@ static double cost_of(const cli_job *job, size_t unit) {
  * *known: there was none. */
 static int do_unit(cli_job *job, size_t unit, bool *known) {
     if (!begin_items(job, unit)) {
-        cli_job_out_of_memory(job);
+        cli_clips_out_of_memory(&job->session.clips);
         sp_clock_stop();
         job->failed = true;
         return PENDING;
@@ -180,7 +180,7 @@ static int run_units(cli_job *job) {
     double cost = 0.0;
     job->done = calloc(job->units + 1, sizeof *job->done);
     if (!job->done) {
-        return cli_job_out_of_memory(job);
+        return cli_clips_out_of_memory(&job->session.clips);
     }
     cli_interrupt_watch();
     sp_progress_begin(job->command->name, job->units, advice_of(job->command));
@@ -216,7 +216,7 @@ int cli_job_open(cli_job *job) {
     job->group = 1;
     job->item = calloc(clips + 1, sizeof *job->item);
     if (!job->item) {
-        return cli_job_out_of_memory(job);
+        return cli_clips_out_of_memory(&job->session.clips);
     }
     sp_error err = {0};
     if (job->options->out && cli_path_make_folder(&err, job->options->out) != SP_OK) {
@@ -290,7 +290,7 @@ int cli_job_replay_open(cli_job *job) {
     job->open = true;
     job->item = calloc(job->units + 1, sizeof *job->item);
     if (!job->item) {
-        return cli_job_out_of_memory(job);
+        return cli_clips_out_of_memory(&job->session.clips);
     }
     int code = job->steps->prepare ? job->steps->prepare(job) : -1;
     if (code < 0 && !job->rows) {
@@ -358,11 +358,6 @@ void cli_job_say_vacuous(size_t count) {
             "proved is true of real-valued noise only",
             count, count == 1 ? "" : "s", count == 1 ? "is" : "are");
     }
-}
-
-int cli_job_out_of_memory(const cli_job *job) {
-    cli_complain("out of memory for %zu clips", job->session.clips.count);
-    return CLI_INPUT;
 }
 
 void cli_job_seconds(const cli_job *job) {

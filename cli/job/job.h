@@ -82,8 +82,6 @@ int cli_compare_merge(const cli_job *job, size_t count, const cli_options *optio
 void cli_job_complain(cli_job *job, size_t clip, const char *text, const char **last);
 /** cli_job_say_vacuous - one line about all vacuous verdicts; nothing when there are none. */
 void cli_job_say_vacuous(size_t count);
-/** cli_job_out_of_memory - says so; the exit code. */
-int cli_job_out_of_memory(const cli_job *job);
 /** cli_job_seconds - prints how long it took on how many threads. */
 void cli_job_seconds(const cli_job *job);
 /** cli_job_path - where a breaking clip goes: FOLDER/NAME_TEXT.wav in --out; NULL: no memory. */

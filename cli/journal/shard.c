@@ -17,7 +17,7 @@ static double cost_of(const cli_job *job, size_t frames) {
     const sp_net *net = &job->session.files.model.net;
     const size_t heard = net->steps > 0 && net->steps < frames ? net->steps : frames;
     const double pass = bench_pass_flops(net, sp_front_layout_of(job->session.files.front), heard);
-    return (everywhere && job->command == &cli_radius ? (double)frames : 1.0) * pass;
+    return (everywhere && job->command->each_place ? (double)frames : 1.0) * pass;
 }
 
 static double measure(const cli_job *job, const char *path) {
@@ -96,7 +96,7 @@ int cli_shard_take(cli_job *job) {
     }
     free(shard);
     if (!taken) {
-        return cli_job_out_of_memory(job);
+        return cli_clips_out_of_memory(clips);
     }
     if (clips->count == 0) {
         cli_complain("--shard %zu/%zu: has no clips, for there are only %zu", options->shard,

@@ -356,7 +356,8 @@ int cli_options_read(cli_options *options, const cli_command *command, int argc,
         }
     }
     table[used] = (struct poptOption)POPT_TABLEEND;
-    *options = (cli_options){.label = -1,
+    *options = (cli_options){.command = command,
+                             .label = -1,
                              .steps_axis = SP_MODEL_AXIS_BY_FILE,
                              .method = sp_method_find("exact"),
                              .set = &sp_noise_set_box,

@@ -208,11 +208,6 @@ static sp_status create(sp_error *err, void **out, const sp_bound_task *task, co
 
 /* ---- objectives ---- */
 
-sp_backsub_start sp_backsub_final_rows(const sp_backsub *self, sp_boxes_array weight) {
-    const sp_net *net = self->boxes.net;
-    return (sp_backsub_start){.node = net->nodes - 1, .t = 0, .output = {weight, net->classes}};
-}
-
 static void program_rows(sp_backsub *self, double *lower, double *error, sp_halfspace *line,
                          const double *weight, size_t rows) {
     sp_backsub_start start = sp_backsub_final_rows(self, (sp_boxes_array){(double *)weight});
