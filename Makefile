@@ -91,7 +91,7 @@ MAN_PAGES := $(B)/man/soundproof.1
 
 .DEFAULT_GOAL := all
 always:
-.PHONY: always all ready check check-long check-libraries proofs check-bare test test-long demo demo-wake demo-run packages lint asan ubsan tsan bench fuzz mutants \
+.PHONY: always all ready check check-long check-libraries proofs check-bare test test-long demo demo-wake demo-run packages lint circles asan ubsan tsan bench fuzz mutants \
   install uninstall deb compdb clean help sanitized cuda cuda-older check-gpu
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -247,6 +247,7 @@ check: packages
 	@tests/proofs/flint_env.sh
 	@$(MAKE) --no-print-directory $(PARALLEL) lint
 	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@$(MAKE) --no-print-directory circles
 	@tests/python/environment.sh
 	@$(MAKE) --no-print-directory $(PARALLEL) test
 
@@ -287,6 +288,11 @@ packages:
 ## lint        include order of the rooms, headers that compile alone, unsafe flags, format
 lint:
 	@CC='$(CC)' CXX='$(CXX)' CPP='$(CPP)' tests/lint $(ROOMS)
+
+## circles     no more than three files of a room call each other in a circle (needs python3)
+circles: all
+	@if command -v python3 >/dev/null; then tests/circles.py $(B) $(ROOMS); else \
+	  echo 'circles: not checked, python3 is not installed'; fi
 
 ## asan, ubsan, tsan   all tests under a sanitizer, in a build directory of its own
 asan:
