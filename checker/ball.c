@@ -4,14 +4,13 @@
  * is nowhere below the least corner, and
  *   g - I >= -h^2/8 sup(g_xx)+ - k^2/8 sup(g_yy)+
  * (linear interpolation in x, then in y). Cells whose bound is not within a tolerance of the least
- * corner of all are halved. The result holds wherever halving stops. */
+ * corner of all are halved, the half of their least corner first. The result holds wherever halving stops. */
 #include <math.h>
 #include <stdlib.h>
 
-#include "balls.h"
 #include "checker.h"
 
-enum { PRECISION = 64, MOST_CELLS = 1 << 15 };
+enum { PRECISION = 64, MOST_CELLS = 1 << 16 };
 #define TOLERANCE 1e-9
 
 static ck_range range_of(const arb_t x) {
@@ -62,11 +61,16 @@ ck_range ck_tanh(double x) {
     return within(value(arb_tanh, x), -1.0);
 }
 
+/* g, the least corner that was seen, and how many cells may still be halved. */
+typedef struct product {
+    bool tanh_second;
+    double a, b, best;
+    int left;
+} product;
+
 typedef struct cell {
-    double x0, x1, y0, y1;
-    ck_range s0, s1, q0, q1; /* sigma at x0, x1, q at y0, y1 */
-    double low;              /* at most g on the cell */
-    bool wide;               /* halve it in x */
+    double x[2], y[2];
+    ck_range s[2], q[2]; /* sigma at x, q at y */
 } cell;
 
 /* At most, and about, g at a corner. */
@@ -81,79 +85,62 @@ static double positive(double lo, double hi, ck_range f) {
     return fmax(0.0, fmax(fmax(lo * f.lo, lo * f.hi), fmax(hi * f.lo, hi * f.hi)));
 }
 
-/* The bound of a cell; *best: the least corner so far. */
-static void look(cell *c, bool tanh_second, double a, double b, double *best) {
-    double least = INFINITY, about;
-    const ck_range s[2] = {c->s0, c->s1}, q[2] = {c->q0, c->q1};
-    const double x[2] = {c->x0, c->x1}, y[2] = {c->y0, c->y1};
-    for (int i = 0; i < 4; i++) {
-        least = fmin(least, corner(s[i & 1], q[i >> 1], a * x[i & 1], b * y[i >> 1], &about));
-        *best = fmin(*best, about);
-    }
-    /* sigma'' = s (1 - s) (1 - 2 s), at most 0.09623 */
-    const double s_lo = c->s0.lo, s_hi = c->s1.hi;
-    const double near = s_lo > 0.5 ? s_lo : s_hi < 0.5 ? s_hi : 0.5;
-    const double bend = fmin(0.09623, 1.000001 * near * (1.0 - near) *
-                                          fmax(fabs(1.0 - 2.0 * s_lo), fabs(1.0 - 2.0 * s_hi)));
-    const ck_range q_all = {c->q0.lo, c->q1.hi};
-    const double xx = positive(s_hi <= 0.5 ? 0.0 : -bend, s_lo >= 0.5 ? 0.0 : bend, q_all);
-    /* tanh'' = -2 t (1 - t^2), at most 0.76981 */
-    double yy = 0.0;
-    if (tanh_second) {
-        const double t_lo = q_all.lo, t_hi = q_all.hi;
-        const double small = t_lo > 0.0 ? t_lo : t_hi < 0.0 ? t_hi : 0.0;
-        const double turn =
-            fmin(0.76981, 2.000001 * fmax(fabs(t_lo), fabs(t_hi)) * (1.0 - small * small) + 1e-18);
-        yy = positive(t_hi <= 0.0 ? 0.0 : -turn, t_lo >= 0.0 ? 0.0 : turn, (ck_range){s_lo, s_hi});
-    }
-    const double h = c->x1 - c->x0, k = c->y1 - c->y0;
-    const double in_x = 0.1250001 * h * h * xx, in_y = 0.1250001 * k * k * yy;
-    c->wide = in_x >= in_y;
-    c->low = least - 1.0000001 * (in_x + in_y) - CK_TINY;
+static ck_range second(const product *g, double y) {
+    return g->tanh_second ? ck_tanh(y) : (ck_range){y, y};
 }
 
-static ck_range second(bool tanh_second, double y) {
-    return tanh_second ? ck_tanh(y) : (ck_range){y, y};
+/* At most g on a cell. */
+static double least(product *g, const cell *c) {
+    double low = INFINITY, lowest = INFINITY, about;
+    int at = 0;
+    for (int i = 0; i < 4; i++) {
+        const int j = i & 1, k = i >> 1;
+        low = fmin(low, corner(c->s[j], c->q[k], g->a * c->x[j], g->b * c->y[k], &about));
+        at = about < lowest ? i : at;
+        lowest = fmin(lowest, about);
+    }
+    g->best = fmin(g->best, lowest);
+    /* sigma'' = s (1 - s) (1 - 2 s), at most 0.09623 */
+    const ck_range s = {c->s[0].lo, c->s[1].hi}, q = {c->q[0].lo, c->q[1].hi};
+    const double near = s.lo > 0.5 ? s.lo : s.hi < 0.5 ? s.hi : 0.5;
+    const double bend = fmin(0.09623, 1.000001 * near * (1.0 - near) *
+                                          fmax(fabs(1.0 - 2.0 * s.lo), fabs(1.0 - 2.0 * s.hi)));
+    const double xx = positive(s.hi <= 0.5 ? 0.0 : -bend, s.lo >= 0.5 ? 0.0 : bend, q);
+    /* tanh'' = -2 t (1 - t^2), at most 0.76981 */
+    const double small = q.lo > 0.0 ? q.lo : q.hi < 0.0 ? q.hi : 0.0;
+    const double turn =
+        fmin(0.76981, 2.000001 * fmax(fabs(q.lo), fabs(q.hi)) * (1.0 - small * small) + 1e-18);
+    const double yy = positive(q.hi <= 0.0 ? 0.0 : -turn, q.lo >= 0.0 ? 0.0 : turn, s);
+    const double h = c->x[1] - c->x[0], k = c->y[1] - c->y[0], in_x = 0.1250001 * h * h * xx;
+    const double in_y = g->tanh_second ? 0.1250001 * k * k * yy : 0.0;
+    low -= 1.0000001 * (in_x + in_y) + CK_TINY;
+
+    const double x = c->x[0] + 0.5 * h, y = c->y[0] + 0.5 * k;
+    const bool wide = in_x >= in_y;
+    const bool splits = wide ? x > c->x[0] && x < c->x[1] : y > c->y[0] && y < c->y[1];
+    if (low >= g->best - TOLERANCE || !splits || --g->left < 0) {
+        return low;
+    }
+    cell half[2] = {*c, *c};
+    if (wide) {
+        half[0].x[1] = half[1].x[0] = x;
+        half[0].s[1] = half[1].s[0] = ck_sigma(x);
+    } else {
+        half[0].y[1] = half[1].y[0] = y;
+        half[0].q[1] = half[1].q[0] = second(g, y);
+    }
+    const int first = wide ? at & 1 : at >> 1;
+    const double one = least(g, &half[first]);
+    return fmin(one, least(g, &half[1 - first]));
 }
 
 double ck_least_product(bool tanh_second, ck_range x, ck_range y, double a, double b) {
-    static cell two[2][MOST_CELLS]; /* for one thread */
-    cell *now = two[0], *next = two[1];
-    double best = INFINITY, least = INFINITY;
-    size_t count = 1;
-    const ck_range q0 = second(tanh_second, y.lo), q1 = second(tanh_second, y.hi);
-    now[0] = (cell){x.lo, x.hi, y.lo, y.hi, ck_sigma(x.lo), ck_sigma(x.hi), q0, q1, 0.0, false};
-    look(&now[0], tanh_second, a, b, &best);
-    while (count > 0) {
-        size_t more = 0;
-        for (size_t i = 0; i < count; i++) {
-            const cell c = now[i];
-            const double x_mid = c.x0 + 0.5 * (c.x1 - c.x0), y_mid = c.y0 + 0.5 * (c.y1 - c.y0);
-            const bool splits =
-                c.wide ? x_mid > c.x0 && x_mid < c.x1 : y_mid > c.y0 && y_mid < c.y1;
-            if (c.low >= best - TOLERANCE || !splits || more + 2 > MOST_CELLS) {
-                least = fmin(least, c.low);
-                continue;
-            }
-            cell left = c, right = c;
-            if (c.wide) {
-                left.x1 = right.x0 = x_mid;
-                left.s1 = right.s0 = ck_sigma(x_mid);
-            } else {
-                left.y1 = right.y0 = y_mid;
-                left.q1 = right.q0 = second(tanh_second, y_mid);
-            }
-            look(&left, tanh_second, a, b, &best);
-            look(&right, tanh_second, a, b, &best);
-            next[more++] = left;
-            next[more++] = right;
-        }
-        cell *const spare = now;
-        now = next;
-        next = spare;
-        count = more;
-    }
-    return least;
+    product g = {tanh_second, a, b, INFINITY, MOST_CELLS};
+    const cell all = {{x.lo, x.hi},
+                      {y.lo, y.hi},
+                      {ck_sigma(x.lo), ck_sigma(x.hi)},
+                      {second(&g, y.lo), second(&g, y.hi)}};
+    return least(&g, &all);
 }
 
 /* q is odd: sigma(x) q(y) - a x - b y = -(sigma(x) q(-y) + a x - b (-y)). */
@@ -161,13 +148,36 @@ double ck_most_product(bool tanh_second, ck_range x, ck_range y, double a, doubl
     return -ck_least_product(tanh_second, x, (ck_range){-y.hi, -y.lo}, -a, b);
 }
 
+ck_range ck_curve_range(ck_curve curve, ck_range x) {
+    return curve == CK_CURVE_TANH ? (ck_range){ck_tanh(x.lo).lo, ck_tanh(x.hi).hi}
+                                  : (ck_range){fmax(x.lo, 0.0), fmax(x.hi, 0.0)};
+}
+
 /* tanh(x) - a x = 2 (sigma(2 x) - a/4 (2 x)) - 1. */
-double ck_least_tanh(ck_range x, double a) {
+static double least_tanh(ck_range x, double a) {
     const ck_range twice = {2.0 * x.lo, 2.0 * x.hi}, one = {1.0, 1.0};
     const double least = 2.0 * ck_least_product(false, twice, one, 0.25 * a, 0.0) - 1.0;
     return least - 0x1p-50 * (fabs(least) + 1.0);
 }
 
-double ck_most_tanh(ck_range x, double a) {
-    return -ck_least_tanh((ck_range){-x.hi, -x.lo}, a);
+/* What the ends and, of the least value, 0 may be off by; nothing where all of it is 0. */
+static double error_of_relu(ck_range x, double a, double value) {
+    return value != 0.0 || a != 0.0 ? CK_EPS * (1.0 + fabs(a)) * fmax(fabs(x.lo), fabs(x.hi)) : 0.0;
+}
+
+double ck_least_curve(ck_curve curve, ck_range x, double a) {
+    if (curve == CK_CURVE_TANH) {
+        return least_tanh(x, a);
+    }
+    const double ends = fmin(fmax(x.lo, 0.0) - a * x.lo, fmax(x.hi, 0.0) - a * x.hi);
+    const double least = x.lo < 0.0 && x.hi > 0.0 ? fmin(ends, 0.0) : ends;
+    return least - error_of_relu(x, a, least);
+}
+
+double ck_most_curve(ck_curve curve, ck_range x, double a) {
+    if (curve == CK_CURVE_TANH) {
+        return -least_tanh((ck_range){-x.hi, -x.lo}, a); /* odd */
+    }
+    const double most = fmax(fmax(x.lo, 0.0) - a * x.lo, fmax(x.hi, 0.0) - a * x.hi);
+    return most + error_of_relu(x, a, most); /* convex */
 }

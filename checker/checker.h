@@ -14,11 +14,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Arb's balls, which are a library of their own before FLINT 3. */
+#if __has_include(<flint/arb.h>)
+#include <flint/arb.h>
+#include <flint/arb_mat.h>
+#else
+#include <arb.h>
+#include <arb_mat.h>
+#endif
+#include <flint/fmpq.h>
+#include <flint/thread_support.h>
+
 #define CK_EPS 0x1p-40
 #define CK_TERMS 4096
 #define CK_TINY 1e-200
 
-/* ---- ends and threads (end.c) ---- */
+/* ---- ends (end.c) ---- */
 
 /** ck_refuse - "refused: STEP: why", exit 1; ck_require - unless it holds. ck_unreadable - exit 2.
  */
@@ -27,12 +38,6 @@ void ck_require(bool holds, const char *step, const char *format, ...);
 _Noreturn void ck_unreadable(const char *format, ...);
 /** ck_alloc - zeros, or the end. */
 void *ck_alloc(size_t count, size_t size);
-
-/** ck_parallel - work(context, index, thread) for every index, on ck_threads threads; who does
- *  which changes nothing. */
-extern size_t ck_threads;
-typedef void ck_work(void *context, size_t index, size_t thread);
-void ck_parallel(size_t count, ck_work *work, void *context);
 
 /* ---- files (file.c) ---- */
 
@@ -53,10 +58,17 @@ typedef struct ck_object {
     const void *json; /* cJSON */
     const char *what;
 } ck_object;
+bool ck_has(const ck_object *object, const char *key);
 const void *ck_member(const ck_object *object, const char *key);
 const char *ck_text(const ck_object *object, const char *key);
+/** ck_choice - which of the texts, ended by NULL, a member is. */
+size_t ck_choice(const ck_object *object, const char *key, const char *const *texts);
 double ck_number(const ck_object *object, const char *key);
 size_t ck_whole(const ck_object *object, const char *key, size_t least, size_t most);
+/** ck_all_members_read - refuses when nobody asked for a member, or for one of a member.
+ *  ck_list - an array of `count` finite numbers. */
+void ck_all_members_read(const ck_object *object);
+void ck_list(double *to, const void *list, const char *what, size_t count);
 
 /** ck_proof - the header and the arrays. */
 typedef struct ck_proof {
@@ -112,42 +124,61 @@ ck_range ck_tanh(double x);
  *  tanh. ck_most_product - at least. */
 double ck_least_product(bool tanh_second, ck_range x, ck_range y, double a, double b);
 double ck_most_product(bool tanh_second, ck_range x, ck_range y, double a, double b);
-/** ck_least_tanh, ck_most_tanh - of tanh(x) - a x. */
-double ck_least_tanh(ck_range x, double a);
-double ck_most_tanh(ck_range x, double a);
+/** ck_curve_range - of a curve. ck_least_curve, ck_most_curve - of curve(x) - a x. */
+typedef enum { CK_CURVE_RELU, CK_CURVE_TANH } ck_curve;
+ck_range ck_curve_range(ck_curve curve, ck_range x);
+double ck_least_curve(ck_curve curve, ck_range x, double a);
+double ck_most_curve(ck_curve curve, ck_range x, double a);
 
-/* ---- front ends (front.c, bank.c) ---- */
+/* ---- front ends (front.c, bank.c, form.c) ---- */
 
-/** ck_bank - the constants of a front end: E_m = sum_k weight_mk (F_k . x)^2 + floor, x brought to
- *  the peak `gain` unless that is 0. */
+/** ck_norm - the noises of a clip: |d_i| <= r_i; or sum (d_i / r_i)^2 <= 1; or sum |d_i| / r_i
+ *  <= 1. ck_support - the largest c . d. ck_square - at least d' Q d for a diagonal above Q. Both
+ *  but for the rounding of n terms. */
+typedef enum { CK_BOX, CK_L2, CK_L1 } ck_norm;
+double ck_support(ck_norm norm, const double *c, const double *r, size_t n);
+double ck_square(ck_norm norm, const double *diagonal, const double *r, size_t n);
+
+typedef enum { CK_ADD, CK_AT_LEAST, CK_FOR_ZERO } ck_floor;
+/** ck_bank - the constants of a front end: E_m = sum_k weight_mk (F_k . x)^2, with its floor added,
+ *  or at least as large, x brought to the peak `gain` unless that is 0; features map log E + bias.
+ *  Numbers are within 2^-50 of themselves of the real ones. */
 typedef struct ck_bank {
     double scale; /* value of full scale */
     int rate;
     bool pad_step;
-    size_t frame, step, rows, bands;
-    double *f;      /* [rows, frame] within 2^-50 of the real numbers */
-    double *weight; /* [bands, rows] likewise */
+    size_t frame, step, rows, bands, features;
+    double *f;          /* [rows, frame] */
+    double *weight;     /* [bands, rows] */
+    double *map, *bias; /* [features, bands], [features] */
+    arb_ptr exact_f;    /* f and weight in balls, and room for a row of weights more */
+    arb_ptr exact_weight;
+    ck_floor rule;
     double floor, gain;
 } ck_bank;
 /** ck_bank_read - from a description. ck_bank_prove - that the diagonals are above the forms:
- *  diagonal_m >= Q_m, energy >= sum_j share_j f_j f_j'. */
+ *  diagonal_m >= Q_m, energy >= sum_j share_j f_j f_j'; of CK_L1 their entries, one by one. */
 void ck_bank_read(ck_bank *bank, const char *description);
-void ck_bank_prove(const ck_bank *bank, const double *diagonal, const double *share,
+void ck_bank_prove(const ck_bank *bank, ck_norm norm, const double *diagonal, const double *share,
                    const double *energy);
 
-/** ck_front - lines of the logarithms of the energies over the noise d of a frame:
+/** ck_band - lines of the logarithm of an energy over the noise d of a frame:
  *  lower_w form . d + lower_c <= log E <= upper_w form . d + upper_c, of which upper_w square is
- *  for the squares of the noise. */
+ *  for the squares of the noise; its range; the largest form . d. */
+typedef struct ck_band {
+    double lower_w, lower_c, upper_w, upper_c, lo, hi, reach, square;
+} ck_band;
 typedef struct ck_front {
     ck_bank bank;
+    ck_norm norm;
     size_t frames, padded;
-    double *radius;                               /* [padded] */
-    double *form;                                 /* [frames, bands, frame] */
-    double *reach, *square;                       /* [frames, bands] */
-    const double *lower_w, *upper_w;              /* [frames, bands] of the proof */
-    double *lower_c, *upper_c, *lo, *hi, *energy; /* [frames, bands]; energy [frames] */
-    double *peak;                                 /* [bands, rows] */
+    double *radius; /* [padded] */
+    double *form;   /* [frames, bands, frame] */
+    ck_band *band;  /* [frames, bands] */
+    double *energy; /* [frames] */
+    double *peak;   /* [bands, rows] */
 } ck_front;
+/** ck_front_bound - of front->norm, with this radius for every sample. */
 void ck_front_bound(ck_front *front, ck_proof *proof, const ck_sound *sound, double radius);
 
 /* ---- the proof itself (walk.c) ---- */

@@ -1,7 +1,5 @@
-/* How the checker ends when it does not accept, and its threads. */
-#include <pthread.h>
+/* How the checker ends when it does not accept. */
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -41,37 +39,4 @@ void *ck_alloc(size_t count, size_t size) {
         ck_unreadable("out of memory");
     }
     return memory;
-}
-
-/* ---- threads ---- */
-
-size_t ck_threads = 1;
-
-typedef struct crew {
-    ck_work *work;
-    void *context;
-    size_t count;
-    atomic_size_t next, thread;
-} crew;
-
-static void *run(void *of) {
-    crew *c = of;
-    const size_t thread = atomic_fetch_add(&c->thread, 1);
-    for (size_t i; (i = atomic_fetch_add(&c->next, 1)) < c->count;) {
-        c->work(c->context, i, thread);
-    }
-    return NULL;
-}
-
-void ck_parallel(size_t count, ck_work *work, void *context) {
-    crew c = {work, context, count, 0, 0};
-    pthread_t *const id = ck_alloc(ck_threads, sizeof *id);
-    size_t started = 0;
-    while (started + 1 < ck_threads && pthread_create(&id[started], NULL, run, &c) == 0) {
-        started++;
-    }
-    (void)run(&c);
-    while (started > 0) {
-        pthread_join(id[--started], NULL);
-    }
 }

@@ -46,16 +46,44 @@ void ck_same(ck_bytes bytes, const char *sha256, const char *what) {
 
 /* ---- members ---- */
 
+/* A bit of cJSON's types that cJSON does not use. */
+enum { READ = 1 << 16 };
+
+bool ck_has(const ck_object *object, const char *key) {
+    return cJSON_GetObjectItemCaseSensitive(object->json, key) != NULL;
+}
+
 const void *ck_member(const ck_object *object, const char *key) {
-    const cJSON *at = cJSON_GetObjectItemCaseSensitive(object->json, key);
+    cJSON *at = cJSON_GetObjectItemCaseSensitive(object->json, key);
     ck_require(at != NULL, object->what, "there is no %s", key);
+    at->type |= READ;
     return at;
+}
+
+void ck_all_members_read(const ck_object *object) {
+    for (const cJSON *at = ((const cJSON *)object->json)->child; at != NULL; at = at->next) {
+        ck_require((at->type & READ) != 0, object->what, "this checker does not know the member %s",
+                   at->string);
+        if (cJSON_IsObject(at)) {
+            ck_all_members_read(&(ck_object){at, object->what});
+        }
+    }
 }
 
 const char *ck_text(const ck_object *object, const char *key) {
     const cJSON *at = ck_member(object, key);
     ck_require(cJSON_IsString(at), object->what, "%s is no text", key);
     return at->valuestring;
+}
+
+size_t ck_choice(const ck_object *object, const char *key, const char *const *texts) {
+    const char *at = ck_text(object, key);
+    for (size_t i = 0; texts[i] != NULL; i++) {
+        if (strcmp(texts[i], at) == 0) {
+            return i;
+        }
+    }
+    ck_refuse(object->what, "%s is %s, which this checker does not know", key, at);
 }
 
 double ck_number(const ck_object *object, const char *key) {
@@ -70,6 +98,16 @@ size_t ck_whole(const ck_object *object, const char *key, size_t least, size_t m
     ck_require(value >= (double)least && value <= (double)most && value == floor(value),
                object->what, "%s is %g, no whole number from %zu to %zu", key, value, least, most);
     return (size_t)value;
+}
+
+void ck_list(double *to, const void *list, const char *what, size_t count) {
+    const cJSON *at = cJSON_IsArray((const cJSON *)list) ? ((const cJSON *)list)->child : NULL;
+    for (size_t i = 0; i < count; i++, at = at->next) {
+        ck_require(cJSON_IsNumber(at) && isfinite(at->valuedouble), what, "%zu numbers are needed",
+                   count);
+        to[i] = at->valuedouble;
+    }
+    ck_require(at == NULL, what, "%zu numbers are needed", count);
 }
 
 /* ---- the arrays ---- */

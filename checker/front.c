@@ -12,33 +12,62 @@ static double up(double x) { /* X >= 0 that was computed as x */
     return x * (1.0 + eps) + CK_TINY;
 }
 
+/* ---- noises ---- */
+
+double ck_support(ck_norm norm, const double *c, const double *r, size_t n) {
+    double sum = 0.0, squares = 1e-300, most = 0.0; /* squares that underflow are less than that */
+    for (size_t i = 0; i < n; i++) {
+        const double reach = fabs(c[i]) * r[i];
+        sum += reach;
+        squares += reach * reach;
+        most = fmax(most, reach);
+    }
+    return norm == CK_BOX ? sum : norm == CK_L2 ? sqrt(squares) : most;
+}
+
+/* d' Q d is at most sum D_i d_i^2; in a ball of l2 that is at most its largest D_i r_i^2, and in one
+ * of l1, whose vertices have one sample each, that of Q_ii r_i^2. */
+double ck_square(ck_norm norm, const double *diagonal, const double *r, size_t n) {
+    double sum = 0.0, most = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        const double square = diagonal[i] * (r[i] * r[i]);
+        sum += square;
+        most = fmax(most, square);
+    }
+    return norm == CK_BOX ? sum : most;
+}
+
+/* ---- a frame ---- */
+
 typedef struct frame {
     const double *r;
     double *mid, *err, *radius; /* [rows]: row of x within err of mid, |row of d| <= radius */
 } frame;
 
-static void take_frame(frame *to, const ck_bank *bank, const double *x, const double *r) {
-    to->r = r;
+static void take_frame(frame *to, const ck_front *front, size_t t, const double *x) {
+    const ck_bank *bank = &front->bank;
+    const double *r = to->r = front->radius + t * bank->step;
+    x += t * bank->step;
     for (size_t k = 0; k < bank->rows; k++) {
         const double *f = bank->f + k * bank->frame;
-        double sum = 0.0, size = 0.0, radius = 0.0;
+        double sum = 0.0, size = 0.0;
         for (size_t i = 0; i < bank->frame; i++) {
             sum += f[i] * x[i];
             size += fabs(f[i] * x[i]);
-            radius += fabs(f[i]) * r[i];
         }
         to->mid[k] = sum;
         to->err[k] = eps * size + CK_TINY;
-        to->radius[k] = up(radius);
+        to->radius[k] = up(ck_support(front->norm, f, r, bank->frame));
     }
 }
 
 /* sqrt(E) from below, by any numbers z: sqrt(E) sqrt(sum z^2/w + floor) >= sum z (y + f . d) +
  * floor. */
-static double least_root(const ck_bank *bank, const frame *at, size_t m, const double *z,
+static double least_root(const ck_front *front, const frame *at, size_t m, const double *z,
                          double *work) {
-    const double *w = bank->weight + m * bank->rows;
-    double sum = bank->floor, mass = 0.0, square = 0.0, reach = 0.0;
+    const ck_bank *bank = &front->bank;
+    const double *w = bank->weight + m * bank->rows, added = bank->rule == CK_ADD ? bank->floor : 0;
+    double sum = added, mass = 0.0, square = added;
     for (size_t i = 0; i < bank->frame; i++) {
         work[i] = 0.0;
     }
@@ -53,23 +82,23 @@ static double least_root(const ck_bank *bank, const frame *at, size_t m, const d
             z++;
         }
     }
-    for (size_t i = 0; i < bank->frame; i++) {
-        reach += fabs(work[i]) * at->r[i];
-    }
-    const double top = sum - eps * bank->floor - up(mass) - up(reach);
-    const double size = up(sqrt(up(square + bank->floor)));
+    const double reach = ck_support(front->norm, work, at->r, bank->frame);
+    const double top = sum - eps * added - up(mass) - up(reach), size = up(sqrt(up(square)));
     return top > 0.0 ? top / size * (1.0 - eps) : 0.0;
 }
 
-/* Lines of band m of frame t. */
-static void bound_band(ck_front *front, const frame *at, size_t t, size_t m, const double *diagonal,
-                       const double *z, double *work) {
+/* The energy of band m of a frame: clean within error; with noise E(0) + form . d, but for slack,
+ * and up to square more; |form . d| <= reach; at least least^2, and at most `most`. */
+typedef struct bounds {
+    double clean, error, slack, square, reach, least, most;
+} bounds;
+
+static bounds bound_energy(const ck_front *front, const frame *at, size_t m, double *form,
+                           const double *diagonal, const double *z, double *work) {
     const ck_bank *bank = &front->bank;
-    const double *w = bank->weight + m * bank->rows;
-    const size_t i_band = t * bank->bands + m, n = bank->frame;
-    double *form = front->form + i_band * n;
-    double clean = bank->floor, spread = 0.0, slack = 0.0, high = bank->floor, low = bank->floor;
-    double by_rows = 0.0, square = 0.0, reach = 0.0;
+    const double *w = bank->weight + m * bank->rows, added = bank->rule == CK_ADD ? bank->floor : 0;
+    bounds e = {.clean = added};
+    double spread = 0.0, high = added, low = added, by_rows = 0.0;
     for (size_t k = 0; k < bank->rows; k++) {
         const double y = at->mid[k], err = at->err[k], c = 2.0 * w[k] * y;
         const double far = fabs(y) + err + at->radius[k];
@@ -77,67 +106,68 @@ static void bound_band(ck_front *front, const frame *at, size_t t, size_t m, con
         if (!(w[k] > 0.0)) {
             continue;
         }
-        clean += w[k] * (y * y);
+        e.clean += w[k] * (y * y);
         spread += w[k] * (err * (2.0 * fabs(y) + err));
-        slack += (2.0 * w[k] * err + eps * fabs(c)) * at->radius[k];
+        e.slack += (2.0 * w[k] * err + eps * fabs(c)) * at->radius[k];
         high += w[k] * (far * far);
         low += w[k] * (near * near);
         by_rows += w[k] * (at->radius[k] * at->radius[k]);
-        for (size_t i = 0; i < n; i++) {
-            form[i] += c * bank->f[k * n + i];
+        for (size_t i = 0; i < bank->frame; i++) {
+            form[i] += c * bank->f[k * bank->frame + i];
         }
     }
-    for (size_t i = 0; i < n; i++) {
-        square += diagonal[i] * (at->r[i] * at->r[i]);
-        reach += fabs(form[i]) * at->r[i];
+    e.reach = up(ck_support(front->norm, form, at->r, bank->frame));
+    e.slack = up(e.slack);
+    e.square = up(fmin(ck_square(front->norm, diagonal, at->r, bank->frame), by_rows));
+    e.error = eps * e.clean + up(spread);
+    e.most = fmin(up(up(e.clean + e.error) + e.slack + e.square + e.reach), up(high));
+    e.least = fmax(least_root(front, at, m, z, work), sqrt(added) * (1.0 - eps));
+    e.least = fmax(e.least, sqrt(low * (1.0 - eps)) * (1.0 - eps));
+    return e;
+}
+
+/* log max(E, floor) <= upper (form . d + q) + constant, q the squares of the noise, and, where E may
+ * be below the floor, floor itself from form . d = -reach and q = 0 on: log E <= w E - 1 - log w. */
+static double upper_constant(const bounds *e, double upper, double floor) {
+    const double top = up(upper * up(up(e->clean + e->error) + e->slack + e->square));
+    const ck_range log_w = ck_log(upper);
+    const double line = top - 1.0 - log_w.lo + eps * (top + 1.0 + fabs(log_w.lo));
+    if (!(floor > 0.0) || e->least * e->least * (1.0 - eps) > floor) {
+        return line;
     }
-    reach = up(reach);
-    slack = up(slack);
-    square = up(fmin(square, by_rows));
-    const double error = eps * clean + up(spread);
-    const double e_lo = fmax(clean - error, bank->floor * (1.0 - eps));
-    const double e_hi = up(clean + error), most = fmin(up(e_hi + slack + square + reach), up(high));
-    const double floor_root = sqrt(bank->floor) * (1.0 - eps);
-    double least = fmax(least_root(bank, at, m, z, work), floor_root);
-    least = fmax(least, sqrt(low * (1.0 - eps)) * (1.0 - eps));
+    const double log_floor = ck_log(floor).hi, more = up(upper * up(e->reach + e->square));
+    return fmax(line, log_floor + more + eps * (fabs(log_floor) + more));
+}
 
-    /* upper line: log E <= w E - 1 - log w */
-    const double upper = front->upper_w[i_band], lower = front->lower_w[i_band];
-    ck_require(upper > 0.0 && lower >= 0.0, "front end",
-               "frame %zu, band %zu: a slope has the wrong sign", t, m);
-    const double top = up(upper * up(e_hi + slack + square));
-    front->upper_c[i_band] = top - 1.0 - ck_log(upper).lo;
-    front->upper_c[i_band] += eps * (top + 1.0 + fabs(ck_log(upper).lo));
-
-    /* lower line: log E >= 2 log max(from, root + tau / (2 root)) */
-    const double r1 = sqrt(e_lo) * (1.0 - eps), r2 = up(sqrt(e_hi));
-    const double from = fmin(least, r1), furthest = up(reach + slack);
+/* log E >= 2 log max(from, root + tau / (2 root)), tau = form . d but for slack. */
+static double lower_constant(const bounds *e, double lower, double least) {
+    const double r1 = sqrt(fmax(e->clean - e->error, 0.0)) * (1.0 - eps);
+    const double r2 = up(sqrt(up(e->clean + e->error)));
+    const double from = fmin(least, r1), furthest = up(e->reach + e->slack);
     const double to = (r1 + furthest / (2.0 * r2)) * (1.0 - eps);
     const double log_from = 2.0 * ck_log(from).lo, log_to = 2.0 * ck_log(to).lo;
     const double left = log_from + 2.0 * lower * r1 * (r1 - from) * (1.0 - eps);
     const double right = log_to - up(lower * furthest);
-    front->lower_c[i_band] = fmin(left - eps * (fabs(log_from) + fabs(left)),
-                                  right - eps * (fabs(log_to) + fabs(right))) -
-                             up(lower * slack);
-    front->reach[i_band] = reach;
-    front->square[i_band] = square;
-    front->lo[i_band] = 2.0 * ck_log(least).lo;
-    front->hi[i_band] = ck_log(most).hi;
-    ck_require(front->lo[i_band] <= front->hi[i_band] && isfinite(front->lo[i_band]) &&
-                   isfinite(front->hi[i_band]) && isfinite(front->lower_c[i_band]) &&
-                   isfinite(front->upper_c[i_band]),
-               "front end", "frame %zu, band %zu: no finite bounds", t, m);
+    return fmin(left - eps * (fabs(log_from) + fabs(left)),
+                right - eps * (fabs(log_to) + fabs(right))) -
+           up(lower * e->slack);
 }
 
-static void take_memory(ck_front *front, const ck_bank *bank, size_t frames) {
-    double **const arrays[] = {&front->reach,   &front->square, &front->lower_c,
-                               &front->upper_c, &front->lo,     &front->hi};
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
-        *arrays[i] = ck_alloc(frames * bank->bands, sizeof(double));
-    }
-    front->form = ck_alloc(frames * bank->bands * bank->frame, sizeof(double));
-    front->energy = ck_alloc(frames, sizeof(double));
-    front->peak = ck_alloc(bank->bands * bank->rows, sizeof(double));
+/* Lines of band m of frame t; one without a slope is an end of the range. */
+static void bound_band(ck_band *band, const bounds *e, const ck_bank *bank, size_t t, size_t m) {
+    const double floor = bank->rule == CK_AT_LEAST ? bank->floor : 0.0;
+    const double least = fmax(e->least, sqrt(floor) * (1.0 - eps));
+    ck_require(band->upper_w >= 0.0 && band->lower_w >= 0.0, "front end",
+               "frame %zu, band %zu: a slope has the wrong sign", t, m);
+    band->reach = e->reach;
+    band->square = e->square;
+    band->lo = 2.0 * ck_log(least).lo;
+    band->hi = ck_log(fmax(e->most, floor)).hi;
+    band->upper_c = band->upper_w > 0.0 ? upper_constant(e, band->upper_w, floor) : band->hi;
+    band->lower_c = band->lower_w > 0.0 ? lower_constant(e, band->lower_w, least) : band->lo;
+    ck_require(band->lo <= band->hi && isfinite(band->lo) && isfinite(band->hi) &&
+                   isfinite(band->lower_c) && isfinite(band->upper_c),
+               "front end", "frame %zu, band %zu: no finite bounds", t, m);
 }
 
 /* The peak gain g = to / max |x + d| in front of the frames. With f = floor / g0^2 and g0 near g,
@@ -159,6 +189,7 @@ static ck_range take_gain(ck_bank *bank, const double *x, size_t n, double radiu
                       ck_log(fmax(high * high, whole) * (1.0 + 0x1p-48)).hi};
 }
 
+/* Both ends. */
 static void move(double *lower, double *upper, ck_range by) {
     *lower += by.lo;
     *lower -= 0x1p-50 * (fabs(*lower) + fabs(by.lo));
@@ -181,13 +212,16 @@ void ck_front_bound(ck_front *front, ck_proof *proof, const ck_sound *sound, dou
     const double *share = ck_array(proof, "front/share", bank->rows);
     const double *energy = ck_array(proof, "front/energy", N);
     const double *z = ck_array(proof, "front/witness", frames * weights);
-    front->lower_w = ck_array(proof, "front/lower", frames * M);
-    front->upper_w = ck_array(proof, "front/upper", frames * M);
-    ck_bank_prove(bank, diagonal, share, energy);
+    const double *lower = ck_array(proof, "front/lower", frames * M);
+    const double *upper = ck_array(proof, "front/upper", frames * M);
+    ck_bank_prove(bank, front->norm, diagonal, share, energy);
 
     eps = ((double)(N > bank->rows ? N : bank->rows) + 40.0) * 0x1p-53;
     front->frames = frames;
-    take_memory(front, bank, frames);
+    front->band = ck_alloc(frames * M, sizeof *front->band);
+    front->form = ck_alloc(frames * M * N, sizeof(double));
+    front->energy = ck_alloc(frames, sizeof(double));
+    front->peak = ck_alloc(M * bank->rows, sizeof(double));
     for (size_t i = 0; i < M * bank->rows; i++) {
         const size_t j = i % bank->rows;
         front->peak[i] = share[j] > 0.0 ? up(bank->weight[i] / share[j]) : 0.0;
@@ -199,20 +233,22 @@ void ck_front_bound(ck_front *front, ck_proof *proof, const ck_sound *sound, dou
         front->radius[i] = radius;
     }
     const bool gain = bank->gain > 0.0;
-    const ck_range shift = gain ? take_gain(bank, x, n, radius) : (ck_range){0.0, 0.0};
+    const ck_range shift = gain ? take_gain(bank, x, front->padded, radius) : (ck_range){0.0, 0.0};
     frame at = {NULL, ck_alloc(bank->rows, sizeof *x), ck_alloc(bank->rows, sizeof *x),
                 ck_alloc(bank->rows, sizeof *x)};
     for (size_t t = 0; t < frames; t++) {
-        take_frame(&at, bank, x + t * bank->step, front->radius + t * bank->step);
-        for (size_t i = 0; i < N; i++) {
-            front->energy[t] += energy[i] * (at.r[i] * at.r[i]);
-        }
-        front->energy[t] = up(front->energy[t]);
-        for (size_t m = 0; m < M; m++) {
-            bound_band(front, &at, t, m, diagonal + m * N, z, work);
+        take_frame(&at, front, t, x);
+        front->energy[t] = up(ck_square(front->norm, energy, at.r, N));
+        for (size_t m = 0, i = t * M; m < M; m++, i++) {
+            ck_band *band = &front->band[i];
+            const bounds e =
+                bound_energy(front, &at, m, front->form + i * N, diagonal + m * N, z, work);
+            band->lower_w = lower[i];
+            band->upper_w = upper[i];
+            bound_band(band, &e, bank, t, m);
             if (gain) {
-                move(front->lower_c + t * M + m, front->upper_c + t * M + m, shift);
-                move(front->lo + t * M + m, front->hi + t * M + m, shift);
+                move(&band->lower_c, &band->upper_c, shift);
+                move(&band->lo, &band->hi, shift);
             }
             for (size_t k = 0; k < bank->rows; k++) {
                 z += bank->weight[m * bank->rows + k] > 0.0;

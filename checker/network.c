@@ -9,7 +9,6 @@
 #include "onnx.pb-c.h"
 
 typedef enum {
-    NOTHING,
     SEQUENCE, /* what the chain has computed so far, all steps */
     LAST,     /* its last step */
     STACK,    /* several of these, one behind the other */
@@ -159,7 +158,8 @@ static void give_chain(reader *r, size_t output, bool last) {
     give(r, output, (value){.kind = last ? LAST : SEQUENCE, .at = r->network->layers});
 }
 
-static void dense(reader *r, bool gemm) {
+static void dense(reader *r) {
+    const bool gemm = r->node->op_type[0] == 'G';
     const value *x = input(r, 0), *w = input(r, 1);
     only(r, gemm ? " alpha beta transA transB " : "");
     const Onnx__AttributeProto *alpha = attribute(r, "alpha"), *beta = attribute(r, "beta");
@@ -242,8 +242,12 @@ static void check_default(const reader *r, const cell_kind *cell) {
     }
 }
 
-static void add_cell(reader *r, const cell_kind *cell) {
+static void recurrent(reader *r) {
     const Onnx__AttributeProto *a = attribute(r, "activations");
+    const cell_kind *cell = cells;
+    while (strcmp(cell->op, r->node->op_type) != 0) {
+        cell++;
+    }
     cell += cell->kind == CK_RNN && a != NULL && a->n_strings == 1 && is_text(a->strings, "Affine");
     const size_t H = (size_t)integer(r, "hidden_size", 0), gates = cell->gates;
     const bool after = cell->kind == CK_GRU && integer(r, "linear_before_reset", 0) != 0;
@@ -274,39 +278,27 @@ static void add_cell(reader *r, const cell_kind *cell) {
 
 /* ---- plumbing ---- */
 
+/* The last states of several layers, one behind the other. */
 static void concat(reader *r) {
-    value stack = {.kind = STACK};
-    bool states = true;
-    for (size_t i = 0; i < r->node->n_input; i++) {
-        states = states && input(r, i)->kind == LAST && i < 8;
+    value stack = {.kind = STACK, .members = r->node->n_input};
+    require(r, integer(r, "axis", -1) == 0 && stack.members <= 8,
+            "this checker knows no such stack");
+    for (size_t i = 0; i < stack.members; i++) {
+        require(r, input(r, i)->kind == LAST, "this is not known to be put together");
+        stack.member[i] = input(r, i)->at;
     }
-    for (size_t i = 0; states && i < r->node->n_input; i++) {
-        stack.member[stack.members++] = input(r, i)->at;
-    }
-    if (states && integer(r, "axis", -1) == 0) {
-        give(r, 0, stack);
-        return;
-    }
-    for (size_t i = 0; i < r->node->n_input; i++) {
-        require(r, input(r, i)->kind == SHAPE || input(r, i)->kind == CONSTANT,
-                "this is not known to be put together");
-    }
-    give(r, 0, (value){.kind = SHAPE});
+    give(r, 0, stack);
 }
 
 static void gather(reader *r) {
     const value *x = input(r, 0);
-    value v = {.kind = x->kind == SHAPE ? SHAPE : LAST, .at = x->at};
-    if (x->kind != SHAPE) {
-        const int64_t i = index_of(r, input(r, 1)), members = (int64_t)x->members;
-        const bool member = x->kind == STACK && i < members && i >= -members;
-        require(r,
-                integer(r, "axis", 0) == 0 && (member || (i == -1 && x->kind == SEQUENCE) ||
-                                               ((i == -1 || i == 0) && x->kind == LAST)),
-                "this checker does not know what is taken here");
-        v.at = member ? x->member[i < 0 ? i + members : i] : x->at;
-    }
-    give(r, 0, v);
+    const int64_t i = index_of(r, input(r, 1)), members = (int64_t)x->members;
+    const bool member = x->kind == STACK && i < members && i >= -members;
+    require(r,
+            integer(r, "axis", 0) == 0 && (member || (i == -1 && x->kind == SEQUENCE) ||
+                                           ((i == -1 || i == 0) && x->kind == LAST)),
+            "this checker does not know what is taken here");
+    give(r, 0, (value){.kind = LAST, .at = member ? x->member[i < 0 ? i + members : i] : x->at});
 }
 
 static void zeros(reader *r) {
@@ -320,49 +312,61 @@ static void zeros(reader *r) {
     give(r, 0, (value){.kind = ZERO});
 }
 
-/* Nodes that hand on the numbers of their first input. */
+/* Axes of one number are dropped, the numbers stay in their order. */
 static void pass(reader *r) {
-    const value v = *input(r, 0);
-    give(r, 0, v.kind == CONSTANT ? (value){.kind = SHAPE} : v);
+    give(r, 0, *input(r, 0));
 }
 
+static void relu(reader *r) {
+    const bool last = follow(r, input(r, 0));
+    append(r, CK_RELU, width(r->network));
+    give_chain(r, 0, last);
+}
+
+static void constant(reader *r) {
+    const Onnx__AttributeProto *a = attribute(r, "value");
+    require(r, a != NULL && a->t != NULL, "this checker knows tensors");
+    give(r, 0, (value){.kind = CONSTANT, .tensor = a->t});
+}
+
+static void shape(reader *r) {
+    give(r, 0, (value){.kind = SHAPE});
+}
+
+static void part(reader *r) {
+    require(r, input(r, 0)->kind == ZERO, "this checker knows parts of zeros");
+    pass(r);
+}
+
+static const struct {
+    const char *op;
+    void (*read)(reader *r);
+} operators[] = {{"MatMul", dense},  {"Gemm", dense},     {"Add", add},
+                 {"Relu", relu},     {"LSTM", recurrent}, {"GRU", recurrent},
+                 {"RNN", recurrent}, {"Shape", shape},    {"Constant", constant},
+                 {"Concat", concat}, {"Gather", gather},  {"ConstantOfShape", zeros},
+                 {"Squeeze", pass},  {"Identity", pass}, /* the numbers stay in their order */
+                 {"Slice", part}};
+
 static void read_node(reader *r) {
-    const char *op = text_of(r->node->op_type);
-    size_t cell = 0;
-    while (cell < 3 && strcmp(op, cells[cell].op) != 0) {
-        cell++;
-    }
+    const bool zero = strcmp(text_of(r->node->op_type), "ConstantOfShape") == 0;
+    bool sizes = r->node->n_input > 0 && !zero; /* what is made of sizes is sizes */
     require(r, text_of(r->node->domain)[0] == '\0', "its domain is not known");
-    if (strcmp(op, "MatMul") == 0 || strcmp(op, "Gemm") == 0) {
-        dense(r, op[0] == 'G');
-    } else if (strcmp(op, "Add") == 0) {
-        add(r);
-    } else if (strcmp(op, "Relu") == 0) {
-        const bool last = follow(r, input(r, 0));
-        append(r, CK_RELU, width(r->network));
-        give_chain(r, 0, last);
-    } else if (cell < 3) {
-        add_cell(r, &cells[cell]);
-    } else if (strcmp(op, "Constant") == 0) {
-        const Onnx__AttributeProto *a = attribute(r, "value");
-        require(r, a != NULL && a->t != NULL, "this checker knows tensors");
-        give(r, 0, (value){.kind = CONSTANT, .tensor = a->t});
-    } else if (strcmp(op, "Shape") == 0) {
-        give(r, 0, (value){.kind = SHAPE});
-    } else if (strcmp(op, "Concat") == 0) {
-        concat(r);
-    } else if (strcmp(op, "Gather") == 0) {
-        gather(r);
-    } else if (strcmp(op, "ConstantOfShape") == 0) {
-        zeros(r);
-    } else if (strcmp(op, "Squeeze") == 0 || strcmp(op, "Identity") == 0) {
-        pass(r); /* axes of one number are dropped, the numbers stay in their order */
-    } else if ((strcmp(op, "Slice") == 0 && input(r, 0)->kind == ZERO) ||
-               (strcmp(op, "Unsqueeze") == 0 && input(r, 0)->kind == SHAPE)) {
-        pass(r);
-    } else {
-        cannot(r, "this checker does not know this operator");
+    for (size_t i = 0; i < r->node->n_input; i++) {
+        const value *v = has(r, i) ? find(r, r->node->input[i]) : NULL;
+        sizes = sizes && v != NULL && (v->kind == SHAPE || v->kind == CONSTANT);
     }
+    if (sizes) {
+        shape(r);
+        return;
+    }
+    for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
+        if (strcmp(text_of(r->node->op_type), operators[i].op) == 0) {
+            operators[i].read(r);
+            return;
+        }
+    }
+    cannot(r, "this checker does not know this operator");
 }
 
 /* The features: [steps, 1, D]. */

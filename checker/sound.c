@@ -21,44 +21,44 @@ double ck_float(const unsigned char *at) {
     return (double)value;
 }
 
+/* The chunk of this name, or NULL. */
+static const unsigned char *chunk(ck_bytes file, const char *name, size_t *size) {
+    for (size_t at = 12; at < file.size && file.size - at >= 8; at += 8 + *size + *size % 2) {
+        *size = ck_little(file.at + at + 4, 4);
+        if (*size > file.size - at - 8) {
+            break;
+        }
+        if (memcmp(file.at + at, name, 4) == 0) {
+            return file.at + at + 8;
+        }
+    }
+    return NULL;
+}
+
 /* False: it is another kind of file. */
 static bool read_riff(ck_sound *sound, ck_bytes file) {
+    size_t size = 0, header = 0;
     if (file.size < 12 || memcmp(file.at, "RIFF", 4) != 0 || memcmp(file.at + 8, "WAVE", 4) != 0) {
         return false;
     }
-    uint64_t coding = 0, channels = 0, bits = 0;
-    for (size_t at = 12; file.size - at >= 8;) {
-        const unsigned char *chunk = file.at + at + 8;
-        const size_t size = ck_little(file.at + at + 4, 4);
-        if (size > file.size - at - 8) {
-            return false;
-        }
-        if (memcmp(file.at + at, "fmt ", 4) == 0 && size >= 16) {
-            coding = ck_little(chunk, 2);
-            channels = ck_little(chunk + 2, 2);
-            sound->rate = (int)ck_little(chunk + 4, 4);
-            bits = ck_little(chunk + 14, 2);
-        } else if (memcmp(file.at + at, "data", 4) == 0) {
-            const size_t bytes = bits / 8;
-            const bool whole = coding == 1 && bits == 16;
-            if (channels != 1 || !(whole || (coding == 3 && bits == 32)) || size % bytes != 0) {
-                return false;
-            }
-            sound->n = size / bytes;
-            sound->bits = whole ? 16 : 0;
-            sound->sample = ck_alloc(sound->n, sizeof(double));
-            for (size_t i = 0; i < sound->n; i++) {
-                const unsigned char *s = chunk + i * bytes;
-                sound->sample[i] = whole ? (double)(int16_t)ck_little(s, 2) / 32768.0 : ck_float(s);
-            }
-            return true;
-        }
-        at += 8 + size + size % 2;
-        if (at > file.size) {
-            return false;
-        }
+    const unsigned char *format = chunk(file, "fmt ", &header), *data = chunk(file, "data", &size);
+    if (format == NULL || header < 16 || data == NULL || ck_little(format + 2, 2) != 1) {
+        return false;
     }
-    return false;
+    const size_t coding = ck_little(format, 2), bits = ck_little(format + 14, 2);
+    const bool whole = coding == 1 && bits == 16;
+    if (!(whole || (coding == 3 && bits == 32)) || size % (bits / 8) != 0) {
+        return false;
+    }
+    sound->rate = (int)ck_little(format + 4, 4);
+    sound->n = size / (bits / 8);
+    sound->bits = whole ? 16 : 0;
+    sound->sample = ck_alloc(sound->n, sizeof(double));
+    for (size_t i = 0; i < sound->n; i++) {
+        sound->sample[i] =
+            whole ? (double)(int16_t)ck_little(data + 2 * i, 2) / 32768.0 : ck_float(data + 4 * i);
+    }
+    return true;
 }
 
 static void read_other(ck_sound *sound, const char *path) {

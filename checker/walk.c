@@ -15,13 +15,14 @@
 /* `bias` and `error` add up fewer than 2^20 dot products of at most CK_TERMS terms. */
 #define LONG_EPS 0x1p-30
 
-typedef enum { FEATURES, IMAGE, RELU, TANH, PRODUCT, SUM } kind;
+typedef enum { FEATURES, IMAGE, CURVE, PRODUCT } kind;
 
 enum { NONE = -1 };
 typedef struct vector {
     kind kind;
     size_t n, frame; /* FEATURES */
-    int a, b;        /* operands; IMAGE: m_a a + m_b b + bias, each part where there is one */
+    int a, b;        /* operands; IMAGE: m_a a + m_b b + bias, each part where there is one, and no
+                        matrix stands for the identity */
     const double *m_a, *m_b, *bias;
     const double *slope;    /* [2, n], PRODUCT [2, 2, n]: below, above */
     double *below, *above;  /* [n] offsets, found here */
@@ -33,20 +34,18 @@ typedef struct vector {
 /* What a row has on its way; each thread has one. */
 typedef struct row {
     double bias, mass, error;
-    double **c;      /* [count] coefficients */
-    bool *live;      /* [count] */
+    double **c;      /* [most] coefficients, NULL until a row reads the vector */
+    bool *live;      /* [most] */
     double *samples; /* [padded] */
-    double *forms;   /* [bands] */
     double *bins;    /* [rows of the spectrum] */
 } row;
 
 typedef struct graph {
     vector *v;
+    size_t most; /* room */
     int count;
     const ck_front *front;
-    row *row;     /* [ck_threads] */
-    size_t label; /* of the margins */
-    int of;       /* the vector that is bounded */
+    int of; /* the vector that is bounded */
 } graph;
 
 /* ---- a row on its way ---- */
@@ -63,30 +62,31 @@ static double dot_size(const double *a, const double *b, size_t n) {
 static double *touch(const graph *g, row *r, int v) {
     if (r->live[v]) {
         r->error += CK_EPS * dot_size(r->c[v], g->v[v].size, g->v[v].n);
-    } else {
-        memset(r->c[v], 0, g->v[v].n * sizeof(double));
-        r->live[v] = true;
+        return r->c[v];
     }
-    return r->c[v];
+    r->c[v] = r->c[v] != NULL ? r->c[v] : ck_alloc(g->v[v].n, sizeof(double));
+    r->live[v] = true;
+    return memset(r->c[v], 0, g->v[v].n * sizeof(double));
 }
 
 static void image_back(const graph *g, row *r, const vector *v, const double *c) {
     const int operand[] = {v->a, v->b};
     const double *const matrix[] = {v->m_a, v->m_b};
-    for (size_t i = 0; i < v->n; i++) {
+    for (size_t i = 0; v->bias != NULL && i < v->n; i++) {
         r->bias += c[i] * v->bias[i];
         r->mass += fabs(c[i] * v->bias[i]);
     }
     r->error += CK_EPS * dot_size(c, v->omega, v->n);
     for (size_t k = 0; k < 2; k++) {
-        if (operand[k] != NONE) {
-            double *to = touch(g, r, operand[k]);
-            const size_t width = g->v[operand[k]].n;
-            for (size_t i = 0; i < v->n; i++) {
-                const double *m = matrix[k] + i * width, x = c[i];
-                for (size_t j = 0; j < width; j++) {
-                    to[j] += x * m[j];
-                }
+        double *to = operand[k] != NONE ? touch(g, r, operand[k]) : NULL;
+        const size_t width = to != NULL ? g->v[operand[k]].n : 0;
+        for (size_t i = 0; to != NULL && i < v->n; i++) {
+            if (matrix[k] == NULL) {
+                to[i] += c[i];
+                continue;
+            }
+            for (size_t j = 0; j < width; j++) {
+                to[j] += c[i] * matrix[k][i * width + j];
             }
         }
     }
@@ -115,26 +115,24 @@ static void relaxed_back(const graph *g, row *r, const vector *v, const double *
 static void features_back(const graph *g, row *r, const vector *v, const double *c) {
     const ck_front *f = g->front;
     const size_t M = v->n, N = f->bank.frame, J = f->bank.rows, at = v->frame * M;
-    double *a = r->forms, apart = 0.0, most = 0.0;
-    for (size_t m = 0; m < M; m++) {
-        const bool low = c[m] >= 0.0;
-        const double off = c[m] * (low ? f->lower_c[at + m] : f->upper_c[at + m]);
-        a[m] = c[m] * (low ? f->lower_w[at + m] : f->upper_w[at + m]);
-        r->bias += off;
-        r->mass += fabs(off);
-        r->error += 4.0 * CK_EPS * fabs(a[m]) * f->reach[at + m];
-        for (size_t i = 0; i < N; i++) {
-            r->samples[v->frame * f->bank.step + i] += a[m] * f->form[(at + m) * N + i];
-        }
-        apart -= low ? 0.0 : a[m] * f->square[at + m];
-    }
-    /* the squares of the noise in all bands that were read from above */
+    double apart = 0.0, most = 0.0;
     memset(r->bins, 0, J * sizeof(double));
     for (size_t m = 0; m < M; m++) {
-        const double up = c[m] >= 0.0 ? 0.0 : -a[m];
-        for (size_t j = 0; j < J; j++) {
-            r->bins[j] += up * f->peak[m * J + j];
+        const ck_band *band = &f->band[at + m];
+        const bool low = c[m] >= 0.0;
+        const double off = c[m] * (low ? band->lower_c : band->upper_c);
+        const double a = c[m] * (low ? band->lower_w : band->upper_w);
+        r->bias += off;
+        r->mass += fabs(off);
+        r->error += 4.0 * CK_EPS * fabs(a) * band->reach;
+        for (size_t i = 0; i < N; i++) {
+            r->samples[v->frame * f->bank.step + i] += a * f->form[(at + m) * N + i];
         }
+        /* the squares of the noise in all bands that are read from above */
+        for (size_t j = 0; !low && j < J; j++) {
+            r->bins[j] -= a * f->peak[m * J + j];
+        }
+        apart -= low ? 0.0 : a * band->square;
     }
     for (size_t j = 0; j < J; j++) {
         most = r->bins[j] > most ? r->bins[j] : most;
@@ -146,13 +144,30 @@ static void features_back(const graph *g, row *r, const vector *v, const double 
     }
 }
 
-/* At most the objective whose coefficients stand on vector `top`. */
-static double lower(const graph *g, row *r, int top) {
-    double support = 0.0;
-    r->bias = r->mass = r->error = 0.0;
-    r->live[top] = true;
-    memset(r->samples, 0, g->front->padded * sizeof(double));
-    for (int i = top; i >= 0; i--) {
+static row *own_row(const graph *g) {
+    static _Thread_local row r;
+    if (r.c == NULL) {
+        r.c = ck_alloc(g->most, sizeof *r.c);
+        r.live = ck_alloc(g->most, sizeof(bool));
+        r.samples = ck_alloc(g->front->padded, sizeof(double));
+        r.bins = ck_alloc(g->front->bank.rows, sizeof(double));
+    }
+    r.bias = r.mass = r.error = 0.0;
+    memset(r.samples, 0, g->front->padded * sizeof(double));
+    return &r;
+}
+
+/* At most element `plus` of vector g->of less element `minus`, each unless it is NONE. */
+static double lower(const graph *g, int plus, int minus) {
+    row *r = own_row(g);
+    double *of = touch(g, r, g->of);
+    if (plus != NONE) {
+        of[plus] = 1.0;
+    }
+    if (minus != NONE) {
+        of[minus] = -1.0;
+    }
+    for (int i = g->of; i >= 0; i--) {
         const vector *v = &g->v[i];
         if (!r->live[i]) {
             continue;
@@ -165,26 +180,14 @@ static double lower(const graph *g, row *r, int top) {
         case FEATURES:
             features_back(g, r, v, r->c[i]);
             break;
-        case SUM:
-            for (int k = 0; k < 2; k++) {
-                const int part = k == 0 ? v->a : v->b;
-                double *to = touch(g, r, part);
-                for (size_t j = 0; j < v->n; j++) {
-                    to[j] += r->c[i][j];
-                }
-                r->error += CK_EPS * dot_size(r->c[i], g->v[part].size, v->n);
-            }
-            break;
-        case RELU:
-        case TANH:
+        case CURVE:
         case PRODUCT:
             relaxed_back(g, r, v, r->c[i]);
             break;
         }
     }
-    for (size_t i = 0; i < g->front->padded; i++) {
-        support += fabs(r->samples[i]) * g->front->radius[i];
-    }
+    const double support =
+        ck_support(g->front->norm, r->samples, g->front->radius, g->front->padded);
     return r->bias - support * (1.0 + LONG_EPS) - r->error * (1.0 + LONG_EPS) - LONG_EPS * r->mass -
            CK_TINY;
 }
@@ -201,25 +204,21 @@ static void check_box(graph *g, int i, const char *what) {
 }
 
 /* Meets an end of the box of vector g->of with what a row proves. */
-static void tighten_end(void *of, size_t end, size_t thread) {
+static void tighten_end(slong end, void *of) {
     const graph *g = of;
     const vector *v = &g->v[g->of];
-    const size_t j = end / 2;
-    row *r = &g->row[thread];
-    memset(r->c[g->of], 0, v->n * sizeof(double));
-    r->c[g->of][j] = end % 2 == 0 ? 1.0 : -1.0;
-    const double bound = lower(g, r, g->of);
+    const int j = (int)end / 2;
     if (end % 2 == 0) {
-        v->lo[j] = fmax(v->lo[j], bound);
+        v->lo[j] = fmax(v->lo[j], lower(g, j, NONE));
     } else {
-        v->hi[j] = fmin(v->hi[j], -bound);
+        v->hi[j] = fmin(v->hi[j], -lower(g, NONE, j));
     }
 }
 
 static void tighten(graph *g, int i) {
     if (!g->v[i].tight) {
         g->of = i;
-        ck_parallel(2 * g->v[i].n, tighten_end, g);
+        flint_parallel_do(tighten_end, g, 2 * (slong)g->v[i].n, -1, FLINT_PARALLEL_DYNAMIC);
         g->v[i].tight = true;
         check_box(g, i, "vector");
     }
@@ -229,9 +228,6 @@ static int add(graph *g, vector v) {
     double **const arrays[] = {&v.lo, &v.hi, &v.size, &v.below, &v.above, &v.omega};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         *arrays[i] = ck_alloc(v.n, sizeof(double));
-    }
-    for (size_t k = 0; k < ck_threads; k++) {
-        g->row[k].c[g->count] = ck_alloc(v.n, sizeof(double));
     }
     g->v[g->count] = v;
     return g->count++;
@@ -245,11 +241,12 @@ static int add_image(graph *g, size_t n, const double *m_a, int a, const double 
     const int operand[] = {a, b};
     const double *const matrix[] = {m_a, m_b};
     for (size_t j = 0; j < n; j++) {
-        double lo = bias[j], hi = bias[j], size = fabs(bias[j]);
+        const double constant = bias != NULL ? bias[j] : 0.0;
+        double lo = constant, hi = constant, size = fabs(constant);
         for (size_t k = 0; k < 2; k++) {
             const vector *x = operand[k] != NONE ? &g->v[operand[k]] : NULL;
             for (size_t l = 0; x != NULL && l < x->n; l++) {
-                const double w = matrix[k][j * x->n + l];
+                const double w = matrix[k] != NULL ? matrix[k][j * x->n + l] : l == j ? 1.0 : 0.0;
                 lo += w * (w >= 0.0 ? x->lo[l] : x->hi[l]);
                 hi += w * (w >= 0.0 ? x->hi[l] : x->lo[l]);
                 size += fabs(w) * x->size[l];
@@ -263,43 +260,19 @@ static int add_image(graph *g, size_t n, const double *m_a, int a, const double 
     return i;
 }
 
-static int add_relu(graph *g, int a, const double *slope) {
+static int add_curve(graph *g, ck_curve curve, int a, const double *slope) {
     tighten(g, a);
     const size_t n = g->v[a].n;
-    const int i = add(g, (vector){.kind = RELU, .n = n, .a = a, .b = NONE, .slope = slope});
+    const int i = add(g, (vector){.kind = CURVE, .n = n, .a = a, .b = NONE, .slope = slope});
     vector *v = &g->v[i];
     for (size_t j = 0; j < n; j++) {
-        /* piecewise linear: the least of relu(x) - w x stands at an end or at 0 */
-        const double l = g->v[a].lo[j], u = g->v[a].hi[j], w = slope[j], W = slope[n + j];
-        const double spread = CK_EPS * (1.0 + fabs(w) + fabs(W)) * fmax(fabs(l), fabs(u));
-        double least = fmin(fmax(l, 0.0) - w * l, fmax(u, 0.0) - w * u);
-        double most = fmax(fmax(l, 0.0) - W * l, fmax(u, 0.0) - W * u);
-        if (l < 0.0 && u > 0.0) {
-            least = fmin(least, 0.0);
-            most = fmax(most, 0.0);
-        }
-        v->below[j] = least - (least != 0.0 || w != 0.0 ? spread : 0.0);
-        v->above[j] = most + (most != 0.0 || W != 0.0 ? spread : 0.0);
-        v->lo[j] = fmax(l, 0.0);
-        v->hi[j] = fmax(u, 0.0);
+        const ck_range x = {g->v[a].lo[j], g->v[a].hi[j]}, y = ck_curve_range(curve, x);
+        v->below[j] = ck_least_curve(curve, x, slope[j]);
+        v->above[j] = ck_most_curve(curve, x, slope[n + j]);
+        v->lo[j] = y.lo;
+        v->hi[j] = y.hi;
     }
-    check_box(g, i, "relu");
-    return i;
-}
-
-static int add_tanh(graph *g, int a, const double *slope) {
-    tighten(g, a);
-    const size_t n = g->v[a].n;
-    const int i = add(g, (vector){.kind = TANH, .n = n, .a = a, .b = NONE, .slope = slope});
-    vector *v = &g->v[i];
-    for (size_t j = 0; j < n; j++) {
-        const ck_range x = {g->v[a].lo[j], g->v[a].hi[j]};
-        v->below[j] = ck_least_tanh(x, slope[j]);
-        v->above[j] = ck_most_tanh(x, slope[n + j]);
-        v->lo[j] = ck_tanh(x.lo).lo;
-        v->hi[j] = ck_tanh(x.hi).hi;
-    }
-    check_box(g, i, "tanh");
+    check_box(g, i, "curve");
     return i;
 }
 
@@ -324,18 +297,6 @@ static int add_product(graph *g, int a, int b, bool tanh_second, bool rest, cons
         v->hi[j] = hi + CK_EPS * fabs(hi) + CK_TINY;
     }
     check_box(g, i, "product");
-    return i;
-}
-
-static int add_sum(graph *g, int a, int b) {
-    const int i = add(g, (vector){.kind = SUM, .n = g->v[a].n, .a = a, .b = b});
-    vector *v = &g->v[i];
-    for (size_t j = 0; j < v->n; j++) {
-        const double spread = CK_EPS * (g->v[a].size[j] + g->v[b].size[j]);
-        v->lo[j] = g->v[a].lo[j] + g->v[b].lo[j] - spread;
-        v->hi[j] = g->v[a].hi[j] + g->v[b].hi[j] + spread;
-    }
-    check_box(g, i, "sum");
     return i;
 }
 
@@ -367,6 +328,7 @@ static int add_gate(const layer_at *l, size_t k, int x, int h) {
 
 /* The states before the first step are 0, and so is what they are multiplied by. */
 static void add_lstm(layer_at *l) {
+    const size_t H = l->layer->out;
     int h = NONE, c = NONE, gate[4];
     for (l->t = 0; l->t < l->frames; l->t++) {
         for (size_t k = 0; k < 4; k++) {
@@ -374,7 +336,8 @@ static void add_lstm(layer_at *l) {
         }
         const int ig = add_product(l->g, gate[0], gate[2], true, false, slopes(l, "ig", 4));
         const double *forget = slopes(l, "fc", 4);
-        c = c == NONE ? ig : add_sum(l->g, ig, add_product(l->g, gate[1], c, false, false, forget));
+        const int fc = c != NONE ? add_product(l->g, gate[1], c, false, false, forget) : NONE;
+        c = add_image(l->g, H, NULL, ig, NULL, fc, NULL);
         h = add_product(l->g, gate[3], c, true, false, slopes(l, "h", 4));
         l->at[l->t] = h;
     }
@@ -383,22 +346,23 @@ static void add_lstm(layer_at *l) {
 /* z r n; h = (1 - sigma(z)) tanh(n) + sigma(z) h', which lies between tanh(n) and h'. */
 static void add_gru(layer_at *l) {
     graph *g = l->g;
-    const size_t H = l->layer->out;
+    const ck_layer *layer = l->layer;
+    const size_t H = layer->out;
     int h = NONE, n;
     for (l->t = 0; l->t < l->frames; l->t++) {
-        const int x = l->at[l->t], z = add_gate(l, 0, x, h), r = add_gate(l, 1, x, h);
-        if (l->layer->inside != NULL) { /* r multiplies R h' + its own bias */
+        const int x = l->at[l->t], z = add_gate(l, 0, x, h), r = add_gate(l, 1, x, h), before = h;
+        const double *reset = slopes(l, "rh", 4), *kept = slopes(l, "zh", 4);
+        if (layer->inside != NULL) { /* r multiplies R h' + its own bias */
             const int q =
-                add_image(g, H, NULL, NONE, l->layer->recurrent + 2 * H * H, h, l->layer->inside);
-            n = add_sum(g, add_gate(l, 2, x, NONE),
-                        add_product(g, r, q, false, false, slopes(l, "rh", 4)));
+                add_image(g, H, NULL, NONE, layer->recurrent + 2 * H * H, h, layer->inside);
+            n = add_image(g, H, layer->weight + 2 * H * layer->in, x, NULL,
+                          add_product(g, r, q, false, false, reset), layer->bias + 2 * H);
         } else {
-            const double *reset = slopes(l, "rh", 4);
-            n = add_gate(l, 2, x, h == NONE ? NONE : add_product(g, r, h, false, false, reset));
+            n = add_gate(l, 2, x, h != NONE ? add_product(g, r, h, false, false, reset) : NONE);
         }
-        const int rest = add_product(g, z, n, true, true, slopes(l, "zn", 4)), before = h;
-        const double *kept = slopes(l, "zh", 4);
-        h = before == NONE ? rest : add_sum(g, rest, add_product(g, z, h, false, false, kept));
+        const int rest = add_product(g, z, n, true, true, slopes(l, "zn", 4));
+        const int old = h != NONE ? add_product(g, z, h, false, false, kept) : NONE;
+        h = add_image(g, H, NULL, rest, NULL, old, NULL);
         for (size_t j = 0; j < H; j++) {
             const double lo = before == NONE ? 0.0 : g->v[before].lo[j];
             const double hi = before == NONE ? 0.0 : g->v[before].hi[j];
@@ -414,19 +378,22 @@ static void add_rnn(layer_at *l) {
     int h = NONE;
     for (l->t = 0; l->t < l->frames; l->t++) {
         h = add_gate(l, 0, l->at[l->t], h);
-        h = l->layer->kind == CK_RNN ? add_tanh(l->g, h, slopes(l, "h", 2)) : h;
+        h = l->layer->kind == CK_RNN ? add_curve(l->g, CK_CURVE_TANH, h, slopes(l, "h", 2)) : h;
         l->at[l->t] = h;
     }
 }
 
 static void add_features(graph *g, int *at) {
     const ck_front *front = g->front;
-    const size_t M = front->bank.bands;
+    const ck_bank *bank = &front->bank;
     for (size_t t = 0; t < front->frames; t++) {
-        at[t] = add(g, (vector){.kind = FEATURES, .n = M, .frame = t});
-        memcpy(g->v[at[t]].lo, front->lo + t * M, M * sizeof(double));
-        memcpy(g->v[at[t]].hi, front->hi + t * M, M * sizeof(double));
+        at[t] = add(g, (vector){.kind = FEATURES, .n = bank->bands, .frame = t});
+        for (size_t m = 0; m < bank->bands; m++) {
+            g->v[at[t]].lo[m] = front->band[t * bank->bands + m].lo;
+            g->v[at[t]].hi[m] = front->band[t * bank->bands + m].hi;
+        }
         check_box(g, at[t], "frame");
+        at[t] = add_image(g, bank->features, bank->map, at[t], NULL, NONE, bank->bias);
     }
 }
 
@@ -443,7 +410,7 @@ static void build(graph *g, const ck_network *network, ck_proof *proof, int *at)
             break;
         case CK_RELU:
             for (l.t = 0; l.t < l.frames; l.t++) {
-                at[l.t] = add_relu(g, at[l.t], slopes(&l, "relu", 2));
+                at[l.t] = add_curve(g, CK_CURVE_RELU, at[l.t], slopes(&l, "relu", 2));
             }
             break;
         case CK_LSTM:
@@ -464,41 +431,23 @@ static void build(graph *g, const ck_network *network, ck_proof *proof, int *at)
     }
 }
 
-/* The margin over class k: by a row, or by the box of the logits. */
-static double margin(const graph *g, size_t k) {
-    const vector *v = &g->v[g->of];
-    row *r = &g->row[0];
-    memset(r->c[g->of], 0, v->n * sizeof(double));
-    r->c[g->of][g->label] = 1.0;
-    r->c[g->of][k] = -1.0;
-    const double boxes =
-        v->lo[g->label] - v->hi[k] - CK_EPS * (v->size[g->label] + v->size[k]) - CK_TINY;
-    return fmax(lower(g, r, g->of), boxes);
-}
-
 double ck_walk(const ck_network *network, const ck_front *front, ck_proof *proof, size_t label) {
-    const size_t most = front->frames * (2 + 10 * network->layers);
-    graph g = {.front = front, .label = label};
-    ck_require(network->features == front->bank.bands, "model",
+    graph g = {.front = front, .most = front->frames * (3 + 10 * network->layers)};
+    ck_require(network->features == front->bank.features, "model",
                "it reads %zu features, the front end gives %zu", network->features,
-               front->bank.bands);
-    g.v = ck_alloc(most, sizeof *g.v);
-    g.row = ck_alloc(ck_threads, sizeof *g.row);
-    for (size_t k = 0; k < ck_threads; k++) {
-        double **c = ck_alloc(most, sizeof *c);
-        double *samples =
-            ck_alloc(front->padded + front->bank.bands + front->bank.rows, sizeof *samples);
-        double *forms = samples + front->padded, *bins = forms + front->bank.bands;
-        g.row[k] = (row){0.0, 0.0, 0.0, c, ck_alloc(most, sizeof(bool)), samples, forms, bins};
-    }
+               front->bank.features);
+    g.v = ck_alloc(g.most, sizeof *g.v);
     int *at = ck_alloc(front->frames, sizeof *at);
     build(&g, network, proof, at);
     g.of = at[0];
+    const vector *v = &g.v[g.of];
     double least = INFINITY;
-    for (size_t k = 0; k < g.v[g.of].n; k++) {
-        const double of = k != label ? margin(&g, k) : INFINITY;
-        ck_require(!isnan(of), "margin", "it is not a number");
-        least = fmin(least, of);
+    for (size_t k = 0; k < v->n; k++) { /* over class k, by a row, or by the box of the logits */
+        const double boxes =
+            v->lo[label] - v->hi[k] - CK_EPS * (v->size[label] + v->size[k]) - CK_TINY;
+        const double margin = k != label ? fmax(lower(&g, (int)label, (int)k), boxes) : INFINITY;
+        ck_require(!isnan(margin), "margin", "it is not a number");
+        least = fmin(least, margin);
     }
     return least;
 }

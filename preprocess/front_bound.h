@@ -118,8 +118,8 @@ SP_NODISCARD sp_status sp_front_bound_until(sp_error *err, sp_front_bound *bound
 void sp_front_bound_clear(sp_front_bound *bound);
 
 /** sp_front_evidence - with what the joint bounds of a clip can be proved again without a search
- *  (docs/certificate.md); J rows of the spectrum. SP_E_UNSUPPORTED: other rules and sets than the
- *  box, other floors than one that is added, a map behind the logarithms. */
+ *  (docs/certificate.md); J rows of the spectrum. SP_E_UNSUPPORTED: other rules, paths, bands
+ *  that are no logarithms, top_db, padding in front. */
 typedef struct sp_front_evidence {
     size_t bands, frame, rows, frames;
     size_t weights;   /* positive weights of all bands together */

@@ -30,6 +30,8 @@ void sp_proof_arrays_clear(sp_proof_arrays *arrays);
 /** sp_proof_nodes - the nodes of a chain in words ("affine 40, relu 40, lstm 32, last 32, affine
  *  10"); SP_E_UNSUPPORTED names what certificates do not know. */
 SP_NODISCARD sp_status sp_proof_nodes(sp_error *err, sp_proof_text *nodes, const sp_net *net);
+/** sp_proof_front - whether certificates know a front end; the error names what they do not. */
+SP_NODISCARD sp_status sp_proof_front(sp_error *err, const char *text);
 /** sp_proof_add_slopes - those of all nodes. */
 SP_NODISCARD sp_status sp_proof_add_slopes(sp_error *err, sp_proof_arrays *arrays,
                                            const sp_proof_claim *claim);

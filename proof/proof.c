@@ -1,6 +1,8 @@
 /* What the bounds that proved a verdict leave is kept. */
 #include "proof/proof.h"
 
+#include <stdlib.h>
+
 #include "proof/impl.h"
 
 static sp_status add_front(sp_error *err, sp_proof_arrays *arrays, const sp_proof_claim *claim) {
@@ -29,14 +31,21 @@ static sp_status add_front(sp_error *err, sp_proof_arrays *arrays, const sp_proo
 /* The bounds must be of this noise. */
 static sp_status check_noise(sp_error *err, const sp_proof_claim *claim) {
     const sp_front_bound *front = claim->front_bound;
-    bool same =
-        front->radius != NULL && sp_front_noise_set(front)->box && front->padded >= claim->n;
+    bool same = front->radius != NULL && sp_front_noise_set(front) == claim->noise->set &&
+                front->padded >= claim->n;
     for (size_t i = 0; same && i < claim->n; i++) {
-        same = front->radius[i] == claim->noise->radius[i];
+        same = front->radius[i] == claim->noise->radius[0];
     }
     return same ? SP_OK
                 : sp_fail(err, SP_E_UNSUPPORTED,
-                          "certificates know boxes of noise with one radius for all samples");
+                          "certificates know noise with one radius for all samples");
+}
+
+sp_status sp_proof_knows(sp_error *err, const sp_net *net, const char *front_text) {
+    sp_proof_text nodes = {0};
+    const sp_status status = sp_proof_nodes(err, &nodes, net);
+    free(nodes.at);
+    return status == SP_OK ? sp_proof_front(err, front_text) : status;
 }
 
 sp_status sp_proof_write(sp_error *err, const char *path, const sp_proof_claim *claim) {

@@ -18,7 +18,7 @@ typedef struct sp_proof_claim {
     const double *samples; /* [n] */
     size_t n;
     int rate;
-    const sp_noise *noise;             /* a box with the same radius for every sample */
+    const sp_noise *noise;             /* with the same radius for every sample */
     const sp_budget *budget;           /* what the radius follows from */
     const sp_domain *domain;           /* that proved all margins, */
     void *bounds;                      /* by these bounds, */
@@ -32,6 +32,9 @@ typedef struct sp_proof_claim {
     size_t label;
 } sp_proof_claim;
 
+/** sp_proof_knows - whether there can be certificates of a network behind the front end of this
+ *  description; SP_E_UNSUPPORTED names what they do not know. */
+SP_NODISCARD sp_status sp_proof_knows(sp_error *err, const sp_net *net, const char *front_text);
 /** sp_proof_write - writes the certificate to `path`, which is replaced whole. SP_E_UNSUPPORTED: it
  *  says what certificates do not know. */
 SP_NODISCARD sp_status sp_proof_write(sp_error *err, const char *path, const sp_proof_claim *claim);

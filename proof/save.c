@@ -68,7 +68,7 @@ static sp_status make_header(sp_error *err, char **header, const sp_proof_claim 
     sp_json_line_number(line, "samples", (double)claim->n);
     sp_json_line_number(line, "sample_rate", (double)claim->rate);
     sp_json_line_number(line, "frames", (double)claim->front_bound->frames);
-    sp_json_line_text(line, "noise", "box");
+    sp_json_line_text(line, "noise", claim->noise->set->name);
     sp_json_line_text(line, "budget", claim->budget_text);
     sp_json_line_number(line, "budget_value", claim->budget->value);
     sp_json_line_text(line, "budget_unit", unit_of(claim->budget->unit));

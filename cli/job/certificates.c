@@ -23,10 +23,9 @@ int cli_proof_open(cli_proof *proof, const cli_job *job, const char *folder) {
     sp_error err = {0};
     size_t size = 0;
     *proof = (cli_proof){.job = job, .folder = folder};
-    if (!begins_with_exact(options->method) || options->front_rule != SP_FRONT_JOINT ||
-        !options->set->box) {
+    if (!begins_with_exact(options->method) || options->front_rule != SP_FRONT_JOINT) {
         return cli_usage(job->command, "--proof knows --method exact, opt and opt-rest with their "
-                                       "own front-end relaxation, and boxes of noise");
+                                       "own front-end relaxation");
     }
     if (job->session.clips.sequences || options->frame != CLI_NO_FRAME) {
         return cli_usage(job->command, "--proof knows recordings with noise in all samples");
@@ -47,6 +46,11 @@ int cli_proof_open(cli_proof *proof, const cli_job *job, const char *folder) {
         cli_complain("%s", err.text);
         return CLI_INPUT;
     }
+    if (sp_proof_knows(&err, &job->session.files.model.net,
+                       options->front ? proof->front_text : job->session.files.model.front) !=
+        SP_OK) {
+        return cli_usage(job->command, "--proof: %s", err.text);
+    }
     return -1;
 }
 
@@ -61,7 +65,7 @@ static sp_status write_to(sp_error *err, const cli_proof_one *one, const char *p
     const cli_job *j = one->proof->job;
     const cli_options *options = j->options;
     sp_noise noise = {0};
-    SP_TRY(sp_noise_box(err, &noise, one->clip->n, one->verdict->eps));
+    SP_TRY(sp_noise_of(err, &noise, options->set, one->clip->n, one->verdict->eps));
     const sp_proof_claim claim = {.net = &j->session.files.model.net,
                                   .forms = j->session.pipeline.forms,
                                   .samples = one->clip->samples,

@@ -28,31 +28,34 @@ static double *fill_witness(double *to, const sp_frame *frame, size_t m, double 
     return to;
 }
 
-/* Samples that weigh next to nothing, at the ends of a window, have this part of the largest entry
- * at least, so that no pivot is lost in rounding. */
+/* The diagonal that stands for the form: of a box D, of a ball the number that is known of the
+ * form. Samples that weigh next to nothing, at the ends of a window, have this part of the largest
+ * entry at least, so that no pivot is lost in rounding. */
 #define LEAST_PART 0x1p-36
 
-static void fill_diagonal(double *to, const double *from, size_t used, size_t frame) {
+static void fill_diagonal(double *to, const sp_band *band, size_t used, size_t frame,
+                          const sp_noise_set *set) {
     double largest = 0.0;
     for (size_t i = 0; i < used; i++) {
-        largest = fmax(largest, from[i]);
+        largest = fmax(largest, band->diagonal[i]);
     }
     for (size_t i = 0; i < frame; i++) {
-        to[i] = fmax(i < used ? from[i] : 0.0, LEAST_PART * largest);
+        const double own = fmax(i < used ? band->diagonal[i] : 0.0, LEAST_PART * largest);
+        to[i] = set->box ? own : sp_front_fact(band, set) * (1.0 + LEAST_PART);
     }
 }
 
-static void fill_forms(sp_front_evidence *e, const sp_front_forms *forms) {
+static void fill_forms(sp_front_evidence *e, const sp_front_forms *forms, const sp_noise_set *set) {
     const sp_band *energy = &forms->energy;
     const size_t used = forms->layout->used;
     for (size_t m = 0; m < e->bands; m++) {
-        fill_diagonal(e->diagonal + m * e->frame, forms->band[m].diagonal, used, e->frame);
+        fill_diagonal(e->diagonal + m * e->frame, &forms->band[m], used, e->frame, set);
     }
     memset(e->share, 0, e->rows * sizeof(double));
     for (size_t k = 0; k < energy->rows; k++) {
         e->share[energy->row[k]] = energy->weight[k];
     }
-    fill_diagonal(e->energy, energy->diagonal, used, e->frame);
+    fill_diagonal(e->energy, energy, used, e->frame, set);
 }
 
 /* The z of all bands and frames; z [most rows] and `memory` [sp_frame_size] are scratch. */
@@ -94,13 +97,11 @@ sp_status sp_front_evidence_create(sp_error *err, sp_front_evidence *e, const sp
                              .rows = forms->spectrum->out,
                              .frames = bound->frames,
                              .weights = count_weights(forms->mel)};
-    if (bound->rule != SP_FRONT_JOINT || bound->tangents == 0 || !noise->set->box ||
-        forms->kind != SP_BAND_LOG || forms->top > 0.0 || !sp_padding_plain(&forms->padding) ||
-        forms->floor != NULL || forms->dct != NULL) {
+    if (bound->rule != SP_FRONT_JOINT || bound->tangents == 0 || noise->set->path ||
+        forms->kind != SP_BAND_LOG || forms->top > 0.0 || !sp_padding_plain(&forms->padding)) {
         return sp_fail(err, SP_E_UNSUPPORTED,
-                       "certificates know the joint front end under a box of noise, with a floor "
-                       "that is added, natural logarithms of the bands as features and no padding "
-                       "in front");
+                       "certificates know the joint front end under noise of radii, of logarithms "
+                       "of the bands without top_db, and no padding in front");
     }
     SP_TRY(sp_front_check(err, forms, samples, n, noise));
     const size_t size =
@@ -113,7 +114,7 @@ sp_status sp_front_evidence_create(sp_error *err, sp_front_evidence *e, const sp
     e->energy = e->diagonal + e->bands * e->frame;
     e->share = e->energy + e->frame;
     e->witness = e->share + e->rows;
-    fill_forms(e, forms);
+    fill_forms(e, forms, noise->set);
     const sp_status status = fill_witnesses(err, e, forms, bound, samples, n, noise,
                                             e->witness + e->frames * e->weights, e->memory + size);
     if (status != SP_OK) {

@@ -24,3 +24,12 @@ void sp_front_facts(sp_band *band, const sp_stage *spectrum) {
         band->fact[i] = front->fact != NULL ? front->fact(band, spectrum) : INFINITY;
     }
 }
+
+double sp_front_fact(const sp_band *band, const sp_noise_set *set) {
+    for (size_t i = 0; i < SP_FRONT_SETS; i++) {
+        if (table[i].set == set) {
+            return band->fact[i];
+        }
+    }
+    return INFINITY;
+}

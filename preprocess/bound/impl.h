@@ -156,9 +156,10 @@ typedef struct sp_front_set {
 SP_NOISE_SETS(SP_DECLARE_FRONT_SET)
 #undef SP_DECLARE_FRONT_SET
 /** sp_front_square - at least d' Q d over the set of a loaded frame. sp_front_facts - the numbers
- *  of a band. */
+ *  of a band; sp_front_fact - that for a set. */
 double sp_front_square(const sp_frame *frame, const sp_band *band);
 void sp_front_facts(sp_band *band, const sp_stage *spectrum);
+double sp_front_fact(const sp_band *band, const sp_noise_set *set);
 
 /** sp_front_gain - what a peak gain does to the features of one clip; nothing when `to` is 0. */
 typedef struct sp_front_gain {

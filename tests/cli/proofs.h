@@ -4,7 +4,7 @@
 
 #include "tests/cli/command.h"
 
-enum { SMALL_BANDS = 5, SMALL_SAMPLES = 300, SMALL_FRONTS = 3 };
+enum { SMALL_BANDS = 5, SMALL_SAMPLES = 300, SMALL_FRONTS = 6 };
 
 #define SMALL_MEL                                                                                  \
     "\"mel\": {\"bands\": 5, \"low_hz\": 0, \"high_hz\": 4000, \"formula\": "                      \
@@ -22,11 +22,32 @@ static const char *const small_fronts[SMALL_FRONTS] = {
     "\"power_norm\": \"1/N\", " SMALL_MEL ", \"floor\": {\"add\": 1e4}, \"log\": \"natural\"}",
     "{\"sample_rate\": 8000, \"scale\": \"unit\", " SMALL_PAD ", \"frame\": 64, \"step\": 30, "
     "\"window\": \"none\", \"fft\": 64, \"power_norm\": \"none\", " SMALL_MEL
-    ", \"floor\": {\"add\": 1e-3}, \"log\": \"natural\"}"};
-static const char small_front_db[] =
+    ", \"floor\": {\"add\": 1e-3}, \"log\": \"natural\"}",
     "{\"sample_rate\": 8000, \"scale\": \"int16\", \"frame\": 64, \"step\": 50, "
     "\"window\": \"hann\", \"fft\": 64, \"power_norm\": \"1/N\", " SMALL_MEL
-    ", \"floor\": {\"add\": 1}, \"log\": \"dB\"}";
+    ", \"floor\": {\"at_least\": 3e5}, \"log\": \"dB\", \"reference\": 1e4, "
+    "\"cmvn\": {\"mean\": [3, 2, 1, 0, -1], \"std\": [4, 5, 6, 7, 8]}}",
+    "{\"sample_rate\": 8000, \"scale\": \"int16\", \"frame\": 64, \"step\": 50, "
+    "\"window\": \"hann-periodic\", \"fft\": 64, \"power_norm\": \"1/N\", " SMALL_MEL
+    ", \"floor\": {\"for_zero\": 1}, \"log\": \"log10\", "
+    "\"dct\": {\"type\": \"II\", \"norm\": \"none\", \"coefficients\": 5}, "
+    "\"cmvn\": {\"std\": [4, 4, 4, 4, 4]}}",
+    "{\"sample_rate\": 8000, \"scale\": \"int16\", \"gain\": {\"rule\": \"peak\", \"to\": 20000}, "
+    "\"frame\": 60, \"step\": 60, \"window\": \"hann\", \"fft\": 64, "
+    "\"power_norm\": \"1/N\", " SMALL_MEL ", \"floor\": {\"at_least\": 1e6}, \"log\": \"natural\", "
+    "\"dct\": {\"type\": \"II\", \"norm\": \"orthonormal\", \"coefficients\": 5}}"};
+#define SMALL_OTHER(more)                                                                          \
+    "{\"sample_rate\": 8000, \"scale\": \"int16\", \"frame\": 64, \"step\": 50, "                  \
+    "\"window\": \"hann\", \"fft\": 64, \"power_norm\": \"1/N\", " SMALL_MEL more "}"
+/* Front ends that certificates do not know, and what is said of them. */
+static const char *const unknown_fronts[][2] = {
+    {SMALL_OTHER(", \"floor\": {\"add\": 1}, \"log\": \"dB\", \"top_db\": 80"), "top_db"},
+    {SMALL_OTHER(", \"floor\": {\"add\": 1}, \"log\": \"natural\", \"remove_dc\": true"),
+     "remove_dc"},
+    {SMALL_OTHER(", \"floor\": {\"add\": 1}, \"log\": \"natural\", \"pad\": {\"rule\": \"centre\", "
+                 "\"fill\": \"reflect\"}"),
+     "pad.rule"},
+    {SMALL_OTHER(", \"floor\": {\"add\": 1}, \"log\": \"none\""), "none"}};
 
 static inline const char *write_small_clip(char path[PATH], const char *name, uint64_t seed) {
     int16_t samples[SMALL_SAMPLES];

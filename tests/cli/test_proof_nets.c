@@ -77,7 +77,7 @@ static void make_net(sp_net *net, sp_rng *rng, kind k) {
 
 /* Certifies a random net of a kind on a random clip; what comes out as certified is checked, and
  * proved up to a thousandth of the margin. Returns whether there was anything to check. */
-static bool prove_one(uint64_t seed, kind k, size_t front, const char *budget) {
+static bool prove_one(uint64_t seed, kind k, size_t front, const char *norm, const char *budget) {
     char model[PATH], path[PATH], clip[PATH], name[64];
     sp_rng rng;
     sp_net net;
@@ -89,8 +89,8 @@ static bool prove_one(uint64_t seed, kind k, size_t front, const char *budget) {
     sp_net_clear(&net);
     snprintf(name, sizeof name, "clip_%s.wav", budget);
     write_small_clip(clip, name, seed);
-    sp_process process = RUN("certify", "--model", model, "--method", "exact", "--budget", budget,
-                             "--proof", proof_folder(), clip);
+    sp_process process = RUN("certify", "--model", model, "--method", "exact", "--norm", norm,
+                             "--budget", budget, "--proof", proof_folder(), clip);
     expect_code(&process, 0);
     const bool yes = strstr(process.out, "certified 1 of 1") != NULL;
     sp_process_clear(&process);
@@ -100,14 +100,16 @@ static bool prove_one(uint64_t seed, kind k, size_t front, const char *budget) {
     proof_path(path, clip, budget);
     process = check_proof(model, clip, NULL, path, "1");
     if (process.code != 0) {
-        fail_msg("%s behind front end %zu at %s, seed %llu: %s", kind_name[k], front, budget,
-                 (unsigned long long)seed, process.err);
+        fail_msg("%s behind front end %zu at %s of norm %s, seed %llu: %s", kind_name[k], front,
+                 budget, norm, (unsigned long long)seed, process.err);
     }
     const double margin = number_behind(process.out, "margin "),
                  claimed = number_behind(process.out, "claimed ");
-    if (!(fabs(margin - claimed) <= 1e-3 * (1.0 + claimed))) {
-        fail_msg("%s behind front end %zu at %s, seed %llu: proved %g, claimed %g", kind_name[k],
-                 front, budget, (unsigned long long)seed, margin, claimed);
+    /* of l2 the engine knows a better bound for a frame that reaches into the padding */
+    const double apart = strcmp(norm, "2") == 0 ? 0.1 : 1e-3;
+    if (!(fabs(margin - claimed) <= apart * (1.0 + claimed))) {
+        fail_msg("%s behind front end %zu at %s of norm %s, seed %llu: proved %g, claimed %g",
+                 kind_name[k], front, budget, norm, (unsigned long long)seed, margin, claimed);
     }
     sp_process_clear(&process);
     return true;
@@ -122,7 +124,7 @@ static void nets_of_every_kind_are_proved(void **state) {
         size_t proved = 0;
         for (size_t i = 0; i < rounds || (proved == 0 && i < 100); i++) {
             proved += prove_one(seed + 1000 * i + (uint64_t)k, k, (i + (size_t)k) % SMALL_FRONTS,
-                                budgets[(i + (size_t)k) % 5])
+                                "inf", budgets[(i + (size_t)k) % 5])
                           ? 1
                           : 0;
         }
@@ -130,10 +132,30 @@ static void nets_of_every_kind_are_proved(void **state) {
     }
 }
 
+static void front_ends_of_every_kind_are_proved_in_every_norm(void **state) {
+    (void)state;
+    static const char *const norms[] = {"inf", "2", "1"};
+    static const char *const budgets[] = {"-70dB", "60dBsnr", "-80dBFS", "2lsb"};
+    const uint64_t seed = sp_test_seed();
+    const size_t rounds = sp_test_long() ? 20 : 1;
+    for (size_t front = 0; front < SMALL_FRONTS; front++) {
+        for (size_t norm = 0; norm < 3; norm++) {
+            size_t proved = 0;
+            for (size_t i = 0; i < rounds || (proved == 0 && i < 100); i++) {
+                proved += prove_one(seed + 1000 * i + front, LSTM, front, norms[norm],
+                                    budgets[(front + norm + i) % 4])
+                              ? 1
+                              : 0;
+            }
+            assert_true(proved > 0);
+        }
+    }
+}
+
 static void threads_change_nothing(void **state) {
     (void)state;
     char path[PATH];
-    for (uint64_t seed = 1; !prove_one(seed, GRU_AFTER, 1, "-60dB"); seed++) {
+    for (uint64_t seed = 1; !prove_one(seed, GRU_AFTER, 1, "inf", "-60dB"); seed++) {
         assert_true(seed < 100);
     }
     char model[PATH], clip[PATH];
@@ -149,8 +171,8 @@ static void threads_change_nothing(void **state) {
     sp_process_clear(&four);
 }
 
-/* A net that certificates do not know: the verdict stands, one line says what is not known, and no
- * file is written. */
+/* What certificates do not know: one line says what, before anything is computed, and no file is
+ * written. */
 static void expect_unknown(const sp_net *net, const char *front, const char *word) {
     char model[PATH], clip[PATH], path[PATH];
     const sp_model_note note = {"soundproof.front", front};
@@ -159,9 +181,8 @@ static void expect_unknown(const sp_net *net, const char *front, const char *wor
     write_small_clip(clip, "unknown.wav", 3);
     sp_process process = RUN("certify", "--model", model, "--method", "exact", "--budget", "-120dB",
                              "--proof", proof_folder(), clip);
-    expect_text(&process, "certified 1 of 1");
-    expect_code(&process, 2);
-    expect_complaint(&process, 2, word); /* and one that the verdict is vacuous */
+    expect_code(&process, 1);
+    expect_complaint(&process, 1, word);
     sp_process_clear(&process);
     proof_path(path, clip, "-120dB");
     assert_null(fopen(path, "rb"));
@@ -184,13 +205,16 @@ static void other_kinds_are_refused_by_name(void **state) {
     expect_unknown(&net, small_fronts[0], "cells with this activation");
     sp_net_clear(&net);
     make_net(&net, &rng, LSTM);
-    expect_unknown(&net, small_front_db, "natural logarithms");
+    for (size_t i = 0; i < sizeof unknown_fronts / sizeof unknown_fronts[0]; i++) {
+        expect_unknown(&net, unknown_fronts[i][0], unknown_fronts[i][1]);
+    }
     sp_net_clear(&net);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nets_of_every_kind_are_proved),
+        cmocka_unit_test(front_ends_of_every_kind_are_proved_in_every_norm),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(other_kinds_are_refused_by_name),
     };
