@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lstm/backsub/backsub.h"
+#include "lstm/zonotope/zonotope.h"
 
 static const sp_method_pass intervals[] = {{.domain = &sp_domain_interval}};
 
@@ -14,21 +15,36 @@ static const sp_method_pass mixed[] = {{&sp_domain_backsub, &sampled_planes, 0.0
                                        {&sp_domain_r2opt, NULL, 0.0}};
 
 /* Affine forms carried forward. */
-static const sp_relax_rules mean_slopes = {SP_PLANE_RULE_CORNERS, SP_LINE_RULE_LEAST, false};
+static const sp_zonotope_options mean_slopes = {
+    .rules = {.plane = SP_PLANE_RULE_CORNERS, .line = SP_LINE_RULE_LEAST}};
 static const sp_method_pass forms[] = {{&sp_domain_zonotope, &mean_slopes, 0.0}};
+static const sp_zonotope_options hybrid_options = {.rules = {.plane = SP_PLANE_RULE_CORNERS,
+                                                             .line = SP_LINE_RULE_CHORD,
+                                                             .alone = true,
+                                                             .relu = SP_RELU_RULE_BOX},
+                                                   .independent = true};
+static const sp_method_pass hybrid[] = {{&sp_domain_zonotope, &hybrid_options, 0.0}};
+static const sp_zonotope_options product_options = {
+    .rules = {.plane = SP_PLANE_RULE_FORMS, .line = SP_LINE_RULE_END, .alone = true},
+    .products = true};
+static const sp_method_pass products[] = {{&sp_domain_zonotope, &product_options, 0.0}};
 
 /* Published relaxations. */
-#define PUBLISHED(name, planes_of, lines_of, met)                                                  \
-    static const sp_backsub_options name##_rules = {                                               \
-        .planes = SP_BACKSUB_RULES,                                                                \
-        .rules = {SP_PLANE_RULE_##planes_of, SP_LINE_RULE_##lines_of, !(met)}};                    \
+#define PUBLISHED(name, planes_of, lines_of, met, relu_of)                                         \
+    static const sp_backsub_options name##_rules = {.planes = SP_BACKSUB_RULES,                    \
+                                                    .rules = {SP_PLANE_RULE_##planes_of,           \
+                                                              SP_LINE_RULE_##lines_of, !(met),     \
+                                                              SP_RELU_RULE_##relu_of}};            \
     static const sp_method_pass name[] = {{&sp_domain_backsub, &name##_rules, 0.0}};
-PUBLISHED(zbox, BOX, BOX, true)
-PUBLISHED(deepz, FORMS, END, false)
-PUBLISHED(cert_rnn, TABLES, CHORD, false)
-PUBLISHED(interzono, CORNERS, CHORD, true)
-PUBLISHED(crown, COMPOSED, CROWN, true)
-PUBLISHED(deepcert, COMPOSED, DEEPCERT, true)
+PUBLISHED(zbox, BOX, BOX, true, BOX)
+PUBLISHED(zdiag, BOX, BOX, false, DIAGONAL)
+PUBLISHED(zswitch, BOX, BOX, false, SWITCH)
+PUBLISHED(zsmooth, BOX, BOX, false, SMOOTH)
+PUBLISHED(deepz, FORMS, END, false, LINES)
+PUBLISHED(cert_rnn, TABLES, CHORD, false, LINES)
+PUBLISHED(interzono, CORNERS, CHORD, true, LINES)
+PUBLISHED(crown, COMPOSED, CROWN, true, LINES)
+PUBLISHED(deepcert, COMPOSED, DEEPCERT, true, LINES)
 #undef PUBLISHED
 
 /* The passes of exact and opt. */
@@ -68,8 +84,18 @@ static const sp_method methods[] = {
      "r2-opt", SP_FRONT_R2, PASSES(mixed), 0},
     {"zbox", "DiffAI's boxes: every product and curve forgets what it depends on", "constant",
      SP_FRONT_R2, PASSES(zbox), 0},
+    {"zdiag", "DiffAI's boxes, but ReLU in a strip along the identity (zDiag)", "constant",
+     SP_FRONT_R2, PASSES(zdiag), 0},
+    {"zswitch", "DiffAI's boxes, but ReLU by the smaller of zBox and zDiag (zSwitch)", "constant",
+     SP_FRONT_R2, PASSES(zswitch), 0},
+    {"zsmooth", "DiffAI's boxes, but ReLU by a mean of zBox and zDiag (zSmooth)", "constant",
+     SP_FRONT_R2, PASSES(zsmooth), 0},
+    {"hybrid", "DiffAI's hybrid zonotopes: symbols of the features alone, zBox, chords", "corners",
+     SP_FRONT_JOINT, PASSES(hybrid), 0},
     {"deepz", "DeepZ's lines, and the slopes that products of affine forms have", "forms",
      SP_FRONT_R2, PASSES(deepz), 0},
+    {"deepz-forms", "DeepZ as composed of its parts: products of affine forms, carried forward",
+     "products", SP_FRONT_R2, PASSES(products), 0},
     {"cert-rnn", "Cert-RNN's zonotopes: chords, Tables 8 and 9, with sound constants", "tables",
      SP_FRONT_R2, PASSES(cert_rnn), 0},
     {"interzono", "RNN-Guard's InterZono: zonotopes met with intervals", "corners", SP_FRONT_JOINT,

@@ -52,8 +52,8 @@ enum {
     CLI_DEVICE = CLI_BACKEND | CLI_MEMORY
 };
 /* Options that come with others: --split with CLI_MANIFEST, --names with CLI_CHANNEL, --output,
- * --steps-axis, --input and --rate with CLI_MODEL; with sequences --eps beside CLI_BUDGET,
- * --clip-to beside CLI_NORM. */
+ * --steps-axis, --input and --rate with CLI_MODEL, --symbols with the methods; with sequences --eps
+ * beside CLI_BUDGET, --clip-to beside CLI_NORM. */
 enum {
     CLI_SPLIT = 3,
     CLI_NAMES = 5,
@@ -62,14 +62,16 @@ enum {
     CLI_EPS = 9,
     CLI_CLIP_TO = 10,
     CLI_INPUTS = 11,
-    CLI_RATE = 17
+    CLI_RATE = 17,
+    CLI_SYMBOLS = 18
 };
 /* Options of commands whose results journals keep (cli_command.corpus). */
 enum { CLI_JOURNAL = 12, CLI_SHARD = 13, CLI_CSV = 14, CLI_LATEX = 15 };
 /* --frame that is not given, and --frame all. */
 enum { CLI_NO_FRAME = -2, CLI_ALL_FRAMES = -1 };
 
-/** cli_variant - a method with another front end, "zono@r2". */
+/** cli_variant - a method with another front end, "zono@r2", or a bounded number of symbols,
+ *  "zono/512" (variants.c). */
 typedef struct cli_variant cli_variant;
 
 /** cli_options - the command line, checked; strings are owned unless said. */
@@ -100,6 +102,7 @@ typedef struct cli_options {
     const sp_method **methods; /* [method_count] of --methods; only the array is owned */
     size_t method_count;
     cli_variant *variant;     /* owned: those that methods point to; option_values.c */
+    long symbols;             /* of affine forms; 0: not given */
     long seed, steps, starts; /* of attacks; steps and starts 0: not given */
     char *backend;            /* NULL: cpu */
     size_t memory;            /* of the device, in bytes; 0: what is free */
@@ -147,11 +150,15 @@ void cli_options_clear(cli_options *options);
 int cli_option_value(cli_options *options, const cli_command *command, int option, char *text);
 /** cli_whole_parse - a whole number of [least, most]; false: not one. */
 bool cli_whole_parse(long *value, const char *text, long least, long most);
-/** cli_method_parse - a row of the table of methods, or NAME@FRONT, which the options own: -1, or
- *  the exit code after a message. cli_variants_clear - frees the latter. */
+/** cli_method_parse - a row of the table of methods, or NAME@FRONT or NAME/K, which the options
+ *  own: -1, or the exit code after a message. cli_variants_clear - frees the latter.
+ *  cli_symbols_take - takes --symbols into the methods that it bounds, likewise.
+ *  cli_front_parse - false: there is none of this name. */
 int cli_method_parse(const sp_method **method, cli_options *options, const cli_command *command,
                      const char *name);
 void cli_variants_clear(cli_options *options);
+int cli_symbols_take(cli_options *options, const cli_command *command);
+bool cli_front_parse(sp_front_rule *rule, const char *name);
 /** cli_backend_select - makes --backend the one that computes: -1, or the exit code after a
  *  message.
  */

@@ -34,14 +34,14 @@ static int run(const cli_options *options) {
         return cli_usage(&cli_methods, "methods takes no argument '%s'", options->argument[0]);
     }
     if (!options->json) {
-        printf("%-9s  %-9s  %-8s  %s\n", "method", "front end", "planes", "summary");
+        printf("%-11s  %-9s  %-8s  %s\n", "method", "front end", "planes", "summary");
     }
     for (size_t i = 0; i < count; i++) {
         const bool is_default = strcmp(methods[i].name, "exact") == 0;
         if (options->json) {
             print_json(&methods[i], is_default);
         } else {
-            printf("%-9s  %-9s  %-8s  %s%s\n", methods[i].name, front_text(methods[i].front),
+            printf("%-11s  %-9s  %-8s  %s%s\n", methods[i].name, front_text(methods[i].front),
                    methods[i].planes, methods[i].summary, is_default ? " (default)" : "");
         }
     }

@@ -45,8 +45,7 @@ enum {
     SP_SERVES_BATCH = 4      /* several clips at once, on a backend with memory of its own */
 };
 
-/** sp_domain - a row. `options`: those of the domain, see its header (zonotopes: sp_relax_rules);
- *  NULL: standard ones. */
+/** sp_domain - a row. `options`: those of the domain, see its header; NULL: standard ones. */
 typedef struct sp_domain {
     const char *name;
     unsigned serves;

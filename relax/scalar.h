@@ -36,6 +36,18 @@ SP_HD double sp_relax_sigmoid(double x) {
     return (x >= 0.0 ? 1.0 : e) / (1.0 + e);
 }
 
+/** sp_relax_sigmoid_chord, sp_relax_tanh_chord - the slope between lo and hi, about; that at lo
+ *  where they are equal. Nothing cancels: sigma(hi) - sigma(lo) = (1 - e^(lo - hi)) sigma(hi)
+ *  sigma(-lo), tanh(x) = 2 sigma(2 x) - 1. */
+SP_HD double sp_relax_sigmoid_chord(double lo, double hi) {
+    const double w = hi - lo, part = w > 0.0 ? -expm1(-w) / w : 1.0;
+    return part * sp_relax_sigmoid(hi) * sp_relax_sigmoid(-lo);
+}
+
+SP_HD double sp_relax_tanh_chord(double lo, double hi) {
+    return 4.0 * sp_relax_sigmoid_chord(2.0 * lo, 2.0 * hi);
+}
+
 /** sp_relax_finite - lo <= hi, both finite; NaN fails. */
 SP_HD bool sp_relax_finite(sp_iv x) {
     return x.lo <= x.hi && x.lo >= -DBL_MAX && x.hi <= DBL_MAX;

@@ -18,102 +18,6 @@ bool cli_whole_parse(long *value, const char *text, long least, long most) {
     return true;
 }
 
-static int find_method(const sp_method **method, const cli_command *command, const char *name) {
-    *method = sp_method_find(name);
-    if (*method) {
-        return -1;
-    }
-    char known[256] = "";
-    size_t count = 0;
-    const sp_method *methods = sp_methods(&count);
-    for (size_t i = 0; i < count; i++) {
-        const size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", methods[i].name);
-    }
-    return cli_usage(command, "there is no method '%s'; the methods are %s", name, known);
-}
-
-/* ---- methods with another front end ---- */
-
-static const char *const front_names[] = {
-    [SP_FRONT_INTERVAL] = "interval", [SP_FRONT_R2] = "r2", [SP_FRONT_JOINT] = "joint"};
-
-/* False: there is none of this name. */
-static bool find_front(sp_front_rule *rule, const char *name) {
-    int i = 0;
-    while (i < 3 && strcmp(front_names[i], name) != 0) {
-        i++;
-    }
-    *rule = (sp_front_rule)i;
-    return i < 3;
-}
-
-struct cli_variant {
-    sp_method method;
-    char name[48];
-    cli_variant *next; /* owned */
-};
-
-void cli_variants_clear(cli_options *options) {
-    for (cli_variant *v = options->variant; v;) {
-        cli_variant *next = v->next;
-        free(v);
-        v = next;
-    }
-    options->variant = NULL;
-}
-
-/* One for each name, however often it is asked for. */
-static const sp_method *make_variant(cli_options *options, const sp_method *method,
-                                     sp_front_rule rule) {
-    char name[48];
-    snprintf(name, sizeof name, "%.32s@%s", method->name, front_names[rule]);
-    for (cli_variant *v = options->variant; v; v = v->next) {
-        if (strcmp(v->name, name) == 0) {
-            return &v->method;
-        }
-    }
-    cli_variant *made = calloc(1, sizeof *made);
-    if (!made) {
-        return NULL;
-    }
-    made->method = *method;
-    made->method.front = rule;
-    memcpy(made->name, name, sizeof name);
-    made->method.name = made->name;
-    made->next = options->variant;
-    options->variant = made;
-    return &made->method;
-}
-
-int cli_method_parse(const sp_method **method, cli_options *options, const cli_command *command,
-                     const char *name) {
-    const char *at = strchr(name, '@');
-    sp_front_rule rule = SP_FRONT_JOINT;
-    if (!at) {
-        return find_method(method, command, name);
-    }
-    if (!find_front(&rule, at + 1)) {
-        return cli_usage(command, "behind @ stands a front end, interval, r2 or joint, not '%s'",
-                         at + 1);
-    }
-    char *plain = strdup(name);
-    int code = plain ? -1 : CLI_INPUT;
-    if (plain) {
-        plain[at - name] = '\0';
-        code = find_method(method, command, plain);
-    }
-    if (code < 0) {
-        *method = make_variant(options, *method, rule);
-        code = *method ? -1 : CLI_INPUT;
-    }
-    if (code == CLI_INPUT) {
-        cli_complain("out of memory");
-    }
-    free(plain);
-    return code;
-}
-
 static int add_method(cli_options *options, const cli_command *command, const char *name) {
     const sp_method *method = NULL;
     const int code = cli_method_parse(&method, options, command, name);
@@ -242,7 +146,7 @@ static int read_norm(cli_options *options, const cli_command *command, const cha
 }
 
 static int read_front_rule(cli_options *options, const cli_command *command, const char *name) {
-    options->front_rule_given = find_front(&options->front_rule, name);
+    options->front_rule_given = cli_front_parse(&options->front_rule, name);
     if (options->front_rule_given) {
         return -1;
     }
@@ -385,6 +289,8 @@ static int read_value(cli_options *options, const cli_command *command, int opti
         return read_input(options, command, text);
     case CLI_BURST:
         return read_whole(&options->burst, command, "burst", text, 1, 999999);
+    case CLI_SYMBOLS:
+        return read_whole(&options->symbols, command, "symbols", text, 8, 100000000);
     case CLI_STEPS:
         return read_whole(&options->steps, command, "steps", text, 1, 100000);
     case CLI_STARTS:

@@ -49,6 +49,10 @@ static const struct poptOption every_option[] = {
      "NAME"},
     {"front-relax", 0, POPT_ARG_STRING, NULL, CLI_FRONT_RELAX,
      "relaxation of the front end: interval, r2 or joint; the method's own unless given", "RULE"},
+    {"symbols", 0, POPT_ARG_STRING, NULL, CLI_SYMBOLS,
+     "of zono, hybrid and deepz-forms: at most K symbols, what they leave out becomes an error of "
+     "each number; as many as there are unless given",
+     "K"},
     {"label", 0, POPT_ARG_STRING, NULL, CLI_LABEL,
      "the right answer for all clips; unless given, the digit before the first _ of the file name, "
      "or else the model's own answer",
@@ -276,6 +280,7 @@ static bool accepts(const cli_command *command, int option) {
                          : option == CLI_NAMES   ? CLI_CHANNEL
                          : option == CLI_EPS     ? CLI_BUDGET
                          : option == CLI_CLIP_TO ? CLI_NORM
+                         : option == CLI_SYMBOLS ? CLI_METHOD | CLI_METHODS
                          : of_model              ? CLI_MODEL
                                                  : (unsigned)option;
     if ((option == CLI_EPS || option == CLI_CLIP_TO) && !command->sequences) {
@@ -337,7 +342,8 @@ static int read_all(cli_options *options, const cli_command *command, poptContex
     if (!options->front_rule_given) {
         options->front_rule = options->method->front;
     }
-    const int code = take_precision(options, command);
+    int code = cli_symbols_take(options, command);
+    code = code < 0 ? take_precision(options, command) : code;
     return code < 0 ? take_arguments(options, context) : code;
 }
 

@@ -169,7 +169,7 @@ static void rule_lines(const sp_backsub *self, size_t node, size_t t, int v, sp_
     const double *hi = sp_boxes_program(&self->boxes, box.hi);
     for (size_t j = 0; j < menu->n; j++) {
         const sp_iv x = {lo[j], hi[j]};
-        const sp_line_pair pair = sp_line_rule_lines(self->options.rules.line, f, x);
+        const sp_line_pair pair = sp_relax_rules_lines(&self->options.rules, f, x);
         sp_gpu_menu_store(menu, 0, j, (sp_plane){pair.lower.w, 0.0, pair.lower.c});
         sp_gpu_menu_store(menu, menu->lower, j, (sp_plane){pair.upper.w, 0.0, pair.upper.c});
         sp_gpu_menu_weigh(menu, j, sp_iv_mag(x), 0.0);

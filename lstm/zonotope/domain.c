@@ -5,20 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lstm/zonotope/zonotope.h"
+#include "lstm/zonotope/impl.h"
 
 static sp_zonotope *of(sp_boxes *boxes) {
     return (sp_zonotope *)(void *)boxes;
-}
-
-static sp_zonotope_form *form_at(const sp_zonotope *z, size_t node, size_t frame) {
-    const sp_boxes *boxes = &z->boxes;
-    if (node == boxes->source) {
-        return z->features + frame;
-    }
-    const size_t frames = sp_boxes_frames(boxes, 0, node);
-    return z->out + boxes->first[node] +
-           sp_boxes_step_frame(&boxes->net->node[node], frame, frames);
 }
 
 /* Meets the boxes of numbers [first, first + n) of a form; or they become what it says. */
@@ -27,7 +17,7 @@ static void meet(sp_zonotope *z, const sp_zonotope_form *form, size_t first, siz
     double *lo = sp_boxes_program(&z->boxes, box.lo), *hi = sp_boxes_program(&z->boxes, box.hi);
     for (size_t i = 0; i < n; i++) {
         const sp_iv before = {lo[i], hi[i]}, range = sp_zonotope_range(z, form, first + i);
-        const sp_iv met = z->rules.alone ? range : sp_iv_meet(before, range);
+        const sp_iv met = z->options.rules.alone ? range : sp_iv_meet(before, range);
         lo[i] = met.lo;
         hi[i] = met.hi;
     }
@@ -37,57 +27,12 @@ static sp_iv box_at(const sp_boxes *boxes, sp_boxes_range box, size_t i) {
     return (sp_iv){sp_boxes_program(boxes, box.lo)[i], sp_boxes_program(boxes, box.hi)[i]};
 }
 
-/* ---- the front end ---- */
-
-/* Band m of frame t over the samples: one slope between those of its two lines. */
-static void take_band(sp_zonotope *z, sp_zonotope_form *band, size_t t, size_t m) {
-    const sp_front_bound *front = z->boxes.front;
-    const size_t at = t * front->bands + m, form = t * front->forms + front->up_form + m;
-    double *g = band->generator + m * z->capacity;
-    sp_iv rest = {front->lo[at], front->hi[at]};
-    memset(g, 0, z->symbols * sizeof *g);
-    band->center[m] = band->noise[m] = 0.0;
-    if (front->forms > 0 && front->lo_form == front->up_form) {
-        const double w = 0.5 * front->lo_w[at] + 0.5 * front->up_w[at];
-        const double most = front->form_max[form], *f = front->form + form * front->frame;
-        const size_t first = front->joint ? t * front->step : t * front->frame;
-        double sum = 0.0;
-        for (size_t i = 0; i < front->frame; i++) {
-            g[first + i] = w * (f[i] * front->radius[t * front->step + i]);
-            sum += fabs(g[first + i]);
-        }
-        const double below = sp_above(sp_above(fabs(front->lo_w[at] - w)) * most);
-        const double above = sp_above(sp_above(fabs(front->up_w[at] - w)) * most);
-        rest = sp_iv_make(sp_below(front->lo_c[at] - below), sp_above(front->up_c[at] + above));
-        band->noise[m] = sp_above(sp_above(sp_gamma((double)front->frame + 8.0) * sum) +
-                                  (double)front->frame * 0x1p-1072);
-    }
-    const sp_zonotope_form copy = *band;
-    sp_zonotope_combine(z, band, m, 1.0, &copy, m, 0.0, NULL, 0, rest);
-}
-
-static void take_features(sp_zonotope *z) {
-    const sp_front_bound *front = z->boxes.front;
-    for (size_t t = 0; t < front->frames; t++) {
-        sp_zonotope_form *to = z->features + t;
-        sp_zonotope_form *band = front->matrix != NULL ? &z->variable[0] : to;
-        for (size_t m = 0; m < front->bands; m++) {
-            take_band(z, band, t, m);
-        }
-        if (front->matrix != NULL) {
-            sp_zonotope_form bands = *band;
-            bands.n = front->bands;
-            const sp_zonotope_part part = {front->matrix, front->bands, &bands};
-            sp_zonotope_image(z, to, 0, front->features, &part, 1, front->matrix_bias);
-            memset(band->generator, 0, front->bands * z->capacity * sizeof(double));
-        }
-    }
-}
-
 /* ---- nodes ---- */
 
 /* The variables are those of the cell at hand. */
-static void enter_cell(sp_zonotope *z, const sp_node *node) {
+static void enter_cell(sp_zonotope *z, size_t i) {
+    const sp_node *node = &z->boxes.net->node[i];
+    z->node = i;
     for (size_t v = 0; node->kind == SP_NODE_CELL && v < SP_CELL_VARIABLES; v++) {
         z->variable[v].n = node->width;
     }
@@ -96,23 +41,10 @@ static void enter_cell(sp_zonotope *z, const sp_node *node) {
 static void finish_affine(sp_zonotope *z, size_t i, size_t t, sp_zonotope_form *to) {
     const sp_boxes *boxes = &z->boxes;
     const sp_node *node = &boxes->net->node[i];
-    sp_zonotope_part *part = z->part;
-    size_t parts = 0, column = 0;
-    for (size_t k = 0; k < node->terms; k++) {
-        const sp_term *term = &node->term[k];
-        for (size_t tap = 0; tap < term->timing.taps; tap++, column += term->in) {
-            const size_t frames = sp_boxes_frames(boxes, 0, term->input);
-            size_t reads = 0;
-            if (sp_timing_reads(&reads, &term->timing, frames, t, tap)) {
-                const sp_boxes_matrix m =
-                    sp_boxes_matrix_at(&boxes->constants[i].weight, 0, column);
-                part[parts++] = (sp_zonotope_part){sp_boxes_program(boxes, m.wide), m.ld,
-                                                   form_at(z, term->input, reads)};
-            }
-        }
-    }
+    const sp_boxes_matrix m = sp_boxes_matrix_at(&boxes->constants[i].weight, 0, 0);
+    const size_t parts = sp_zonotope_parts(z, i, t, sp_boxes_program(boxes, m.wide), m.ld);
     memset(to->generator, 0, parts == 0 ? node->width * z->capacity * sizeof(double) : 0);
-    sp_zonotope_image(z, to, 0, node->width, part, parts, node->bias);
+    sp_zonotope_image(z, to, 0, node->width, z->part, parts, node->bias);
 }
 
 static void copy_form(const sp_zonotope *z, sp_zonotope_form *to, const sp_zonotope_form *from) {
@@ -125,11 +57,13 @@ static void finish(sp_boxes *boxes, size_t i, size_t t) {
     sp_zonotope *z = of(boxes);
     const sp_node *node = &boxes->net->node[i];
     sp_zonotope_form *to = z->out + boxes->first[i] + t;
+    z->node = i;
     if (node->kind == SP_NODE_AFFINE) {
         finish_affine(z, i, t, to);
     } else if (node->kind == SP_NODE_POOL) {
         const size_t frames = sp_boxes_frames(boxes, 0, node->input);
-        copy_form(z, to, form_at(z, node->input, node->pool == SP_POOLING_LAST ? frames - 1 : 0));
+        copy_form(z, to,
+                  sp_zonotope_at(z, node->input, node->pool == SP_POOLING_LAST ? frames - 1 : 0));
     } else if (node->kind == SP_NODE_CELL) {
         copy_form(z, to, &z->variable[boxes->constants[i].cell.output]);
         for (size_t s = 0; s < boxes->constants[i].cell.states; s++) {
@@ -156,7 +90,7 @@ static void images(sp_zonotope *z, size_t i, size_t t, int first, int end) {
         if (at->input) {
             const sp_boxes_matrix m = sp_boxes_matrix_at(&c->weight, row, 0);
             part[parts++] = (sp_zonotope_part){sp_boxes_program(boxes, m.wide), m.ld,
-                                               form_at(z, node->input, frame)};
+                                               sp_zonotope_at(z, node->input, frame)};
         }
         if (at->a != SP_NO_VARIABLE && !sp_cell_zero(&c->cell, at->a, t == 0)) {
             const sp_boxes_matrix m = sp_boxes_matrix_at(&c->recurrent, row, 0);
@@ -196,9 +130,9 @@ static void tighten(sp_boxes *boxes, size_t i, size_t t, int first, int end) {
     const sp_node *node = &boxes->net->node[i];
     const size_t H = node->width;
     const sp_boxes_state *state = sp_boxes_state_at(boxes, i, t);
-    enter_cell(z, node);
+    enter_cell(z, i);
     if (node->kind == SP_NODE_CURVE) {
-        meet(z, form_at(z, node->input, t), 0, H, state->input);
+        meet(z, sp_zonotope_at(z, node->input, t), 0, H, state->input);
         return;
     }
     const sp_cell_steps *steps = &boxes->constants[i].cell;
@@ -212,6 +146,32 @@ static void tighten(sp_boxes *boxes, size_t i, size_t t, int first, int end) {
     }
 }
 
+/* f of number j of x, alone in a form. */
+static void take_factor(sp_zonotope *z, sp_zonotope_form *to, const sp_zonotope_form *x, size_t j,
+                        sp_activation f, sp_iv box) {
+    const sp_zonotope_slopes s = sp_zonotope_line(&z->options.rules, f, box);
+    sp_zonotope_combine(z, to, 0, s.a, x, j, 0.0, NULL, 0, s.rest);
+}
+
+/* Both factors as forms, then their product. */
+static void multiply(sp_zonotope *z, const sp_cell_variable *p, sp_zonotope_form *to, size_t j,
+                     sp_box box) {
+    static const sp_activation hyperbolic = {.kind = SP_ACTIVATION_TANH};
+    static const sp_iv nothing = {0.0, 0.0}, one = {1.0, 1.0};
+    sp_zonotope_form *gate = &z->factor[0], *other = &z->factor[1];
+    take_factor(z, gate, &z->variable[p->a], j, p->f, box.x);
+    if (p->complement) {
+        const sp_zonotope_form copy = *gate;
+        sp_zonotope_combine(z, gate, 0, -1.0, &copy, 0, 0.0, NULL, 0, one);
+    }
+    if (p->second_tanh) {
+        take_factor(z, other, &z->variable[p->b], j, hyperbolic, box.y);
+    } else {
+        sp_zonotope_combine(z, other, 0, 1.0, &z->variable[p->b], j, 0.0, NULL, 0, nothing);
+    }
+    sp_zonotope_multiply(z, to, j, gate, other);
+}
+
 static void relax_variable(sp_zonotope *z, size_t i, size_t t, int v) {
     const sp_boxes *boxes = &z->boxes;
     const sp_cell_variable *p = &boxes->constants[i].cell.variable[v];
@@ -219,12 +179,17 @@ static void relax_variable(sp_zonotope *z, size_t i, size_t t, int v) {
     const sp_boxes_range y = sp_boxes_variable(boxes, i, t, p->b);
     for (size_t j = 0; j < boxes->net->node[i].width; j++) {
         if (p->op == SP_CELL_CURVE) {
-            const sp_zonotope_slopes s = sp_zonotope_line(&z->rules, p->f, box_at(boxes, x, j));
+            const sp_zonotope_slopes s =
+                sp_zonotope_line(&z->options.rules, p->f, box_at(boxes, x, j));
             sp_zonotope_combine(z, &z->variable[v], j, s.a, &z->variable[p->a], j, 0.0, NULL, 0,
                                 s.rest);
         } else {
             const sp_box box = {box_at(boxes, x, j), box_at(boxes, y, j)};
-            const sp_zonotope_slopes s = sp_zonotope_plane(&z->rules, &p->map, box);
+            if (z->options.products) {
+                multiply(z, p, &z->variable[v], j, box);
+                continue;
+            }
+            const sp_zonotope_slopes s = sp_zonotope_plane(&z->options.rules, &p->map, box);
             sp_zonotope_combine(z, &z->variable[v], j, s.a, &z->variable[p->a], j, s.b,
                                 &z->variable[p->b], j, s.rest);
         }
@@ -235,13 +200,15 @@ static sp_status relax(sp_error *err, sp_boxes *boxes, size_t i, size_t t, int f
     sp_zonotope *z = of(boxes);
     const sp_node *node = &boxes->net->node[i];
     (void)err;
-    enter_cell(z, node);
+    enter_cell(z, i);
     if (node->kind == SP_NODE_CURVE) {
         sp_zonotope_form *to = z->out + boxes->first[i] + t;
         for (size_t j = 0; j < node->width; j++) {
-            const sp_zonotope_slopes s = sp_zonotope_line(
-                &z->rules, node->curve, box_at(boxes, sp_boxes_state_at(boxes, i, t)->input, j));
-            sp_zonotope_combine(z, to, j, s.a, form_at(z, node->input, t), j, 0.0, NULL, 0, s.rest);
+            const sp_zonotope_slopes s =
+                sp_zonotope_line(&z->options.rules, node->curve,
+                                 box_at(boxes, sp_boxes_state_at(boxes, i, t)->input, j));
+            sp_zonotope_combine(z, to, j, s.a, sp_zonotope_at(z, node->input, t), j, 0.0, NULL, 0,
+                                s.rest);
         }
         return SP_OK;
     }
@@ -256,11 +223,13 @@ static sp_status relax(sp_error *err, sp_boxes *boxes, size_t i, size_t t, int f
 
 /* ---- memory ---- */
 
+enum { FEWEST_SYMBOLS = 8 };
+
 static const sp_boxes_refinement refinement = {
     .tighten = tighten, .relax = relax, .finish = finish};
 
 /* Numbers that get a symbol of their own. */
-static size_t relaxed_in(const sp_node *node) {
+static size_t relaxed_in(const sp_node *node, const sp_zonotope_options *options) {
     sp_cell_steps steps = {.count = 0};
     size_t relaxed = node->kind == SP_NODE_CURVE ? node->width : 0;
     if (node->kind == SP_NODE_CELL) {
@@ -268,21 +237,24 @@ static size_t relaxed_in(const sp_node *node) {
     }
     for (size_t v = 0; v < steps.count; v++) {
         const sp_cell_op op = steps.variable[v].op;
-        relaxed += op == SP_CELL_PRODUCT || op == SP_CELL_CURVE ? node->width : 0;
+        relaxed += op == SP_CELL_CURVE     ? node->width
+                   : op != SP_CELL_PRODUCT ? 0
+                   : options->products     ? 3 * node->width
+                                           : node->width;
     }
     return relaxed;
 }
 
 typedef struct sp_zonotope_size {
-    size_t symbols, capacity, numbers, forms, hidden, widest, taps;
+    size_t samples, capacity, numbers, forms, hidden, widest, taps;
 } sp_zonotope_size;
 
-static sp_zonotope_size size_of(const sp_boxes *boxes) {
+static sp_zonotope_size size_of(const sp_boxes *boxes, const sp_zonotope_options *options) {
     const sp_front_bound *front = boxes->front;
-    sp_zonotope_size s = {.symbols = front->joint ? front->padded : front->frames * front->frame,
+    sp_zonotope_size s = {.samples = sp_zonotope_samples(front, options),
                           .hidden = front->bands,
                           .widest = front->bands};
-    s.capacity = s.symbols + front->frames * front->bands + 1;
+    s.capacity = s.samples + front->frames * front->bands + 1;
     s.numbers = front->frames * front->features;
     s.forms = front->frames;
     for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
@@ -295,13 +267,15 @@ static sp_zonotope_size size_of(const sp_boxes *boxes) {
             taps += node->term[k].timing.taps;
         }
         s.taps = taps > s.taps ? taps : s.taps;
-        s.capacity += frames * relaxed_in(node);
+        s.capacity += options->independent ? 0 : frames * relaxed_in(node, options);
         s.numbers += frames * node->width;
         s.forms += frames;
         s.hidden = node->kind == SP_NODE_CELL && node->width > s.hidden ? node->width : s.hidden;
         s.widest = columns > s.widest ? columns : s.widest;
     }
-    s.numbers += SP_CELL_VARIABLES * s.hidden;
+    s.numbers += SP_CELL_VARIABLES * s.hidden + SP_ZONOTOPE_FACTORS;
+    const size_t most = options->symbols > 0 ? options->symbols : SIZE_MAX;
+    s.capacity = most < s.capacity ? most : s.capacity;
     return s;
 }
 
@@ -310,17 +284,39 @@ static double *carve_form(sp_zonotope_form *form, size_t n, size_t capacity, dou
     return at + n * (capacity + 2);
 }
 
+static void note_readers(sp_zonotope *z) {
+    const sp_net *net = z->boxes.net;
+    for (size_t i = 0; i < net->nodes; i++) {
+        const sp_node *node = &net->node[i];
+        z->last[i] = i + 1 == net->nodes ? SIZE_MAX : i;
+        for (size_t k = 0; node->kind == SP_NODE_AFFINE && k < node->terms; k++) {
+            z->last[node->term[k].input] = i;
+        }
+        if (node->kind != SP_NODE_AFFINE && node->kind != SP_NODE_INPUT) {
+            z->last[node->input] = i;
+        }
+    }
+}
+
 static sp_status take_forms(sp_error *err, sp_zonotope *z) {
     const sp_boxes *boxes = &z->boxes;
-    const sp_zonotope_size s = size_of(boxes);
-    const size_t most = SIZE_MAX / sizeof(double) / (s.capacity + 2);
+    const sp_zonotope_size s = size_of(boxes, &z->options);
+    const size_t most = SIZE_MAX / sizeof(double) / (s.capacity + 2), nodes = boxes->net->nodes;
+    if (z->options.symbols > 0 && z->options.symbols < FEWEST_SYMBOLS) {
+        return sp_fail(err, SP_E_ARGUMENT, "%zu symbols are too few: %d are the least",
+                       z->options.symbols, FEWEST_SYMBOLS);
+    }
+    z->samples = z->symbols = s.samples;
     z->capacity = s.capacity;
-    z->symbols = s.symbols;
+    z->hidden = s.hidden;
+    z->last = malloc(nodes * sizeof *z->last);
+    z->weight = malloc(s.capacity * sizeof *z->weight);
     z->forms = calloc(s.forms, sizeof *z->forms);
     z->scratch = calloc(s.widest + 1, sizeof *z->scratch);
     z->part = calloc(s.taps + 1, sizeof *z->part);
     z->memory = s.numbers < most ? calloc(s.numbers * (s.capacity + 2), sizeof(double)) : NULL;
-    if (z->forms == NULL || z->scratch == NULL || z->part == NULL || z->memory == NULL) {
+    if (z->forms == NULL || z->scratch == NULL || z->part == NULL || z->memory == NULL ||
+        z->last == NULL || z->weight == NULL) {
         return sp_fail(err, SP_E_MEMORY,
                        "out of memory: zonotopes of %zu numbers over %zu symbols need %.0f MB",
                        s.numbers, s.capacity, (double)s.numbers * (double)s.capacity * 8e-6);
@@ -340,6 +336,10 @@ static sp_status take_forms(sp_error *err, sp_zonotope *z) {
     for (size_t v = 0; v < SP_CELL_VARIABLES; v++) {
         at = carve_form(&z->variable[v], s.hidden, s.capacity, at);
     }
+    for (size_t k = 0; k < SP_ZONOTOPE_FACTORS; k++) {
+        at = carve_form(&z->factor[k], 1, s.capacity, at);
+    }
+    note_readers(z);
     return SP_OK;
 }
 
@@ -347,7 +347,7 @@ static sp_status bound(sp_error *err, sp_zonotope *z, const sp_bound_task *task)
     SP_TRY(sp_boxes_shape(err, &z->boxes, task, &refinement, false));
     SP_TRY(sp_boxes_take(err, &z->boxes));
     SP_TRY(take_forms(err, z));
-    take_features(z);
+    sp_zonotope_features(z);
     return sp_boxes_bound(err, &z->boxes);
 }
 
@@ -359,6 +359,8 @@ static void destroy(void *self) {
         free(z->forms);
         free(z->scratch);
         free(z->part);
+        free(z->last);
+        free(z->weight);
         free(z);
     }
 }
@@ -371,7 +373,7 @@ static sp_status create(sp_error *err, void **self, const sp_bound_task *task,
         return sp_fail(err, SP_E_MEMORY, "out of memory for bounds");
     }
     if (options != NULL) {
-        z->rules = *(const sp_relax_rules *)options;
+        z->options = *(const sp_zonotope_options *)options;
     }
     const sp_status status = bound(err, z, task);
     if (status != SP_OK) {
@@ -380,30 +382,6 @@ static sp_status create(sp_error *err, void **self, const sp_bound_task *task,
     }
     *self = z;
     return SP_OK;
-}
-
-static sp_status margins(sp_error *err, void *self, double *lower, double *error,
-                         const double *weight, size_t rows) {
-    sp_zonotope *z = self;
-    const sp_net *net = z->boxes.net;
-    SP_TRY(sp_boxes_check_objectives(err, weight, rows * net->classes));
-    double *row = calloc(z->capacity + 2, sizeof *row);
-    if (row == NULL) {
-        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu rows", rows);
-    }
-    for (size_t r = 0; r < rows; r++) {
-        sp_zonotope_form to = {1, row, row + 1, row + 2};
-        const sp_zonotope_part of_row = {weight + r * net->classes, net->classes,
-                                         form_at(z, net->nodes - 1, 0)};
-        sp_zonotope_image(z, &to, 0, 1, &of_row, 1, NULL);
-        const double bound = sp_zonotope_range(z, &to, 0).lo;
-        lower[r] = bound > -INFINITY && bound < INFINITY ? bound : -INFINITY; // NaN fails
-        if (error != NULL) {
-            error[r] = isfinite(to.noise[0]) ? to.noise[0] : 0.0;
-        }
-    }
-    free(row);
-    return z->rules.alone ? SP_OK : sp_boxes_raise(err, &z->boxes, lower, weight, rows);
 }
 
 static void box(void *self, size_t node, size_t frame, int variable, const double **lo,
@@ -419,10 +397,10 @@ static size_t room(const sp_bound_task *task, const void *options) {
 
 static size_t bytes(const sp_bound_task *task, const void *options, bool device) {
     sp_boxes boxes = {0};
+    const sp_zonotope_options standard = {.symbols = 0};
     size_t need = SIZE_MAX;
-    (void)options;
     if (!device && sp_boxes_shape(NULL, &boxes, task, &refinement, false) == SP_OK) {
-        const sp_zonotope_size s = size_of(&boxes);
+        const sp_zonotope_size s = size_of(&boxes, options != NULL ? options : &standard);
         need = sp_boxes_total(sp_boxes_count(&boxes), task->clips) +
                s.numbers * (s.capacity + 2) * sizeof(double);
     }
@@ -438,7 +416,7 @@ static void spent(void *self, double *flops, size_t *moved) {
 
 const sp_domain sp_domain_zonotope = {.name = "zonotope",
                                       .create = create,
-                                      .margins = margins,
+                                      .margins = sp_zonotope_margins,
                                       .box = box,
                                       .room = room,
                                       .bytes = bytes,

@@ -1,7 +1,7 @@
 // Arithmetic of affine forms. What is rounded goes into the noise of each number: with k terms the
 // computed center and generators of an image are off by at most gamma_{k+3} times the sums of
 // absolute values, plus the least double for each product that may underflow.
-#include "lstm/zonotope/zonotope.h"
+#include "lstm/zonotope/impl.h"
 
 #include <math.h>
 
@@ -46,6 +46,9 @@ void sp_zonotope_image(sp_zonotope *z, sp_zonotope_form *to, size_t first, size_
             const double most = sp_above(reach(z, part[p].x, j) + part[p].x->noise[j]);
             size[terms++] = sp_above(fabs(part[p].x->center[j]) + most);
         }
+        if (z->symbols == 0) {
+            continue;
+        }
         sp_gpu_multiply(z->boxes.gpu,
                         &(sp_gpu_multiply_args){.m = rows,
                                                 .n = z->symbols,
@@ -74,6 +77,16 @@ void sp_zonotope_image(sp_zonotope *z, sp_zonotope_form *to, size_t first, size_
     }
 }
 
+/* What is left of number j: a symbol of its own, or noise. */
+static void take_rest(sp_zonotope *z, sp_zonotope_form *to, size_t j, double radius) {
+    const size_t symbol = z->fresh ? sp_zonotope_symbol(z) : SP_ZONOTOPE_NONE;
+    if (symbol != SP_ZONOTOPE_NONE) {
+        to->generator[j * z->capacity + symbol] = radius;
+    } else {
+        to->noise[j] = sp_above(to->noise[j] + radius);
+    }
+}
+
 void sp_zonotope_combine(sp_zonotope *z, sp_zonotope_form *to, size_t j, double a,
                          const sp_zonotope_form *x, size_t i, double b, const sp_zonotope_form *y,
                          size_t k, sp_iv rest) {
@@ -96,13 +109,35 @@ void sp_zonotope_combine(sp_zonotope *z, sp_zonotope_form *to, size_t j, double 
     to->center[j] = center;
     to->noise[j] = sp_above(sp_above(passed + sp_above(sp_gamma(8.0) * sizes)) +
                             ((double)z->symbols + 4.0) * 0x1p-1072);
-    if (rest.lo == 0.0 && rest.hi == 0.0) {
+    if (rest.lo == middle && rest.hi == middle) {
         return; // nothing is left: no symbol
     }
     const double radius = sp_above(fmax(sp_above(rest.hi - middle), sp_above(middle - rest.lo)));
-    if (z->symbols < z->capacity) {
-        g[z->symbols++] = radius;
-    } else {
-        to->noise[j] = sp_above(to->noise[j] + radius);
+    take_rest(z, to, j, radius);
+}
+
+void sp_zonotope_multiply(sp_zonotope *z, sp_zonotope_form *to, size_t j, const sp_zonotope_form *x,
+                          const sp_zonotope_form *y) {
+    const double *gx = x->generator, *gy = y->generator;
+    const double x0 = x->center[0], y0 = y->center[0];
+    const double rx = sp_above(reach(z, x, 0) + x->noise[0]);
+    const double ry = sp_above(reach(z, y, 0) + y->noise[0]);
+    const double terms = (double)z->symbols + 8.0, gamma = sp_gamma(terms);
+    double *g = to->generator + j * z->capacity; /* generator[j,:] of to */
+    double squares = 0.0, sizes = 0.0;           /* sum x_s y_s and sum |x_s y_s| */
+    for (size_t s = 0; s < z->symbols; s++) {
+        const double square = gx[s] * gy[s];
+        squares += square;
+        sizes += fabs(square);
+        g[s] = x0 * gy[s] + y0 * gx[s];
     }
+    to->center[j] = x0 * y0 + 0.5 * squares;
+    const double passed =
+        sp_above(sp_above(fabs(x0) * y->noise[0]) + sp_above(fabs(y0) * x->noise[0]));
+    const double size = sp_above(sp_above(fabs(x0) * sp_above(fabs(y0) + ry)) +
+                                 sp_above(sp_above(fabs(y0) * rx) + sizes));
+    const double rounded = sp_above(2.0 * gamma * size);
+    to->noise[j] = sp_above(sp_above(passed + rounded) + terms * 0x1p-1070);
+    const double most = sp_above(rx * ry), least = sp_below(0.5 * sizes * (1.0 - gamma));
+    take_rest(z, to, j, sp_above(sp_above(most - fmax(least, 0.0)) + terms * 0x1p-1070));
 }

@@ -2,7 +2,7 @@
 // sound; the interval is proved.
 #include <math.h>
 
-#include "lstm/zonotope/zonotope.h"
+#include "lstm/zonotope/impl.h"
 
 /* The range of (p - q) x over x, rounded outward; p and q are exact. */
 static sp_iv tilt(double p, double q, sp_iv x) {
@@ -36,8 +36,9 @@ static sp_zonotope_slopes rectifier(sp_iv x) {
 }
 
 sp_zonotope_slopes sp_zonotope_line(const sp_relax_rules *rules, sp_activation f, sp_iv x) {
-    if (rules->line != SP_LINE_RULE_OWN) {
-        const sp_line_pair pair = sp_line_rule_lines(rules->line, f, x);
+    const bool relu = f.kind == SP_ACTIVATION_RELU && rules->relu != SP_RELU_RULE_LINES;
+    if (rules->line != SP_LINE_RULE_OWN || relu) {
+        const sp_line_pair pair = sp_relax_rules_lines(rules, f, x);
         const double w = 0.5 * pair.lower.w + 0.5 * pair.upper.w;
         return (sp_zonotope_slopes){w, 0.0, rest_of(pair, w, x)};
     }

@@ -15,9 +15,8 @@ static double slope_at(sp_curve f, double x) {
 }
 
 static double chord_of(sp_curve f, sp_iv x) {
-    return x.hi - x.lo < SP_LINE_THIN
-               ? slope_at(f, sp_relax_middle(x))
-               : (sp_curve_value(f, x.hi) - sp_curve_value(f, x.lo)) / (x.hi - x.lo);
+    return f == SP_CURVE_TANH ? sp_relax_tanh_chord(x.lo, x.hi)
+                              : sp_relax_sigmoid_chord(x.lo, x.hi);
 }
 
 /* The line of this slope below f, that above it. tanh is odd, sigma(x) = 1 - sigma(-x). */
@@ -126,7 +125,8 @@ static sp_line_pair rectifier(sp_iv x) {
 
 sp_line_pair sp_line_rule_lines(sp_line_rule rule, sp_activation f, sp_iv x) {
     const bool smooth_one = f.kind == SP_ACTIVATION_SIGMOID || f.kind == SP_ACTIVATION_TANH;
-    if (rule == SP_LINE_RULE_BOX || !sp_relax_usable(x)) {
+    const bool constant = rule == SP_LINE_RULE_BOX && f.kind != SP_ACTIVATION_AFFINE;
+    if (constant || !sp_relax_usable(x)) {
         return sp_line_constant(sp_range_activation(f, x));
     }
     if (rule != SP_LINE_RULE_OWN && smooth_one) {
@@ -136,5 +136,43 @@ sp_line_pair sp_line_rule_lines(sp_line_rule rule, sp_activation f, sp_iv x) {
         return rectifier(x);
     }
     const sp_line_pair own = sp_line_spread(f, x, 0);
-    return is_parallel(rule) ? parallel(own, x) : own;
+    return is_parallel(rule) ? parallel(own, x) : own; // affine functions lose nothing
+}
+
+/* ---- rules of ReLU ---- */
+
+/* Both shares of zBox, 0 <= f <= hi, and of zDiag, x <= f <= x - lo, add up to 1. */
+static sp_line_pair mixed(sp_iv x, double diagonal) {
+    const double w = fmin(1.0, fmax(0.0, diagonal)), box = sp_above(1.0 - w);
+    return (sp_line_pair){{w, 0.0}, {w, sp_above(sp_above(box * x.hi) + sp_above(-w * x.lo))}};
+}
+
+sp_line_pair sp_relax_rules_lines(const sp_relax_rules *rules, sp_activation f, sp_iv x) {
+    const bool relu = f.kind == SP_ACTIVATION_RELU && rules->relu != SP_RELU_RULE_LINES;
+    if (!relu || !sp_relax_usable(x)) {
+        return sp_line_rule_lines(rules->line, f, x);
+    }
+    if (x.lo >= 0.0 || x.hi <= 0.0) {
+        const double w = x.lo >= 0.0 ? 1.0 : 0.0;
+        return (sp_line_pair){{w, 0.0}, {w, 0.0}};
+    }
+    switch (rules->relu) {
+    case SP_RELU_RULE_LINES:
+    case SP_RELU_RULE_PARALLEL:
+        break;
+    case SP_RELU_RULE_BOX:
+        return mixed(x, 0.0);
+    case SP_RELU_RULE_DIAGONAL:
+        return mixed(x, 1.0);
+    case SP_RELU_RULE_SWITCH:
+        return mixed(x, -x.lo > x.hi ? 0.0 : 1.0);
+    case SP_RELU_RULE_SMOOTH:
+        return mixed(x, x.hi / (x.hi - x.lo));
+    }
+    return rectifier(x);
+}
+
+bool sp_relax_rules_parallel(const sp_relax_rules *rules) {
+    const bool lines = is_parallel(rules->line) || rules->line == SP_LINE_RULE_BOX;
+    return lines && rules->plane != SP_PLANE_RULE_OWN && rules->plane != SP_PLANE_RULE_COMPOSED;
 }

@@ -12,20 +12,19 @@ static double value(sp_product f, double x, double y) {
 
 /* ---- slopes of parallel planes ---- */
 
-/* Those between the corners, in the mean of both edges; of a thin side the derivative. */
+static double chord_x(sp_product f, sp_iv x) {
+    const double w = x.hi - x.lo;
+    return sp_factor_is_smooth(f) ? sp_relax_sigmoid_chord(x.lo, x.hi)
+           : w < THIN             ? sp_factor_slope(f, sp_relax_middle(x))
+                                  : (sp_factor_x(f, x.hi) - sp_factor_x(f, x.lo)) / w;
+}
+
+/* Those between the corners, in the mean of both edges. */
 static sp_plane corners(sp_product f, sp_box box) {
-    const double wx = box.x.hi - box.x.lo, wy = box.y.hi - box.y.lo;
-    const double x = sp_relax_middle(box.x), y = sp_relax_middle(box.y);
     const double gates = 0.5 * (sp_factor_x(f, box.x.lo) + sp_factor_x(f, box.x.hi));
     const double values = 0.5 * (sp_factor_y(f, box.y.lo) + sp_factor_y(f, box.y.hi));
-    const double t = sp_factor_y(f, y);
-    sp_plane p = {0.0, 0.0, 0.0};
-    p.a = values * (wx < THIN ? sp_factor_slope(f, x)
-                              : (sp_factor_x(f, box.x.hi) - sp_factor_x(f, box.x.lo)) / wx);
-    p.b = gates * (wy >= THIN ? (sp_factor_y(f, box.y.hi) - sp_factor_y(f, box.y.lo)) / wy
-                   : sp_factor_has_tanh(f) ? 1.0 - t * t
-                                           : 1.0);
-    return p;
+    const double y = sp_factor_has_tanh(f) ? sp_relax_tanh_chord(box.y.lo, box.y.hi) : 1.0;
+    return (sp_plane){values * chord_x(f, box.x), gates * y, 0.0};
 }
 
 /* With exact offsets the planes of these slopes; the gap between them. */
@@ -66,12 +65,12 @@ static double tangent_x(double a, double y, double end) {
     return x < end ? x : -x < end ? -x : NAN;
 }
 
-/* Keeps what is tighter. */
+/* Keeps what is tighter, by more than rounding. */
 static void offer(sp_box box, double a, double b, sp_plane *best, double *least) {
     const sp_plane slopes = {a, b, 0.0};
     const double gap =
         isfinite(a) && isfinite(b) ? gap_of(SP_PRODUCT_SIGMOID_TANH, box, slopes) : INFINITY;
-    if (gap < *least) {
+    if (gap < (1.0 - 1e-9) * *least) {
         *least = gap;
         *best = slopes;
     }

@@ -342,6 +342,10 @@ static void compare_refuses(void **state) {
                  "zono@r3", t.clip[0]);
     EXPECT_USAGE("no method 'magic'", "compare", MODEL, "--budget", "-60dB", "--methods",
                  "magic@r2", t.clip[0]);
+    EXPECT_USAGE("exact has none to bound", "certify", MODEL, "--budget", "-60dB", "--symbols",
+                 "64", t.clip[0]);
+    EXPECT_USAGE("exact carries no affine forms", "compare", MODEL, "--budget", "-60dB",
+                 "--methods", "zono/64,exact/64", t.clip[0]);
     EXPECT_USAGE("twice", "compare", MODEL, "--budget", "-60dB", "--methods", "zono@r2,zono@r2",
                  t.clip[0]);
     EXPECT_USAGE("exclude each other", "certify", MODEL, "--budget", "-60dB", "--method",
@@ -390,6 +394,29 @@ static size_t count_of(const char *text, const char *part) {
 
 /* Every command that takes a norm, without one and with each: its lines say which, its table what a
  * budget is, and the certified edge of the whole clip falls from clicks to noise everywhere. */
+/* NAME/K is the method with --symbols K. */
+static void methods_with_fewer_symbols(void **state) {
+    (void)state;
+    sp_process one = RUN("certify", MODEL, "--method", "zono", "--symbols", "100", "--budget",
+                         "-75dB", "--json", t.clip[0]);
+    sp_process both = RUN("compare", MODEL, "--methods", "zono,zono/100,zono/1000000,hybrid/100@r2",
+                          "--no-attack", "--budget", "-75dB", "--json", t.clip[0]);
+    expect_code(&one, 0);
+    expect_code(&both, 0);
+    assert_non_null(strstr(both.out, "\"method\":\"hybrid/100@r2\""));
+    static const char *const names[3] = {"\"zono\"", "\"zono/100\"", "\"zono/1000000\""};
+    double margin[3];
+    for (int i = 0; i < 3; i++) {
+        const char *line = strstr(both.out, names[i]);
+        assert_non_null(line);
+        margin[i] = number_behind(line, "\"margin\":");
+    }
+    assert_true(margin[1] < margin[0] && margin[2] == margin[0]);
+    assert_true(number_behind(one.out, "\"margin\":") == margin[1]);
+    sp_process_clear(&one);
+    sp_process_clear(&both);
+}
+
 static void every_command_takes_a_norm(void **state) {
     (void)state;
     static const char *const norms[] = {NULL, "inf", "2", "1"};
@@ -465,6 +492,7 @@ int main(void) {
         cmocka_unit_test(compare_takes_several_models),
         cmocka_unit_test(compare_refuses),
         cmocka_unit_test(methods_on_other_front_ends),
+        cmocka_unit_test(methods_with_fewer_symbols),
         cmocka_unit_test(every_command_takes_a_norm),
         cmocka_unit_test(energy_has_two_names),
     };

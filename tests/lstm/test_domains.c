@@ -78,15 +78,83 @@ static void published_rules_contain_attained_values(void **state) {
             .plane = (sp_plane_rule)(i % (SP_PLANE_RULE_BOX + 1)),
             .line = (sp_line_rule)((i + i / 6) % (SP_LINE_RULE_BOX + 1)),
             .alone = i % 4 > 1,
+            .relu = (sp_relu_rule)(i % (SP_RELU_RULE_SMOOTH + 1)),
         };
         const sp_method back =
             method_backsub((sp_backsub_options){.planes = SP_BACKSUB_RULES, .rules = rules});
-        const sp_method forward = {.domain = &sp_domain_zonotope, .rules = rules};
+        const sp_method forward = {
+            .domain = &sp_domain_zonotope,
+            .zonotope = {.rules = rules, .independent = i % 5 == 1, .products = i % 3 == 1}};
         check_chains(&back, 2);
         check_graphs(&back, 1);
         check_chains(&forward, 2);
         check_graphs(&forward, 1);
     }
+}
+
+static double zonotope_margin(const sp_toy *toy, const sp_toy_shape *shape, size_t symbols) {
+    const sp_method method = {
+        .domain = &sp_domain_zonotope,
+        .zonotope = {
+            .rules = {.plane = SP_PLANE_RULE_CORNERS, .line = SP_LINE_RULE_LEAST, .alone = true},
+            .symbols = symbols}};
+    double rows[16 * 16], lower[16];
+    sp_bounds bounds;
+    assert_int_equal(bounds_of(NULL, &bounds, &toy->net, &toy->front, &method), SP_OK);
+    margin_rows(rows, shape->classes);
+    assert_int_equal(bounds_margins(NULL, &bounds, lower, NULL, rows, shape->classes), SP_OK);
+    check_toy(toy, &bounds, rows, shape->classes, lower, 100, sp_test_seed());
+    bounds_destroy(&bounds);
+    return lower[0];
+}
+
+/* With fewer symbols bounds are wider, down to the fewest; with as many as are needed they
+ * are the same. */
+static void fewer_symbols_bound_what_all_do(void **state) {
+    (void)state;
+    sp_rng rng;
+    size_t wider = 0;
+    sp_rng_init(&rng, sp_test_seed() + 3);
+    for (uint64_t i = 0; i < 24; i++) {
+        sp_toy_shape shape = toy_shape(&rng);
+        sp_toy toy;
+        shape.cells = i % 2 > 0;
+        shape.split = shape.split && i % 4 == 0;
+        shape.eps = pow(10.0, sp_rng_uniform(&rng, -3.0, -1.0));
+        toy_init(&toy, sp_test_seed() + 300 + i, &shape);
+        if (i % 3 == 2) {
+            toy_graph(&rng, &toy, shape.classes, true, false);
+        }
+        const double all = zonotope_margin(&toy, &shape, 0);
+        assert_true(zonotope_margin(&toy, &shape, 1000000) == all);
+        const double some = zonotope_margin(&toy, &shape, 60);
+        wider += zonotope_margin(&toy, &shape, 8) < all;
+        wider += some < all;
+        toy_clear(&toy);
+    }
+    assert_true(wider > 12);
+}
+
+static void too_few_symbols_are_refused(void **state) {
+    (void)state;
+    const sp_toy_shape shape = {.frames = 4,
+                                .bands = 2,
+                                .frame = 5,
+                                .step = 3,
+                                .lstms = 1,
+                                .hidden = 3,
+                                .classes = 2,
+                                .joint = true,
+                                .eps = 1e-3,
+                                .scale = 0.8};
+    const sp_method method = {.domain = &sp_domain_zonotope, .zonotope = {.symbols = 7}};
+    sp_error err = {0};
+    sp_bounds bounds;
+    sp_toy toy;
+    toy_init(&toy, 1, &shape);
+    assert_int_equal(bounds_of(&err, &bounds, &toy.net, &toy.front, &method), SP_E_ARGUMENT);
+    assert_non_null(strstr(err.text, "8 are the least"));
+    toy_clear(&toy);
 }
 
 /* On a set that hardly has any noise a bound is close to the value, whatever the domain, unless it
@@ -118,6 +186,8 @@ int main(void) {
         cmocka_unit_test(chains_contain_attained_values),
         cmocka_unit_test(graphs_contain_attained_values),
         cmocka_unit_test(published_rules_contain_attained_values),
+        cmocka_unit_test(fewer_symbols_bound_what_all_do),
+        cmocka_unit_test(too_few_symbols_are_refused),
         cmocka_unit_test(zonotopes_and_rows_agree_without_noise),
     };
     return cmocka_run_group_tests_name("lstm/domains", tests, toy_backend, NULL);

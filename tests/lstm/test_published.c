@@ -1,6 +1,6 @@
 /* Methods of published verifiers on small networks that are written down here, against figures that
  * were computed from the papers in another language, and two engines against each other. */
-#include "tests/lstm/toy.h"
+#include "tests/lstm/toy_graph.h"
 
 enum { T = 3, D = 2, H = 3, CLASSES = 3 };
 
@@ -105,7 +105,7 @@ static void sines_margins(double lower[2], const sp_domain *domain, const void *
 }
 
 #define RULES(p, l, a)                                                                             \
-    { SP_PLANE_RULE_##p, SP_LINE_RULE_##l, a }
+    { .plane = SP_PLANE_RULE_##p, .line = SP_LINE_RULE_##l, .alone = a }
 
 static void zonotopes_of_an_lstm(void **state) {
     (void)state;
@@ -136,7 +136,8 @@ static void zonotopes_of_an_lstm(void **state) {
         const sp_backsub_options back = {.planes = SP_BACKSUB_RULES, .rules = *rules};
         double rows[2], forward[2];
         sines_margins(rows, &sp_domain_backsub, &back, &net, radius[i % 3]);
-        sines_margins(forward, &sp_domain_zonotope, rules, &net, radius[i % 3]);
+        const sp_zonotope_options forms = {.rules = *rules};
+        sines_margins(forward, &sp_domain_zonotope, &forms, &net, radius[i % 3]);
         for (int k = 0; k < 2; k++) {
             const double wanted = cases[i / 3].margin[i % 3][k];
             near(rows[k], isnan(wanted) ? rows[k] : wanted, cases[i / 3].tolerance,
@@ -148,6 +149,117 @@ static void zonotopes_of_an_lstm(void **state) {
         }
     }
     sp_net_clear(&net);
+}
+
+/* What only forms that are carried forward have: errors without symbols, products of forms. */
+static void forms_of_an_lstm(void **state) {
+    (void)state;
+    static const struct {
+        const char *what;
+        sp_zonotope_options options;
+        double margin[3][2]; /* radii .02, .1, .3 */
+    } cases[] = {
+        {"independent errors",
+         {.rules = RULES(CORNERS, CHORD, true), .independent = true},
+         {{.26575210, .37526265}, {.20416880, .26913088}, {-.37336243, -.56813883}}},
+        {"products of forms, DeepZ's lines",
+         {.rules = RULES(FORMS, END, true), .products = true},
+         {{.26629247, .37609286}, {.21807802, .29099720}, {-.29628114, -.40362488}}},
+        {"products of forms, chords",
+         {.rules = RULES(FORMS, CHORD, true), .products = true},
+         {{.26648818, .37612101}, {.22478936, .29341963}, {-.16646711, -.31000047}}},
+    };
+    static const double radius[3] = {0.02, 0.1, 0.3};
+    sp_net net;
+    make_sines(&net, 4);
+    for (size_t i = 0; i < 9; i++) {
+        double forward[2];
+        sines_margins(forward, &sp_domain_zonotope, &cases[i / 3].options, &net, radius[i % 3]);
+        for (int k = 0; k < 2; k++) {
+            near(forward[k], cases[i / 3].margin[i % 3][k], 1e-7, cases[i / 3].what);
+        }
+    }
+    sp_net_clear(&net);
+}
+
+/* ---- the two engines ---- */
+
+/* Every rule whose lines and planes are parallel, alone. */
+static size_t parallel_rules(sp_relax_rules *rules, size_t number) {
+    const size_t planes = SP_PLANE_RULE_BOX + 1, lines = SP_LINE_RULE_BOX + 1;
+    const size_t relus = SP_RELU_RULE_SMOOTH + 1;
+    *rules = (sp_relax_rules){.plane = (sp_plane_rule)(number % planes),
+                              .line = (sp_line_rule)(number / planes % lines),
+                              .relu = (sp_relu_rule)(number / planes / lines % relus),
+                              .alone = true};
+    return planes * lines * relus;
+}
+
+/* How many of the objectives agree to 1e-9; all do but for the error terms that both subtract. */
+static size_t compare_engines(const sp_toy *toy, const sp_relax_rules *rules, size_t classes,
+                              uint64_t seed) {
+    const sp_method method[2] = {
+        method_backsub((sp_backsub_options){.planes = SP_BACKSUB_RULES, .rules = *rules}),
+        {.domain = &sp_domain_zonotope, .zonotope = {.rules = *rules}}};
+    double rows[16 * 16], lower[2][16];
+    size_t near_ones = 0;
+    memset(rows, 0, sizeof rows);
+    for (size_t k = 0; k < classes; k++) {
+        rows[k * classes + k] = 1.0;
+        rows[k * classes + (k + 1) % classes] = -1.0;
+    }
+    for (int e = 0; e < 2; e++) {
+        sp_bounds bounds;
+        assert_int_equal(bounds_of(NULL, &bounds, &toy->net, &toy->front, &method[e]), SP_OK);
+        assert_int_equal(bounds_margins(NULL, &bounds, lower[e], NULL, rows, classes), SP_OK);
+        bounds_destroy(&bounds);
+    }
+    for (size_t k = 0; k < classes; k++) {
+        const double apart = fabs(lower[0][k] - lower[1][k]);
+        const double most = fmax(fabs(lower[0][k]), fabs(lower[1][k]));
+        near_ones += apart <= 1e-9 * fmax(1.0, most) || most > 1e4;
+        if (!(apart <= 1e-7 * fmax(1.0, most))) {
+            fail_msg("seed %llu, planes %d, lines %d, relu %d: %.12g back, %.12g forward",
+                     (unsigned long long)seed, (int)rules->plane, (int)rules->line,
+                     (int)rules->relu, lower[0][k], lower[1][k]);
+        }
+    }
+    return near_ones;
+}
+
+/* Random chains and graphs with every cell, behind fronts of one slope for both lines. */
+static void rows_carried_back_are_forms_carried_forward(void **state) {
+    (void)state;
+    sp_rng rng;
+    size_t number = 0, compared = 0, rows = 0, near_ones = 0;
+    const size_t wanted = sp_test_long() ? 2000 : sp_test_sanitized() ? 20 : 200;
+    sp_rng_init(&rng, sp_test_seed());
+    for (uint64_t seed = sp_test_seed(); compared < wanted; number++) {
+        sp_relax_rules rules;
+        parallel_rules(&rules, sp_rng_below(&rng, 1000000));
+        if (!sp_relax_rules_parallel(&rules)) {
+            continue;
+        }
+        sp_toy_shape shape = toy_shape(&rng);
+        sp_toy toy;
+        shape.split = false;
+        shape.plain = true;
+        shape.cells = number % 2 > 0;
+        shape.hidden = 1 + shape.hidden / 3; // error terms of boxes grow with nets
+        shape.lstms = 1 + shape.lstms / 2;
+        shape.scale = fmin(shape.scale, 1.0);
+        shape.eps = pow(10.0, sp_rng_uniform(&rng, -3.0, -1.0));
+        toy_init(&toy, seed + number, &shape);
+        if (compared % 3 == 2) {
+            toy_graph(&rng, &toy, shape.classes, true, compared % 2 > 0);
+        }
+        near_ones += compare_engines(&toy, &rules, shape.classes, seed + number);
+        rows += shape.classes;
+        toy_clear(&toy);
+        compared++;
+    }
+    print_message("%zu of %zu objectives agree to 1e-9\n", near_ones, rows);
+    assert_true(near_ones >= rows - rows / 20);
 }
 
 /* In vanilla nets the lines of [DeepCert] are better than those of least area. */
@@ -209,6 +321,8 @@ static void the_cell_of_r2(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(zonotopes_of_an_lstm),
+        cmocka_unit_test(forms_of_an_lstm),
+        cmocka_unit_test(rows_carried_back_are_forms_carried_forward),
         cmocka_unit_test(lines_of_an_rnn),
         cmocka_unit_test(the_cell_of_r2),
     };

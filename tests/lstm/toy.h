@@ -20,6 +20,7 @@
 #include "lstm/backsub/backsub.h"
 #include "lstm/boxes/boxes.h"
 #include "lstm/r2opt/r2opt.h"
+#include "lstm/zonotope/zonotope.h"
 #include "tests/net/tap.h"
 #include "tests/support/support.h"
 
@@ -51,7 +52,7 @@ typedef struct sp_toy_shape {
 /** sp_method - a domain and its options. */
 typedef struct sp_method {
     const sp_domain *domain;
-    sp_relax_rules rules; /* of zonotopes */
+    sp_zonotope_options zonotope;
     sp_backsub_options backsub;
     sp_r2opt_options r2opt;
 } sp_method;
@@ -69,7 +70,7 @@ static inline sp_method method_r2opt(size_t epochs) {
 }
 
 static inline const void *method_options(const sp_method *method) {
-    return method->domain == &sp_domain_zonotope  ? (const void *)&method->rules
+    return method->domain == &sp_domain_zonotope  ? (const void *)&method->zonotope
            : method->domain == &sp_domain_backsub ? (const void *)&method->backsub
            : method->domain == &sp_domain_r2opt   ? (const void *)&method->r2opt
                                                   : NULL;

@@ -104,6 +104,69 @@ static void three_cases_of_deepcert(void **state) {
     }
 }
 
+static sp_line_pair relu_lines(sp_relu_rule rule, sp_iv x) {
+    const sp_relax_rules rules = {.line = SP_LINE_RULE_CHORD, .relu = rule};
+    return sp_relax_rules_lines(&rules, rectifier, x);
+}
+
+/* Middle and half of what is left, [DiffAI]'s and [DeepZ]'s. */
+static void lines_of_relu(void **state) {
+    (void)state;
+    static const struct {
+        sp_relu_rule rule;
+        sp_iv x;
+        double w, middle, half;
+    } cases[] = {
+        {SP_RELU_RULE_BOX, {-.8, 1.2}, 0, .6, .6},
+        {SP_RELU_RULE_BOX, {-3, .1}, 0, .05, .05},
+        {SP_RELU_RULE_DIAGONAL, {-.8, 1.2}, 1, .4, .4},
+        {SP_RELU_RULE_DIAGONAL, {-3, .1}, 1, 1.5, 1.5},
+        {SP_RELU_RULE_SWITCH, {-.8, 1.2}, 1, .4, .4},
+        {SP_RELU_RULE_SWITCH, {-3, .1}, 0, .05, .05},
+        {SP_RELU_RULE_SMOOTH, {-.8, 1.2}, .6, .48, .48},
+        {SP_RELU_RULE_SMOOTH, {-3, .1}, .032258065, .096774194, .096774194},
+        {SP_RELU_RULE_PARALLEL, {-.8, 1.2}, .6, .24, .24},
+        {SP_RELU_RULE_PARALLEL, {-3, .1}, .032258065, .048387097, .048387097},
+        {SP_RELU_RULE_BOX, {.5, 2}, 1, 0, 0},
+        {SP_RELU_RULE_DIAGONAL, {-2, -.5}, 0, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const sp_line_pair lines = relu_lines(cases[i].rule, cases[i].x);
+        expect(lines.lower.w, cases[i].w);
+        expect(lines.upper.w, cases[i].w);
+        expect(0.5 * (lines.lower.c + lines.upper.c), cases[i].middle);
+        expect(0.5 * (lines.upper.c - lines.lower.c), cases[i].half);
+    }
+}
+
+/* Over random intervals, in exact arithmetic at the points where a piecewise linear function and a
+ * line are furthest apart. */
+static void lines_of_relu_contain_it(void **state) {
+    (void)state;
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed());
+    for (int i = 0; i < 20000; i++) {
+        const double size = pow(10.0, sp_rng_uniform(&rng, -12.0, 12.0));
+        const double p = size * sp_rng_uniform(&rng, -1.0, 1.0);
+        const double q = p + size * pow(10.0, sp_rng_uniform(&rng, -9.0, 0.3));
+        const sp_iv x = {p, q};
+        for (int rule = SP_RELU_RULE_LINES; rule <= SP_RELU_RULE_SMOOTH; rule++) {
+            const sp_line_pair lines = relu_lines((sp_relu_rule)rule, x);
+            const double at[3] = {x.lo, x.hi, fmin(fmax(0.0, x.lo), x.hi)};
+            for (int k = 0; k < 3; k++) {
+                const long double y = at[k] > 0.0 ? at[k] : 0.0L;
+                const long double lower = (long double)lines.lower.w * at[k] + lines.lower.c;
+                const long double upper = (long double)lines.upper.w * at[k] + lines.upper.c;
+                if (!(lower <= y + 1e-19L * fabsl(lower)) ||
+                    !(upper >= y - 1e-19L * fabsl(upper))) {
+                    fail_msg("rule %d on [%a, %a] at %a: [%La, %La]", rule, x.lo, x.hi, at[k],
+                             lower, upper);
+                }
+            }
+        }
+    }
+}
+
 typedef struct plane_case {
     sp_box box; /* x the gate, y the value */
     sp_plane_rule rule;
@@ -191,6 +254,7 @@ int main(void) {
         cmocka_unit_test(parallel_lines),          cmocka_unit_test(lines_of_least_distance),
         cmocka_unit_test(three_cases_of_deepcert), cmocka_unit_test(planes_of_table_8),
         cmocka_unit_test(planes_of_table_9),       cmocka_unit_test(lines_and_mccormick),
+        cmocka_unit_test(lines_of_relu),           cmocka_unit_test(lines_of_relu_contain_it),
     };
     return cmocka_run_group_tests_name("relax/rules", tests, NULL, NULL);
 }
