@@ -287,5 +287,8 @@ SP_NODISCARD sp_status cli_path_check(sp_error *err, const char *path);
 char *cli_path_beside(const char *folder, const char *name, const char *text);
 /** cli_path_proof - FOLDER/NAME_BUDGET.proof, without NAME's ending. */
 char *cli_path_proof(const char *folder, const char *name, const char *budget);
+/** cli_path_with - with a text before the ending: "all.csv" becomes "all-totals.csv". Free it with
+ *  free; NULL: no memory. */
+char *cli_path_with(const char *path, const char *text);
 
 #endif

@@ -1,5 +1,5 @@
-/* Comparisons as JSON, as tables and as a chart. */
-#include "certify/report/text_table.h"
+/* Comparisons as JSON and as tables. */
+#include "certify/report/comparison_stats.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -144,26 +144,43 @@ char *sp_report_comparison_json(const sp_comparison_totals *totals,
         sp_json_line_number(line, "broken", (double)s->broken);
         sp_json_line_number(line, "broken_by_file", (double)s->broken_file);
         sp_json_line_number(line, "share", share_of(s->clips - s->broken, s->clips));
+        sp_json_line_number(line, "share_of_all", share_of(s->clips - s->broken, totals->heard));
     } else {
         sp_json_line_number(line, "certified", (double)s->certified);
         sp_json_line_number(line, "vacuous", (double)s->vacuous);
         sp_json_line_number(line, "share", share_of(s->certified, s->clips));
+        sp_json_line_number(line, "share_of_all", share_of(s->certified, totals->heard));
     }
     sp_json_line_number(line, "timeouts", (double)s->timeouts);
     sp_json_line_number(line, "mean_margin", mean_of(s->margin, s->margins));
+    if (!attack) {
+        sp_json_line_number(line, "margin_deviation",
+                            sp_report_statistics_spread(totals, budget, method).deviation);
+    }
     sp_json_line_number(line, "mean_seconds", mean_of(s->seconds, s->clips));
     sp_json_line_text(line, "norm", sp_budget_set(&setup->budget[budget])->norm);
     return sp_json_line_finish(line);
 }
 
-typedef enum { SHARE, VACUOUS, NOT_BY_FILE, LATE, MARGIN, SECONDS } figure;
+typedef enum { SHARE, OF_ALL, VACUOUS, NOT_BY_FILE, LATE, MARGIN, DEVIATION, SECONDS } figure;
 
-static void take_figure(char cell[SP_TABLE_CELL], const sp_comparison_sum *s, figure what,
-                        bool attack) {
+/* method == methods: the attack. */
+static void take_figure(char cell[SP_TABLE_CELL], const sp_comparison_totals *totals, size_t budget,
+                        size_t method, figure what) {
+    const bool attack = method == totals->methods;
+    const sp_comparison_sum *s =
+        attack ? &totals->attack[budget] : &totals->method[budget * totals->methods + method];
     switch (what) {
     case SHARE:
         sp_table_number(cell, "%.1f",
                         share_of(attack ? s->clips - s->broken : s->certified, s->clips));
+        break;
+    case OF_ALL:
+        sp_table_number(cell, "%.1f",
+                        share_of(attack ? s->clips - s->broken : s->certified, totals->heard));
+        break;
+    case DEVIATION:
+        sp_table_margin(cell, sp_report_statistics_spread(totals, budget, method).deviation);
         break;
     case VACUOUS:
         sp_table_number(cell, "%.1f", share_of(s->vacuous, s->clips));
@@ -183,22 +200,14 @@ static void take_figure(char cell[SP_TABLE_CELL], const sp_comparison_sum *s, fi
     }
 }
 
-static void write_figure(FILE *out, const sp_comparison_sum *s, figure what, bool attack) {
-    char cell[SP_TABLE_CELL];
-    take_figure(cell, s, what, attack);
-    fprintf(out, "  %9s", cell);
-}
-
 static void write_line(FILE *out, const sp_comparison_totals *totals,
                        const sp_comparison_setup *setup, const char *name, size_t method,
                        figure what) {
+    char cell[SP_TABLE_CELL];
     fprintf(out, "  %-20s", name);
     for (size_t i = 0; i < setup->budgets; i++) {
-        const size_t b = setup->quiet_first[i];
-        const bool attack = method == setup->methods;
-        write_figure(out,
-                     attack ? &totals->attack[b] : &totals->method[b * totals->methods + method],
-                     what, attack);
+        take_figure(cell, totals, setup->quiet_first[i], method, what);
+        fprintf(out, "  %9s", cell);
     }
     fputc('\n', out);
 }
@@ -213,13 +222,15 @@ static void write_block(FILE *out, const sp_comparison_totals *totals,
     for (size_t m = 0; m < setup->methods; m++) {
         write_line(out, totals, setup, setup->pipeline[m].method->name, m, what);
     }
-    if (!setup->attacker || what == VACUOUS) {
+    if (!setup->attacker || what == VACUOUS || what == DEVIATION) {
         return;
     }
+    if (what == SHARE || what == OF_ALL) {
+        write_line(out, totals, setup, "not broken", setup->methods, what);
+    }
     if (what == SHARE) {
-        write_line(out, totals, setup, "not broken", setup->methods, SHARE);
         write_line(out, totals, setup, "not broken by a file", setup->methods, NOT_BY_FILE);
-    } else {
+    } else if (what != OF_ALL) {
         write_line(out, totals, setup, "attack", setup->methods, what);
     }
 }
@@ -241,10 +252,14 @@ char *sp_report_comparison_table(const sp_comparison_totals *totals,
         return NULL;
     }
     fprintf(out,
-            "%zu of %zu clips are answered rightly without noise; all figures are of these.\n\n",
-            totals->right, totals->heard);
+            "%zu of %zu clips are answered rightly without noise; all figures are of these%s.\n\n",
+            totals->right, totals->heard, totals->right < totals->heard ? " unless said" : "");
     write_block(out, totals, setup, "certified, %", SHARE);
     fputc('\n', out);
+    if (totals->right < totals->heard) {
+        write_block(out, totals, setup, "of all clips, %", OF_ALL);
+        fputc('\n', out);
+    }
     if (has_vacuous(totals)) {
         write_block(out, totals, setup, "* below half a step, %", VACUOUS);
         fputc('\n', out);
@@ -255,7 +270,12 @@ char *sp_report_comparison_table(const sp_comparison_totals *totals,
     }
     write_block(out, totals, setup, "mean margin", MARGIN);
     fputc('\n', out);
+    if (totals->right > 1) {
+        write_block(out, totals, setup, "deviation of margins", DEVIATION);
+        fputc('\n', out);
+    }
     write_block(out, totals, setup, "seconds per clip", SECONDS);
+    sp_report_statistics_text(out, totals, setup);
     return fclose(out) == 0 ? text : NULL;
 }
 
@@ -265,14 +285,10 @@ char *sp_report_comparison_table(const sp_comparison_totals *totals,
 static void write_latex_row(FILE *out, const sp_comparison_totals *totals,
                             const sp_comparison_setup *setup, const char *name, size_t method,
                             figure what) {
-    const bool attack = method == setup->methods;
     char cell[SP_TABLE_CELL];
     sp_table_latex(out, name);
     for (size_t i = 0; i < setup->budgets; i++) {
-        const size_t b = setup->quiet_first[i];
-        take_figure(cell,
-                    attack ? &totals->attack[b] : &totals->method[b * totals->methods + method],
-                    what, attack);
+        take_figure(cell, totals, setup->quiet_first[i], method, what);
         fputs(" & ", out);
         sp_table_latex(out, cell);
     }
@@ -295,10 +311,10 @@ static void write_latex_block(FILE *out, const sp_comparison_totals *totals,
     for (size_t m = 0; m < setup->methods; m++) {
         write_latex_row(out, totals, setup, setup->pipeline[m].method->name, m, what);
     }
-    if (setup->attacker) {
+    if (setup->attacker && what != DEVIATION) {
+        const bool share = what == SHARE || what == OF_ALL;
         fputs("\\midrule\n", out);
-        write_latex_row(out, totals, setup, what == SHARE ? "not broken" : "attack", setup->methods,
-                        what);
+        write_latex_row(out, totals, setup, share ? "not broken" : "attack", setup->methods, what);
     }
     fputs("\\bottomrule\n\\end{tabular}", out);
 }
@@ -308,7 +324,11 @@ char *sp_report_comparison_latex(const sp_comparison_totals *totals,
     static const struct {
         const char *title;
         figure what;
-    } block[] = {{"certified, %", SHARE}, {"mean margin", MARGIN}, {"seconds per clip", SECONDS}};
+    } block[] = {{"certified, %", SHARE},
+                 {"certified, % of all clips", OF_ALL},
+                 {"mean margin", MARGIN},
+                 {"deviation of margins", DEVIATION},
+                 {"seconds per clip", SECONDS}};
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
@@ -317,162 +337,12 @@ char *sp_report_comparison_latex(const sp_comparison_totals *totals,
     }
     fprintf(out,
             "%% needs \\usepackage{booktabs}\n%% %zu of %zu clips are answered rightly without "
-            "noise; all figures are of these\n",
+            "noise; all figures are of these unless said\n",
             totals->right, totals->heard);
     for (size_t i = 0; i < sizeof block / sizeof block[0]; i++) {
         write_latex_block(out, totals, setup, block[i].title, block[i].what);
         fputs(i + 1 < sizeof block / sizeof block[0] ? "\n\n" : "", out);
     }
+    sp_report_statistics_latex(out, totals, setup);
     return fclose(out) == 0 ? text : NULL;
-}
-
-/* ---- the chart ---- */
-
-static const char *axis_of(const sp_budget *budget) {
-    switch (budget->unit) {
-    case SP_BUDGET_DB_PEAK:
-        return sp_budget_set(budget)->of_energy ? "noise budget, dB relative to the clip's energy"
-                                                : "noise budget, dB relative to the clip's peak";
-    case SP_BUDGET_DBFS:
-        return "noise budget, dBFS";
-    case SP_BUDGET_LSB:
-        return "noise budget, steps of the sample format";
-    case SP_BUDGET_ABSOLUTE:
-        return sp_budget_set(budget)->box ? "how far every number may move, eps"
-                                          : "norm of what the numbers move, eps";
-    case SP_BUDGET_DB_SNR:
-        return "least signal-to-noise ratio, dB";
-    }
-    return "noise budget";
-}
-
-sp_status sp_report_comparison_check_chart(sp_error *err, const sp_comparison_setup *setup) {
-    for (size_t b = 1; b < setup->budgets; b++) {
-        if (setup->budget[b].unit != setup->budget[0].unit) {
-            return sp_fail(err, SP_E_ARGUMENT, "budgets in different units have no common axis");
-        }
-    }
-    return setup->budgets >= 2 ? SP_OK
-                               : sp_fail(err, SP_E_ARGUMENT, "a chart needs two budgets or more");
-}
-
-/* The budget of point i, from quiet to loud, or as SNR from loud to quiet. */
-static size_t budget_at(const sp_comparison_setup *setup, size_t i, bool flip) {
-    return setup->quiet_first[flip ? setup->budgets - 1 - i : i];
-}
-
-/* The lines of one model, [methods, points]. */
-static void take_lines(const sp_report_model *model, bool only, bool flip, double *y) {
-    const sp_comparison_setup *setup = model->setup;
-    for (size_t m = 0; m < setup->methods; m++) {
-        for (size_t i = 0; i < setup->budgets; i++) {
-            const size_t b = budget_at(setup, i, flip);
-            const sp_comparison_sum *s = &model->totals->method[b * setup->methods + m];
-            *y++ = share_of(s->certified, only ? s->clips : model->totals->heard);
-        }
-    }
-}
-
-static void take_ceiling(const sp_report_model *model, bool flip, double *y) {
-    for (size_t i = 0; i < model->setup->budgets; i++) {
-        const sp_comparison_sum *s = &model->totals->attack[budget_at(model->setup, i, flip)];
-        y[i] = s->clips ? share_of(s->clips - s->broken, s->clips) : 100.0;
-    }
-}
-
-/* The clips of whose format no other file lies in the set. */
-static bool take_floor(const sp_report_model *model, bool only, bool flip, double *y) {
-    const sp_comparison_totals *totals = model->totals;
-    bool any = false;
-    for (size_t i = 0; i < model->setup->budgets; i++) {
-        const size_t b = budget_at(model->setup, i, flip);
-        const size_t quiet = only ? totals->quiet_right[b] : totals->quiet_heard[b];
-        const size_t clips = only ? totals->right : totals->heard;
-        y[i] = clips > 0 ? share_of(quiet, clips) : 0.0;
-        any = any || quiet > 0;
-    }
-    return any;
-}
-
-/* Names of the series of one model: the method's, behind the model's when there are several. */
-static bool name_series(const sp_report_model *model, bool only, sp_chart_series *series) {
-    bool named = true;
-    for (size_t m = 0; m < model->setup->methods; m++) {
-        const char *method = model->setup->pipeline[m].method->name;
-        const size_t size = strlen(model->name ? model->name : "") + strlen(method) + 4;
-        char *name = malloc(size);
-        named = named && name;
-        if (name && only) {
-            snprintf(name, size, "%s", method);
-        } else if (name) {
-            snprintf(name, size, "%s, %s", model->name, method);
-        }
-        series[m].name = name;
-    }
-    return named;
-}
-
-static sp_status draw(sp_error *err, const sp_report_model *model, size_t models, sp_chart *chart,
-                      sp_chart_series *series, double *x, double *y, const char *path) {
-    const size_t points = chart->points;
-    const bool only = models == 1;
-    bool named = true;
-    size_t used = 0;
-    for (size_t i = 0; i < points; i++) {
-        x[i] = model->setup->budget[budget_at(model->setup, i, chart->flip)].value;
-    }
-    for (size_t f = 0; f < models; f++) {
-        named = name_series(&model[f], only, series + used) && named;
-        take_lines(&model[f], only, chart->flip, y + used * points);
-        used += model[f].setup->methods;
-    }
-    for (size_t s = 0; s < used; s++) {
-        series[s].y = y + s * points;
-    }
-    if (only && model->setup->attacker) {
-        chart->ceiling = y + used * points;
-        take_ceiling(model, chart->flip, y + used * points);
-    }
-    if (take_floor(model, only, chart->flip, y + (used + 1) * points)) {
-        chart->floor = y + (used + 1) * points;
-    }
-    return named ? sp_chart_write(err, chart, path) : sp_fail(err, SP_E_MEMORY, "out of memory");
-}
-
-sp_status sp_report_comparison_chart(sp_error *err, const sp_report_model *model, size_t models,
-                                     const char *path) {
-    const sp_comparison_setup *setup = model->setup;
-    const size_t points = setup->budgets;
-    size_t lines = 0;
-    char label[96];
-    SP_TRY(sp_report_comparison_check_chart(err, setup));
-    for (size_t f = 0; f < models; f++) {
-        lines += model[f].setup->methods;
-    }
-    double *x = calloc(points * (lines + 3), sizeof *x);
-    sp_chart_series *series = calloc(lines, sizeof *series);
-    sp_status status = SP_E_MEMORY;
-    if (x && series) {
-        snprintf(label, sizeof label, "certified share of %zu clips, %%",
-                 models == 1 ? model->totals->right : model->totals->heard);
-        sp_chart chart = {.title = "Clips whose answer no noise within the budget changes",
-                          .x_label = axis_of(&setup->budget[0]),
-                          .y_label = label,
-                          .points = points,
-                          .x = x,
-                          .flip = setup->budget[0].unit == SP_BUDGET_DB_SNR,
-                          .count = lines,
-                          .series = series,
-                          .ceiling_name = "broken by the attack",
-                          .floor_name = "below half a step"};
-        status = draw(err, model, models, &chart, series, x, x + points, path);
-    } else {
-        sp_fail(err, status, "out of memory");
-    }
-    for (size_t s = 0; series && s < lines; s++) {
-        free((char *)(uintptr_t)series[s].name);
-    }
-    free(series);
-    free(x);
-    return status;
 }

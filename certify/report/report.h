@@ -65,8 +65,15 @@ char *sp_report_comparison_head(size_t clip_width, const sp_comparison_setup *se
 char *sp_report_comparison_row(const char *clip, size_t clip_width, const sp_comparison *comparison,
                                const sp_comparison_setup *setup);
 /** sp_report_comparison_json - one JSON object for a budget and a method; method == methods: the
- *  attack. sp_report_comparison_table - shares, mean margins and seconds per clip, several
- *  lines. */
+ *  attack. sp_report_comparison_table - shares, margins, seconds per clip, radii and paired
+ *  differences, several lines. sp_report_comparison_radii_json - the radii of a method.
+ *  sp_report_comparison_paired_json - the last method less another one on the same clips: margins
+ *  at a budget, or radii with budget == budgets. */
+char *sp_report_comparison_radii_json(const sp_comparison_totals *totals,
+                                      const sp_comparison_setup *setup, size_t method);
+char *sp_report_comparison_paired_json(const sp_comparison_totals *totals,
+                                       const sp_comparison_setup *setup, size_t budget,
+                                       size_t method);
 char *sp_report_comparison_json(const sp_comparison_totals *totals,
                                 const sp_comparison_setup *setup, size_t budget, size_t method);
 char *sp_report_comparison_table(const sp_comparison_totals *totals,
@@ -80,13 +87,18 @@ typedef struct sp_report_model {
     const sp_comparison_totals *totals;
     const sp_comparison_setup *setup;
 } sp_report_model;
-/** sp_report_comparison_chart - the certified shares against the budget. One model: of the clips
+/** sp_report_comparison_spread_chart - boxes of the margins of every method at every budget: from
+ *  the quarter to three quarters of the clips, with the median and whiskers from 5 to 95 %.
+ *  sp_report_comparison_chart - the certified shares against the budget. One model: of the clips
  *  that it answers rightly, under the attack's ceiling; several, with the same budgets: of all
  *  clips. A hatched floor is the share of clips for which the budget is below half a step.
  *  sp_report_comparison_check_chart - SP_E_ARGUMENT when there is no common axis for the
  *  budgets. */
 SP_NODISCARD sp_status sp_report_comparison_chart(sp_error *err, const sp_report_model *model,
                                                   size_t models, const char *path);
+SP_NODISCARD sp_status sp_report_comparison_spread_chart(sp_error *err,
+                                                         const sp_report_model *model,
+                                                         size_t models, const char *path);
 SP_NODISCARD sp_status sp_report_comparison_check_chart(sp_error *err,
                                                         const sp_comparison_setup *setup);
 
@@ -147,6 +159,21 @@ typedef struct sp_chart {
 
 /** sp_chart_write - to FILE.svg or FILE.png; a path with another ending gets both. */
 SP_NODISCARD sp_status sp_chart_write(sp_error *err, const sp_chart *chart, const char *path);
+
+/** sp_chart_boxes - spreads side by side: a group per name on the x axis, in each a box per
+ *  series. */
+typedef struct sp_chart_boxes {
+    const char *title, *x_label, *y_label;
+    size_t groups;
+    const char *const *group; /* [groups] */
+    size_t count;
+    const char *const *series;   /* [count] */
+    const sp_paired_spread *box; /* [groups, count]; with count 0: there is none */
+} sp_chart_boxes;
+/** sp_chart_boxes_write - as sp_chart_write; the y axis is linear from -1 to 1 and logarithmic
+ *  beyond. */
+SP_NODISCARD sp_status sp_chart_boxes_write(sp_error *err, const sp_chart_boxes *boxes,
+                                            const char *path);
 
 #ifdef __cplusplus
 }

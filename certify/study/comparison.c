@@ -125,6 +125,7 @@ void sp_comparison_totals_clear(sp_comparison_totals *totals) {
     free(totals->attack);
     free(totals->quiet_heard);
     free(totals->quiet_right);
+    free(totals->sample);
     *totals = (sp_comparison_totals){0};
 }
 
@@ -161,6 +162,54 @@ static void add_attack(sp_comparison_sum *sum, const sp_attack *attack) {
     }
 }
 
+/* The loudest certified budget, relative to the clip or, of sequences, as it is. */
+static double radius_of(const sp_comparison *comparison, size_t method) {
+    double radius = 0.0;
+    for (size_t b = 0; b < comparison->budgets; b++) {
+        const sp_verdict *v = &comparison->verdict[b * comparison->methods + method];
+        const double size =
+            isfinite(v->scale.db_peak) ? pow(10.0, v->scale.db_peak / 20.0) : v->eps;
+        if (!counts(comparison, v)) {
+            return NAN;
+        }
+        if (v->kind == SP_VERDICT_CERTIFIED && size > radius) {
+            radius = size;
+        }
+    }
+    return radius;
+}
+
+/* Before the clip is counted. */
+static void add_sample(sp_comparison_totals *totals, const sp_comparison *comparison) {
+    const size_t verdicts = totals->budgets * totals->methods, wide = verdicts + totals->methods;
+    if (totals->right == totals->room && !totals->lost) {
+        const size_t room = 2 * totals->room + 16;
+        double *grown = realloc(totals->sample, room * wide * sizeof *grown);
+        totals->lost = grown == NULL;
+        totals->sample = grown ? grown : totals->sample;
+        totals->room = grown ? room : totals->room;
+    }
+    if (totals->lost) {
+        return;
+    }
+    double *row = totals->sample + totals->right * wide;
+    for (size_t i = 0; i < verdicts; i++) {
+        row[i] = counts(comparison, &comparison->verdict[i]) ? comparison->verdict[i].margin : NAN;
+    }
+    for (size_t m = 0; m < totals->methods; m++) {
+        row[verdicts + m] = radius_of(comparison, m);
+    }
+}
+
+void sp_comparison_column(const sp_comparison_totals *totals, double *values, size_t budget,
+                          size_t method) {
+    const size_t wide = (totals->budgets + 1) * totals->methods;
+    for (size_t i = 0; i < totals->right; i++) {
+        values[i] =
+            totals->lost ? NAN : totals->sample[i * wide + budget * totals->methods + method];
+    }
+}
+
 void sp_comparison_totals_add(sp_comparison_totals *totals, const sp_comparison *comparison) {
     bool heard = false, right = false;
     for (size_t i = 0; i < totals->budgets * totals->methods; i++) {
@@ -175,6 +224,9 @@ void sp_comparison_totals_add(sp_comparison_totals *totals, const sp_comparison 
         if (counts(comparison, &comparison->attack[b].verdict)) {
             add_attack(&totals->attack[b], &comparison->attack[b]);
         }
+    }
+    if (right) {
+        add_sample(totals, comparison);
     }
     totals->heard += heard;
     totals->right += right;

@@ -147,11 +147,45 @@ typedef struct sp_comparison_totals {
     size_t *quiet_heard, *quiet_right;
     sp_comparison_sum *method; /* [budgets, methods] owned */
     sp_comparison_sum *attack; /* [budgets] owned */
+    /* [right, (budgets + 1) * methods] owned: of every clip the margins and, last, the radius of
+     * each method; NaN where there is none. A radius is the loudest budget that the method
+     * certifies, as a part of what it is relative to, of sequences as eps; 0: it certifies none. */
+    double *sample;
+    size_t room;
+    bool lost; /* there was no memory for all of them */
 } sp_comparison_totals;
 SP_NODISCARD sp_status sp_comparison_totals_init(sp_error *err, sp_comparison_totals *totals,
                                                  size_t budgets, size_t methods);
 void sp_comparison_totals_clear(sp_comparison_totals *totals);
 void sp_comparison_totals_add(sp_comparison_totals *totals, const sp_comparison *comparison);
+/** sp_comparison_column - the margins of a method at a budget, or its radii with budget == budgets,
+ *  one for each clip that is answered rightly.   O values [right] */
+void sp_comparison_column(const sp_comparison_totals *totals, double *values, size_t budget,
+                          size_t method);
+
+/* ---- statistics; values that are not finite are left out ---- */
+
+/** sp_paired_spread - of a list of values; NaN where there are too few. */
+enum { SP_PAIRED_QUANTILES = 5 };
+typedef struct sp_paired_spread {
+    size_t count;
+    double mean, deviation;               /* with count - 1 */
+    double quantile[SP_PAIRED_QUANTILES]; /* 5, 25, 50, 75 and 95 % of the values are smaller */
+} sp_paired_spread;
+SP_NODISCARD sp_status sp_paired_spread_of(sp_error *err, sp_paired_spread *spread,
+                                           const double *values, size_t count);
+
+/** sp_paired - Wilcoxon's signed-rank test of pairs a, b: whether their differences lie around 0.
+ *  Differences of 0 are left out, equal ones share their ranks. */
+typedef struct sp_paired {
+    size_t pairs, larger, equal, smaller; /* a > b, ... */
+    sp_paired_spread difference;          /* a - b */
+    double rank_sum;                      /* the smaller one of the two signs */
+    double p;                             /* two-sided; NaN: no pair differs */
+    bool exact; /* over all signs, up to 50 differences; else normal with the variance for ties */
+} sp_paired;
+SP_NODISCARD sp_status sp_paired_test(sp_error *err, sp_paired *paired, const double *a,
+                                      const double *b, size_t count);
 
 #ifdef __cplusplus
 }

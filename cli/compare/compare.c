@@ -268,12 +268,32 @@ static void print_summary(cli_job *j) {
     cli_job_seconds(j);
 }
 
+/* A row of the second table. */
+static void put_total(const cli_compare_job *own, char *json) {
+    if (json && own->total_rows) {
+        cli_rows_put(own->total_rows, json, NULL);
+    }
+    if (own->base.options->json) {
+        cli_print(json);
+    } else {
+        free(json);
+    }
+}
+
 static int put_totals(cli_job *j) {
     const cli_compare_job *own = (const cli_compare_job *)j;
     const sp_comparison_setup *setup = &own->setup;
-    for (size_t b = 0; j->options->json && b < setup->budgets; b++) {
+    for (size_t b = 0; b < setup->budgets; b++) {
         for (size_t m = 0; m < setup->methods + (setup->attacker != NULL); m++) {
-            cli_print(sp_report_comparison_json(&own->totals, setup, b, m));
+            put_total(own, sp_report_comparison_json(&own->totals, setup, b, m));
+        }
+    }
+    for (size_t m = 0; m < setup->methods; m++) {
+        put_total(own, sp_report_comparison_radii_json(&own->totals, setup, m));
+    }
+    for (size_t m = 0; m + 1 < setup->methods; m++) {
+        for (size_t b = 0; b <= setup->budgets; b++) {
+            put_total(own, sp_report_comparison_paired_json(&own->totals, setup, b, m));
         }
     }
     if (j->rows && j->rows->out) {

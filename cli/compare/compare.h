@@ -12,6 +12,7 @@ typedef struct cli_compare_job {
     size_t *order;         /* [budgets] from quiet to loud */
     sp_comparison_setup setup;
     sp_comparison_totals totals;
+    cli_rows *total_rows; /* borrowed: the CSV of the totals; or NULL */
 } cli_compare_job;
 
 /** cli_compare_steps - of such a job (compare.c). */

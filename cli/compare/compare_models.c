@@ -22,7 +22,37 @@ typedef struct models {
     cli_compare_job *job; /* [count] owned */
     size_t count;
     cli_rows rows; /* of all */
+    char *total_path;
+    cli_rows total_rows; /* of what they add up to */
 } models;
+
+/* The files of tables: -1, or the exit code after a message. */
+static int open_rows(models *c, const cli_options *options) {
+    cli_options totals = {0};
+    const int code = cli_rows_open(&c->rows, &cli_compare, options);
+    if (code >= 0 || !options->csv) {
+        return code;
+    }
+    c->total_path = cli_path_with(options->csv, "-totals");
+    totals.csv = c->total_path;
+    if (!totals.csv) {
+        cli_complain("out of memory");
+        return CLI_INPUT;
+    }
+    return cli_rows_open(&c->total_rows, &cli_compare, &totals);
+}
+
+static bool close_rows(models *c) {
+    const bool kept = cli_rows_close(&c->rows) < 0, totals = cli_rows_close(&c->total_rows) < 0;
+    free(c->total_path);
+    return kept && totals;
+}
+
+static void drop_rows(models *c) {
+    cli_rows_drop(&c->rows);
+    cli_rows_drop(&c->total_rows);
+    free(c->total_path);
+}
 
 static bool name_models(models *c, const cli_options *options) {
     const char *given = options->own[MODELS] ? options->own[MODELS] : "";
@@ -49,6 +79,7 @@ static bool name_models(models *c, const cli_options *options) {
                                           .options = &c->options[c->count],
                                           .rows = &c->rows,
                                           .models = most};
+        c->job[c->count].total_rows = &c->total_rows;
         name = comma ? comma + 1 : NULL;
     }
     return true;
@@ -89,6 +120,8 @@ static int run_models(models *c, bool *complete, size_t *worked) {
                 say_model(&c->options[i], i == 0);
                 c->rows.prefix_key = "model";
                 c->rows.prefix = c->options[i].model;
+                c->total_rows.prefix_key = "model";
+                c->total_rows.prefix = c->options[i].model;
             }
             code = cli_job_work(&c->job[i].base);
             *worked = i + 1;
@@ -98,7 +131,7 @@ static int run_models(models *c, bool *complete, size_t *worked) {
     return worst;
 }
 
-/* The chart of the first `count` models. */
+/* The charts of the first `count` models. */
 static int plot(const models *c, size_t count, const char *path) {
     sp_error err = {0};
     sp_report_model *result = calloc(count, sizeof *result);
@@ -117,10 +150,14 @@ static int plot(const models *c, size_t count, const char *path) {
         result[i] = (sp_report_model){names.name[i], &c->job[i].totals, &c->job[i].setup};
     }
     int code = CLI_OK;
-    if (!ready || sp_report_comparison_chart(&err, result, count, path) != SP_OK) {
+    char *spread = cli_path_with(path, "-margins");
+    ready = ready && spread;
+    if (!ready || sp_report_comparison_chart(&err, result, count, path) != SP_OK ||
+        sp_report_comparison_spread_chart(&err, result, count, spread) != SP_OK) {
         cli_complain("%s", ready ? err.text : "out of memory");
         code = CLI_INPUT;
     }
+    free(spread);
     cli_names_clear(&names);
     free(model);
     free(result);
@@ -160,7 +197,7 @@ static int run_named(models *c, const cli_options *options) {
         vacuous += c->job[i].base.vacuous;
     }
     cli_job_say_vacuous(vacuous);
-    if (cli_rows_close(&c->rows) >= 0 && code < CLI_INPUT) {
+    if (!close_rows(c) && code < CLI_INPUT) {
         code = CLI_INPUT;
     }
     for (size_t i = 0; i < c->count; i++) {
@@ -176,18 +213,20 @@ static int run(const cli_options *options) {
     models c = {0};
     int code = check_usage(options);
     if (code < 0) {
-        code = cli_rows_open(&c.rows, &cli_compare, options);
+        code = open_rows(&c, options);
     }
-    if (code < 0) {
-        return name_models(&c, options) ? run_named(&c, options) : CLI_INPUT;
+    if (code < 0 && name_models(&c, options)) {
+        return run_named(&c, options);
     }
-    return code;
+    drop_rows(&c);
+    return code < 0 ? CLI_INPUT : code;
 }
 
 int cli_compare_merge(const cli_job *base, size_t count, const cli_options *options) {
     models c = {.options = calloc(count, sizeof *c.options), .job = calloc(count, sizeof *c.job)};
-    int code = cli_rows_open(&c.rows, &cli_compare, options);
+    int code = open_rows(&c, options);
     if (code >= 0 || !c.options || !c.job) {
+        drop_rows(&c);
         free(c.options);
         free(c.job);
         return code >= 0 ? code : CLI_INPUT;
@@ -198,6 +237,7 @@ int cli_compare_merge(const cli_job *base, size_t count, const cli_options *opti
         c.job[c.count].base.steps = &cli_compare_steps;
         c.job[c.count].base.options = &c.options[c.count];
         c.job[c.count].base.rows = &c.rows;
+        c.job[c.count].total_rows = &c.total_rows;
     }
     return run_named(&c, options);
 }

@@ -71,3 +71,15 @@ char *cli_path_beside(const char *folder, const char *name, const char *text) {
 char *cli_path_proof(const char *folder, const char *name, const char *budget) {
     return path_of(folder, name, budget, ".proof");
 }
+
+char *cli_path_with(const char *path, const char *text) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    const size_t size = strlen(path) + strlen(text) + 1;
+    const size_t head = dot && dot != name ? (size_t)(dot - path) : strlen(path);
+    char *made = malloc(size);
+    if (made) {
+        snprintf(made, size, "%.*s%s%s", (int)head, path, text, path + head);
+    }
+    return made;
+}

@@ -254,8 +254,9 @@ static void compare_agrees_with_certify(void **state) {
     sp_process process = RUN("compare", MODEL, "--methods", "ibp,exact", "--budget", "-60dB",
                              "--budget", "-120dB", QUICK, "--json", t.clip[0], t.clip[1]);
     expect_code(&process, 0);
-    // Two clips, two budgets, two methods and the attack; then the sums.
-    assert_int_equal(sp_process_lines(process.out), 2 * 2 * 3 + 2 * 3);
+    // Two clips, two budgets, two methods and the attack; then the sums, radii, and pairs of both
+    // budgets and of the radii.
+    assert_int_equal(sp_process_lines(process.out), 2 * 2 * 3 + 2 * 3 + 2 + 3);
     sp_process alone =
         RUN("certify", MODEL, "--method", "exact", "--budget", "-60dB", "--json", t.clip[0]);
     expect_code(&alone, 0);
@@ -274,9 +275,10 @@ static void compare_prints_tables_and_charts(void **state) {
     (void)state;
     char stem[PATH];
     file_in(stem, "shares");
-    for (int i = 0; i < 2; i++) {
-        char path[PATH + 8];
-        snprintf(path, sizeof path, "%s.%s", stem, i ? "svg" : "png");
+    for (int i = 0; i < 4; i++) {
+        char path[PATH + 16];
+        snprintf(path, sizeof path, "%s%s.%s", stem, i / 2 ? "-margins" : "",
+                 i % 2 ? "svg" : "png");
         unlink(path);
     }
     sp_process process =
@@ -286,9 +288,10 @@ static void compare_prints_tables_and_charts(void **state) {
     assert_non_null(strstr(process.out, "certified, %"));
     assert_non_null(strstr(process.out, "seconds per clip"));
     assert_null(strstr(process.out, "broken"));
-    for (int i = 0; i < 2; i++) {
-        char path[PATH + 8];
-        snprintf(path, sizeof path, "%s.%s", stem, i ? "svg" : "png");
+    for (int i = 0; i < 4; i++) {
+        char path[PATH + 16];
+        snprintf(path, sizeof path, "%s%s.%s", stem, i / 2 ? "-margins" : "",
+                 i % 2 ? "svg" : "png");
         assert_int_equal(access(path, F_OK), 0);
     }
     sp_process_clear(&process);
@@ -314,7 +317,7 @@ static void compare_takes_several_models(void **state) {
     process = RUN("compare", "--models", models, "--front", t.front, "--methods", "ibp", "--budget",
                   "-60dB", "--no-attack", "--json", t.clip[0]);
     expect_code(&process, 0);
-    assert_int_equal(sp_process_lines(process.out), 2 * 3);
+    assert_int_equal(sp_process_lines(process.out), 2 * 4); // model, verdict, sum, radii
     assert_int_equal(strncmp(process.out, "{\"model\":", 9), 0);
     sp_process_clear(&process);
     // the first model has its tables, the second one does not exist, and there is no chart

@@ -94,7 +94,7 @@ static void vacuous_is_a_key_of_every_object(void **state) {
                 {"attack", {"--budget", "0.0001lsb", "--steps", "1"}, 1},
                 {"radius", {"--tol", "10", "--steps", "1"}, 1},
                 {"report", {"--tol", "10", "--steps", "1", "--html", html}, 1},
-                {"compare", {"--budget", "0.0001lsb", "--methods", "exact", "--no-attack"}, 2}};
+                {"compare", {"--budget", "0.0001lsb", "--methods", "exact", "--no-attack"}, 3}};
     for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++) {
         const char *arguments[20] = {runs[i].command, "--model", t.model,
                                      "--front",       t.front,   "--json"};
@@ -107,7 +107,7 @@ static void vacuous_is_a_key_of_every_object(void **state) {
         expect_code(&process, 0);
         cJSON *all = parse_lines(process.out, runs[i].objects);
         assert_true(cJSON_IsTrue(member(cJSON_GetArrayItem(all, 0), "vacuous")));
-        if (runs[i].objects > 1) { // the totals
+        if (runs[i].objects > 1) { // the sums, behind which stand radii
             assert_int_equal(member(cJSON_GetArrayItem(all, 1), "vacuous")->valueint, 1);
         }
         cJSON_Delete(all);

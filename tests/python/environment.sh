@@ -8,8 +8,8 @@ set -uo pipefail
 
 folder=${1:-build/python-env}
 rm -f "$folder/ready"
-tests/support/python_env.sh "$folder" python 'import cffi, numpy, pytest' meson-python==0.18.0 \
-    meson==1.8.2 ninja==1.11.1.4 cffi==1.17.1 numpy==2.1.3 pytest==8.3.4 -- --only-binary :all: || exit 0
+tests/support/python_env.sh "$folder" python 'import cffi, numpy, pytest, scipy' meson-python==0.18.0 \
+    meson==1.8.2 ninja==1.11.1.4 cffi==1.17.1 numpy==2.1.3 scipy==1.14.1 pytest==8.3.4 -- --only-binary :all: || exit 0
 # Everything that the build needs is there: a package that cannot be built is an error of the clone,
 # which the tests show.
 if PATH="$(cd "$folder/bin" && pwd):$PATH" "$folder/bin/python" -m pip install --quiet \
