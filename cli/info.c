@@ -57,6 +57,21 @@ static void print_cell(const sp_cell *cell) {
         printf("       activation ");
         print_activation(cell->candidate);
         putchar('\n');
+    } else if (cell->gate.kind != SP_ACTIVATION_SIGMOID ||
+               cell->candidate.kind != SP_ACTIVATION_TANH) {
+        printf("       gates ");
+        print_activation(cell->gate);
+        printf(", candidate and output ");
+        print_activation(cell->candidate);
+        putchar('\n');
+    }
+    if (cell->clip > 0.0) {
+        printf("       what gates and candidates are applied to lies in %g .. %g\n", -cell->clip,
+               cell->clip);
+    }
+    if (cell->seeded) {
+        printf("       states start as the file gives them; %zu of its inputs hold them\n",
+               sp_cell_seeds(cell) * cell->out);
     }
 }
 

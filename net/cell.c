@@ -1,16 +1,28 @@
 // The cells, each as the list of its variables.
 #include "net/cell.h"
 
+size_t sp_cell_seeds(const sp_cell *cell) {
+    return !cell->seeded ? 0 : cell->kind == SP_CELL_LSTM ? 2 : 1;
+}
+
 size_t sp_cell_gates(const sp_cell *cell) {
     switch (cell->kind) {
     case SP_CELL_LSTM:
-        return 4;
+        return sp_cell_seeds(cell) + 4;
     case SP_CELL_GRU:
-        return 3;
+        return sp_cell_seeds(cell) + 3;
     case SP_CELL_RNN:
-        return 1;
+        return sp_cell_seeds(cell) + 1;
     }
     return 0;
+}
+
+static bool is_usual(const sp_cell *cell) {
+    return cell->gate.kind == SP_ACTIVATION_SIGMOID && cell->candidate.kind == SP_ACTIVATION_TANH;
+}
+
+bool sp_cell_is_plain(const sp_cell *cell) {
+    return !cell->seeded && !(cell->clip > 0.0) && (cell->kind != SP_CELL_LSTM || is_usual(cell));
 }
 
 size_t sp_cell_parameters(const sp_cell *cell) {
@@ -92,15 +104,43 @@ static void finish(sp_cell_steps *s, int output) {
 
 /* ---- the cells ---- */
 
-static void describe_lstm(sp_cell_steps *s) {
-    const sp_activation sigmoid = {.kind = SP_ACTIVATION_SIGMOID};
+/* The state before, and what is added to it. */
+static int seed(sp_cell_steps *s, const sp_cell *cell, size_t block, int before) {
+    if (!cell->seeded) {
+        return before;
+    }
+    const int seeded = image(s, block, SP_NO_VARIABLE, before);
+    s->variable[seeded].boxed = false; // that of the state will do
+    return seeded;
+}
+
+/* What a gate or candidate is applied to. */
+static int limit(sp_cell_steps *s, const sp_cell *cell, int v) {
+    const sp_activation clip = {SP_ACTIVATION_CLIP, -cell->clip, cell->clip};
+    return cell->clip > 0.0 ? curve(s, clip, v) : v;
+}
+
+/* gate(a) f(b); where the two are sigmoid and tanh, one product has both. */
+static int gated(sp_cell_steps *s, const sp_cell *cell, int a, int b) {
+    return is_usual(cell) ? product(s, cell->gate, a, b, true)
+                          : product(s, cell->gate, a, curve(s, cell->candidate, b), false);
+}
+
+static void describe_lstm(sp_cell_steps *s, const sp_cell *cell) {
+    const size_t k = sp_cell_seeds(cell);
     const int before = state(s), cell_before = state(s);
-    const int i = image(s, 0, before, SP_NO_VARIABLE), f = image(s, 1, before, SP_NO_VARIABLE);
-    const int g = image(s, 2, before, SP_NO_VARIABLE), o = image(s, 3, before, SP_NO_VARIABLE);
-    const int ig = product(s, sigmoid, i, g, true);
-    const int fc = product(s, sigmoid, f, cell_before, false);
+    const int hidden = seed(s, cell, 0, before), memory = seed(s, cell, 1, cell_before);
+    int gate[4];
+    for (size_t g = 0; g < 4; g++) {
+        gate[g] = image(s, k + g, hidden, SP_NO_VARIABLE);
+    }
+    for (size_t g = 0; g < 4; g++) {
+        gate[g] = limit(s, cell, gate[g]);
+    }
+    const int ig = gated(s, cell, gate[0], gate[2]);
+    const int fc = product(s, cell->gate, gate[1], memory, false);
     const int c = sum(s, SP_CELL_SUM, ig, fc, SP_CELL_RANGE_TERMS);
-    const int h = product(s, sigmoid, o, c, true);
+    const int h = gated(s, cell, gate[3], c);
     keep_state(s, before, h);
     keep_state(s, cell_before, c);
     finish(s, h);
@@ -112,30 +152,34 @@ static void describe_lstm(sp_cell_steps *s) {
  * tighter there. y then serves the range only. The state has no bound of its own, the candidate
  * may be affine: every box comes from rows. */
 static void describe_gru(sp_cell_steps *s, const sp_cell *cell) {
+    const size_t k = sp_cell_seeds(cell);
     const sp_activation gate = cell->gate;
     const bool paired = cell->candidate.kind == SP_ACTIVATION_TANH && sp_gate_has_complement(gate);
-    const int before = state(s);
-    const int z = image(s, 0, before, SP_NO_VARIABLE), r = image(s, 1, before, SP_NO_VARIABLE);
+    const int before = state(s), hidden = seed(s, cell, 0, before);
+    int z = image(s, k, hidden, SP_NO_VARIABLE), r = image(s, k + 1, hidden, SP_NO_VARIABLE);
+    z = limit(s, cell, z);
+    r = limit(s, cell, r);
     int candidate;
     if (cell->reset_after) {
-        const int q = image(s, 2, before, SP_NO_VARIABLE);
+        const int q = image(s, k + 2, hidden, SP_NO_VARIABLE);
         s->variable[q].input = false;
         s->variable[q].place = sp_cell_gates(cell); // behind those that W gives
         s->variable[q].recurrent_bias = true;
-        candidate = image(s, 2, SP_NO_VARIABLE, product(s, gate, r, q, false));
+        candidate = image(s, k + 2, SP_NO_VARIABLE, product(s, gate, r, q, false));
     } else {
-        candidate = image(s, 2, product(s, gate, r, before, false), SP_NO_VARIABLE);
+        candidate = image(s, k + 2, product(s, gate, r, hidden, false), SP_NO_VARIABLE);
     }
     s->variable[candidate].boxed = cell->candidate.kind != SP_ACTIVATION_AFFINE;
+    candidate = limit(s, cell, candidate);
     const int n = curve(s, cell->candidate, candidate);
-    const int y = sum(s, SP_CELL_DIFFERENCE, before, n, SP_CELL_RANGE_TERMS);
+    const int y = sum(s, SP_CELL_DIFFERENCE, hidden, n, SP_CELL_RANGE_TERMS);
     int h;
     if (paired) {
         const int rest = product(s, gate, z, candidate, true);
         s->variable[rest].f = gate;
         s->variable[rest].complement = true;
         s->variable[rest].map = sp_gate_complement(gate);
-        h = sum(s, SP_CELL_SUM, rest, product(s, gate, z, before, false), SP_CELL_RANGE_BLEND);
+        h = sum(s, SP_CELL_SUM, rest, product(s, gate, z, hidden, false), SP_CELL_RANGE_BLEND);
     } else {
         h = sum(s, SP_CELL_SUM, n, product(s, gate, z, y, false), SP_CELL_RANGE_BLEND);
     }
@@ -144,8 +188,9 @@ static void describe_gru(sp_cell_steps *s, const sp_cell *cell) {
 }
 
 static void describe_rnn(sp_cell_steps *s, const sp_cell *cell) {
-    const int before = state(s);
-    const int h = curve(s, cell->candidate, image(s, 0, before, SP_NO_VARIABLE));
+    const int before = state(s), hidden = seed(s, cell, 0, before);
+    const int a = image(s, sp_cell_seeds(cell), hidden, SP_NO_VARIABLE);
+    const int h = curve(s, cell->candidate, limit(s, cell, a));
     keep_state(s, before, h);
     finish(s, h);
 }
@@ -154,7 +199,7 @@ void sp_cell_describe(sp_cell_steps *steps, const sp_cell *cell) {
     *steps = (sp_cell_steps){0};
     switch (cell->kind) {
     case SP_CELL_LSTM:
-        describe_lstm(steps);
+        describe_lstm(steps, cell);
         break;
     case SP_CELL_GRU:
         describe_gru(steps, cell);

@@ -14,12 +14,17 @@ typedef enum { SP_CELL_LSTM, SP_CELL_GRU, SP_CELL_RNN } sp_cell_kind;
 
 /** sp_cell - weights and activations. Weights are read as exact reals. States start at zero.
  *  D = in, H = out, G = sp_cell_gates.
- *  LSTM: gates in the order i, f, g, o; c = sigma(f) c' + sigma(i) tanh(g), h = sigma(o) tanh(c).
+ *  LSTM: gates in the order i, f, g, o; c = gate(f) c' + gate(i) candidate(g),
+ *    h = gate(o) candidate(c).
  *  GRU: gates in the order z, r, n, with z = gate(Wz x + Rz h' + bz), r = gate(Wr x + Rr h' + br),
  *    n = candidate(Wn x + Rn (r o h') + bn), or for reset_after
  *    n = candidate(Wn x + bn + r o (Rn h' + recurrent_bias)); h = (1 - z) o n + z o h'.
  *  RNN: h = candidate(W x + R h' + b).
- *  The bias is the sum of the file's input and recurrent biases, except for recurrent_bias. */
+ *  The bias is the sum of the file's input and recurrent biases, except for recurrent_bias.
+ *  seeded: each step begins by adding numbers of its input to the states, h' + V x + v, of an LSTM
+ *    also c' + U x + u: V (and U) with v (and u) stand in front of the gates' weights and biases;
+ *    the rows of `recurrent` in front are not read. This is how states start elsewhere than at 0.
+ *  clip: what the gates and the candidate are applied to lies in -clip .. clip. */
 typedef struct sp_cell {
     sp_cell_kind kind;
     size_t in, out;
@@ -27,17 +32,24 @@ typedef struct sp_cell {
     double *recurrent;       /* owned; [G H, H] */
     double *bias;            /* owned; [G H] */
     double *recurrent_bias;  /* owned; GRU with reset_after: [H]; else NULL */
-    sp_activation gate;      /* LSTM: sigmoid; GRU: of z and r */
-    sp_activation candidate; /* LSTM: tanh; GRU: of n; RNN */
+    sp_activation gate;      /* LSTM; GRU: of z and r */
+    sp_activation candidate; /* LSTM; GRU: of n; RNN */
     bool reset_after;        /* GRU: r multiplies the product (ONNX: linear_before_reset) */
     bool reverse;            /* from the last frame to the first */
+    bool seeded;
+    double clip; /* 0: no limit */
 } sp_cell;
 
-/** sp_cell_gates - blocks of weights: 4 LSTM, 3 GRU, 1 RNN. sp_cell_parameters - numbers. */
+/** sp_cell_gates - blocks of weights: 4 LSTM, 3 GRU, 1 RNN, and before them those of
+ *  sp_cell_seeds. sp_cell_parameters - numbers. */
 size_t sp_cell_gates(const sp_cell *cell);
 size_t sp_cell_parameters(const sp_cell *cell);
+/** sp_cell_seeds - states that are seeded: 2 LSTM, 1 others; 0: the cell is not seeded. */
+size_t sp_cell_seeds(const sp_cell *cell);
+/** sp_cell_is_plain - neither seeded nor with a limit, and of an LSTM sigmoid and tanh. */
+bool sp_cell_is_plain(const sp_cell *cell);
 
-enum { SP_CELL_VARIABLES = 12, SP_CELL_STATES = 2, SP_NO_VARIABLE = -1 };
+enum { SP_CELL_VARIABLES = 18, SP_CELL_STATES = 2, SP_NO_VARIABLE = -1 };
 
 /** sp_cell_op - how a variable [H] comes out of others. */
 typedef enum {

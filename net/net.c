@@ -136,6 +136,10 @@ static sp_status copy_cell(sp_error *err, sp_cell *copy, const sp_cell *cell, si
     if (gates == 0) {
         return sp_fail(err, SP_E_ARGUMENT, "node %zu: no cell has number %d", n, (int)cell->kind);
     }
+    if (!(cell->clip >= 0.0 && isfinite(cell->clip))) {
+        return sp_fail(err, SP_E_NONFINITE, "node %zu: a limit of %g for pre-activations", n,
+                       cell->clip);
+    }
     if (cell->recurrent_bias != NULL && !cell->reset_after) {
         return sp_fail(err, SP_E_ARGUMENT,
                        "node %zu: a recurrent bias of its own needs the reset after the product",

@@ -432,6 +432,14 @@ SP_NODISCARD sp_status sp_onnx_dense_arithmetic(sp_onnx_reader *r, char op);
 SP_NODISCARD sp_status sp_onnx_tensor_product(sp_onnx_reader *r, sp_onnx_tensor *to,
                                               const sp_onnx_tensor *a, const sp_onnx_tensor *b);
 
+/* ---- seed.c ---- */
+
+/** sp_onnx_cell_seed - a plain cell that reads a source, with states that start as given (NULL:
+ *  zeros): where they do not start at zero it becomes one that is seeded, and reads another source.
+ *  The cell's arrays live in the region. */
+SP_NODISCARD sp_status sp_onnx_cell_seed(sp_onnx_reader *r, sp_cell *cell, sp_onnx_source *from,
+                                         const double *const start[SP_CELL_STATES]);
+
 /** sp_onnx_cells_push - cells as layers, the first of which reads every step of layer `below`, each
  *  other one the one before; source[h] of each cell's state h: it. */
 SP_NODISCARD sp_status sp_onnx_cells_push(sp_onnx_reader *r, sp_onnx_source *source,

@@ -38,8 +38,12 @@ static double of_state(const sp_onnx_recurrence *c, size_t row, const double *h)
     return sum;
 }
 
+static double limited(const sp_onnx_recurrence *c, double sum) {
+    return c->clip > 0.0 ? fmax(-c->clip, fmin(c->clip, sum)) : sum;
+}
+
 static double gate(const sp_onnx_recurrence *c, size_t row, const double *x, const double *h) {
-    return of_input(c, row, x) + of_state(c, row, h);
+    return limited(c, of_input(c, row, x) + of_state(c, row, h));
 }
 
 /* `next` [hidden] from h and, for an LSTM, the cells c; `reset` [hidden] is scratch. */
@@ -57,13 +61,14 @@ static void step(const sp_onnx_recurrence *cell, double *next, double *c, double
             const double z = function(f, gate(cell, j, x, h));
             const double inner = cell->reset_after ? reset[j] * of_state(cell, 2 * H + j, h)
                                                    : of_state(cell, 2 * H + j, reset);
-            next[j] = (1.0 - z) * function(g, of_input(cell, 2 * H + j, x) + inner) + z * h[j];
+            const double n = limited(cell, of_input(cell, 2 * H + j, x) + inner);
+            next[j] = (1.0 - z) * function(g, n) + z * h[j];
         } else {
             const double i = function(f, gate(cell, j, x, h));
             const double o = function(f, gate(cell, H + j, x, h));
             const double forget = function(f, gate(cell, 2 * H + j, x, h));
-            c[j] = forget * c[j] + i * tanh(gate(cell, 3 * H + j, x, h));
-            next[j] = o * tanh(c[j]);
+            c[j] = forget * c[j] + i * function(g, gate(cell, 3 * H + j, x, h));
+            next[j] = o * function(g, c[j]);
         }
     }
 }

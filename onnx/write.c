@@ -283,6 +283,9 @@ static char *write_recurrent(writer *w, const sp_cell *cell, size_t l, char *x, 
 
 static bool writable_cell(const sp_cell *cell) {
     const sp_activation_kind gate = cell->gate.kind, candidate = cell->candidate.kind;
+    if (!sp_cell_is_plain(cell)) {
+        return false;
+    }
     if (cell->kind == SP_CELL_RNN) {
         return !cell->reverse &&
                (candidate == SP_ACTIVATION_TANH || candidate == SP_ACTIVATION_RELU ||

@@ -68,6 +68,11 @@ static sp_status cell_word(sp_error *err, const char **word, const sp_cell *cell
     if (cell->reverse) {
         return refuse(err, node, "cells that run backward");
     }
+    if (!sp_cell_is_plain(cell)) {
+        return refuse(err, node,
+                      "cells that do not start at zero, limit what they compute, or are "
+                      "LSTMs with other functions");
+    }
     return known ? SP_OK : refuse(err, node, "cells with this activation");
 }
 

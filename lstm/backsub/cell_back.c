@@ -111,8 +111,8 @@ static void images_back(sp_walk_cell *c, int first, int end) {
         sp_walk_cell_settle(c, v->a);
         sp_walk_multiply(c->walk, c->rows, H, n, in, omega,
                          sp_boxes_matrix_at(&c->weights->recurrent, v->block * H, 0), add,
-                         sp_walk_cell_own(c, v->a));
-        c->view[v->a] = sp_walk_cell_own(c, v->a);
+                         sp_walk_cell_place(c, v->a));
+        c->view[v->a] = sp_walk_cell_place(c, v->a);
     }
     if (v->b != SP_NO_VARIABLE && !sp_walk_cell_zero(c, v->b)) {
         pass(c, in, v->b, false);

@@ -25,6 +25,15 @@ typedef struct sp_backsub_relaxations {
     sp_cut *cut[SP_CELL_VARIABLES]; /* [H]; NULL: boxes are not cut */
 } sp_backsub_relaxations;
 
+/** sp_backsub_is_cut - whether the box of a variable of a cell may be cut: a product of a
+ *  pre-activation and of one, a state or a sum. */
+static inline bool sp_backsub_is_cut(const sp_cell_steps *steps, int v) {
+    const sp_cell_variable *at = &steps->variable[v];
+    return at->op == SP_CELL_PRODUCT && steps->variable[at->a].op == SP_CELL_IMAGE &&
+           steps->variable[at->b].op != SP_CELL_CURVE &&
+           steps->variable[at->b].op != SP_CELL_PRODUCT;
+}
+
 /** sp_backsub_choices - the relaxations that the rows of a tile chose at a node at one frame. */
 typedef struct sp_backsub_choices {
     int *entry[SP_CELL_VARIABLES];    /* [rows, n] */

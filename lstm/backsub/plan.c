@@ -61,8 +61,9 @@ static void carve_cell(const sp_backsub *self, sp_boxes_carver *carver, sp_backs
         const sp_cell_variable *at = &steps->variable[v];
         if (at->used && at->op == SP_CELL_PRODUCT) {
             carve_menu(carver, &to->menu[v], n, planes, planes, true);
-            to->cut[v] =
-                self->options.octagons ? sp_boxes_carve(carver, n, sizeof *to->cut[v]) : NULL;
+            to->cut[v] = self->options.octagons && sp_backsub_is_cut(steps, (int)v)
+                             ? sp_boxes_carve(carver, n, sizeof *to->cut[v])
+                             : NULL;
         } else if (at->used && at->op == SP_CELL_CURVE) {
             carve_curve(self, carver, &to->menu[v], n, at->f, false);
         }

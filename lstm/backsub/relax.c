@@ -247,7 +247,7 @@ static void cut_products(sp_backsub *self, size_t node, size_t t, int first, int
     size_t products = 0;
     for (int v = first; v < end; v++) {
         const sp_cell_variable *at = &steps->variable[v];
-        if (at->op == SP_CELL_PRODUCT && at->used && !sp_cell_zero(steps, v, t == 0)) {
+        if (at->used && sp_backsub_is_cut(steps, v) && !sp_cell_zero(steps, v, t == 0)) {
             product[products++] = v;
         }
         if (products == SP_GPU_CUT_PRODUCTS || (v + 1 == end && products > 0)) {

@@ -54,8 +54,10 @@ size_t sp_boxes_runs(const sp_cell_steps *steps, sp_boxes_run run[SP_CELL_VARIAB
     for (int v = 0; v < (int)steps->count; v++) {
         const sp_cell_variable *at = &steps->variable[v];
         const bool goes_on =
-            v > 0 && (at->op == SP_CELL_IMAGE ? at[-1].op == SP_CELL_IMAGE && neighbours(at - 1, at)
-                                              : is_relaxed(at) && is_relaxed(at - 1));
+            v > 0 && (at->op == SP_CELL_IMAGE
+                          ? at[-1].op == SP_CELL_IMAGE && neighbours(at - 1, at)
+                          : is_relaxed(at) && is_relaxed(at - 1) && at->a < run[runs - 1].first &&
+                                at->b < run[runs - 1].first);
         if (goes_on) {
             run[runs - 1].end = v + 1;
         } else {
@@ -90,8 +92,11 @@ static void image_intervals(const sp_cell_at *c, int first, int end) {
     const size_t frame = sp_boxes_step_frame(node, c->t, sp_boxes_frames(c->boxes, 0, c->node));
     image.x = sp_boxes_range_of(sp_boxes_out(c->boxes, node->input, frame));
     sp_gpu_interval(c->boxes->gpu, &image);
-    if (v->b != SP_NO_VARIABLE && !is_zero(c, v->b)) { // a product that is added as it is
-        const sp_cell_variable *p = variable(c, v->b);
+    if (v->b != SP_NO_VARIABLE && !is_zero(c, v->b)) { // a product or a state, added as it is
+        const sp_cell_variable itself = {
+            .f = {SP_ACTIVATION_AFFINE, 1.0, 0.0}, .a = v->b, .b = SP_NO_VARIABLE};
+        const bool product = variable(c, v->b)->op == SP_CELL_PRODUCT;
+        const sp_cell_variable *p = product ? variable(c, v->b) : &itself;
         sp_gpu_activate(c->boxes->gpu, &(sp_gpu_activate_args){.at = c->at,
                                                                .n = H,
                                                                .f = p->f,

@@ -183,10 +183,13 @@ static sp_status fill_constants(sp_error *err, sp_boxes *boxes) {
 
 /* ---- states ---- */
 
-/* Whether a product is read by a pre-activation: then it has a box of its own. */
-static bool feeds_image(const sp_cell_steps *steps, int v) {
+/* Whether a product or curve is read by a pre-activation, a product or a curve: then it has a box
+ * of its own. */
+static bool is_read(const sp_cell_steps *steps, int v) {
     for (size_t i = 0; i < steps->count; i++) {
-        if (steps->variable[i].op == SP_CELL_IMAGE && steps->variable[i].a == v) {
+        const sp_cell_variable *at = &steps->variable[i];
+        const bool relaxed = at->op == SP_CELL_PRODUCT || at->op == SP_CELL_CURVE;
+        if ((at->op == SP_CELL_IMAGE && at->a == v) || (relaxed && (at->a == v || at->b == v))) {
             return true;
         }
     }
@@ -199,9 +202,9 @@ static void carve_cell(sp_boxes_carver *carver, sp_boxes_state *state, const sp_
     state->omega = sp_boxes_carve_array(carver, steps->images * n);
     for (size_t v = 0; v < steps->count; v++) {
         const sp_cell_variable *at = &steps->variable[v];
-        const bool product = at->op == SP_CELL_PRODUCT && feeds_image(steps, (int)v);
+        const bool relaxed = at->op == SP_CELL_PRODUCT || at->op == SP_CELL_CURVE;
         const bool sum = at->op == SP_CELL_SUM || at->op == SP_CELL_DIFFERENCE;
-        if ((int)v != steps->output && (product || sum)) {
+        if ((int)v != steps->output && (sum || (relaxed && is_read(steps, (int)v)))) {
             state->variable[v] = sp_boxes_carve_range(carver, n);
         }
         if (at->op == SP_CELL_DIFFERENCE) {

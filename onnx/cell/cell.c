@@ -232,6 +232,8 @@ sp_status sp_onnx_cells_push(sp_onnx_reader *r, sp_onnx_source *source, const sp
         const bool once = r->layer[below].once;
         part->from = (sp_onnx_source){.layer = below,
                                       .reading = once ? SP_ONNX_READ_STEP : SP_ONNX_READ_EVERY};
+        sp_cell cell = found[k].cell;
+        SP_TRY(sp_onnx_cell_seed(r, &cell, &part->from, found[k].start));
         source[found[k].h] = (sp_onnx_source){.reading = part->from.reading};
         SP_TRY(sp_onnx_layer_push(r,
                                   (sp_onnx_layer){.kind = SP_NODE_CELL,
@@ -240,7 +242,7 @@ sp_status sp_onnx_cells_push(sp_onnx_reader *r, sp_onnx_source *source, const sp
                                                   .once = once,
                                                   .parts = 1,
                                                   .part = part,
-                                                  .cell = found[k].cell},
+                                                  .cell = cell},
                                   &source[found[k].h].layer));
         below = source[found[k].h].layer;
     }

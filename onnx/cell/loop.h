@@ -31,7 +31,8 @@ typedef struct sp_onnx_loop {
     size_t states;                     /* number of states */
     size_t state[SP_ONNX_MOST_STATES]; /* [states] carried values that they are */
     size_t hidden[SP_ONNX_MOST_STATES];
-    sp_onnx_found cell[SP_ONNX_MOST_STATES]; /* [cells] of the first iteration */
+    const double *start[SP_ONNX_MOST_STATES]; /* [hidden] in the region */
+    sp_onnx_found cell[SP_ONNX_MOST_STATES];  /* [cells] of the first iteration */
     size_t cells;
     sp_onnx_scan *scan; /* [scans] owned */
 } sp_onnx_loop;
@@ -60,7 +61,7 @@ SP_NODISCARD sp_status sp_onnx_loop_keep(sp_onnx_reader *r, sp_onnx_value *copy,
 /** sp_onnx_loop_find_states - runs the first iteration until no more carried value turns out to
  *  depend on the features. */
 SP_NODISCARD sp_status sp_onnx_loop_find_states(sp_onnx_reader *r, sp_onnx_loop *loop);
-/** sp_onnx_loop_check_states - they start at zero. */
+/** sp_onnx_loop_check_states - they start as constants. */
 SP_NODISCARD sp_status sp_onnx_loop_check_states(sp_onnx_reader *r, sp_onnx_loop *loop);
 /** sp_onnx_loop_read_cells - the cells [*cells] of this iteration, on the step of this iteration.
  *  Normalises the polynomials of the next states. */

@@ -23,6 +23,14 @@ sp_status sp_onnx_loop_find_states(sp_onnx_reader *r, sp_onnx_loop *loop) {
     return SP_OK;
 }
 
+static double *copy_numbers(sp_onnx_reader *r, const double *numbers, size_t count) {
+    double *copy = sp_onnx_region_take(&r->region, count, sizeof *copy);
+    if (copy) {
+        memcpy(copy, numbers, count * sizeof *copy);
+    }
+    return copy;
+}
+
 static sp_status check_state(sp_onnx_reader *r, sp_onnx_loop *loop, size_t state) {
     const sp_onnx_value *value = &loop->now[loop->state[state]];
     const char *name = sp_onnx_input_name(r, loop->state[state] + 2);
@@ -30,16 +38,11 @@ static sp_status check_state(sp_onnx_reader *r, sp_onnx_loop *loop, size_t state
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its state '%.60s' does not start as constants",
                               name);
     }
-    for (size_t i = 0; i < value->tensor.count; i++) {
-        if (!(value->tensor.real[i] == 0.0)) {
-            return sp_onnx_refuse(
-                r, SP_E_UNSUPPORTED,
-                "its state '%.60s' starts at %g: only states that start at zero are "
-                "supported",
-                name, value->tensor.real[i]);
-        }
-    }
     loop->hidden[state] = value->tensor.count;
+    loop->start[state] = copy_numbers(r, value->tensor.real, value->tensor.count);
+    if (!loop->start[state]) {
+        return sp_onnx_out_of_memory(r);
+    }
     return value->tensor.count > 0 && value->tensor.count <= SP_ONNX_MOST_UNITS
                ? SP_OK
                : sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its state has %zu units",
@@ -105,14 +108,6 @@ sp_status sp_onnx_loop_read_cells(sp_onnx_reader *r, sp_onnx_loop *loop, sp_onnx
     return sp_onnx_cells_recognise(r, found, cells, &states);
 }
 
-static double *copy_numbers(sp_onnx_reader *r, const double *numbers, size_t count) {
-    double *copy = sp_onnx_region_take(&r->region, count, sizeof *copy);
-    if (copy) {
-        memcpy(copy, numbers, count * sizeof *copy);
-    }
-    return copy;
-}
-
 sp_status sp_onnx_cell_copy(sp_onnx_reader *r, sp_cell *copy, const sp_cell *cell) {
     const size_t rows = sp_cell_gates(cell) * cell->out;
     *copy = *cell;
@@ -136,6 +131,8 @@ sp_status sp_onnx_loop_keep_cells(sp_onnx_reader *r, sp_onnx_loop *loop, const s
         for (size_t k = 0; k < cells; k++) {
             loop->cell[k] = found[k];
             SP_TRY(sp_onnx_cell_copy(r, &loop->cell[k].cell, &found[k].cell));
+            loop->cell[k].start[0] = loop->start[found[k].h];
+            loop->cell[k].start[1] = loop->start[found[k].c];
         }
         return SP_OK;
     }

@@ -129,6 +129,7 @@ typedef struct sp_onnx_states {
 typedef struct sp_onnx_found {
     sp_cell cell;
     size_t h, c;
+    const double *start[SP_CELL_STATES]; /* [out] h and c before the first step; NULL: zeros */
 } sp_onnx_found;
 
 /** sp_onnx_cells_recognise - the cells whose next states these are, found[*cells], their arrays on

@@ -12,6 +12,7 @@ typedef struct sp_onnx_recurrence {
     const double *weight, *recurrent; /* [G hidden, width], [G hidden, hidden] */
     const double *bias;               /* [2 G hidden], of W and of R; NULL: zero */
     sp_activation function[2];        /* of the gates and the candidate; RNN: [1] only */
+    double clip;                      /* 0: none */
     bool reset_after, batch_first, reverse;
     const double *start[SP_CELL_STATES]; /* [hidden] h and c before the first step; NULL: zeros */
 } sp_onnx_recurrence;

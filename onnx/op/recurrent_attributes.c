@@ -40,13 +40,12 @@ static sp_status check_input_forget(sp_onnx_reader *r) {
                                 "input_forget = %" PRId64 " is not supported, only 0", value);
 }
 
-static sp_status check_no_clip(sp_onnx_reader *r) {
-    const Onnx__AttributeProto *a = sp_onnx_attribute(r->node, "clip");
-    return a ? sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                              "clip = %g is not supported; a file without it would be another "
-                              "network wherever a pre-activation passes it",
-                              (double)a->f)
-             : SP_OK;
+/* A limit of zero leaves nothing of the network. */
+static sp_status read_clip(sp_onnx_reader *r, double *clip) {
+    SP_TRY(sp_onnx_attribute_float(r, clip, "clip", 0.0));
+    return !sp_onnx_attribute(r->node, "clip") || (*clip > 0.0 && isfinite(*clip))
+               ? SP_OK
+               : sp_onnx_refuse(r, SP_E_FORMAT, "clip = %g is no limit for pre-activations", *clip);
 }
 
 /* ---- activations ---- */
@@ -135,18 +134,19 @@ static sp_status read_activations(sp_onnx_reader *r, sp_activation *function, si
     return SP_OK;
 }
 
-/* An LSTM of a network has its activations built in. */
+static bool same_function(sp_activation f, sp_activation g) {
+    return f.kind == g.kind && f.alpha == g.alpha && f.beta == g.beta;
+}
+
+/* An LSTM of a network has one function for the candidate and for its output. */
 static sp_status check_lstm_activations(sp_onnx_reader *r, const sp_activation *function,
                                         size_t count) {
-    static const sp_activation_kind wanted[3] = {SP_ACTIVATION_SIGMOID, SP_ACTIVATION_TANH,
-                                                 SP_ACTIVATION_TANH};
-    for (size_t i = 0; i < count; i++) {
-        if (function[i].kind != wanted[i % 3]) {
-            const ProtobufCBinaryData *s = &sp_onnx_attribute(r->node, "activations")->strings[i];
-            return sp_onnx_refuse(
-                r, SP_E_UNSUPPORTED,
-                "activations[%zu] = \"%.*s\" is not supported in an LSTM, only \"%s\"", i,
-                (int)(s->len < 40 ? s->len : 40), (char *)s->data, i % 3 == 0 ? "Sigmoid" : "Tanh");
+    for (size_t i = 0; i < count; i += 3) {
+        if (!same_function(function[i + 1], function[i + 2])) {
+            return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                                  "activations[%zu] and activations[%zu] are not the same: LSTMs "
+                                  "are read that have one function for candidate and output",
+                                  i + 1, i + 2);
         }
     }
     return SP_OK;
@@ -175,7 +175,7 @@ sp_status sp_onnx_recurrence_attributes(sp_onnx_reader *r, sp_onnx_recurrence *c
         function[i] = each > 1 && i % each == 0 ? sigmoid : tanh_;
     }
     SP_TRY(sp_onnx_recurrence_switch(r, &cell->batch_first, "layout"));
-    SP_TRY(check_no_clip(r));
+    SP_TRY(read_clip(r, &cell->clip));
     SP_TRY(cell->kind == SP_CELL_LSTM ? check_input_forget(r) : SP_OK);
     SP_TRY(cell->kind == SP_CELL_GRU
                ? sp_onnx_recurrence_switch(r, &cell->reset_after, "linear_before_reset")
@@ -185,6 +185,7 @@ sp_status sp_onnx_recurrence_attributes(sp_onnx_reader *r, sp_onnx_recurrence *c
                                       : SP_OK);
     for (size_t i = 0; i < directions; i++) {
         cell[i].batch_first = cell->batch_first;
+        cell[i].clip = cell->clip;
         cell[i].reset_after = cell->reset_after;
         cell[i].function[0] = function[i * each];
         cell[i].function[1] = function[i * each + (each > 1 ? 1 : 0)];

@@ -41,8 +41,8 @@ static sp_status read_carried(sp_onnx_reader *r, sp_onnx_carried *carried,
     return SP_OK;
 }
 
-/* Where the state starts. In a network that is read it must be at zero, or a state of the file's
- * own; `carried` NULL: the file's graph is evaluated. */
+/* Where the state starts: at constants, or at a state of the file's own; `carried` NULL: the file's
+ * graph is evaluated. */
 static sp_status read_start(sp_onnx_reader *r, sp_onnx_recurrence *cell, size_t k,
                             size_t directions, sp_onnx_carried *carried) {
     const size_t input = k == 0 ? IN_INITIAL_H : IN_INITIAL_C, hidden = cell->hidden;
@@ -61,12 +61,9 @@ static sp_status read_start(sp_onnx_reader *r, sp_onnx_recurrence *cell, size_t 
         return sp_onnx_refuse(r, SP_E_FORMAT, "%s does not have the shape %zu x 1 x %zu", what,
                               directions, hidden);
     }
-    for (size_t i = 0; carried && i < state->count; i++) {
-        if (!(state->real[i] == 0.0)) {
-            return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                                  "%s[%zu] = %g: only states that start at zero are "
-                                  "supported",
-                                  what, i, state->real[i]);
+    for (size_t i = 0; i < state->count; i++) {
+        if (!isfinite(state->real[i])) {
+            return sp_onnx_refuse(r, SP_E_NONFINITE, "%s[%zu] is %g", what, i, state->real[i]);
         }
     }
     for (size_t i = 0; i < directions; i++) {
@@ -226,7 +223,8 @@ static sp_status make_cell(sp_onnx_reader *r, const sp_onnx_recurrence *file, sp
                       .recurrent = reorder(r, file, file->recurrent, file->hidden),
                       .gate = file->function[0],
                       .candidate = file->function[1],
-                      .reset_after = file->reset_after};
+                      .reset_after = file->reset_after,
+                      .clip = file->clip};
     return cell->weight && cell->recurrent ? make_biases(r, file, cell) : sp_onnx_out_of_memory(r);
 }
 
@@ -261,10 +259,11 @@ static sp_status add_direction(sp_onnx_reader *r, sp_onnx_sequence *h,
     if (!part) {
         return sp_onnx_out_of_memory(r);
     }
-    part->from = from;
     memcpy(layer.carried, carried, sizeof layer.carried);
     SP_TRY(make_cell(r, file, &layer.cell));
     layer.cell.reverse = h->reversed != file->reverse;
+    SP_TRY(sp_onnx_cell_seed(r, &layer.cell, &from, file->start));
+    part->from = from;
     layer.frames = layer.once ? sp_onnx_dim_of(1) : layer.frames;
     sp_onnx_source source = {.reading = from.reading};
     SP_TRY(sp_onnx_layer_push(r, layer, &source.layer));

@@ -63,21 +63,35 @@ static inline void add_image(arb_t sum, const double *W, const arb_struct *x, si
     }
 }
 
+/* What a gate or candidate makes of a pre-activation. */
+static inline void exact_gate(arb_t x, const sp_cell *cell, sp_activation f) {
+    arb_t most;
+    arb_init(most);
+    arb_set_d(most, cell->clip);
+    if (cell->clip > 0.0) {
+        arb_min(x, x, most, PRECISION);
+        arb_neg(most, most);
+        arb_max(x, x, most, PRECISION);
+    }
+    exact_function(x, f, x);
+    arb_clear(most);
+}
+
 static inline void exact_lstm(const sp_cell *cell, arb_ptr y, const arb_struct *x,
                               const arb_struct *h, arb_ptr c) {
-    const size_t H = cell->out;
+    const size_t H = cell->out, first = sp_cell_seeds(cell);
     arb_struct *gate = _arb_vec_init(4);
     for (size_t j = 0; j < H; j++) {
         for (size_t k = 0; k < 4; k++) {
-            const size_t row = k * H + j;
+            const size_t row = (first + k) * H + j;
             arb_set_d(gate + k, cell->bias[row]);
             add_image(gate + k, cell->weight + row * cell->in, x, cell->in);
             add_image(gate + k, cell->recurrent + row * H, h, H);
-            exact_function(gate + k, k == 2 ? cell->candidate : cell->gate, gate + k);
+            exact_gate(gate + k, cell, k == 2 ? cell->candidate : cell->gate);
         }
         arb_mul(c + j, c + j, gate + 1, PRECISION);
         arb_addmul(c + j, gate, gate + 2, PRECISION);
-        arb_tanh(y + j, c + j, PRECISION);
+        exact_function(y + j, cell->candidate, c + j);
         arb_mul(y + j, y + j, gate + 3, PRECISION);
     }
     _arb_vec_clear(gate, 4);
@@ -85,37 +99,39 @@ static inline void exact_lstm(const sp_cell *cell, arb_ptr y, const arb_struct *
 
 static inline void exact_rnn(const sp_cell *cell, arb_ptr y, const arb_struct *x,
                              const arb_struct *h) {
+    const size_t first = sp_cell_seeds(cell) * cell->out;
     for (size_t j = 0; j < cell->out; j++) {
-        arb_set_d(y + j, cell->bias[j]);
-        add_image(y + j, cell->weight + j * cell->in, x, cell->in);
-        add_image(y + j, cell->recurrent + j * cell->out, h, cell->out);
-        exact_function(y + j, cell->candidate, y + j);
+        const size_t row = first + j;
+        arb_set_d(y + j, cell->bias[row]);
+        add_image(y + j, cell->weight + row * cell->in, x, cell->in);
+        add_image(y + j, cell->recurrent + row * cell->out, h, cell->out);
+        exact_gate(y + j, cell, cell->candidate);
     }
 }
 
 static inline void exact_gru(const sp_cell *cell, arb_ptr y, const arb_struct *x,
                              const arb_struct *h) {
-    const size_t H = cell->out;
+    const size_t H = cell->out, first = sp_cell_seeds(cell) * H;
     arb_struct *r = _arb_vec_init((slong)H), *kept = _arb_vec_init((slong)H);
     arb_t z, n, q;
     arb_init(z);
     arb_init(n);
     arb_init(q);
     for (size_t j = 0; j < H; j++) {
-        arb_set_d(r + j, cell->bias[H + j]);
-        add_image(r + j, cell->weight + (H + j) * cell->in, x, cell->in);
-        add_image(r + j, cell->recurrent + (H + j) * H, h, H);
-        exact_function(r + j, cell->gate, r + j);
+        arb_set_d(r + j, cell->bias[first + H + j]);
+        add_image(r + j, cell->weight + (first + H + j) * cell->in, x, cell->in);
+        add_image(r + j, cell->recurrent + (first + H + j) * H, h, H);
+        exact_gate(r + j, cell, cell->gate);
         arb_mul(kept + j, r + j, h + j, PRECISION);
     }
     for (size_t j = 0; j < H; j++) {
-        const double *R = cell->recurrent + (2 * H + j) * H;
-        arb_set_d(z, cell->bias[j]);
-        add_image(z, cell->weight + j * cell->in, x, cell->in);
-        add_image(z, cell->recurrent + j * H, h, H);
-        exact_function(z, cell->gate, z);
-        arb_set_d(n, cell->bias[2 * H + j]);
-        add_image(n, cell->weight + (2 * H + j) * cell->in, x, cell->in);
+        const double *R = cell->recurrent + (first + 2 * H + j) * H;
+        arb_set_d(z, cell->bias[first + j]);
+        add_image(z, cell->weight + (first + j) * cell->in, x, cell->in);
+        add_image(z, cell->recurrent + (first + j) * H, h, H);
+        exact_gate(z, cell, cell->gate);
+        arb_set_d(n, cell->bias[first + 2 * H + j]);
+        add_image(n, cell->weight + (first + 2 * H + j) * cell->in, x, cell->in);
         if (cell->reset_after) {
             arb_set_d(q, cell->recurrent_bias[j]);
             add_image(q, R, h, H);
@@ -123,7 +139,7 @@ static inline void exact_gru(const sp_cell *cell, arb_ptr y, const arb_struct *x
         } else {
             add_image(n, R, kept, H);
         }
-        exact_function(n, cell->candidate, n);
+        exact_gate(n, cell, cell->candidate);
         arb_sub(q, h + j, n, PRECISION);
         arb_set(y + j, n);
         arb_addmul(y + j, z, q, PRECISION);
@@ -141,11 +157,19 @@ static inline arb_ptr exact_at(const sp_values_at *v, size_t node, size_t frame)
 
 static inline void exact_cell(const sp_values_at *v, const sp_node *node, size_t i) {
     const sp_cell *cell = &node->cell;
-    arb_struct *zero = _arb_vec_init((slong)cell->out), *c = _arb_vec_init((slong)cell->out);
-    const arb_struct *h = zero;
+    arb_struct *h = _arb_vec_init((slong)cell->out), *c = _arb_vec_init((slong)cell->out);
     for (size_t k = 0; k < v->frames[i]; k++) {
         const size_t t = cell->reverse ? v->frames[i] - 1 - k : k;
         const arb_struct *x = exact_at(v, node->input, t);
+        arb_t own;
+        arb_init(own);
+        for (size_t s = 0; s < sp_cell_seeds(cell) * cell->out; s++) {
+            arb_ptr state = s < cell->out ? h + s : c + s - cell->out;
+            arb_set_d(own, cell->bias[s]);
+            arb_add(state, state, own, PRECISION);
+            add_image(state, cell->weight + s * cell->in, x, cell->in);
+        }
+        arb_clear(own);
         switch (cell->kind) {
         case SP_CELL_LSTM:
             exact_lstm(cell, exact_at(v, i, t), x, h, c);
@@ -157,9 +181,9 @@ static inline void exact_cell(const sp_values_at *v, const sp_node *node, size_t
             exact_rnn(cell, exact_at(v, i, t), x, h);
             break;
         }
-        h = exact_at(v, i, t);
+        _arb_vec_set(h, exact_at(v, i, t), (slong)cell->out);
     }
-    _arb_vec_clear(zero, (slong)cell->out);
+    _arb_vec_clear(h, (slong)cell->out);
     _arb_vec_clear(c, (slong)cell->out);
 }
 

@@ -146,33 +146,33 @@ static inline float gate_sum(const run *r, const sp_cell *cell, size_t row, cons
 static inline void lstm_step(const run *r, const sp_cell *cell, const float *x, float *h,
                              float *c) {
     const size_t H = cell->out;
-    const sp_activation sigmoid = {SP_ACTIVATION_SIGMOID, 0, 0},
-                        tanh_of = {SP_ACTIVATION_TANH, 0, 0};
     float next[TOY_WIDTH];
     for (size_t j = 0; j < H; j++) {
         float gate[4];
         for (size_t k = 0; k < 4; k++) {
-            const size_t row = k * H + j;
+            const size_t row = (sp_cell_seeds(cell) + k) * H + j;
             gate[k] = gate_sum(r, cell, row, x, h, cell->bias[row]);
-            gate[k] = apply(r->m, k == 2 ? tanh_of : sigmoid, gate[k]);
+            gate[k] = apply(r->m, k == 2 ? cell->candidate : cell->gate, gate[k]);
         }
         c[j] = r->m->push > 0 ? fmaf(gate[1], c[j], gate[0] * gate[2])
                               : gate[1] * c[j] + gate[0] * gate[2];
-        next[j] = gate[3] * apply(r->m, tanh_of, c[j]);
+        next[j] = gate[3] * apply(r->m, cell->candidate, c[j]);
     }
     memcpy(h, next, H * sizeof *h);
 }
 
 static inline void gru_step(const run *r, const sp_cell *cell, const float *x, float *h) {
-    const size_t H = cell->out;
+    const size_t H = cell->out, first = sp_cell_seeds(cell) * H;
     float next[TOY_WIDTH], kept[TOY_WIDTH], reset[TOY_WIDTH];
     for (size_t j = 0; j < H; j++) {
-        reset[j] = apply(r->m, cell->gate, gate_sum(r, cell, H + j, x, h, cell->bias[H + j]));
+        reset[j] = apply(r->m, cell->gate,
+                         gate_sum(r, cell, first + H + j, x, h, cell->bias[first + H + j]));
         kept[j] = reset[j] * h[j];
     }
     for (size_t j = 0; j < H; j++) {
-        const size_t row = 2 * H + j;
-        const float z = apply(r->m, cell->gate, gate_sum(r, cell, j, x, h, cell->bias[j]));
+        const size_t row = first + 2 * H + j;
+        const float z =
+            apply(r->m, cell->gate, gate_sum(r, cell, first + j, x, h, cell->bias[first + j]));
         float n = gate_sum(r, cell, row, x, cell->reset_after ? NULL : kept, cell->bias[row]);
         if (cell->reset_after) {
             n += reset[j] * gate_sum(r, cell, row, NULL, h, cell->recurrent_bias[j]);
@@ -191,13 +191,19 @@ static inline void run_cell(const run *r, size_t n) {
     for (size_t k = 0; k < r->frames[n]; k++) {
         const size_t t = cell->reverse ? r->frames[n] - 1 - k : k;
         const float *x = r->value[node->input] + t * cell->in;
+        const size_t seeds = sp_cell_seeds(cell) * cell->out;
+        for (size_t s = 0; s < seeds; s++) {
+            float *seeded = s < cell->out ? h + s : c + s - cell->out;
+            *seeded += gate_sum(r, cell, s, x, NULL, cell->bias[s]);
+        }
         if (cell->kind == SP_CELL_LSTM) {
             lstm_step(r, cell, x, h, c);
         } else if (cell->kind == SP_CELL_GRU) {
             gru_step(r, cell, x, h);
         } else {
             for (size_t j = 0; j < cell->out; j++) {
-                next[j] = apply(r->m, cell->candidate, gate_sum(r, cell, j, x, h, cell->bias[j]));
+                next[j] = apply(r->m, cell->candidate,
+                                gate_sum(r, cell, seeds + j, x, h, cell->bias[seeds + j]));
             }
             memcpy(h, next, cell->out * sizeof *h);
         }

@@ -58,7 +58,7 @@ static sp_toy_shape rounding_toy(sp_rng *rng, sp_toy *toy, size_t i, bool joint,
     }
     toy_init(toy, sp_test_seed() + i, &shape);
     if (graph) {
-        toy_graph(rng, toy, shape.classes, true, i % 2 > 0);
+        toy_plain_graph(rng, toy, shape.classes, i % 2 > 0);
     }
     return shape;
 }

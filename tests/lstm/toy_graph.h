@@ -14,6 +14,7 @@ typedef struct sp_growth {
     size_t source, classes;
     size_t class_of[TOY_NODES + 8];
     bool reverse; /* cells may run backwards */
+    bool varied;  /* they may be seeded or have limits, LSTMs other functions */
     double scale;
 } sp_growth;
 
@@ -128,14 +129,18 @@ static inline void grow_cell(sp_growth *g) {
     sp_cell cell = {.kind = (sp_cell_kind)sp_rng_below(g->rng, 3),
                     .in = in,
                     .out = H,
-                    .weight = toy_random(g->rng, 4 * H * in, g->scale),
-                    .recurrent = toy_random(g->rng, 4 * H * H, 0.7 * g->scale),
-                    .bias = toy_random(g->rng, 4 * H, 0.5),
+                    .weight = toy_random(g->rng, 6 * H * in, g->scale),
+                    .recurrent = toy_random(g->rng, 6 * H * H, 0.7 * g->scale),
+                    .bias = toy_random(g->rng, 6 * H, 0.5),
                     .gate = {.kind = SP_ACTIVATION_SIGMOID},
                     .candidate = {.kind = SP_ACTIVATION_TANH},
-                    .reverse = g->reverse && sp_rng_below(g->rng, 2) == 0};
+                    .reverse = g->reverse && sp_rng_below(g->rng, 2) == 0,
+                    .seeded = g->varied && sp_rng_below(g->rng, 4) == 0};
     double *own = toy_random(g->rng, H, 0.5);
-    if (cell.kind != SP_CELL_LSTM) {
+    if (g->varied && sp_rng_below(g->rng, 4) == 0) {
+        cell.clip = sp_rng_uniform(g->rng, 0.2, 3.0);
+    }
+    if (cell.kind != SP_CELL_LSTM || (g->varied && sp_rng_below(g->rng, 3) == 0)) {
         cell.gate = toy_activation(g->rng, true);
         if (sp_rng_below(g->rng, 2) > 0) {
             cell.candidate = toy_activation(g->rng, false);
@@ -160,10 +165,9 @@ static inline void grow_pool(sp_growth *g) {
     append(g, &node, ONE_FRAME);
 }
 
-/* In place of the toy's net. With `inner` the front end is bounded at a node behind the input. */
-static inline void toy_graph(sp_rng *rng, sp_toy *toy, size_t classes, bool reverse, bool inner) {
-    sp_net *net = &toy->net;
-    sp_growth g = {.rng = rng, .net = net, .classes = 1, .reverse = reverse};
+static inline void grow_graph(sp_growth g, sp_toy *toy, size_t classes, bool inner) {
+    sp_rng *rng = g.rng;
+    sp_net *net = g.net;
     g.scale = sp_rng_uniform(rng, 0.3, 1.0);
     sp_net_clear(net);
     assert_int_equal(sp_net_init(NULL, net, inner ? 2 : toy->front.features), SP_OK);
@@ -196,6 +200,19 @@ static inline void toy_graph(sp_rng *rng, sp_toy *toy, size_t classes, bool reve
     }
     assert_int_equal(sp_net_add_pool(NULL, net, (sp_pooling)sp_rng_below(rng, 4)), SP_OK);
     toy_affine(rng, net, net->node[net->nodes - 1].width, classes, 1.0);
+}
+
+/* In place of the toy's net. With `inner` the front end is bounded at a node behind the input. */
+static inline void toy_graph(sp_rng *rng, sp_toy *toy, size_t classes, bool reverse, bool inner) {
+    grow_graph(
+        (sp_growth){.rng = rng, .net = &toy->net, .classes = 1, .reverse = reverse, .varied = true},
+        toy, classes, inner);
+}
+
+/* The same with plain cells alone. */
+static inline void toy_plain_graph(sp_rng *rng, sp_toy *toy, size_t classes, bool inner) {
+    grow_graph((sp_growth){.rng = rng, .net = &toy->net, .classes = 1, .reverse = true}, toy,
+               classes, inner);
 }
 
 #endif

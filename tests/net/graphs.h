@@ -74,6 +74,17 @@ static inline dual dual_function(sp_activation f, dual x) {
 
 typedef dual sequence[GRAPH_FRAMES][GRAPH_WIDTH];
 
+/* What gates and candidates are applied to. */
+static inline dual limited(const sp_cell *cell, dual x) {
+    return cell->clip > 0.0 && fabsl(x.v) > cell->clip
+               ? (dual){x.v > 0.0L ? cell->clip : -cell->clip, 0.0L}
+               : x;
+}
+
+static inline dual gate_of(const sp_cell *cell, sp_activation f, dual sum) {
+    return dual_function(f, limited(cell, sum));
+}
+
 static inline dual gate_sum(const sp_cell *cell, size_t row, const dual *x, const dual *h) {
     dual sum = {cell->bias[row], 0.0L};
     for (size_t i = 0; i < cell->in; i++) {
@@ -86,13 +97,13 @@ static inline dual gate_sum(const sp_cell *cell, size_t row, const dual *x, cons
 }
 
 static inline void lstm_step(const sp_cell *cell, const dual *x, dual *h, dual *c) {
-    const size_t H = cell->out;
+    const size_t H = cell->out, first = sp_cell_seeds(cell) * H;
     dual next[GRAPH_WIDTH];
     for (size_t j = 0; j < H; j++) {
-        const dual i = dual_function(cell->gate, gate_sum(cell, j, x, h));
-        const dual f = dual_function(cell->gate, gate_sum(cell, H + j, x, h));
-        const dual g = dual_function(cell->candidate, gate_sum(cell, 2 * H + j, x, h));
-        const dual o = dual_function(cell->gate, gate_sum(cell, 3 * H + j, x, h));
+        const dual i = gate_of(cell, cell->gate, gate_sum(cell, first + j, x, h));
+        const dual f = gate_of(cell, cell->gate, gate_sum(cell, first + H + j, x, h));
+        const dual g = gate_of(cell, cell->candidate, gate_sum(cell, first + 2 * H + j, x, h));
+        const dual o = gate_of(cell, cell->gate, gate_sum(cell, first + 3 * H + j, x, h));
         c[j] = dual_add(dual_times(f, c[j]), dual_times(i, g));
         next[j] = dual_times(o, dual_function(cell->candidate, c[j]));
     }
@@ -100,41 +111,53 @@ static inline void lstm_step(const sp_cell *cell, const dual *x, dual *h, dual *
 }
 
 static inline void gru_step(const sp_cell *cell, const dual *x, dual *h) {
-    const size_t H = cell->out;
+    const size_t H = cell->out, first = sp_cell_seeds(cell) * H;
     dual r[GRAPH_WIDTH], kept[GRAPH_WIDTH], next[GRAPH_WIDTH];
     for (size_t j = 0; j < H; j++) {
-        r[j] = dual_function(cell->gate, gate_sum(cell, H + j, x, h));
+        r[j] = gate_of(cell, cell->gate, gate_sum(cell, first + H + j, x, h));
         kept[j] = dual_times(r[j], h[j]);
     }
     for (size_t j = 0; j < H; j++) {
-        const dual z = dual_function(cell->gate, gate_sum(cell, j, x, h));
-        dual n = gate_sum(cell, 2 * H + j, x, cell->reset_after ? NULL : kept);
+        const dual z = gate_of(cell, cell->gate, gate_sum(cell, first + j, x, h));
+        dual n = gate_sum(cell, first + 2 * H + j, x, cell->reset_after ? NULL : kept);
         if (cell->reset_after) {
             dual q = {cell->recurrent_bias[j], 0.0L};
             for (size_t i = 0; i < H; i++) {
-                q = dual_add(q, dual_scale(cell->recurrent[(2 * H + j) * H + i], h[i]));
+                q = dual_add(q, dual_scale(cell->recurrent[(first + 2 * H + j) * H + i], h[i]));
             }
             n = dual_add(n, dual_times(r[j], q));
         }
         const dual rest = {1.0L - z.v, -z.d};
         next[j] =
-            dual_add(dual_times(rest, dual_function(cell->candidate, n)), dual_times(z, h[j]));
+            dual_add(dual_times(rest, gate_of(cell, cell->candidate, n)), dual_times(z, h[j]));
     }
     memcpy(h, next, H * sizeof *h);
 }
 
 static inline void rnn_step(const sp_cell *cell, const dual *x, dual *h) {
     dual next[GRAPH_WIDTH];
+    const size_t first = sp_cell_seeds(cell) * cell->out;
     for (size_t j = 0; j < cell->out; j++) {
-        next[j] = dual_function(cell->candidate, gate_sum(cell, j, x, h));
+        next[j] = gate_of(cell, cell->candidate, gate_sum(cell, first + j, x, h));
     }
     memcpy(h, next, cell->out * sizeof *h);
+}
+
+/* Adds what the input gives to the states. */
+static inline void seed_states(const sp_cell *cell, const dual *x, dual *h, dual *c) {
+    for (size_t k = 0; k < sp_cell_seeds(cell); k++) {
+        for (size_t j = 0; j < cell->out; j++) {
+            dual *state = k == 0 ? &h[j] : &c[j];
+            *state = dual_add(*state, gate_sum(cell, k * cell->out + j, x, NULL));
+        }
+    }
 }
 
 static inline void cell_sequence(const sp_cell *cell, sequence y, sequence x, size_t frames) {
     dual h[GRAPH_WIDTH] = {{0.0L, 0.0L}}, c[GRAPH_WIDTH] = {{0.0L, 0.0L}};
     for (size_t s = 0; s < frames; s++) {
         const size_t t = cell->reverse ? frames - 1 - s : s;
+        seed_states(cell, x[t], h, c);
         switch (cell->kind) {
         case SP_CELL_LSTM:
             lstm_step(cell, x[t], h, c);
@@ -305,7 +328,7 @@ static inline void random_affine(sp_rng *rng, sp_net *net, size_t first) {
 }
 
 static inline void random_cell(sp_rng *rng, sp_net *net, size_t first) {
-    enum { ROWS = 4 * GRAPH_WIDTH };
+    enum { ROWS = 6 * GRAPH_WIDTH };
     double weight[ROWS * GRAPH_WIDTH], recurrent[ROWS * GRAPH_WIDTH], bias[ROWS], own[GRAPH_WIDTH];
     const size_t input = first + sp_rng_below(rng, net->nodes - first);
     sp_cell cell = {.kind = (sp_cell_kind)sp_rng_below(rng, 3),
@@ -316,8 +339,10 @@ static inline void random_cell(sp_rng *rng, sp_net *net, size_t first) {
                     .bias = bias,
                     .gate = {.kind = SP_ACTIVATION_SIGMOID},
                     .candidate = {.kind = SP_ACTIVATION_TANH},
-                    .reverse = sp_rng_below(rng, 2) == 0};
-    if (cell.kind != SP_CELL_LSTM) {
+                    .reverse = sp_rng_below(rng, 2) == 0,
+                    .seeded = sp_rng_below(rng, 4) == 0,
+                    .clip = sp_rng_below(rng, 4) == 0 ? sp_rng_uniform(rng, 0.2, 2.0) : 0.0};
+    if (cell.kind != SP_CELL_LSTM || sp_rng_below(rng, 3) == 0) {
         cell.candidate = random_function(rng, 5);
         cell.gate = random_function(rng, 3);
     }

@@ -258,9 +258,9 @@ static void test_refused_attributes(void **state) {
     (void)state;
     static const char *const directions[] = {"backward", "both", "Forward", ""};
     static const char *const activations[][2] = {
-        {"Sigmoid,Tanh,Relu", "activations[2]|\"Relu\""},
-        {"HardSigmoid,Tanh,Tanh", "activations[0]|\"HardSigmoid\""},
-        {"Sigmoid,Sigmoid,Tanh", "activations[1]|\"Sigmoid\""},
+        {"Sigmoid,Tanh,Relu", "activations[1] and activations[2] are not the same"},
+        {"Elu,Tanh,Tanh", "activations[0]|\"Elu\""},
+        {"Sigmoid,Sigmoid,Tanh", "activations[1] and activations[2] are not the same"},
         {"Sigmoid,Tanh", "activations has 2"},
         {"Sigmoid,Tanh,Tanh,Sigmoid,Tanh,Tanh", "activations has 6"},
     };
@@ -286,11 +286,11 @@ static void test_refused_attributes(void **state) {
     om_float_list(m, node, "activation_beta", 3, three);
     om_refuse(m, SP_E_UNSUPPORTED, "activation_beta = 0.25");
     m = single(&node, "T x 1 x 3", "");
-    om_float(m, node, "clip", 3.5);
-    om_refuse(m, SP_E_UNSUPPORTED, "clip = 3.5");
+    om_float(m, node, "clip", -3.5);
+    om_refuse(m, SP_E_FORMAT, "clip = -3.5 is no limit");
     m = single(&node, "T x 1 x 3", "");
     om_int(m, node, "clip", 0);
-    om_refuse(m, SP_E_UNSUPPORTED, "clip");
+    om_refuse(m, SP_E_FORMAT, "clip");
     m = single(&node, "T x 1 x 3", "");
     om_int(m, node, "input_forget", 1);
     om_refuse(m, SP_E_UNSUPPORTED, "input_forget = 1");
@@ -311,10 +311,35 @@ static void test_refused_attributes(void **state) {
     om_refuse(m, SP_E_FORMAT, "hidden_size = 5|R has 4");
 }
 
+/* Whichever of its states starts elsewhere than at zero. */
+static void test_starts(void **state) {
+    (void)state;
+    static const char *const names[3][2] = {{"h0", "zeros"}, {"zeros", "h0"}, {"h0", "h0"}};
+    const double zeros[4] = {0, 0, 0, 0}, start[4] = {0, 0.5, -1e-30, -2.0};
+    for (size_t i = 0; i < 3; i++) {
+        Onnx__NodeProto *node;
+        sp_model model;
+        om *m = single(&node, "T x 1 x 3", "");
+        om_reals(m, "zeros", "1x1x4", zeros);
+        om_reals(m, "h0", "1x1x4", start);
+        node->n_input = 7;
+        node->input[4] = om_text(m, "");
+        node->input[5] = om_text(m, names[i][0]);
+        node->input[6] = om_text(m, names[i][1]);
+        om_accept(m, &model); // compared with the file's own graph
+        bool seeded = false;
+        for (size_t n = 0; n < model.net.nodes; n++) {
+            seeded = seeded || model.net.node[n].cell.seeded;
+        }
+        assert_true(seeded && model.agreement < 1e-12);
+        sp_model_clear(&model);
+    }
+}
+
 static void test_refused_inputs(void **state) {
     (void)state;
     const double zeros[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.5};
-    double tiny[4] = {0, 0, 1e-30, 0};
+    const double tiny[4] = {0, 0, NAN, 0};
     Onnx__NodeProto *node;
     om *m = single(&node, "T x 1 x 3", "");
     om_reals(m, "P", "1x12", zeros);
@@ -329,16 +354,7 @@ static void test_refused_inputs(void **state) {
     om_refuse(m, SP_E_UNSUPPORTED, "sequence_lens ('lens')");
     m = single(&node, "T x 1 x 3", "state");
     om_reals(m, "state", "1x1x4", tiny);
-    om_refuse(m, SP_E_UNSUPPORTED, "initial_h[2] = 1e-30|start at zero");
-    m = single(&node, "T x 1 x 3", "state");
-    om_reals(m, "state", "1x1x4", zeros);
-    om_reals(m, "other", "1x1x4", tiny);
-    node->input[6] = om_text(m, "other");
-    om_refuse(m, SP_E_UNSUPPORTED, "initial_c[2] = 1e-30");
-    tiny[2] = 0.0 / 0.0;
-    m = single(&node, "T x 1 x 3", "state");
-    om_reals(m, "state", "1x1x4", tiny);
-    om_refuse(m, SP_E_UNSUPPORTED, "initial_h[2] =");
+    om_refuse(m, SP_E_NONFINITE, "initial_h[2] is");
     m = single(&node, "T x 1 x 3", "state");
     om_reals(m, "state", "1x4", zeros);
     om_refuse(m, SP_E_FORMAT, "initial_h does not have the shape 1 x 1 x 4");
@@ -419,6 +435,7 @@ int main(void) {
         cmocka_unit_test(test_weights_folded),
         cmocka_unit_test(test_default_attributes),
         cmocka_unit_test(test_refused_attributes),
+        cmocka_unit_test(test_starts),
         cmocka_unit_test(test_refused_inputs),
         cmocka_unit_test(test_refused_shapes),
         cmocka_unit_test(test_refused_results),

@@ -1,5 +1,5 @@
-/* GRU and RNN cells against onnxruntime: the real wake-word models on random features and on their
- * recordings, and random models with Loops and with GRU and RNN nodes. Skipped without onnxruntime
+/* Cells against onnxruntime: the real wake-word models on random features and on their recordings,
+ * and random models with Loops and with LSTM, GRU and RNN nodes. Skipped without onnxruntime
  * (tests/onnx/onnxruntime_env.sh). */
 #include "audio/audio.h"
 #include "preprocess/preprocess.h"
@@ -317,12 +317,47 @@ static void random_tensor(om *m, sp_rng *rng, const char *name, const char *shap
     om_reals(m, name, shape, wake_numbers(m, rng, count, 0.5));
 }
 
-/* One GRU or RNN node with random attributes. onnxruntime has no layout 1 for them. */
-static om *random_node(sp_rng *rng, random_model *r) {
+/* Where the states start: zeros, or the inputs that are named. */
+static const char *random_starts(om *m, sp_rng *rng, bool lstm, size_t H) {
+    char shape[24];
+    const size_t kind = sp_rng_below(rng, 3);
+    snprintf(shape, sizeof shape, "1x1x%zu", H);
+    random_tensor(m, rng, "h0", shape, H);
+    random_tensor(m, rng, "c0", shape, H);
+    return kind == 0 ? "x,W,R,B" : kind == 1 || !lstm ? "x,W,R,B,,h0" : "x,W,R,B,,h0,c0";
+}
+
+/* The functions of a node, with their numbers. */
+static void random_functions(om *m, sp_rng *rng, Onnx__NodeProto *node, size_t kind) {
     static const char *const names[] = {"Sigmoid", "Tanh", "HardSigmoid", "Relu", "Affine"};
-    const bool gru = sp_rng_below(rng, 3) > 0;
-    const size_t H = 1 + sp_rng_below(rng, 8), rows = (gru ? 3 : 1) * H;
-    char shape[48], list[48];
+    static const float alphas[] = {0, 0, 0.3f, 0, 0.75f}, betas[] = {0, 0, 0.25f, 0, -0.125f};
+    const size_t gate = sp_rng_below(rng, 2) * 2, candidate = sp_rng_below(rng, 5);
+    const size_t function[3] = {kind > 0 ? gate : candidate, candidate, candidate};
+    char list[48] = "";
+    float alpha[3], beta[3];
+    size_t takers = 0;
+    for (size_t i = 0; i < (kind == 0 ? 1 : kind + 1); i++) {
+        strcat(strcat(list, i > 0 ? "," : ""), names[function[i]]);
+        if (function[i] == 2 || function[i] == 4) {
+            alpha[takers] = alphas[function[i]];
+            beta[takers++] = betas[function[i]];
+        }
+    }
+    om_strings(m, node, "activations", list);
+    if (takers > 0) {
+        om_float_list(m, node, "activation_alpha", takers, alpha);
+        om_float_list(m, node, "activation_beta", takers, beta);
+    }
+}
+
+/* One LSTM, GRU or RNN node with random attributes and starts. onnxruntime has no layout 1 for
+ * them. */
+static om *random_node(sp_rng *rng, random_model *r) {
+    static const char *const kinds[] = {"RNN", "GRU", "LSTM"};
+    static const size_t gates[] = {1, 3, 4};
+    const size_t kind = sp_rng_below(rng, 3);
+    const size_t H = 1 + sp_rng_below(rng, 8), rows = gates[kind] * H;
+    char shape[48];
     om *m = om_new(14);
     r->features = 1 + sp_rng_below(rng, 6);
     r->steps = 0;
@@ -336,30 +371,16 @@ static om *random_node(sp_rng *rng, random_model *r) {
     random_tensor(m, rng, "B", shape, 2 * rows);
     snprintf(shape, sizeof shape, "2x%zu", H);
     random_tensor(m, rng, "V", shape, 2 * H);
-    Onnx__NodeProto *node = om_node(m, gru ? "GRU" : "RNN", "x,W,R,B", ",h");
+    Onnx__NodeProto *node = om_node(m, kinds[kind], random_starts(m, rng, kind == 2, H), ",h");
     om_int(m, node, "hidden_size", (int64_t)H);
-    const size_t gate = sp_rng_below(rng, 2) * 2, candidate = sp_rng_below(rng, 5);
-    if (gru) {
-        snprintf(list, sizeof list, "%s,%s", names[gate], names[candidate]);
+    om_string(m, node, "direction", sp_rng_below(rng, 2) > 0 ? "forward" : "reverse");
+    if (kind == 1) {
         om_int(m, node, "linear_before_reset", (int64_t)sp_rng_below(rng, 2));
-    } else {
-        snprintf(list, sizeof list, "%s", names[candidate]);
     }
-    om_strings(m, node, "activations", list);
-    float alpha[2], beta[2];
-    size_t takers = 0;
-    if (gru && gate == 2) {
-        alpha[takers] = 0.2f;
-        beta[takers++] = 0.5f;
+    if (sp_rng_below(rng, 3) == 0) {
+        om_float(m, node, "clip", (float)sp_rng_uniform(rng, 0.2, 2.0));
     }
-    if (candidate == 2 || candidate == 4) {
-        alpha[takers] = candidate == 2 ? 0.3f : 0.75f;
-        beta[takers++] = candidate == 2 ? 0.25f : -0.125f;
-    }
-    if (takers > 0) {
-        om_float_list(m, node, "activation_alpha", takers, alpha);
-        om_float_list(m, node, "activation_beta", takers, beta);
-    }
+    random_functions(m, rng, node, kind);
     om_list(m, "[0]", 1, (const int64_t[]){0});
     om_node(m, "Squeeze", "h,[0]", "v");
     om_int(m, om_node(m, "Gemm", "v,V", "logits"), "transB", 1);
@@ -392,7 +413,7 @@ static void make_model(sp_rng *rng, random_model *r, batch *b, size_t index) {
 
 static void test_random_models(void **state) {
     (void)state;
-    enum { MODELS = 84 };
+    enum { MODELS = 140 };
     const char *interpreter = python();
     static random_model models[MODELS];
     static batch batches[MODELS];

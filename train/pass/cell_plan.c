@@ -131,5 +131,5 @@ bool sp_train_cell_plan_make(sp_train_cell_plan *plan, const sp_cell *cell, bool
     }
     find_readers(plan, raw, through);
     place(plan, raw, through);
-    return find_groups(plan);
+    return find_groups(plan) && sp_cell_is_plain(cell);
 }
