@@ -16,7 +16,7 @@ VERSION := 0.1.0
 SOVERSION := 0
 
 # Rooms, in the order in which they may depend on each other; `make lint` checks it.
-ROOMS := base audio relax net preprocess gpu onnx train lstm proof certify runs cli
+ROOMS := base audio vnnlib relax net preprocess gpu onnx train lstm proof certify runs cli
 LIBRARY_ROOMS := $(filter-out cli,$(ROOMS))
 
 # Commands are shown by what they make; V=1 shows them whole.

@@ -139,7 +139,7 @@ typedef struct cli_command {
 } cli_command;
 
 extern const cli_command cli_audit, cli_certify, cli_radius, cli_attack, cli_compare, cli_report,
-    cli_run, cli_info, cli_methods, cli_train, cli_bench, cli_features, cli_merge;
+    cli_run, cli_info, cli_methods, cli_train, cli_bench, cli_features, cli_merge, cli_verify;
 
 /** cli_options_read - reads argv[1..] for a command (argv[0] is ignored).
  *  Returns -1 to go on, or the exit code: usage errors and --help have been printed. */

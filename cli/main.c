@@ -10,7 +10,7 @@
 
 static const cli_command *const commands[] = {
     &cli_certify, &cli_radius, &cli_attack,   &cli_compare, &cli_audit, &cli_report, &cli_merge,
-    &cli_run,     &cli_info,   &cli_features, &cli_methods, &cli_train, &cli_bench};
+    &cli_run,     &cli_info,   &cli_features, &cli_methods, &cli_train, &cli_verify, &cli_bench};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void print_help(void) {

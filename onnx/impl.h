@@ -173,13 +173,15 @@ typedef struct sp_onnx_guess {
     size_t axis;  /* SP_ONNX_NO_AXIS: the input is one step */
     size_t steps; /* 0: any */
 } sp_onnx_guess;
-enum { SP_ONNX_MOST_GUESSES = 6 };
+enum { SP_ONNX_MOST_GUESSES = 7 };
 /** sp_onnx_input_guesses - the guesses, in the order in which they are to be tried; their number.
  *  Every axis before the last one can be the steps unless its length is 1; the others have
  *  length 1 (batch). When nothing needs steps, the input may also be a single one. At last, or at
  *  first if it has the name of one, the last axis may be the steps of the features before it. */
 size_t sp_onnx_input_guesses(sp_onnx_guess *guess, const Onnx__GraphProto *proto,
-                             const Onnx__TensorShapeProto *shape);
+                             const Onnx__TensorShapeProto *shape, bool flat);
+/** sp_onnx_input_inner - the product of the lengths behind the axis of the steps. */
+size_t sp_onnx_input_inner(const Onnx__TensorShapeProto *shape, size_t axis);
 
 /** sp_onnx_name_holds - whether a name holds a word, whatever the case. */
 bool sp_onnx_name_holds(const char *name, const char *word);

@@ -168,7 +168,7 @@ static sp_status read_net(sp_onnx_reader *r, sp_model *model, sp_onnx_defined *l
                           const sp_model_choice *choice) {
     const Onnx__TensorShapeProto *shape = r->root->features->type->tensor_type->shape;
     sp_onnx_guess guess[SP_ONNX_MOST_GUESSES];
-    const size_t count = sp_onnx_input_guesses(guess, r->root->proto, shape);
+    const size_t count = sp_onnx_input_guesses(guess, r->root->proto, shape, choice->flat);
     const bool chosen = choice->steps_axis != SP_MODEL_AXIS_BY_FILE;
     sp_error *err = r->err, best = {0}, why = {0};
     size_t furthest = 0, tried = 0;
@@ -194,6 +194,7 @@ static sp_status read_net(sp_onnx_reader *r, sp_model *model, sp_onnx_defined *l
             r->steps = guess[i].steps;
             model->streams = model->reference->streams = r->streams;
             model->steps_axis = guess[i].axis == SP_ONNX_NO_AXIS ? -1L : (long)guess[i].axis;
+            model->inner = sp_onnx_input_inner(shape, guess[i].axis);
             if (doubt[0] != '\0' && !choice->accept_doubt) {
                 return sp_fail(err, SP_E_UNSUPPORTED, "%s", doubt);
             }

@@ -23,6 +23,8 @@ typedef struct sp_model {
     char *input_name;  /* owned */
     char *input_shape; /* owned; "T x 1 x 10" as the file names it */
     long steps_axis;   /* axis of the input that counts steps; -1: it is one step */
+    size_t inner;      /* numbers of a step that stand side by side in the input: those behind that
+                        * axis; the others stand before it */
     char *doubt;       /* owned; NULL, or why that axis may be the wrong one */
     char *inputs;      /* owned; what its other inputs are, "h0 -> hn, from 0; sr = 16000", or "" */
     bool streams;      /* the file computes one hop, and its states go from each hop to the next */
@@ -78,6 +80,9 @@ typedef struct sp_model_choice {
      * of one step; "NAME[3]": one number; "NAME[3]@last"; without a name: of the first output */
     const char *output;
     long steps_axis;   /* axis of the input that counts steps, or SP_MODEL_AXIS_BY_FILE */
+    /* an input whose lengths are all fixed, before a network without recurrence, is one step,
+     * whatever its axes could count */
+    bool flat;
     bool accept_doubt; /* a contradiction about that axis goes to model->doubt: to be shown only */
     const sp_model_input *input; /* [inputs] what the file leaves open */
     size_t inputs;

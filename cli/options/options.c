@@ -107,7 +107,7 @@ static const struct poptOption every_option[] = {
     {"latex", 0, POPT_ARG_STRING, NULL, CLI_LATEX, "write the table as LaTeX (booktabs) too",
      "FILE"},
     {"timeout", 0, POPT_ARG_STRING, NULL, CLI_TIMEOUT,
-     "give up on a clip, or end training, after S seconds", "S"},
+     "give up on a clip or a query, or end training, after S seconds", "S"},
     {"quick", 0, POPT_ARG_NONE, NULL, CLI_QUICK, "fewer repetitions, shorter clips", NULL},
     {"backend", 0, POPT_ARG_STRING, NULL, CLI_BACKEND,
      "what computes: cpu, cuda, or emulator (the CUDA kernels on the CPU); cpu unless given", "X"},

@@ -156,10 +156,30 @@ static bool hears_samples(const Onnx__GraphProto *proto) {
     return single;
 }
 
+size_t sp_onnx_input_inner(const Onnx__TensorShapeProto *shape, size_t axis) {
+    size_t inner = 1;
+    for (size_t i = 0; i < shape->n_dim; i++) {
+        const bool behind = axis == SP_ONNX_NO_AXIS || i > axis;
+        inner *= behind && is_fixed(shape->dim[i]) ? (size_t)shape->dim[i]->dim_value : 1;
+    }
+    return inner;
+}
+
+static bool all_fixed(const Onnx__TensorShapeProto *shape) {
+    bool all = true;
+    for (size_t i = 0; i < shape->n_dim; i++) {
+        all = all && is_fixed(shape->dim[i]);
+    }
+    return all;
+}
+
 size_t sp_onnx_input_guesses(sp_onnx_guess *guess, const Onnx__GraphProto *proto,
-                             const Onnx__TensorShapeProto *shape) {
+                             const Onnx__TensorShapeProto *shape, bool flat) {
     size_t count = 0, fixed = 0;
     const size_t last = shape->n_dim - 1;
+    if (flat && all_fixed(shape) && !has_recurrence(proto)) {
+        guess[count++] = (sp_onnx_guess){SP_ONNX_NO_AXIS, 1};
+    }
     for (size_t i = 0; i < last; i++) {
         fixed += length_of(shape->dim[i]) > 1;
     }
