@@ -202,7 +202,7 @@ $(B)/generated/onnx/onnx.pb-c.h: $(B)/generated/onnx/onnx.pb-c.c ;
 $(B)/generated/onnx/onnx.pb-c.o: $(B)/generated/onnx/onnx.pb-c.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPP) $(COMPILE_FLAGS) -Wno-shadow -c -o $@ $<
-$(patsubst %.c,$(B)/%.o,$(wildcard onnx/*.c onnx/*/*.c tests/onnx/*.c tests/lstm/*runtime.c)): $(B)/generated/onnx/onnx.pb-c.h
+$(patsubst %.c,$(B)/%.o,$(wildcard onnx/*.c onnx/*/*.c tests/onnx/*.c tests/lstm/*runtime.c tests/certify/*verify*.c)): $(B)/generated/onnx/onnx.pb-c.h
 
 # ---- tests: a room's tests link that room and what stands left of it, nothing else -------------
 left_of = $(if $(filter $(1),$(firstword $(2))),$(1),$(firstword $(2)) $(call left_of,$(1),$(wordlist 2,99,$(2))))
@@ -309,8 +309,8 @@ sanitized: $(B)/soundproof $(B)/soundproof-check $(TESTS)
 bench: all
 	@build/soundproof bench --data '$(SOUNDPROOF_DATA)'
 
-## fuzz        libFuzzer over the readers of certificates, ONNX files and front ends (FUZZ_SECONDS=300 each,
-##             FUZZ=proof: the first one; needs clang)
+## fuzz        libFuzzer over the readers of certificates, queries, ONNX files and front ends (FUZZ_SECONDS=300
+##             each, FUZZ=proof: the first one; needs clang)
 FUZZ_SECONDS ?= 300
 fuzz:
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run

@@ -141,6 +141,9 @@ typedef struct cli_command {
 extern const cli_command cli_audit, cli_certify, cli_radius, cli_attack, cli_compare, cli_report,
     cli_run, cli_info, cli_methods, cli_train, cli_bench, cli_features, cli_merge, cli_verify;
 
+/** cli_supports - soundproof supports CAPABILITY, which VNN-LIB 2.0 defines (verify/supports.c). */
+int cli_supports(int argc, const char **argv);
+
 /** cli_options_read - reads argv[1..] for a command (argv[0] is ignored).
  *  Returns -1 to go on, or the exit code: usage errors and --help have been printed. */
 int cli_options_read(cli_options *options, const cli_command *command, int argc, const char **argv);

@@ -20,6 +20,7 @@ static void print_help(void) {
     for (size_t i = 0; i < COMMANDS; i++) {
         printf("  %-9s %s\n", commands[i]->name, commands[i]->summary);
     }
+    printf("  %-9s %s\n", "supports", "answer what verify can do, as VNN-LIB 2.0 asks");
     printf("  %-9s %s\n", "help", "show what a command does, with examples, and its options");
     puts("\nExample:\n"
          "  soundproof certify --model M.onnx --front F.json --budget -70dB CLIP.wav\n\n"
@@ -66,6 +67,9 @@ static int help(int argc, const char **argv) {
     if (about_help) {
         print_help();
         return CLI_OK;
+    }
+    if (argc == 2 && strcmp(argv[1], "supports") == 0) {
+        return cli_supports(2, arguments);
     }
     if (argc > 2 || (argc == 2 && !command)) {
         return complain_of_command(argv[argc - 1]);
@@ -114,6 +118,10 @@ static int read_general(int argc, const char **argv, int *at, int *threads) {
         const char *number = NULL;
         if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0) {
             print_help();
+            return CLI_OK;
+        }
+        if (strcmp(option, "--name") == 0) {
+            puts("soundproof");
             return CLI_OK;
         }
         if (strcmp(option, "--version") == 0) {
@@ -167,6 +175,8 @@ int main(int argc, char **argv) {
         code = CLI_USAGE;
     } else if (code < 0 && strcmp(arguments[at], "help") == 0) {
         code = help(argc - at, arguments + at);
+    } else if (code < 0 && strcmp(arguments[at], "supports") == 0) {
+        code = cli_supports(argc - at, arguments + at);
     } else if (code < 0) {
         const cli_command *command = find_command(arguments[at]);
         code = command ? run_command(command, threads, argc - at, arguments + at)

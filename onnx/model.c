@@ -30,6 +30,11 @@ static sp_status copy_text(sp_error *err, char **copy, const char *text) {
     return *copy ? SP_OK : sp_fail(err, SP_E_MEMORY, "no memory for a text of the file");
 }
 
+void sp_model_opsets(long *least, long *most) {
+    *least = SP_ONNX_MIN_OPSET;
+    *most = SP_ONNX_MAX_OPSET;
+}
+
 static sp_status read_opset(sp_error *err, long *opset, const Onnx__ModelProto *proto) {
     *opset = 0;
     for (size_t i = 0; i < proto->n_opset_import; i++) {

@@ -50,6 +50,10 @@ typedef struct sp_model {
 SP_NODISCARD sp_status sp_model_read(sp_error *err, sp_model *model, const char *path);
 SP_NODISCARD sp_status sp_model_parse(sp_error *err, sp_model *model, const void *data, size_t size,
                                       const char *name);
+/** sp_model_operator - the name of an operator that is read; NULL behind the last one. */
+const char *sp_model_operator(size_t index);
+/** sp_model_opsets - the first and the last version of the standard's operators that is read. */
+void sp_model_opsets(long *least, long *most);
 /** sp_model_evaluate - evaluates the file's own graph operator by operator, Loops included, without
  *  the net: an independent check of what the net says.
  *  O logits [classes]  in front of the Sigmoid or Softmax where the net is marked so
@@ -79,7 +83,7 @@ typedef struct sp_model_choice {
     /* name of what is the logits; NULL: by the file. "NAME@last", "NAME@first", "NAME@7": its row
      * of one step; "NAME[3]": one number; "NAME[3]@last"; without a name: of the first output */
     const char *output;
-    long steps_axis;   /* axis of the input that counts steps, or SP_MODEL_AXIS_BY_FILE */
+    long steps_axis; /* axis of the input that counts steps, or SP_MODEL_AXIS_BY_FILE */
     /* an input whose lengths are all fixed, before a network without recurrence, is one step,
      * whatever its axes could count */
     bool flat;

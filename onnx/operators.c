@@ -92,3 +92,7 @@ const sp_onnx_operator *sp_onnx_operator_find(const Onnx__NodeProto *node) {
     }
     return NULL;
 }
+
+const char *sp_model_operator(size_t index) {
+    return index < sizeof operators / sizeof *operators ? operators[index].name : NULL;
+}

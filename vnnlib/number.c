@@ -66,7 +66,7 @@ bool sp_vnnlib_number_read(sp_vnnlib_number *number, const char *text) {
 
 sp_vnnlib_number sp_vnnlib_number_add(sp_vnnlib_number a, sp_vnnlib_number b) {
     const double sum = a.value + b.value, part = sum - a.value;
-    const double lost = (a.value - (sum - part)) + (b.value - part); // exact [Knuth]
+    const double lost = (a.value - (sum - part)) + (b.value - part); // exact: Knuth's two-sum
     const double own = lost == 0.0 ? 0.0 : half_ulp(sum);
     const double error = a.error + b.error + own;
     return (sp_vnnlib_number){sum, error > 0.0 ? error * (1.0 + 0x1p-50) : error};

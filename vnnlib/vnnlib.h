@@ -86,8 +86,8 @@ SP_NODISCARD sp_status sp_vnnlib_parse(sp_error *err, sp_vnnlib *query, const ch
                                        size_t size, const char *name);
 void sp_vnnlib_clear(sp_vnnlib *query);
 
-/** sp_vnnlib_holds - whether inputs [input.size] and outputs [output.size] meet one of the cubes, as
- *  sums of doubles have it: no proof. NaN meets nothing. */
+/** sp_vnnlib_holds - whether inputs [input.size] and outputs [output.size] meet one of the cubes,
+ *  as sums of doubles have it: no proof. NaN meets nothing. */
 bool sp_vnnlib_holds(const sp_vnnlib *query, const double *input, const double *output);
 
 /** sp_vnnlib_variable - "X_3" or "X[0,3]".   O text [SP_VNNLIB_NAME + 64] */

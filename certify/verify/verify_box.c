@@ -26,14 +26,36 @@ static sp_status bound_front(sp_error *err, const sp_verify_part *part, sp_front
                                 part->deadline);
 }
 
-sp_status sp_verify_margins(sp_error *err, const sp_verify_part *part, double *lower,
+/* Lines whose slopes go to slope [rows, n], in the order of the sequence. */
+static sp_halfspace *make_lines(double *slope, size_t rows, size_t n) {
+    sp_halfspace *line = slope ? calloc(rows + 1, sizeof *line) : NULL;
+    for (size_t r = 0; line && r < rows; r++) {
+        line[r].slope = slope + r * n;
+    }
+    return line;
+}
+
+/* From the order of the sequence to that of the query.   spare [n] */
+static void sort_slopes(const sp_verify_part *part, double *slope, size_t rows, double *spare) {
+    for (size_t r = 0; slope && r < rows; r++) {
+        memcpy(spare, slope + r * part->n, part->n * sizeof *spare);
+        for (size_t i = 0; i < part->n; i++) {
+            slope[r * part->n + i] = spare[part->place[i]];
+        }
+    }
+}
+
+sp_status sp_verify_margins(sp_error *err, const sp_verify_part *part, double *lower, double *slope,
                             const double *lo, const double *hi, const sp_method_pass *pass,
                             const double *weight, const double *goal, size_t rows) {
     const bool single = part->pipeline->arithmetic == SP_ARITHMETIC_FLOAT32;
     sp_front_bound front = {0};
     sp_noise noise = {0};
     double *memory = malloc((part->n + 2 * rows + 1) * sizeof *memory);
-    if (memory == NULL) {
+    sp_halfspace *line = make_lines(slope, rows, part->n);
+    if (memory == NULL || (slope != NULL && line == NULL)) {
+        free(memory);
+        free(line);
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu inputs", part->n);
     }
     const sp_front_bound *const fronts = &front;
@@ -48,15 +70,20 @@ sp_status sp_verify_margins(sp_error *err, const sp_verify_part *part, double *l
                           .lower = lower,
                           .error = memory + part->n,
                           .term = memory + part->n + rows,
+                          .line = line,
                           .program = single ? &part->pipeline->program : NULL,
                           .float32 = single};
     sp_status status = bound_front(err, part, &front, &noise, memory, lo, hi);
     if (status == SP_OK) {
         status = sp_margins_bound(err, &margins);
     }
+    if (status == SP_OK) {
+        sort_slopes(part, slope, rows, memory);
+    }
     sp_front_bound_clear(&front);
     sp_noise_clear(&noise);
     free(memory);
+    free(line);
     return status;
 }
 
@@ -93,7 +120,7 @@ static double rest_of(const sp_verify_part *part, const sp_verify_row *row,
     return sp_below(b->met ? limit - sum.hi : limit + sum.lo);
 }
 
-sp_status sp_verify_bound(sp_error *err, const sp_verify_part *part, double *lower,
+sp_status sp_verify_bound(sp_error *err, const sp_verify_part *part, double *lower, double *slope,
                           const sp_verify_bounds *b) {
     const size_t C = part->classes;
     double *memory = malloc((b->rows * (C + 2) + 1) * sizeof *memory);
@@ -111,8 +138,8 @@ sp_status sp_verify_bound(sp_error *err, const sp_verify_part *part, double *low
         lower[r] = -INFINITY;
     }
     const bool single = part->pipeline->arithmetic == SP_ARITHMETIC_FLOAT32;
-    const sp_status status = sp_verify_margins(err, part, lower, b->lo, b->hi, b->pass, memory,
-                                               single ? NULL : goal, b->rows);
+    const sp_status status = sp_verify_margins(err, part, lower, slope, b->lo, b->hi, b->pass,
+                                               memory, single ? NULL : goal, b->rows);
     for (size_t r = 0; r < b->rows; r++) {
         lower[r] = status == SP_OK ? sp_below(lower[r] + rest[r]) : -INFINITY;
     }

@@ -12,11 +12,12 @@
 #include "certify/verify/verify_search.h"
 #include "lstm/backsub/backsub.h"
 
-enum { ROUND = 32, MOST_BOXES = 1 << 20, MOST_MOVING = 64 };
+enum { ROUND = 32, MANY = 1 << 16, MOST_BOXES = 1 << 20, MOST_MOVING = 64 };
 
 /* piece - a box of inputs, and the alternatives that may hold there. */
 typedef struct piece {
     double *lo, *hi; /* [n] owned, one block */
+    double *weight;  /* [n] in that block: slopes of lines below the constraints */
     size_t *open;    /* [opens] owned */
     size_t opens;
     double volume;
@@ -32,8 +33,8 @@ typedef struct search {
     sp_verify_answer *answer;
     const sp_method_pass *pass; /* [passes] of every box */
     size_t passes;
-    piece *stack; /* [count] owned */
-    size_t count, room;
+    piece *queue; /* [room] owned; those from `first` to `end` wait */
+    size_t first, end, room;
     piece *round; /* those at work */
     bool stuck;   /* some box was left, as it cannot be cut */
 } search;
@@ -51,7 +52,7 @@ static sp_status out_of_memory(sp_error *err) {
 
 static sp_status make_piece(sp_error *err, piece *p, const sp_verify_part *part, const double *lo,
                             const double *hi, const size_t *open, size_t opens) {
-    *p = (piece){.lo = malloc(2 * part->n * sizeof *p->lo),
+    *p = (piece){.lo = calloc(3 * part->n, sizeof *p->lo),
                  .open = malloc((opens + 1) * sizeof *p->open),
                  .opens = opens};
     if (p->lo == NULL || p->open == NULL) {
@@ -59,6 +60,7 @@ static sp_status make_piece(sp_error *err, piece *p, const sp_verify_part *part,
         return out_of_memory(err);
     }
     p->hi = p->lo + part->n;
+    p->weight = p->hi + part->n;
     memcpy(p->lo, lo, part->n * sizeof *lo);
     memcpy(p->hi, hi, part->n * sizeof *hi);
     memcpy(p->open, open, opens * sizeof *open);
@@ -90,32 +92,54 @@ static size_t list_rows(const sp_verify_part *part, const piece *p, size_t *list
 }
 
 /* Keeps the alternatives of which no row is false; *distance: how far the worst of them is from
- * being false. */
-static void sift(const sp_verify_part *part, piece *p, const double *lower, const size_t *at,
-                 double *distance) {
+ * being false. weight [n] gets the slopes of the row of each that is nearest to it. */
+static void sift(const sp_verify_part *part, piece *p, const double *lower, const double *slope,
+                 const size_t *at, double *distance) {
     size_t kept = 0;
     *distance = 0.0;
+    memset(p->weight, 0, part->n * sizeof *p->weight);
     for (size_t i = 0; i < p->opens; i++) {
         const sp_verify_alternative *a = &part->alternative[p->open[i]];
         double best = -INFINITY;
+        size_t nearest = 0;
         bool gone = false;
         for (size_t k = 0; k < a->rows; k++) {
             const double bound = lower[at[a->row[k]]];
             gone = gone || refuted(&part->row[a->row[k]], bound);
+            nearest = bound > best ? at[a->row[k]] : nearest;
             best = bound > best ? bound : best;
         }
-        if (!gone) {
-            p->open[kept++] = p->open[i];
-            *distance = fmin(*distance, best);
+        if (gone) {
+            continue;
+        }
+        p->open[kept++] = p->open[i];
+        *distance = fmin(*distance, best);
+        for (size_t k = 0; slope && a->rows > 0 && k < part->n; k++) {
+            p->weight[k] += fabs(slope[nearest * part->n + k]);
         }
     }
     p->opens = kept;
+}
+
+static bool moves_few(const sp_verify_part *part) {
+    size_t moving = 0;
+    for (size_t i = 0; i < part->n; i++) {
+        moving += part->inputs->lo[i] < part->inputs->hi[i];
+    }
+    return moving <= MOST_MOVING;
+}
+
+/* Slopes of lines, where cuts read them: [rows, n]; NULL: there are none. */
+static double *make_slopes(const sp_verify_part *part) {
+    const bool wanted = moves_few(part) && sp_front_width(part->pipeline->front) > 0;
+    return wanted ? calloc(part->rows * part->n + 1, sizeof(double)) : NULL;
 }
 
 static sp_status bound(sp_error *err, const sp_verify_part *part, piece *p,
                        const sp_method_pass *pass, size_t passes) {
     size_t *list = malloc((2 * part->rows + 1) * sizeof *list), *at = list + part->rows;
     double *lower = malloc((part->rows + 1) * sizeof *lower), distance = 0.0;
+    double *slope = make_slopes(part);
     sp_status status = list && lower ? SP_OK : out_of_memory(err);
     for (size_t k = 0; k < passes && status == SP_OK && p->opens > 0; k++) {
         if (k > 0 && pass[k].hopeless < 0.0 && distance < pass[k].hopeless) {
@@ -127,55 +151,53 @@ static sp_status bound(sp_error *err, const sp_verify_part *part, piece *p,
         if (rows == 0) {
             break;
         }
-        status = sp_verify_bound(err, part, lower, &bounds);
+        status = sp_verify_bound(err, part, lower, slope, &bounds);
         if (status == SP_OK) {
-            sift(part, p, lower, at, &distance);
+            sift(part, p, lower, slope, at, &distance);
         } else if (sp_query_unproved(status) && status != SP_E_TIMEOUT) {
             status = SP_OK; // nothing is proved
         }
     }
     free(list);
     free(lower);
+    free(slope);
     return status;
 }
 
 /* ---- where to cut ---- */
 
-/* Adds |slope| of the rows of an open alternative at a point; and looks at the point, and at the
- * corner below it, as a witness. */
-static sp_status feel(sp_error *err, const sp_verify_part *part, const piece *p, double *slope,
-                      double *x, double *y, double *gradient, double *weight, bool *witness) {
-    const sp_vnnlib_constraint *worst = NULL, *here = NULL;
-    size_t nearest = p->open[0];
+/* The constraint of an open alternative that a point misses least, or NULL; whether the point is a
+ * witness. */
+static sp_status look(sp_error *err, const sp_verify_part *part, const piece *p, const double *x,
+                      double *y, const sp_vnnlib_constraint **worst, bool *witness) {
+    const sp_vnnlib_constraint *here = NULL;
     double least = INFINITY;
-    sp_verify_snap(part, x);
+    *worst = NULL;
     SP_TRY(sp_verify_outputs(err, part, y, x));
     for (size_t i = 0; i < p->opens; i++) {
         const double excess = sp_verify_excess(part, p->open[i], x, y, &here);
         if (!(excess >= least)) {
             least = excess;
-            worst = here;
-            nearest = p->open[i];
+            *worst = here;
         }
     }
-    (void)nearest;
-    if (least <= 0.0) {
-        SP_TRY(sp_verify_prove(err, part, witness, x));
-    }
-    if (*witness || worst == NULL || !worst->outputs) {
+    return least <= 0.0 ? sp_verify_prove(err, part, witness, x) : SP_OK;
+}
+
+/* The gradient of that constraint.   y [classes] is overwritten */
+static sp_status feel(sp_error *err, const sp_verify_part *part, double *gradient, const double *x,
+                      double *y, const sp_vnnlib_constraint *worst) {
+    memset(gradient, 0, part->n * sizeof *gradient);
+    if (worst == NULL || !worst->outputs) {
         return SP_OK;
     }
-    memset(weight, 0, part->classes * sizeof *weight);
+    memset(y, 0, part->classes * sizeof *y);
     for (size_t i = 0; i < worst->terms; i++) {
         if (worst->term[i].variable >= part->n) {
-            weight[worst->term[i].variable - part->n] = worst->term[i].coefficient;
+            y[worst->term[i].variable - part->n] = worst->term[i].coefficient;
         }
     }
-    SP_TRY(sp_verify_gradients(err, part, gradient, x, weight, 1));
-    for (size_t i = 0; i < part->n; i++) {
-        slope[i] += fabs(gradient[i]);
-    }
-    return SP_OK;
+    return sp_verify_gradients(err, part, gradient, x, y, 1);
 }
 
 /* What an input can be cut at; NaN: its two ends are neighbours. */
@@ -189,12 +211,13 @@ static size_t widest(const sp_verify_part *part, const piece *p, const double *s
     size_t best = SIZE_MAX;
     double most = -1.0, scale = 0.0;
     for (size_t i = 0; i < part->n; i++) {
-        scale = fmax(scale, slope[i] * (part->inputs->hi[i] - part->inputs->lo[i]));
+        scale = fmax(scale, slope[i] * (p->hi[i] - p->lo[i]));
     }
+    scale = scale > 0.0 ? 0.05 * scale : 1.0;
     for (size_t i = 0; i < part->n; i++) {
         const double width = p->hi[i] - p->lo[i];
         const double whole = part->inputs->hi[i] - part->inputs->lo[i];
-        const double score = slope[i] * width + (whole > 0.0 ? 0.05 * scale * width / whole : 0.0);
+        const double score = slope[i] * width + (whole > 0.0 ? scale * width / whole : 0.0);
         const bool cuts = !isnan(middle_of(p, i)) && width > 0x1p-40 * whole;
         if (cuts && (score > most || best == SIZE_MAX)) {
             most = score;
@@ -204,31 +227,36 @@ static size_t widest(const sp_verify_part *part, const piece *p, const double *s
     return best;
 }
 
-/* Where slopes are felt: the middle, the corner to which they point, and the opposite one. */
+/* Slopes are those of lines below the constraints, and of the constraints in the middle of the box;
+ * where these point to, and opposite, witnesses are looked for too. */
 static sp_status choose_cut(sp_error *err, const sp_verify_part *part, piece *p) {
     const size_t n = part->n;
-    double *memory = calloc(4 * n + 2 * part->classes + 1, sizeof *memory);
+    double *memory = calloc(2 * n + part->classes + 1, sizeof *memory);
     if (memory == NULL) {
         return out_of_memory(err);
     }
-    double *slope = memory, *x = memory + n, *gradient = x + n, *first = gradient + n;
-    double *y = first + n, *weight = y + part->classes;
+    double *x = memory, *gradient = x + n, *y = gradient + n;
     sp_status status = SP_OK;
     for (int k = 0; k < 3 && status == SP_OK && !p->witness; k++) {
+        const sp_vnnlib_constraint *worst = NULL;
         for (size_t i = 0; i < n; i++) {
-            const double down = k == 1 ? 1.0 : -1.0;
+            const bool down = k == 1 ? gradient[i] > 0.0 : gradient[i] <= 0.0;
             const double middle = p->lo[i] + 0.5 * (p->hi[i] - p->lo[i]);
-            x[i] = k == 0 ? middle : first[i] * down > 0.0 ? p->lo[i] : p->hi[i];
+            x[i] = k == 0 ? middle : down ? p->lo[i] : p->hi[i];
         }
-        status = feel(err, part, p, slope, x, y, gradient, weight, &p->witness);
-        if (k == 0) {
-            memcpy(first, gradient, n * sizeof *first);
+        sp_verify_snap(part, x);
+        status = look(err, part, p, x, y, &worst, &p->witness);
+        if (k == 0 && status == SP_OK && !p->witness) {
+            status = feel(err, part, gradient, x, y, worst);
         }
     }
     if (status == SP_OK && p->witness) {
         memcpy(p->lo, x, n * sizeof *x);
     }
-    p->cut = widest(part, p, slope);
+    for (size_t i = 0; i < n; i++) {
+        gradient[i] = p->weight[i] + fabs(gradient[i]);
+    }
+    p->cut = widest(part, p, gradient);
     free(memory);
     return sp_query_unproved(status) && status != SP_E_TIMEOUT ? SP_OK : status;
 }
@@ -253,17 +281,36 @@ static void work(void *context, size_t index) {
 /* ---- all boxes ---- */
 
 static sp_status push(sp_error *err, search *s, const piece *p) {
-    if (s->count == s->room) {
+    if (s->end == s->room && s->first > s->room / 2) {
+        memmove(s->queue, s->queue + s->first, (s->end - s->first) * sizeof *s->queue);
+        s->end -= s->first;
+        s->first = 0;
+    }
+    if (s->end == s->room) {
         const size_t room = 2 * s->room + 64;
-        piece *grown = realloc(s->stack, room * sizeof *grown);
+        piece *grown = realloc(s->queue, room * sizeof *grown);
         if (grown == NULL) {
             return out_of_memory(err);
         }
-        s->stack = grown;
+        s->queue = grown;
         s->room = room;
     }
-    s->stack[s->count++] = *p;
+    s->queue[s->end++] = *p;
     return SP_OK;
+}
+
+/* The largest boxes come first, so that witnesses are looked for everywhere; when too many wait,
+ * the smallest. */
+static size_t take_round(search *s, piece *round) {
+    const size_t waiting = s->end - s->first, count = waiting < ROUND ? waiting : ROUND;
+    if (waiting > MANY) {
+        s->end -= count;
+        memcpy(round, s->queue + s->end, count * sizeof *round);
+    } else {
+        memcpy(round, s->queue + s->first, count * sizeof *round);
+        s->first += count;
+    }
+    return count;
 }
 
 static sp_status halve(sp_error *err, search *s, const piece *p) {
@@ -285,14 +332,6 @@ static sp_status halve(sp_error *err, search *s, const piece *p) {
 static void say(sp_verify_answer *answer, sp_verify_kind kind, const char *reason) {
     answer->kind = kind;
     snprintf(answer->reason, sizeof answer->reason, "%s", reason);
-}
-
-static bool moves_few(const sp_verify_part *part) {
-    size_t moving = 0;
-    for (size_t i = 0; i < part->n; i++) {
-        moving += part->inputs->lo[i] < part->inputs->hi[i];
-    }
-    return moving <= MOST_MOVING;
 }
 
 /* What a box at work has become. *found: it holds a witness. */
@@ -319,9 +358,7 @@ static sp_status settle(sp_error *err, search *s, piece *p, double *x, bool *fou
 
 static sp_status run_round(sp_error *err, search *s, double *x, bool *found) {
     piece round[ROUND];
-    const size_t count = s->count < ROUND ? s->count : ROUND;
-    s->count -= count;
-    memcpy(round, s->stack + s->count, count * sizeof *round);
+    const size_t count = take_round(s, round);
     s->round = round;
     sp_pool_run(count, 0, work, s);
     s->answer->boxes += count;
@@ -338,8 +375,9 @@ static sp_status run_round(sp_error *err, search *s, double *x, bool *found) {
 static sp_status run(sp_error *err, search *s, double *x) {
     const sp_verify_options *o = s->part->options;
     bool found = false;
-    while (s->count > 0 && !found) {
-        if (s->count > MOST_BOXES || (o->most_boxes > 0 && s->answer->boxes >= o->most_boxes)) {
+    while (s->end > s->first && !found) {
+        if (s->end - s->first > MOST_BOXES ||
+            (o->most_boxes > 0 && s->answer->boxes >= o->most_boxes)) {
             say(s->answer, SP_VERIFY_UNKNOWN, "too many boxes of inputs are left");
             return SP_OK;
         }
@@ -409,10 +447,10 @@ sp_status sp_verify_branch(sp_error *err, const sp_verify_part *part, double *x,
     } else if (status == SP_OK) {
         status = run(err, &s, x);
     }
-    for (size_t i = 0; i < s.count; i++) {
-        clear_piece(&s.stack[i]);
+    for (size_t i = s.first; i < s.end; i++) {
+        clear_piece(&s.queue[i]);
     }
-    free(s.stack);
+    free(s.queue);
     answer->volume += done;
     return status;
 }

@@ -73,7 +73,7 @@ static sp_status bound_outputs(sp_error *err, const sp_verify_part *part, double
         weight[(2 * k + 1) * C + k] = -1.0;
         lower[2 * k] = lower[2 * k + 1] = -INFINITY;
     }
-    sp_status status = sp_verify_margins(err, part, lower, part->inputs->lo, part->inputs->hi,
+    sp_status status = sp_verify_margins(err, part, lower, NULL, part->inputs->lo, part->inputs->hi,
                                          sp_method_find("ibp")->pass, weight, NULL, 2 * C);
     for (size_t k = 0; k < C; k++) {
         most[k] = fmax(-lower[2 * k], -lower[2 * k + 1]);

@@ -154,7 +154,7 @@ static sp_status prove_one(sp_error *err, const sp_verify_part *part, size_t alt
                                      .rows = a->rows,
                                      .pass = sp_method_find("exact")->pass,
                                      .met = true};
-    const sp_status status = a->rows > 0 ? sp_verify_bound(err, part, lower, &bounds)
+    const sp_status status = a->rows > 0 ? sp_verify_bound(err, part, lower, NULL, &bounds)
                                          : SP_OK; // bounds of an input alone
     *proved = status == SP_OK;
     for (size_t r = 0; r < a->rows; r++) {

@@ -46,9 +46,10 @@ void sp_verify_part_clear(sp_verify_part *part);
 /* ---- boxes: verify_box.c ---- */
 
 /** sp_verify_margins - lower bounds of weight . y for all inputs between lo and hi [n].
- *  O lower [rows]   I weight [rows, classes]   I goal [rows] they need not be better; or NULL */
+ *  O lower [rows]   O slope [rows, n] of lines below them, or NULL   I weight [rows, classes]
+ *  I goal [rows] they need not be better; or NULL */
 SP_NODISCARD sp_status sp_verify_margins(sp_error *err, const sp_verify_part *part, double *lower,
-                                         const double *lo, const double *hi,
+                                         double *slope, const double *lo, const double *hi,
                                          const sp_method_pass *pass, const double *weight,
                                          const double *goal, size_t rows);
 
@@ -61,9 +62,9 @@ typedef struct sp_verify_bounds {
     bool met; /* not whether they are false, but whether they are met */
 } sp_verify_bounds;
 /** sp_verify_bound - by how much row - limit is above 0 at least; of `met`, limit - row.
- *  O lower [rows] */
+ *  O lower [rows]   O slope [rows, n] or NULL */
 SP_NODISCARD sp_status sp_verify_bound(sp_error *err, const sp_verify_part *part, double *lower,
-                                       const sp_verify_bounds *bounds);
+                                       double *slope, const sp_verify_bounds *bounds);
 /** sp_verify_shrink - cuts a box to what the linear constraints of inputs leave of it; false:
  *  nothing. */
 bool sp_verify_shrink(const sp_verify_part *part, double *lo, double *hi);

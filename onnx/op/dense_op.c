@@ -45,6 +45,7 @@ static double *fibre_weights(sp_onnx_reader *r, const sp_onnx_sequence *x, size_
 /* y = M x along `axis`, as a dense layer without bias. */
 static sp_status multiply(sp_onnx_reader *r, sp_onnx_sequence *sequence, size_t axis,
                           const sp_onnx_matrix *m) {
+    SP_TRY(sp_onnx_sequence_open(r, sequence));
     if (axis == sequence->outer) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
                               "it multiplies along axis %zu, which holds no features", axis);

@@ -1,0 +1,446 @@
+/* Queries about random networks against dense samples of their inputs: unsat is never said where a
+ * sample meets the query, and witnesses do. */
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/pool.h"
+#include "certify/verify/verify.h"
+#include "tests/onnx/build.h"
+
+enum { MOST_INPUTS = 6, HIDDEN = 6, OUTPUTS = 3, TEXT = 16384 };
+
+/* ---- networks ---- */
+
+static void random_tensor(om *m, sp_rng *rng, const char *name, size_t rows, size_t columns,
+                          double scale) {
+    double value[64 * 64];
+    char shape[32];
+    for (size_t i = 0; i < rows * columns; i++) {
+        value[i] = (double)(float)sp_rng_uniform(rng, -scale, scale);
+    }
+    snprintf(shape, sizeof shape, columns > 1 ? "%zux%zu" : "%zu", rows, columns);
+    om_reals(m, name, shape, value);
+}
+
+static sp_model finish(om *m) {
+    size_t size = 0;
+    sp_model model;
+    sp_error err = {0};
+    uint8_t *data = om_pack(m, &size);
+    if (sp_model_parse(&err, &model, data, size, "net") != SP_OK) {
+        fail_msg("%s", err.text);
+    }
+    free(data);
+    om_free(m);
+    return model;
+}
+
+/* x [1, inputs] through two hidden layers. */
+static sp_model perceptron(sp_rng *rng, size_t inputs, const char *curve) {
+    char shape[32];
+    om *m = om_new(14);
+    snprintf(shape, sizeof shape, "1x%zu", inputs);
+    om_input(m, "x", shape);
+    random_tensor(m, rng, "w1", inputs, HIDDEN, 1.5);
+    random_tensor(m, rng, "b1", HIDDEN, 1, 1.0);
+    random_tensor(m, rng, "w2", HIDDEN, HIDDEN, 1.0);
+    random_tensor(m, rng, "b2", HIDDEN, 1, 1.0);
+    random_tensor(m, rng, "w3", HIDDEN, OUTPUTS, 1.0);
+    random_tensor(m, rng, "b3", OUTPUTS, 1, 1.0);
+    om_node(m, "Gemm", "x,w1,b1", "a1");
+    om_node(m, curve, "a1", "h1");
+    om_node(m, "MatMul", "h1,w2", "m2");
+    om_node(m, "Add", "m2,b2", "a2");
+    om_node(m, curve, "a2", "h2");
+    om_node(m, "Gemm", "h2,w3,b3", "y");
+    om_output(m, "y");
+    return finish(m);
+}
+
+/* An LSTM over three steps of two numbers, written by the library itself. */
+static sp_model recurrent(sp_rng *rng) {
+    double weight[4 * HIDDEN * 2], loop[4 * HIDDEN * HIDDEN], bias[4 * HIDDEN];
+    double readout[OUTPUTS * HIDDEN], offset[OUTPUTS];
+    double *const list[] = {weight, loop, bias, readout, offset};
+    const size_t count[] = {sizeof weight / sizeof(double), sizeof loop / sizeof(double),
+                            sizeof bias / sizeof(double), sizeof readout / sizeof(double),
+                            sizeof offset / sizeof(double)};
+    for (size_t k = 0; k < 5; k++) {
+        for (size_t i = 0; i < count[k]; i++) {
+            list[k][i] = sp_rng_uniform(rng, -1.0, 1.0);
+        }
+    }
+    sp_net net;
+    sp_model model;
+    sp_error err = {0};
+    void *data = NULL;
+    size_t size = 0;
+    assert_int_equal(sp_net_init(NULL, &net, 2), SP_OK);
+    assert_int_equal(sp_net_add_lstm(NULL, &net, HIDDEN, weight, loop, bias), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
+    assert_int_equal(sp_net_add_affine(NULL, &net, OUTPUTS, readout, offset), SP_OK);
+    assert_int_equal(sp_model_pack(NULL, &data, &size, &net, NULL, 0), SP_OK);
+    if (sp_model_parse(&err, &model, data, size, "net") != SP_OK) {
+        fail_msg("%s", err.text);
+    }
+    free(data);
+    sp_net_clear(&net);
+    return model;
+}
+
+static void run_net(const sp_model *model, size_t inputs, double *y, const double *x) {
+    assert_int_equal(sp_net_run(NULL, &model->net, y, x, inputs / model->net.features), SP_OK);
+}
+
+/* ---- queries ---- */
+
+static void add(char *text, const char *format, ...) SP_PRINTF(2, 3);
+static void add(char *text, const char *format, ...) {
+    va_list values;
+    const size_t used = strlen(text);
+    va_start(values, format);
+    vsnprintf(text + used, TEXT - used, format, values);
+    va_end(values);
+}
+
+static double rounded(sp_rng *rng, double lo, double hi) {
+    return round(100.0 * sp_rng_uniform(rng, lo, hi)) / 100.0;
+}
+
+/* a . y <= value, near what the network attains somewhere: many are close. */
+static void add_output(char *text, sp_rng *rng, const sp_model *model, size_t inputs) {
+    double x[MOST_INPUTS], y[OUTPUTS], value = 0.0;
+    for (size_t i = 0; i < inputs; i++) {
+        x[i] = sp_rng_uniform(rng, -1.0, 1.0);
+    }
+    run_net(model, inputs, y, x);
+    add(text, sp_rng_below(rng, 2) > 0 ? " (<= (+" : " (>= (+");
+    for (size_t k = 0; k < OUTPUTS; k++) {
+        const double a = rounded(rng, -2.0, 2.0);
+        add(text, " (* %.2f Y_%zu)", a, k);
+        value += a * y[k];
+    }
+    add(text, ") %.4f)", value + sp_rng_uniform(rng, -1.0, 1.0));
+}
+
+static void random_query(char *text, sp_rng *rng, const sp_model *model, size_t inputs) {
+    text[0] = '\0';
+    for (size_t i = 0; i < inputs; i++) {
+        add(text, "(declare-const X_%zu Real)", i);
+    }
+    for (size_t k = 0; k < OUTPUTS; k++) {
+        add(text, "(declare-const Y_%zu Real)", k);
+    }
+    for (size_t i = 0; i < inputs; i++) {
+        const double lo = rounded(rng, -1.0, 0.5);
+        add(text, "(assert (>= X_%zu %.2f))(assert (<= X_%zu %.2f))", i, lo, i,
+            lo + rounded(rng, 0.0, 0.6));
+    }
+    if (sp_rng_below(rng, 3) == 0) {
+        add(text, "(assert (<= (+ X_0 (* 0.7 X_%zu)) %.2f))", inputs - 1, rounded(rng, -0.7, 0.7));
+    }
+    add(text, "(assert (or");
+    for (size_t a = 0; a <= sp_rng_below(rng, 3); a++) {
+        add(text, " (and");
+        for (size_t k = 0; k <= sp_rng_below(rng, 3); k++) {
+            add_output(text, rng, model, inputs);
+        }
+        add(text, ")");
+    }
+    add(text, "))");
+}
+
+/* How many samples meet the query. */
+static size_t count_witnesses(const sp_vnnlib *query, const sp_model *model, sp_rng *rng,
+                              int samples) {
+    const size_t n = query->input.size;
+    size_t met = 0;
+    for (size_t k = 0; k < query->parts; k++) {
+        const sp_vnnlib_case *part = &query->part[k];
+        for (int s = 0; s < samples; s++) {
+            double x[MOST_INPUTS], y[OUTPUTS];
+            for (size_t i = 0; i < n; i++) {
+                const double u = sp_rng_uniform(rng, -0.2, 1.2);
+                x[i] = part->least[i] + fmin(fmax(u, 0.0), 1.0) * (part->most[i] - part->least[i]);
+            }
+            run_net(model, n, y, x);
+            met += sp_vnnlib_holds(query, x, y);
+        }
+    }
+    return met;
+}
+
+static void check_answer(const char *text, const sp_vnnlib *query, const sp_model *model,
+                         const sp_verify_answer *answer, size_t met) {
+    double y[OUTPUTS];
+    if (answer->kind == SP_VERIFY_UNSAT && met > 0) {
+        fail_msg("unsat, but %zu samples meet it: %s", met, text);
+    }
+    if (answer->kind == SP_VERIFY_SAT) {
+        run_net(model, query->input.size, y, answer->input);
+        for (size_t k = 0; k < OUTPUTS; k++) {
+            assert_true(fabs(y[k] - answer->output[k]) <= 1e-9);
+        }
+        if (!sp_vnnlib_holds(query, answer->input, answer->output)) {
+            fail_msg("the witness meets nothing of %s", text);
+        }
+    } else {
+        assert_null(answer->input);
+    }
+}
+
+static void answer(sp_verify_answer *made, const sp_vnnlib *query, const sp_model *model,
+                   const sp_verify_options *options) {
+    sp_error err = {0};
+    if (sp_verify_query(&err, made, query, model, options) != SP_OK) {
+        fail_msg("%s", err.text);
+    }
+}
+
+static sp_vnnlib parse(const char *text) {
+    sp_vnnlib query;
+    sp_error err = {0};
+    if (sp_vnnlib_parse(&err, &query, text, strlen(text), "q") != SP_OK) {
+        fail_msg("%s: %s", text, err.text);
+    }
+    return query;
+}
+
+static void answers_agree_with_dense_samples(void **state) {
+    (void)state;
+    static const char *const curves[] = {"Relu", "Sigmoid", "Tanh"};
+    const int rounds = sp_test_long() ? 400 : sp_test_sanitized() ? 8 : 60;
+    const sp_verify_options options = {.most_boxes = 2000, .steps = 10, .starts = 2, .seed = 1};
+    size_t count[4] = {0};
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed());
+    for (int i = 0; i < rounds; i++) {
+        const size_t inputs = i % 4 == 3 ? 6 : 2 + (size_t)i % 2;
+        sp_model model = i % 4 == 3 ? recurrent(&rng) : perceptron(&rng, inputs, curves[i % 3]);
+        char text[TEXT];
+        random_query(text, &rng, &model, inputs);
+        sp_vnnlib query = parse(text);
+        sp_verify_answer made;
+        answer(&made, &query, &model, &options);
+        check_answer(text, &query, &model, &made,
+                     count_witnesses(&query, &model, &rng, sp_test_sanitized() ? 200 : 3000));
+        count[made.kind]++;
+        sp_verify_answer_clear(&made);
+        sp_vnnlib_clear(&query);
+        sp_model_clear(&model);
+    }
+    assert_true(count[SP_VERIFY_SAT] > (size_t)rounds / 8);
+    assert_true(count[SP_VERIFY_UNSAT] > (size_t)rounds / 8);
+    assert_true(count[SP_VERIFY_UNKNOWN] < (size_t)rounds / 4);
+}
+
+/* ---- a network that can be computed by hand: y_0 = |x_0| + |x_1|, y_1 = x_0 - x_1 ---- */
+
+static sp_model diamond(const char *shape) {
+    static const double first[] = {1, -1, 0, 0, 0, 0, 1, -1}, last[] = {1, 1, 1, -1, 1, -1, 1, 1};
+    om *m = om_new(14);
+    om_input(m, "x", shape);
+    om_reals(m, "w1", "2x4", first);
+    om_reals(m, "w2", "4x2", last);
+    om_int(m, om_node(m, "Flatten", "x", "f"), "axis", 1);
+    om_node(m, "MatMul", "f,w1", "a");
+    om_node(m, "Relu", "a", "h");
+    om_node(m, "MatMul", "h,w2", "y");
+    om_output(m, "y");
+    return finish(m);
+}
+
+static sp_verify_kind ask(const sp_model *model, const char *head, const char *assertion,
+                          sp_arithmetic arithmetic) {
+    char text[TEXT] = "";
+    add(text, "%s%s", head, assertion);
+    sp_vnnlib query = parse(text);
+    sp_verify_answer made;
+    const sp_verify_options options = {
+        .most_boxes = 5000, .arithmetic = arithmetic, .seed = 1, .timeout = 60.0};
+    answer(&made, &query, model, &options);
+    const sp_verify_kind kind = made.kind;
+    sp_verify_answer_clear(&made);
+    sp_vnnlib_clear(&query);
+    return kind;
+}
+
+#define BOX                                                                                        \
+    "(vnnlib-version <2.0>)(declare-network f (declare-input X real [1,2])(declare-output Y real " \
+    "[1,2]))(assert (and (<= X[0,0] 1)(>= X[0,0] -1)(<= X[0,1] 1)(>= X[0,1] -0.5)))"
+
+static void answers_are_sharp(void **state) {
+    (void)state;
+    static const struct {
+        const char *assertion;
+        sp_verify_kind kind;
+    } cases[] = {
+        {"(assert (>= Y[0,0] 2.0001))", SP_VERIFY_UNSAT},
+        {"(assert (>= Y[0,0] 1.9999))", SP_VERIFY_SAT},
+        {"(assert (<= Y[0,0] -0.001))", SP_VERIFY_UNSAT},
+        {"(assert (<= Y[0,0] 0.001))", SP_VERIFY_SAT},
+        {"(assert (>= Y[0,1] 1.5001))", SP_VERIFY_UNSAT},
+        {"(assert (>= Y[0,1] 1.4999))", SP_VERIFY_SAT},
+        {"(assert (and (>= Y[0,0] 1.6)(>= Y[0,1] 0.0)(<= X[0,1] -0.1)))", SP_VERIFY_UNSAT},
+        {"(assert (and (>= Y[0,0] 1.4)(>= Y[0,1] 0.0)(<= X[0,1] -0.1)))", SP_VERIFY_SAT},
+        {"(assert (or (>= Y[0,0] 3)(>= (+ Y[0,0] Y[0,1]) 3.1)))", SP_VERIFY_UNSAT},
+        {"(assert (or (>= Y[0,0] 3)(>= (+ Y[0,0] Y[0,1]) 2.9)))", SP_VERIFY_SAT},
+        {"(assert (<= (+ X[0,0] X[0,1]) -1))(assert (<= Y[0,0] 0.99))", SP_VERIFY_UNSAT},
+        {"(assert (<= (+ X[0,0] X[0,1]) -1))(assert (<= Y[0,0] 1.01))", SP_VERIFY_SAT},
+        {"(assert (>= (- Y[0,0] X[0,0]) 3.01))", SP_VERIFY_UNSAT},
+        {"(assert (>= (- Y[0,0] X[0,0]) 2.99))", SP_VERIFY_SAT},
+        {"(assert (>= X[0,1] 0.5))", SP_VERIFY_SAT},
+        {"(assert (>= X[0,1] 1.5))", SP_VERIFY_UNSAT},
+    };
+    sp_model model = diamond("1x1x2");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const sp_verify_kind kind = ask(&model, BOX, cases[i].assertion, SP_ARITHMETIC_REAL);
+        if (kind != cases[i].kind) {
+            fail_msg("%s: %s", cases[i].assertion, sp_verify_name(kind));
+        }
+    }
+    sp_model_clear(&model);
+}
+
+/* In single precision a sum of floats may be off by more than the real margin. */
+static void float32_is_another_question(void **state) {
+    (void)state;
+    static const char near[] = "(assert (>= Y[0,0] 2.000000001))";
+    sp_model model = diamond("1x2");
+    assert_int_equal(ask(&model, BOX, near, SP_ARITHMETIC_REAL), SP_VERIFY_UNSAT);
+    assert_int_equal(ask(&model, BOX, near, SP_ARITHMETIC_FLOAT32), SP_VERIFY_UNKNOWN);
+    assert_int_equal(ask(&model, BOX, "(assert (>= Y[0,0] 2.001))", SP_ARITHMETIC_FLOAT32),
+                     SP_VERIFY_UNSAT);
+    assert_int_equal(ask(&model, BOX, "(assert (>= Y[0,0] 1.999))", SP_ARITHMETIC_FLOAT32),
+                     SP_VERIFY_SAT);
+    sp_model_clear(&model);
+}
+
+/* The steps stand on the second axis, or on the last one: number [0,1,2] of the tensor. */
+static void numbers_of_tensors_reach_their_steps(void **state) {
+    (void)state;
+    static const char *const shapes[] = {"1xTx2", "1x2xT"};
+    for (int last = 0; last < 2; last++) {
+        double kernel[2 * 3] = {0.0}; // [1, 2, 3]: the second number of the last step
+        kernel[1 * 3 + 2] = 1.0;
+        om *m = om_new(14);
+        om_input(m, "x", shapes[last]);
+        om_reals(m, "k", "1x2x3", kernel);
+        if (last == 0) {
+            om_ints(m, om_node(m, "Transpose", "x", "t"), "perm", 3, (const int64_t[]){0, 2, 1});
+        } else {
+            om_node(m, "Identity", "x", "t");
+        }
+        om_node(m, "Conv", "t,k", "c");
+        om_int(m, om_node(m, "ReduceMean", "c", "y"), "keepdims", 0);
+        om_ints(m, m->graph.node[m->graph.n_node - 1], "axes", 1, (const int64_t[]){2});
+        om_output(m, "y");
+        sp_model model = finish(m);
+        char head[TEXT] = "(vnnlib-version <2.0>)(declare-network f (declare-input X real ";
+        add(head, "%s)(declare-output Y real [1,1]))", last ? "[1,2,3]" : "[1,3,2]");
+        for (int i = 0; i < 6; i++) {
+            char at[16];
+            snprintf(at, sizeof at, last ? "0,%d,%d" : "0,%d,%d", last ? i / 3 : i / 2,
+                     last ? i % 3 : i % 2);
+            const double middle = i == (last ? 1 * 3 + 2 : 2 * 2 + 1) ? 5.0 : 0.0;
+            add(head, "(assert (>= X[%s] %g))(assert (<= X[%s] %g))", at, middle - 1.0, at,
+                middle + 1.0);
+        }
+        assert_int_equal(ask(&model, head, "(assert (<= Y[0,0] 3.9))", SP_ARITHMETIC_REAL),
+                         SP_VERIFY_UNSAT);
+        assert_int_equal(ask(&model, head, "(assert (<= Y[0,0] 4.1))", SP_ARITHMETIC_REAL),
+                         SP_VERIFY_SAT);
+        sp_model_clear(&model);
+    }
+}
+
+/* ---- what cannot be answered ---- */
+
+static void numbers_that_overflow_prove_nothing(void **state) {
+    (void)state;
+    char text[TEXT] = "";
+    sp_model model = diamond("1x2");
+    add(text, "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 Real)"
+              "(declare-const Y_1 Real)");
+    for (int i = 0; i < 2; i++) {
+        add(text, "(assert (<= X_%d 1.7e308))(assert (>= X_%d -1.7e308))", i, i);
+    }
+    add(text, "(assert (<= Y_0 -1))");
+    sp_vnnlib query = parse(text);
+    const sp_verify_options options = {.most_boxes = 100, .seed = 1};
+    sp_verify_answer made;
+    sp_error err = {0};
+    const sp_status status = sp_verify_query(&err, &made, &query, &model, &options);
+    assert_true(status != SP_OK || made.kind == SP_VERIFY_UNKNOWN);
+    assert_true(status == SP_OK ? made.reason[0] != '\0' : err.text[0] != '\0');
+    sp_verify_answer_clear(&made);
+    sp_vnnlib_clear(&query);
+    sp_model_clear(&model);
+}
+
+static void time_runs_out(void **state) {
+    (void)state;
+    sp_rng rng;
+    sp_rng_init(&rng, 3);
+    sp_model model = perceptron(&rng, 6, "Tanh");
+    char text[TEXT] = "";
+    for (int i = 0; i < 6; i++) {
+        add(text, "(declare-const X_%d Real)", i);
+    }
+    add(text, "(declare-const Y_0 Real)(declare-const Y_1 Real)(declare-const Y_2 Real)");
+    for (int i = 0; i < 6; i++) {
+        add(text, "(assert (<= X_%d 3))(assert (>= X_%d -3))", i, i);
+    }
+    double best = -INFINITY, y[OUTPUTS];
+    for (int i = 0; i < 20000; i++) { // a little more than what is attained
+        double x[6];
+        for (int k = 0; k < 6; k++) {
+            x[k] = fmin(fmax(sp_rng_uniform(&rng, -6.0, 6.0), -3.0), 3.0);
+        }
+        run_net(&model, 6, y, x);
+        best = fmax(best, y[0]);
+    }
+    add(text, "(assert (>= Y_0 %.6f))", best + 0.01);
+    sp_vnnlib query = parse(text);
+    sp_verify_answer made;
+    const sp_verify_options options = {.timeout = 0.2, .seed = 1, .steps = 2, .starts = 1};
+    const double start = sp_clock_wall();
+    answer(&made, &query, &model, &options);
+    assert_int_equal(made.kind, SP_VERIFY_TIMEOUT);
+    assert_non_null(strstr(made.reason, "no answer within 0.2 s"));
+    assert_true(sp_clock_wall() - start < 20.0);
+    sp_verify_answer_clear(&made);
+    sp_vnnlib_clear(&query);
+    sp_model_clear(&model);
+}
+
+static void queries_about_other_networks_are_refused(void **state) {
+    (void)state;
+    sp_model model = diamond("1x2");
+    static const char *const texts[] = {
+        "(declare-const X_0 Real)(declare-const Y_0 Real)(declare-const Y_1 Real)"
+        "(assert (<= X_0 1))(assert (>= X_0 0))",
+        "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 Real)"
+        "(assert (and (<= X_0 1)(>= X_0 0)(<= X_1 1)(>= X_1 0)))"};
+    for (int i = 0; i < 2; i++) {
+        sp_vnnlib query = parse(texts[i]);
+        sp_error err = {0};
+        assert_int_equal(sp_verify_fits(&err, &query, &model), SP_E_MISMATCH);
+        assert_non_null(strstr(err.text, i == 0 ? "1 inputs" : "1 outputs"));
+        sp_vnnlib_clear(&query);
+    }
+    sp_model_clear(&model);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_agree_with_dense_samples),
+        cmocka_unit_test(answers_are_sharp),
+        cmocka_unit_test(float32_is_another_question),
+        cmocka_unit_test(numbers_of_tensors_reach_their_steps),
+        cmocka_unit_test(numbers_that_overflow_prove_nothing),
+        cmocka_unit_test(time_runs_out),
+        cmocka_unit_test(queries_about_other_networks_are_refused),
+    };
+    return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
+}
