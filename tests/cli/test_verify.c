@@ -1,4 +1,4 @@
-/* soundproof verify and supports: answers, witnesses that onnxruntime repeats, and what is refused. */
+/* soundproof verify and supports: answers, witnesses that onnxruntime repeats, what is refused. */
 #include <time.h>
 #include <unistd.h>
 
