@@ -53,11 +53,20 @@ PUBLISHED(deepcert, COMPOSED, DEEPCERT, true, LINES)
 static const sp_backsub_options plain = {.single = false}, plain_single = {.single = true};
 static const sp_backsub_options cut = {OCTAGONS}, cut_single = {OCTAGONS, .single = true};
 static const sp_backsub_options chosen = {CHOICES}, chosen_single = {CHOICES, .single = true};
+static const sp_backsub_options joined = {.octagons = true,
+                                          .box_iterations = 3,
+                                          .row_iterations = 8,
+                                          .stop_positive = true,
+                                          .energies = true};
 static const sp_backsub_options branched = {CHOICES, .parts = 32};
 static const sp_method_pass fixed[] = {{&sp_domain_backsub, &plain, 0.0}};
 static const sp_method_pass optimised[] = {{&sp_domain_backsub, &plain, 0.0},
                                            {&sp_domain_backsub, &cut, -1.0},
                                            {&sp_domain_backsub, &chosen, 0.0}};
+static const sp_method_pass most[] = {{&sp_domain_backsub, &plain, 0.0},
+                                      {&sp_domain_backsub, &cut, -1.0},
+                                      {&sp_domain_backsub, &chosen, 0.0},
+                                      {&sp_domain_backsub, &joined, 0.0}};
 static const sp_method_pass branching[] = {{&sp_domain_backsub, &plain, 0.0},
                                            {&sp_domain_backsub, &cut, -1.0},
                                            {&sp_domain_backsub, &branched, 0.0}};
@@ -113,6 +122,8 @@ static const sp_method methods[] = {
      "octagons", SP_FRONT_JOINT, PASSES(optimised), 2},
     {"opt-bab", "opt, then branch and bound on the kinks and gates that cost a label's margin most",
      "octagons", SP_FRONT_JOINT, PASSES(branching), 0},
+    {"opt-max", "opt-rest, with more rounds and the energies of every row's own worst noise",
+     "octagons", SP_FRONT_JOINT, PASSES(most), 2},
 };
 
 /* Those of them that multiply matrices, in single precision first. */

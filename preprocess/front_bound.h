@@ -81,7 +81,12 @@ typedef struct sp_front_bound {
     double *energy;                /* [T] */
     const double *peak;            /* [M, peaks] borrowed from the forms */
     double *tangent_w, *tangent_c; /* [T, tangents, M] */
-    double *radius;                /* [padded] the set's box; 0 on padding */
+    /* What stands behind these, borrowed from the forms: Q_m = sum_k share[m,k] f_k f_k' over the
+     * `rows` rows f_k of `row`; with mu = max_j sum_m a_m peak[m,j] and D = diag(diagonal)
+     *   sum_m a_m Q_m <= mu D,   sum_i D_i r_i^2 <= energy[t] where the set is a box. */
+    size_t rows;
+    const double *row, *share, *diagonal; /* [rows, frame], [M, rows], [frame] */
+    double *radius;                       /* [padded] the set's box; 0 on padding */
     /* R2 only: the same bounds bin by bin, for coefficients of several bands that are added up
      * before the line of a bin's square is chosen (as PROVER does). With v_k = spectrum[k,:] . d_t:
      * square_lo_w[t,k] v_k + square_lo_c <= (bin k of s + d)^2 <= square_up_w[t,k] v_k +

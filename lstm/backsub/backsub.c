@@ -38,6 +38,13 @@ static bool makes_parts(const sp_bound_task *task, const sp_backsub_options *opt
            is_joint(task->fronts[0]);
 }
 
+/* Energies of a row's own worst noise. */
+static bool meets_energies(const sp_bound_task *task, const sp_backsub_options *options) {
+    const sp_front_bound *front = task->fronts[0];
+    return options->energies && task->clips == 1 && all_boxes(task) && is_joint(front) &&
+           front->tangents > 0 && front->rows > 0;
+}
+
 static bool has_slopes(const sp_bound_task *task, const sp_backsub_options *options) {
     return task->lines || task->within != NULL || makes_parts(task, options);
 }
@@ -56,13 +63,14 @@ static bool cells_run_forward(const sp_net *net) {
 static bool kernels_know(const sp_bound_task *task, const sp_backsub_options *options) {
     const sp_front_bound *front = task->fronts[0];
     const bool choose = options->box_iterations + options->row_iterations > 0;
-    return options->planes == SP_BACKSUB_STATIC && !has_slopes(task, options) && front->bins == 0 &&
-           all_boxes(task) && cells_run_forward(task->net) && (!choose || front->tangents > 0);
+    return options->planes == SP_BACKSUB_STATIC && !has_slopes(task, options) &&
+           !options->energies && front->bins == 0 && all_boxes(task) &&
+           cells_run_forward(task->net) && (!choose || front->tangents > 0);
 }
 
 static bool single_is_of_use(const sp_bound_task *task, const sp_backsub_options *options) {
     return options->single && options->planes == SP_BACKSUB_STATIC && !has_slopes(task, options) &&
-           task->fronts[0]->tangents > 0 && task->fronts[0]->bins == 0;
+           !options->energies && task->fronts[0]->tangents > 0 && task->fronts[0]->bins == 0;
 }
 
 /* ---- memory ---- */
@@ -75,6 +83,7 @@ static sp_status shape(sp_error *err, sp_backsub *self, const sp_bound_task *tas
     self->goal = task->goal;
     self->parts = makes_parts(task, options);
     self->lines = has_slopes(task, options);
+    self->energies = meets_energies(task, options) && !device;
     self->set = sp_front_noise_set(task->fronts[0]);
     self->slopes = self->lines || (!self->set->box && sp_backsub_rows_choose(self));
     self->threads = device ? 1 : (size_t)sp_pool_threads();

@@ -24,6 +24,8 @@ typedef struct sp_backsub_options {
     /* rounds in which each row of a box, and each final row, chooses its relaxations anew; 0: the
      * standard ones */
     size_t box_iterations, row_iterations;
+    bool energies;      /* every row has the energies of its own worst noise, where the noises are a
+                           box under the joint front end, on the CPU (source_energy.c) */
     bool octagons;      /* cut the boxes of products by bounds on x + y and x - y */
     bool stop_positive; /* final rows need not be improved once they are positive, or reach the goal
                            of the task */

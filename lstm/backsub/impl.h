@@ -89,6 +89,9 @@ typedef struct sp_backsub_workspace {
     sp_boxes_array energy; /* [rows, bands] coefficients on the energies, with bins */
     sp_boxes_array form;   /* [rows, forms] on the linear forms of a frame, or their values */
     sp_boxes_array sample; /* [rows, frame] on the samples of the frame at hand, or samples */
+    sp_boxes_array trial;  /* [rows, frame] where energies are met: noises of the frame at hand */
+    sp_boxes_array turned; /* [rows, frame] what these make of the coefficients */
+    sp_boxes_array wave;   /* [2, rows, rows of the spectrum] */
     sp_boxes_array carry;  /* [rows, frame - step] of them those that the frame before shares */
     sp_boxes_array bias, mass, support; /* [rows] */
     sp_boxes_array slope; /* [rows, slope width] on all samples, or none, see `slopes` */
@@ -114,7 +117,8 @@ typedef struct sp_backsub_source {
     sp_boxes_array form_min, form_max;          /* [T, forms] clip: their least and largest */
     sp_boxes_array radius, square, energy;      /* clip, as in sp_front_bound */
     sp_boxes_array feature_omega, energy_omega; /* clip */
-    sp_gpu_menu *line, *bin_line;               /* [T] clip */
+    double *loud; /* [T, bands] where energies are met: sum of share R^2, R the reach of a row */
+    sp_gpu_menu *line, *bin_line; /* [T] clip */
 } sp_backsub_source;
 
 typedef struct sp_backsub {
@@ -125,6 +129,7 @@ typedef struct sp_backsub {
     bool parts;              /* rows that miss it are bounded on parts of the noises */
     bool lines;              /* lines or halfspaces are asked for, or parts are made */
     const sp_noise_set *set; /* of the samples */
+    bool energies;           /* rows have the energies of their own worst noise */
     bool slopes;             /* rows keep their coefficients on all samples: for these, or for
                                    choices under a set that signs do not attain */
     size_t tile;             /* rows of each clip that are walked at once; whole tiles */
@@ -252,7 +257,8 @@ struct sp_walk {
     const sp_walk_mixer
         *mixer; /* NULL, or: products take its mixtures, lines record their entries */
     void *mixture;
-    bool late; /* the deadline passed inside the walk: it proved nothing */
+    bool meeting; /* rows have the energies of their own worst noise */
+    bool late;    /* the deadline passed inside the walk: it proved nothing */
 };
 
 /** sp_walk_back - fills ws->bias, mass and support of the tile (walk_back.c), or sets walk->late,
@@ -396,6 +402,17 @@ void sp_walk_source_back(sp_walk *walk);
 void sp_walk_source_forward(sp_walk *walk, size_t iteration);
 void sp_walk_cell_back(sp_walk *walk, size_t node);
 void sp_walk_cell_forward(sp_walk *walk, size_t node, size_t iteration);
+
+/** sp_walk_energy - with a frame's coefficients on its samples in ws->sample, and those on its
+ *  forms in ws->form: moves what the bias holds of energies to the samples where that is better.
+ *  sp_backsub_fill_energies - what it reads of the clip (source_energy.c). */
+void sp_walk_energy(sp_walk *walk, size_t rows, size_t t);
+/** sp_walk_energy_value - forward, with the worst samples in ws->sample: features on upper lines
+ *  lose what the squares of the noise have less than their most; x, by which lines are chosen, is
+ *  moved to the energies there. */
+void sp_walk_energy_value(sp_walk *walk, size_t rows, size_t t, sp_backsub_rows x,
+                          sp_backsub_rows feature);
+void sp_backsub_fill_energies(sp_backsub *self, const sp_front_bound *front);
 
 /** sp_backsub_source_silent - whether no sample of frame t moves, as far as the program can see. */
 bool sp_backsub_source_silent(const sp_backsub *self, size_t t);

@@ -105,6 +105,7 @@ void sp_backsub_carve_inputs(sp_boxes *boxes, sp_boxes_carver *carver, size_t fr
     source->feature_omega =
         sp_boxes_carve_array(carver, front->matrix != NULL ? steps * front->features : 0);
     source->form_min = sp_boxes_carve_array(carver, steps * front->forms);
+    source->loud = sp_boxes_carve_array(carver, self->energies ? steps * front->bands : 0).on;
     for (size_t t = 0; t < frames; t++) {
         carve_menu(carver, source->line != NULL ? source->line + t : &spare, front->bands,
                    choose ? 2 : 1, choose ? 1 + front->tangents : 1, false);
@@ -343,6 +344,11 @@ static void carve_workspace(sp_backsub *self, sp_boxes_carver *carver, sp_backsu
     ws->carry = sp_boxes_carve_array(carver, front->joint && front->step < front->frame
                                                  ? rows * (front->frame - front->step)
                                                  : 0);
+    if (self->energies) {
+        ws->trial = sp_boxes_carve_array(carver, rows * front->frame);
+        ws->turned = sp_boxes_carve_array(carver, rows * front->frame);
+        ws->wave = sp_boxes_carve_array(carver, 2 * rows * front->rows);
+    }
     ws->bias = sp_boxes_carve_array(carver, rows);
     ws->mass = sp_boxes_carve_array(carver, rows);
     ws->support = sp_boxes_carve_array(carver, rows);

@@ -104,7 +104,9 @@ static void bound_tile(sp_backsub_tiles *tiles, sp_backsub_workspace *ws, size_t
     if (walk.choosing) {
         sp_walk_reset(&walk);
     }
+    walk.meeting = tiles->self->energies && tiles->iterations == 0;
     sp_walk_back(&walk);
+    walk.meeting = tiles->self->energies; // those of the standard relaxations would do little
     bool positive = !walk.late && keep_tile(&walk, lower, error);
     for (size_t k = 0; k < tiles->iterations && !walk.late && !(tiles->stop_positive && positive);
          k++) {

@@ -122,6 +122,9 @@ void sp_backsub_fill_inputs(sp_boxes *boxes, const sp_front_bound *front) {
             fill_form_lines(self, front, t, self->source.form_min.on);
         }
     }
+    if (self->energies) {
+        sp_backsub_fill_energies(self, front);
+    }
 }
 
 /* ---- forms in single precision ---- */

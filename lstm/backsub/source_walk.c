@@ -235,6 +235,9 @@ static void frame_back(sp_walk *walk, size_t rows, size_t carried, size_t t, boo
     if (keep > 0 && carried > 0) {
         add_carry(walk, carried, keep);
     }
+    if (walk->meeting) {
+        sp_walk_energy(walk, rows, t);
+    }
     concretise(walk, rows, t, last ? 0 : keep, front->frame);
 }
 
@@ -395,7 +398,9 @@ static void frame_forward(sp_walk *walk, size_t rows, size_t t, size_t iteration
         sp_walk_set(walk, rows, front->bands, sp_backsub_no_rows, x);
     }
     sp_walk_menu_value(walk, rows, &source->line[t], ws->feature[t], x, sp_backsub_no_rows, band);
-    if (front->tangents > 0) {
+    if (walk->self->energies) {
+        sp_walk_energy_value(walk, rows, t, x, band);
+    } else if (front->tangents > 0) {
         take_squares(walk, rows, t, band);
     }
     if (sp_backsub_features_choose(walk->self) && walk->mixer == NULL) {

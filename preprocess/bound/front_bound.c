@@ -150,6 +150,10 @@ static void shape_bound(sp_front_bound *bound, const sp_front_forms *forms, cons
         bound->tangents = SP_FRONT_TANGENTS;
         bound->peaks = forms->peaks;
         bound->peak = forms->peak;
+        bound->rows = forms->spectrum->out;
+        bound->row = forms->spectrum->matrix;
+        bound->share = forms->mel->matrix;
+        bound->diagonal = forms->energy.diagonal;
     }
     bound->set = clip->noise->set;
     bound->noise = clip->noise;

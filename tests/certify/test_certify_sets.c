@@ -28,8 +28,8 @@ static void check_members(const small *s, const sp_verdict *verdict, const sp_no
 
 static void margins_hold_under_every_noise_set(void **state) {
     (void)state;
-    static const char *const methods[] = {"ibp",      "r2-lp",   "exact",
-                                          "opt-rest", "opt-bab", "opt/float32"};
+    static const char *const methods[] = {"ibp",     "r2-lp",   "exact",      "opt-rest",
+                                          "opt-bab", "opt-max", "opt/float32"};
     enum { METHODS = sizeof methods / sizeof methods[0] };
     const int samples = sp_test_long() ? 5000 : sp_test_sanitized() ? 20 : 200;
     size_t count, proved = 0;

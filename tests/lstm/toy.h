@@ -258,13 +258,38 @@ static inline bool toy_has_squares(const sp_front_bound *f) {
     return f->tangents > 0;
 }
 
-/* u_m . d; 0 for bands beyond the length of the frame. */
+/* Number k of u_m; 0 for bands beyond the length of the frame. */
+static inline double toy_wave(size_t m, size_t L, size_t k) {
+    return m < L ? cos(TOY_PI * (double)m * ((double)k + 0.5) / (double)L) *
+                       sqrt((m > 0 ? 2.0 : 1.0) / (double)L)
+                 : 0.0;
+}
+
 static inline double toy_cosine(size_t m, size_t L, const double *d) {
     double sum = 0.0;
-    for (size_t k = 0; m < L && k < L; k++) {
-        sum += d[k] * cos(TOY_PI * (double)m * ((double)k + 0.5) / (double)L);
+    for (size_t k = 0; k < L; k++) {
+        sum += d[k] * toy_wave(m, L, k);
     }
-    return sum * sqrt((m > 0 ? 2.0 : 1.0) / (double)L);
+    return sum;
+}
+
+/* What stands behind the squares: a little less than these, so that 1 is at least their sum. */
+static inline void toy_rows(sp_front_bound *f, double *at) {
+    const size_t M = f->bands, L = f->frame;
+    double *row = at, *share = row + M * L, *diagonal = share + M * M;
+    for (size_t m = 0; m < M; m++) {
+        for (size_t k = 0; k < L; k++) {
+            row[m * L + k] = (1.0 - 1e-14) * toy_wave(m, L, k);
+        }
+        share[m * M + m] = (double)m + 1.0;
+    }
+    for (size_t k = 0; k < L; k++) {
+        diagonal[k] = 1.0;
+    }
+    f->rows = M;
+    f->row = row;
+    f->share = share;
+    f->diagonal = diagonal;
 }
 
 /* Squares and tangents of slopes 2 and 1/2 for feature i, whose upper line is z + c, |form . d| <=
@@ -314,7 +339,8 @@ static inline void toy_front(sp_rng *rng, sp_toy *toy, const sp_toy_shape *s) {
     const bool squares = s->joint && !s->split && !s->plain;
     f->tangents = squares ? 2 : 0;
     f->peaks = squares ? M : 0;
-    const size_t total = T * forms * L + T * forms + 11 * T * M + 2 * T * F + padded + T + M * M;
+    const size_t total =
+        T * forms * L + T * forms + 11 * T * M + 2 * T * F + padded + T + 2 * M * M + M * L + L;
     double *p = f->memory = calloc(total, sizeof *p);
     assert_non_null(p);
     f->form = p, p += T * forms * L;
@@ -336,6 +362,10 @@ static inline void toy_front(sp_rng *rng, sp_toy *toy, const sp_toy_shape *s) {
         p[m * M + m] = (double)m + 1.0;
     }
     p += M * M;
+    if (squares) {
+        toy_rows(f, p);
+    }
+    p += M * M + M * L + L;
     f->radius = p;
     for (size_t i = 0; i < padded; i++) {
         f->radius[i] = s->eps;

@@ -86,6 +86,11 @@ static void peaks_and_energies_hold_number_by_number(void **state) {
             fail_msg("%s", err.text);
         }
         assert_true(bound.peaks > 0);
+        // the forms that rows read are those that the peaks and the diagonal are proved of
+        assert_ptr_equal(bound.row, forms->spectrum->matrix);
+        assert_ptr_equal(bound.share, forms->mel->matrix);
+        assert_ptr_equal(bound.diagonal, forms->energy.diagonal);
+        assert_int_equal(bound.rows, forms->mel->in);
         check_peaks(&bound, forms, &tight);
         assert_true(tight); // and the peaks are no larger than they must be
         for (size_t t = 0; t < bound.frames; t++) {
