@@ -63,7 +63,8 @@ enum {
     CLI_CLIP_TO = 10,
     CLI_INPUTS = 11,
     CLI_RATE = 17,
-    CLI_SYMBOLS = 18
+    CLI_SYMBOLS = 18,
+    CLI_HTML = 19 /* of commands that make a page of a corpus */
 };
 /* Options of commands whose results journals keep (cli_command.corpus). */
 enum { CLI_JOURNAL = 12, CLI_SHARD = 13, CLI_CSV = 14, CLI_LATEX = 15 };
@@ -111,7 +112,7 @@ typedef struct cli_options {
     size_t owned;
     char **argument; /* [arguments] what is not an option */
     size_t arguments;
-    char *journal, *csv, *latex;
+    char *journal, *csv, *latex, *html;
     size_t shard, shards; /* from 1; 0: all */
     char *given;          /* the options that say what is asked of a clip, a line each */
 } cli_options;
@@ -135,6 +136,7 @@ typedef struct cli_command {
     unsigned apart; /* bit i: option i of its own does not change what is found out about a clip */
     bool corpus;    /* takes --journal and --shard, --csv and --latex */
     bool tables;    /* takes --csv and --latex */
+    bool page;      /* takes --html */
     int (*run)(const cli_options *options);
 } cli_command;
 
@@ -290,6 +292,8 @@ SP_NODISCARD sp_status cli_path_check(sp_error *err, const char *path);
 char *cli_path_beside(const char *folder, const char *name, const char *text);
 /** cli_path_proof - FOLDER/NAME_BUDGET.proof, without NAME's ending. */
 char *cli_path_proof(const char *folder, const char *name, const char *budget);
+/** cli_path_name - what stands behind the last slash. */
+const char *cli_path_name(const char *path);
 /** cli_path_with - with a text before the ending: "all.csv" becomes "all-totals.csv". Free it with
  *  free; NULL: no memory. */
 char *cli_path_with(const char *path, const char *text);

@@ -1,5 +1,6 @@
 /* soundproof radius: the largest certified and the smallest broken budget of every clip. */
 #include "cli/job/certificates.h"
+#include "cli/job/corpus_page.h"
 #include "cli/job/job.h"
 #include "cli/job/windows.h"
 
@@ -39,6 +40,7 @@ typedef struct job {
     long hop;        /* frames from one window of a longer recording to the next */
     size_t longer;   /* such recordings */
     cli_proof proof; /* owned; with --proof */
+    cli_page page;
 } job;
 
 static item *item_of(const cli_job *j, size_t clip) {
@@ -306,6 +308,9 @@ static void emit(void *context, size_t index) {
     }
     if (it->count) {
         const sp_radius *radius = &it->radius[weakest];
+        cli_page_radius(&own->page, j->session.clips.names.name[index],
+                        j->session.clips.sequences ? NULL : j->session.clips.file[index], NULL,
+                        radius);
         own->verdicts += radius->verdict.kind != SP_VERDICT_ERROR;
         own->vacuous += sp_verdict_is_vacuous(&radius->verdict);
         if (isfinite(radius->certified_db)) {
@@ -401,7 +406,18 @@ static int prepare(cli_job *j) {
     if (!own->certified) {
         return cli_clips_out_of_memory(&j->session.clips);
     }
-    return j->records.merged ? -1 : cli_attacker_open(&j->attacker, &j->session);
+    const int opened = j->records.merged ? -1 : cli_attacker_open(&j->attacker, &j->session);
+    cli_page_radius_begin(&own->page);
+    return opened < 0 ? cli_page_open(&own->page, j->options->html) : opened;
+}
+
+static int write_page(cli_job *j) {
+    job *own = (job *)j;
+    cli_page_radius_end(&own->page, j->options, &j->session.pipeline, j->session.clips.given);
+    if (cli_page_close(&own->page) >= 0) {
+        j->failed = true;
+    }
+    return -1;
 }
 
 static void end(cli_job *j, void *of) {
@@ -412,6 +428,7 @@ static void end(cli_job *j, void *of) {
 static void clear(cli_job *j) {
     free(((job *)j)->certified);
     cli_proof_close(&((job *)j)->proof);
+    cli_page_drop(&((job *)j)->page);
 }
 
 static cli_steps steps_of(const cli_options *options) {
@@ -423,6 +440,7 @@ static cli_steps steps_of(const cli_options *options) {
                        .work = work,
                        .emit = emit,
                        .end = end,
+                       .finish = write_page,
                        .summary = print_summary,
                        .clear = clear};
 }
@@ -460,5 +478,6 @@ const cli_command cli_radius = {
     .owned = sizeof own_options / sizeof own_options[0],
     .apart = 1 << PROOF,
     .corpus = true,
+    .page = true,
     .run = run,
 };

@@ -4,15 +4,21 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "cli/job/corpus_page.h"
 #include "cli/job/job.h"
 #include "cli/job/windows.h"
 
 enum { STARTS = 3 }; /* of the attacks; they start from each other's noise */
 
-enum { HTML, HOP };
+enum { HTML, PAGES, HOP };
 static const char usual_html[] = "soundproof.html";
 static const cli_own own_options[] = {
     [HTML] = {"html", "the report; soundproof.html unless given", "FILE"},
+    [PAGES] =
+        {"pages",
+         "of a corpus: a page per clip in this folder beside the report, which then has curves, "
+         "the worst clips and a table of all that is sorted by a click",
+         "NAME"},
     [HOP] = {
         "hop",
         "of recordings that are longer than the model's window: every N-th frame begins one; 1",
@@ -29,6 +35,10 @@ typedef struct job {
     char *const *budget_text; /* [budgets] */
     char **kept;              /* [clips] owned; where breaking files are kept, or NULL */
     const char *html;
+    const char *pages; /* NULL: one page for all clips */
+    char *folder;      /* owned: where pages stand */
+    char *back;        /* owned: the report, from there */
+    cli_page page;
     sp_file_draft draft; /* the report, until it is whole */
     FILE *out;           /* to it */
     long hop;            /* frames from one window of a longer recording to the next */
@@ -104,6 +114,56 @@ static void work(void *context, size_t index) {
     }
 }
 
+/* The page of one clip, and its row on that of all. */
+static void write_page(job *own, size_t index) {
+    cli_job *j = &own->base;
+    const cli_clips *clips = &j->session.clips;
+    const sp_study *study = study_of(j, index);
+    const size_t room = strlen(own->folder) + 40;
+    char *path = malloc(room), *link = malloc(room);
+    sp_page page = {.model = cli_path_name(j->options->model),
+                    .pipeline = &j->session.pipeline,
+                    .set = j->options->set,
+                    .count = 1,
+                    .asked = 1,
+                    .study = study,
+                    .name = &clips->names.name[index],
+                    .file = (const char **)&clips->file[index],
+                    .kept = &own->kept[index],
+                    .budgets = own->budgets,
+                    .budget = own->budget_text,
+                    .back = own->back};
+    sp_error err = {0};
+    sp_file_draft draft;
+    if (!path || !link) {
+        cli_complain("out of memory for the page of %s", clips->path[index]);
+        j->failed = true;
+        free(path);
+        free(link);
+        return;
+    }
+    snprintf(path, room, "%s/clip-%zu.html", own->folder, index + 1);
+    snprintf(link, room, "%s/clip-%zu.html", own->pages, index + 1);
+    sp_status status = sp_file_draft_open(&err, &draft, path);
+    if (status == SP_OK) {
+        FILE *out = sp_file_draft_stream(&draft);
+        status = out ? sp_page_write(&err, out, &page) : SP_E_MEMORY;
+        if (status == SP_OK) {
+            status = sp_file_draft_keep(&err, &draft);
+        } else {
+            sp_file_draft_drop(&draft);
+        }
+    }
+    if (status != SP_OK) {
+        cli_complain("%s", err.text[0] ? err.text : "out of memory for a page");
+        j->failed = true;
+        free(link);
+        link = NULL;
+    }
+    free(path);
+    cli_page_radius(&own->page, clips->names.name[index], clips->file[index], link, &study->radius);
+}
+
 static void emit(void *context, size_t index) {
     job *own = context;
     cli_job *j = &own->base;
@@ -121,6 +181,9 @@ static void emit(void *context, size_t index) {
     if (radius->verdict.kind == SP_VERDICT_ERROR) {
         cli_job_complain(j, index, radius->verdict.reason, &last);
     }
+    if (own->pages) {
+        write_page(own, index);
+    }
     if (own->kept[index]) { // its ending may be another one
         const char *file = study_of(j, index)->attack.file_path;
         free(own->kept[index]);
@@ -130,8 +193,32 @@ static void emit(void *context, size_t index) {
 
 /* ---- the file ---- */
 
+/* The folder of the pages, beside the report, and the way back from there. */
+static int open_folder(job *own) {
+    const char *slash = strrchr(own->html, '/');
+    const size_t head = slash ? (size_t)(slash + 1 - own->html) : 0;
+    const size_t room = strlen(own->html) + strlen(own->pages) + 8;
+    sp_error err = {0};
+    own->folder = malloc(room);
+    own->back = malloc(room);
+    if (!own->folder || !own->back) {
+        return cli_clips_out_of_memory(&own->base.session.clips);
+    }
+    snprintf(own->folder, room, "%.*s%s", (int)head, own->html, own->pages);
+    snprintf(own->back, room, "../%s", own->html + head);
+    if (cli_path_make_folder(&err, own->folder) != SP_OK) {
+        cli_complain("%s", err.text);
+        return CLI_INPUT;
+    }
+    cli_page_radius_begin(&own->page);
+    return cli_page_open(&own->page, own->html);
+}
+
 static int open_html(job *own) {
     sp_error err = {0};
+    if (own->pages) {
+        return open_folder(own);
+    }
     if (sp_file_draft_open(&err, &own->draft, own->html) != SP_OK) {
         cli_complain("%s", err.text);
         return CLI_INPUT;
@@ -142,11 +229,6 @@ static int open_html(job *own) {
         return cli_clips_out_of_memory(&own->base.session.clips);
     }
     return -1;
-}
-
-static const char *model_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash && slash[1] ? slash + 1 : path;
 }
 
 static void free_done(sp_page *page) {
@@ -183,8 +265,12 @@ static sp_status take_done(sp_error *err, cli_job *j, sp_page *page) {
 
 static int write_html(cli_job *j) {
     job *own = (job *)j;
+    if (own->pages) {
+        cli_page_radius_end(&own->page, j->options, &j->session.pipeline, j->session.clips.count);
+        return cli_page_close(&own->page);
+    }
     const cli_clips *clips = &j->session.clips;
-    sp_page page = {.model = model_name(j->options->model),
+    sp_page page = {.model = cli_path_name(j->options->model),
                     .pipeline = &j->session.pipeline,
                     .set = j->options->set,
                     .asked = clips->count,
@@ -216,6 +302,9 @@ static void print_head(cli_job *j) {
 
 static void print_summary(cli_job *j) {
     printf("\nReport: %s\n", ((job *)j)->html);
+    if (((job *)j)->pages) {
+        printf("Pages of the clips: %s/\n", ((job *)j)->folder);
+    }
     if (j->options->out) {
         printf("Breaking clips: %s/\n", j->options->out);
     }
@@ -274,25 +363,34 @@ static void clear(cli_job *j) {
         free(own->kept ? own->kept[i] : NULL);
     }
     free(own->kept);
+    free(own->folder);
+    free(own->back);
+    cli_page_drop(&own->page);
     if (own->out) { // not finished
         sp_file_draft_drop(&own->draft);
     }
 }
 
 static int run(const cli_options *options) {
-    static const cli_steps steps = {.item = sizeof(sp_study),
-                                    .keep = true,
-                                    .partial = true,
-                                    .prepare = prepare,
-                                    .head = print_head,
-                                    .begin = begin,
-                                    .work = work,
-                                    .emit = emit,
-                                    .end = end,
-                                    .finish = write_html,
-                                    .summary = print_summary,
-                                    .clear = clear};
+    const char *pages = options->own[PAGES];
+    const cli_steps steps = {.item = sizeof(sp_study),
+                             .keep = !pages, // else a page is written as soon as its clip is done
+                             .partial = true,
+                             .prepare = prepare,
+                             .head = print_head,
+                             .begin = begin,
+                             .work = work,
+                             .emit = emit,
+                             .end = end,
+                             .finish = write_html,
+                             .summary = print_summary,
+                             .clear = clear};
+    if (pages && (!pages[0] || strchr(pages, '/') || pages[0] == '.')) {
+        return cli_usage(&cli_report, "--pages needs the name of a folder beside the report, "
+                                      "without /: --pages clips");
+    }
     job j = {.base = {.command = &cli_report, .steps = &steps, .options = options},
+             .pages = pages,
              .html = options->own[HTML] ? options->own[HTML] : usual_html};
     return cli_job_run(&j.base);
 }
@@ -303,7 +401,8 @@ const cli_command cli_report = {
     .summary = "write an HTML report: radius, margins, breaking noise, sensitive frames",
     .examples =
         "  soundproof report --model M.onnx --html report.html 8_theo_3.wav 2_theo_3.wav\n"
-        "  soundproof report --model M.onnx --budget -70dB --budget -60dB --out attacks *.wav\n",
+        "  soundproof report --model M.onnx --budget -70dB --budget -60dB --out attacks *.wav\n"
+        "  soundproof report --model M.onnx --manifest test.tsv --html corpus.html --pages clips\n",
     .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_METHOD | CLI_FRONT_RELAX |
                CLI_LABEL | CLI_MANIFEST | CLI_AUDIO | CLI_TOL | CLI_OUT | CLI_EFFORT | CLI_TIMEOUT |
                CLI_THREADS | CLI_JSON,

@@ -10,7 +10,8 @@ static double share_of(size_t part, size_t whole) {
     return whole > 0 ? 100.0 * (double)part / (double)whole : NAN;
 }
 
-static const char *axis_of(const sp_budget *budget) {
+const char *sp_report_comparison_axis(const sp_comparison_setup *setup) {
+    const sp_budget *budget = &setup->budget[0];
     switch (budget->unit) {
     case SP_BUDGET_DB_PEAK:
         return sp_budget_set(budget)->of_energy ? "noise budget, dB relative to the clip's energy"
@@ -138,7 +139,7 @@ sp_status sp_report_comparison_chart(sp_error *err, const sp_report_model *model
         snprintf(label, sizeof label, "certified share of %zu clips, %%",
                  models == 1 ? model->totals->right : model->totals->heard);
         sp_chart chart = {.title = "Clips whose answer no noise within the budget changes",
-                          .x_label = axis_of(&setup->budget[0]),
+                          .x_label = sp_report_comparison_axis(setup),
                           .y_label = label,
                           .points = points,
                           .x = x,

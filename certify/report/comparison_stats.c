@@ -126,7 +126,11 @@ static void take_pairs(char cell[PAIRED_CELLS][SP_TABLE_CELL], const sp_comparis
     }
     put(cell[3], paired.difference.mean);
     put(cell[4], paired.difference.deviation);
-    sp_table_number(cell[5], "%.2g", paired.p);
+    if (paired.p == 0.0) { // less than the least double
+        snprintf(cell[5], SP_TABLE_CELL, "<1e-300");
+    } else {
+        sp_table_number(cell[5], "%.2g", paired.p);
+    }
 }
 
 /* "deepz, margin -60dB"; of one budget it is shown as it is written. */

@@ -92,6 +92,11 @@ static const set_words *words_of(const sp_page *page) {
 
 static void put_introduction(FILE *out, const sp_page *page) {
     const size_t right = count_right(page), own = count_own(page);
+    if (page->back) {
+        fputs("<p><a href=\"", out);
+        sp_page_text(out, page->back);
+        fputs("\">All clips</a></p>\n", out);
+    }
     fputs("<header><h1>What can noise do to this classifier?</h1>\n<p>", out);
     fprintf(out, "%zu clip%s, heard by <b>", page->count, page->count == 1 ? "" : "s");
     sp_page_text(out, page->model);

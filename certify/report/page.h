@@ -53,5 +53,8 @@ void sp_page_clip(FILE *out, const sp_page *page, const sp_page_axis *axis, size
 /** sp_page_verdict - what became of a clip at a budget, in a word and a colour. */
 void sp_page_verdict(FILE *out, const sp_verdict *verdict);
 extern const char *const sp_page_style; /* CSS */
+/** sp_page_corpus_style - more of it, for the page of a corpus. sp_page_corpus_script - JavaScript
+ *  (corpus_style.c). */
+extern const char *const sp_page_corpus_style, *const sp_page_corpus_script;
 
 #endif

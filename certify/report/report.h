@@ -87,6 +87,8 @@ typedef struct sp_report_model {
     const sp_comparison_totals *totals;
     const sp_comparison_setup *setup;
 } sp_report_model;
+/** sp_report_comparison_axis - what the budgets are on an axis, in words. */
+const char *sp_report_comparison_axis(const sp_comparison_setup *setup);
 /** sp_report_comparison_spread_chart - boxes of the margins of every method at every budget: from
  *  the quarter to three quarters of the clips, with the median and whiskers from 5 to 95 %.
  *  sp_report_comparison_chart - the certified shares against the budget. One model: of the clips
@@ -131,10 +133,56 @@ typedef struct sp_page {
     const char **file;     /* [count] of the clips: the ending says how a browser plays it */
     char *const *kept;     /* [count] where breaking files were kept; or NULL, as each may be */
     char *const *budget;   /* [budgets] as the user wrote them */
+    const char *back;      /* the page of all clips, relative to this one; or NULL */
 } sp_page;
 /** sp_page_write - one HTML file that is also well-formed XML: charts, styles and sounds are inside
  *  it. The same page gives the same bytes. */
 SP_NODISCARD sp_status sp_page_write(sp_error *err, FILE *out, const sp_page *page);
+
+/* ---- the page of a corpus ---- */
+
+/** sp_page_cell - of its table: what is shown, NULL or "-" for nothing, and by what the column is
+ *  sorted; NaN: last. */
+typedef struct sp_page_cell {
+    char *text; /* owned */
+    double order;
+} sp_page_cell;
+/** sp_page_row - a clip. */
+typedef struct sp_page_row {
+    char *name, *file;  /* owned; file: its sound, or NULL */
+    char *link;         /* owned: a page of its own, relative to this one; or NULL */
+    double worst;       /* the less, the worse; NaN: it is not counted among them */
+    sp_page_cell *cell; /* [columns] owned */
+} sp_page_row;
+/** sp_page_curve - x [points], and behind it the shares in percent; NaN leaves a gap. */
+typedef struct sp_page_curve {
+    char *name; /* owned */
+    size_t points;
+    double *x; /* [2, points] owned */
+} sp_page_curve;
+/** sp_page_corpus - one page about many clips: texts and columns are borrowed, and stand there
+ *  before the first row. */
+typedef struct sp_page_corpus {
+    const char *title, *introduction;
+    const char *axis, *share; /* of the curves: what is on which axis */
+    const char *order;        /* by what clips are the worst */
+    size_t columns;
+    const char *const *column; /* [columns] titles, behind the clip's name */
+    size_t count, room;
+    sp_page_row *row; /* [count] owned */
+    size_t curves;
+    sp_page_curve *curve; /* [curves] owned */
+} sp_page_corpus;
+/** sp_page_corpus_add - a row more; NULL: no memory. It is good until the next one is added.
+ *  sp_page_row_set - one of its cells. sp_page_corpus_curve - a curve, which is copied. */
+sp_page_row *sp_page_corpus_add(sp_page_corpus *corpus, const char *name, const char *file);
+void sp_page_row_set(sp_page_row *row, size_t column, const char *text, double order);
+SP_NODISCARD sp_status sp_page_corpus_curve(sp_error *err, sp_page_corpus *corpus, const char *name,
+                                            const double *x, const double *share, size_t points);
+/** sp_page_corpus_write - as sp_page_write; a script of its own sorts the table. Of more than 5,000
+ *  rows the worst are shown. */
+SP_NODISCARD sp_status sp_page_corpus_write(sp_error *err, FILE *out, const sp_page_corpus *corpus);
+void sp_page_corpus_clear(sp_page_corpus *corpus);
 
 /* ---- charts ---- */
 

@@ -243,6 +243,7 @@ static void emit(void *context, size_t index) {
     }
     sp_comparison_totals_add(&own->totals, &it->comparison);
     put_objects(own, index, it);
+    cli_compare_page_row(own, index, &it->comparison);
     if (!j->options->json) {
         cli_print(sp_report_comparison_row(clips->names.name[index], clips->names.width,
                                            &it->comparison, &own->setup));
@@ -282,6 +283,7 @@ static void put_total(const cli_compare_job *own, char *json) {
 
 static int put_totals(cli_job *j) {
     const cli_compare_job *own = (const cli_compare_job *)j;
+    cli_compare_page_curves(own);
     const sp_comparison_setup *setup = &own->setup;
     for (size_t b = 0; b < setup->budgets; b++) {
         for (size_t m = 0; m < setup->methods + (setup->attacker != NULL); m++) {
@@ -374,8 +376,11 @@ static int prepare(cli_job *j) {
                                        .attacker = options->no_attack ? NULL : &j->attacker,
                                        .attack = cli_attack_options(options, NULL),
                                        .timeout = options->timeout};
-    const int code = open_pipelines(own, methods, count);
+    int code = open_pipelines(own, methods, count);
     free(methods);
+    if (code < 0 && !cli_compare_page_begin(own)) {
+        code = cli_clips_out_of_memory(&j->session.clips);
+    }
     return code < 0 && !options->no_attack && !j->records.merged
                ? cli_attacker_open(&j->attacker, &j->session)
                : code;

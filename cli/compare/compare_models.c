@@ -1,4 +1,5 @@
 /* soundproof compare: one model or several, and the chart of all. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,12 +25,14 @@ typedef struct models {
     cli_rows rows; /* of all */
     char *total_path;
     cli_rows total_rows; /* of what they add up to */
+    cli_page page;
 } models;
 
 /* The files of tables: -1, or the exit code after a message. */
 static int open_rows(models *c, const cli_options *options) {
     cli_options totals = {0};
-    const int code = cli_rows_open(&c->rows, &cli_compare, options);
+    int code = cli_rows_open(&c->rows, &cli_compare, options);
+    code = code < 0 ? cli_page_open(&c->page, options->html) : code;
     if (code >= 0 || !options->csv) {
         return code;
     }
@@ -44,13 +47,19 @@ static int open_rows(models *c, const cli_options *options) {
 
 static bool close_rows(models *c) {
     const bool kept = cli_rows_close(&c->rows) < 0, totals = cli_rows_close(&c->total_rows) < 0;
+    const char *const *column = c->page.corpus.column;
+    const bool page = cli_page_close(&c->page) < 0;
+    free((void *)(uintptr_t)column);
     free(c->total_path);
-    return kept && totals;
+    return kept && totals && page;
 }
 
 static void drop_rows(models *c) {
     cli_rows_drop(&c->rows);
     cli_rows_drop(&c->total_rows);
+    free((void *)(uintptr_t)c->page.corpus.column);
+    c->page.corpus.column = NULL;
+    cli_page_drop(&c->page);
     free(c->total_path);
 }
 
@@ -80,6 +89,7 @@ static bool name_models(models *c, const cli_options *options) {
                                           .rows = &c->rows,
                                           .models = most};
         c->job[c->count].total_rows = &c->total_rows;
+        c->job[c->count].page = &c->page;
         name = comma ? comma + 1 : NULL;
     }
     return true;
@@ -197,6 +207,7 @@ static int run_named(models *c, const cli_options *options) {
         vacuous += c->job[i].base.vacuous;
     }
     cli_job_say_vacuous(vacuous);
+    cli_compare_page_end(&c->page, c->job, worked);
     if (!close_rows(c) && code < CLI_INPUT) {
         code = CLI_INPUT;
     }
@@ -238,6 +249,7 @@ int cli_compare_merge(const cli_job *base, size_t count, const cli_options *opti
         c.job[c.count].base.options = &c.options[c.count];
         c.job[c.count].base.rows = &c.rows;
         c.job[c.count].total_rows = &c.total_rows;
+        c.job[c.count].page = &c.page;
     }
     return run_named(&c, options);
 }
@@ -263,5 +275,6 @@ const cli_command cli_compare = {
     .owned = sizeof own_options / sizeof own_options[0],
     .apart = 1 << MODELS,
     .corpus = true,
+    .page = true,
     .run = run,
 };

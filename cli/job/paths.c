@@ -83,3 +83,8 @@ char *cli_path_with(const char *path, const char *text) {
     }
     return made;
 }
+
+const char *cli_path_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}

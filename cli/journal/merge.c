@@ -170,9 +170,10 @@ static int take_options(merging *g, size_t model) {
     if (code >= 0) {
         return code;
     }
-    const char *const from[] = {plan->model, g->options->plot, g->options->csv, g->options->latex};
-    char **const to[] = {&asked->model, &asked->plot, &asked->csv, &asked->latex};
-    for (int i = 0; i < 4; i++) {
+    const char *const from[] = {plan->model, g->options->plot, g->options->csv, g->options->latex,
+                                g->options->html};
+    char **const to[] = {&asked->model, &asked->plot, &asked->csv, &asked->latex, &asked->html};
+    for (int i = 0; i < 5; i++) {
         *to[i] = from[i] ? strdup(from[i]) : NULL;
         code = from[i] && !*to[i] ? CLI_INPUT : code;
     }
@@ -371,6 +372,11 @@ static int run(const cli_options *options) {
         code = cli_usage(&cli_merge, "--plot is for journals of compare, these are of %s",
                          g.what->command->name);
     }
+    if (code < 0 && options->html && !g.what->command->page) {
+        code =
+            cli_usage(&cli_merge, "--html is for journals of compare and radius, these are of %s",
+                      g.what->command->name);
+    }
     if (code < 0) {
         code = merge_all(&g);
     }
@@ -384,8 +390,10 @@ const cli_command cli_merge = {
     .summary = "print what a command found out about all clips, from the journals of its shards",
     .examples = "  soundproof merge journals/*.jsonl\n"
                 "  soundproof merge --json journals/*.jsonl\n"
-                "  soundproof merge --csv all.csv --latex all.tex --plot shares journals/*.jsonl\n",
+                "  soundproof merge --csv all.csv --latex all.tex --plot shares journals/*.jsonl\n"
+                "  soundproof merge --html corpus.html journals/*.jsonl\n",
     .accepts = CLI_JSON | CLI_VERBOSE | CLI_PLOT | CLI_THREADS,
     .tables = true,
+    .page = true,
     .run = run,
 };

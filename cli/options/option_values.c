@@ -227,6 +227,8 @@ static char **path_of(cli_options *options, int option) {
         return &options->journal;
     case CLI_CSV:
         return &options->csv;
+    case CLI_HTML:
+        return &options->html;
     case CLI_LATEX:
         return &options->latex;
     default:

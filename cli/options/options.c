@@ -106,6 +106,10 @@ static const struct poptOption every_option[] = {
      "FILE"},
     {"latex", 0, POPT_ARG_STRING, NULL, CLI_LATEX, "write the table as LaTeX (booktabs) too",
      "FILE"},
+    {"html", 0, POPT_ARG_STRING, NULL, CLI_HTML,
+     "write a page too: curves, the worst clips with their sound, a table that is sorted by a "
+     "click",
+     "FILE"},
     {"timeout", 0, POPT_ARG_STRING, NULL, CLI_TIMEOUT,
      "give up on a clip or a query, or end training, after S seconds", "S"},
     {"quick", 0, POPT_ARG_NONE, NULL, CLI_QUICK, "fewer repetitions, shorter clips", NULL},
@@ -172,9 +176,10 @@ static int take_value(cli_options *options, const cli_command *command, int opti
 /* Options that do not change what is found out about a clip, or stand for themselves elsewhere: the
  * model, the clips, where results go and how they are shown. */
 static bool is_apart(const cli_command *command, int option) {
-    static const int apart[] = {CLI_MODEL, CLI_FRONT, CLI_MANIFEST, CLI_SPLIT,  CLI_NAMES,
-                                CLI_LABEL, CLI_PLOT,  CLI_JOURNAL,  CLI_SHARD,  CLI_CSV,
-                                CLI_LATEX, CLI_JSON,  CLI_THREADS,  CLI_MEMORY, CLI_VERBOSE};
+    static const int apart[] = {CLI_MODEL, CLI_FRONT,   CLI_MANIFEST, CLI_SPLIT,
+                                CLI_NAMES, CLI_LABEL,   CLI_PLOT,     CLI_JOURNAL,
+                                CLI_SHARD, CLI_CSV,     CLI_LATEX,    CLI_HTML,
+                                CLI_JSON,  CLI_THREADS, CLI_MEMORY,   CLI_VERBOSE};
     for (size_t i = 0; i < sizeof apart / sizeof apart[0]; i++) {
         if (option == apart[i]) {
             return true;
@@ -273,6 +278,9 @@ static int take_arguments(cli_options *options, poptContext context) {
 static bool accepts(const cli_command *command, int option) {
     if (option >= CLI_JOURNAL && option <= CLI_LATEX) {
         return command->corpus || (command->tables && option >= CLI_CSV);
+    }
+    if (option == CLI_HTML) {
+        return command->page;
     }
     const bool of_model = option == CLI_OUTPUT || option == CLI_STEPS_AXIS ||
                           option == CLI_INPUTS || option == CLI_RATE;
@@ -419,6 +427,7 @@ void cli_options_clear(cli_options *options) {
     free(options->backend);
     free(options->journal);
     free(options->csv);
+    free(options->html);
     free(options->latex);
     free(options->given);
     free(options->methods);

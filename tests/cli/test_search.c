@@ -254,8 +254,6 @@ static void compare_agrees_with_certify(void **state) {
     sp_process process = RUN("compare", MODEL, "--methods", "ibp,exact", "--budget", "-60dB",
                              "--budget", "-120dB", QUICK, "--json", t.clip[0], t.clip[1]);
     expect_code(&process, 0);
-    // Two clips, two budgets, two methods and the attack; then the sums, radii, and pairs of both
-    // budgets and of the radii.
     assert_int_equal(sp_process_lines(process.out), 2 * 2 * 3 + 2 * 3 + 2 + 3);
     sp_process alone =
         RUN("certify", MODEL, "--method", "exact", "--budget", "-60dB", "--json", t.clip[0]);
@@ -271,15 +269,17 @@ static void compare_agrees_with_certify(void **state) {
     sp_process_clear(&process);
 }
 
+static const char *chart(char path[PATH + 16], const char *stem, int i) { // of shares, of margins
+    snprintf(path, PATH + 16, "%s%s.%s", stem, i / 2 ? "-margins" : "", i % 2 ? "svg" : "png");
+    return path;
+}
+
 static void compare_prints_tables_and_charts(void **state) {
     (void)state;
-    char stem[PATH];
+    char stem[PATH], path[PATH + 16];
     file_in(stem, "shares");
     for (int i = 0; i < 4; i++) {
-        char path[PATH + 16];
-        snprintf(path, sizeof path, "%s%s.%s", stem, i / 2 ? "-margins" : "",
-                 i % 2 ? "svg" : "png");
-        unlink(path);
+        unlink(chart(path, stem, i));
     }
     sp_process process =
         RUN("compare", MODEL, "--methods", "exact", "--budget", "-60dB", "--budget", "-120dB",
@@ -289,10 +289,7 @@ static void compare_prints_tables_and_charts(void **state) {
     assert_non_null(strstr(process.out, "seconds per clip"));
     assert_null(strstr(process.out, "broken"));
     for (int i = 0; i < 4; i++) {
-        char path[PATH + 16];
-        snprintf(path, sizeof path, "%s%s.%s", stem, i / 2 ? "-margins" : "",
-                 i % 2 ? "svg" : "png");
-        assert_int_equal(access(path, F_OK), 0);
+        assert_int_equal(access(chart(path, stem, i), F_OK), 0);
     }
     sp_process_clear(&process);
 }
