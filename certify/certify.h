@@ -42,9 +42,10 @@ typedef struct sp_method {
 /** sp_methods - the table; sp_method_find - a row by name, or NULL. */
 const sp_method *sp_methods(size_t *count);
 const sp_method *sp_method_find(const char *name);
-/** sp_method_single - "exact/float32" for exact: the same method with each pass in single precision
- *  first, and in double where that does not certify; NULL: there is none. */
-const sp_method *sp_method_single(const sp_method *method);
+/** sp_method_precise - for exact "exact/float32": the same method with each pass in single
+ *  precision first, and in double where that does not certify; or "exact/float64": in double alone.
+ *  NULL: there is none. exact itself takes single precision where cells are wide. */
+const sp_method *sp_method_precise(const sp_method *method, bool single);
 
 /** sp_class_names - what to call the answers of a model. */
 typedef struct sp_class_names {

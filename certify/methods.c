@@ -48,11 +48,15 @@ PUBLISHED(deepcert, COMPOSED, DEEPCERT, true, LINES)
 #undef PUBLISHED
 
 /* The passes of exact and opt. */
+#define WIDE .single_wide = true
 #define OCTAGONS .octagons = true, .row_iterations = 3, .stop_positive = true
 #define CHOICES .octagons = true, .box_iterations = 1, .row_iterations = 8, .stop_positive = true
-static const sp_backsub_options plain = {.single = false}, plain_single = {.single = true};
-static const sp_backsub_options cut = {OCTAGONS}, cut_single = {OCTAGONS, .single = true};
-static const sp_backsub_options chosen = {CHOICES}, chosen_single = {CHOICES, .single = true};
+static const sp_backsub_options plain = {WIDE}, plain_single = {.single = true};
+static const sp_backsub_options plain_double = {.single = false};
+static const sp_backsub_options cut = {OCTAGONS, WIDE}, cut_single = {OCTAGONS, .single = true};
+static const sp_backsub_options cut_double = {OCTAGONS};
+static const sp_backsub_options chosen = {CHOICES, WIDE}, chosen_single = {CHOICES, .single = true};
+static const sp_backsub_options chosen_double = {CHOICES};
 static const sp_backsub_options joined = {.octagons = true,
                                           .box_iterations = 3,
                                           .row_iterations = 8,
@@ -75,12 +79,16 @@ static const sp_method_pass branching[] = {{&sp_domain_backsub, &plain, 0.0},
  * two are seldom further apart than NEAR. */
 #define NEAR (-0.25)
 static const sp_method_pass fixed_single[] = {{&sp_domain_backsub, &plain_single, 0.0},
-                                              {&sp_domain_backsub, &plain, NEAR}};
+                                              {&sp_domain_backsub, &plain_double, NEAR}};
 static const sp_method_pass optimised_single[] = {
-    {&sp_domain_backsub, &plain_single, 0.0},  {&sp_domain_backsub, &plain, NEAR},
-    {&sp_domain_backsub, &cut_single, -1.0},   {&sp_domain_backsub, &cut, NEAR},
-    {&sp_domain_backsub, &chosen_single, 0.0}, {&sp_domain_backsub, &chosen, NEAR},
+    {&sp_domain_backsub, &plain_single, 0.0},  {&sp_domain_backsub, &plain_double, NEAR},
+    {&sp_domain_backsub, &cut_single, -1.0},   {&sp_domain_backsub, &cut_double, NEAR},
+    {&sp_domain_backsub, &chosen_single, 0.0}, {&sp_domain_backsub, &chosen_double, NEAR},
 };
+static const sp_method_pass fixed_double[] = {{&sp_domain_backsub, &plain_double, 0.0}};
+static const sp_method_pass optimised_double[] = {{&sp_domain_backsub, &plain_double, 0.0},
+                                                  {&sp_domain_backsub, &cut_double, -1.0},
+                                                  {&sp_domain_backsub, &chosen_double, 0.0}};
 
 #define PASSES(table) sizeof(table) / sizeof((table)[0]), table
 
@@ -126,12 +134,16 @@ static const sp_method methods[] = {
      "octagons", SP_FRONT_JOINT, PASSES(most), 2},
 };
 
-/* Those of them that multiply matrices, in single precision first. */
-static const sp_method methods_single[] = {
+/* Those of them that multiply matrices, in single precision first, or in double alone. */
+static const sp_method methods_precise[] = {
     {"exact/float32", "exact, products of matrices in single precision first", "exact",
      SP_FRONT_JOINT, PASSES(fixed_single), 0},
     {"opt/float32", "opt, products of matrices in single precision first", "octagons",
      SP_FRONT_JOINT, PASSES(optimised_single), 0},
+    {"exact/float64", "exact, products of matrices in double precision", "exact", SP_FRONT_JOINT,
+     PASSES(fixed_double), 0},
+    {"opt/float64", "opt, products of matrices in double precision", "octagons", SP_FRONT_JOINT,
+     PASSES(optimised_double), 0},
 };
 
 const sp_method *sp_methods(size_t *count) {
@@ -151,11 +163,11 @@ static const sp_method *find(const sp_method *table, size_t count, const char *n
 const sp_method *sp_method_find(const char *name) {
     const sp_method *method = find(methods, sizeof methods / sizeof methods[0], name);
     return method ? method
-                  : find(methods_single, sizeof methods_single / sizeof methods_single[0], name);
+                  : find(methods_precise, sizeof methods_precise / sizeof methods_precise[0], name);
 }
 
-const sp_method *sp_method_single(const sp_method *method) {
+const sp_method *sp_method_precise(const sp_method *method, bool single) {
     char name[32];
-    snprintf(name, sizeof name, "%s/float32", method->name);
+    snprintf(name, sizeof name, "%s/%s", method->name, single ? "float32" : "float64");
     return sp_method_find(name);
 }

@@ -107,6 +107,7 @@ typedef struct cli_options {
     long seed, steps, starts; /* of attacks; steps and starts 0: not given */
     char *backend;            /* NULL: cpu */
     size_t memory;            /* of the device, in bytes; 0: what is free */
+    bool precision_given;     /* --precision */
     bool single;              /* --precision float32: method is the one in that precision */
     char **own;               /* [of the command] values of its own options; NULL: not given */
     size_t owned;

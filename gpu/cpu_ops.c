@@ -94,6 +94,59 @@ static void run_narrow(const sp_gpu_narrow_args *p) {
     }
 }
 
+SP_CLONES static void centre_row(size_t n, const double *SP_RESTRICT a,
+                                 const double *SP_RESTRICT shift, const double *SP_RESTRICT spread,
+                                 double *SP_RESTRICT bias, double *SP_RESTRICT rough) {
+    double sum = 0.0, absolute = 0.0;
+#pragma omp simd reduction(+ : sum, absolute)
+    for (size_t j = 0; j < n; j++) {
+        sum += a[j] * shift[j];
+        absolute += fabs(a[j]) * fabs(spread[j]);
+    }
+    *bias += sum;
+    *rough += absolute;
+}
+
+SP_CLONES static void spread_row(size_t n, const double *SP_RESTRICT a,
+                                 const double *SP_RESTRICT spread, double *SP_RESTRICT rough) {
+    double absolute = 0.0;
+#pragma omp simd reduction(+ : absolute)
+    for (size_t j = 0; j < n; j++) {
+        absolute += fabs(a[j]) * fabs(spread[j]);
+    }
+    *rough += absolute;
+}
+
+static void run_centre(const sp_gpu_centre_args *p) {
+    for (size_t r = 0; r < p->at.rows; r++) {
+        const size_t clip = sp_gpu_clip_offset(p->at, r);
+        const double *a = p->a + r * p->lda; /* a[r,:] */
+        if (p->shift != NULL) {
+            centre_row(p->n, a, p->shift + clip, p->spread + clip, p->bias + r, p->rough + r);
+        } else {
+            spread_row(p->n, a, p->spread + clip, p->rough + r);
+        }
+    }
+}
+
+SP_CLONES static void recentre_row(size_t n, const float *SP_RESTRICT from,
+                                   const double *SP_RESTRICT lo, const double *SP_RESTRICT hi,
+                                   double *SP_RESTRICT bias) {
+    double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t j = 0; j < n; j++) {
+        sum += (double)from[j] * (0.5 * lo[j] + 0.5 * hi[j]); // sp_gpu_middle
+    }
+    *bias -= sum;
+}
+
+static void run_recentre(const sp_gpu_recentre_args *p) {
+    for (size_t r = 0; r < p->at.rows; r++) {
+        const size_t clip = sp_gpu_clip_offset(p->at, r);
+        recentre_row(p->n, p->from + r * p->n, p->box.lo + clip, p->box.hi + clip, p->bias + r);
+    }
+}
+
 static void run_pick(const sp_gpu_pick_args *p) {
     const size_t n = p->planes.n;
     for (size_t k = 0; k < parts(p->at); k++) {
@@ -225,6 +278,7 @@ SP_CLONES static void run_widen(const sp_gpu_widen_args *p) {
         }                                                                                          \
     }
 RUN_UNITS(keep)
+RUN_UNITS(spread)
 RUN_UNITS(meet)
 RUN_UNITS(masses)
 RUN_UNITS(ranges)

@@ -78,4 +78,9 @@ SP_HD size_t sp_gpu_clip_offset(sp_gpu_rows at, size_t row) {
     return row / at.span * at.stride;
 }
 
+/** sp_gpu_middle - of a box; the same number wherever it is asked for. */
+SP_HD double sp_gpu_middle(sp_gpu_range box, size_t at) {
+    return 0.5 * box.lo[at] + 0.5 * box.hi[at];
+}
+
 #endif

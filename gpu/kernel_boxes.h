@@ -59,6 +59,45 @@ SP_HD void sp_gpu_unit_interval(const sp_gpu_interval_args *p, size_t i) {
     sp_gpu_interval_end(p, clip + k, sums);
 }
 
+SP_HD size_t sp_gpu_count_spread(const sp_gpu_spread_args *p) {
+    return p->at.clips * p->out;
+}
+
+/** sp_gpu_spread_sums - W m, |W| r, and how many products these have. */
+typedef struct sp_gpu_spread_sums {
+    double shift, spread, products;
+} sp_gpu_spread_sums;
+
+SP_HD void sp_gpu_spread_add(sp_gpu_spread_sums *sums, size_t n, const double *w, sp_gpu_range x,
+                             size_t clip) {
+    for (size_t j = 0; j < n; j++) {
+        const double middle = sp_gpu_middle(x, clip + j);
+        const double above = sp_above(x.hi[clip + j] - middle);
+        const double under = sp_above(middle - x.lo[clip + j]);
+        const double radius = above > under ? above : under;
+        const bool moves = x.hi[clip + j] != middle || x.lo[clip + j] != middle;
+        sums->shift += w[j] * middle;
+        sums->spread += moves ? fabs(w[j]) * radius : 0.0;
+        sums->products += w[j] != 0.0 && (moves || middle != 0.0) ? 1.0 : 0.0;
+    }
+}
+
+SP_HD void sp_gpu_unit_spread(const sp_gpu_spread_args *p, size_t i) {
+    const size_t k = i % p->out, clip = i / p->out * p->at.stride, at = clip + k;
+    sp_gpu_spread_sums s = {0.0, 0.0, 0.0};
+    if (p->weight != NULL) {
+        sp_gpu_spread_add(&s, p->in, p->weight + k * p->in, p->x, clip);
+    }
+    if (p->recurrent != NULL) {
+        sp_gpu_spread_add(&s, p->hidden, p->recurrent + k * p->hidden, p->h, clip);
+    }
+    // what underflow takes from shift is paid here, where rough_gamma > 2^-25 multiplies it
+    const double gamma = sp_gamma(2.0 * (double)(p->in + p->hidden) + 8.0);
+    const double lost = s.products * 0x1p27 * SP_IV_LEAST;
+    p->shift[at] = s.shift;
+    p->spread[at] = s.spread > 0.0 || lost > 0.0 ? sp_above(s.spread * (1.0 + gamma) + lost) : 0.0;
+}
+
 SP_HD size_t sp_gpu_count_meet(const sp_gpu_meet_args *p) {
     return p->at.clips * p->n;
 }

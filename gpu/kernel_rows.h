@@ -96,6 +96,27 @@ SP_HD sp_gpu_sums sp_gpu_lane_narrow(const sp_gpu_narrow_args *p, size_t row, si
     return s;
 }
 
+SP_HD sp_gpu_sums sp_gpu_lane_centre(const sp_gpu_centre_args *p, size_t row, size_t lane) {
+    const double *a = p->a + row * p->lda; /* a[row,:] */
+    const size_t clip = sp_gpu_clip_offset(p->at, row);
+    sp_gpu_sums s = {0.0, 0.0};
+    for (size_t j = lane; j < p->n; j += SP_GPU_ROW_LANES) {
+        s.sum += p->shift != NULL ? a[j] * p->shift[clip + j] : 0.0;
+        s.absolute += fabs(a[j]) * fabs(p->spread[clip + j]);
+    }
+    return s;
+}
+
+SP_HD sp_gpu_sums sp_gpu_lane_recentre(const sp_gpu_recentre_args *p, size_t row, size_t lane) {
+    const float *from = p->from + row * p->n; /* from[row,:] */
+    const size_t clip = sp_gpu_clip_offset(p->at, row);
+    sp_gpu_sums s = {0.0, 0.0};
+    for (size_t j = lane; j < p->n; j += SP_GPU_ROW_LANES) {
+        s.sum -= (double)from[j] * sp_gpu_middle(p->box, clip + j);
+    }
+    return s;
+}
+
 SP_HD sp_gpu_sums sp_gpu_lane_pick(const sp_gpu_pick_args *p, size_t row, size_t lane) {
     const sp_gpu_menu planes = sp_gpu_menu_of(&p->planes, sp_gpu_clip_offset(p->at, row));
     const size_t n = planes.n;
@@ -126,6 +147,8 @@ SP_GPU_ROW_KERNEL(line, p->bias, p->mass)
 SP_GPU_ROW_KERNEL(affine, p->bias, p->mass)
 SP_GPU_ROW_KERNEL(support, p->out, NULL)
 SP_GPU_ROW_KERNEL(narrow, p->bias, NULL)
+SP_GPU_ROW_KERNEL(centre, p->bias, p->rough)
+SP_GPU_ROW_KERNEL(recentre, p->bias, NULL)
 SP_GPU_ROW_KERNEL(pick, p->bias, p->mass)
 
 #endif

@@ -47,8 +47,11 @@ SP_HD size_t sp_gpu_count_keep(const sp_gpu_keep_args *p) {
 
 SP_HD void sp_gpu_unit_keep(const sp_gpu_keep_args *p, size_t r) {
     const double gamma = p->gamma[sp_gpu_clip_offset(p->at, r)];
-    const double error = sp_above(sp_above(gamma * sp_above(p->mass[r] + p->support[r])) +
-                                  p->lost[sp_gpu_clip_offset(p->at, r)]);
+    double error = sp_above(sp_above(gamma * sp_above(p->mass[r] + p->support[r])) +
+                            p->lost[sp_gpu_clip_offset(p->at, r)]);
+    if (p->rough != NULL) {
+        error = sp_above(error + sp_above(p->rough_gamma * p->rough[r]));
+    }
     const double bound = sp_below(sp_below(p->bias[r] - p->support[r]) - error);
     const size_t clip = r / p->at.span, row = r % p->at.span, at = clip * p->apart + row;
     if (p->settled != NULL &&

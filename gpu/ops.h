@@ -106,6 +106,27 @@ typedef struct sp_gpu_narrow_args {
 /* The largest entry of a matrix in single precision. */
 #define SP_GPU_LARGE 0x1p60
 
+/** centre - before a product in single precision whose result is read around the middles of boxes
+ *  (recentre): bias += a . shift and rough += |a| . spread, both of `spread`. shift NULL: none. */
+typedef struct sp_gpu_centre_args {
+    sp_gpu_rows at;
+    size_t n;
+    const double *a;
+    size_t lda;
+    const double *shift, *spread; /* [n] clip; spread: magnitudes, of either sign */
+    double *bias, *rough;         /* [rows] */
+} sp_gpu_centre_args;
+
+/** recentre - after it: bias -= from . the middles of the boxes of what these coefficients stand
+ *  on. */
+typedef struct sp_gpu_recentre_args {
+    sp_gpu_rows at;
+    size_t n;
+    const float *from; /* [rows, n] */
+    sp_gpu_range box;  /* [n] clip */
+    double *bias;      /* [rows] */
+} sp_gpu_recentre_args;
+
 /** pick - product or line (planes.b NULL) with the entry choice[r n + j] for each coefficient, or
  *  the standard one where that entry bounds from the wrong side; choice is set to the entry used.
  */
@@ -152,7 +173,8 @@ typedef struct sp_gpu_widen_args {
 } sp_gpu_widen_args;
 
 /** keep - raises lower (and sets error, or NULL) to bias - support - gamma (mass + support) - lost,
- *  rounded down, where that is more; `fresh`: lower starts at -inf. Row r stands at lower[r / span
+ *  rounded down, where that is more, less rough_gamma rough if there is any; `fresh`: lower starts
+ *  at -inf. Row r stands at lower[r / span
  *  * apart + r mod span]. Rows of tiles that are settled (`settle`) stay as they are. */
 typedef struct sp_gpu_keep_args {
     sp_gpu_rows at;
@@ -161,6 +183,8 @@ typedef struct sp_gpu_keep_args {
     const double *lost;  /* [1] clip: of `lose` */
     bool fresh;
     const double *bias, *mass, *support; /* [rows] */
+    const double *rough;                 /* NULL, or [rows] */
+    double rough_gamma;
     double *lower, *error;
     const int *settled; /* NULL, or [clips, ceil(span / tile)] */
     size_t tile;
@@ -175,6 +199,16 @@ typedef struct sp_gpu_interval_args {
     sp_gpu_range x, h;                       /* [in], [hidden] clip */
     double *lo, *hi, *omega;                 /* [out] clip */
 } sp_gpu_interval_args;
+
+/** spread - for boxes x and h with middles m and radii r: shift = W m + R m_h, and spread >= |W| r
+ *  + |R| r_h, also where products of these underflow. weight, recurrent NULL: without that part. */
+typedef struct sp_gpu_spread_args {
+    sp_gpu_clips at;
+    size_t out, in, hidden;
+    const double *weight, *recurrent; /* as in interval */
+    sp_gpu_range x, h;
+    double *shift, *spread; /* [out] clip */
+} sp_gpu_spread_args;
 
 /** meet - boxes from the lower bounds of rows e_0, -e_0, e_1, -e_1, ..., met with intervals; the
  *  result may overwrite them. The bounds of two clips stand `apart` doubles apart. */
@@ -403,13 +437,15 @@ typedef struct sp_gpu_settle_args {
 } sp_gpu_settle_args;
 
 /* The operations; those of the first list reduce rows. */
-#define SP_GPU_ROW_OPS(X) X(product) X(line) X(affine) X(support) X(narrow) X(pick)
+#define SP_GPU_ROW_OPS(X)                                                                          \
+    X(product) X(line) X(affine) X(support) X(narrow) X(centre) X(recentre) X(pick)
 #define SP_GPU_UNIT_OPS(X)                                                                         \
     X(copy)                                                                                        \
     X(add)                                                                                         \
     X(widen)                                                                                       \
     X(keep)                                                                                        \
     X(interval)                                                                                    \
+    X(spread)                                                                                      \
     X(meet)                                                                                        \
     X(planes)                                                                                      \
     X(masses)                                                                                      \

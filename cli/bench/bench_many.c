@@ -89,7 +89,7 @@ static size_t count_equal(const many *m) {
  * `cpu` seconds in double, whose verdicts stand in the second half. */
 static sp_status show_single(sp_error *err, const cli_options *options, many *m, const char *method,
                              double cpu) {
-    const sp_method *single = sp_method_single(m->pipeline.method);
+    const sp_method *single = sp_method_precise(m->pipeline.method, true);
     double seconds = 0.0, cpu_single = 0.0;
     size_t certified = 0, equal = 0;
     char what[96];

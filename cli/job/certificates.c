@@ -9,7 +9,7 @@
 
 /* Methods that begin with the pass that certificates know. */
 static bool begins_with_exact(const sp_method *method) {
-    static const char *const names[] = {"exact", "opt", "opt-rest"};
+    static const char *const names[] = {"exact", "opt", "opt-rest", "exact/float64", "opt/float64"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(method->name, names[i]) == 0) {
             return true;

@@ -154,6 +154,7 @@ static int read_front_rule(cli_options *options, const cli_command *command, con
 }
 
 static int read_precision(cli_options *options, const cli_command *command, const char *name) {
+    options->precision_given = true;
     options->single = strcmp(name, "float32") == 0;
     return options->single || strcmp(name, "float64") == 0
                ? -1

@@ -119,7 +119,9 @@ static const struct poptOption every_option[] = {
      "memory of the device that may be used, as 16GB or 500MB; what is free unless given", "SIZE"},
     {"precision", 0, POPT_ARG_STRING, NULL, CLI_PRECISION,
      "float64, or float32: products of matrices in single precision first, with its error terms, "
-     "and in double where that does not certify; float64 unless given",
+     "and in double where that does not certify; float64 unless given, and for cells of 64 units "
+     "or "
+     "more float32 alone",
      "P"},
     {"threads", 0, POPT_ARG_STRING, NULL, CLI_THREADS,
      "number of threads; one per processor unless given", "N"},
@@ -130,16 +132,17 @@ static const struct poptOption every_option[] = {
 };
 enum { EVERY_OPTION = sizeof every_option / sizeof every_option[0], MOST_OWN = 32 };
 
-/* --precision float32 takes the twin of the method. */
+/* --precision takes the twin of the method; one that has none is in double anyway. */
 static int take_precision(cli_options *options, const cli_command *command) {
-    const sp_method *single = options->single ? sp_method_single(options->method) : NULL;
-    if (options->single && !single) {
+    const sp_method *twin =
+        options->precision_given ? sp_method_precise(options->method, options->single) : NULL;
+    if (options->single && !twin) {
         return cli_usage(command,
                          "%s is computed in double precision only: --precision float32 goes with "
                          "exact and opt",
                          options->method->name);
     }
-    options->method = single ? single : options->method;
+    options->method = twin ? twin : options->method;
     return -1;
 }
 

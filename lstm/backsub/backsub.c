@@ -68,8 +68,17 @@ static bool kernels_know(const sp_bound_task *task, const sp_backsub_options *op
            cells_run_forward(task->net) && (!choose || front->tangents > 0);
 }
 
+static bool has_wide_cell(const sp_net *net) {
+    bool wide = false;
+    for (size_t i = 0; i < net->nodes; i++) {
+        wide = wide || (net->node[i].kind == SP_NODE_CELL && net->node[i].width >= SP_BACKSUB_WIDE);
+    }
+    return wide;
+}
+
 static bool single_is_of_use(const sp_bound_task *task, const sp_backsub_options *options) {
-    return options->single && options->planes == SP_BACKSUB_STATIC && !has_slopes(task, options) &&
+    return (options->single || (options->single_wide && has_wide_cell(task->net))) &&
+           options->planes == SP_BACKSUB_STATIC && !has_slopes(task, options) &&
            !options->energies && task->fronts[0]->tangents > 0 && task->fronts[0]->bins == 0;
 }
 

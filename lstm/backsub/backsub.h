@@ -17,6 +17,9 @@ typedef enum {
     SP_BACKSUB_RULES          /* as `rules` say, and the lines too; on the CPU */
 } sp_backsub_planes;
 
+/* From so many units on single precision halves the time of a pass. */
+enum { SP_BACKSUB_WIDE = 64 };
+
 /** sp_backsub_options - standard: all 0. What goes beyond R2's planes needs the static ones. */
 typedef struct sp_backsub_options {
     sp_backsub_planes planes;
@@ -35,6 +38,7 @@ typedef struct sp_backsub_options {
     /* products of matrices in single precision, with its error terms, where they are of use: static
      * planes, the joint front end without halfspaces and lines, weights that floats hold */
     bool single;
+    bool single_wide; /* the same for nets with a cell of SP_BACKSUB_WIDE units or more */
 } sp_backsub_options;
 
 #endif

@@ -106,13 +106,19 @@ static void images_back(sp_walk_cell *c, int first, int end) {
         }
     }
     sp_walk_affine(c->walk, c->rows, n, in, bias, omega);
+    if (c->weights->weight.narrow != NULL || c->weights->recurrent.narrow != NULL) {
+        sp_walk_centre(c->walk, c->rows, n, in, sp_boxes_array_at(state->shift, v->place * H),
+                       sp_boxes_array_at(state->spread, v->place * H));
+    }
     if (v->a != SP_NO_VARIABLE && !sp_walk_cell_zero(c, v->a)) {
         const bool add = sp_walk_cell_live(c, v->a);
         sp_walk_cell_settle(c, v->a);
         sp_walk_multiply(c->walk, c->rows, H, n, in, omega,
-                         sp_boxes_matrix_at(&c->weights->recurrent, v->block * H, 0), add,
+                         sp_boxes_matrix_at(&c->weights->recurrent, v->block * H, 0),
+                         sp_boxes_variable(&c->walk->self->boxes, c->index, c->t, v->a), add,
                          sp_walk_cell_place(c, v->a));
         c->view[v->a] = sp_walk_cell_place(c, v->a);
+        c->narrowed = c->weights->recurrent.narrow != NULL && v->place == 0 ? n : 0;
     }
     if (v->b != SP_NO_VARIABLE && !sp_walk_cell_zero(c, v->b)) {
         pass(c, in, v->b, false);
@@ -161,6 +167,7 @@ static void input_back(sp_walk_cell *c, size_t first, size_t end, bool add) {
     const sp_boxes *boxes = &c->walk->self->boxes;
     const size_t D = c->node->cell.in, K = sp_cell_gates(&c->node->cell) * c->H;
     const bool together = c->weights->weight.narrow == NULL && !c->node->cell.reverse;
+    const size_t narrowed = end - first == 1 ? c->narrowed : 0;
     for (size_t t = first; t < end; t += together ? end - first : 1) {
         sp_walk_cell_enter(c, t);
         const sp_backsub_rows to = sp_walk_on(c->walk, c->node->input, sp_walk_cell_frame(c));
@@ -168,10 +175,28 @@ static void input_back(sp_walk_cell *c, size_t first, size_t end, bool add) {
             const size_t rows =
                 (end - first - 1) * c->walk->rows + sp_walk_rows(c->walk, c->index, end - 1);
             sp_walk_multiply_wide(c->walk, rows, D, K, c->gates, c->weights->weight, add, to);
+            continue;
+        }
+        const sp_boxes_array omega = sp_boxes_state_at(boxes, c->index, t)->omega;
+        const sp_boxes_range box = sp_boxes_out(boxes, c->node->input, sp_walk_cell_frame(c));
+        const size_t columns = met_columns(c);
+        if (narrowed == columns && c->weights->weight.narrow != NULL) {
+            sp_walk_multiply_narrow(c->walk,
+                                    &(sp_walk_narrow_product){.rows = c->rows,
+                                                              .n = D,
+                                                              .k = columns,
+                                                              .count = 1,
+                                                              .a = c->gates,
+                                                              .omega = omega,
+                                                              .b = c->weights->weight.narrow,
+                                                              .ldb = D,
+                                                              .box = box,
+                                                              .again = true,
+                                                              .add = add,
+                                                              .c = to});
         } else {
-            sp_walk_multiply(c->walk, c->rows, D, met_columns(c), c->gates,
-                             sp_boxes_state_at(boxes, c->index, t)->omega, c->weights->weight, add,
-                             to);
+            sp_walk_multiply(c->walk, c->rows, D, columns, c->gates, omega, c->weights->weight, box,
+                             add, to);
         }
     }
 }

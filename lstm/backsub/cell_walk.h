@@ -17,6 +17,7 @@ typedef struct sp_walk_cell {
     size_t index, H, frames;
     size_t t, rows;        /* the step at hand, and the rows that have it */
     sp_backsub_rows gates; /* [rows, images H] of this step */
+    size_t narrowed;       /* so many columns of them stand in ws->narrow */
     sp_backsub_rows view[SP_CELL_VARIABLES];
     sp_boxes_array own[SP_CELL_VARIABLES];
 } sp_walk_cell;
@@ -70,6 +71,7 @@ static inline sp_walk_cell sp_walk_cell_begin(sp_walk *walk, size_t index) {
 static inline void sp_walk_cell_enter(sp_walk_cell *c, size_t t) {
     const size_t ld = c->steps->images * c->H;
     c->t = t;
+    c->narrowed = 0;
     c->rows = sp_walk_rows(c->walk, c->index, t);
     c->gates = (sp_backsub_rows){
         sp_boxes_array_at(c->walk->ws->gates, t % c->walk->self->steps * c->walk->rows * ld), ld};

@@ -94,6 +94,7 @@ typedef struct sp_backsub_workspace {
     sp_boxes_array wave;   /* [2, rows, rows of the spectrum] */
     sp_boxes_array carry;  /* [rows, frame - step] of them those that the frame before shares */
     sp_boxes_array bias, mass, support; /* [rows] */
+    sp_boxes_array rough; /* [rows] single: the mass of products in single precision */
     sp_boxes_array slope; /* [rows, slope width] on all samples, or none, see `slopes` */
     float *narrow, *wide; /* operand and result of products in single precision, if there are any */
     double flops;         /* of the matrix products done here */
@@ -325,9 +326,15 @@ void sp_walk_begin(sp_walk *walk, size_t rows, size_t n, sp_backsub_rows from, s
 sp_gpu_rows sp_walk_at(const sp_walk *walk, size_t rows);
 /** sp_walk_multiply - c [rows, n] = a [rows, k] b [k, n] (+ c for add), in single precision where
  *  b has floats. omega [k] >= |b| |v| of the variables v of the columns; |a| omega is in the rows'
- *  mass. */
+ *  mass. In single precision c is taken around the middles of `box`, that of its columns, and what
+ *  that takes of a stands in sp_walk_centre. */
 void sp_walk_multiply(sp_walk *walk, size_t rows, size_t n, size_t k, sp_backsub_rows a,
-                      sp_boxes_array omega, sp_boxes_matrix b, bool add, sp_backsub_rows c);
+                      sp_boxes_array omega, sp_boxes_matrix b, sp_boxes_range box, bool add,
+                      sp_backsub_rows c);
+/** sp_walk_centre - rows that pass n affine outputs whose products are in single precision: bias +=
+ *  a . shift, rough += |a| . |spread|; shift may be none. */
+void sp_walk_centre(sp_walk *walk, size_t rows, size_t n, sp_backsub_rows a, sp_boxes_array shift,
+                    sp_boxes_array spread);
 /** sp_walk_narrow_product - c [rows, n] = a [rows, k] b [k, n], or += for add, in single
  *  precision. The rows of `count` clips follow each other, their matrices b stand `step` floats
  *  apart. */
@@ -336,6 +343,8 @@ typedef struct sp_walk_narrow_product {
     sp_backsub_rows a;
     sp_boxes_array omega; /* [k] clip */
     const float *b;
+    sp_boxes_range box; /* none: the middles are 0 */
+    bool again;         /* the same coefficients as in the product before, in the same place */
     bool add;
     sp_backsub_rows c;
 } sp_walk_narrow_product;

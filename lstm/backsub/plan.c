@@ -352,6 +352,7 @@ static void carve_workspace(sp_backsub *self, sp_boxes_carver *carver, sp_backsu
     ws->bias = sp_boxes_carve_array(carver, rows);
     ws->mass = sp_boxes_carve_array(carver, rows);
     ws->support = sp_boxes_carve_array(carver, rows);
+    ws->rough = sp_boxes_carve_array(carver, boxes->single ? rows : 0);
     ws->slope =
         sp_boxes_carve_array(carver, self->slopes ? rows * sp_backsub_slope_width(front) : 0);
     if (boxes->single) {

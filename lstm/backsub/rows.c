@@ -21,6 +21,8 @@ typedef struct sp_backsub_tiles {
 static void keep(const sp_walk *walk, double *lower, double *error, bool fresh, bool settled) {
     const sp_backsub *self = walk->self;
     const sp_backsub_workspace *ws = walk->ws;
+    // one rounding more for what the forms dropped: docs/theory/single-precision.md 4
+    const double rough_gamma = sp_gamma_single(2.0 * self->boxes.width + 4.0);
     sp_gpu_keep(self->boxes.gpu, &(sp_gpu_keep_args){.at = sp_walk_at(walk, walk->rows),
                                                      .apart = self->most,
                                                      .gamma = self->gamma.on,
@@ -29,6 +31,8 @@ static void keep(const sp_walk *walk, double *lower, double *error, bool fresh, 
                                                      .bias = ws->bias.on,
                                                      .mass = ws->mass.on,
                                                      .support = ws->support.on,
+                                                     .rough = ws->rough.on,
+                                                     .rough_gamma = rough_gamma,
                                                      .lower = lower,
                                                      .error = error,
                                                      .settled = settled ? self->settled : NULL,

@@ -101,12 +101,10 @@ static void fill_feature_scale(const sp_front_bound *front, size_t t, double *om
     }
 }
 
-/* The error of rows by their mass. In single precision each product adds gamma_{2k+2} of its own
- * part of the mass, and one rounding for what the forms dropped (docs/theory/single-precision.md).
- */
+/* The error of rows by their mass. Products in single precision have up to three sums in the bias
+ * where others have one: docs/theory/single-precision.md 6. */
 static double gamma_of(const sp_boxes *boxes, const sp_front_bound *front) {
-    const double gamma = sp_gamma(sp_boxes_chain(boxes, front));
-    return boxes->single ? sp_above(gamma + sp_gamma_single(2.0 * boxes->width + 4.0)) : gamma;
+    return sp_gamma((boxes->single ? 8.0 : 1.0) * sp_boxes_chain(boxes, front));
 }
 
 /* What is filled here is the program's, or staged in memory of the program. */

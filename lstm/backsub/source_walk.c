@@ -85,8 +85,9 @@ static sp_backsub_rows bands_back(sp_walk *walk, size_t rows, size_t t, sp_backs
     const sp_boxes_array omega = sp_boxes_array_at(source->feature_omega, t * front->features);
     const sp_backsub_rows band = {walk->ws->band, front->bands};
     sp_walk_affine(walk, rows, front->features, in, source->matrix_bias, omega);
-    sp_walk_multiply(walk, rows, front->bands, front->features, in, omega, source->matrix, false,
-                     band);
+    const sp_boxes_range none = {{NULL}, {NULL}}; // a product in double
+    sp_walk_multiply(walk, rows, front->bands, front->features, in, omega, source->matrix, none,
+                     false, band);
     return band;
 }
 
@@ -149,7 +150,8 @@ static size_t forms_back(sp_walk *walk, size_t rows, size_t t, sp_backsub_rows i
     const sp_boxes_array omega = sp_boxes_array_at(source->energy_omega, t * front->bands);
     sp_walk_scalars(walk, rows, in, &source->line[t], false, energy);
     sp_walk_affine(walk, rows, front->bands, energy, source->mel_bias, omega);
-    sp_walk_multiply(walk, rows, front->bins, front->bands, energy, omega, source->mel, false,
+    const sp_boxes_range none = {{NULL}, {NULL}}; // a product in double
+    sp_walk_multiply(walk, rows, front->bins, front->bands, energy, omega, source->mel, none, false,
                      squares);
     record_sides(walk, rows, front->bins, squares, walk->choosing ? ws->bin[t] : NULL);
     sp_walk_scalars(walk, rows, squares, &source->bin_line[t], false, squares);
@@ -164,6 +166,9 @@ static void multiply_forms(sp_walk *walk, size_t rows, size_t t, size_t forms) {
     const size_t frame = front->frame, clips = rows / walk->span;
     sp_backsub_workspace *ws = walk->ws;
     if (source->narrow) {
+        const sp_boxes_array form_max = sp_boxes_array_at(source->form_min, t * forms),
+                             none = {NULL};
+        sp_walk_centre(walk, rows, forms, (sp_backsub_rows){ws->form, forms}, none, form_max);
         sp_walk_multiply_narrow(walk, &(sp_walk_narrow_product){
                                           .rows = rows,
                                           .n = frame,
@@ -172,7 +177,7 @@ static void multiply_forms(sp_walk *walk, size_t rows, size_t t, size_t forms) {
                                           .step = boxes->stride * (sizeof(double) / sizeof(float)),
                                           .ldb = frame,
                                           .a = {ws->form, forms},
-                                          .omega = sp_boxes_array_at(source->form_min, t * forms),
+                                          .omega = form_max,
                                           .b = source->form.narrow + t * forms * frame,
                                           .c = {ws->sample, frame}});
         return;

@@ -79,7 +79,8 @@ void sp_walk_multiply_wide(sp_walk *walk, size_t rows, size_t n, size_t k, sp_ba
 }
 
 void sp_walk_multiply(sp_walk *walk, size_t rows, size_t n, size_t k, sp_backsub_rows a,
-                      sp_boxes_array omega, sp_boxes_matrix b, bool add, sp_backsub_rows c) {
+                      sp_boxes_array omega, sp_boxes_matrix b, sp_boxes_range box, bool add,
+                      sp_backsub_rows c) {
     if (b.narrow == NULL) {
         sp_walk_multiply_wide(walk, rows, n, k, a, b, add, c);
         return;
@@ -92,6 +93,7 @@ void sp_walk_multiply(sp_walk *walk, size_t rows, size_t n, size_t k, sp_backsub
                                                             .omega = omega,
                                                             .b = b.narrow,
                                                             .ldb = b.ld,
+                                                            .box = box,
                                                             .add = add,
                                                             .c = c});
 }
@@ -100,13 +102,15 @@ void sp_walk_multiply_narrow(sp_walk *walk, const sp_walk_narrow_product *p) {
     sp_gpu *gpu = walk->self->boxes.gpu;
     float *a = walk->ws->narrow, *c = walk->ws->wide;
     const size_t rows = p->rows / p->count;
-    sp_gpu_narrow(gpu, &(sp_gpu_narrow_args){.at = sp_walk_at(walk, p->rows),
-                                             .n = p->k,
-                                             .a = p->a.at.on,
-                                             .lda = p->a.ld,
-                                             .omega = p->omega.on,
-                                             .to = a,
-                                             .bias = walk->ws->bias.on});
+    if (!p->again) {
+        sp_gpu_narrow(gpu, &(sp_gpu_narrow_args){.at = sp_walk_at(walk, p->rows),
+                                                 .n = p->k,
+                                                 .a = p->a.at.on,
+                                                 .lda = p->a.ld,
+                                                 .omega = p->omega.on,
+                                                 .to = a,
+                                                 .bias = walk->ws->bias.on});
+    }
     sp_gpu_multiply_single(gpu, &(sp_gpu_multiply_single_args){.m = rows,
                                                                .n = p->n,
                                                                .k = p->k,
@@ -120,6 +124,13 @@ void sp_walk_multiply_narrow(sp_walk *walk, const sp_walk_narrow_product *p) {
                                                                .a_step = rows * p->k,
                                                                .b_step = p->step,
                                                                .c_step = rows * p->n});
+    if (p->box.lo.on != NULL) {
+        sp_gpu_recentre(gpu, &(sp_gpu_recentre_args){.at = sp_walk_at(walk, p->rows),
+                                                     .n = p->n,
+                                                     .from = c,
+                                                     .box = sp_boxes_range_of(p->box),
+                                                     .bias = walk->ws->bias.on});
+    }
     sp_gpu_widen(gpu, &(sp_gpu_widen_args){.rows = p->rows,
                                            .n = p->n,
                                            .from = c,
@@ -139,6 +150,18 @@ void sp_walk_affine(sp_walk *walk, size_t rows, size_t n, sp_backsub_rows a, sp_
                                                                .omega = omega.on,
                                                                .bias = walk->ws->bias.on,
                                                                .mass = walk->ws->mass.on});
+}
+
+void sp_walk_centre(sp_walk *walk, size_t rows, size_t n, sp_backsub_rows a, sp_boxes_array shift,
+                    sp_boxes_array spread) {
+    sp_gpu_centre(walk->self->boxes.gpu, &(sp_gpu_centre_args){.at = sp_walk_at(walk, rows),
+                                                               .n = n,
+                                                               .a = a.at.on,
+                                                               .lda = a.ld,
+                                                               .shift = shift.on,
+                                                               .spread = spread.on,
+                                                               .bias = walk->ws->bias.on,
+                                                               .rough = walk->ws->rough.on});
 }
 
 void sp_walk_weigh_mass(sp_walk *walk, size_t rows, size_t n, sp_backsub_rows a,

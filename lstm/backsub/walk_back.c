@@ -3,7 +3,8 @@
 //
 // Invariant of a row at every point of the walk, for every perturbation d of the set, in real
 // arithmetic:
-//   objective >= sum_v coefficient_v * v(d) + bias - gamma_chain * mass - lost.
+//   objective >= sum_v coefficient_v * v(d) + bias - gamma_chain * mass - lost,
+// less the error of products in single precision, which `rough` counts.
 // Each operation treats the coefficients that it is given as exact and adds to `mass` the sum of
 // absolute values, over the boxes, of the terms that it rounds; no term meets more than `chain`
 // roundings. `lost` is what underflow can take (docs/theory/rounding.md).
@@ -25,9 +26,13 @@ static bool is_same(sp_timing t) {
 static void biases_back(sp_walk *walk, size_t i, sp_backsub_span span) {
     const sp_boxes *boxes = &walk->self->boxes;
     for (size_t t = span.first; t < span.end; t++) {
-        sp_walk_affine(walk, sp_walk_rows(walk, i, t), node_at(walk, i)->width,
-                       sp_walk_on(walk, i, t), boxes->constants[i].bias,
-                       sp_boxes_state_at(boxes, i, t)->omega);
+        const sp_boxes_state *state = sp_boxes_state_at(boxes, i, t);
+        const size_t rows = sp_walk_rows(walk, i, t), width = node_at(walk, i)->width;
+        sp_walk_affine(walk, rows, width, sp_walk_on(walk, i, t), boxes->constants[i].bias,
+                       state->omega);
+        if (boxes->constants[i].weight.narrow != NULL) {
+            sp_walk_centre(walk, rows, width, sp_walk_on(walk, i, t), state->shift, state->spread);
+        }
     }
 }
 
@@ -36,7 +41,8 @@ static void tap_back(sp_walk *walk, size_t i, size_t t, const sp_term *term, siz
                      sp_boxes_matrix tap, bool add) {
     sp_walk_multiply(walk, sp_walk_rows(walk, i, t), term->in, node_at(walk, i)->width,
                      sp_walk_on(walk, i, t), sp_boxes_state_at(&walk->self->boxes, i, t)->omega,
-                     tap, add, sp_walk_on(walk, term->input, frame));
+                     tap, sp_boxes_out(&walk->self->boxes, term->input, frame), add,
+                     sp_walk_on(walk, term->input, frame));
 }
 
 static void same_back(sp_walk *walk, size_t i, const sp_term *term, sp_boxes_matrix tap,
@@ -180,8 +186,10 @@ static void node_back(sp_walk *walk, size_t i) {
 }
 
 static void clear_sums(sp_walk *walk) {
-    const sp_boxes_array sums[] = {walk->ws->bias, walk->ws->mass, walk->ws->support};
-    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++) {
+    const sp_boxes_array sums[] = {walk->ws->bias, walk->ws->mass, walk->ws->support,
+                                   walk->ws->rough};
+    const size_t count = walk->self->boxes.single ? 4 : 3;
+    for (size_t i = 0; i < count; i++) {
         sp_walk_set(walk, 1, walk->rows, sp_backsub_no_rows,
                     (sp_backsub_rows){sums[i], walk->rows});
     }

@@ -159,7 +159,9 @@ sp_status sp_boxes_shape(sp_error *err, sp_boxes *boxes, const sp_bound_task *ta
         }
     }
     boxes->width = width_of(boxes);
-    boxes->underflow = sp_boxes_chain(boxes, boxes->front) * SP_IV_LEAST;
+    // in single precision each product has four more sums: docs/theory/single-precision.md 6
+    boxes->underflow =
+        (boxes->single ? 4.0 : 1.0) * sp_boxes_chain(boxes, boxes->front) * SP_IV_LEAST;
     return SP_OK;
 }
 
@@ -383,15 +385,17 @@ static void bound_affine(sp_boxes *boxes, size_t i, size_t t) {
     } else {
         gather(boxes, node, t, at);
     }
-    sp_gpu_interval(boxes->gpu, &(sp_gpu_interval_args){.at = at,
-                                                        .out = node->width,
-                                                        .in = c->columns,
-                                                        .weight = c->weight.wide.on,
-                                                        .bias = c->bias.on,
-                                                        .x = sp_boxes_range_of(x),
-                                                        .lo = state->out.lo.on,
-                                                        .hi = state->out.hi.on,
-                                                        .omega = state->omega.on});
+    const sp_gpu_interval_args image = {.at = at,
+                                        .out = node->width,
+                                        .in = c->columns,
+                                        .weight = c->weight.wide.on,
+                                        .bias = c->bias.on,
+                                        .x = sp_boxes_range_of(x),
+                                        .lo = state->out.lo.on,
+                                        .hi = state->out.hi.on,
+                                        .omega = state->omega.on};
+    sp_gpu_interval(boxes->gpu, &image);
+    sp_boxes_spread(boxes, i, t, 0, &image);
 }
 
 static sp_status bound_curve(sp_error *err, sp_boxes *boxes, size_t i, size_t t) {

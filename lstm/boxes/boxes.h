@@ -83,6 +83,7 @@ typedef struct sp_boxes_state {
     /* AFFINE [width], CELL [images H]: |W| |x| + |R| |h| + |b|, rounded up: the scale of the
      * rounding errors of a product with these weights */
     sp_boxes_array omega;
+    sp_boxes_array shift, spread; /* single: as omega; of the middles and radii (gpu/ops.h) */
     sp_boxes_range
         variable[SP_CELL_VARIABLES];        /* CELL: [H] where a variable has a box of its own */
     sp_boxes_array size[SP_CELL_VARIABLES]; /* CELL, differences: [H] |a| + |b| */
@@ -248,6 +249,10 @@ void sp_boxes_lose(sp_boxes *boxes, sp_gpu_clips at, size_t n, sp_boxes_range bo
 
 /* ---- one node at one frame (cell_boxes.c) ---- */
 
+/** sp_boxes_spread - with `single`: the shift and spread, from entry `first` on, of what this image
+ *  multiplies in single precision (spread.c). */
+void sp_boxes_spread(const sp_boxes *boxes, size_t node, size_t t, size_t first,
+                     const sp_gpu_interval_args *image);
 SP_NODISCARD sp_status sp_boxes_bound_cell(sp_error *err, sp_boxes *boxes, size_t node, size_t t);
 
 #endif

@@ -92,6 +92,7 @@ static void image_intervals(const sp_cell_at *c, int first, int end) {
     const size_t frame = sp_boxes_step_frame(node, c->t, sp_boxes_frames(c->boxes, 0, c->node));
     image.x = sp_boxes_range_of(sp_boxes_out(c->boxes, node->input, frame));
     sp_gpu_interval(c->boxes->gpu, &image);
+    sp_boxes_spread(c->boxes, c->node, c->t, v->place * H, &image);
     if (v->b != SP_NO_VARIABLE && !is_zero(c, v->b)) { // a product or a state, added as it is
         const sp_cell_variable itself = {
             .f = {SP_ACTIVATION_AFFINE, 1.0, 0.0}, .a = v->b, .b = SP_NO_VARIABLE};

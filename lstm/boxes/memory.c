@@ -197,9 +197,11 @@ static bool is_read(const sp_cell_steps *steps, int v) {
 }
 
 static void carve_cell(sp_boxes_carver *carver, sp_boxes_state *state, const sp_cell_steps *steps,
-                       size_t n) {
+                       size_t n, bool single) {
     state->input = sp_boxes_carve_range(carver, steps->images * n);
     state->omega = sp_boxes_carve_array(carver, steps->images * n);
+    state->shift = sp_boxes_carve_array(carver, single ? steps->images * n : 0);
+    state->spread = sp_boxes_carve_array(carver, single ? steps->images * n : 0);
     for (size_t v = 0; v < steps->count; v++) {
         const sp_cell_variable *at = &steps->variable[v];
         const bool relaxed = at->op == SP_CELL_PRODUCT || at->op == SP_CELL_CURVE;
@@ -219,12 +221,14 @@ static void carve_state(const sp_boxes *boxes, sp_boxes_carver *carver, size_t i
     *state = (sp_boxes_state){.out = sp_boxes_carve_range(carver, node->width)};
     if (node->kind == SP_NODE_AFFINE) {
         state->omega = sp_boxes_carve_array(carver, node->width);
+        state->shift = sp_boxes_carve_array(carver, boxes->single ? node->width : 0);
+        state->spread = sp_boxes_carve_array(carver, boxes->single ? node->width : 0);
     } else if (node->kind == SP_NODE_CURVE) {
         state->input = sp_boxes_carve_range(carver, node->width);
     } else if (node->kind == SP_NODE_CELL) {
         sp_cell_steps steps;
         sp_cell_describe(&steps, &node->cell);
-        carve_cell(carver, state, &steps, node->width);
+        carve_cell(carver, state, &steps, node->width, boxes->single);
     }
 }
 

@@ -104,12 +104,57 @@ static void single_precision_is_near(void **state) {
     clear(&s);
 }
 
+/* The small pipeline with an LSTM of 64 units. */
+static void make_wide(small *s, uint64_t seed) {
+    enum { WIDE = 64 };
+    static double weight[4 * WIDE * SMALL_FEATURES], recurrent[4 * WIDE * WIDE], bias[4 * WIDE];
+    static double readout[C * WIDE], offset[C] = {4.0, 0.0, 0.0};
+    sp_rng rng;
+    make(s, seed, false);
+    sp_net_clear(&s->net);
+    sp_rng_init(&rng, seed);
+    random_list(&rng, weight, 4 * WIDE * SMALL_FEATURES, 0.05);
+    random_list(&rng, recurrent, 4 * WIDE * WIDE, 0.1);
+    random_list(&rng, bias, 4 * WIDE, 0.5);
+    random_list(&rng, readout, C * WIDE, 0.3);
+    assert_int_equal(sp_net_init(NULL, &s->net, SMALL_FEATURES), SP_OK);
+    assert_int_equal(sp_net_add_lstm(NULL, &s->net, WIDE, weight, recurrent, bias), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &s->net, SP_POOLING_LAST), SP_OK);
+    assert_int_equal(sp_net_add_affine(NULL, &s->net, C, readout, offset), SP_OK);
+}
+
+/* exact takes single precision for cells of many units by itself, exact/float64 does not. */
+static void wide_cells_are_bounded_in_single_precision(void **state) {
+    static const char *const names[2] = {"exact/float64", "exact"};
+    small s;
+    sp_verdict verdict[2];
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = -60.0};
+    (void)state;
+    make_wide(&s, sp_test_seed() + 8);
+    for (size_t m = 0; m < 2; m++) {
+        sp_pipeline pipeline = make_system(&s, names[m]);
+        assert_int_equal(sp_certify(NULL, &verdict[m], &pipeline, &s.clip, &budget, -1, 0.0),
+                         SP_OK);
+        assert_int_equal(verdict[m].kind, SP_VERDICT_CERTIFIED);
+        sp_pipeline_clear(&pipeline);
+    }
+    assert_true(verdict[1].error > 10.0 * verdict[0].error);
+    assert_true(verdict[1].margin <= verdict[0].margin + 1e-9);
+    assert_true(verdict[1].margin > 0.99 * verdict[0].margin);
+    sp_verdict_clear(&verdict[0]);
+    sp_verdict_clear(&verdict[1]);
+    clear(&s);
+}
+
 static void methods_have_twins(void **state) {
     (void)state;
-    assert_ptr_equal(sp_method_single(sp_method_find("exact")), sp_method_find("exact/float32"));
-    assert_ptr_equal(sp_method_single(sp_method_find("opt")), sp_method_find("opt/float32"));
-    assert_null(sp_method_single(sp_method_find("r2-lp")));
-    assert_null(sp_method_single(sp_method_find("exact/float32")));
+    assert_ptr_equal(sp_method_precise(sp_method_find("exact"), false),
+                     sp_method_find("exact/float64"));
+    assert_ptr_equal(sp_method_precise(sp_method_find("exact"), true),
+                     sp_method_find("exact/float32"));
+    assert_ptr_equal(sp_method_precise(sp_method_find("opt"), true), sp_method_find("opt/float32"));
+    assert_null(sp_method_precise(sp_method_find("r2-lp"), true));
+    assert_null(sp_method_precise(sp_method_find("exact/float32"), true));
 }
 
 /* exact proves the quiet budget, and no more than the clean margin. */
@@ -386,6 +431,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(margins_hold_for_sampled_noise),
         cmocka_unit_test(single_precision_is_near),
+        cmocka_unit_test(wide_cells_are_bounded_in_single_precision),
         cmocka_unit_test(methods_have_twins),
         cmocka_unit_test(a_quiet_budget_is_certified),
         cmocka_unit_test(labels_decide),

@@ -110,6 +110,40 @@ static void error_term_covers_single_precision(void **state) {
     assert_int_equal(graphs.single, graphs.known);
 }
 
+/* The width that rows +-e_0 of the output leave. */
+static double width_of(sp_toy *toy, const sp_method *method) {
+    sp_bounds bounds;
+    double row[16] = {1.0}, lower[2];
+    row[toy->net.classes] = -1.0;
+    assert_int_equal(bounds_of(NULL, &bounds, &toy->net, &toy->front, method), SP_OK);
+    assert_int_equal(sp_backsub_margins(NULL, bounds.self, lower, NULL, row, 2), SP_OK);
+    bounds_destroy(&bounds);
+    return -(lower[0] + lower[1]);
+}
+
+/* Products are rounded around the middles of boxes: where little moves, little is lost. */
+static void single_precision_loses_a_share_of_what_moves(void **state) {
+    sp_rng rng;
+    (void)state;
+    sp_rng_init(&rng, sp_test_seed());
+    for (size_t i = 0; i < 40; i++) {
+        sp_toy toy;
+        sp_toy_shape shape = toy_shape(&rng);
+        shape.joint = true;
+        shape.split = shape.plain = false;
+        shape.eps = 1e-4;
+        shape.hidden = 4 + shape.hidden % 5;
+        shape.classes = 2 + shape.classes % 4;
+        toy_init(&toy, sp_test_seed() + i, &shape);
+        const double exact = width_of(&toy, &exact_planes);
+        const double single = width_of(&toy, &single_precision);
+        if (!(single <= 1.02 * exact + 1e-9)) {
+            fail_msg("seed %zu: a width of %g becomes %g", i, exact, single);
+        }
+        toy_clear(&toy);
+    }
+}
+
 /* Coefficients of which some, or all, are too small for products of floats. */
 static void coefficients_below_floats_are_covered(void **state) {
     const double sizes[] = {0x1p-48, 0x1p-52, 0x1p-160, 0x1p-1040};
@@ -159,6 +193,7 @@ int main(void) {
         cmocka_unit_test(error_term_covers_rounding),
         cmocka_unit_test(error_term_covers_rounding_in_graphs),
         cmocka_unit_test(error_term_covers_single_precision),
+        cmocka_unit_test(single_precision_loses_a_share_of_what_moves),
         cmocka_unit_test(coefficients_below_floats_are_covered),
         cmocka_unit_test(what_does_not_fit_is_read_in_double),
     };
