@@ -166,6 +166,17 @@ typedef enum {
 const char *sp_budget_deployed_name(sp_budget_deployed deployed);
 bool sp_budget_deployed_find(sp_budget_deployed *deployed, const char *name);
 
+/** sp_noise_profile - which share of a budget's radius, 0 to 1, each sample has, or each frame:
+ *  then a sample has the largest share of the frames that hear it. */
+typedef struct sp_noise_profile {
+    double *share; /* [count] owned */
+    size_t count;
+} sp_noise_profile;
+/** sp_noise_profile_read - from a .npy file, or a JSON list of numbers or of lists of numbers. */
+SP_NODISCARD sp_status sp_noise_profile_read(sp_error *err, sp_noise_profile *profile,
+                                             const char *path);
+void sp_noise_profile_clear(sp_noise_profile *profile);
+
 /** sp_budget - a set of noises for every clip. */
 typedef struct sp_budget {
     sp_budget_unit unit;
@@ -176,6 +187,7 @@ typedef struct sp_budget {
     size_t first, frames; /* noise in the samples of these frames only; frames 0: in all */
     bool within;          /* boxes around sequences: noisy numbers stay in [least, most] */
     double least, most;
+    const sp_noise_profile *profile; /* borrowed; NULL: all samples have the whole radius */
 } sp_budget;
 /** sp_budget_set - that of the budget, never NULL. */
 const sp_noise_set *sp_budget_set(const sp_budget *budget);
@@ -294,6 +306,9 @@ void sp_noise_clear(sp_noise *noise);
  *  noisy samples that do so too: of every sample what is left is the radius around centre [n]. */
 SP_NODISCARD sp_status sp_noise_within(sp_error *err, sp_noise *noise, double *centre,
                                        const double *samples, double least, double most);
+/** sp_noise_share - takes share [n], 0 to 1, of every radius, rounded up. SP_E_MISMATCH where
+ *  nothing is left. */
+SP_NODISCARD sp_status sp_noise_share(sp_error *err, sp_noise *noise, const double *share);
 /** sp_noise_support - max over the set of sum_i c[i] d[first+i], i < count, rounded up.
  *  Indices at and beyond noise->n are padding: they are not perturbed. */
 double sp_noise_support(const sp_noise *noise, const double *c, size_t first, size_t count);

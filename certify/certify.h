@@ -138,6 +138,7 @@ typedef struct sp_verdict {
     size_t rival;   /* a label whose lead over the clip's own may be rounding; SP_NO_LABEL: none */
     double eps;     /* radius in sample units */
     sp_budget_deployed deployed; /* what noisy samples become before they are heard */
+    bool shared;                 /* a profile gives samples shares of eps */
     double heard_eps;            /* the most that a heard sample differs from the clip's */
     const sp_noise_set *set;     /* of noise; NULL where not known */
     sp_budget_scale scale;

@@ -106,5 +106,9 @@ SP_NODISCARD sp_status sp_pipeline_noise(sp_error *err, sp_noise *noise, double 
 SP_NODISCARD sp_status sp_pipeline_frame_noise(sp_error *err, sp_noise *noise,
                                                const sp_noise_set *set, const sp_front *front,
                                                size_t n, double eps, size_t first, size_t frames);
+/** sp_pipeline_share - what a profile leaves of them; NULL: all. SP_E_MISMATCH where it is one of
+ *  other samples or frames. */
+SP_NODISCARD sp_status sp_pipeline_share(sp_error *err, sp_noise *noise,
+                                         const sp_noise_profile *profile, const sp_front *front);
 
 #endif

@@ -1,4 +1,5 @@
 /* The noises of a budget; noise in the samples of some frames only. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "certify/impl.h"
@@ -21,6 +22,44 @@ sp_status sp_pipeline_frame_noise(sp_error *err, sp_noise *noise, const sp_noise
     return sp_noise_burst(err, noise, set, n, eps, begin, end > before ? end - before : 0);
 }
 
+/* Of every sample the largest share of the frames that hear it. */
+static void spread(double *share, size_t n, const sp_noise_profile *profile,
+                   const sp_front *front) {
+    const sp_front_layout *layout = sp_front_layout_of(front);
+    for (size_t i = 0; i < n; i++) {
+        share[i] = 0.0;
+    }
+    for (size_t t = 0; t < profile->count; t++) {
+        const size_t start = t * layout->step, before = layout->before;
+        const size_t end = start + layout->used > before ? start + layout->used - before : 0;
+        for (size_t i = start > before ? start - before : 0; i < end && i < n; i++) {
+            share[i] = fmax(share[i], profile->share[t]);
+        }
+    }
+}
+
+sp_status sp_pipeline_share(sp_error *err, sp_noise *noise, const sp_noise_profile *profile,
+                            const sp_front *front) {
+    const size_t frames = sp_front_frames(front, noise->n);
+    if (profile == NULL || profile->count == noise->n) {
+        return profile == NULL ? SP_OK : sp_noise_share(err, noise, profile->share);
+    }
+    if (profile->count != frames) {
+        return sp_fail(err, SP_E_MISMATCH,
+                       "the profile has %zu shares, one for each of %zu samples or of %zu frames "
+                       "is needed",
+                       profile->count, noise->n, frames);
+    }
+    double *share = malloc(noise->n * sizeof *share);
+    if (!share) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", noise->n);
+    }
+    spread(share, noise->n, profile, front);
+    const sp_status status = sp_noise_share(err, noise, share);
+    free(share);
+    return status;
+}
+
 static sp_status cut(sp_error *err, sp_noise *noise, double **moved, const sp_clip *clip,
                      const sp_budget *budget) {
     *moved = malloc(clip->n * sizeof **moved);
@@ -34,7 +73,8 @@ sp_status sp_pipeline_noise(sp_error *err, sp_noise *noise, double **moved, doub
                             const sp_pipeline *pipeline, const sp_clip *clip,
                             const sp_budget *budget) {
     *moved = NULL;
-    if (budget->deployed != SP_BUDGET_AS_REAL && (budget->frames > 0 || clip->width > 0)) {
+    if (budget->deployed != SP_BUDGET_AS_REAL &&
+        (budget->frames > 0 || clip->width > 0 || budget->profile)) {
         return sp_fail(err, SP_E_ARGUMENT,
                        "what noisy clips are rounded to is known of recordings with noise in all "
                        "samples");
@@ -46,7 +86,10 @@ sp_status sp_pipeline_noise(sp_error *err, sp_noise *noise, double **moved, doub
         SP_TRY(sp_pipeline_frame_noise(err, noise, sp_budget_set(budget), pipeline->front, clip->n,
                                        *eps, budget->first, budget->frames));
     }
-    const sp_status status = budget->within ? cut(err, noise, moved, clip, budget) : SP_OK;
+    sp_status status = sp_pipeline_share(err, noise, budget->profile, pipeline->front);
+    if (status == SP_OK && budget->within) {
+        status = cut(err, noise, moved, clip, budget);
+    }
     if (status != SP_OK) {
         sp_noise_clear(noise);
         free(*moved);

@@ -58,6 +58,7 @@ static sp_status take_budget(sp_error *err, sp_query *query, const sp_budget *bu
     sp_verdict *verdict = query->verdict;
     verdict->set = sp_budget_set(budget);
     verdict->deployed = budget->deployed;
+    verdict->shared = budget->profile != NULL;
     SP_TRY(sp_pipeline_noise(err, &query->noise, &query->moved, &verdict->eps, query->pipeline,
                              query->clip, budget));
     SP_TRY(check_radius(err, verdict->eps));
@@ -72,7 +73,7 @@ static sp_status take_budget(sp_error *err, sp_query *query, const sp_budget *bu
     } else if (budget->unit == SP_BUDGET_DB_SNR) {
         verdict->scale.snr_db = budget->value;
     }
-    if (budget->frames > 0 && query->clip->width == 0) {
+    if ((budget->frames > 0 || budget->profile) && query->clip->width == 0) {
         verdict->scale.snr_db = loudest_snr(query->clip, &query->noise);
     }
     return SP_OK;

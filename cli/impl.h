@@ -53,7 +53,7 @@ enum {
 };
 /* Options that come with others: --split with CLI_MANIFEST, --names with CLI_CHANNEL, --output,
  * --steps-axis, --input and --rate with CLI_MODEL, --symbols with the methods; with sequences --eps
- * beside CLI_BUDGET, --clip-to beside CLI_NORM. */
+ * beside CLI_BUDGET, --clip-to beside CLI_NORM, --profile with CLI_NORM. */
 enum {
     CLI_SPLIT = 3,
     CLI_NAMES = 5,
@@ -64,7 +64,8 @@ enum {
     CLI_INPUTS = 11,
     CLI_RATE = 17,
     CLI_SYMBOLS = 18,
-    CLI_HTML = 19 /* of commands that make a page of a corpus */
+    CLI_HTML = 19, /* of commands that make a page of a corpus */
+    CLI_PROFILE = 20
 };
 /* Options of commands whose results journals keep (cli_command.corpus). */
 enum { CLI_JOURNAL = 12, CLI_SHARD = 13, CLI_CSV = 14, CLI_LATEX = 15 };
@@ -93,9 +94,13 @@ typedef struct cli_options {
     bool within; /* --clip-to: [least, most] */
     double least, most;
     const sp_noise_set *set; /* --norm; a set of radii, that of every budget */
-    long label;              /* -1: not given */
-    int channel, threads;    /* threads 0: one per processor */
-    double timeout;          /* seconds; 0: none */
+    char *profile_path;
+    sp_noise_profile
+        *profile; /* owned; --profile, of every budget, empty until the session opens; or NULL
+                          */
+    long label;   /* -1: not given */
+    int channel, threads; /* threads 0: one per processor */
+    double timeout;       /* seconds; 0: none */
     bool downmix, resample, json, verbose, quick, attack, no_attack;
     double tolerance;          /* dB */
     long frame;                /* CLI_NO_FRAME, CLI_ALL_FRAMES or a frame */

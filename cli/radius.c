@@ -70,6 +70,7 @@ static sp_radius_options options_of(const moment_task *task) {
                                 .within = options->within,
                                 .least = options->least,
                                 .most = options->most,
+                                .profile = options->profile,
                                 .timeout = options->timeout,
                                 .attack = cli_attack_options(options, task->file)};
     wanted.attack.starts = options->starts ? (size_t)options->starts : STARTS;

@@ -92,6 +92,7 @@ static void work(void *context, size_t index) {
         .budget = own->budget,
         .radius = {.tolerance = options->tolerance,
                    .set = options->set,
+                   .profile = options->profile,
                    .timeout = options->timeout,
                    .attack = cli_attack_options(options, clips->file[index])}};
     wanted.radius.attack.starts = options->starts ? (size_t)options->starts : STARTS;
@@ -273,6 +274,7 @@ static int write_html(cli_job *j) {
     sp_page page = {.model = cli_path_name(j->options->model),
                     .pipeline = &j->session.pipeline,
                     .set = j->options->set,
+                    .shared = j->options->profile != NULL,
                     .asked = clips->count,
                     .budgets = own->budgets,
                     .budget = own->budget_text};
@@ -325,6 +327,7 @@ static int take_budgets(job *own) {
             return CLI_INPUT;
         }
         own->usual[b].set = options->set;
+        own->usual[b].profile = options->profile;
     }
     return -1;
 }

@@ -113,6 +113,7 @@ char *sp_record_verdict(const sp_verdict *v) {
     sp_json_line_text(line, "deployed", sp_budget_deployed_name(v->deployed));
     sp_json_line_number(line, "heard_eps", v->heard_eps);
     sp_json_line_text(line, "norm", v->set ? v->set->norm : NULL);
+    sp_json_line_bool(line, "shared", v->shared);
     put_scale(line, "scale", &v->scale);
     const double seconds[5] = {v->seconds, v->cpu_seconds, v->front_seconds, v->boxes_seconds,
                                v->rows_seconds};
@@ -138,6 +139,7 @@ bool sp_record_take_verdict(sp_verdict *v, const sp_json *object) {
     v->eps = get_number(object, "eps");
     v->heard_eps = get_number(object, "heard_eps");
     v->set = norm ? sp_noise_set_of_norm(norm) : NULL;
+    v->shared = sp_json_flag(sp_json_get(object, "shared"));
     get_scale(&v->scale, object, "scale");
     if (!get_list(&v->logits, object, "logits", v->classes) ||
         !get_list(&v->margins, object, "margins", v->classes) ||

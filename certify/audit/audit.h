@@ -133,8 +133,9 @@ typedef struct sp_audit {
     double tolerance;            /* dB, of the search */
     const sp_noise_set *set;     /* of radii, in which windows and bursts are searched or decided;
                                   * NULL: boxes */
-    sp_attack_options attack;    /* its steps, starts and seed are read */
-    double timeout;              /* seconds a property; 0: none */
+    const sp_noise_profile *profile; /* of the window that fires, or is nearest to; or NULL */
+    sp_attack_options attack;        /* its steps, starts and seed are read */
+    double timeout;                  /* seconds a property; 0: none */
 } sp_audit;
 enum { SP_AUDIT_STEPS = 20, SP_AUDIT_STARTS = 2 }; /* of its attacks, unless given */
 

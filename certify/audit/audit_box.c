@@ -19,8 +19,24 @@ static sp_attack_options attack_of(const sp_audit_task *q) {
     return options;
 }
 
+/* The mean square of the shares of a profile. */
+static double power_of_shares(const sp_audit_task *q) {
+    sp_noise noise = {0};
+    double power = NAN;
+    if (sp_noise_box(NULL, &noise, q->window.n, 1.0) == SP_OK &&
+        sp_pipeline_share(NULL, &noise, q->audit->profile, q->audit->attacker->pipeline->front) ==
+            SP_OK) {
+        power = noise.set->energy(noise.radius, noise.n) / (double)noise.n;
+    }
+    sp_noise_clear(&noise);
+    return power;
+}
+
 /* Part of the samples of the window that noise in `frames` frames reaches; 1: in all of it. */
 static double power_of(const sp_audit_task *q, size_t frames) {
+    if (q->audit->profile) {
+        return power_of_shares(q);
+    }
     const sp_front_layout *layout = sp_front_layout_of(q->audit->attacker->pipeline->front);
     const size_t noisy = frames ? (frames - 1) * layout->step + layout->used : q->window.n;
     return (double)noisy / (double)q->window.n;
@@ -116,7 +132,9 @@ static sp_status decide_budget(sp_error *err, sp_audit_task *q, size_t first, si
     SP_TRY(sp_pipeline_frame_noise(err, &noise, sp_budget_set(q->audit->budget),
                                    q->audit->attacker->pipeline->front, q->window.n, eps, first,
                                    frames));
-    const sp_status status = decide(err, q, &noise, frames);
+    sp_status status =
+        sp_pipeline_share(err, &noise, q->audit->profile, q->audit->attacker->pipeline->front);
+    status = status == SP_OK ? decide(err, q, &noise, frames) : status;
     sp_noise_clear(&noise);
     return status;
 }
@@ -126,6 +144,7 @@ static sp_status decide_budget(sp_error *err, sp_audit_task *q, size_t first, si
 static sp_radius_options search_of(const sp_audit_task *q, size_t first, size_t frames) {
     const sp_radius_options options = {.tolerance = q->audit->tolerance,
                                        .set = q->audit->set,
+                                       .profile = q->audit->profile,
                                        .first = first,
                                        .frames = frames,
                                        .attack = attack_of(q),

@@ -107,6 +107,12 @@ static void put_introduction(FILE *out, const sp_page *page) {
             right, words_of(page)->rule);
     sp_page_text(out, page->pipeline->method->name);
     fputs("</code>), and looks for one that changes the answer.</p>\n", out);
+    if (page->shared) {
+        fputs(
+            "<p class=\"note\">A profile gives each sample, or each frame, its share of a budget: "
+            "what follows speaks of noise that keeps to it.</p>\n",
+            out);
+    }
     if (page->asked > page->count) {
         fprintf(out,
                 "<p class=\"note\">The run was interrupted: %zu more clips were given, and are not "

@@ -126,6 +126,7 @@ typedef struct sp_page {
     const char *model;           /* its name, to be shown */
     const sp_pipeline *pipeline; /* that was certified */
     const sp_noise_set *set;     /* of the budgets; NULL: boxes */
+    bool shared;                 /* a profile gives samples shares of them */
     size_t count, budgets;
     size_t asked;          /* clips that were given; more than count when the run was interrupted */
     const sp_study *study; /* [count] */

@@ -49,6 +49,9 @@ static void write_budget(sp_json_line *line, const sp_verdict *verdict) {
     sp_json_line_number(line, "eps_lsb", verdict->scale.lsb);
     sp_json_line_number(line, "snr_db", sp_report_decimals(verdict->scale.snr_db, 1e6));
     sp_report_string(line, "norm", verdict->set ? verdict->set->norm : NULL);
+    if (verdict->shared) {
+        sp_json_line_bool(line, "profile", true);
+    }
     sp_report_vacuous(line, &verdict->scale);
     sp_json_line_text(line, "deployed", sp_budget_deployed_name(verdict->deployed));
     sp_json_line_number(line, "heard_eps", verdict->heard_eps);

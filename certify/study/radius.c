@@ -29,7 +29,8 @@ static sp_budget budget_of(const sp_radius_options *options, const sp_clip *clip
                        .frames = options->frames,
                        .within = options->within,
                        .least = options->least,
-                       .most = options->most};
+                       .most = options->most,
+                       .profile = options->profile};
 }
 
 double sp_radius_search_db(const sp_radius_search *q, long k) {

@@ -74,7 +74,8 @@ static void write_break(const study_task *e) {
     sp_study *study = e->study;
     const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK,
                               .value = study->radius.broken_file_db,
-                              .set = e->options->radius.set};
+                              .set = e->options->radius.set,
+                              .profile = e->options->radius.profile};
     sp_attack_options options = e->options->radius.attack;
     if (study->radius.file_noise) {
         options.hint = study->radius.file_noise;

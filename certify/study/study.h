@@ -19,9 +19,10 @@ typedef struct sp_radius_options {
     size_t first, frames; /* noise in the samples of these frames only; frames 0: in all samples */
     bool within;          /* of sequences: noisy numbers stay in [least, most] */
     double least, most;
-    bool no_attack;           /* only certificates are tried */
-    sp_attack_options attack; /* its hint, timeout and out are not read */
-    double timeout;           /* seconds of the whole search; 0: none */
+    const sp_noise_profile *profile; /* borrowed; NULL: all samples have the whole radius */
+    bool no_attack;                  /* only certificates are tried */
+    sp_attack_options attack;        /* its hint, timeout and out are not read */
+    double timeout;                  /* seconds of the whole search; 0: none */
 } sp_radius_options;
 
 /** sp_radius_point - one budget that was tried. */

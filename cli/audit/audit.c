@@ -79,6 +79,7 @@ static sp_audit audit_of(const cli_audit_job *j, const sp_clip *clip, const doub
                             .burst = options->burst ? (size_t)options->burst : BURST,
                             .tolerance = options->tolerance,
                             .set = options->set,
+                            .profile = options->profile,
                             .attack = cli_attack_options(options, source),
                             .timeout = options->timeout};
     return audit;
@@ -86,6 +87,10 @@ static sp_audit audit_of(const cli_audit_job *j, const sp_clip *clip, const doub
 
 static bool is_wanted(const cli_audit_job *j, const cli_audit_item *it, sp_property property) {
     if (!j->base.options->set->box && !sp_audit_of_set(property)) {
+        return false;
+    }
+    if (j->base.options->profile && property != SP_PROPERTY_FIRE &&
+        property != SP_PROPERTY_SILENT) {
         return false;
     }
     return j->asked.chosen ? j->asked.wanted[property] : sp_audit_applies(property, it->fires);

@@ -252,6 +252,17 @@ void cli_audit_trigger_text(char text[160], const cli_audit_options *asked,
     }
 }
 
+/* Shares are of the window that fires, or is nearest to firing. */
+static int check_profile(const cli_audit_options *asked, const cli_options *options) {
+    for (int p = 0; p < SP_PROPERTIES && options->profile; p++) {
+        if (asked->wanted[p] && p != SP_PROPERTY_FIRE && p != SP_PROPERTY_SILENT) {
+            return cli_usage(asked->command, "--profile is for fire and silent, not for %s",
+                             sp_property_name((sp_property)p));
+        }
+    }
+    return -1;
+}
+
 /* A gain, a line of one noise and samples that nobody hears have no norm. */
 static int check_norm(const cli_audit_options *asked, const cli_options *options) {
     for (int p = 0; p < SP_PROPERTIES && !options->set->box; p++) {
@@ -298,5 +309,6 @@ int cli_audit_options_read(cli_audit_options *asked, const cli_options *options)
                         0.0, 32768.0);
     }
     code = code < 0 ? read_rules(asked, own) : code;
-    return code < 0 ? check_norm(asked, options) : code;
+    code = code < 0 ? check_norm(asked, options) : code;
+    return code < 0 ? check_profile(asked, options) : code;
 }

@@ -27,7 +27,7 @@ int cli_proof_open(cli_proof *proof, const cli_job *job, const char *folder) {
         return cli_usage(job->command, "--proof knows --method exact, opt and opt-rest with their "
                                        "own front-end relaxation");
     }
-    if (job->session.clips.sequences || options->frame != CLI_NO_FRAME) {
+    if (job->session.clips.sequences || options->frame != CLI_NO_FRAME || options->profile) {
         return cli_usage(job->command, "--proof knows recordings with noise in all samples");
     }
     if (job->session.pipeline.joined ||

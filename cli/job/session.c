@@ -74,6 +74,17 @@ static int open_pipeline(cli_session *session, const sp_method *method, sp_front
     return -1;
 }
 
+/* The shares of --profile, once. */
+static int read_profile(const cli_options *options) {
+    sp_error err = {0};
+    if (!options->profile || options->profile->count > 0 ||
+        sp_noise_profile_read(&err, options->profile, options->profile_path) == SP_OK) {
+        return -1;
+    }
+    cli_complain_about(options->profile_path, err.text);
+    return CLI_INPUT;
+}
+
 int cli_session_open(cli_session *session, const cli_command *command, const cli_options *options,
                      bool bounds) {
     *session = (cli_session){.options = options};
@@ -100,6 +111,7 @@ int cli_session_open(cli_session *session, const cli_command *command, const cli
         return code;
     }
     code = read_names(session);
+    code = code < 0 ? read_profile(options) : code;
     if (code < 0 && bounds) {
         code = open_pipeline(session, options->method, options->front_rule);
         session->pipeline.names = cli_session_names(session);
@@ -164,18 +176,26 @@ sp_attack_options cli_attack_options(const cli_options *options, const char *sou
                                .source = source};
 }
 
-void cli_norm_says(const cli_options *options) {
-    const sp_noise_set *set = options->set;
+static bool is_absolute(const cli_options *options) {
     for (size_t b = 0; b < options->budgets; b++) {
-        if (options->budget[b].unit == SP_BUDGET_ABSOLUTE && !set->box) {
-            printf(
-                "--norm %s: eps is the %s-norm of what all numbers of a sequence move together.\n",
-                set->norm, set->norm);
-            return;
+        if (options->budget[b].unit == SP_BUDGET_ABSOLUTE) {
+            return true;
         }
     }
-    if (!set->box) {
+    return false;
+}
+
+void cli_norm_says(const cli_options *options) {
+    const sp_noise_set *set = options->set;
+    if (!set->box && is_absolute(options)) {
+        printf("--norm %s: eps is the %s-norm of what all numbers of a sequence move together.\n",
+               set->norm, set->norm);
+    } else if (!set->box) {
         printf("--norm %s: a budget is %s.\n", set->norm, set->within);
+    }
+    if (options->profile) {
+        printf("--profile %s: each sample or frame has its share of a budget.\n",
+               options->profile_path);
     }
 }
 

@@ -81,6 +81,9 @@ static bool add_options(sp_digest *digest, const cli_job *job) {
             add_file(digest, options->own[i]); // a recording of noise
         }
     }
+    if (options->profile_path) {
+        add_file(digest, options->profile_path);
+    }
     free(text);
     free(line);
     return taken;

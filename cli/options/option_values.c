@@ -232,6 +232,8 @@ static char **path_of(cli_options *options, int option) {
         return &options->html;
     case CLI_LATEX:
         return &options->latex;
+    case CLI_PROFILE:
+        return &options->profile_path;
     default:
         return NULL;
     }

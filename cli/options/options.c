@@ -45,6 +45,11 @@ static const struct poptOption every_option[] = {
      "what a budget limits: inf, every sample by itself; 2, the energy of the noise, however it is "
      "spread; 1, the heights of clicks together; inf unless given",
      "P"},
+    {"profile", 0, POPT_ARG_STRING, NULL, CLI_PROFILE,
+     "how much of a budget each sample, or each frame, may use: numbers from 0 to 1, one for each, "
+     "as "
+     ".npy or as a JSON list",
+     "F"},
     {"method", 0, POPT_ARG_STRING, NULL, CLI_METHOD, "see soundproof methods; exact unless given",
      "NAME"},
     {"front-relax", 0, POPT_ARG_STRING, NULL, CLI_FRONT_RELAX,
@@ -291,6 +296,7 @@ static bool accepts(const cli_command *command, int option) {
                          : option == CLI_NAMES   ? CLI_CHANNEL
                          : option == CLI_EPS     ? CLI_BUDGET
                          : option == CLI_CLIP_TO ? CLI_NORM
+                         : option == CLI_PROFILE ? CLI_NORM
                          : option == CLI_SYMBOLS ? CLI_METHOD | CLI_METHODS
                          : of_model              ? CLI_MODEL
                                                  : (unsigned)option;
@@ -333,12 +339,20 @@ static int read_all(cli_options *options, const cli_command *command, poptContex
     if (options->within && !options->set->box) {
         return cli_usage(command, "--clip-to goes with boxes of noise: --norm inf");
     }
+    if (options->profile_path) {
+        options->profile = calloc(1, sizeof *options->profile);
+        if (!options->profile) {
+            cli_complain("out of memory");
+            return CLI_INPUT;
+        }
+    }
     for (size_t b = 0; b < options->budgets; b++) {
         sp_budget *budget = &options->budget[b];
         budget->set = options->set;
         budget->within = options->within;
         budget->least = options->least;
         budget->most = options->most;
+        budget->profile = options->profile;
         if (options->frame == CLI_ALL_FRAMES) {
             return cli_usage(command, "--frame all goes with soundproof radius: name a frame");
         }
@@ -420,6 +434,11 @@ void cli_options_clear(cli_options *options) {
     free(options->budget_text);
     free(options->budget);
     free(options->argument);
+    if (options->profile) {
+        sp_noise_profile_clear(options->profile);
+        free(options->profile);
+    }
+    free(options->profile_path);
     free(options->model);
     free(options->front);
     free(options->manifest);

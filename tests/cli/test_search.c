@@ -364,24 +364,6 @@ static void compare_refuses(void **state) {
     sp_process_clear(&process);
 }
 
-/* NAME@FRONT is the method on that front end: what --front-relax makes of it. */
-static void methods_on_other_front_ends(void **state) {
-    (void)state;
-    sp_process apart = RUN("certify", MODEL, "--method", "deepcert", "--front-relax", "joint",
-                           "--budget", "-70dB", "--json", t.clip[0]);
-    sp_process joined = RUN("compare", MODEL, "--methods", "deepcert@joint,deepcert", "--no-attack",
-                            "--budget", "-70dB", "--json", t.clip[0]);
-    expect_code(&apart, 0);
-    expect_code(&joined, 0);
-    assert_non_null(strstr(joined.out, "\"method\":\"deepcert@joint\""));
-    assert_non_null(strstr(joined.out, "\"method\":\"deepcert\""));
-    assert_non_null(strstr(apart.out, "\"front_relax\":\"joint\""));
-    assert_true(number_behind(apart.out, "\"margin\":") ==
-                number_behind(joined.out, "\"margin\":"));
-    sp_process_clear(&apart);
-    sp_process_clear(&joined);
-}
-
 /* ---- norms ---- */
 
 static size_t count_of(const char *text, const char *part) {
@@ -394,29 +376,6 @@ static size_t count_of(const char *text, const char *part) {
 
 /* Every command that takes a norm, without one and with each: its lines say which, its table what a
  * budget is, and the certified edge of the whole clip falls from clicks to noise everywhere. */
-/* NAME/K is the method with --symbols K. */
-static void methods_with_fewer_symbols(void **state) {
-    (void)state;
-    sp_process one = RUN("certify", MODEL, "--method", "zono", "--symbols", "100", "--budget",
-                         "-75dB", "--json", t.clip[0]);
-    sp_process both = RUN("compare", MODEL, "--methods", "zono,zono/100,zono/1000000,hybrid/100@r2",
-                          "--no-attack", "--budget", "-75dB", "--json", t.clip[0]);
-    expect_code(&one, 0);
-    expect_code(&both, 0);
-    assert_non_null(strstr(both.out, "\"method\":\"hybrid/100@r2\""));
-    static const char *const names[3] = {"\"zono\"", "\"zono/100\"", "\"zono/1000000\""};
-    double margin[3];
-    for (int i = 0; i < 3; i++) {
-        const char *line = strstr(both.out, names[i]);
-        assert_non_null(line);
-        margin[i] = number_behind(line, "\"margin\":");
-    }
-    assert_true(margin[1] < margin[0] && margin[2] == margin[0]);
-    assert_true(number_behind(one.out, "\"margin\":") == margin[1]);
-    sp_process_clear(&one);
-    sp_process_clear(&both);
-}
-
 static void every_command_takes_a_norm(void **state) {
     (void)state;
     static const char *const norms[] = {NULL, "inf", "2", "1"};
@@ -491,8 +450,6 @@ int main(void) {
         cmocka_unit_test(compare_prints_tables_and_charts),
         cmocka_unit_test(compare_takes_several_models),
         cmocka_unit_test(compare_refuses),
-        cmocka_unit_test(methods_on_other_front_ends),
-        cmocka_unit_test(methods_with_fewer_symbols),
         cmocka_unit_test(every_command_takes_a_norm),
         cmocka_unit_test(energy_has_two_names),
     };
