@@ -106,6 +106,9 @@ static void print_ends(const sp_model *model) {
     if (model->steps_axis >= 0) {
         printf(", along axis %ld", model->steps_axis);
     }
+    if (model->recordings > 1) {
+        printf("; of the %zu recordings that it takes at once each by itself", model->recordings);
+    }
     putchar('\n');
     if (model->inputs[0] != '\0') {
         printf("besides     %s%s\n", model->inputs,

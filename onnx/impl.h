@@ -167,16 +167,25 @@ SP_NODISCARD sp_status sp_onnx_input_check(sp_error *err, const Onnx__ValueInfoP
 SP_NODISCARD sp_status sp_onnx_input_describe(sp_error *err, char **text,
                                               const Onnx__TensorShapeProto *shape);
 
+/** sp_onnx_batch - an axis of the input that holds a fixed number of recordings, each of which is
+ *  answered by itself. */
+typedef struct sp_onnx_batch {
+    size_t recordings; /* 0: there is none */
+    size_t axis;
+} sp_onnx_batch;
+
 /** sp_onnx_guess - one way to read the input: which axis counts the steps, and how many there must
  *  be. */
 typedef struct sp_onnx_guess {
     size_t axis;  /* SP_ONNX_NO_AXIS: the input is one step */
     size_t steps; /* 0: any */
+    sp_onnx_batch batch;
 } sp_onnx_guess;
-enum { SP_ONNX_MOST_GUESSES = 7 };
+enum { SP_ONNX_MOST_GUESSES = 12 };
 /** sp_onnx_input_guesses - the guesses, in the order in which they are to be tried; their number.
  *  Every axis before the last one can be the steps unless its length is 1; the others have
- *  length 1 (batch). When nothing needs steps, the input may also be a single one. At last, or at
+ *  length 1 (batch), or, beside an open one that is named as that of the steps, a fixed number of
+ *  recordings. When nothing needs steps, the input may also be a single one. At last, or at
  *  first if it has the name of one, the last axis may be the steps of the features before it. */
 size_t sp_onnx_input_guesses(sp_onnx_guess *guess, const Onnx__GraphProto *proto,
                              const Onnx__TensorShapeProto *shape, bool flat);
@@ -228,6 +237,7 @@ typedef struct sp_onnx_reader {
     size_t work;                /* steps that bodies of Loops may still take */
     size_t steps_axis;          /* of the input; SP_ONNX_NO_AXIS: the input is one step */
     size_t steps;               /* length of that axis; 0: not fixed */
+    sp_onnx_batch batch;        /* read as one recording, evaluated with all of them */
     sp_onnx_value **root_value; /* [root->definitions] owned; entries in the region */
     sp_onnx_layer *layer;       /* [layers] owned */
     size_t layers, layer_room;
@@ -280,6 +290,9 @@ const sp_onnx_operator *sp_onnx_operator_find(const Onnx__NodeProto *node);
 
 /** sp_onnx_refuse_operator - a failure because the operator of the node at hand is not read. */
 sp_status sp_onnx_refuse_operator(sp_onnx_reader *r);
+/** sp_onnx_obstacles - what else of the outermost graph is not read than a refusal says, as the end of a
+ *  sentence; "" where there is nothing. */
+void sp_onnx_obstacles(const sp_onnx_reader *r, char *text, size_t size, const char *refusal);
 
 /* ---- node.c: the node at hand ---- */
 
@@ -322,6 +335,8 @@ const Onnx__AttributeProto *sp_onnx_attribute(const Onnx__NodeProto *node, const
 /** sp_onnx_attributes_check - refuses attributes that are not in the blank-separated list, or given
  *  twice. */
 SP_NODISCARD sp_status sp_onnx_attributes_check(sp_onnx_reader *r, const char *known);
+/** sp_onnx_attribute_unknown - the first attribute of a node that is not in the list, or NULL. */
+const char *sp_onnx_attribute_unknown(const Onnx__NodeProto *node, const char *known);
 SP_NODISCARD sp_status sp_onnx_attribute_int(sp_onnx_reader *r, int64_t *value, const char *name,
                                              int64_t otherwise);
 SP_NODISCARD sp_status sp_onnx_attribute_float(sp_onnx_reader *r, double *value, const char *name,
@@ -483,6 +498,7 @@ typedef struct sp_onnx_reference {
     long opset;
     size_t budget; /* bytes that one evaluation may take */
     size_t steps_axis;
+    sp_onnx_batch batch;
     sp_onnx_defined logits; /* what stands in front of the head, if any */
     sp_onnx_head head;
     bool streams; /* one evaluation is a hop */

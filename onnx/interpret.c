@@ -11,7 +11,8 @@ static void input_lengths(const sp_onnx_reader *r, sp_onnx_dim *dim, sp_onnx_dim
     for (size_t i = 0; i < shape->n_dim; i++) {
         const Onnx__TensorShapeProto__Dimension *d = shape->dim[i];
         const bool fixed = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
-        dim[i] = i == r->steps_axis ? steps : sp_onnx_dim_of(fixed ? d->dim_value : 1);
+        const bool batch = r->batch.recordings > 0 && i == r->batch.axis;
+        dim[i] = i == r->steps_axis ? steps : sp_onnx_dim_of(fixed && !batch ? d->dim_value : 1);
     }
 }
 
@@ -194,17 +195,48 @@ sp_status sp_onnx_interpret(sp_onnx_reader *r, const sp_onnx_sequence **result) 
     return SP_OK;
 }
 
-/* Steps of features, [steps, features], on the axes of the input. */
+/* Number `feature` of step t of a recording: the first one is the features, others are made up of
+ * them. */
+static double number_of(const double *features, size_t steps, size_t width, size_t recording,
+                        size_t t, size_t feature) {
+    return recording == 0
+               ? features[t * width + feature]
+               : 0.25 * (double)recording - 0.5 * features[(steps - 1 - t) * width + feature];
+}
+
+/* On the axes of the input. */
+static void lay_out(const sp_onnx_reader *r, double *numbers, const sp_onnx_tensor *to,
+                    const double *features, size_t steps) {
+    const size_t recordings = r->batch.recordings > 0 ? r->batch.recordings : 1;
+    const size_t width = to->count / steps / recordings;
+    for (size_t i = 0; i < to->count; i++) {
+        size_t rest = i, t = 0, recording = 0, feature = 0, inner = 1;
+        for (size_t axis = to->rank; axis-- > 0;) {
+            const size_t length = (size_t)to->dim[axis], at = rest % length;
+            rest /= length;
+            if (axis == r->steps_axis) {
+                t = at;
+            } else if (recordings > 1 && axis == r->batch.axis) {
+                recording = at;
+            } else {
+                feature += at * inner;
+                inner *= length;
+            }
+        }
+        numbers[i] = number_of(features, steps, width, recording, t, feature);
+    }
+}
+
+/* Steps of features, [steps, features]. */
 static sp_status start_tensor(sp_onnx_reader *r, const double *features, size_t steps) {
     const size_t rank = r->root->features->type->tensor_type->shape->n_dim;
     sp_onnx_value *value = sp_onnx_region_take(&r->region, 1, sizeof *value);
     sp_onnx_dim length[SP_ONNX_MAX_RANK];
     int64_t dim[SP_ONNX_MAX_RANK];
-    size_t inner = 1;
     input_lengths(r, length, sp_onnx_dim_of((int64_t)steps));
     for (size_t i = 0; i < rank; i++) {
-        dim[i] = length[i].k;
-        inner *= r->steps_axis != SP_ONNX_NO_AXIS && i > r->steps_axis ? (size_t)dim[i] : 1;
+        const bool batch = r->batch.recordings > 0 && i == r->batch.axis;
+        dim[i] = batch ? (int64_t)r->batch.recordings : length[i].k;
     }
     if (!value || !sp_onnx_tensor_shape(&value->tensor, dim, rank)) {
         return sp_fail(r->err, SP_E_MEMORY, "no memory for %zu steps of features", steps);
@@ -215,13 +247,7 @@ static sp_status start_tensor(sp_onnx_reader *r, const double *features, size_t 
     if (!numbers) {
         return sp_fail(r->err, SP_E_MEMORY, "no memory for %zu steps of features", steps);
     }
-    const size_t width = value->tensor.count / steps;
-    for (size_t i = 0; i < value->tensor.count; i++) { // features before the steps, step, behind
-        const size_t t = r->steps_axis == SP_ONNX_NO_AXIS ? 0 : i / inner % steps;
-        const size_t feature =
-            r->steps_axis == SP_ONNX_NO_AXIS ? i : i / inner / steps * inner + i % inner;
-        numbers[i] = features[t * width + feature];
-    }
+    lay_out(r, numbers, &value->tensor, features, steps);
     r->root_value[sp_onnx_graph_find(r->root, r->root->features->name)] = value;
     for (size_t i = 0; i < r->root->roles; i++) {
         if (r->root->role[i].kind != SP_ONNX_ROLE_FEATURES) {

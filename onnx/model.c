@@ -104,6 +104,7 @@ static sp_status read_guess(sp_onnx_reader *r, sp_net *net, sp_onnx_defined *log
     *followed = false;
     r->steps_axis = guess->axis;
     r->steps = guess->steps;
+    r->batch = guess->batch;
     SP_TRY(sp_onnx_interpret(r, &result));
     sp_onnx_sequence logits_of = *result;
     sp_onnx_source last;
@@ -197,6 +198,8 @@ static sp_status read_net(sp_onnx_reader *r, sp_model *model, sp_onnx_defined *l
             SP_TRY(chosen ? SP_OK : find_doubt(r, doubt, sizeof doubt, &guess[i], guess, count));
             r->steps_axis = guess[i].axis;
             r->steps = guess[i].steps;
+            r->batch = guess[i].batch;
+            model->recordings = guess[i].batch.recordings;
             model->streams = model->reference->streams = r->streams;
             model->steps_axis = guess[i].axis == SP_ONNX_NO_AXIS ? -1L : (long)guess[i].axis;
             model->inner = sp_onnx_input_inner(shape, guess[i].axis);
@@ -219,7 +222,9 @@ static sp_status read_net(sp_onnx_reader *r, sp_model *model, sp_onnx_defined *l
                              "two axes of the input have a fixed length above 1: export the same "
                              "weights with batch size 1, which changes no answer to one clip");
     }
-    return sp_fail(err, best.code, "%s", best.text);
+    char others[300];
+    sp_onnx_obstacles(r, others, sizeof others, best.text);
+    return sp_fail(err, best.code, "%s%s", best.text, others);
 }
 
 /* A whole number up to the character `end`; false: there is none. */
@@ -350,6 +355,7 @@ static sp_status read_graph(sp_error *err, sp_model *model, sp_onnx_reference *r
         sp_onnx_reader_init(&r, err, &reference->graph, reference->opset, reference->budget);
     status = status == SP_OK ? read_outputs(err, &r, model, &reference->graph, choice) : status;
     reference->steps_axis = r.steps_axis;
+    reference->batch = r.batch;
     reference->head = r.head;
     reference->chosen = r.chosen;
     sp_onnx_reader_clear(&r);

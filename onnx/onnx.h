@@ -25,6 +25,7 @@ typedef struct sp_model {
     long steps_axis;   /* axis of the input that counts steps; -1: it is one step */
     size_t inner;      /* numbers of a step that stand side by side in the input: those behind that
                         * axis; the others stand before it */
+    size_t recordings; /* the file takes so many at once; 0: one */
     char *doubt;       /* owned; NULL, or why that axis may be the wrong one */
     char *inputs;      /* owned; what its other inputs are, "h0 -> hn, from 0; sr = 16000", or "" */
     bool streams;      /* the file computes one hop, and its states go from each hop to the next */

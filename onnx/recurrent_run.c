@@ -73,30 +73,39 @@ static void step(const sp_onnx_recurrence *cell, double *next, double *c, double
     }
 }
 
-/* One direction: Y at sequence[t * stride + j] for step t; the last states. */
-static void run(const sp_onnx_recurrence *cell, double *sequence, size_t stride, double *final,
-                double *c, double *scratch, const double *x, size_t steps) {
+/* sp_onnx_way - one direction over one recording: where its numbers are. */
+typedef struct sp_onnx_way {
+    const double *x; /* step t at x[t of_x] */
+    double *y;       /* Y: at y[t of_y] */
+    size_t of_x, of_y;
+    double *final, *c; /* [hidden] the last states */
+    const double *start[SP_CELL_STATES];
+} sp_onnx_way;
+
+static void run(const sp_onnx_recurrence *cell, const sp_onnx_way *way, double *scratch,
+                size_t steps) {
     const size_t H = cell->hidden;
     double *h = scratch, *reset = scratch + H;
     for (size_t j = 0; j < H; j++) {
-        h[j] = cell->start[0] ? cell->start[0][j] : 0.0;
-        c[j] = cell->start[1] ? cell->start[1][j] : 0.0;
+        h[j] = way->start[0] ? way->start[0][j] : 0.0;
+        way->c[j] = way->start[1] ? way->start[1][j] : 0.0;
     }
     for (size_t s = 0; s < steps; s++) {
         const size_t t = cell->reverse ? steps - 1 - s : s;
-        step(cell, sequence + t * stride, c, reset, h, x + t * cell->width);
-        memcpy(h, sequence + t * stride, H * sizeof *h);
+        step(cell, way->y + t * way->of_y, way->c, reset, h, way->x + t * way->of_x);
+        memcpy(h, way->y + t * way->of_y, H * sizeof *h);
     }
-    memcpy(final, h, H * sizeof *final);
+    memcpy(way->final, h, H * sizeof *h);
 }
 
 sp_status sp_onnx_recurrence_run(sp_onnx_reader *r, const sp_onnx_recurrence *cell,
                                  size_t directions, const sp_onnx_tensor *x) {
-    const size_t H = cell->hidden;
-    const int64_t steps = x->dim[cell->batch_first ? 1 : 0], D = (int64_t)directions;
-    const int64_t whole[4] = {cell->batch_first ? 1 : steps, cell->batch_first ? steps : D,
-                              cell->batch_first ? D : 1, (int64_t)H};
-    const int64_t states[3] = {cell->batch_first ? 1 : D, cell->batch_first ? D : 1, (int64_t)H};
+    const size_t H = cell->hidden, D = directions;
+    const bool first = cell->batch_first;
+    const size_t steps = (size_t)x->dim[first ? 1 : 0], batch = (size_t)x->dim[first ? 0 : 1];
+    const int64_t ways = (int64_t)D, whole[4] = {x->dim[0], first ? x->dim[1] : ways,
+                                                 first ? ways : x->dim[1], (int64_t)H};
+    const int64_t states[3] = {first ? x->dim[0] : ways, first ? ways : x->dim[1], (int64_t)H};
     sp_onnx_tensor y = {.kind = SP_ONNX_REAL}, last = {.kind = SP_ONNX_REAL}, cells;
     if (!sp_onnx_tensor_shape(&y, whole, 4) || !sp_onnx_tensor_shape(&last, states, 3)) {
         return sp_onnx_out_of_memory(r);
@@ -108,9 +117,18 @@ sp_status sp_onnx_recurrence_run(sp_onnx_reader *r, const sp_onnx_recurrence *ce
     if (!sequence || !final || !c || !scratch) {
         return sp_onnx_out_of_memory(r);
     }
-    for (size_t i = 0; i < directions; i++) {
-        run(&cell[i], sequence + i * H, directions * H, final + i * H, c + i * H, scratch, x->real,
-            (size_t)steps);
+    for (size_t i = 0; i < D * batch; i++) {
+        const size_t d = i / batch, b = i % batch, at = (first ? b * D + d : i) * H;
+        sp_onnx_way way = {.x = x->real + b * (first ? steps : 1) * cell->width,
+                           .y = sequence + (first ? (b * steps * D + d) * H : at),
+                           .of_x = (first ? 1 : batch) * cell->width,
+                           .of_y = (first ? 1 : batch) * D * H,
+                           .final = final + at,
+                           .c = c + at};
+        for (size_t k = 0; k < SP_CELL_STATES; k++) {
+            way.start[k] = cell->start[k] ? cell->start[k] + at : NULL;
+        }
+        run(&cell[d], &way, scratch, steps);
     }
     SP_TRY(sp_onnx_return_tensor(r, 0, &y));
     SP_TRY(sp_onnx_return_tensor(r, 1, &last));

@@ -29,7 +29,16 @@ static sp_status copy_result(sp_onnx_reader *r, double *numbers, sp_onnx_defined
             inner *= (size_t)result->dim[i];
         }
     }
-    const size_t count = steps > 0 ? result->count / steps : 0;
+    const size_t recordings = r->batch.recordings > 0 ? r->batch.recordings : 1;
+    if (recordings > 1 && (result->rank == 0 || result->dim[0] != (int64_t)recordings)) {
+        return sp_fail(r->err, SP_E_UNSUPPORTED,
+                       "its outputs do not have the %zu recordings of its input along axis 0: "
+                       "export the same weights with batch size 1, which changes no answer to one "
+                       "clip",
+                       recordings);
+    }
+    // of several recordings the first one
+    const size_t count = steps > 0 ? result->count / steps / recordings : 0;
     const size_t first = chosen->number ? chosen->index : 0;
     if (at >= steps || (chosen->number ? first >= count : count != classes)) {
         return sp_fail(r->err, SP_E_MISMATCH,
@@ -78,6 +87,7 @@ static sp_status evaluate(sp_onnx_reader *r, const sp_model *model, double *logi
     double *state[SP_ONNX_MOST_STATES] = {NULL};
     sp_status status = SP_OK;
     r->steps_axis = model->reference->steps_axis;
+    r->batch = model->reference->batch;
     r->wanted = model->reference->logits;
     for (size_t hop = 0; status == SP_OK && streams && hop + 1 < steps; hop++) {
         status = sp_onnx_evaluate(r, features + hop * model->net.features, 1);

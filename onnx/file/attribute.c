@@ -24,6 +24,16 @@ static bool is_listed(const char *list, const char *name) {
     return false;
 }
 
+const char *sp_onnx_attribute_unknown(const Onnx__NodeProto *node, const char *known) {
+    for (size_t i = 0; i < node->n_attribute; i++) {
+        const char *name = node->attribute[i]->name ? node->attribute[i]->name : "";
+        if (!is_listed(known, name)) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
 sp_status sp_onnx_attributes_check(sp_onnx_reader *r, const char *known) {
     if (r->node->n_attribute > SP_ONNX_MAX_ATTRIBUTES) {
         return sp_onnx_refuse(r, SP_E_FORMAT, "it has %zu attributes", r->node->n_attribute);

@@ -186,25 +186,32 @@ size_t sp_onnx_input_guesses(sp_onnx_guess *guess, const Onnx__GraphProto *proto
     const bool last_steps = last > 0 && length_of(shape->dim[last]) != 1 && fixed == 1;
     const bool samples = fixed == 0 && length_of(shape->dim[last]) != 1;
     if (samples && hears_samples(proto)) {
-        guess[count++] = (sp_onnx_guess){last, length_of(shape->dim[last])};
+        guess[count++] = (sp_onnx_guess){.axis = last, .steps = length_of(shape->dim[last])};
     }
     if (last_steps && sp_onnx_axis_sense(shape, last) > 0) {
-        guess[count++] = (sp_onnx_guess){last, length_of(shape->dim[last])};
+        guess[count++] = (sp_onnx_guess){.axis = last, .steps = length_of(shape->dim[last])};
     }
     for (size_t named = 0; is_fixed(shape->dim[last]) && named < 2; named++) {
         for (size_t i = 0; i < last; i++) { // named ones first
             const size_t length = length_of(shape->dim[i]);
             if ((named == 0) == (sp_onnx_axis_sense(shape, i) > 0) &&
                 (length > 1 ? fixed == 1 : length == 0 && fixed == 0)) {
-                guess[count++] = (sp_onnx_guess){i, length};
+                guess[count++] = (sp_onnx_guess){.axis = i, .steps = length};
+            }
+        }
+    }
+    for (size_t i = 0; fixed == 1 && i < last && is_fixed(shape->dim[last]); i++) {
+        for (size_t k = 0; sp_onnx_axis_sense(shape, i) > 0 && k < last; k++) {
+            if (length_of(shape->dim[k]) > 1 && length_of(shape->dim[i]) == 0) {
+                guess[count++] = (sp_onnx_guess){.axis = i, .batch = {length_of(shape->dim[k]), k}};
             }
         }
     }
     if (fixed == 0 && (count == 0 || (count == 1 && shape->n_dim == 2 && !has_recurrence(proto)))) {
-        guess[count++] = (sp_onnx_guess){SP_ONNX_NO_AXIS, 1};
+        guess[count++] = (sp_onnx_guess){.axis = SP_ONNX_NO_AXIS, .steps = 1};
     }
     if (last_steps && sp_onnx_axis_sense(shape, last) <= 0) {
-        guess[count++] = (sp_onnx_guess){last, length_of(shape->dim[last])};
+        guess[count++] = (sp_onnx_guess){.axis = last, .steps = length_of(shape->dim[last])};
     }
     return count;
 }

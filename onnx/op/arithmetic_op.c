@@ -167,6 +167,12 @@ sp_status sp_onnx_op_compare(sp_onnx_reader *r) {
     const char *op = r->node->op_type;
     const sp_onnx_tensor *a = NULL, *b = NULL;
     sp_onnx_tensor to = {0}, x, y;
+    if (sp_onnx_input(r, 0)->kind == SP_ONNX_VALUE_SEQUENCE) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                              "it asks whether features have certain values, as Keras' Masking "
+                              "asks for padding, and noise may change the answer: where clips hold "
+                              "no padding, the same weights without the mask answer alike");
+    }
     SP_TRY(sp_onnx_input_tensor(r, &a, 0, "A"));
     SP_TRY(sp_onnx_input_tensor(r, &b, 1, "B"));
     SP_TRY(match(r, &to, &x, &y, a, b));

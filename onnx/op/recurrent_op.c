@@ -44,7 +44,7 @@ static sp_status read_carried(sp_onnx_reader *r, sp_onnx_carried *carried,
 /* Where the state starts: at constants, or at a state of the file's own; `carried` NULL: the file's
  * graph is evaluated. */
 static sp_status read_start(sp_onnx_reader *r, sp_onnx_recurrence *cell, size_t k,
-                            size_t directions, sp_onnx_carried *carried) {
+                            size_t directions, size_t batch, sp_onnx_carried *carried) {
     const size_t input = k == 0 ? IN_INITIAL_H : IN_INITIAL_C, hidden = cell->hidden;
     const char *what = k == 0 ? "initial_h" : "initial_c";
     const sp_onnx_value *value = sp_onnx_input(r, input);
@@ -56,10 +56,10 @@ static sp_status read_start(sp_onnx_reader *r, sp_onnx_recurrence *cell, size_t 
     }
     const sp_onnx_tensor *state = NULL;
     SP_TRY(sp_onnx_input_tensor(r, &state, input, what));
-    if (state->kind != SP_ONNX_REAL || state->rank != 3 || state->count != directions * hidden ||
-        state->dim[2] != (int64_t)hidden) {
-        return sp_onnx_refuse(r, SP_E_FORMAT, "%s does not have the shape %zu x 1 x %zu", what,
-                              directions, hidden);
+    if (state->kind != SP_ONNX_REAL || state->rank != 3 ||
+        state->count != directions * batch * hidden || state->dim[2] != (int64_t)hidden) {
+        return sp_onnx_refuse(r, SP_E_FORMAT, "%s does not have the shape %zu x %zu x %zu", what,
+                              directions, batch, hidden);
     }
     for (size_t i = 0; i < state->count; i++) {
         if (!isfinite(state->real[i])) {
@@ -111,11 +111,11 @@ static sp_status check_length(sp_onnx_reader *r, sp_onnx_dim steps) {
 }
 
 static sp_status check_inputs(sp_onnx_reader *r, sp_onnx_recurrence *cell, size_t directions,
-                              sp_onnx_dim steps, sp_onnx_carried *carried) {
+                              sp_onnx_dim steps, size_t batch, sp_onnx_carried *carried) {
     SP_TRY(check_length(r, steps));
     SP_TRY(check_peepholes(r));
-    SP_TRY(read_start(r, cell, 0, directions, carried));
-    return read_start(r, cell, 1, directions, carried);
+    SP_TRY(read_start(r, cell, 0, directions, batch, carried));
+    return read_start(r, cell, 1, directions, batch, carried);
 }
 
 /* [directions, rows, columns], or without columns; *numbers: of the first direction. */
@@ -336,7 +336,7 @@ static sp_status add_cell(sp_onnx_reader *r, const sp_onnx_sequence *x) {
     SP_TRY(check_axes(r, x, batch_first));
     SP_TRY(read_recurrence(r, cell, &directions, (size_t)x->dim[2].k));
     SP_TRY(check_inputs(r, cell, directions,
-                        x->outer == SP_ONNX_NO_AXIS ? sp_onnx_dim_of(1) : x->dim[x->outer],
+                        x->outer == SP_ONNX_NO_AXIS ? sp_onnx_dim_of(1) : x->dim[x->outer], 1,
                         carried));
     SP_TRY(sp_onnx_sequence_settle(r, x, &from));
     for (size_t i = 0; i < directions; i++) {
@@ -358,10 +358,12 @@ sp_status sp_onnx_op_recurrent(sp_onnx_reader *r) {
     }
     SP_TRY(read_recurrence(r, cell, &directions, (size_t)x->tensor.dim[2]));
     const size_t steps = cell->batch_first ? 1 : 0;
-    if (x->tensor.dim[1 - steps] != 1 || x->tensor.dim[steps] < 1) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its input '%.60s' must hold one sequence",
+    const int64_t batch = x->tensor.dim[1 - steps];
+    if (batch < 1 || x->tensor.dim[steps] < 1) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its input '%.60s' holds no sequence",
                               sp_onnx_input_name(r, IN_X));
     }
-    SP_TRY(check_inputs(r, cell, directions, sp_onnx_dim_of(x->tensor.dim[steps]), NULL));
+    SP_TRY(check_inputs(r, cell, directions, sp_onnx_dim_of(x->tensor.dim[steps]), (size_t)batch,
+                        NULL));
     return sp_onnx_recurrence_run(r, cell, directions, &x->tensor);
 }

@@ -218,6 +218,57 @@ static void a_step_and_a_number_of_an_output_are_chosen(void **state) {
     }
 }
 
+/* Three numbers per step of recordings, of which the file takes four at once; `mixes`: it adds their
+ * mean. */
+static om *four_at_once(const double *w, bool mixes) {
+    om *m = om_new(17);
+    om_input(m, "x", "4 x time x 3");
+    om_reals(m, "w", "3x2", w);
+    om_node(m, "MatMul", "x,w", "a");
+    om_int(m, om_node(m, "ReduceMean", "a", "b"), "keepdims", 0);
+    om_ints(m, m->graph.node[1], "axes", 1, (const int64_t[]){1});
+    if (mixes) {
+        om_ints(m, om_node(m, "ReduceMean", "b", "mean"), "axes", 1, (const int64_t[]){0});
+        om_node(m, "Add", "b,mean", "y");
+    } else {
+        om_node(m, "Relu", "b", "y");
+    }
+    om_output(m, "y");
+    return m;
+}
+
+static void of_several_recordings_at_once_each_is_answered_by_itself(void **state) {
+    double w[6];
+    sp_error err = {0};
+    sp_model model;
+    (void)state;
+    om_random(&rng, w, 6);
+    om_accept(four_at_once(w, false), &model);
+    assert_int_equal(model.recordings, 4);
+    assert_int_equal(model.steps_axis, 1);
+    assert_int_equal(model.net.steps, 0);
+    assert_true(model.agreement < 1e-12);
+    sp_model_clear(&model);
+    om *m = four_at_once(w, true); // another recording changes the answer
+    assert_int_equal(om_parse(m, &err, &model), SP_E_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "cannot be read soundly"));
+    om_free(m);
+}
+
+static void a_refusal_names_all_that_stands_in_the_way(void **state) {
+    (void)state;
+    om *m = om_new(17);
+    om_input(m, "x", "T x 1 x 3");
+    om_node(m, "LayerNormalization", "x,x", "a");
+    om_node(m, "Mystery", "a", "b");
+    om_node(m, "Mystery", "b", "c");
+    om_int(m, om_node(m, "Relu", "c", "d"), "slope", 1);
+    om_output(m, "d");
+    om_refuse(m, SP_E_UNSUPPORTED,
+              "'a' (LayerNormalization):|nor does it read|'b' (Mystery) and 1 more|"
+              "'d' (Relu, attribute 'slope')");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_axis_of_steps_is_found),
@@ -225,6 +276,8 @@ int main(void) {
         cmocka_unit_test(of_several_outputs_the_last_one_is_the_logits),
         cmocka_unit_test(an_output_is_chosen_by_its_name),
         cmocka_unit_test(a_step_and_a_number_of_an_output_are_chosen),
+        cmocka_unit_test(of_several_recordings_at_once_each_is_answered_by_itself),
+        cmocka_unit_test(a_refusal_names_all_that_stands_in_the_way),
     };
     return cmocka_run_group_tests_name("onnx/axes", tests, setup, NULL);
 }
