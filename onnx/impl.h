@@ -290,8 +290,8 @@ const sp_onnx_operator *sp_onnx_operator_find(const Onnx__NodeProto *node);
 
 /** sp_onnx_refuse_operator - a failure because the operator of the node at hand is not read. */
 sp_status sp_onnx_refuse_operator(sp_onnx_reader *r);
-/** sp_onnx_obstacles - what else of the outermost graph is not read than a refusal says, as the end of a
- *  sentence; "" where there is nothing. */
+/** sp_onnx_obstacles - what else of the outermost graph is not read than a refusal says, as the end
+ *  of a sentence; "" where there is nothing. */
 void sp_onnx_obstacles(const sp_onnx_reader *r, char *text, size_t size, const char *refusal);
 
 /* ---- node.c: the node at hand ---- */
@@ -448,19 +448,6 @@ SP_NODISCARD sp_status sp_onnx_dense_arithmetic(sp_onnx_reader *r, char op);
 /** sp_onnx_tensor_product - MatMul of two tensors, one of which may hold polynomials. */
 SP_NODISCARD sp_status sp_onnx_tensor_product(sp_onnx_reader *r, sp_onnx_tensor *to,
                                               const sp_onnx_tensor *a, const sp_onnx_tensor *b);
-
-/* ---- seed.c ---- */
-
-/** sp_onnx_cell_seed - a plain cell that reads a source, with states that start as given (NULL:
- *  zeros): where they do not start at zero it becomes one that is seeded, and reads another source.
- *  The cell's arrays live in the region. */
-SP_NODISCARD sp_status sp_onnx_cell_seed(sp_onnx_reader *r, sp_cell *cell, sp_onnx_source *from,
-                                         const double *const start[SP_CELL_STATES]);
-
-/** sp_onnx_cells_push - cells as layers, the first of which reads every step of layer `below`, each
- *  other one the one before; source[h] of each cell's state h: it. */
-SP_NODISCARD sp_status sp_onnx_cells_push(sp_onnx_reader *r, sp_onnx_source *source,
-                                          const sp_onnx_found *found, size_t cells, size_t below);
 
 /* ---- states.c ---- */
 

@@ -4,6 +4,7 @@
 #include "onnx/cell/power.h"
 #include "onnx/curve_operators.h"
 #include "onnx/impl.h"
+#include "onnx/op/spectrum.h"
 
 #define RECURRENT "activation_alpha activation_beta activations clip direction hidden_size layout"
 
@@ -13,12 +14,14 @@ static const sp_onnx_operator operators[] = {
     {"AveragePool", sp_onnx_op_pool, 1, 1,
      "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides"},
     {"BatchNormalization", sp_onnx_op_batch_norm, 5, 5, "epsilon momentum training_mode spatial"},
+    {"BlackmanWindow", sp_onnx_op_window, 1, 1, "output_datatype periodic"},
     {"Cast", sp_onnx_op_cast, 1, 1, "to saturate round_mode"},
     {"Clip", sp_onnx_op_clip, 1, 3, "min max"},
     {"Concat", sp_onnx_op_concat, 1, SIZE_MAX, "axis"},
     {"Constant", sp_onnx_op_constant, 0, 0, "value value_float value_floats value_int value_ints"},
     {"ConstantOfShape", sp_onnx_op_constant_of_shape, 1, 1, "value"},
     {"Conv", sp_onnx_op_conv, 2, 3, "auto_pad dilations group kernel_shape pads strides"},
+    {"DFT", sp_onnx_op_dft, 1, 3, "axis inverse onesided"},
     {"Div", sp_onnx_op_arithmetic, 2, 2, ""},
     {"Dropout", sp_onnx_op_dropout, 1, 3, "ratio seed"},
     {"Equal", sp_onnx_op_compare, 2, 2, ""},
@@ -32,6 +35,8 @@ static const sp_onnx_operator operators[] = {
     {"GlobalMaxPool", sp_onnx_op_reduce_max, 1, 1, ""},
     {"Greater", sp_onnx_op_compare, 2, 2, ""},
     {"GreaterOrEqual", sp_onnx_op_compare, 2, 2, ""},
+    {"HammingWindow", sp_onnx_op_window, 1, 1, "output_datatype periodic"},
+    {"HannWindow", sp_onnx_op_window, 1, 1, "output_datatype periodic"},
     {"HardSigmoid", sp_onnx_op_activation, 1, 1, "alpha beta"},
     {"Identity", sp_onnx_op_identity, 1, 1, ""},
     {"If", sp_onnx_op_if, 1, 1, "then_branch else_branch"},
@@ -45,6 +50,7 @@ static const sp_onnx_operator operators[] = {
     {"Max", sp_onnx_op_limit, 1, SIZE_MAX, ""},
     {"MaxPool", sp_onnx_op_pool, 1, 1,
      "auto_pad ceil_mode dilations kernel_shape pads storage_order strides"},
+    {"MelWeightMatrix", sp_onnx_op_mel_matrix, 5, 5, "output_datatype"},
     {"Min", sp_onnx_op_limit, 1, SIZE_MAX, ""},
     {"Mul", sp_onnx_op_arithmetic, 2, 2, ""},
     {"Neg", sp_onnx_op_activation, 1, 1, ""},
@@ -54,15 +60,18 @@ static const sp_onnx_operator operators[] = {
     {"Pad", sp_onnx_op_pad, 1, 4, "mode pads value"},
     {"Pow", sp_onnx_op_pow, 2, 2, ""},
     {"RNN", sp_onnx_op_recurrent, 3, 6, RECURRENT},
+    {"ReduceL2", sp_onnx_op_reduce_squares, 1, 2, "axes keepdims noop_with_empty_axes"},
     {"ReduceMax", sp_onnx_op_reduce_max, 1, 2, "axes keepdims noop_with_empty_axes"},
     {"ReduceMean", sp_onnx_op_reduce_sum, 1, 2, "axes keepdims noop_with_empty_axes"},
     {"ReduceSum", sp_onnx_op_reduce_sum, 1, 2, "axes keepdims noop_with_empty_axes"},
+    {"ReduceSumSquare", sp_onnx_op_reduce_squares, 1, 2, "axes keepdims noop_with_empty_axes"},
     {"Relu", sp_onnx_op_activation, 1, 1, ""},
     {"Reshape", sp_onnx_op_reshape, 2, 2, "allowzero"},
     {"Shape", sp_onnx_op_shape, 1, 1, "start end"},
     {"Sigmoid", sp_onnx_op_activation, 1, 1, ""},
     {"Size", sp_onnx_op_shape, 1, 1, ""},
     {"ReverseSequence", sp_onnx_op_reverse_sequence, 2, 2, "batch_axis time_axis"},
+    {"STFT", sp_onnx_op_stft, 2, 4, "onesided"},
     {"ScatterElements", sp_onnx_op_scatter_elements, 3, 3, "axis reduction"},
     {"Slice", sp_onnx_op_slice, 1, 5, "starts ends axes"},
     {"Softmax", sp_onnx_op_softmax, 1, 1, "axis"},

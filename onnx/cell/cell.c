@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "onnx/cell/cell_match.h"
+#include "onnx/cell/seed.h"
 
 /* ---- RNN ---- */
 

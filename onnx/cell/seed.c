@@ -3,6 +3,7 @@
  * its states. */
 #include <string.h>
 
+#include "onnx/cell/seed.h"
 #include "onnx/impl.h"
 
 /* Identity blocks for the columns behind the input's, in front of the weights. */

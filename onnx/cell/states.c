@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "onnx/cell/formula.h"
+#include "onnx/cell/seed.h"
 
 /* sp_onnx_slot - a state of one cell: `width` units of a STATE layer, and what they are after the
  * hop. */

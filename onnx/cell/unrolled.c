@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "onnx/cell/seed.h"
 #include "onnx/cell/unrolled.h"
 
 /* ---- one time ---- */

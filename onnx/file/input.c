@@ -129,7 +129,7 @@ static size_t length_of(const sp_onnx_dimension *dim) {
     return is_fixed(dim) ? (size_t)dim->dim_value : 0;
 }
 
-/* Whether the one input goes into a convolution over a single channel. */
+/* Whether the one input goes into a convolution over a single channel, or into an STFT. */
 static bool hears_samples(const Onnx__GraphProto *proto) {
     size_t inputs = 0;
     bool single = false;
@@ -144,6 +144,9 @@ static bool hears_samples(const Onnx__GraphProto *proto) {
     for (size_t n = 0; n < proto->n_node && inputs == 1; n++) {
         const Onnx__NodeProto *node = proto->node[n];
         const bool conv = node->op_type && strcmp(node->op_type, "Conv") == 0 && node->n_input > 1;
+        if (node->op_type && strcmp(node->op_type, "STFT") == 0) {
+            return true;
+        }
         for (size_t k = 0; conv && k < proto->n_initializer; k++) {
             const Onnx__TensorProto *kernel = proto->initializer[k];
             single = single || (kernel->name && strcmp(kernel->name, node->input[1]) == 0 &&
@@ -178,7 +181,7 @@ size_t sp_onnx_input_guesses(sp_onnx_guess *guess, const Onnx__GraphProto *proto
     size_t count = 0, fixed = 0;
     const size_t last = shape->n_dim - 1;
     if (flat && all_fixed(shape) && !has_recurrence(proto)) {
-        guess[count++] = (sp_onnx_guess){SP_ONNX_NO_AXIS, 1};
+        guess[count++] = (sp_onnx_guess){.axis = SP_ONNX_NO_AXIS, .steps = 1};
     }
     for (size_t i = 0; i < last; i++) {
         fixed += length_of(shape->dim[i]) > 1;

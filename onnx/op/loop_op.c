@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "onnx/cell/loop.h"
+#include "onnx/cell/seed.h"
 
 enum { MOST_ITERATIONS = 1 << 20 };
 

@@ -78,8 +78,31 @@ static sp_status return_curve(sp_onnx_reader *r, const sp_onnx_sequence *x,
     return sp_onnx_return_sequence(r, 0, &sequence);
 }
 
+/* Whether every number is a root: then the squares are what it is the root of, which is never
+ * negative. */
+static sp_status square_roots(sp_onnx_reader *r, sp_onnx_sequence *x, bool *roots) {
+    sp_onnx_affine *row = sp_onnx_region_take(&r->region, x->width, sizeof *row);
+    *roots = x->outer != SP_ONNX_NO_AXIS && x->head == SP_ONNX_HEAD_NONE;
+    if (!row) {
+        return sp_onnx_out_of_memory(r);
+    }
+    for (size_t i = 0; *roots && i < x->width; i++) {
+        const sp_onnx_entry *e = x->row[i].entry;
+        const bool plain = x->row[i].entries == 1 && x->row[i].bias == 0.0 && e->weight == 1.0;
+        const sp_onnx_layer *layer = plain ? &r->layer[e->layer] : NULL;
+        *roots = plain && layer->kind == SP_NODE_CURVE && !layer->once && layer->argument &&
+                 layer->curve.kind == SP_ACTIVATION_SQRT;
+        row[i] = *roots ? layer->argument[e->feature] : row[i];
+    }
+    x->row = *roots ? row : x->row;
+    return SP_OK;
+}
+
 sp_status sp_onnx_square(sp_onnx_reader *r) {
-    return return_curve(r, &sp_onnx_input(r, 0)->sequence, SP_ACTIVATION_SQUARE);
+    sp_onnx_sequence x = sp_onnx_input(r, 0)->sequence;
+    bool roots = false;
+    SP_TRY(square_roots(r, &x, &roots));
+    return roots ? sp_onnx_return_sequence(r, 0, &x) : return_curve(r, &x, SP_ACTIVATION_SQUARE);
 }
 
 static sp_status pow_tensor(sp_onnx_reader *r, const sp_onnx_tensor *x, double exponent) {
@@ -112,9 +135,11 @@ sp_status sp_onnx_op_pow(sp_onnx_reader *r) {
     if (power == 1.0) {
         return sp_onnx_return_sequence(r, 0, &x->sequence);
     }
-    if (power == 2.0 || power == 3.0) {
-        return return_curve(r, &x->sequence,
-                            power == 2.0 ? SP_ACTIVATION_SQUARE : SP_ACTIVATION_CUBE);
+    if (power == 2.0) {
+        return sp_onnx_square(r);
+    }
+    if (power == 3.0) {
+        return return_curve(r, &x->sequence, SP_ACTIVATION_CUBE);
     }
     if (power == 0.5) {
         SP_TRY(check(r, &x->sequence, "a root"));

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "onnx/impl.h"
+#include "onnx/op/spectrum.h"
 
 /* ---- MatMul ---- */
 
@@ -118,10 +118,11 @@ sp_status sp_onnx_tensor_product(sp_onnx_reader *r, sp_onnx_tensor *to, const sp
     return SP_OK;
 }
 
-/* ---- ReduceSum and ReduceMean ---- */
+/* ---- ReduceSum, ReduceMean, ReduceSumSquare and ReduceL2 ---- */
 
 static bool is_mean(const sp_onnx_reader *r) {
-    return strcmp(r->node->op_type, "ReduceSum") != 0;
+    return strcmp(r->node->op_type, "ReduceMean") == 0 ||
+           strcmp(r->node->op_type, "GlobalAveragePool") == 0;
 }
 
 /* GlobalAveragePool is the mean over what stands behind the channels. */
@@ -137,7 +138,8 @@ static sp_status read_axes(sp_onnx_reader *r, bool *summed, size_t rank, bool *n
     }
     size_t count = 0;
     int64_t noop = 0;
-    SP_TRY(sp_onnx_operand_wholes(r, &axes, &count, "axes", 1, is_mean(r) ? 18 : 13));
+    SP_TRY(sp_onnx_operand_wholes(r, &axes, &count, "axes", 1,
+                                  strcmp(r->node->op_type, "ReduceSum") == 0 ? 13 : 18));
     SP_TRY(sp_onnx_attribute_int(r, &noop, "noop_with_empty_axes", 0));
     *nothing = count == 0 && noop != 0;
     for (size_t i = 0; i < rank; i++) {
@@ -191,7 +193,8 @@ static sp_status reduce_rows(sp_onnx_reader *r, sp_onnx_sequence *x, size_t axis
     return SP_OK;
 }
 
-static sp_status reduce_sequence(sp_onnx_reader *r, sp_onnx_sequence x) {
+static sp_status reduce_sequence(sp_onnx_reader *r, sp_onnx_sequence *to) {
+    sp_onnx_sequence x = *to;
     bool summed[SP_ONNX_MAX_RANK], nothing = false;
     int64_t keep = 1;
     SP_TRY(sp_onnx_attribute_int(r, &keep, "keepdims", 1));
@@ -212,21 +215,18 @@ static sp_status reduce_sequence(sp_onnx_reader *r, sp_onnx_sequence x) {
         }
     }
     SP_TRY(keep == 0 && !nothing ? sp_onnx_sequence_drop(r, &x, summed) : SP_OK);
-    return sp_onnx_return_sequence(r, 0, &x);
+    *to = x;
+    return SP_OK;
 }
 
-sp_status sp_onnx_op_reduce_sum(sp_onnx_reader *r) {
-    const sp_onnx_value *value = sp_onnx_input(r, 0);
-    if (value->kind == SP_ONNX_VALUE_SEQUENCE) {
-        return reduce_sequence(r, value->sequence);
-    }
-    const sp_onnx_tensor *x = &value->tensor;
+static sp_status reduce_tensor(sp_onnx_reader *r, sp_onnx_tensor *result, const sp_onnx_tensor *x) {
     bool summed[SP_ONNX_MAX_RANK], nothing = false;
     int64_t keep = 0, full[SP_ONNX_MAX_RANK], dim[SP_ONNX_MAX_RANK], stride[SP_ONNX_MAX_RANK];
     SP_TRY(sp_onnx_attribute_int(r, &keep, "keepdims", 1));
     SP_TRY(read_axes(r, summed, x->rank, &nothing));
+    *result = *x;
     if (nothing) {
-        return sp_onnx_return_tensor(r, 0, x);
+        return SP_OK;
     }
     size_t rank = 0;
     for (size_t i = 0; i < x->rank; i++) {
@@ -266,7 +266,53 @@ sp_status sp_onnx_op_reduce_sum(sp_onnx_reader *r) {
         ((double *)numbers)[i] /= (double)(x->count / to.count);
     }
     (void)sp_onnx_tensor_shape(&to, dim, rank);
-    return sp_onnx_return_tensor(r, 0, &to);
+    *result = to;
+    return SP_OK;
+}
+
+sp_status sp_onnx_op_reduce_sum(sp_onnx_reader *r) {
+    const sp_onnx_value *x = sp_onnx_input(r, 0);
+    if (x->kind == SP_ONNX_VALUE_SEQUENCE) {
+        sp_onnx_sequence sum = x->sequence;
+        SP_TRY(reduce_sequence(r, &sum));
+        return sp_onnx_return_sequence(r, 0, &sum);
+    }
+    sp_onnx_tensor sum;
+    SP_TRY(reduce_tensor(r, &sum, &x->tensor));
+    return sp_onnx_return_tensor(r, 0, &sum);
+}
+
+static sp_status map_tensor(sp_onnx_reader *r, sp_onnx_tensor *to, const sp_onnx_tensor *from,
+                            bool root) {
+    *to = *from;
+    double *numbers = from->kind == SP_ONNX_REAL ? sp_onnx_tensor_make(r, to) : NULL;
+    if (!numbers) {
+        return from->kind == SP_ONNX_REAL
+                   ? sp_onnx_out_of_memory(r)
+                   : sp_onnx_refuse(r, SP_E_UNSUPPORTED, "squares of numbers that are not real");
+    }
+    for (size_t i = 0; i < to->count; i++) {
+        numbers[i] = root ? sqrt(from->real[i]) : from->real[i] * from->real[i];
+    }
+    return SP_OK;
+}
+
+sp_status sp_onnx_op_reduce_squares(sp_onnx_reader *r) {
+    const sp_onnx_value *x = sp_onnx_input(r, 0);
+    const bool root = strcmp(r->node->op_type, "ReduceL2") == 0;
+    if (x->kind == SP_ONNX_VALUE_SEQUENCE) {
+        sp_onnx_sequence sum = x->sequence;
+        SP_TRY(sp_onnx_sequence_curve(r, &sum, (sp_activation){.kind = SP_ACTIVATION_SQUARE}));
+        SP_TRY(reduce_sequence(r, &sum));
+        SP_TRY(root ? sp_onnx_sequence_curve(r, &sum, (sp_activation){.kind = SP_ACTIVATION_SQRT})
+                    : SP_OK);
+        return sp_onnx_return_sequence(r, 0, &sum);
+    }
+    sp_onnx_tensor square, sum, length;
+    SP_TRY(map_tensor(r, &square, &x->tensor, false));
+    SP_TRY(reduce_tensor(r, &sum, &square));
+    SP_TRY(root ? map_tensor(r, &length, &sum, true) : SP_OK);
+    return sp_onnx_return_tensor(r, 0, root ? &length : &sum);
 }
 
 /* ---- Tile ---- */

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "onnx/cell/recurrence.h"
+#include "onnx/cell/seed.h"
 
 enum { IN_X, IN_W, IN_R, IN_B, IN_SEQUENCE_LENS, IN_INITIAL_H, IN_INITIAL_C, IN_P };
 

@@ -218,8 +218,8 @@ static void a_step_and_a_number_of_an_output_are_chosen(void **state) {
     }
 }
 
-/* Three numbers per step of recordings, of which the file takes four at once; `mixes`: it adds their
- * mean. */
+/* Three numbers per step of recordings, of which the file takes four at once; `mixes`: it adds
+ * their mean. */
 static om *four_at_once(const double *w, bool mixes) {
     om *m = om_new(17);
     om_input(m, "x", "4 x time x 3");

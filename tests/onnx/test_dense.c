@@ -310,7 +310,8 @@ static void test_refusals(void **state) {
     refuse_nodes("N x 3", "Mul", "x,b", SP_E_UNSUPPORTED, "the-node|Mul|'b' has the length 2");
     refuse_nodes("N x 3", "Sub", "b,x", SP_E_UNSUPPORTED, "the-node|Sub|'b' has the length 2");
     refuse_nodes("N x 3", "Div", "vector,x", SP_E_UNSUPPORTED, "the-node|Div|divides by 'x'");
-    refuse_nodes("N x 3", "Less", "x,vector", SP_E_UNSUPPORTED, "the-node|Less|must be a constant");
+    refuse_nodes("N x 3", "Less", "x,vector", SP_E_UNSUPPORTED,
+                 "the-node|Less|it asks whether features");
     refuse_nodes("N x 3", "Max", "x,vector", SP_E_UNSUPPORTED, "the-node|Max|single numbers");
     refuse_nodes("N x 3", "Clip", "x,vector", SP_E_FORMAT, "the-node|Clip|min|one number");
 }

@@ -16,6 +16,13 @@ static const char TEXT[] =
     "\"formula\": \"2595*log10(1+f/700)\", \"rounding\": \"floor((N+1)*hz/rate)\"},"
     "\"floor\": {\"add\": 1e-3}, \"log\": \"natural\"}";
 
+static const char STFT_TEXT[] =
+    "{\"sample_rate\": 8000, \"scale\": \"unit\", \"frame\": 64, \"step\": 50,"
+    "\"window\": \"hann-periodic\", \"fft\": 64, \"power_norm\": \"none\","
+    "\"mel\": {\"bands\": 4, \"low_hz\": 0, \"high_hz\": 4000,"
+    "\"formula\": \"2595*log10(1+f/700)\", \"rounding\": \"floor((N+1)*hz/rate)\"},"
+    "\"floor\": {\"add\": 1e-3}, \"log\": \"natural\"}";
+
 static sp_rng rng;
 
 static void doubles(om *m, const char *name, const char *shape, const double *values) {
@@ -278,10 +285,77 @@ static void negative_numbers_have_no_logarithm(void **state) {
     }
 }
 
+/* The same without pre-emphasis, by the operators that torch.stft becomes: what they give is
+ * recognised as band energies. */
+static om *stft_graph(const sp_front *front, bool root, const double *weight, const double *bias) {
+    size_t count = 0;
+    const sp_stage *stage = sp_front_stages(front, &count);
+    double mel[BINS * BANDS];
+    for (size_t i = 0; i < BINS * BANDS; i++) {
+        mel[i] = stage[2].matrix[i % BANDS * 2 * BINS + i / BANDS];
+    }
+    om *m = om_new(17);
+    om_input(m, "x", "1 x 464");
+    om_whole(m, "frame", FRAME);
+    om_whole(m, "step", STEP);
+    doubles(m, "mel", "33x4", mel);
+    doubles(m, "two", "", (const double[]){2.0});
+    doubles(m, "floor", "", (const double[]){1e-3});
+    doubles(m, "V", "3x4", weight);
+    doubles(m, "b", "3", bias);
+    om_list(m, "behind", 1, (const int64_t[]){2});
+    om_node(m, "Unsqueeze", "x,behind", "signal");
+    om_node(m, "HannWindow", "frame", "window");
+    om_node(m, "STFT", "signal,step,window,frame", "spectrum");
+    Onnx__NodeProto *power =
+        om_node(m, root ? "ReduceL2" : "ReduceSumSquare", "spectrum", root ? "size" : "power");
+    om_ints(m, power, "axes", 1, (const int64_t[]){3});
+    om_int(m, power, "keepdims", 0);
+    if (root) { // as torchaudio takes the power of what abs gives
+        om_node(m, "Pow", "size,two", "power");
+    }
+    om_node(m, "MatMul", "power,mel", "energies");
+    om_node(m, "Add", "energies,floor", "floored");
+    om_node(m, "Log", "floored", "logs");
+    Onnx__NodeProto *mean = om_node(m, "ReduceMean", "logs", "end");
+    om_ints(m, mean, "axes", 1, (const int64_t[]){1});
+    om_int(m, mean, "keepdims", 0);
+    om_int(m, om_node(m, "Gemm", "end,V,b", "logits"), "transB", 1);
+    om_output(m, "logits");
+    return m;
+}
+
+static void an_stft_inside_of_a_model_is_band_energies(void **state) {
+    (void)state;
+    sp_rng_init(&rng, sp_test_seed() + 2);
+    sp_front *front = front_of(STFT_TEXT);
+    for (size_t root = 0; root < 2; root++) {
+        double weight[C * BANDS], bias[C], x[N];
+        sp_model model = {0};
+        sp_error err = {0};
+        sp_front *samples =
+            front_of("{\"sample_rate\": 8000, \"scale\": \"unit\", \"samples\": {}}");
+        fill(weight, C * BANDS, 1.0);
+        fill(bias, C, 1.0);
+        fill(x, N, 0.7);
+        om *m = stft_graph(front, root > 0, weight, bias);
+        if (om_parse(m, &err, &model) != SP_OK) {
+            fail_msg("%s", err.text);
+        }
+        assert_int_equal(model.net.steps, N);
+        compare_bounds(samples, &model.net, front, x);
+        sp_model_clear(&model);
+        om_free(m);
+        sp_front_destroy(samples);
+    }
+    sp_front_destroy(front);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_graph_over_samples_is_the_described_pipeline),
         cmocka_unit_test(frames_of_samples_are_taps),
+        cmocka_unit_test(an_stft_inside_of_a_model_is_band_energies),
         cmocka_unit_test(samples_pass_through),
         cmocka_unit_test(negative_numbers_have_no_logarithm),
     };
