@@ -91,7 +91,7 @@ MAN_PAGES := $(B)/man/soundproof.1
 
 .DEFAULT_GOAL := all
 always:
-.PHONY: always all ready check check-long check-libraries proofs check-bare test test-long demo demo-wake demo-run packages lint circles asan ubsan tsan bench fuzz mutants \
+.PHONY: always all ready check check-long check-libraries proofs faults check-bare test test-long demo demo-wake demo-run packages lint circles asan ubsan tsan bench fuzz mutants \
   install uninstall deb compdb clean help sanitized cuda cuda-older check-gpu
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -268,6 +268,11 @@ check-libraries: all $(B)/tests/preprocess/test_libraries
 PROOFS ?=
 proofs: all
 	@SOUNDPROOF_DATA='$(abspath $(SOUNDPROOF_DATA))' tests/proofs/proofs.py $(PROOFS)
+
+## faults      an engine with planted faults, one at a time: what it claims and the engine does not
+##             prove must be refused by soundproof-check (minutes of CPU time)
+faults: all
+	@tests/proofs/mutant_engine.py
 
 ## check-bare  the README's two commands in a minimal Debian root, without a network once the packages
 ##             are there (RELEASES="bookworm trixie"; needs root and debootstrap)

@@ -204,7 +204,8 @@ static void fill_map(ck_bank *bank, const ck_object *root) {
     if (unit > 0) {
         arb_log_ui(one, 10, BITS);
     }
-    arb_set_d(level, ck_has(root, "reference") ? ck_number(root, "reference") : 1.0);
+    const bool reference = unit == 2 && ck_has(root, "reference");
+    arb_set_d(level, reference ? ck_number(root, "reference") : 1.0);
     arb_log(level, level, BITS);
     bank->features = n;
     bank->map = ck_alloc(n * M, sizeof(double));

@@ -121,7 +121,9 @@ static void search_moment(void *context, size_t index) {
 
 /* The certified radius once more, with its certificate. */
 static void prove_radius(item *it, const job *own, size_t index, const sp_clip *clip, long label) {
-    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = it->radius->certified_db};
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK,
+                              .value = it->radius->certified_db,
+                              .set = own->base.options->set};
     sp_verdict verdict = {0};
     cli_proof_one one = {.proof = &own->proof,
                          .index = index,

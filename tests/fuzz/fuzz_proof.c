@@ -87,6 +87,8 @@ static ck_proof proof;
 static void read_all(const char *path) {
     static const char *const texts[] = {"noise", "model", "recording_sha256", "budget_unit"};
     static const char *const numbers[] = {"radius", "budget_value", "margin"};
+    static const char *const noises[] = {"box", "l2", "l1", NULL};
+    double sizes[2];
     ck_proof_read(&proof, path);
     for (size_t i = 0; i < proof.arrays; i++) {
         const double *x = ck_array(&proof, proof.name[i], proof.size[i]);
@@ -107,9 +109,12 @@ static void read_all(const char *path) {
             abort();
         }
     }
-    if (ck_whole(&proof.header, "label", 0, 9) > 9) {
+    if (ck_whole(&proof.header, "label", 0, 9) > 9 ||
+        ck_choice(&proof.header, "noise", noises) > 2) {
         abort();
     }
+    ck_list(sizes, ck_member(&proof.header, "sizes"), "header", 2);
+    ck_all_members_read(&proof.header);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
