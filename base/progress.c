@@ -28,6 +28,10 @@ static struct {
         double early, early_at;  // work that was done a while ago, and when
         double work, all;
     } part;
+    struct {
+        const void *who;
+        char text[64];
+    } place;
 } bar = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* columns - of the terminal, less one so that the line never wraps. */
@@ -65,6 +69,10 @@ static void part_figures(char *text, size_t size, double now) {
     put_time(left, sizeof left, part_left(now));
     snprintf(text, size, "%.40s %d%%, %s left", bar.part.name,
              (int)(100.0 * bar.part.work / bar.part.all), left);
+}
+
+static const char *place_of_part(void) {
+    return bar.place.who != NULL && bar.place.who == bar.part.who ? bar.place.text : "";
 }
 
 static double share_done(void) {
@@ -169,6 +177,7 @@ void sp_progress_begin(const char *what, size_t total, const char *advice) {
     bar.advice = advice;
     bar.part.who = NULL;
     bar.part.told = NULL;
+    bar.place.who = NULL;
     bar.active = isatty(STDERR_FILENO) == 1;
     bar.wiped = true;
     if (bar.active && total >= 2) {
@@ -221,8 +230,10 @@ static void announce(double now) {
     put_time(time, sizeof time, left);
     bar.part.told = bar.part.name;
     wipe();
-    fprintf(stderr, "soundproof: %s: %s will take about %s more%s%s\n", bar.what, bar.part.name,
-            time, bar.advice != NULL ? "; " : "", bar.advice != NULL ? bar.advice : "");
+    const char *place = place_of_part();
+    fprintf(stderr, "soundproof: %s: %s%s%s%s will take about %s more%s%s\n", bar.what,
+            bar.part.name, place[0] ? " (" : "", place, place[0] ? ")" : "", time,
+            bar.advice != NULL ? "; " : "", bar.advice != NULL ? bar.advice : "");
 }
 
 void sp_progress_part(const void *who, const char *part, double work, double all) {
@@ -239,6 +250,15 @@ void sp_progress_part(const void *who, const char *part, double work, double all
             draw(now);
         }
         bar.part.who = work < all ? who : NULL;
+    }
+    pthread_mutex_unlock(&bar.lock);
+}
+
+void sp_progress_place(const void *who, const char *place) {
+    pthread_mutex_lock(&bar.lock);
+    if (bar.begun && (bar.part.who == NULL || bar.part.who == who)) {
+        bar.place.who = who;
+        snprintf(bar.place.text, sizeof bar.place.text, "%s", place);
     }
     pthread_mutex_unlock(&bar.lock);
 }

@@ -18,6 +18,9 @@ void sp_progress_begin(const char *what, size_t total, const char *advice);
  *  at once, of which one is shown. Work that the rate of the first seconds puts beyond half a
  *  minute is announced, once for each name of a part. Thread-safe. */
 void sp_progress_part(const void *who, const char *part, double work, double all);
+/** sp_progress_place - where the work of `who` stands, as "frame 3 of 98"; copied, and shown with
+ *  what is said of its next part. Thread-safe. */
+void sp_progress_place(const void *who, const char *place);
 /** sp_progress_step - one item more is done. Thread-safe. */
 void sp_progress_step(void);
 /** sp_progress_weigh - items cost differently, `all` together in any unit: shares and the remaining

@@ -124,9 +124,8 @@ static const struct poptOption every_option[] = {
      "memory of the device that may be used, as 16GB or 500MB; what is free unless given", "SIZE"},
     {"precision", 0, POPT_ARG_STRING, NULL, CLI_PRECISION,
      "float64, or float32: products of matrices in single precision first, with its error terms, "
-     "and in double where that does not certify; float64 unless given, and for cells of 64 units "
-     "or "
-     "more float32 alone",
+     "and in double where that does not certify; float64 unless given, and float32 alone for LSTMs "
+     "and GRUs of 64 units or more",
      "P"},
     {"threads", 0, POPT_ARG_STRING, NULL, CLI_THREADS,
      "number of threads; one per processor unless given", "N"},

@@ -71,7 +71,9 @@ static bool kernels_know(const sp_bound_task *task, const sp_backsub_options *op
 static bool has_wide_cell(const sp_net *net) {
     bool wide = false;
     for (size_t i = 0; i < net->nodes; i++) {
-        wide = wide || (net->node[i].kind == SP_NODE_CELL && net->node[i].width >= SP_BACKSUB_WIDE);
+        const sp_node *node = &net->node[i];
+        wide = wide || (node->kind == SP_NODE_CELL && node->width >= SP_BACKSUB_WIDE &&
+                        sp_cell_gates(&node->cell) > 1);
     }
     return wide;
 }

@@ -38,7 +38,7 @@ typedef struct sp_backsub_options {
     /* products of matrices in single precision, with its error terms, where they are of use: static
      * planes, the joint front end without halfspaces and lines, weights that floats hold */
     bool single;
-    bool single_wide; /* the same for nets with a cell of SP_BACKSUB_WIDE units or more */
+    bool single_wide; /* the same for nets with an LSTM or GRU of SP_BACKSUB_WIDE units or more */
 } sp_backsub_options;
 
 #endif

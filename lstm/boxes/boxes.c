@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/interval.h"
-#include "base/progress.h"
 
 /* ---- the task ---- */
 
@@ -461,24 +460,10 @@ sp_status sp_boxes_bound_frame(sp_error *err, sp_boxes *boxes, size_t i, size_t 
     return SP_OK;
 }
 
-/* What the first `frames` frames of a node take, in units that take about the same time: rows that
- * tighten a box go back through all frames before it, in all cells up to there. */
-static double work_of(const sp_boxes *boxes, size_t i, size_t frames) {
-    const sp_node_kind kind = boxes->net->node[i].kind;
-    size_t cells = 0;
-    if (boxes->refinement->tighten == NULL || (kind != SP_NODE_CELL && kind != SP_NODE_CURVE)) {
-        return (double)frames;
-    }
-    for (size_t k = boxes->source + 1; k <= i; k++) {
-        cells += boxes->net->node[k].kind == SP_NODE_CELL;
-    }
-    return (double)frames * (1.0 + (double)cells * (double)frames);
-}
-
 sp_status sp_boxes_bound(sp_error *err, sp_boxes *boxes) {
     double before = 0.0, all = 0.0;
     for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
-        all += work_of(boxes, i, sp_boxes_frames(boxes, 0, i));
+        all += sp_boxes_work(boxes, i, sp_boxes_frames(boxes, 0, i));
     }
     for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
         const size_t frames = sp_boxes_frames(boxes, 0, i);
@@ -492,9 +477,9 @@ sp_status sp_boxes_bound(sp_error *err, sp_boxes *boxes) {
             if (boxes->deadline > 0.0) {
                 SP_TRY(sp_gpu_sync(err, boxes->gpu)); // the clock tells of work that is done
             }
-            sp_progress_part(boxes, "the network", before + work_of(boxes, i, t + 1), all);
+            sp_boxes_tell(boxes, i, t, before, all);
         }
-        before += work_of(boxes, i, frames);
+        before += sp_boxes_work(boxes, i, frames);
     }
     return sp_gpu_sync(err, boxes->gpu);
 }

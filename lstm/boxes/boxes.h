@@ -219,6 +219,12 @@ SP_NODISCARD sp_status sp_boxes_bound(sp_error *err, sp_boxes *boxes);
 SP_NODISCARD sp_status sp_boxes_bound_frame(sp_error *err, sp_boxes *boxes, size_t node, size_t t);
 void sp_boxes_clear(sp_boxes *boxes);
 
+/** sp_boxes_work - what the first `frames` frames of a node take, in units that take about the same
+ *  time: rows that tighten a box go back through all frames before it, in all cells up to there.
+ *  sp_boxes_tell - frame t of node i is done, of work `all` so much `before` the node (work.c). */
+double sp_boxes_work(const sp_boxes *boxes, size_t i, size_t frames);
+void sp_boxes_tell(const sp_boxes *boxes, size_t i, size_t t, double before, double all);
+
 /** sp_boxes_chain - the most roundings that one term of a bound of this clip can meet. */
 double sp_boxes_chain(const sp_boxes *boxes, const sp_front_bound *front);
 

@@ -163,7 +163,9 @@ static void long_work_is_announced(void **state) {
     sp_progress_part(&saved, "nobody's work", 1.0, 2.0); // nothing was begun
     sp_progress_begin("certify", 1, "try less");
     for (int i = 0; i < 45; i++) {
+        sp_progress_place(&saved, i < 10 ? "frame 1 of 7" : "frame 2 of 7");
         sp_progress_part(&saved, "the front end", i, 10000.0);
+        sp_progress_place(&file, "nowhere");
         sp_progress_part(&file, "another clip", i, 10000.0);
         nanosleep(&pause, NULL);
     }
@@ -173,7 +175,8 @@ static void long_work_is_announced(void **state) {
     close(saved);
     assert_true(pread(file, text, sizeof text - 1, 0) > 0);
     close(file);
-    assert_non_null(strstr(text, "soundproof: certify: the front end will take about 1"));
+    assert_non_null(
+        strstr(text, "soundproof: certify: the front end (frame 2 of 7) will take about 1"));
     assert_non_null(strstr(text, "more; try less\n"));
     assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1); // one line
 }
