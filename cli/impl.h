@@ -147,7 +147,8 @@ typedef struct cli_command {
 } cli_command;
 
 extern const cli_command cli_audit, cli_certify, cli_radius, cli_attack, cli_compare, cli_report,
-    cli_run, cli_info, cli_methods, cli_train, cli_bench, cli_features, cli_merge, cli_verify;
+    cli_run, cli_info, cli_methods, cli_train, cli_bench, cli_features, cli_merge, cli_verify,
+    cli_export;
 
 /** cli_supports - soundproof supports CAPABILITY, which VNN-LIB 2.0 defines (verify/supports.c). */
 int cli_supports(int argc, const char **argv);

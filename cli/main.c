@@ -9,8 +9,9 @@
 #include "gpu/backend.h"
 
 static const cli_command *const commands[] = {
-    &cli_certify, &cli_radius, &cli_attack,   &cli_compare, &cli_audit, &cli_report, &cli_merge,
-    &cli_run,     &cli_info,   &cli_features, &cli_methods, &cli_train, &cli_verify, &cli_bench};
+    &cli_certify, &cli_radius, &cli_attack, &cli_compare, &cli_audit,
+    &cli_report,  &cli_merge,  &cli_run,    &cli_info,    &cli_features,
+    &cli_methods, &cli_train,  &cli_verify, &cli_export,  &cli_bench};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void print_help(void) {

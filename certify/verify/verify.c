@@ -174,18 +174,38 @@ static sp_status take_witness(sp_error *err, const verification *v, const sp_ver
     return status;
 }
 
+enum { SHORT = 10 }; /* steps */
+
+/* A short attack, the quickest bounds, and the whole attack if these settle nothing: whichever
+ * answer is easy comes soon. */
+static sp_status search_first(sp_error *err, const verification *v, const sp_verify_part *part,
+                              double *x, bool *found, bool *settled) {
+    const sp_verify_options *o = v->options;
+    const size_t steps = o->steps > 0 ? o->steps : SP_VERIFY_STEPS;
+    *settled = false;
+    SP_TRY(sp_verify_attack(err, part, x, found, steps < SHORT ? steps : SHORT, 1));
+    if (!*found) {
+        SP_TRY(sp_verify_settle(err, part, settled));
+        v->answer->boxes++;
+    }
+    return *found || *settled ? SP_OK
+                              : sp_verify_attack(err, part, x, found, steps,
+                                                 o->starts > 0 ? o->starts : SP_VERIFY_STARTS);
+}
+
 static sp_status search_part(sp_error *err, const verification *v, sp_verify_part *part) {
-    bool found = false;
+    bool found = false, settled = false;
     double *x = malloc(part->n * sizeof *x);
     if (x == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu inputs", part->n);
     }
     sp_status status = sp_verify_part_init(err, part);
     if (status == SP_OK) {
-        status = sp_verify_attack(err, part, x, &found);
+        status = search_first(err, v, part, x, &found, &settled);
     }
-    if (status == SP_OK && found) {
-        v->answer->kind = SP_VERIFY_SAT;
+    if (status == SP_OK && (found || settled)) {
+        v->answer->kind = found ? SP_VERIFY_SAT : SP_VERIFY_UNSAT;
+        v->answer->volume += settled ? 1.0 : 0.0;
     } else if (status == SP_OK) {
         status = sp_verify_branch(err, part, x, v->answer);
     }

@@ -170,11 +170,9 @@ static sp_status finish(sp_error *err, const attack *a, size_t count, double *x,
     return SP_OK;
 }
 
-sp_status sp_verify_attack(sp_error *err, const sp_verify_part *part, double *x, bool *found) {
-    const sp_verify_options *o = part->options;
-    attack a = {.part = part,
-                .steps = o->steps > 0 ? o->steps : SP_VERIFY_STEPS,
-                .starts = o->starts > 0 ? o->starts : SP_VERIFY_STARTS};
+sp_status sp_verify_attack(sp_error *err, const sp_verify_part *part, double *x, bool *found,
+                           size_t steps, size_t starts) {
+    attack a = {.part = part, .steps = steps, .starts = starts};
     const size_t count = part->alternatives * a.starts;
     atomic_init(&a.first, SIZE_MAX);
     *found = false;

@@ -395,6 +395,35 @@ static sp_status run(sp_error *err, search *s, double *x) {
     return SP_OK;
 }
 
+/* The box of the part, with all alternatives. */
+static sp_status make_first(sp_error *err, const sp_verify_part *part, piece *p) {
+    size_t *all = malloc((part->alternatives + 1) * sizeof *all);
+    for (size_t i = 0; all != NULL && i < part->alternatives; i++) {
+        all[i] = i;
+    }
+    const sp_status status =
+        all ? make_piece(err, p, part, part->inputs->lo, part->inputs->hi, all, part->alternatives)
+            : out_of_memory(err);
+    p->volume = 1.0;
+    free(all);
+    return status;
+}
+
+sp_status sp_verify_settle(sp_error *err, const sp_verify_part *part, bool *settled) {
+    piece p = {0};
+    *settled = false;
+    SP_TRY(make_first(err, part, &p));
+    sp_status status = SP_OK;
+    if (sp_verify_shrink(part, p.lo, p.hi)) {
+        status = bound(err, part, &p, sp_method_find("exact")->pass, 1);
+    } else {
+        p.opens = 0;
+    }
+    *settled = status == SP_OK && p.opens == 0;
+    clear_piece(&p);
+    return status;
+}
+
 /* The first box gets what is dear; the others what is quick. */
 static sp_status start(sp_error *err, search *s, double *x, bool *settled) {
     static const sp_backsub_options branched = {.octagons = true,
@@ -407,16 +436,8 @@ static sp_status start(sp_error *err, search *s, double *x, bool *settled) {
     const sp_method *opt = sp_method_find("opt");
     bool found = false;
     piece p;
-    size_t *all = malloc((part->alternatives + 1) * sizeof *all);
-    for (size_t i = 0; all != NULL && i < part->alternatives; i++) {
-        all[i] = i;
-    }
-    sp_status status =
-        all ? make_piece(err, &p, part, part->inputs->lo, part->inputs->hi, all, part->alternatives)
-            : out_of_memory(err);
-    free(all);
+    sp_status status = make_first(err, part, &p);
     SP_TRY(status);
-    p.volume = 1.0;
     s->pass = opt->pass;
     s->passes = opt->passes;
     s->round = &p;

@@ -90,9 +90,13 @@ SP_NODISCARD sp_status sp_verify_prove(sp_error *err, const sp_verify_part *part
 
 /* ---- searches ---- */
 
-/** sp_verify_attack - looks for a witness x [n] by descent (verify_attack.c). */
+/** sp_verify_settle - whether one quick pass over the part's box makes every alternative false
+ *  (verify_branch.c).
+ *  sp_verify_attack - looks for a witness x [n] by descent, of so many steps from so many starts
+ *  for each alternative (verify_attack.c). */
+SP_NODISCARD sp_status sp_verify_settle(sp_error *err, const sp_verify_part *part, bool *settled);
 SP_NODISCARD sp_status sp_verify_attack(sp_error *err, const sp_verify_part *part, double *x,
-                                        bool *found);
+                                        bool *found, size_t steps, size_t starts);
 /** sp_verify_branch - bounds the part's box, and cuts it where that proves nothing, until a witness
  *  x [n] is found or nothing is left (verify_branch.c). The answer gets kind and reason, and more
  *  boxes and volume. */

@@ -180,9 +180,6 @@ size_t sp_onnx_input_guesses(sp_onnx_guess *guess, const Onnx__GraphProto *proto
                              const Onnx__TensorShapeProto *shape, bool flat) {
     size_t count = 0, fixed = 0;
     const size_t last = shape->n_dim - 1;
-    if (flat && all_fixed(shape) && !has_recurrence(proto)) {
-        guess[count++] = (sp_onnx_guess){.axis = SP_ONNX_NO_AXIS, .steps = 1};
-    }
     for (size_t i = 0; i < last; i++) {
         fixed += length_of(shape->dim[i]) > 1;
     }
@@ -190,6 +187,9 @@ size_t sp_onnx_input_guesses(sp_onnx_guess *guess, const Onnx__GraphProto *proto
     const bool samples = fixed == 0 && length_of(shape->dim[last]) != 1;
     if (samples && hears_samples(proto)) {
         guess[count++] = (sp_onnx_guess){.axis = last, .steps = length_of(shape->dim[last])};
+    }
+    if (flat && all_fixed(shape) && !has_recurrence(proto)) {
+        guess[count++] = (sp_onnx_guess){.axis = SP_ONNX_NO_AXIS, .steps = 1};
     }
     if (last_steps && sp_onnx_axis_sense(shape, last) > 0) {
         guess[count++] = (sp_onnx_guess){.axis = last, .steps = length_of(shape->dim[last])};

@@ -28,6 +28,31 @@ static void add(char *text, const char *format, ...) {
     va_end(values);
 }
 
+/* onnxruntime's Python; NULL: it is absent. */
+static const char *python(void) {
+    const char *own = getenv("SOUNDPROOF_ONNXRUNTIME_PYTHON");
+    const char *path = own ? own : "build/onnxruntime-env/bin/python";
+    return access(path, X_OK) == 0 ? path : NULL;
+}
+
+/* 1: onnxruntime in single precision, and a reader of the query that is not ours, say that the
+ * witness meets it and has these outputs; without onnxruntime nothing is asked. */
+static size_t replays(const char *file, const char *query, const char *answered) {
+    char answer[PATH];
+    if (!python()) {
+        return 1;
+    }
+    write_text(answer, "answer", answered);
+    sp_process replay =
+        sp_process_run(program, (const char *const[]){python(), "tests/cli/verify_replay.py", file,
+                                                      query, answer, NULL});
+    if (replay.code != 0 || strcmp(replay.out, "met\n") != 0) {
+        fail_msg("%.300s: %s%s", answered, replay.out, replay.err);
+    }
+    sp_process_clear(&replay);
+    return 1;
+}
+
 /* A query of either version: inputs within `width` of 0. */
 static const char *write_query(char path[PATH], const char *name, int version, double width,
                                const char *assertion) {
@@ -209,12 +234,149 @@ static void capabilities_are_answered(void **state) {
     sp_process_clear(&process);
 }
 
-/* Witnesses are replayed in single precision, by a reader of the query that is not ours. */
+/* ---- export ---- */
+
+static void read_line(char line[PATH], const char *text, size_t number) {
+    for (size_t i = 0; i < number; i++) {
+        text = strchr(text, '\n');
+        assert_non_null(text);
+        text++;
+    }
+    snprintf(line, PATH, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+/* What certify proves of a clip is unsat for the file over samples, what is loud enough is sat: in
+ * both versions, with the same logits. */
+static void exported_queries_have_the_verdicts_of_certify(void **state) {
+    (void)state;
+    static const char *const languages[] = {"1.0", "2.0"};
+    toy t;
+    size_t certified = 0, broken = 0;
+    make_toy(&t);
+    for (int v = 0; v < 2; v++) {
+        const sp_test_onnx shape = {
+            .features = 10, .hidden = 4, .classes = 3, .seed = 31 + (uint64_t)v};
+        char folder[PATH], line[PATH], onnx[PATH] = "f=";
+        write_model(t.model, "toy.onnx", &shape);
+        file_in(folder, v == 0 ? "export1" : "export2");
+        sp_process made = RUN("export", "--vnnlib", folder, "--language", languages[v], "--model",
+                              t.model, "--front", t.front, "--budget", "-95dB", "--budget", "6dB",
+                              "--timeout", "77", t.clip[v], t.clip[v + 2]);
+        expect_code(&made, 0);
+        assert_int_equal(sp_process_lines(made.out), 5); // clips of one length
+        read_line(line, made.out, 0);
+        strcat(onnx, line);
+        for (size_t i = 0; i < 4; i++) {
+            read_line(line, made.out, 1 + i);
+            sp_process verified = RUN("verify", line, "--network", onnx);
+            expect_code(&verified, 0);
+            sp_process proved =
+                RUN("certify", "--method", "opt", "--model", t.model, "--front", t.front, "--json",
+                    "--budget", i % 2 == 0 ? "-95dB" : "6dB", t.clip[v + 2 * (int)(i / 2)]);
+            expect_code(&proved, 0);
+            const bool unsat = strcmp(verified.out, "unsat\n") == 0;
+            assert_true(unsat == (strstr(proved.out, "\"certified\"") != NULL));
+            certified += unsat;
+            if (strncmp(verified.out, "sat\n", 4) == 0) {
+                broken += replays(onnx + 2, line, verified.out);
+            }
+            sp_process_clear(&verified);
+            sp_process_clear(&proved);
+        }
+        strcat(folder, "/instances.csv");
+        FILE *list = fopen(folder, "r");
+        assert_non_null(list);
+        assert_non_null(fgets(line, sizeof line, list));
+        assert_non_null(strstr(line, ".vnnlib,77\n"));
+        assert_true(strncmp(line, "onnx/", 5) == 0);
+        fclose(list);
+        sp_process_clear(&made);
+    }
+    print_message("%zu certified, %zu broken\n", certified, broken);
+    assert_true(certified > 1 && broken > 1);
+}
+
+static void what_is_not_exported_is_said(void **state) {
+    (void)state;
+    char gain[PATH], text[2048], folder[PATH];
+    toy t;
+    make_toy(&t);
+    file_in(folder, "export3");
+    snprintf(text, sizeof text, "{\"gain\": {\"rule\": \"peak\", \"to\": 10000}, %s",
+             toy_front + 1);
+    write_text(gain, "gain.json", text);
+    const struct {
+        const char *list[16];
+        int code;
+        const char *word;
+    } cases[] = {
+        {{"export", "--model", t.model, "--front", t.front, "--budget", "-60dB", t.clip[0]},
+         1,
+         "--vnnlib is missing"},
+        {{"export", "--vnnlib", folder, "--model", t.model, "--front", t.front, t.clip[0]},
+         1,
+         "--budget is missing"},
+        {{"export", "--vnnlib", folder, "--language", "3", "--model", t.model, "--front", t.front,
+          "--budget", "-60dB", t.clip[0]},
+         1,
+         "--language is 1.0 or 2.0"},
+        {{"export", "--vnnlib", folder, "--model", t.model, "--front", gain, "--budget", "-60dB",
+          t.clip[0]},
+         2,
+         "a gain by the clip's peak is no node"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sp_process process = run_list(cases[i].list);
+        expect_code(&process, cases[i].code);
+        expect_complaint(&process, 1, cases[i].word);
+        sp_process_clear(&process);
+    }
+}
+
+/* ---- the scripts of VNN-COMP ---- */
+
+static int script(const char *name, const char *const *arguments) {
+    char path[PATH];
+    const char *list[10] = {path};
+    snprintf(path, sizeof path, "examples/vnncomp/%s", name);
+    for (size_t i = 0; arguments[i]; i++) {
+        list[i + 1] = arguments[i];
+    }
+    sp_process process = sp_process_run(program, list);
+    const int code = process.code;
+    sp_process_clear(&process);
+    return code;
+}
+#define SCRIPT(name, ...) script(name, (const char *const[]){__VA_ARGS__, NULL})
+
+static void scripts_of_the_competition_write_results(void **state) {
+    (void)state;
+    for (int version = 1; version <= 2; version++) {
+        char query[PATH], results[PATH], list[2 * PATH], line[64];
+        write_query(query, "script.vnnlib", version, 0.5,
+                    version == 1 ? "(assert (<= Y_0 1000))" : "(assert (<= Y[0,0] 1000))");
+        write_text(results, "results", "");
+        snprintf(list, sizeof list, version == 1 ? "%s" : "[('f','%s')]", model);
+        assert_int_equal(SCRIPT("install_tool.sh", "v1"), 0);
+        assert_int_equal(SCRIPT("prepare_instance.sh", "v1", "test", list, query), 0);
+        assert_int_equal(SCRIPT("run_instance.sh", "v1", "test", list, query, results, "30"), 0);
+        FILE *file = fopen(results, "r");
+        assert_non_null(file);
+        assert_non_null(fgets(line, sizeof line, file));
+        assert_string_equal(line, "sat\n");
+        assert_non_null(fgets(line, sizeof line, file));
+        assert_int_equal(strncmp(line, version == 1 ? "((X_0 " : "X real [3,1,2]", 6), 0);
+        fclose(file);
+        assert_int_equal(
+            SCRIPT("run_instance.sh", "v1", "test", "absent.onnx", query, results, "30") == 0, 0);
+        assert_int_equal(SCRIPT("prepare_instance.sh", "v1", "test", "absent.onnx", query), 1);
+        assert_int_equal(SCRIPT("prepare_instance.sh", "v2", "test", list, query), 1);
+    }
+}
+
 static void onnxruntime_repeats_the_witnesses(void **state) {
     (void)state;
-    const char *own = getenv("SOUNDPROOF_ONNXRUNTIME_PYTHON");
-    const char *python = own ? own : "build/onnxruntime-env/bin/python";
-    if (access(python, X_OK) != 0) {
+    if (!python()) {
         print_message(
             "onnxruntime is absent: tests/onnx/onnxruntime_env.sh installs it from PyPI\n");
         skip();
@@ -225,7 +387,7 @@ static void onnxruntime_repeats_the_witnesses(void **state) {
     logits_at_zero(y);
     sp_rng_init(&rng, sp_test_seed());
     for (int i = 0; i < 6; i++) {
-        char query[PATH], answer[PATH], assertion[256];
+        char query[PATH], assertion[256];
         const int a = (int)sp_rng_below(&rng, 3), version = 1 + i % 2;
         const double value = y[a] + sp_rng_uniform(&rng, -0.2, 0.2);
         snprintf(assertion, sizeof assertion,
@@ -237,15 +399,7 @@ static void onnxruntime_repeats_the_witnesses(void **state) {
             RUN("verify", query, "--network", network, "--timeout", "5", "--boxes", "300");
         expect_code(&process, 0);
         if (strncmp(process.out, "sat\n", 4) == 0) {
-            write_text(answer, "answer", process.out);
-            sp_process replay =
-                sp_process_run(program, (const char *const[]){python, "tests/cli/verify_replay.py",
-                                                              model, query, answer, NULL});
-            if (replay.code != 0 || strcmp(replay.out, "met\n") != 0) {
-                fail_msg("%s: %s%s", process.out, replay.out, replay.err);
-            }
-            sp_process_clear(&replay);
-            met++;
+            met += replays(model, query, process.out);
         }
         sp_process_clear(&process);
     }
@@ -259,6 +413,9 @@ int main(void) {
         cmocka_unit_test(time_runs_out),
         cmocka_unit_test(what_cannot_be_asked_is_said),
         cmocka_unit_test(capabilities_are_answered),
+        cmocka_unit_test(exported_queries_have_the_verdicts_of_certify),
+        cmocka_unit_test(what_is_not_exported_is_said),
+        cmocka_unit_test(scripts_of_the_competition_write_results),
         cmocka_unit_test(onnxruntime_repeats_the_witnesses),
     };
     return cmocka_run_group_tests_name("verify", tests, prepare, NULL);

@@ -1,7 +1,8 @@
 """Replays a witness in onnxruntime: python verify_replay.py MODEL QUERY ANSWER
 
 ANSWER holds what soundproof verify printed. The assertions of the query are read and evaluated here once more, on
-the witness's inputs and on what onnxruntime makes of them in single precision. Prints "met" or what is not.
+the witness's inputs and on what onnxruntime makes of them in single precision. Prints "met" or what is not; the outputs must be those of
+the witness.
 """
 import re
 import sys
@@ -55,7 +56,8 @@ def witness(lines):
         pairs = re.findall(r"\((\w+) ([^)]*)\)", "\n".join(lines))
         inputs = [float(x) for name, x in pairs if name.startswith("X")]
         return inputs, [name for name, _ in pairs if name.startswith("X")], \
-            [name for name, _ in pairs if name.startswith("Y")]
+            [name for name, _ in pairs if name.startswith("Y")], \
+            [float(x) for name, x in pairs if name.startswith("Y")]
     tensors = []
     for line in lines:
         head = re.fullmatch(r"(\w+) \w+ \[([\d,]*)\]", line)
@@ -66,14 +68,14 @@ def witness(lines):
         else:
             tensors[-1][1].append(float(line))
     assert all(len(names) == len(numbers) for names, numbers in tensors), "numbers are missing"
-    return tensors[0][1], tensors[0][0], tensors[1][0]
+    return tensors[0][1], tensors[0][0], tensors[1][0], tensors[1][1]
 
 
 def main(model, query, answer):
     with open(answer) as file:
         lines = file.read().split("\n")
     assert lines[0] == "sat", lines[0]
-    inputs, input_names, output_names = witness([line for line in lines[1:] if line])
+    inputs, input_names, output_names, outputs = witness([line for line in lines[1:] if line])
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     given = session.get_inputs()[-1] if len(session.get_inputs()) == 1 else next(
         x for x in session.get_inputs() if x.name not in {i.name for i in session.get_overridable_initializers()})
@@ -83,6 +85,8 @@ def main(model, query, answer):
     shape = [d if d else -1 for d in fixed]
     x = numpy.array(inputs, numpy.float32).reshape(shape)
     y = session.run(None, {given.name: x})[0].reshape(-1)
+    apart = max(abs(a - b) for a, b in zip(outputs, map(float, y), strict=True))
+    assert apart <= 1e-4 * max(1.0, *map(abs, outputs)), f"outputs differ by {apart}"
     names = dict(zip(input_names, map(float, x.reshape(-1))))
     names.update(zip(output_names, map(float, y)))
     with open(query) as file:
