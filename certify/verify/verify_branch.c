@@ -12,7 +12,7 @@
 #include "certify/verify/verify_search.h"
 #include "lstm/backsub/backsub.h"
 
-enum { ROUND = 32, MANY = 1 << 16, MOST_BOXES = 1 << 20, MOST_MOVING = 64 };
+enum { DEAR = 3, ROUND = 32, MANY = 1 << 16, MOST_BOXES = 1 << 20, MOST_MOVING = 64 };
 
 /* piece - a box of inputs, and the alternatives that may hold there. */
 typedef struct piece {
@@ -261,6 +261,12 @@ static sp_status choose_cut(sp_error *err, const sp_verify_part *part, piece *p)
     return sp_query_unproved(status) && status != SP_E_TIMEOUT ? SP_OK : status;
 }
 
+/* Dear passes settle whole subtrees, and cost as much as three cheap ones: every DEAR-th cut. */
+static size_t passes_of(const search *s, const piece *p) {
+    const int cuts = -ilogb(p->volume);
+    return cuts % DEAR == 0 ? s->passes : 1;
+}
+
 static void work(void *context, size_t index) {
     search *s = context;
     piece *p = &s->round[index];
@@ -272,7 +278,7 @@ static void work(void *context, size_t index) {
         p->opens = 0;
         return;
     }
-    p->status = bound(&p->err, s->part, p, s->pass, s->passes);
+    p->status = bound(&p->err, s->part, p, s->pass, passes_of(s, p));
     if (p->status == SP_OK && p->opens > 0) {
         p->status = choose_cut(&p->err, s->part, p);
     }
@@ -462,7 +468,7 @@ sp_status sp_verify_branch(sp_error *err, const sp_verify_part *part, double *x,
     answer->volume = 0.0;
     sp_status status = start(err, &s, x, &found);
     s.pass = opt->pass;
-    s.passes = 1;
+    s.passes = opt->passes;
     if (found) {
         say(answer, SP_VERIFY_SAT, "");
     } else if (status == SP_OK) {
