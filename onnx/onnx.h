@@ -109,9 +109,9 @@ typedef struct sp_model_note {
 SP_NODISCARD sp_status sp_model_pack(sp_error *err, void **data, size_t *size, const sp_net *net,
                                      const sp_model_note *note, size_t notes);
 /** sp_model_pack_pipeline - the nodes of a front end over samples (sp_front_graph) and behind them
- *  the graph of the file as it is: "front.samples" [1, samples] to its outputs. SP_E_UNSUPPORTED: nodes that are
- *  no convolutions, squares, logarithms, roots and floors; files with several inputs, or numbers
- *  beside them. */
+ *  the graph of the file as it is: "front.samples" [1, samples] to its outputs. SP_E_UNSUPPORTED:
+ *  nodes that are no convolutions, squares, logarithms, roots and floors; files with several
+ *  inputs, or numbers beside them. */
 SP_NODISCARD sp_status sp_model_pack_pipeline(sp_error *err, void **data, size_t *size,
                                               const sp_model *model, const sp_net *front,
                                               size_t samples);

@@ -30,8 +30,8 @@ Onnx__TensorProto *sp_onnx_write_tensor(sp_onnx_writer *w, char *name, const int
 char *sp_onnx_write_floats(sp_onnx_writer *w, char *name, const int64_t *dim, size_t rank,
                            const float *value);
 char *sp_onnx_write_axis(sp_onnx_writer *w, size_t number, int64_t value);
-/** sp_onnx_write_node - a new node. sp_onnx_write_step - one with one output of a new name, which is
- *  returned. Attributes: at most four. */
+/** sp_onnx_write_node - a new node. sp_onnx_write_step - one with one output of a new name, which
+ *  is returned. Attributes: at most four. */
 Onnx__NodeProto *sp_onnx_write_node(sp_onnx_writer *w, const char *op, char *const *input,
                                     size_t inputs, char *const *output, size_t outputs);
 char *sp_onnx_write_step(sp_onnx_writer *w, const char *op, char *const *input, size_t inputs);
