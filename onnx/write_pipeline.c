@@ -173,6 +173,9 @@ static sp_status check_file(sp_error *err, const sp_model *model, const Onnx__Gr
             return sp_fail(err, SP_E_UNSUPPORTED, "it keeps numbers in files beside it");
         }
     }
+    if (model->recordings > 0) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "it takes several recordings at once");
+    }
     if (model->inputs[0] != '\0') {
         return sp_fail(err, SP_E_UNSUPPORTED, "it has more than one input");
     }

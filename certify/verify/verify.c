@@ -49,6 +49,12 @@ static sp_status check_head(sp_error *err, const sp_vnnlib *query, const sp_net 
 sp_status sp_verify_fits(sp_error *err, const sp_vnnlib *query, const sp_model *model) {
     const sp_net *net = &model->net;
     const size_t n = query->input.size, steps = n / net->features;
+    if (model->recordings > 0 || model->inputs[0] != '\0') {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "the network takes %s: queries about one input, of one recording, are "
+                       "verified",
+                       model->recordings > 0 ? "several recordings at once" : "several inputs");
+    }
     if (n % net->features != 0 || (net->steps > 0 && steps != net->steps)) {
         return sp_fail(err, SP_E_MISMATCH,
                        net->steps > 0 ? "the query has %zu inputs, the network %zu x %zu"
