@@ -5,88 +5,7 @@
 #include "base/clock.h"
 #include "base/pool.h"
 #include "certify/verify/verify.h"
-#include "tests/onnx/build.h"
-
-enum { MOST_INPUTS = 6, HIDDEN = 6, OUTPUTS = 3, TEXT = 16384 };
-
-/* ---- networks ---- */
-
-static void random_tensor(om *m, sp_rng *rng, const char *name, size_t rows, size_t columns,
-                          double scale) {
-    double value[64 * 64];
-    char shape[32];
-    for (size_t i = 0; i < rows * columns; i++) {
-        value[i] = (double)(float)sp_rng_uniform(rng, -scale, scale);
-    }
-    snprintf(shape, sizeof shape, columns > 1 ? "%zux%zu" : "%zu", rows, columns);
-    om_reals(m, name, shape, value);
-}
-
-static sp_model finish(om *m) {
-    size_t size = 0;
-    sp_model model;
-    sp_error err = {0};
-    uint8_t *data = om_pack(m, &size);
-    if (sp_model_parse(&err, &model, data, size, "net") != SP_OK) {
-        fail_msg("%s", err.text);
-    }
-    free(data);
-    om_free(m);
-    return model;
-}
-
-/* x [1, inputs] through two hidden layers. */
-static sp_model perceptron(sp_rng *rng, size_t inputs, const char *curve) {
-    char shape[32];
-    om *m = om_new(14);
-    snprintf(shape, sizeof shape, "1x%zu", inputs);
-    om_input(m, "x", shape);
-    random_tensor(m, rng, "w1", inputs, HIDDEN, 1.5);
-    random_tensor(m, rng, "b1", HIDDEN, 1, 1.0);
-    random_tensor(m, rng, "w2", HIDDEN, HIDDEN, 1.0);
-    random_tensor(m, rng, "b2", HIDDEN, 1, 1.0);
-    random_tensor(m, rng, "w3", HIDDEN, OUTPUTS, 1.0);
-    random_tensor(m, rng, "b3", OUTPUTS, 1, 1.0);
-    om_node(m, "Gemm", "x,w1,b1", "a1");
-    om_node(m, curve, "a1", "h1");
-    om_node(m, "MatMul", "h1,w2", "m2");
-    om_node(m, "Add", "m2,b2", "a2");
-    om_node(m, curve, "a2", "h2");
-    om_node(m, "Gemm", "h2,w3,b3", "y");
-    om_output(m, "y");
-    return finish(m);
-}
-
-/* An LSTM over three steps of two numbers, written by the library itself. */
-static sp_model recurrent(sp_rng *rng) {
-    double weight[4 * HIDDEN * 2], loop[4 * HIDDEN * HIDDEN], bias[4 * HIDDEN];
-    double readout[OUTPUTS * HIDDEN], offset[OUTPUTS];
-    double *const list[] = {weight, loop, bias, readout, offset};
-    const size_t count[] = {sizeof weight / sizeof(double), sizeof loop / sizeof(double),
-                            sizeof bias / sizeof(double), sizeof readout / sizeof(double),
-                            sizeof offset / sizeof(double)};
-    for (size_t k = 0; k < 5; k++) {
-        for (size_t i = 0; i < count[k]; i++) {
-            list[k][i] = sp_rng_uniform(rng, -1.0, 1.0);
-        }
-    }
-    sp_net net;
-    sp_model model;
-    sp_error err = {0};
-    void *data = NULL;
-    size_t size = 0;
-    assert_int_equal(sp_net_init(NULL, &net, 2), SP_OK);
-    assert_int_equal(sp_net_add_lstm(NULL, &net, HIDDEN, weight, loop, bias), SP_OK);
-    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
-    assert_int_equal(sp_net_add_affine(NULL, &net, OUTPUTS, readout, offset), SP_OK);
-    assert_int_equal(sp_model_pack(NULL, &data, &size, &net, NULL, 0), SP_OK);
-    if (sp_model_parse(&err, &model, data, size, "net") != SP_OK) {
-        fail_msg("%s", err.text);
-    }
-    free(data);
-    sp_net_clear(&net);
-    return model;
-}
+#include "tests/certify/verify_nets.h"
 
 static void run_net(const sp_model *model, size_t inputs, double *y, const double *x) {
     assert_int_equal(sp_net_run(NULL, &model->net, y, x, inputs / model->net.features), SP_OK);
@@ -391,6 +310,47 @@ static void numbers_of_tensors_reach_their_steps(void **state) {
     }
 }
 
+/* Behind a softmax: comparisons are those of the logits, and the witness has probabilities. */
+static void a_softmax_keeps_comparisons(void **state) {
+    (void)state;
+    static const double first[] = {1, -1, 0, 0, 0, 0, 1, -1}, last[] = {1, 1, 1, -1, 1, -1, 1, 1};
+    static const char head[] = "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 "
+                               "Real)(declare-const Y_1 Real)(assert (and (<= X_0 1)(>= X_0 0.25)"
+                               "(<= X_1 1)(>= X_1 0.25)))";
+    om *m = om_new(14);
+    om_input(m, "x", "1x2");
+    om_reals(m, "w1", "2x4", first);
+    om_reals(m, "w2", "4x2", last);
+    om_node(m, "MatMul", "x,w1", "a");
+    om_node(m, "Relu", "a", "h");
+    om_node(m, "MatMul", "h,w2", "logits");
+    om_int(m, om_node(m, "Softmax", "logits", "y"), "axis", 1);
+    om_output(m, "y");
+    sp_model model = finish(m);
+    assert_true(model.net.softmax);
+    // y_0 = x_0 + x_1 > x_0 - x_1 = y_1
+    assert_int_equal(ask(&model, head, "(assert (<= Y_0 Y_1))", SP_ARITHMETIC_REAL),
+                     SP_VERIFY_UNSAT);
+    char text[TEXT] = "";
+    add(text, "%s(assert (<= Y_1 Y_0))", head);
+    sp_vnnlib query = parse(text);
+    sp_verify_answer made;
+    const sp_verify_options options = {.seed = 1};
+    answer(&made, &query, &model, &options);
+    assert_int_equal(made.kind, SP_VERIFY_SAT);
+    assert_true(fabs(made.output[0] + made.output[1] - 1.0) < 1e-12);
+    sp_verify_answer_clear(&made);
+    sp_vnnlib_clear(&query);
+    text[0] = '\0';
+    add(text, "%s(assert (<= Y_0 0.5))", head);
+    query = parse(text);
+    sp_error err = {0};
+    assert_int_equal(sp_verify_fits(&err, &query, &model), SP_E_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "softmax"));
+    sp_vnnlib_clear(&query);
+    sp_model_clear(&model);
+}
+
 /* ---- what cannot be answered ---- */
 
 static void numbers_that_overflow_prove_nothing(void **state) {
@@ -475,6 +435,7 @@ int main(void) {
         cmocka_unit_test(answers_are_sharp),
         cmocka_unit_test(no_part_of_the_box_is_lost),
         cmocka_unit_test(float32_is_another_question),
+        cmocka_unit_test(a_softmax_keeps_comparisons),
         cmocka_unit_test(numbers_of_tensors_reach_their_steps),
         cmocka_unit_test(numbers_that_overflow_prove_nothing),
         cmocka_unit_test(time_runs_out),
