@@ -299,6 +299,9 @@ SP_NODISCARD sp_status cli_path_check(sp_error *err, const char *path);
 char *cli_path_beside(const char *folder, const char *name, const char *text);
 /** cli_path_proof - FOLDER/NAME_BUDGET.proof, without NAME's ending. */
 char *cli_path_proof(const char *folder, const char *name, const char *budget);
+/** cli_cache_open - lets front ends keep what they cost below XDG_CACHE_HOME, or else ~/.cache;
+ *  SOUNDPROOF_CACHE is another folder, empty: none. Where nothing can be kept, nothing is said. */
+void cli_cache_open(void);
 /** cli_path_name - what stands behind the last slash. */
 const char *cli_path_name(const char *path);
 /** cli_path_with - with a text before the ending: "all.csv" becomes "all-totals.csv". Free it with

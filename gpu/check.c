@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hd.h"
 #include "base/interval.h"
 #include "gpu/impl.h"
 
@@ -54,16 +55,23 @@ static void fill(double *numbers, size_t count, uint64_t state) {
     }
 }
 
-/* Entry i, j computed here, and the sum of its terms' sizes. */
-static double entry(const sp_gpu_multiply_args *p, size_t i, size_t j, double *size) {
-    double sum = p->beta != 0.0 ? p->c[i * p->ldc + j] : 0.0;
-    *size = fabs(sum);
-    for (size_t l = 0; l < p->k; l++) {
-        const double b = p->b[p->transposed ? j * p->ldb + l : l * p->ldb + j];
-        sum += p->a[i * p->lda + l] * b;
-        *size += fabs(p->a[i * p->lda + l] * b);
+enum { WIDEST = 256 }; /* n of the shapes */
+
+/* Row i computed here, and the sums of its terms' sizes.   O sum, size [n] */
+static void take_row(const sp_gpu_multiply_args *p, size_t i, double *SP_RESTRICT sum,
+                     double *SP_RESTRICT size) {
+    const size_t across = p->transposed ? p->ldb : 1, along = p->transposed ? 1 : p->ldb;
+    for (size_t j = 0; j < p->n; j++) {
+        sum[j] = p->beta != 0.0 ? p->c[i * p->ldc + j] : 0.0;
+        size[j] = fabs(sum[j]);
     }
-    return sum;
+    for (size_t l = 0; l < p->k; l++) {
+        const double a = p->a[i * p->lda + l], *b = p->b + l * along; /* b[l,:] */
+        for (size_t j = 0; j < p->n; j++) {
+            sum[j] += a * b[j * across];
+            size[j] += fabs(a * b[j * across]);
+        }
+    }
 }
 
 /* before: the numbers before the product, after: those after it. Entries within rounding, all other
@@ -71,12 +79,12 @@ static double entry(const sp_gpu_multiply_args *p, size_t i, size_t j, double *s
 static bool is_product(const sp_trial *trial, double *before, const double *after) {
     const sp_gpu_multiply_args p = args_in(trial, before);
     const double gamma = sp_gamma(2.0 * (double)p.k + 4.0);
+    double sum[WIDEST], size[WIDEST];
     for (size_t i = 0; i < p.m; i++) {
+        take_row(&p, i, sum, size);
         for (size_t j = 0; j < p.n; j++) {
             const size_t at = trial->c_at + i * p.ldc + j;
-            double size;
-            const double sum = entry(&p, i, j, &size);
-            if (!(fabs(after[at] - sum) <= gamma * size)) {
+            if (!(fabs(after[at] - sum[j]) <= gamma * size[j])) {
                 return false;
             }
             before[at] = after[at];
@@ -116,12 +124,12 @@ static bool is_single_product(const sp_trial *trial, double *before, const float
     sp_gpu_multiply_args p = args_in(trial, before);
     const double gamma = sp_gamma_single(2.0 * (double)p.k + 2.0);
     p.beta = 0.0;
+    double sum[WIDEST], size[WIDEST];
     for (size_t i = 0; i < p.m; i++) {
+        take_row(&p, i, sum, size);
         for (size_t j = 0; j < p.n; j++) {
             const size_t at = trial->c_at + i * p.ldc + j;
-            double size;
-            const double sum = entry(&p, i, j, &size);
-            if (!(fabs((double)after[at] - sum) <= gamma * size)) {
+            if (!(fabs((double)after[at] - sum[j]) <= gamma * size[j])) {
                 return false;
             }
             before[at] = (double)after[at];

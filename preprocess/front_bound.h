@@ -25,6 +25,10 @@ typedef enum {
  *  diagonals D_m >= Q_m (proved by Cholesky with Rump's criterion), norms. Made once, shared by
  *  clips and threads. */
 typedef struct sp_front_forms sp_front_forms;
+/** sp_front_cache_in - a folder in which forms that are made from now on keep what costs time; a
+ *  later process proves it again before it uses it, and comes to the same bits. NULL, as at first:
+ *  nothing is kept. Not while forms are being made. */
+void sp_front_cache_in(const char *folder);
 /** sp_front_forms_create - those of a description; the bounds are of the input of a network of
  *  features (node 0). Sequences have the joint rule: the forms are the numbers themselves.
  *  SP_E_UNSUPPORTED: the stages are not affine, square, affine with weights >= 0, at most one

@@ -88,3 +88,17 @@ const char *cli_path_name(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash && slash[1] ? slash + 1 : path;
 }
+
+void cli_cache_open(void) {
+    const char *own = getenv("SOUNDPROOF_CACHE"), *cache = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    char path[4096] = "";
+    if (own) {
+        snprintf(path, sizeof path, "%s", own);
+    } else if (cache && cache[0] == '/') {
+        snprintf(path, sizeof path, "%s/soundproof", cache);
+    } else if (home && home[0] == '/') {
+        snprintf(path, sizeof path, "%s/.cache/soundproof", home);
+    }
+    sp_front_cache_in(path[0] && strlen(path) + 1 < sizeof path && make_folder(path) ? path : NULL);
+}

@@ -62,6 +62,7 @@ static int read_names(cli_session *session) {
 static int open_pipeline(cli_session *session, const sp_method *method, sp_front_rule rule) {
     const cli_options *options = session->options;
     sp_error err = {0};
+    cli_cache_open();
     if (sp_pipeline_init(&err, &session->pipeline, &session->files.model.net, session->files.front,
                          method, rule) != SP_OK) {
         cli_complain("%s with %s: %s", options->model,

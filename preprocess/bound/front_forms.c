@@ -133,6 +133,33 @@ static sp_status take_diagonals(sp_error *err, sp_front_forms *forms) {
     return status;
 }
 
+/* The diagonals of all bands, and that of their sum. */
+static sp_status take_quadratic(sp_error *err, sp_front_forms *forms, const bool *zero) {
+    const size_t bands = forms->layout->bands;
+    sp_front_cache cache;
+    sp_front_cache_open(&cache, forms);
+    double *before = cache.found ? malloc(cache.count * sizeof *before) : NULL;
+    if (before) {
+        memcpy(before, cache.value, cache.count * sizeof *before);
+    }
+    for (size_t m = 0; m < bands; m++) {
+        forms->band[m].kept = sp_front_cache_band(&cache, m);
+    }
+    forms->energy.kept = sp_front_cache_band(&cache, bands);
+    sp_status status = take_diagonals(err, forms);
+    if (status == SP_OK) {
+        status = sp_front_energy(err, forms, zero);
+    }
+    for (size_t m = 0; m < bands; m++) {
+        forms->band[m].kept = NULL;
+    }
+    forms->energy.kept = NULL;
+    cache.changed = before && memcmp(before, cache.value, cache.count * sizeof *before) != 0;
+    free(before);
+    sp_front_cache_close(&cache, status == SP_OK);
+    return status;
+}
+
 static sp_status fill(sp_error *err, sp_front_forms *forms) {
     SP_TRY(check_constants(err, forms));
     bool *zero = calloc(forms->spectrum->out, sizeof *zero);
@@ -146,10 +173,7 @@ static sp_status fill(sp_error *err, sp_front_forms *forms) {
     }
     sp_status status = take_bands(err, forms, zero);
     if (status == SP_OK && forms->rule == SP_FRONT_JOINT) {
-        status = take_diagonals(err, forms);
-    }
-    if (status == SP_OK && forms->rule == SP_FRONT_JOINT) {
-        status = sp_front_energy(err, forms, zero);
+        status = take_quadratic(err, forms, zero);
     }
     free(zero);
     return status;

@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "base/digest.h"
 #include "preprocess/front_bound.h"
 #include "preprocess/impl.h"
 #include "relax/relax.h"
@@ -40,6 +41,7 @@ typedef enum { SP_BAND_LOG, SP_BAND_SQRT, SP_BAND_ENERGY } sp_band_kind;
 /** sp_band - one mel band as the quadratic form E(d) = sum_k weight_k (y_k + f_k . d)^2 + floor
  *  over the rows f_k of the spectrum matrix; y_k is row k of the unperturbed frame. Rows that are
  *  zero are left out. */
+enum { SP_BAND_KEPT_SCALE, SP_BAND_KEPT_CURVATURE, SP_BAND_KEPT_EIGENVALUE, SP_BAND_KEPT };
 typedef struct sp_band {
     size_t rows;      /* R */
     size_t *row;      /* [R] indices into the spectrum matrix */
@@ -48,6 +50,7 @@ typedef struct sp_band {
     double least;     /* the energy is raised to it; 0: it is not */
     double for_zero;  /* stands for an energy of exactly 0; 0: nothing does */
     double *diagonal; /* [frame] D >= Q = F' diag(weight) F; joint rule only */
+    double *kept;     /* [SP_BAND_KEPT + frame] of an earlier run, for a later one; or NULL */
     double curvature; /* about the largest eigenvalue of Q; steers a descent, proves nothing */
     double fact[SP_FRONT_SETS]; /* one number for each kind of noise set, see there; joint only */
 } sp_band;
@@ -121,7 +124,23 @@ bool sp_eigenvalues_below(const double *c, double *work, size_t n, size_t terms,
 double sp_largest_eigenvalue(const double *c, double *work, size_t n);
 void sp_cholesky_solve(const double *l, size_t n, double *x);
 
+/** sp_front_cache - the diagonals of a front end in a file: what sp_band.kept points to. It is used
+ *  only where Cholesky proves it again. */
+typedef struct sp_front_cache {
+    char name[SP_DIGEST_TEXT];
+    size_t wide, count;
+    double *value; /* [count] owned: [bands + 1, wide], the last one that of all bands; or NULL */
+    bool found;    /* all of it stood in the file */
+    bool changed;  /* and something there did not prove itself */
+} sp_front_cache;
+void sp_front_cache_open(sp_front_cache *cache, const sp_front_forms *forms);
+double *sp_front_cache_band(const sp_front_cache *cache, size_t band);
+/** sp_front_cache_close - `keep`: writes it where it is not what the file holds. */
+void sp_front_cache_close(sp_front_cache *cache, bool keep);
+
 /** sp_band_diagonal - D of nearly least trace with D >= Q, proved; and the curvature.
+ *  band->kept: 1 + gap, curvature, what set_l2.c keeps, and the diagonal before it is scaled; what
+ *  stands there is proved like any other, with the same bits; else what is found is left there.
  *  SP_E_NUMERIC when no D could be proved. Source: docs/theory/front-end.md 4.2. */
 SP_NODISCARD sp_status sp_band_diagonal(sp_error *err, sp_band *band, const sp_stage *spectrum);
 

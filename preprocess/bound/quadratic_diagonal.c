@@ -23,6 +23,7 @@
 #define LATE_GAP 1e-2
 #define LEAST_GAP 1e-5
 #define LEAST_DIAGONAL 0x1p-600
+#define MOST_DIAGONAL 0x1p200 /* of one that was kept */
 
 typedef struct mixing {
     size_t n, rows;
@@ -206,6 +207,40 @@ static double *place(mixing *s, sp_band *band, const sp_stage *spectrum) {
     return memory;
 }
 
+static void scale_diagonal(const mixing *s, sp_band *band, double scale) {
+    for (size_t i = 0; i < s->n; i++) {
+        band->diagonal[i] = s->diagonal[i] > 0.0 ? sp_above(scale * s->diagonal[i]) : 0.0;
+    }
+}
+
+/* The diagonal of an earlier run, if Cholesky proves it now. */
+static bool recall(mixing *s, sp_band *band) {
+    const double *kept = band->kept;
+    if (!kept || !(kept[SP_BAND_KEPT_SCALE] > 1.0 && kept[SP_BAND_KEPT_SCALE] <= 2.0) ||
+        !(kept[SP_BAND_KEPT_CURVATURE] > 0.0 && kept[SP_BAND_KEPT_CURVATURE] <= MOST_DIAGONAL)) {
+        return false;
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        const double d = kept[SP_BAND_KEPT + i];
+        const bool within =
+            column_is_zero(s, i) ? d == 0.0 : d >= LEAST_DIAGONAL && d <= MOST_DIAGONAL;
+        if (!within) {
+            return false;
+        }
+        s->diagonal[i] = d;
+    }
+    for (size_t k = 0; k < s->rows; k++) {
+        s->root[k] = sqrt(band->weight[k]);
+    }
+    take_c(s);
+    if (!sp_eigenvalues_below(s->c, s->l, s->rows, s->n, kept[SP_BAND_KEPT_SCALE])) {
+        return false;
+    }
+    scale_diagonal(s, band, kept[SP_BAND_KEPT_SCALE]);
+    band->curvature = kept[SP_BAND_KEPT_CURVATURE];
+    return true;
+}
+
 sp_status sp_band_diagonal(sp_error *err, sp_band *band, const sp_stage *spectrum) {
     mixing s;
     double best = INFINITY;
@@ -213,6 +248,13 @@ sp_status sp_band_diagonal(sp_error *err, sp_band *band, const sp_stage *spectru
     if (memory == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for a quadratic form of %zu rows",
                        band->rows);
+    }
+    if (recall(&s, band)) {
+        free(memory);
+        return SP_OK;
+    }
+    if (band->kept) {
+        band->kept[SP_BAND_KEPT_SCALE] = 0.0;
     }
     start(&s);
     for (size_t k = 0; k < SWEEPS && !(best <= 1.0 + (k < LATE ? GAP : LATE_GAP)); k++) {
@@ -225,12 +267,17 @@ sp_status sp_band_diagonal(sp_error *err, sp_band *band, const sp_stage *spectru
         const double scale = smallest_scale(&s);
         if (scale > 0.0 && scale < best) {
             best = scale;
-            for (size_t i = 0; i < s.n; i++) {
-                band->diagonal[i] = s.diagonal[i] > 0.0 ? sp_above(scale * s.diagonal[i]) : 0.0;
+            scale_diagonal(&s, band, scale);
+            if (band->kept) {
+                band->kept[SP_BAND_KEPT_SCALE] = scale;
+                memcpy(band->kept + SP_BAND_KEPT, s.diagonal, s.n * sizeof *s.diagonal);
             }
         }
     }
     band->curvature = take_curvature(&s);
+    if (band->kept) {
+        band->kept[SP_BAND_KEPT_CURVATURE] = band->curvature;
+    }
     free(memory);
     if (!(best < INFINITY) || !(band->curvature > 0.0)) {
         return sp_fail(err, SP_E_NUMERIC,

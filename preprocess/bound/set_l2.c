@@ -37,6 +37,17 @@ static double least_gap(const double *c, double *work, size_t rows, size_t terms
     return holds <= 1.0 ? holds : INFINITY;
 }
 
+/* What an earlier run proved is tried alone, first. */
+static double prove(const double *c, double *work, const sp_band *band, size_t terms) {
+    const double known = band->kept != NULL ? band->kept[SP_BAND_KEPT_EIGENVALUE] : 0.0;
+    if (known > 0.0 && known < INFINITY &&
+        sp_eigenvalues_below(c, work, band->rows, terms, known)) {
+        return known;
+    }
+    const double guess = sp_largest_eigenvalue(c, work, band->rows);
+    return guess * (1.0 + least_gap(c, work, band->rows, terms, guess));
+}
+
 /* lambda_max(Q), proved; +inf: it was not. */
 static double fact(const sp_band *band, const sp_stage *spectrum) {
     const size_t rows = band->rows, size = rows * rows + 2 * rows;
@@ -46,8 +57,10 @@ static double fact(const sp_band *band, const sp_stage *spectrum) {
     }
     double *c = memory, *work = memory + size;
     take_c(c, band, spectrum, work);
-    const double guess = sp_largest_eigenvalue(c, work, rows);
-    const double largest = guess * (1.0 + least_gap(c, work, rows, spectrum->in, guess));
+    const double largest = prove(c, work, band, spectrum->in);
+    if (band->kept != NULL) {
+        band->kept[SP_BAND_KEPT_EIGENVALUE] = largest;
+    }
     free(memory);
     return largest;
 }
