@@ -2,6 +2,7 @@
 #include "cli/job/job.h"
 #include "cli/job/windows.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -200,6 +201,16 @@ static void work(void *context, size_t index) {
 
 /* ---- printing, in the order of the clips ---- */
 
+/* How far each part of a suite came. */
+static void print_suite(const sp_attack *attack) {
+    for (size_t p = 0; p < SP_ATTACK_PART_COUNT && !isnan(attack->part[p]); p++) {
+        printf("%s%s %.3f", p == 0 ? "    suite: " : ", ", sp_attack_part_name(p), attack->part[p]);
+    }
+    if (!isnan(attack->part[0])) {
+        puts(sp_attack_is_masked(attack) ? "; broken at random alone: gradients are masked" : "");
+    }
+}
+
 static void print_attack(cli_job *j, size_t clip, size_t budget) {
     const item *it = item_of(j, clip);
     const cli_clips *clips = &j->session.clips;
@@ -216,6 +227,7 @@ static void print_attack(cli_job *j, size_t clip, size_t budget) {
     if (j->options->json) {
         return;
     }
+    print_suite(attack);
     const bool foreign = attack->verdict.kind == SP_VERDICT_BROKEN && !attack->file_own;
     if ((j->options->verbose || foreign) && attack->verdict.reason[0]) {
         printf("    why: %s; %zu gradients\n", attack->verdict.reason, attack->steps);

@@ -65,7 +65,8 @@ enum {
     CLI_RATE = 17,
     CLI_SYMBOLS = 18,
     CLI_HTML = 19, /* of commands that make a page of a corpus */
-    CLI_PROFILE = 20
+    CLI_PROFILE = 20,
+    CLI_SUITE = 21 /* of attack */
 };
 /* Options of commands whose results journals keep (cli_command.corpus). */
 enum { CLI_JOURNAL = 12, CLI_SHARD = 13, CLI_CSV = 14, CLI_LATEX = 15 };
@@ -101,7 +102,7 @@ typedef struct cli_options {
     long label;   /* -1: not given */
     int channel, threads; /* threads 0: one per processor */
     double timeout;       /* seconds; 0: none */
-    bool downmix, resample, json, verbose, quick, attack, no_attack;
+    bool downmix, resample, json, verbose, quick, attack, no_attack, suite;
     double tolerance;          /* dB */
     long frame;                /* CLI_NO_FRAME, CLI_ALL_FRAMES or a frame */
     long burst;                /* frames; 0: not given */

@@ -180,6 +180,7 @@ char *sp_record_attack(const sp_attack *a) {
     sp_json_line_text(line, "file_format", a->file_format);
     sp_json_line_bool(line, "file_own", a->file_own);
     sp_json_line_text(line, "file_path", a->file_path);
+    sp_json_line_numbers(line, "suite", a->part, SP_ATTACK_PART_COUNT);
     put_index(line, "steps", a->steps);
     return sp_json_line_finish(line);
 }
@@ -202,6 +203,11 @@ bool sp_record_take_attack(sp_attack *a, const sp_json *object) {
     copy_text(a->file_format, sizeof a->file_format, object, "file_format");
     a->file_own = sp_json_flag(sp_json_get(object, "file_own"));
     a->file_path = path ? strdup(path) : NULL;
+    double *part = NULL;
+    if (get_list(&part, object, "suite", SP_ATTACK_PART_COUNT) && part) {
+        memcpy(a->part, part, sizeof a->part);
+    }
+    free(part);
     a->steps = get_size(object, "steps", 0);
     return true;
 }

@@ -52,6 +52,22 @@ void sp_attack_clear(sp_attack *attack) {
     attack->file_path = NULL;
 }
 
+const char *sp_attack_part_name(size_t part) {
+#define SP_ATTACK_TEXT(name, text) text,
+    static const char *const names[] = {SP_ATTACK_PARTS(SP_ATTACK_TEXT)};
+#undef SP_ATTACK_TEXT
+    return names[part];
+}
+
+bool sp_attack_is_masked(const sp_attack *attack) {
+    for (size_t p = 0; p < SP_ATTACK_SQUARE; p++) {
+        if (!(attack->part[p] >= -SP_ATTACK_CLEAR)) { // NaN: no suite
+            return false;
+        }
+    }
+    return attack->part[SP_ATTACK_SQUARE] < -SP_ATTACK_CLEAR;
+}
+
 bool sp_attack_is_vacuous(const sp_attack *attack) {
     const sp_verdict_kind kind = attack->verdict.kind;
     return attack->verdict.scale.vacuous && kind != SP_VERDICT_ERROR &&
@@ -67,6 +83,9 @@ void sp_attack_init(sp_attack *attack) {
                           .file_largest = NAN,
                           .file_radius = NAN,
                           .file_snr_db = NAN};
+    for (size_t p = 0; p < SP_ATTACK_PART_COUNT; p++) {
+        attack->part[p] = NAN;
+    }
     sp_verdict_init(&attack->verdict);
 }
 
@@ -129,16 +148,21 @@ static bool changed(const attack_state *a) {
     return a->margin < -SP_ATTACK_CLEAR;
 }
 
-/* One descent in the set itself; the best point of all of them is kept. */
-static sp_status descend_once(sp_error *err, attack_state *a, size_t target, size_t steps) {
-    sp_attack_descent *d = &a->descent;
-    d->margin = INFINITY;
-    SP_TRY(sp_attack_descent_run(err, d, target, steps));
+/* The best point of all searches is kept. */
+static void keep_best(attack_state *a) {
+    const sp_attack_descent *d = &a->descent;
     if (d->margin < a->margin) {
         a->margin = d->margin;
         a->answer = d->answer;
         memcpy(a->best, d->best, d->n * sizeof *a->best);
     }
+}
+
+/* One descent in the set itself. */
+static sp_status descend_once(sp_error *err, attack_state *a, size_t target, size_t steps) {
+    a->descent.margin = INFINITY;
+    SP_TRY(sp_attack_descent_run(err, &a->descent, target, steps));
+    keep_best(a);
     return SP_OK;
 }
 
@@ -179,6 +203,80 @@ static sp_status descend(sp_error *err, attack_state *a) {
     return SP_OK;
 }
 
+/* ---- the suite ---- */
+
+/* What the attack does anyway, then every label by itself. */
+static sp_status part_margins(sp_error *err, attack_state *a, size_t steps) {
+    SP_TRY(descend(err, a));
+    for (size_t k = 0; k + 1 < a->descent.classes && !changed(a); k++) {
+        take_start(a, 0);
+        SP_TRY(descend_once(err, a, a->target_order[k], steps));
+    }
+    return SP_OK;
+}
+
+static sp_status part_loss(sp_error *err, attack_state *a, sp_attack_loss loss, size_t steps,
+                           size_t starts) {
+    a->descent.loss = loss;
+    sp_status status = SP_OK;
+    for (size_t start = 0; start < starts && status == SP_OK && !changed(a); start++) {
+        take_start(a, start);
+        status = descend_once(err, a, SP_NO_LABEL, steps);
+    }
+    a->descent.loss = SP_ATTACK_MARGIN;
+    return status;
+}
+
+static sp_status run_part(sp_error *err, attack_state *a, size_t part, size_t steps,
+                          size_t starts) {
+    sp_attack_descent *d = &a->descent;
+    a->margin = d->margin = INFINITY;
+    a->hopeless = false;
+    switch (part) {
+    case SP_ATTACK_MARGINS:
+        return part_margins(err, a, steps);
+    case SP_ATTACK_CROSS_ENTROPY:
+        return part_loss(err, a, SP_ATTACK_LIKELIHOOD, steps, starts);
+    case SP_ATTACK_DLR:
+        return part_loss(err, a, SP_ATTACK_RATIO, steps, starts);
+    case SP_ATTACK_FAB:
+        SP_TRY(sp_attack_boundary(err, d, a->query, steps * starts));
+        break;
+    default:
+        SP_TRY(sp_attack_square(err, d, a->options->seed, 4 * steps * starts));
+        break;
+    }
+    keep_best(a);
+    return SP_OK;
+}
+
+/* All parts; the state keeps the best point of all. */
+static sp_status run_suite(sp_error *err, attack_state *a, sp_attack *attack) {
+    const size_t starts = a->options->starts ? a->options->starts : SP_ATTACK_STARTS;
+    const size_t steps = a->options->steps ? a->options->steps : SP_ATTACK_STEPS;
+    const size_t bytes = a->descent.n * sizeof *a->best;
+    double *best = malloc(bytes), margin = INFINITY;
+    size_t answer = SP_NO_LABEL;
+    sp_status status =
+        best ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", a->descent.n);
+    for (size_t p = 0; p < SP_ATTACK_PART_COUNT && status == SP_OK; p++) {
+        status = run_part(err, a, p, steps, starts);
+        attack->part[p] = status == SP_OK ? a->margin : NAN;
+        if (status == SP_OK && a->margin < margin) {
+            margin = a->margin;
+            answer = a->answer;
+            memcpy(best, a->best, bytes);
+        }
+    }
+    if (status == SP_OK) {
+        memcpy(a->best, best, bytes);
+        a->margin = margin;
+        a->answer = answer;
+    }
+    free(best);
+    return status;
+}
+
 /* ---- the two searches ---- */
 
 static void take_noise(const attack_state *a, sp_attack *attack) {
@@ -192,7 +290,7 @@ static sp_status search_real(sp_error *err, attack_state *a, sp_attack *attack) 
     a->whole = false;
     a->hint = a->options->hint;
     (void)take_set(a, 1.0);
-    SP_TRY(descend(err, a));
+    SP_TRY(a->options->suite ? run_suite(err, a, attack) : descend(err, a));
     attack->noise = malloc(d->n * sizeof *attack->noise);
     if (!attack->noise) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", d->n);

@@ -22,6 +22,19 @@ SP_NODISCARD sp_status sp_attacker_init(sp_error *err, sp_attacker *attacker,
                                         const sp_pipeline *pipeline);
 void sp_attacker_clear(sp_attacker *attacker);
 
+/** Parts of a suite: descents of the margins over every label, of the likelihood, of DLR; steps to
+ *  the nearest boundary; random bursts. */
+#define SP_ATTACK_PARTS(X)                                                                         \
+    X(MARGINS, "margins")                                                                          \
+    X(CROSS_ENTROPY, "cross_entropy")                                                              \
+    X(DLR, "dlr")                                                                                  \
+    X(FAB, "fab")                                                                                  \
+    X(SQUARE, "square")
+#define SP_ATTACK_PART(name, text) SP_ATTACK_##name,
+enum { SP_ATTACK_PARTS(SP_ATTACK_PART) SP_ATTACK_PART_COUNT };
+#undef SP_ATTACK_PART
+const char *sp_attack_part_name(size_t part);
+
 typedef struct sp_attack_options {
     size_t steps, starts; /* gradient steps per start, and starts; 0: SP_ATTACK_STEPS, _STARTS */
     uint64_t seed;        /* of the random starts; results depend on nothing else */
@@ -33,6 +46,7 @@ typedef struct sp_attack_options {
     /* path of the file, whose ending is made to fit (sp_clip_form_place); NULL: it is written,
      * replayed and removed */
     const char *out;
+    bool suite; /* all parts, each as if it were alone, whether one has broken the clip or not */
     size_t most_bytes; /* the outcome gets a copy of a breaking file of no more bytes; 0: none */
 } sp_attack_options;
 enum { SP_ATTACK_STEPS = 40, SP_ATTACK_STARTS = 6 };
@@ -60,10 +74,14 @@ typedef struct sp_attack {
     char *file;             /* owned: its bytes, if they were asked for; or NULL */
     size_t file_size;
     size_t steps; /* gradients taken */
+    /* least margin that each part of a suite reached with real-valued noise; NaN: none was run */
+    double part[SP_ATTACK_PART_COUNT];
 } sp_attack;
 /** sp_attack_init - an outcome that holds nothing. */
 void sp_attack_init(sp_attack *attack);
 void sp_attack_clear(sp_attack *attack);
+/** sp_attack_is_masked - random bursts alone changed the answer: gradients mislead. */
+bool sp_attack_is_masked(const sp_attack *attack);
 /** sp_attack_is_vacuous - attacked, but no other file of the clip's format lies in the set. */
 bool sp_attack_is_vacuous(const sp_attack *attack);
 

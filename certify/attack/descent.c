@@ -95,14 +95,17 @@ static sp_status run_model(sp_error *err, sp_attack_descent *d, size_t target, d
     if (target != SP_NO_LABEL) {
         *runner_up = target;
     }
-    *value = d->logits[d->label] - d->logits[*runner_up];
+    *value = sp_attack_loss_value(d->weight, d->logits, d->classes, d->label, *runner_up, d->loss);
     return SP_OK;
 }
 
+sp_status sp_attack_descent_hear(sp_error *err, sp_attack_descent *d, double *margin) {
+    size_t runner_up = 0;
+    return run_model(err, d, SP_NO_LABEL, margin, &runner_up);
+}
+
 static sp_status take_slope(sp_error *err, sp_attack_descent *d, size_t runner_up) {
-    memset(d->weight, 0, d->classes * sizeof *d->weight);
-    d->weight[d->label] = 1.0;
-    d->weight[runner_up] = -1.0;
+    (void)sp_attack_loss_value(d->weight, d->logits, d->classes, d->label, runner_up, d->loss);
     d->steps++;
     return sp_attacker_gradient(err, d->attacker, d->gradient, d->point, d->n, d->weight, 1,
                                 d->deadline);

@@ -9,6 +9,17 @@
  *  above the rounding errors of the concrete pass. */
 #define SP_ATTACK_CLEAR 1e-9
 
+/** sp_attack_loss - what a descent lowers. */
+typedef enum {
+    SP_ATTACK_MARGIN,     /* over one label, or the strongest one */
+    SP_ATTACK_LIKELIHOOD, /* the logarithm of the label's: less is more cross-entropy */
+    SP_ATTACK_RATIO       /* the margin over the distance of the largest logit and the third: DLR;
+                             the margin where there are but two */
+} sp_attack_loss;
+/** sp_attack_loss_value - its value and, as O weight [classes], its gradient by the logits. */
+double sp_attack_loss_value(double *weight, const double *logits, size_t classes, size_t label,
+                            size_t other, sp_attack_loss loss);
+
 /** sp_attack_descent - a set of noisy clips, a point in it, and the best point so far over all
  *  descents. */
 typedef struct sp_attack_descent {
@@ -25,6 +36,7 @@ typedef struct sp_attack_descent {
     double margin;        /* least margin there */
     size_t answer;        /* the strongest other label there */
     size_t steps;         /* gradients taken so far */
+    sp_attack_loss loss;  /* margins unless set */
     double deadline;      /* sp_clock_wall value; 0: none */
     // scratch:
     double *before, *point; /* [n] */
@@ -65,6 +77,16 @@ SP_NODISCARD sp_status sp_attack_descent_margins(sp_error *err, sp_attack_descen
 /** sp_attack_descent_changed - whether the best point has another answer, by more than rounding
  *  errors. */
 bool sp_attack_descent_changed(const sp_attack_descent *d);
+
+/** sp_attack_descent_hear - the least margin at x, which is kept when it is the best so far. */
+SP_NODISCARD sp_status sp_attack_descent_hear(sp_error *err, sp_attack_descent *d, double *margin);
+/** sp_attack_boundary - from the clip to the boundary that is nearest by its linearisation, time
+ *  and again. sp_attack_square - bursts at random places, each kept if the least margin falls: no
+ *  gradient is taken. Both end when the answer has changed (suite.c). */
+SP_NODISCARD sp_status sp_attack_boundary(sp_error *err, sp_attack_descent *d,
+                                          const sp_query *query, size_t steps);
+SP_NODISCARD sp_status sp_attack_square(sp_error *err, sp_attack_descent *d, uint64_t seed,
+                                        size_t queries);
 
 /** sp_attack_descent_run - from x: at most `steps` gradient steps down the margin over label
  *  `target`, or over the strongest label at every point when that is SP_NO_LABEL. Ends early when

@@ -33,6 +33,14 @@ char *sp_report_attack_json(const char *clip, const sp_attack *attack,
     }
     sp_json_line_number(line, "real_margin", attack->real_margin);
     sp_report_label(line, "real_answer", attack->real_broken ? attack->real_answer : SP_NO_LABEL);
+    for (size_t p = 0; options->suite && p < SP_ATTACK_PART_COUNT; p++) {
+        char key[32];
+        snprintf(key, sizeof key, "suite_%s", sp_attack_part_name(p));
+        sp_json_line_number(line, key, attack->part[p]);
+    }
+    if (options->suite) {
+        sp_json_line_bool(line, "masked", sp_attack_is_masked(attack));
+    }
     sp_json_line_number(line, "seed", (double)options->seed);
     sp_json_line_number(line, "steps", failed ? NAN : (double)attack->steps);
     return sp_json_line_finish(line);

@@ -174,6 +174,7 @@ sp_attack_options cli_attack_options(const cli_options *options, const char *sou
                                .starts = (size_t)options->starts,
                                .seed = (uint64_t)options->seed,
                                .timeout = options->timeout,
+                               .suite = options->suite,
                                .source = source};
 }
 

@@ -92,6 +92,11 @@ static const struct poptOption every_option[] = {
      "noise only in the samples of K consecutive frames, at every place", "K"},
     {"attack", 0, POPT_ARG_NONE, NULL, CLI_ATTACK, "attack the clips that are not certified", NULL},
     {"no-attack", 0, POPT_ARG_NONE, NULL, CLI_NO_ATTACK, "do not attack the clips", NULL},
+    {"suite", 0, POPT_ARG_NONE, NULL, CLI_SUITE,
+     "also descend cross-entropy, DLR and every label's margin, step to the nearest boundary (FAB) "
+     "and "
+     "try bursts at random (Square); say how far each came",
+     NULL},
     {"out", 0, POPT_ARG_STRING, NULL, CLI_OUT,
      "folder for the breaking clips and what is known of them; made if need be, and unless given "
      "nothing is kept",
@@ -250,6 +255,9 @@ static int read_option(cli_options *options, const cli_command *command, poptCon
     case CLI_ATTACK:
         options->attack = true;
         return -1;
+    case CLI_SUITE:
+        options->suite = true;
+        return -1;
     case CLI_NO_ATTACK:
         options->no_attack = true;
         return -1;
@@ -288,6 +296,9 @@ static bool accepts(const cli_command *command, int option) {
     }
     if (option == CLI_HTML) {
         return command->page;
+    }
+    if (option == CLI_SUITE) {
+        return command == &cli_attack;
     }
     const bool of_model = option == CLI_OUTPUT || option == CLI_STEPS_AXIS ||
                           option == CLI_INPUTS || option == CLI_RATE;
