@@ -37,6 +37,9 @@ typedef struct sp_method {
     /* how often a label that no pass excludes is bounded again, with the last pass, on the noises
      * for which it could still win (certify/refine.c) */
     size_t refinements;
+    /* into how many pieces by energies of bands the noises are cut at most, when all of that left a
+     * label; 0: none (certify/pieces.c) */
+    size_t pieces;
 } sp_method;
 
 /** sp_methods - the table; sp_method_find - a row by name, or NULL. */

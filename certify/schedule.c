@@ -86,7 +86,7 @@ static sp_halfspace *make_lines(size_t rows, size_t padded) {
 
 /* Products that are proved when the constants are added, whatever that rounds. What float32 takes
  * from them is known behind the bounds only: then there are no goals. */
-static void set_goals(double *goal, const sp_objectives *o) {
+void sp_objectives_goals(double *goal, const sp_objectives *o) {
     for (size_t r = 0; r < o->rows; r++) {
         goal[r] = -o->constant[r] + 0x1p-40 * fabs(o->constant[r]);
     }
@@ -111,7 +111,7 @@ static sp_status bound_one(sp_error *err, const sp_schedule *s, sp_objectives *o
                           .term = lower + 2 * o->rows,
                           .float32 = o->float32};
     if (lower) {
-        set_goals(lower + 3 * o->rows, o);
+        sp_objectives_goals(lower + 3 * o->rows, o);
     }
     sp_status status = lower ? sp_margins_bound(err, &margins)
                              : sp_fail(err, SP_E_MEMORY, "out of memory for %zu labels", o->rows);
@@ -141,6 +141,10 @@ static void pass_one(const sp_schedule *s, sp_objectives *o) {
                                  : bound_one(&o->err, s, o, line);
     if (o->status == SP_OK && refined) {
         o->status = sp_schedule_refine(&o->err, s->method, s->net, o, line);
+    }
+    if (o->status == SP_OK && s->method->pieces > 1 && is_last(s) && o->program == NULL &&
+        sp_front_noise_set(front)->box) {
+        o->status = sp_schedule_pieces(&o->err, s->method, s->net, o);
     }
     free(line);
 }

@@ -35,6 +35,9 @@ void sp_objectives_clear(sp_objectives *o);
 SP_NODISCARD sp_status sp_objectives_take(sp_error *err, sp_objectives *o, size_t r, double lower,
                                           double error);
 
+/** sp_objectives_goals - what the products must exceed (schedule.c). */
+void sp_objectives_goals(double *goal, const sp_objectives *o);
+
 /** sp_schedule_run - the passes of a method over `count` clips: each is tried only on those of
  *  which something is left to prove and is not hopeless; the last one with its refinement. On a
  *  device many clips are bounded together. Each leaves its status. */
@@ -45,6 +48,11 @@ void sp_schedule_run(const sp_method *method, const sp_net *net, sp_objectives *
  *  fail (refine.c).   I/O line [rows + 1]: of the last pass, and a spare one */
 SP_NODISCARD sp_status sp_schedule_refine(sp_error *err, const sp_method *method, const sp_net *net,
                                           sp_objectives *o, sp_halfspace *line);
+
+/** sp_schedule_pieces - proves all rows that are left on pieces of the noises, up to as many as the
+ *  method says, or none of them (pieces.c). */
+SP_NODISCARD sp_status sp_schedule_pieces(sp_error *err, const sp_method *method, const sp_net *net,
+                                          sp_objectives *o);
 
 /* ---- what is asked of the engine (margins.c) ---- */
 

@@ -85,6 +85,10 @@ typedef struct sp_front_bound {
     double *energy;                /* [T] */
     const double *peak;            /* [M, peaks] borrowed from the forms */
     double *tangent_w, *tangent_c; /* [T, tangents, M] */
+    /* For parts of the set: E(0) lies between these, and |(g - form) . d| <= slack
+     * (docs/theory/front-end.md 4.4); all 0 where bands are no logarithms of energies with a floor
+     * that is added, or are moved or raised afterwards. */
+    double *clean_lo, *clean_hi, *slack; /* [T, M] */
     /* What stands behind these, borrowed from the forms: Q_m = sum_k share[m,k] f_k f_k' over the
      * `rows` rows f_k of `row`; with mu = max_j sum_m a_m peak[m,j] and D = diag(diagonal)
      *   sum_m a_m Q_m <= mu D,   sum_i D_i r_i^2 <= energy[t] where the set is a box. */
@@ -124,6 +128,15 @@ SP_NODISCARD sp_status sp_front_bound_create(sp_error *err, sp_front_bound *boun
 SP_NODISCARD sp_status sp_front_bound_until(sp_error *err, sp_front_bound *bound,
                                             const sp_front_forms *forms, const double *samples,
                                             size_t n, const sp_noise *noise, double deadline);
+/** sp_front_bound_part - the bounds of those noises for which band m of frame t lies in [lo, hi].
+ *  Owns copies of everything. SP_E_UNSUPPORTED: nothing better is known of these
+ *  (sp_front_has_parts). */
+SP_NODISCARD sp_status sp_front_bound_part(sp_error *err, sp_front_bound *part,
+                                           const sp_front_bound *bound, size_t t, size_t m,
+                                           double lo, double hi);
+static inline bool sp_front_has_parts(const sp_front_bound *bound, size_t t, size_t m) {
+    return bound->tangents > 0 && bound->clean_lo[t * bound->bands + m] > 0.0;
+}
 void sp_front_bound_clear(sp_front_bound *bound);
 
 /** sp_front_evidence - with what the joint bounds of a clip can be proved again without a search

@@ -33,7 +33,7 @@ typedef struct frame_array {
     double **at;
     size_t width;
 } frame_array;
-enum { ARRAYS = 26 };
+enum { ARRAYS = 29 };
 
 static void list_arrays(sp_front_bound *b, frame_array list[ARRAYS]) {
     const size_t M = b->bands, K = b->bins, energies = K > 0 ? M : 0;
@@ -43,6 +43,9 @@ static void list_arrays(sp_front_bound *b, frame_array list[ARRAYS]) {
                                      {&b->energy, frames},
                                      {&b->tangent_w, b->tangents * M},
                                      {&b->tangent_c, b->tangents * M},
+                                     {&b->clean_lo, squares},
+                                     {&b->clean_hi, squares},
+                                     {&b->slack, squares},
                                      {&b->form, b->forms * b->frame},
                                      {&b->form_max, b->forms},
                                      {&b->lo_w, M},

@@ -30,6 +30,7 @@ void sp_front_constant(sp_front_bound *bound, const sp_frame *frame, size_t m) {
     }
     if (bound->tangents > 0) {
         bound->square[at] = 0.0;
+        bound->clean_lo[at] = bound->clean_hi[at] = bound->slack[at] = 0.0;
     }
     if (bound->bins > 0) {
         bound->log_lo_w[at] = bound->log_up_w[at] = 0.0;

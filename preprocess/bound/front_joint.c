@@ -15,14 +15,6 @@
 #define LEAST_TANGENT 0.1
 static const double tangent_part[SP_FRONT_TANGENTS] = {-0.4, 0.0, 0.5, 0.9};
 
-typedef struct energy {
-    sp_iv clean;   /* E(0) */
-    double slack;  /* >= |(g - form) . d| over the set, form being the gradient as computed */
-    double square; /* >= d' Q d over the set */
-    double reach;  /* >= |form . d| */
-    double most;   /* >= E over the set */
-} energy;
-
 // With mid = y +- err: sum weight y^2 differs from the computed sum by at most
 // gamma_{2R+6} sum + sum weight err (2 |mid| + err).
 static sp_iv clean_energy(const sp_band *band, const sp_bins *bins) {
@@ -65,8 +57,8 @@ static double largest_square(const sp_frame *frame, const sp_band *band) {
     return fmin(sp_front_square(frame, band), sp_front_up(rows, (double)band->rows + 2.0));
 }
 
-static energy take_energy(double *form, const sp_frame *frame, const sp_band *band) {
-    energy e;
+static sp_band_energy take_energy(double *form, const sp_frame *frame, const sp_band *band) {
+    sp_band_energy e;
     e.clean = clean_energy(band, &frame->bins);
     e.slack = take_gradient(form, frame, band);
     e.square = largest_square(frame, band);
@@ -90,17 +82,25 @@ static double slope_above(sp_band_kind kind, double at) {
     return kind == SP_BAND_LOG ? 1.0 / at : kind == SP_BAND_SQRT ? 0.5 / sqrt(at) : 1.0;
 }
 
+double sp_front_touch(const sp_band_energy *e, double part) {
+    const double middle = e->clean.hi + SQUARE_SHARE * e->square;
+    return fmax(middle + part * e->reach, LEAST_TANGENT * middle);
+}
+
+double sp_front_touch_part(size_t tangent) {
+    return tangent < SP_FRONT_TANGENTS ? tangent_part[tangent] : STANDARD_PART;
+}
+
 /* A line that lies above the band at every energy z: log z <= w z - 1 - log w,
  * sqrt z <= w z + 1 / (4 w). It is read at z = E <= form . d + q + top; it touches
  * at `part` of the reach above the middle. Where E may fall below its `least` the line must stay
  * above the band's value there too, down to form . d = -reach and q = 0. The largest q is added at
  * the end. */
-static sp_line upper_line(const energy *e, const sp_frame *frame, const sp_band *band,
+static sp_line upper_line(const sp_band_energy *e, const sp_frame *frame, const sp_band *band,
                           double minimum, double part) {
     const sp_band_kind kind = frame->forms->kind;
     const double top = sp_above(e->clean.hi + e->slack);
-    const double middle = e->clean.hi + SQUARE_SHARE * e->square;
-    const double w = slope_above(kind, fmax(middle + part * e->reach, LEAST_TANGENT * middle));
+    const double w = slope_above(kind, sp_front_touch(e, part));
     if (e->most <= band->least || !(w <= DBL_MAX)) {
         const sp_line flat = {0.0, value_of(kind, fmax(e->most, band->least)).hi};
         return flat;
@@ -118,7 +118,7 @@ static sp_line upper_line(const energy *e, const sp_frame *frame, const sp_band 
 
 /* sqrt(E) is a norm of an affine map, so sqrt(E) >= root + t / (2 root), root = sqrt(E(0)) in
  * [r1, r2]; E itself is convex, E >= E(0) + t; t = g . d, |t| <= reach + slack. */
-static sp_line convex_line(const energy *e, sp_band_kind kind) {
+static sp_line convex_line(const sp_band_energy *e, sp_band_kind kind) {
     const double most = sp_above(e->reach + e->slack);
     if (kind == SP_BAND_ENERGY) {
         const sp_line line = {1.0, sp_below(e->clean.lo - e->slack)};
@@ -143,11 +143,15 @@ static sp_line convex_line(const energy *e, sp_band_kind kind) {
  * largest t:
  *   2 log least + 2 w root (root - least)       >= the same at root = r1, and
  *   2 log(root + most / (2 root)) - w most      >= 2 log(r1 + most / (2 r2)) - w most.
- * Any w >= 0 is sound; the slope of the chord between the two ends is the best. */
-static sp_line lower_line(const energy *e, double least) {
+ * Any w >= 0 is sound; the slope of the chord between the two ends is the best. Where sqrt(E) <=
+ * highest, root + t / (2 root) is at most that too, and a largest t below 0 is over 2 r1. */
+sp_line sp_front_lower_line(const sp_band_energy *e, double least, double highest) {
     const double r1 = sp_below(sqrt(e->clean.lo)), r2 = sp_above(sqrt(e->clean.hi));
-    const double most = sp_above(e->reach + e->slack);
-    const double from = fmin(least, r1), to = sp_below(r1 + sp_below(most / (2.0 * r2)));
+    const double above = sp_above(highest - r1); /* t <= 2 root (highest - root) */
+    const double most =
+        fmin(sp_above(e->reach + e->slack), sp_above(2.0 * (above > 0.0 ? r2 : r1) * above));
+    const double from = fmin(least, r1);
+    const double to = fmax(from, sp_below(r1 + sp_below(most / (2.0 * (most > 0.0 ? r2 : r1)))));
     const double wide = to - from;
     const double chord = wide > 1e-9 * from ? log1p(wide / from) / wide : 1.0 / from;
     const double w = chord / r1; /* half the slope of 2 log, over root */
@@ -158,7 +162,8 @@ static sp_line lower_line(const energy *e, double least) {
     return line;
 }
 
-static void put_lines(sp_front_bound *bound, const sp_frame *frame, size_t m, const energy *e) {
+static void put_lines(sp_front_bound *bound, const sp_frame *frame, size_t m,
+                      const sp_band_energy *e) {
     const sp_band *band = &frame->forms->band[m];
     const sp_band_kind kind = frame->forms->kind;
     const size_t at = frame->t * bound->bands + m;
@@ -166,7 +171,7 @@ static void put_lines(sp_front_bound *bound, const sp_frame *frame, size_t m, co
     const bool flat = e->clean.lo <= band->least && (kind == SP_BAND_LOG || band->least > 0.0);
     const double bottom = band->least > 0.0 ? value_of(kind, band->least).lo : -INFINITY;
     const sp_line lower = flat                  ? (sp_line){0.0, bottom}
-                          : kind == SP_BAND_LOG ? lower_line(e, least)
+                          : kind == SP_BAND_LOG ? sp_front_lower_line(e, least, INFINITY)
                                                 : convex_line(e, kind);
     const sp_line upper = upper_line(e, frame, band, least, STANDARD_PART);
     bound->form_max[at] = e->reach;
@@ -180,6 +185,11 @@ static void put_lines(sp_front_bound *bound, const sp_frame *frame, size_t m, co
                                              : -INFINITY;
     bound->hi[at] = value_of(kind, fmax(e->most, band->least)).hi;
     bound->square[at] = e->square;
+    const bool parts = kind == SP_BAND_LOG && band->least == 0.0 && band->for_zero == 0.0 &&
+                       frame->forms->top == 0.0 && frame->forms->gain_peak == 0.0 && least > 0.0;
+    bound->clean_lo[at] = parts ? e->clean.lo : 0.0;
+    bound->clean_hi[at] = parts ? e->clean.hi : 0.0;
+    bound->slack[at] = parts ? e->slack : 0.0;
     for (size_t k = 0; k < SP_FRONT_TANGENTS; k++) {
         const size_t i = (frame->t * SP_FRONT_TANGENTS + k) * bound->bands + m;
         const sp_line tangent = upper_line(e, frame, band, least, tangent_part[k]);
@@ -199,7 +209,7 @@ void sp_front_joint(sp_front_bound *bound, const sp_frame *frame) {
             sp_front_constant(bound, frame, m);
             continue;
         }
-        const energy e = take_energy(form, frame, band);
+        const sp_band_energy e = take_energy(form, frame, band);
         put_lines(bound, frame, m, &e);
     }
     bound->energy[frame->t] = sp_front_square(frame, &frame->forms->energy);

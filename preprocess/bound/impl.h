@@ -306,6 +306,21 @@ void sp_front_constant(sp_front_bound *bound, const sp_frame *frame, size_t m);
 /** sp_front_features - the boxes of the features of row t from those of the bands. */
 void sp_front_features(sp_front_bound *bound, size_t t);
 
+/** sp_band_energy - what the joint lines of a band are made of. */
+typedef struct sp_band_energy {
+    sp_iv clean;   /* E(0) */
+    double slack;  /* >= |(g - form) . d| over the set, form being the gradient as computed */
+    double square; /* >= d' Q d over the set */
+    double reach;  /* >= |form . d| */
+    double most;   /* >= E over the set */
+} sp_band_energy;
+/** sp_front_lower_line - below log E over form . d, where least <= sqrt(E) <= highest.
+ *  sp_front_touch - the energy at which a tangent touches the logarithm, at a part of the reach;
+ *  sp_front_touch_part - that of the k-th tangent; SP_FRONT_TANGENTS: of the standard one. */
+sp_line sp_front_lower_line(const sp_band_energy *e, double least, double highest);
+double sp_front_touch(const sp_band_energy *e, double part);
+double sp_front_touch_part(size_t tangent);
+
 /** The rules: fill row t of the bound from a loaded frame. */
 void sp_front_joint(sp_front_bound *bound, const sp_frame *frame);
 void sp_front_r2(sp_front_bound *bound, sp_frame *frame);

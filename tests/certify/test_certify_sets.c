@@ -60,6 +60,46 @@ static void margins_hold_under_every_noise_set(void **state) {
     clear(&s);
 }
 
+/* Pieces by energies of bands: what they prove holds, and is more than the passes before prove. */
+static void pieces_prove_more_and_hold(void **state) {
+    (void)state;
+    sp_method bare = *sp_method_find("opt-max"), pieces = bare;
+    size_t more = 0;
+    sp_rng rng;
+    bare.refinements = pieces.refinements = bare.pieces = 0;
+    sp_rng_init(&rng, sp_test_seed() + 13);
+    for (uint64_t seed = 0; seed < (sp_test_sanitized() ? 3 : 12); seed++) {
+        small s;
+        make(&s, sp_test_seed() + 40 + seed, false);
+        sp_pipeline whole = make_system(&s, "opt-max"), cut = whole;
+        whole.method = &bare;
+        cut.method = &pieces;
+        bool certified = true, proved = true;
+        for (double db = -40.0; proved && db < 10.0; db += 1.0) {
+            sp_noise noise;
+            sp_verdict verdict;
+            const double eps = s.clip.peak * pow(10.0, db / 20.0);
+            assert_int_equal(sp_noise_box(NULL, &noise, s.clip.n, eps), SP_OK);
+            assert_int_equal(sp_certify_noise(NULL, &verdict, &cut, &s.clip, &noise, -1, 0.0),
+                             SP_OK);
+            proved = verdict.kind == SP_VERDICT_CERTIFIED;
+            check_members(&s, &verdict, &noise, &rng, 200);
+            sp_verdict_clear(&verdict);
+            assert_int_equal(sp_certify_noise(NULL, &verdict, &whole, &s.clip, &noise, -1, 0.0),
+                             SP_OK);
+            certified = verdict.kind == SP_VERDICT_CERTIFIED;
+            assert_true(proved || !certified);
+            more += proved && !certified;
+            sp_verdict_clear(&verdict);
+            sp_noise_clear(&noise);
+        }
+        sp_pipeline_clear(&whole);
+        clear(&s);
+    }
+    print_message("%zu more budgets by pieces\n", more);
+    assert_true(more > 0);
+}
+
 /* Noise at its loudest, rounded and clipped as a device that hears 16-bit samples does it: towards
  * a label's answer, and at random. */
 static void margins_hold_for_clips_that_are_rounded(void **state) {
@@ -111,6 +151,7 @@ static void margins_hold_for_clips_that_are_rounded(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(margins_hold_under_every_noise_set),
+                                       cmocka_unit_test(pieces_prove_more_and_hold),
                                        cmocka_unit_test(margins_hold_for_clips_that_are_rounded)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
