@@ -1,5 +1,7 @@
 /* Folders and names of the files that commands write. */
+#define _XOPEN_SOURCE 700 // SIGXFSZ
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -93,6 +95,7 @@ void cli_cache_open(void) {
     const char *own = getenv("SOUNDPROOF_CACHE"), *cache = getenv("XDG_CACHE_HOME");
     const char *home = getenv("HOME");
     char path[4096] = "";
+    signal(SIGXFSZ, SIG_IGN); // a limit on the size of files is an error of write
     if (own) {
         snprintf(path, sizeof path, "%s", own);
     } else if (cache && cache[0] == '/') {
