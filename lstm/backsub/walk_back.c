@@ -36,13 +36,19 @@ static void biases_back(sp_walk *walk, size_t i, sp_backsub_span span) {
     }
 }
 
-/* Frame t of node i to one frame of an input, by one tap. */
+/* Frame t of node i to one frame of an input, by one tap, of the clips that have both: to others
+ * the frame is padding, and has no box. */
 static void tap_back(sp_walk *walk, size_t i, size_t t, const sp_term *term, size_t frame,
                      sp_boxes_matrix tap, bool add) {
-    sp_walk_multiply(walk, sp_walk_rows(walk, i, t), term->in, node_at(walk, i)->width,
-                     sp_walk_on(walk, i, t), sp_boxes_state_at(&walk->self->boxes, i, t)->omega,
-                     tap, sp_boxes_out(&walk->self->boxes, term->input, frame), add,
-                     sp_walk_on(walk, term->input, frame));
+    const sp_boxes *boxes = &walk->self->boxes;
+    const size_t here = sp_walk_rows(walk, i, t), there = sp_walk_rows(walk, term->input, frame);
+    const size_t rows = here < there ? here : there;
+    if (rows > 0) {
+        sp_walk_multiply(walk, rows, term->in, node_at(walk, i)->width, sp_walk_on(walk, i, t),
+                         sp_boxes_state_at(boxes, i, t)->omega, tap,
+                         sp_boxes_out(boxes, term->input, frame), add,
+                         sp_walk_on(walk, term->input, frame));
+    }
 }
 
 static void same_back(sp_walk *walk, size_t i, const sp_term *term, sp_boxes_matrix tap,
