@@ -364,10 +364,10 @@ uninstall:
 	$(Q)rm -rf $(SHARE)
 	$(if $(DESTDIR),,$(Q)ldconfig 2>/dev/null || true)
 
-## deb         Debian packages of the last commit, in build/deb (needs debhelper and bash-completion)
+## deb         Debian packages of the last commit, in build/deb (needs build-essential, debhelper and bash-completion)
 deb:
 	$(Q)command -v dh >/dev/null && command -v dh_bash-completion >/dev/null || { echo 'soundproof: make deb needs debhelper and' \
-	  'bash-completion: apt-get install debhelper bash-completion' >&2; exit 1; }
+	  'bash-completion: apt-get install build-essential debhelper bash-completion' >&2; exit 1; }
 	$(Q)rm -rf build/deb && mkdir -p build/deb/soundproof-$(VERSION)
 	$(Q)git archive HEAD | tar -x -C build/deb/soundproof-$(VERSION)
 	$(Q)(cd build/deb/soundproof-$(VERSION) && env -u MAKEFLAGS dpkg-buildpackage --build=binary --no-sign) \

