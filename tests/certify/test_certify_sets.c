@@ -68,7 +68,8 @@ static void pieces_prove_more_and_hold(void **state) {
     sp_rng rng;
     bare.refinements = pieces.refinements = bare.pieces = 0;
     sp_rng_init(&rng, sp_test_seed() + 13);
-    for (uint64_t seed = 0; seed < (sp_test_sanitized() ? 3 : 12); seed++) {
+    const uint64_t least = sp_test_sanitized() ? 3 : 12;
+    for (uint64_t seed = 0; seed < least || (more == 0 && seed < 20 * least); seed++) {
         small s;
         make(&s, sp_test_seed() + 40 + seed, false);
         sp_pipeline whole = make_system(&s, "opt-max"), cut = whole;

@@ -220,7 +220,7 @@ def build(tree, room, programs, kinds):
             write(os.path.join(tree, path), text.encode())
         count = f" -DSP_MUTANT_COUNT={len(changed.mutants) + 1}" if not folders else ""
         make = ["make", "-s", "-k", "CUDA=no", "OPTIMISE=-O2",
-                f"CFLAGS=-w -include mutant.h{count}", f"CC={os.environ.get('CC', 'gcc')}"]
+                f"CFLAGS=-w -D_DEFAULT_SOURCE -include mutant.h{count}", f"CC={os.environ.get('CC', 'gcc')}"]
         found = subprocess.run(make + ["-pn"], cwd=tree, capture_output=True, text=True,
                                check=False)
         folder = re.search(r"^B := (\S+)", found.stdout, re.M).group(1)
