@@ -227,7 +227,7 @@ static size_t compare_engines(const sp_toy *toy, const sp_relax_rules *rules, si
     return near_ones;
 }
 
-/* States with seeds have an interval for a box in rows, and what the forms say in the other engine. */
+/* States with seeds have intervals in rows, and in the other engine what the forms say. */
 static bool has_seeds(const sp_net *net) {
     bool any = false;
     for (size_t i = 0; i < net->nodes; i++) {
