@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/interval.h"
 #include "cli/impl.h"
 
 enum { VNNLIB, LANGUAGE, OWNED };
@@ -125,14 +126,16 @@ static void declare(FILE *to, const exporting *e, size_t samples, size_t outputs
     }
 }
 
+/* Rounded outward, by more than 17 digits can lose: unsat is about all of the noise. */
 static void assert_inputs(FILE *to, const exporting *e, const double *padded, size_t all,
                           const double *radius, size_t first, size_t n) {
     for (size_t i = 0; i < all; i++) {
         const double r = i >= first && i < first + n ? radius[i - first] : 0.0;
+        const double lo = r > 0.0 ? sp_below(padded[i] - r) : padded[i];
+        const double hi = r > 0.0 ? sp_above(padded[i] + r) : padded[i];
         char x[48];
         name_variable(x, e, 'X', i);
-        fprintf(to, "(assert (>= %s %.17g))\n(assert (<= %s %.17g))\n", x, padded[i] - r, x,
-                padded[i] + r);
+        fprintf(to, "(assert (>= %s %.17g))\n(assert (<= %s %.17g))\n", x, lo, x, hi);
     }
 }
 
