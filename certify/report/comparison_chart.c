@@ -6,10 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static double share_of(size_t part, size_t whole) {
-    return whole > 0 ? 100.0 * (double)part / (double)whole : NAN;
-}
-
 const char *sp_report_comparison_axis(const sp_comparison_setup *setup) {
     const sp_budget *budget = &setup->budget[0];
     switch (budget->unit) {
@@ -51,7 +47,7 @@ static void take_lines(const sp_report_model *model, bool only, bool flip, doubl
         for (size_t i = 0; i < setup->budgets; i++) {
             const size_t b = budget_at(setup, i, flip);
             const sp_comparison_sum *s = &model->totals->method[b * setup->methods + m];
-            *y++ = share_of(s->certified, only ? s->clips : model->totals->heard);
+            *y++ = sp_comparison_share(s->certified, only ? s->clips : model->totals->heard);
         }
     }
 }
@@ -59,7 +55,7 @@ static void take_lines(const sp_report_model *model, bool only, bool flip, doubl
 static void take_ceiling(const sp_report_model *model, bool flip, double *y) {
     for (size_t i = 0; i < model->setup->budgets; i++) {
         const sp_comparison_sum *s = &model->totals->attack[budget_at(model->setup, i, flip)];
-        y[i] = s->clips ? share_of(s->clips - s->broken, s->clips) : 100.0;
+        y[i] = s->clips ? sp_comparison_share(s->clips - s->broken, s->clips) : 100.0;
     }
 }
 
@@ -71,7 +67,7 @@ static bool take_floor(const sp_report_model *model, bool only, bool flip, doubl
         const size_t b = budget_at(model->setup, i, flip);
         const size_t quiet = only ? totals->quiet_right[b] : totals->quiet_heard[b];
         const size_t clips = only ? totals->right : totals->heard;
-        y[i] = clips > 0 ? share_of(quiet, clips) : 0.0;
+        y[i] = clips > 0 ? sp_comparison_share(quiet, clips) : 0.0;
         any = any || quiet > 0;
     }
     return any;

@@ -6,10 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static double share_of(size_t part, size_t whole) {
-    return whole > 0 ? 100.0 * (double)part / (double)whole : NAN;
-}
-
 static double mean_of(double sum, size_t count) {
     return count > 0 ? sum / (double)count : NAN;
 }
@@ -143,13 +139,14 @@ char *sp_report_comparison_json(const sp_comparison_totals *totals,
     if (attack) {
         sp_json_line_number(line, "broken", (double)s->broken);
         sp_json_line_number(line, "broken_by_file", (double)s->broken_file);
-        sp_json_line_number(line, "share", share_of(s->clips - s->broken, s->clips));
-        sp_json_line_number(line, "share_of_all", share_of(s->clips - s->broken, totals->heard));
+        sp_json_line_number(line, "share", sp_comparison_share(s->clips - s->broken, s->clips));
+        sp_json_line_number(line, "share_of_all",
+                            sp_comparison_share(s->clips - s->broken, totals->heard));
     } else {
         sp_json_line_number(line, "certified", (double)s->certified);
         sp_json_line_number(line, "vacuous", (double)s->vacuous);
-        sp_json_line_number(line, "share", share_of(s->certified, s->clips));
-        sp_json_line_number(line, "share_of_all", share_of(s->certified, totals->heard));
+        sp_json_line_number(line, "share", sp_comparison_share(s->certified, s->clips));
+        sp_json_line_number(line, "share_of_all", sp_comparison_share(s->certified, totals->heard));
     }
     sp_json_line_number(line, "timeouts", (double)s->timeouts);
     sp_json_line_number(line, "mean_margin", mean_of(s->margin, s->margins));
@@ -172,24 +169,26 @@ static void take_figure(char cell[SP_TABLE_CELL], const sp_comparison_totals *to
         attack ? &totals->attack[budget] : &totals->method[budget * totals->methods + method];
     switch (what) {
     case SHARE:
-        sp_table_number(cell, "%.1f",
-                        share_of(attack ? s->clips - s->broken : s->certified, s->clips));
+        sp_table_number(
+            cell, "%.1f",
+            sp_comparison_share(attack ? s->clips - s->broken : s->certified, s->clips));
         break;
     case OF_ALL:
-        sp_table_number(cell, "%.1f",
-                        share_of(attack ? s->clips - s->broken : s->certified, totals->heard));
+        sp_table_number(
+            cell, "%.1f",
+            sp_comparison_share(attack ? s->clips - s->broken : s->certified, totals->heard));
         break;
     case DEVIATION:
         sp_table_margin(cell, sp_report_statistics_spread(totals, budget, method).deviation);
         break;
     case VACUOUS:
-        sp_table_number(cell, "%.1f", share_of(s->vacuous, s->clips));
+        sp_table_number(cell, "%.1f", sp_comparison_share(s->vacuous, s->clips));
         break;
     case NOT_BY_FILE:
-        sp_table_number(cell, "%.1f", share_of(s->clips - s->broken_file, s->clips));
+        sp_table_number(cell, "%.1f", sp_comparison_share(s->clips - s->broken_file, s->clips));
         break;
     case LATE:
-        sp_table_number(cell, "%.1f", share_of(s->timeouts, s->clips));
+        sp_table_number(cell, "%.1f", sp_comparison_share(s->timeouts, s->clips));
         break;
     case MARGIN:
         sp_table_margin(cell, mean_of(s->margin, s->margins));

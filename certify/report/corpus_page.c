@@ -312,13 +312,8 @@ static void put_table(FILE *out, const sp_page_corpus *corpus, place *sorted) {
 /* ---- the page ---- */
 
 static void put_head(FILE *out, const sp_page_corpus *corpus) {
-    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
-          "<meta name=\"color-scheme\" content=\"light dark\"/>\n<title>",
-          out);
-    sp_page_text(out, corpus->title);
-    fprintf(out, "</title>\n<style>\n%s%s</style>\n</head>\n<body>\n<header><h1>", sp_page_style,
-            sp_page_corpus_style);
+    sp_page_open(out, "", corpus->title, sp_page_corpus_style);
+    fputs("<header><h1>", out);
     sp_page_text(out, corpus->title);
     fputs("</h1>\n<p>", out);
     sp_page_text(out, corpus->introduction);

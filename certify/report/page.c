@@ -41,12 +41,7 @@ static size_t count_kind(const sp_page *page, size_t budget, sp_verdict_kind kin
 /* ---- sections ---- */
 
 static void put_head(FILE *out, const sp_page *page) {
-    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
-          "<meta name=\"color-scheme\" content=\"light dark\"/>\n<title>Noise report: ",
-          out);
-    sp_page_text(out, page->model);
-    fprintf(out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n", sp_page_style);
+    sp_page_open(out, "Noise report: ", page->model, "");
     // patterns are found by their names from every chart of the page
     fputs("<svg width=\"0\" height=\"0\" class=\"hidden\" aria-hidden=\"true\"><defs>"
           "<pattern id=\"hatch\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\">"

@@ -10,6 +10,8 @@
 
 /** sp_page_text - escapes markup; bytes that are not UTF-8 and control characters become U+FFFD. */
 void sp_page_text(FILE *out, const char *text);
+/** sp_page_open - all up to the body: a title of two parts, the style of all pages and more. */
+void sp_page_open(FILE *out, const char *before, const char *title, const char *style);
 /** sp_page_answer - its name, or number. */
 void sp_page_answer(FILE *out, const sp_class_names *names, size_t answer);
 /** Numbers with a true minus sign:

@@ -170,3 +170,13 @@ void sp_page_sound(FILE *out, const char *name, const char *file, const char *da
     }
     fputs("</div>\n", out);
 }
+
+void sp_page_open(FILE *out, const char *before, const char *title, const char *style) {
+    fprintf(out,
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+            "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
+            "<meta name=\"color-scheme\" content=\"light dark\"/>\n<title>%s",
+            before);
+    sp_page_text(out, title);
+    fprintf(out, "</title>\n<style>\n%s%s</style>\n</head>\n<body>\n", sp_page_style, style);
+}

@@ -236,3 +236,7 @@ void sp_comparison_totals_add(sp_comparison_totals *totals, const sp_comparison 
         totals->quiet_right[b] += quiet && right;
     }
 }
+
+double sp_comparison_share(size_t part, size_t whole) {
+    return whole > 0 ? 100.0 * (double)part / (double)whole : NAN;
+}

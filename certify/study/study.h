@@ -163,6 +163,8 @@ void sp_comparison_totals_add(sp_comparison_totals *totals, const sp_comparison 
  *  one for each clip that is answered rightly.   O values [right] */
 void sp_comparison_column(const sp_comparison_totals *totals, double *values, size_t budget,
                           size_t method);
+/** sp_comparison_share - in percent; NaN of nothing. */
+double sp_comparison_share(size_t part, size_t whole);
 
 /* ---- statistics; values that are not finite are left out ---- */
 

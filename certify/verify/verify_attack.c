@@ -74,17 +74,8 @@ static bool is_clear(const descent *d) {
 
 /* The slope of a constraint by the inputs. */
 static sp_status slope_of(sp_error *err, descent *d, const sp_vnnlib_constraint *c) {
-    const size_t n = d->part->n, C = d->part->classes;
-    memset(d->weight, 0, C * sizeof *d->weight);
-    for (size_t i = 0; i < c->terms; i++) {
-        if (c->term[i].variable >= n) {
-            d->weight[c->term[i].variable - n] = c->term[i].coefficient;
-        }
-    }
-    memset(d->gradient, 0, n * sizeof *d->gradient);
-    if (c->outputs) {
-        SP_TRY(sp_verify_gradients(err, d->part, d->gradient, d->x, d->weight, 1));
-    }
+    const size_t n = d->part->n;
+    SP_TRY(sp_verify_slope(err, d->part, d->gradient, d->x, d->weight, c));
     for (size_t i = 0; i < c->terms && c->term[i].variable < n; i++) {
         d->gradient[c->term[i].variable] += c->term[i].coefficient;
     }

@@ -184,22 +184,6 @@ static sp_status look(sp_error *err, const sp_verify_part *part, const piece *p,
     return least <= 0.0 ? sp_verify_prove(err, part, witness, x) : SP_OK;
 }
 
-/* The gradient of that constraint.   y [classes] is overwritten */
-static sp_status feel(sp_error *err, const sp_verify_part *part, double *gradient, const double *x,
-                      double *y, const sp_vnnlib_constraint *worst) {
-    memset(gradient, 0, part->n * sizeof *gradient);
-    if (worst == NULL || !worst->outputs) {
-        return SP_OK;
-    }
-    memset(y, 0, part->classes * sizeof *y);
-    for (size_t i = 0; i < worst->terms; i++) {
-        if (worst->term[i].variable >= part->n) {
-            y[worst->term[i].variable - part->n] = worst->term[i].coefficient;
-        }
-    }
-    return sp_verify_gradients(err, part, gradient, x, y, 1);
-}
-
 /* What an input can be cut at; NaN: its two ends are neighbours. */
 static double middle_of(const piece *p, size_t i) {
     const double x = p->lo[i] + 0.5 * (p->hi[i] - p->lo[i]);
@@ -246,8 +230,8 @@ static sp_status choose_cut(sp_error *err, const sp_verify_part *part, piece *p)
         }
         sp_verify_snap(part, x);
         status = look(err, part, p, x, y, &worst, &p->witness);
-        if (k == 0 && status == SP_OK && !p->witness) {
-            status = feel(err, part, gradient, x, y, worst);
+        if (k == 0 && status == SP_OK && !p->witness && worst != NULL) {
+            status = sp_verify_slope(err, part, gradient, x, y, worst);
         }
     }
     if (status == SP_OK && p->witness) {

@@ -68,6 +68,21 @@ sp_status sp_verify_gradients(sp_error *err, const sp_verify_part *part, double 
 
 /* ---- constraints at a point ---- */
 
+sp_status sp_verify_slope(sp_error *err, const sp_verify_part *part, double *gradient,
+                          const double *x, double *weight, const sp_vnnlib_constraint *c) {
+    memset(gradient, 0, part->n * sizeof *gradient);
+    if (!c->outputs) {
+        return SP_OK;
+    }
+    memset(weight, 0, part->classes * sizeof *weight);
+    for (size_t i = 0; i < c->terms; i++) {
+        if (c->term[i].variable >= part->n) {
+            weight[c->term[i].variable - part->n] = c->term[i].coefficient;
+        }
+    }
+    return sp_verify_gradients(err, part, gradient, x, weight, 1);
+}
+
 static double value_of(const sp_verify_part *part, const sp_vnnlib_constraint *c, const double *x,
                        const double *y) {
     double sum = -c->bound;

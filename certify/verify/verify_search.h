@@ -78,6 +78,11 @@ SP_NODISCARD sp_status sp_verify_outputs(sp_error *err, const sp_verify_part *pa
 SP_NODISCARD sp_status sp_verify_gradients(sp_error *err, const sp_verify_part *part,
                                            double *gradient, const double *x, const double *weight,
                                            size_t count);
+/** sp_verify_slope - the gradient [n] of what a constraint says of outputs.   weight [classes]: memory
+ */
+SP_NODISCARD sp_status sp_verify_slope(sp_error *err, const sp_verify_part *part, double *gradient,
+                                       const double *x, double *weight,
+                                       const sp_vnnlib_constraint *c);
 /** sp_verify_excess - the largest row - limit of an alternative at a point, constraints of inputs
  *  among them, in doubles: a witness has none above 0. *worst: that constraint, or NULL. */
 double sp_verify_excess(const sp_verify_part *part, size_t alternative, const double *x,

@@ -112,10 +112,6 @@ void cli_compare_page_row(const cli_compare_job *own, size_t clip,
 
 /* ---- curves ---- */
 
-static double share_of(size_t part, size_t whole) {
-    return whole > 0 ? 100.0 * (double)part / (double)whole : NAN;
-}
-
 static bool add_curve(const cli_compare_job *own, const char *name, size_t method, double *x,
                       double *share) {
     const sp_comparison_setup *setup = &own->setup;
@@ -129,7 +125,7 @@ static bool add_curve(const cli_compare_job *own, const char *name, size_t metho
                                          : &own->totals.method[b * setup->methods + method];
         const size_t kept = method == setup->methods ? s->clips - s->broken : s->certified;
         x[i] = setup->budget[b].value;
-        share[i] = share_of(kept, heard ? heard : s->clips);
+        share[i] = sp_comparison_share(kept, heard ? heard : s->clips);
     }
     snprintf(text, sizeof text, "%s%s%s", heard ? cli_path_name(own->base.options->model) : "",
              heard ? ", " : "", name);

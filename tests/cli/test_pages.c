@@ -13,21 +13,6 @@ const char *const program = "cli_pages";
 #define BUDGETS "--budget", "-120dB", "--budget", "-60dB", "--budget", "-20dB"
 #define BROWSER "/usr/bin/chromium"
 
-static char *read_page(const char *path) {
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        fail_msg("%s is not there", path);
-    }
-    fseek(file, 0, SEEK_END);
-    const long size = ftell(file);
-    rewind(file);
-    char *text = calloc((size_t)size + 1, 1);
-    assert_non_null(text);
-    assert_int_equal(fread(text, 1, (size_t)size, file), (size_t)size);
-    fclose(file);
-    return text;
-}
-
 static size_t count_in(const char *text, const char *word) {
     size_t count = 0;
     for (const char *at = text; (at = strstr(at, word)) != NULL; at++) {
@@ -46,7 +31,7 @@ static void expect_xml(const char *path) {
 }
 
 static void expect_same(const char *a, const char *b) {
-    char *first = read_page(a), *second = read_page(b);
+    char *first = sp_file_text(a), *second = sp_file_text(b);
     assert_string_equal(first, second);
     free(first);
     free(second);
@@ -71,7 +56,7 @@ static void journals_give_the_page_of_the_command(void **state) {
     sp_process_clear(&process);
     expect_same(page, merged);
     expect_xml(page);
-    char *text = read_page(page);
+    char *text = sp_file_text(page);
     assert_int_equal(count_in(text, "<tr><th scope=\"row\">"), 3);
     assert_int_equal(count_in(text, "<path class=\"curve c"), 2 * 3); // with their keys
     assert_int_equal(count_in(text, "<audio "), count_in(text, "<li><h3>"));
@@ -100,10 +85,10 @@ static void a_corpus_has_a_page_per_clip(void **state) {
                              page, "--pages", "cli_pages_each", t.clip[0], t.clip[1], unusable);
     expect_code(&process, 2);
     sp_process_clear(&process);
-    char *text = read_page(page);
+    char *text = sp_file_text(page);
     assert_int_equal(count_in(text, "<th scope=\"row\"><a href=\"cli_pages_each/clip-"), 3);
     free(text);
-    text = read_page(one);
+    text = sp_file_text(one);
     assert_non_null(strstr(text, "/cli_pages_report.html\">All clips</a>"));
     assert_int_equal(count_in(text, "<section class=\"clip\""), 1);
     free(text);
@@ -131,7 +116,7 @@ static const char probe[] =
     "</script></body>";
 
 static void write_probe(char path[PATH], const char *page) {
-    char *text = read_page(page), *end = strstr(text, "</body>");
+    char *text = sp_file_text(page), *end = strstr(text, "</body>");
     assert_non_null(end);
     *end = '\0';
     FILE *file = fopen(file_in(path, "probe.html"), "wb");

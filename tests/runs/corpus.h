@@ -10,19 +10,6 @@
 
 /* ---- texts ---- */
 
-static inline char *read_text(const char *path) {
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    fseek(file, 0, SEEK_END);
-    const long size = ftell(file);
-    rewind(file);
-    char *text = calloc((size_t)size + 1, 1);
-    assert_non_null(text);
-    assert_int_equal(fread(text, 1, (size_t)size, file), (size_t)size);
-    fclose(file);
-    return text;
-}
-
 /* Replaces the value of every key that ends in "seconds" by nothing. */
 static inline void blank_seconds(char *text) {
     char *to = text;
@@ -54,7 +41,7 @@ static inline size_t count_text(const char *text, const char *word) {
 /* The results of a journal, of which no two have one name. */
 static inline size_t results_in(const char *path) {
     sp_journal *journal = NULL;
-    char *text = read_text(path);
+    char *text = sp_file_text(path);
     const size_t lines = count_text(text, "{\"id\":");
     free(text);
     assert_int_equal(sp_journal_read(NULL, &journal, path, NULL, NULL), SP_OK);

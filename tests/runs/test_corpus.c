@@ -188,11 +188,11 @@ static void two_models_are_merged(void **state) {
         RUN("merge", "--json", "--csv", csv, "--latex", latex, journal[0], journal[1]);
     expect_code(&merged, 0);
     expect_equal(whole.out, merged.out);
-    char *table = read_text(csv);
+    char *table = sp_file_text(csv);
     assert_true(strncmp(table, "model,clip,label,", 17) == 0);
     assert_int_equal(sp_process_lines(table), 1 + 2 * CLIPS * 2 * 3);
     free(table);
-    table = read_text(latex);
+    table = sp_file_text(latex);
     assert_int_equal(count_text(table, "\\begin{tabular}"), count_text(table, "\\end{tabular}"));
     assert_non_null(strstr(table, "exact & "));
     free(table);
@@ -235,7 +235,7 @@ static void contradictions_are_found(void **state) {
     expect_code(&run, 0);
     sp_process fine = RUN("merge", journal);
     expect_code(&fine, 0);
-    char *text = read_text(journal), *line = strstr(text, "\"part\":\"attack -120dB\"");
+    char *text = sp_file_text(journal), *line = strstr(text, "\"part\":\"attack -120dB\"");
     assert_non_null(line);
     while (line[-1] != '\n') {
         line--;
@@ -280,12 +280,12 @@ static void tables_have_a_row_for_each_line(void **state) {
         sp_process process = COMMAND(i, "--json", "--csv", csv, "--latex", latex, CLIP_LIST);
         expect_code(&process, 0);
         const size_t objects = count_text(process.out, "{\"clip\":");
-        char *table = read_text(csv);
+        char *table = sp_file_text(csv);
         assert_int_equal(sp_process_lines(table), objects + 1);
         assert_true(strncmp(table, "clip,label,", 11) == 0);
         assert_non_null(strstr(table, ",margin,"));
         free(table);
-        table = read_text(latex);
+        table = sp_file_text(latex);
         assert_non_null(strstr(table, "\\toprule\n"));
         assert_int_equal(count_text(table, "\\begin{tabular}"), count_text(table, "\\bottomrule"));
         if (strcmp(commands[i][0], "compare") != 0) {

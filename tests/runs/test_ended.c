@@ -22,7 +22,7 @@ static sp_process run_shell(const char *script, const char *const *arguments) {
 
 /* Every clip of the list in what is printed stands in the journal with all its results. */
 static void expect_standing(const char *printed, const char *journal, size_t results) {
-    char *text = read_text(journal);
+    char *text = sp_file_text(journal);
     for (int i = 0; i < CLIPS; i++) {
         char clip[PATH + 16];
         snprintf(clip, sizeof clip, "{\"clip\":\"%s\"", t.clip[i]);
@@ -50,7 +50,7 @@ static void a_killed_run_loses_nothing(void **state) {
         fresh(out, "killed.out");
         sp_process killed = SHELL(script, out, journal, moments[i], COMPARE, "--json", "--journal",
                                   journal, CLIP_LIST);
-        char *printed = read_text(out);
+        char *printed = sp_file_text(out);
         expect_standing(printed, journal, 10);
         sp_process rest = RUN(COMPARE, "--json", "--journal", journal, CLIP_LIST);
         expect_code(&rest, 0);

@@ -42,6 +42,22 @@ const char *sp_file_write_text(const char *name, char *path, size_t size, const 
     return sp_file_write(name, path, size, text, strlen(text));
 }
 
+char *sp_file_text(const char *path) {
+    FILE *file = fopen(path, "rb");
+    long size = -1;
+    if (file && fseek(file, 0, SEEK_END) == 0) {
+        size = ftell(file);
+        rewind(file);
+    }
+    char *text = size >= 0 ? calloc((size_t)size + 1, 1) : NULL;
+    if (!text || fread(text, 1, (size_t)size, file) != (size_t)size) {
+        fprintf(stderr, "cannot read %s\n", path);
+        abort();
+    }
+    fclose(file);
+    return text;
+}
+
 /* ---- wav ---- */
 
 static void add_little(sp_bytes *bytes, uint32_t value, size_t size) {

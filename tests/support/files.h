@@ -22,6 +22,9 @@ const char *sp_file_write(const char *name, char *path, size_t size, const void 
                           size_t length);
 const char *sp_file_write_text(const char *name, char *path, size_t size, const char *text);
 
+/** sp_file_text - what stands in a file that must be there, to be freed with free. */
+char *sp_file_text(const char *path);
+
 /** sp_wav_bytes - a PCM file of 16-bit samples [frames, channels]. */
 sp_bytes sp_wav_bytes(const int16_t *samples, size_t frames, int channels, int rate);
 
