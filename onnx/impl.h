@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/digest.h"
+#include "base/region.h"
 #include "onnx/cell/polynomial.h"
 #include "onnx/file/role.h"
 #include "onnx/layer/layers.h"
@@ -41,18 +42,6 @@ SP_NODISCARD sp_status sp_onnx_decode(sp_error *err, Onnx__ModelProto **model, c
  *  and a tensor that stands elsewhere is refused. */
 SP_NODISCARD sp_status sp_onnx_external_load(sp_error *err, size_t *bytes, sp_digest *digest,
                                              Onnx__ModelProto *proto, const char *path);
-
-/* ---- region.c: memory of one reading, within a budget ---- */
-
-typedef struct sp_onnx_region {
-    struct sp_onnx_region_piece *first; /* owned */
-    size_t left;                        /* bytes */
-} sp_onnx_region;
-
-/** sp_onnx_region_take - count zeroed objects that live until sp_onnx_region_clear; NULL beyond the
- *  budget. */
-void *sp_onnx_region_take(sp_onnx_region *region, size_t count, size_t size);
-void sp_onnx_region_clear(sp_onnx_region *region, size_t budget);
 
 /* ---- values ---- */
 
@@ -233,7 +222,7 @@ typedef struct sp_onnx_reader {
     long opset;
     size_t budget; /* bytes of the region */
     /* of the walk */
-    sp_onnx_region region;
+    sp_region region;
     size_t work;                /* steps that bodies of Loops may still take */
     size_t steps_axis;          /* of the input; SP_ONNX_NO_AXIS: the input is one step */
     size_t steps;               /* length of that axis; 0: not fixed */
@@ -354,8 +343,8 @@ SP_NODISCARD sp_status sp_onnx_operand_wholes(sp_onnx_reader *r, const sp_onnx_d
 /* ---- tensor.c ---- */
 
 /** sp_onnx_tensor_read - the numbers of a message, which live in the region. */
-SP_NODISCARD sp_status sp_onnx_tensor_read(sp_error *err, sp_onnx_region *region,
-                                           sp_onnx_tensor *tensor, const Onnx__TensorProto *proto);
+SP_NODISCARD sp_status sp_onnx_tensor_read(sp_error *err, sp_region *region, sp_onnx_tensor *tensor,
+                                           const Onnx__TensorProto *proto);
 /** sp_onnx_tensor_bytes - what the numbers of a message take as raw bytes; false when its type or
  *  its shape is none that is read. */
 bool sp_onnx_tensor_bytes(size_t *bytes, const Onnx__TensorProto *proto);

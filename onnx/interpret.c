@@ -26,7 +26,7 @@ static sp_status start_constant(sp_onnx_reader *r, size_t i, sp_onnx_dim steps) 
     const sp_onnx_role *role = &r->root->role[i];
     int64_t dim[SP_ONNX_MAX_RANK];
     size_t rank = 0;
-    sp_onnx_value *value = sp_onnx_region_take(&r->region, 1, sizeof *value);
+    sp_onnx_value *value = sp_region_take(&r->region, 1, sizeof *value);
     if (!value || !sp_onnx_role_shape(role, dim, &rank, SP_ONNX_MAX_RANK) ||
         !sp_onnx_tensor_shape(&value->tensor, dim, rank)) {
         return no_memory_for(r, role->name);
@@ -53,7 +53,7 @@ static sp_status start_constant(sp_onnx_reader *r, size_t i, sp_onnx_dim steps) 
 static sp_status start_state(sp_onnx_reader *r, size_t i) {
     const sp_onnx_role *role = &r->root->role[i];
     int64_t dim[SP_ONNX_MAX_RANK];
-    sp_onnx_value *value = sp_onnx_region_take(&r->region, 1, sizeof *value);
+    sp_onnx_value *value = sp_region_take(&r->region, 1, sizeof *value);
     if (!value) {
         return no_memory_for(r, role->name);
     }
@@ -126,7 +126,7 @@ static sp_status start_sequence(sp_onnx_reader *r) {
     const sp_onnx_dim length = !steps         ? sp_onnx_dim_of(1)
                                : r->steps > 0 ? sp_onnx_dim_of((int64_t)r->steps)
                                               : (sp_onnx_dim){.t = 1};
-    sp_onnx_value *value = sp_onnx_region_take(&r->region, 1, sizeof *value);
+    sp_onnx_value *value = sp_region_take(&r->region, 1, sizeof *value);
     if (!value) {
         return sp_fail(r->err, SP_E_MEMORY, "no memory for the input of the graph");
     }
@@ -163,14 +163,14 @@ sp_status sp_onnx_reader_init(sp_onnx_reader *r, sp_error *err, const sp_onnx_gr
 }
 
 void sp_onnx_reader_clear(sp_onnx_reader *r) {
-    sp_onnx_region_clear(&r->region, 0);
+    sp_region_clear(&r->region, 0);
     free(r->root_value);
     free(r->layer);
     *r = (sp_onnx_reader){0};
 }
 
 static void restart(sp_onnx_reader *r) {
-    sp_onnx_region_clear(&r->region, r->budget);
+    sp_region_clear(&r->region, r->budget);
     memset(r->root_value, 0, r->root->definitions * sizeof *r->root_value);
     r->graph = r->root;
     r->value = r->root_value;
@@ -230,7 +230,7 @@ static void lay_out(const sp_onnx_reader *r, double *numbers, const sp_onnx_tens
 /* Steps of features, [steps, features]. */
 static sp_status start_tensor(sp_onnx_reader *r, const double *features, size_t steps) {
     const size_t rank = r->root->features->type->tensor_type->shape->n_dim;
-    sp_onnx_value *value = sp_onnx_region_take(&r->region, 1, sizeof *value);
+    sp_onnx_value *value = sp_region_take(&r->region, 1, sizeof *value);
     sp_onnx_dim length[SP_ONNX_MAX_RANK];
     int64_t dim[SP_ONNX_MAX_RANK];
     input_lengths(r, length, sp_onnx_dim_of((int64_t)steps));

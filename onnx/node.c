@@ -95,7 +95,7 @@ static sp_status return_value(sp_onnx_reader *r, size_t i, const sp_onnx_value *
     if (id == SP_ONNX_NO_NAME) {
         return SP_OK;
     }
-    sp_onnx_value *copy = sp_onnx_region_take(&r->region, 1, sizeof *copy);
+    sp_onnx_value *copy = sp_region_take(&r->region, 1, sizeof *copy);
     if (!copy) {
         return sp_onnx_out_of_memory(r);
     }

@@ -113,7 +113,7 @@ sp_status sp_onnx_recurrence_run(sp_onnx_reader *r, const sp_onnx_recurrence *ce
     cells = last;
     double *sequence = sp_onnx_tensor_make(r, &y), *final = sp_onnx_tensor_make(r, &last);
     double *c = sp_onnx_tensor_make(r, &cells);
-    double *scratch = sp_onnx_region_take(&r->region, 2 * H, sizeof *scratch);
+    double *scratch = sp_region_take(&r->region, 2 * H, sizeof *scratch);
     if (!sequence || !final || !c || !scratch) {
         return sp_onnx_out_of_memory(r);
     }

@@ -30,7 +30,7 @@ typedef struct check {
     const sp_onnx_graph *graph;
     const Onnx__NodeProto *node;
     size_t index;
-    sp_onnx_region region;
+    sp_region region;
     double biases;
 } check;
 
@@ -147,14 +147,14 @@ sp_status sp_model_single(sp_error *err, const sp_model *model, double *biases) 
         return sp_fail(err, SP_E_UNSUPPORTED, "the input of the file's graph is not float32");
     }
     check c = {.err = err, .graph = graph};
-    sp_onnx_region_clear(&c.region, model->reference->budget);
+    sp_region_clear(&c.region, model->reference->budget);
     sp_status status = SP_OK;
     for (size_t i = 0; status == SP_OK && i < graph->needed; i++) {
         c.index = graph->order[i];
         c.node = graph->proto->node[c.index];
         status = check_node(&c);
     }
-    sp_onnx_region_clear(&c.region, 0);
+    sp_region_clear(&c.region, 0);
     *biases = c.biases;
     return status;
 }

@@ -4,7 +4,7 @@
 sp_status sp_onnx_value_load(sp_onnx_reader *r, const sp_onnx_value **found, size_t id) {
     const sp_onnx_definition *definition = &r->graph->definition[id];
     if (!r->value[id] && definition->by == SP_ONNX_DEFINED_BY_INITIALISER) {
-        sp_onnx_value *value = sp_onnx_region_take(&r->region, 1, sizeof *value);
+        sp_onnx_value *value = sp_region_take(&r->region, 1, sizeof *value);
         if (!value) {
             return sp_fail(r->err, SP_E_MEMORY, "no memory for tensor '%.120s'", definition->name);
         }

@@ -1,4 +1,5 @@
 /* Networks as ONNX files: features [T, 1, D] in, logits [1, C] out, weights as floats. */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,7 +252,7 @@ static void write_model(sp_onnx_writer *w, const sp_net *net, const sp_model_not
 
 sp_status sp_model_pack(sp_error *err, void **data, size_t *size, const sp_net *net,
                         const sp_model_note *note, size_t notes) {
-    sp_onnx_writer w = {0};
+    sp_onnx_writer w = {.region = {.left = SIZE_MAX}};
     *data = NULL;
     *size = 0;
     SP_TRY(check(err, net));

@@ -1,5 +1,6 @@
 /* A front end before a network that was read from a file, as one file over samples: the nodes of
  * the front end as convolutions and functions of one number, then the file's own graph as it is. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,7 +228,7 @@ sp_status sp_model_pack_pipeline(sp_error *err, void **data, size_t *size, const
     const Onnx__GraphProto *graph = from->graph;
     const Onnx__ValueInfoProto *features = model->reference->graph.features;
     const int64_t shape[] = {1, (int64_t)samples};
-    sp_onnx_writer w = {.prefix = "front."};
+    sp_onnx_writer w = {.prefix = "front.", .region = {.left = SIZE_MAX}};
     *data = NULL;
     *size = 0;
     SP_TRY(check_file(err, model, graph));

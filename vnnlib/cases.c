@@ -13,15 +13,11 @@ typedef struct sorting {
     bool impossible;            /* the cube at hand cannot hold */
 } sorting;
 
-static sp_status out_of_memory(sp_vnnlib_reader *r) {
-    return sp_fail(r->err, SP_E_MEMORY, "out of memory for a query");
-}
-
 static sp_status take_case(sp_vnnlib_reader *r, sp_vnnlib_case *c) {
     const size_t n = r->query->input.size;
-    c->lo = sp_vnnlib_take(r->memory, 4 * n, sizeof *c->lo);
+    c->lo = sp_region_take(r->memory, 4 * n, sizeof *c->lo);
     if (c->lo == NULL) {
-        return out_of_memory(r);
+        return sp_vnnlib_out_of_memory(r->err);
     }
     c->hi = c->lo + n;
     c->least = c->hi + n;
@@ -75,10 +71,10 @@ static sp_status start(sorting *s) {
     const size_t n = query->input.size, all = query->constraints + 1;
     SP_TRY(take_case(s->r, &s->common));
     SP_TRY(take_case(s->r, &s->own));
-    s->common.inputs.constraint = sp_vnnlib_take(s->r->memory, all, sizeof(size_t));
-    s->linear = sp_vnnlib_take(s->r->memory, all, sizeof(size_t));
+    s->common.inputs.constraint = sp_region_take(s->r->memory, all, sizeof(size_t));
+    s->linear = sp_region_take(s->r->memory, all, sizeof(size_t));
     if (!s->common.inputs.constraint || !s->linear) {
-        return out_of_memory(s->r);
+        return sp_vnnlib_out_of_memory(s->r->err);
     }
     for (size_t i = 0; i < n; i++) {
         s->common.lo[i] = s->common.least[i] = -INFINITY;
@@ -135,10 +131,10 @@ static sp_status find_part(sorting *s, sp_vnnlib_case **part) {
     copy_box(*part, &s->own, n);
     const size_t count = s->own.inputs.constraints;
     (*part)->inputs.constraints = count;
-    (*part)->inputs.constraint = sp_vnnlib_take(s->r->memory, count + 1, sizeof(size_t));
-    (*part)->outputs = sp_vnnlib_take(s->r->memory, query->cubes, sizeof *(*part)->outputs);
+    (*part)->inputs.constraint = sp_region_take(s->r->memory, count + 1, sizeof(size_t));
+    (*part)->outputs = sp_region_take(s->r->memory, query->cubes, sizeof *(*part)->outputs);
     if (!(*part)->inputs.constraint || !(*part)->outputs) {
-        return out_of_memory(s->r);
+        return sp_vnnlib_out_of_memory(s->r->err);
     }
     memcpy((*part)->inputs.constraint, s->own.inputs.constraint, count * sizeof(size_t));
     query->parts++;
@@ -149,10 +145,10 @@ static sp_status find_part(sorting *s, sp_vnnlib_case **part) {
 static sp_status take_outputs(sorting *s, sp_vnnlib_cube *to, const sp_vnnlib_cube *cube) {
     const sp_vnnlib *query = s->r->query;
     const sp_vnnlib_cube *const from[] = {&query->common, cube};
-    to->constraint = sp_vnnlib_take(s->r->memory, query->common.constraints + cube->constraints + 1,
+    to->constraint = sp_region_take(s->r->memory, query->common.constraints + cube->constraints + 1,
                                     sizeof *to->constraint);
     if (to->constraint == NULL) {
-        return out_of_memory(s->r);
+        return sp_vnnlib_out_of_memory(s->r->err);
     }
     for (int k = 0; k < 2; k++) {
         for (size_t i = 0; i < from[k]->constraints; i++) {
@@ -183,9 +179,9 @@ static sp_status sort_cube(sorting *s, const sp_vnnlib_cube *cube) {
 sp_status sp_vnnlib_cases(sp_vnnlib_reader *r) {
     sp_vnnlib *query = r->query;
     sorting s = {.r = r};
-    query->part = sp_vnnlib_take(r->memory, query->cubes + 1, sizeof *query->part);
+    query->part = sp_region_take(r->memory, query->cubes + 1, sizeof *query->part);
     if (query->part == NULL) {
-        return out_of_memory(r);
+        return sp_vnnlib_out_of_memory(r->err);
     }
     SP_TRY(start(&s));
     const bool impossible = s.impossible;

@@ -9,11 +9,15 @@ enum { DEEPEST = 256 };
 
 typedef struct reading {
     sp_error *err;
-    sp_vnnlib_memory *memory;
+    sp_region *memory;
     char *at, *end;
     size_t line;
     char held; /* what stood where a zero now ends a word */
 } reading;
+
+sp_status sp_vnnlib_out_of_memory(sp_error *err) {
+    return sp_fail(err, SP_E_MEMORY, "out of memory for a query");
+}
 
 sp_status sp_vnnlib_complain(sp_error *err, sp_status code, const sp_vnnlib_expression *at,
                              const char *format, ...) {
@@ -140,9 +144,9 @@ static sp_status read_list(reading *r, sp_vnnlib_expression *e, size_t depth) {
 }
 
 static sp_status read_one(reading *r, sp_vnnlib_expression **made, size_t depth) {
-    sp_vnnlib_expression *e = sp_vnnlib_take(r->memory, 1, sizeof *e);
+    sp_vnnlib_expression *e = sp_region_take(r->memory, 1, sizeof *e);
     if (e == NULL) {
-        return sp_fail(r->err, SP_E_MEMORY, "out of memory for a query");
+        return sp_vnnlib_out_of_memory(r->err);
     }
     if (depth > DEEPEST) {
         return refuse(r, "expressions are nested too deeply");
@@ -163,8 +167,8 @@ static sp_status read_one(reading *r, sp_vnnlib_expression **made, size_t depth)
     }
 }
 
-sp_status sp_vnnlib_expressions(sp_error *err, sp_vnnlib_expression **first,
-                                sp_vnnlib_memory *memory, char *copy, size_t size) {
+sp_status sp_vnnlib_expressions(sp_error *err, sp_vnnlib_expression **first, sp_region *memory,
+                                char *copy, size_t size) {
     reading r = {.err = err, .memory = memory, .at = copy, .end = copy + size, .line = 1};
     sp_vnnlib_expression **last = first;
     *first = NULL;

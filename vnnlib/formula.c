@@ -13,24 +13,20 @@ typedef struct cubes {
     size_t count;
 } cubes;
 
-static sp_status out_of_memory(sp_vnnlib_reader *r) {
-    return sp_fail(r->err, SP_E_MEMORY, "out of memory for a query");
-}
-
 static sp_status take_cubes(sp_vnnlib_reader *r, cubes *list, size_t count, size_t constraints) {
     if (count > MOST || constraints > MOST || (r->alternatives += count + constraints) > MOST) {
         return sp_fail(r->err, SP_E_UNSUPPORTED,
                        "more than %d alternatives, when its ands are taken out of its ors", MOST);
     }
     list->count = count;
-    list->cube = sp_vnnlib_take(r->memory, count + 1, sizeof *list->cube);
-    return list->cube ? SP_OK : out_of_memory(r);
+    list->cube = sp_region_take(r->memory, count + 1, sizeof *list->cube);
+    return list->cube ? SP_OK : sp_vnnlib_out_of_memory(r->err);
 }
 
 static sp_status take_constraints(sp_vnnlib_reader *r, sp_vnnlib_cube *cube, size_t count) {
     cube->constraints = count;
-    cube->constraint = sp_vnnlib_take(r->memory, count + 1, sizeof *cube->constraint);
-    return cube->constraint ? SP_OK : out_of_memory(r);
+    cube->constraint = sp_region_take(r->memory, count + 1, sizeof *cube->constraint);
+    return cube->constraint ? SP_OK : sp_vnnlib_out_of_memory(r->err);
 }
 
 static size_t numbers_in(const cubes *list) {
@@ -118,9 +114,9 @@ static sp_status take_common(sp_vnnlib_reader *r, const sp_vnnlib_comparison *co
     for (size_t i = 0; i < comparison->constraints; i++) {
         const size_t count = common->constraints;
         if ((count & (count - 1)) == 0) { // the room is a power of two
-            size_t *grown = sp_vnnlib_take(r->memory, 2 * count + 1, sizeof *grown);
+            size_t *grown = sp_region_take(r->memory, 2 * count + 1, sizeof *grown);
             if (grown == NULL) {
-                return out_of_memory(r);
+                return sp_vnnlib_out_of_memory(r->err);
             }
             if (count > 0) {
                 memcpy(grown, common->constraint, count * sizeof *grown);

@@ -4,14 +4,6 @@
 
 #include "vnnlib/vnnlib.h"
 
-/* ---- memory that is given back together: memory.c ---- */
-
-typedef struct sp_vnnlib_memory sp_vnnlib_memory;
-sp_vnnlib_memory *sp_vnnlib_memory_create(void);
-void sp_vnnlib_memory_destroy(sp_vnnlib_memory *memory);
-/** sp_vnnlib_take - zeros; NULL: no memory. */
-void *sp_vnnlib_take(sp_vnnlib_memory *memory, size_t count, size_t size);
-
 /* ---- expressions: expression.c ---- */
 
 typedef enum {
@@ -31,9 +23,11 @@ typedef struct sp_vnnlib_expression {
 
 /** sp_vnnlib_expressions - those of a text, in their order. `copy` [size + 1] is written to. */
 SP_NODISCARD sp_status sp_vnnlib_expressions(sp_error *err, sp_vnnlib_expression **first,
-                                             sp_vnnlib_memory *memory, char *copy, size_t size);
+                                             sp_region *memory, char *copy, size_t size);
 /** sp_vnnlib_is_word - whether an expression is this word. */
 bool sp_vnnlib_is_word(const sp_vnnlib_expression *e, const char *word);
+/** sp_vnnlib_out_of_memory - a failure. */
+sp_status sp_vnnlib_out_of_memory(sp_error *err);
 /** sp_vnnlib_complain - SP_E_FORMAT, or another code, with the line. */
 sp_status sp_vnnlib_complain(sp_error *err, sp_status code, const sp_vnnlib_expression *at,
                              const char *format, ...) SP_PRINTF(4, 5);
@@ -54,7 +48,7 @@ sp_vnnlib_number sp_vnnlib_number_times(sp_vnnlib_number a, sp_vnnlib_number b);
 typedef struct sp_vnnlib_reader {
     sp_error *err;
     sp_vnnlib *query;
-    sp_vnnlib_memory *memory;
+    sp_region *memory;
     bool declared;       /* all declarations have been read */
     size_t room;         /* for constraints */
     size_t alternatives; /* numbers of constraints in all cubes */

@@ -19,7 +19,7 @@ static sp_status push(sp_vnnlib_reader *r, form *f, size_t variable, sp_vnnlib_n
         const size_t room = 2 * f->room + 8;
         sp_vnnlib_term *grown = realloc(f->term, room * sizeof *grown);
         if (grown == NULL) {
-            return sp_fail(r->err, SP_E_MEMORY, "out of memory for a query");
+            return sp_vnnlib_out_of_memory(r->err);
         }
         f->term = grown;
         f->room = room;
@@ -181,9 +181,9 @@ static sp_status store(sp_vnnlib_reader *r, size_t *number, const form *f, bool 
     sp_vnnlib *query = r->query;
     if (query->constraints == r->room) {
         const size_t room = 2 * r->room + 64;
-        sp_vnnlib_constraint *grown = sp_vnnlib_take(r->memory, room, sizeof *grown);
+        sp_vnnlib_constraint *grown = sp_region_take(r->memory, room, sizeof *grown);
         if (grown == NULL) {
-            return sp_fail(r->err, SP_E_MEMORY, "out of memory for a query");
+            return sp_vnnlib_out_of_memory(r->err);
         }
         if (query->constraints > 0) {
             memcpy(grown, query->constraint, query->constraints * sizeof *grown);
@@ -192,9 +192,9 @@ static sp_status store(sp_vnnlib_reader *r, size_t *number, const form *f, bool 
         r->room = room;
     }
     sp_vnnlib_constraint *c = &query->constraint[query->constraints];
-    c->term = sp_vnnlib_take(r->memory, f->terms + 1, sizeof *c->term);
+    c->term = sp_region_take(r->memory, f->terms + 1, sizeof *c->term);
     if (c->term == NULL) {
-        return sp_fail(r->err, SP_E_MEMORY, "out of memory for a query");
+        return sp_vnnlib_out_of_memory(r->err);
     }
     for (size_t i = 0; i < f->terms; i++) {
         if (f->term[i].coefficient != 0.0 || f->term[i].error > 0.0) {

@@ -1,4 +1,5 @@
 /* A query out of a file or a text. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,21 +30,21 @@ static sp_status read_command(sp_vnnlib_reader *r, const sp_vnnlib_expression *e
 
 /* Before there are alternatives: one without constraints. */
 static sp_status start(sp_vnnlib_reader *r) {
-    r->query->cube = sp_vnnlib_take(r->memory, 1, sizeof *r->query->cube);
+    r->query->cube = sp_region_take(r->memory, 1, sizeof *r->query->cube);
     r->query->cubes = 1;
     if (r->query->cube != NULL) {
-        r->query->cube->constraint = sp_vnnlib_take(r->memory, 1, sizeof(size_t));
+        r->query->cube->constraint = sp_region_take(r->memory, 1, sizeof(size_t));
     }
     return r->query->cube != NULL && r->query->cube->constraint != NULL
                ? SP_OK
-               : sp_fail(r->err, SP_E_MEMORY, "out of memory for a query");
+               : sp_vnnlib_out_of_memory(r->err);
 }
 
 static sp_status read_all(sp_vnnlib_reader *r, const char *text, size_t size) {
     sp_vnnlib_expression *e = NULL;
-    char *copy = sp_vnnlib_take(r->memory, size + 1, 1);
+    char *copy = sp_region_take(r->memory, size + 1, 1);
     if (copy == NULL) {
-        return sp_fail(r->err, SP_E_MEMORY, "out of memory for a query");
+        return sp_vnnlib_out_of_memory(r->err);
     }
     memcpy(copy, text, size);
     SP_TRY(start(r));
@@ -60,11 +61,9 @@ static sp_status read_all(sp_vnnlib_reader *r, const char *text, size_t size) {
 sp_status sp_vnnlib_parse(sp_error *err, sp_vnnlib *query, const char *text, size_t size,
                           const char *name) {
     sp_error local = {0};
-    *query = (sp_vnnlib){0};
-    sp_vnnlib_reader r = {.err = &local, .query = query, .memory = sp_vnnlib_memory_create()};
-    query->memory = r.memory;
-    const sp_status status = r.memory ? read_all(&r, text, size)
-                                      : sp_fail(&local, SP_E_MEMORY, "out of memory for a query");
+    *query = (sp_vnnlib){.memory = {.left = SIZE_MAX}};
+    sp_vnnlib_reader r = {.err = &local, .query = query, .memory = &query->memory};
+    const sp_status status = read_all(&r, text, size);
     if (status != SP_OK) {
         (void)sp_error_in(&local, name);
         sp_vnnlib_clear(query);
@@ -86,6 +85,6 @@ sp_status sp_vnnlib_read(sp_error *err, sp_vnnlib *query, const char *path) {
 }
 
 void sp_vnnlib_clear(sp_vnnlib *query) {
-    sp_vnnlib_memory_destroy(query->memory);
+    sp_region_clear(&query->memory, 0);
     *query = (sp_vnnlib){0};
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/region.h"
 #include "base/status.h"
 
 #ifdef __cplusplus
@@ -74,7 +75,7 @@ typedef struct sp_vnnlib {
     size_t cubes;
     sp_vnnlib_case *part; /* [parts] together they are the query; none: nothing meets it */
     size_t parts;
-    void *memory; /* owned: all of the above */
+    sp_region memory; /* owned: all of the above */
 } sp_vnnlib;
 
 /** sp_vnnlib_read, sp_vnnlib_parse - SP_E_FORMAT with the line for text that is no query;

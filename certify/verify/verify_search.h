@@ -78,8 +78,8 @@ SP_NODISCARD sp_status sp_verify_outputs(sp_error *err, const sp_verify_part *pa
 SP_NODISCARD sp_status sp_verify_gradients(sp_error *err, const sp_verify_part *part,
                                            double *gradient, const double *x, const double *weight,
                                            size_t count);
-/** sp_verify_slope - the gradient [n] of what a constraint says of outputs.   weight [classes]: memory
- */
+/** sp_verify_slope - the gradient [n] of what a constraint says of outputs.
+ *  weight [classes]: memory */
 SP_NODISCARD sp_status sp_verify_slope(sp_error *err, const sp_verify_part *part, double *gradient,
                                        const double *x, double *weight,
                                        const sp_vnnlib_constraint *c);

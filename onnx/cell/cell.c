@@ -226,7 +226,7 @@ bool sp_onnx_cell_same(const sp_cell *a, const sp_cell *b) {
 sp_status sp_onnx_cells_push(sp_onnx_reader *r, sp_onnx_source *source, const sp_onnx_found *found,
                              size_t cells, size_t below) {
     for (size_t k = 0; k < cells; k++) {
-        sp_onnx_part *part = sp_onnx_region_take(&r->region, 1, sizeof *part);
+        sp_onnx_part *part = sp_region_take(&r->region, 1, sizeof *part);
         if (!part) {
             return sp_onnx_out_of_memory(r);
         }

@@ -15,8 +15,7 @@ static bool contains(const sp_onnx_monomial *term, sp_onnx_symbol symbol) {
 /* polynomial = symbol a + b. */
 static sp_status split(sp_onnx_match *m, sp_onnx_polynomial *a, sp_onnx_polynomial *b,
                        const sp_onnx_polynomial *polynomial, sp_onnx_symbol symbol) {
-    sp_onnx_monomial *term =
-        sp_onnx_region_take(&m->r->region, polynomial->terms + 1, sizeof *term);
+    sp_onnx_monomial *term = sp_region_take(&m->r->region, polynomial->terms + 1, sizeof *term);
     if (!term) {
         return sp_onnx_out_of_memory(m->r);
     }
@@ -168,8 +167,8 @@ sp_status sp_onnx_match_gru(sp_onnx_match *m, const sp_onnx_polynomial *next) {
     const size_t H = m->H;
     m->cell->kind = SP_CELL_GRU;
     SP_TRY(sp_onnx_match_take(m, 3));
-    sp_onnx_polynomial *sum = sp_onnx_region_take(&m->r->region, H, sizeof *sum);
-    m->cell->recurrent_bias = sp_onnx_region_take(&m->r->region, H, sizeof(double));
+    sp_onnx_polynomial *sum = sp_region_take(&m->r->region, H, sizeof *sum);
+    m->cell->recurrent_bias = sp_region_take(&m->r->region, H, sizeof(double));
     if (!sum || !m->cell->recurrent_bias) {
         return sp_onnx_out_of_memory(m->r);
     }

@@ -154,15 +154,15 @@ sp_status sp_onnx_match_share(sp_onnx_match *m, sp_activation *shared, size_t fi
 
 sp_status sp_onnx_match_take(sp_onnx_match *m, size_t gates) {
     sp_cell *cell = m->cell;
-    sp_onnx_region *region = &m->r->region;
+    sp_region *region = &m->r->region;
     const size_t rows = gates * m->H;
     cell->in = m->D;
     cell->out = m->H;
-    cell->weight = sp_onnx_region_take(region, rows * m->D, sizeof(double));
-    cell->recurrent = sp_onnx_region_take(region, rows * m->H, sizeof(double));
-    cell->bias = sp_onnx_region_take(region, rows, sizeof(double));
-    m->row = sp_onnx_region_take(region, rows, sizeof *m->row);
-    m->reset = sp_onnx_region_take(region, m->H, sizeof *m->reset);
+    cell->weight = sp_region_take(region, rows * m->D, sizeof(double));
+    cell->recurrent = sp_region_take(region, rows * m->H, sizeof(double));
+    cell->bias = sp_region_take(region, rows, sizeof(double));
+    m->row = sp_region_take(region, rows, sizeof *m->row);
+    m->reset = sp_region_take(region, m->H, sizeof *m->reset);
     if (!cell->weight || !cell->recurrent || !cell->bias || !m->row || !m->reset) {
         return sp_onnx_out_of_memory(m->r);
     }

@@ -43,7 +43,7 @@ static sp_status no_memory(const sp_onnx_formulas *f) {
 static sp_status symbols(sp_onnx_formulas *f, size_t layer, const sp_onnx_symbol *symbol,
                          size_t first) {
     const size_t n = f->r->layer[layer].out;
-    sp_onnx_polynomial *of = sp_onnx_region_take(&f->r->region, n, sizeof *of);
+    sp_onnx_polynomial *of = sp_region_take(&f->r->region, n, sizeof *of);
     if (!of) {
         return no_memory(f);
     }
@@ -106,8 +106,8 @@ static sp_status affine_of(sp_onnx_formulas *f, const sp_onnx_layer *layer,
         }
         most += f->r->layer[below(f, &layer->part[i])].out;
     }
-    sp_onnx_polynomial *term = sp_onnx_region_take(&f->r->region, most, sizeof *term);
-    double *weight = sp_onnx_region_take(&f->r->region, most, sizeof *weight);
+    sp_onnx_polynomial *term = sp_region_take(&f->r->region, most, sizeof *term);
+    double *weight = sp_region_take(&f->r->region, most, sizeof *weight);
     if (!term || !weight) {
         return no_memory(f);
     }
@@ -143,7 +143,7 @@ static sp_status curve_of(sp_onnx_formulas *f, sp_activation curve, const sp_onn
 
 static sp_status formula_of(sp_onnx_formulas *f, size_t l) {
     const sp_onnx_layer *layer = &f->r->layer[l];
-    sp_onnx_polynomial *of = sp_onnx_region_take(&f->r->region, layer->out, sizeof *of);
+    sp_onnx_polynomial *of = sp_region_take(&f->r->region, layer->out, sizeof *of);
     if (!of) {
         return no_memory(f);
     }
@@ -292,8 +292,8 @@ sp_status sp_onnx_formula_below(sp_onnx_formulas *f, size_t *layer) {
         return SP_OK;
     }
     sp_onnx_reader *r = f->r;
-    sp_onnx_affine *row = sp_onnx_region_take(&r->region, f->width + 1, sizeof *row);
-    sp_onnx_entry *entry = sp_onnx_region_take(&r->region, f->width + 1, sizeof *entry);
+    sp_onnx_affine *row = sp_region_take(&r->region, f->width + 1, sizeof *row);
+    sp_onnx_entry *entry = sp_region_take(&r->region, f->width + 1, sizeof *entry);
     sp_onnx_source source;
     if (!row || !entry || f->sources == 0) {
         return f->sources == 0 ? sp_fail(r->err, SP_E_UNSUPPORTED, "its cell reads no features")

@@ -23,7 +23,7 @@ typedef struct sp_onnx_loop {
     sp_onnx_value **scratch; /* [body->definitions] owned; while it runs */
     sp_onnx_value *now;      /* [carried] what the iteration starts with */
     sp_onnx_value *next;     /* [1 + carried + scans] the outputs of the body */
-    sp_onnx_region kept[2];
+    sp_region kept[2];
     bool go;           /* the condition */
     size_t iterations; /* done */
     /* of Loops over the input */

@@ -83,7 +83,7 @@ static sp_status bind_names(sp_onnx_reader *r, sp_onnx_loop *loop) {
             SP_TRY(sp_onnx_value_load(r, &value, definition->index));
             loop->value[i] = r->value[definition->index];
         } else if (definition->by == SP_ONNX_DEFINED_BY_INITIALISER) {
-            sp_onnx_value *value = sp_onnx_region_take(&r->region, 1, sizeof *value);
+            sp_onnx_value *value = sp_region_take(&r->region, 1, sizeof *value);
             if (!value) {
                 return sp_onnx_out_of_memory(r);
             }
@@ -102,10 +102,9 @@ sp_status sp_onnx_loop_init(sp_onnx_reader *r, sp_onnx_loop *loop) {
     const size_t names = loop->body->definitions;
     loop->value = calloc(names + 1, sizeof *loop->value);
     loop->scratch = calloc(names + 1, sizeof *loop->scratch);
-    loop->now = sp_onnx_region_take(&r->region, loop->carried + 1, sizeof *loop->now);
-    loop->next =
-        sp_onnx_region_take(&r->region, 1 + loop->carried + loop->scans, sizeof *loop->next);
-    loop->is_state = sp_onnx_region_take(&r->region, loop->carried + 1, sizeof *loop->is_state);
+    loop->now = sp_region_take(&r->region, loop->carried + 1, sizeof *loop->now);
+    loop->next = sp_region_take(&r->region, 1 + loop->carried + loop->scans, sizeof *loop->next);
+    loop->is_state = sp_region_take(&r->region, loop->carried + 1, sizeof *loop->is_state);
     loop->scan = calloc(loop->scans + 1, sizeof *loop->scan);
     if (!loop->value || !loop->scratch || !loop->now || !loop->next || !loop->is_state ||
         !loop->scan) {
@@ -127,14 +126,14 @@ void sp_onnx_loop_clear(sp_onnx_loop *loop) {
     free(loop->scan);
     free(loop->value);
     free(loop->scratch);
-    sp_onnx_region_clear(&loop->kept[0], 0);
-    sp_onnx_region_clear(&loop->kept[1], 0);
+    sp_region_clear(&loop->kept[0], 0);
+    sp_region_clear(&loop->kept[1], 0);
 }
 
 /* ---- one iteration ---- */
 
 static sp_status set_whole(sp_onnx_reader *r, sp_onnx_value **slot, int64_t k) {
-    sp_onnx_value *value = sp_onnx_region_take(&r->region, 1, sizeof *value);
+    sp_onnx_value *value = sp_region_take(&r->region, 1, sizeof *value);
     if (!value) {
         return sp_onnx_out_of_memory(r);
     }
@@ -173,7 +172,7 @@ static sp_status set_arguments(sp_onnx_reader *r, sp_onnx_loop *loop) {
     SP_TRY(set_whole(r, &loop->scratch[argument[0]], (int64_t)loop->iterations));
     SP_TRY(set_whole(r, &loop->scratch[argument[1]], 1));
     for (size_t i = 0, state = 0; i < loop->carried; i++) {
-        sp_onnx_value *value = sp_onnx_region_take(&r->region, 1, sizeof *value);
+        sp_onnx_value *value = sp_region_take(&r->region, 1, sizeof *value);
         if (!value) {
             return sp_onnx_out_of_memory(r);
         }

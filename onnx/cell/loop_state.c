@@ -7,8 +7,8 @@
 sp_status sp_onnx_loop_find_states(sp_onnx_reader *r, sp_onnx_loop *loop) {
     for (bool found = true; found && loop->go && loop->trips > 0;) {
         found = false;
-        sp_onnx_region outer = r->region;
-        r->region = (sp_onnx_region){.left = outer.left};
+        sp_region outer = r->region;
+        r->region = (sp_region){.left = outer.left};
         sp_onnx_algebra_reset(r->algebra);
         const sp_status status = sp_onnx_loop_run_body(r, loop);
         for (size_t i = 0; status == SP_OK && i < loop->carried; i++) {
@@ -16,7 +16,7 @@ sp_status sp_onnx_loop_find_states(sp_onnx_reader *r, sp_onnx_loop *loop) {
                 found = loop->is_state[i] = true;
             }
         }
-        sp_onnx_region_clear(&r->region, 0);
+        sp_region_clear(&r->region, 0);
         r->region = outer;
         SP_TRY(status);
     }
@@ -24,7 +24,7 @@ sp_status sp_onnx_loop_find_states(sp_onnx_reader *r, sp_onnx_loop *loop) {
 }
 
 static double *copy_numbers(sp_onnx_reader *r, const double *numbers, size_t count) {
-    double *copy = sp_onnx_region_take(&r->region, count, sizeof *copy);
+    double *copy = sp_region_take(&r->region, count, sizeof *copy);
     if (copy) {
         memcpy(copy, numbers, count * sizeof *copy);
     }

@@ -57,9 +57,8 @@ static sp_status collect(sp_onnx_reader *r, sp_onnx_polynomial *polynomial, sp_o
 }
 
 static sp_onnx_monomial *take_terms(sp_onnx_reader *r, size_t count) {
-    return count <= UINT32_MAX
-               ? sp_onnx_region_take(&r->region, count + 1, sizeof(sp_onnx_monomial))
-               : NULL;
+    return count <= UINT32_MAX ? sp_region_take(&r->region, count + 1, sizeof(sp_onnx_monomial))
+                               : NULL;
 }
 
 /* Appends factor * polynomial to term[*count]. */

@@ -71,7 +71,7 @@ bool sp_onnx_step_of(const sp_onnx_reader *r, sp_onnx_source from, int64_t *step
  * False in *lifted where l is no such function. */
 sp_status sp_onnx_lift(sp_onnx_reader *r, size_t l, sp_onnx_source *source, bool *lifted) {
     const sp_onnx_layer layer = r->layer[l];
-    sp_onnx_part *part = sp_onnx_region_take(&r->region, layer.parts + 1, sizeof *part);
+    sp_onnx_part *part = sp_region_take(&r->region, layer.parts + 1, sizeof *part);
     int64_t step = -1, at = 0;
     size_t steps = 0;
     *lifted = layer.once && layer.parts > 0 && is_function(&layer);
@@ -123,7 +123,7 @@ static sp_status slice(sp_onnx_reader *r, const sp_onnx_sequence *sequence, size
 sp_status sp_onnx_sequence_roll(sp_onnx_reader *r, sp_onnx_sequence *sequence, size_t axis,
                                 bool *rolled) {
     const int64_t steps = sequence->dim[axis].k;
-    sp_onnx_source *at = sp_onnx_region_take(&r->region, (size_t)steps + 1, sizeof *at);
+    sp_onnx_source *at = sp_region_take(&r->region, (size_t)steps + 1, sizeof *at);
     *rolled = false;
     if (!at) {
         return sp_onnx_out_of_memory(r);
@@ -131,8 +131,8 @@ sp_status sp_onnx_sequence_roll(sp_onnx_reader *r, sp_onnx_sequence *sequence, s
     if (steps < SP_ONNX_FEWEST_STEPS || r->streams) {
         return SP_OK;
     }
-    sp_onnx_affine *row = sp_onnx_region_take(&r->region, (size_t)steps, sizeof *row);
-    sp_onnx_entry *entry = sp_onnx_region_take(&r->region, (size_t)steps, sizeof *entry);
+    sp_onnx_affine *row = sp_region_take(&r->region, (size_t)steps, sizeof *row);
+    sp_onnx_entry *entry = sp_region_take(&r->region, (size_t)steps, sizeof *entry);
     if (!row || !entry) {
         return sp_onnx_out_of_memory(r);
     }

@@ -10,9 +10,9 @@
 static sp_status widen(sp_onnx_reader *r, sp_cell *cell, size_t states) {
     const size_t H = cell->out, D = cell->in, rows = sp_cell_gates(cell) * H, extra = states * H;
     const size_t wide = D + extra;
-    double *weight = sp_onnx_region_take(&r->region, (rows + extra) * wide, sizeof *weight);
-    double *recurrent = sp_onnx_region_take(&r->region, (rows + extra) * H, sizeof *recurrent);
-    double *bias = sp_onnx_region_take(&r->region, rows + extra, sizeof *bias);
+    double *weight = sp_region_take(&r->region, (rows + extra) * wide, sizeof *weight);
+    double *recurrent = sp_region_take(&r->region, (rows + extra) * H, sizeof *recurrent);
+    double *bias = sp_region_take(&r->region, rows + extra, sizeof *bias);
     if (!weight || !recurrent || !bias) {
         return sp_onnx_out_of_memory(r);
     }
@@ -33,7 +33,7 @@ static sp_status widen(sp_onnx_reader *r, sp_cell *cell, size_t states) {
 }
 
 static const double *identity(sp_onnx_reader *r, size_t rows, size_t columns, size_t first) {
-    double *weight = sp_onnx_region_take(&r->region, rows * columns, sizeof *weight);
+    double *weight = sp_region_take(&r->region, rows * columns, sizeof *weight);
     for (size_t j = 0; weight && j < columns; j++) {
         weight[(first + j) * columns + j] = 1.0;
     }
@@ -63,10 +63,10 @@ static sp_status spike(sp_onnx_reader *r, sp_onnx_source *to, sp_onnx_source fro
                        const double *start, size_t n, bool reverse) {
     const sp_timing timing = {
         .taps = 2, .stride = 1, .dilation = 1, .before = !reverse, .after = reverse};
-    double *one = sp_onnx_region_take(&r->region, 1, sizeof *one);
-    double *edge = sp_onnx_region_take(&r->region, 2 * n, sizeof *edge);
-    double *zero = sp_onnx_region_take(&r->region, n, sizeof *zero);
-    sp_onnx_part *part = sp_onnx_region_take(&r->region, 2, sizeof *part);
+    double *one = sp_region_take(&r->region, 1, sizeof *one);
+    double *edge = sp_region_take(&r->region, 2 * n, sizeof *edge);
+    double *zero = sp_region_take(&r->region, n, sizeof *zero);
+    sp_onnx_part *part = sp_region_take(&r->region, 2, sizeof *part);
     if (!one || !edge || !zero || !part) {
         return sp_onnx_out_of_memory(r);
     }
@@ -75,8 +75,8 @@ static sp_status spike(sp_onnx_reader *r, sp_onnx_source *to, sp_onnx_source fro
         edge[2 * j + (reverse ? 0 : 1)] = start[j];
         edge[2 * j + (reverse ? 1 : 0)] = -start[j];
     }
-    part[0] = (sp_onnx_part){
-        from, sp_onnx_region_take(&r->region, r->layer[from.layer].out, sizeof(double))};
+    part[0] =
+        (sp_onnx_part){from, sp_region_take(&r->region, r->layer[from.layer].out, sizeof(double))};
     SP_TRY(push(r, &part[1].from, 1, &part[0], 1, one, &sp_timing_same));
     part[1].weight = edge;
     return push(r, to, n, &part[1], 1, zero, &timing);
@@ -96,9 +96,9 @@ sp_status sp_onnx_cell_seed(sp_onnx_reader *r, sp_cell *cell, sp_onnx_source *fr
     if (zero) {
         return SP_OK;
     }
-    double *all = sp_onnx_region_take(&r->region, extra, sizeof *all);
-    double *bias = sp_onnx_region_take(&r->region, D + extra, sizeof *bias);
-    sp_onnx_part *part = sp_onnx_region_take(&r->region, 2, sizeof *part);
+    double *all = sp_region_take(&r->region, extra, sizeof *all);
+    double *bias = sp_region_take(&r->region, D + extra, sizeof *bias);
+    sp_onnx_part *part = sp_region_take(&r->region, 2, sizeof *part);
     if (!all || !bias || !part) {
         return sp_onnx_out_of_memory(r);
     }

@@ -120,7 +120,7 @@ static bool is_read(const sp_onnx_reader *r, size_t layer) {
 static sp_status set_symbols(sp_onnx_formulas *f, const sp_onnx_slots *slots, size_t layer,
                              const size_t *number) {
     const size_t n = f->r->layer[layer].out;
-    sp_onnx_symbol *symbol = sp_onnx_region_take(&f->r->region, n, sizeof *symbol);
+    sp_onnx_symbol *symbol = sp_region_take(&f->r->region, n, sizeof *symbol);
     if (!symbol) {
         return sp_fail(f->r->err, SP_E_MEMORY, "no memory for a state of %zu units", n);
     }
@@ -142,7 +142,7 @@ static sp_status replace(sp_onnx_formulas *f, const sp_onnx_polynomial *next, si
             f->r->layer[l].role == SP_ONNX_LAYER_STATE) {
             continue;
         }
-        sp_onnx_polynomial *of = sp_onnx_region_take(&f->r->region, width, sizeof *of);
+        sp_onnx_polynomial *of = sp_region_take(&f->r->region, width, sizeof *of);
         if (!of) {
             return sp_fail(f->r->err, SP_E_MEMORY, "no memory for the state of a cell");
         }
@@ -160,7 +160,7 @@ static sp_status replace(sp_onnx_formulas *f, const sp_onnx_polynomial *next, si
 
 /* The reason why no cell was seen, for the layers that depend on the states. */
 static sp_status keep_reason(sp_onnx_formulas *f, const char *text) {
-    char *why = sp_onnx_region_take(&f->r->region, strlen(text) + 1, 1);
+    char *why = sp_region_take(&f->r->region, strlen(text) + 1, 1);
     if (!why) {
         return sp_fail(f->r->err, SP_E_MEMORY, "no memory for a text");
     }
@@ -182,8 +182,7 @@ static sp_status recognise(sp_onnx_formulas *f, sp_onnx_slots *slots) {
         }
         const size_t s = number[i] = states.count++;
         states.width[s] = slots->slot[i].width;
-        states.next[s] =
-            sp_onnx_region_take(&r->region, slots->slot[i].width, sizeof *states.next[s]);
+        states.next[s] = sp_region_take(&r->region, slots->slot[i].width, sizeof *states.next[s]);
         if (!states.next[s]) {
             return sp_fail(r->err, SP_E_MEMORY, "no memory for the state of a cell");
         }

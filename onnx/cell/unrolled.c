@@ -65,7 +65,7 @@ static bool reads_one_time(const sp_onnx_unrolled *u, size_t l, size_t t, bool *
 static sp_status set_symbols(sp_onnx_unrolled *u) {
     for (size_t s = 0; s < u->states; s++) {
         const size_t n = u->r->layer[u->state[s]].out;
-        sp_onnx_symbol *symbol = sp_onnx_region_take(&u->r->region, n, sizeof *symbol);
+        sp_onnx_symbol *symbol = sp_region_take(&u->r->region, n, sizeof *symbol);
         if (!symbol) {
             return sp_onnx_out_of_memory(u->r);
         }
@@ -81,7 +81,7 @@ static sp_status set_symbols(sp_onnx_unrolled *u) {
 static sp_status polynomials_of(sp_onnx_unrolled *u, size_t l, sp_onnx_polynomial **polynomial) {
     const size_t n = u->r->layer[l].out;
     sp_onnx_sequence all = {.rank = 1, .outer = SP_ONNX_NO_AXIS, .width = n};
-    *polynomial = sp_onnx_region_take(&u->r->region, n, sizeof **polynomial);
+    *polynomial = sp_region_take(&u->r->region, n, sizeof **polynomial);
     if (!*polynomial) {
         return sp_onnx_out_of_memory(u->r);
     }
@@ -282,7 +282,7 @@ static sp_status try_form(sp_onnx_unrolled *u, size_t form, bool *more) {
 }
 
 static sp_status keep_reason(sp_onnx_unrolled *u, const char *text) {
-    char *why = sp_onnx_region_take(&u->r->region, strlen(text) + 1, 1);
+    char *why = sp_region_take(&u->r->region, strlen(text) + 1, 1);
     if (!why) {
         return sp_onnx_out_of_memory(u->r);
     }

@@ -104,7 +104,7 @@ sp_status sp_onnx_attribute_wholes(sp_onnx_reader *r, const sp_onnx_dim **values
     if (!has_type(a, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS, a->n_ints > 0)) {
         return wrong_type(r, name, "a list of whole numbers");
     }
-    sp_onnx_dim *list = sp_onnx_region_take(&r->region, a->n_ints + 1, sizeof *list);
+    sp_onnx_dim *list = sp_region_take(&r->region, a->n_ints + 1, sizeof *list);
     if (!list) {
         return sp_onnx_out_of_memory(r);
     }

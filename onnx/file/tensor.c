@@ -47,8 +47,8 @@ const void *sp_onnx_tensor_data(const sp_onnx_tensor *tensor) {
                                            : (const void *)tensor->polynomial;
 }
 
-static void *take_numbers(sp_onnx_region *region, sp_onnx_tensor *tensor) {
-    void *data = sp_onnx_region_take(region, tensor->count + 1, sp_onnx_number_size(tensor->kind));
+static void *take_numbers(sp_region *region, sp_onnx_tensor *tensor) {
+    void *data = sp_region_take(region, tensor->count + 1, sp_onnx_number_size(tensor->kind));
     tensor->real = tensor->kind == SP_ONNX_REAL ? data : NULL;
     tensor->whole = tensor->kind == SP_ONNX_WHOLE ? data : NULL;
     tensor->polynomial = tensor->kind == SP_ONNX_POLYNOMIAL ? data : NULL;
@@ -170,7 +170,7 @@ static sp_status check_storage(sp_error *err, const Onnx__TensorProto *proto, co
     return SP_OK;
 }
 
-sp_status sp_onnx_tensor_read(sp_error *err, sp_onnx_region *region, sp_onnx_tensor *tensor,
+sp_status sp_onnx_tensor_read(sp_error *err, sp_region *region, sp_onnx_tensor *tensor,
                               const Onnx__TensorProto *proto) {
     const char *name = proto->name ? proto->name : "";
     *tensor = (sp_onnx_tensor){0};

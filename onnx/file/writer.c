@@ -6,19 +6,8 @@
 #include <string.h>
 
 void *sp_onnx_write_take(sp_onnx_writer *w, size_t count, size_t size) {
-    if (w->blocks == w->room) {
-        const size_t room = 2 * w->room + 64;
-        void **grown = realloc(w->block, room * sizeof *grown);
-        if (!grown) {
-            w->failed = true;
-            return NULL;
-        }
-        w->block = grown;
-        w->room = room;
-    }
-    void *block = calloc(count > 0 ? count : 1, size);
+    void *block = sp_region_take(&w->region, count, size);
     w->failed = w->failed || !block;
-    w->block[w->blocks++] = block;
     return block;
 }
 
@@ -227,11 +216,6 @@ sp_status sp_onnx_write_pack(sp_error *err, sp_onnx_writer *w, void **data, size
     if (!w->failed) {
         onnx__model_proto__pack(&w->model, *data);
     }
-    for (size_t i = 0; i < w->blocks; i++) {
-        free(w->block[i]);
-    }
-    free(w->block);
-    w->block = NULL;
-    w->blocks = w->room = 0;
+    sp_region_clear(&w->region, 0);
     return w->failed ? sp_fail(err, SP_E_MEMORY, "no memory to write the network") : SP_OK;
 }

@@ -5,17 +5,16 @@
 
 #include "onnx/impl.h"
 
-/** sp_onnx_writer - a model in the making; what it points to is in blocks. */
+/** sp_onnx_writer - a model in the making. */
 typedef struct sp_onnx_writer {
     Onnx__ModelProto model;
     Onnx__GraphProto graph; /* its arrays must have room for what is added */
     const char *prefix;     /* of names that are made; NULL: none */
-    void **block;           /* [blocks] owned */
-    size_t blocks, room;
-    bool failed; /* out of memory */
+    sp_region region;       /* what it points to */
+    bool failed;            /* out of memory */
 } sp_onnx_writer;
 
-/** sp_onnx_write_pack - the bytes of w.model, to be freed with free, and gives the blocks back. */
+/** sp_onnx_write_pack - the bytes of w.model, to be freed with free, and gives the region back. */
 SP_NODISCARD sp_status sp_onnx_write_pack(sp_error *err, sp_onnx_writer *w, void **data,
                                           size_t *size);
 /** sp_onnx_write_take - zeros. sp_onnx_write_text - a copy. sp_onnx_write_numbered - "name" with a

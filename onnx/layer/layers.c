@@ -82,7 +82,7 @@ static sp_status find_reads(sp_onnx_reader *r, const sp_onnx_sequence *sequence,
                             sp_onnx_reads *reads) {
     const bool steps = sequence->outer != SP_ONNX_NO_AXIS;
     size_t room = 4;
-    *reads = (sp_onnx_reads){sp_onnx_region_take(&r->region, room, sizeof *reads->from), 0};
+    *reads = (sp_onnx_reads){sp_region_take(&r->region, room, sizeof *reads->from), 0};
     for (size_t e = 0; reads->from && e < sequence->width; e++) {
         for (size_t k = 0; reads->from && k < sequence->row[e].entries; k++) {
             const sp_onnx_entry *entry = &sequence->row[e].entry[k];
@@ -91,8 +91,7 @@ static sp_status find_reads(sp_onnx_reader *r, const sp_onnx_sequence *sequence,
                 continue;
             }
             if (reads->count == room) {
-                sp_onnx_source *grown =
-                    sp_onnx_region_take(&r->region, 2 * room, sizeof *reads->from);
+                sp_onnx_source *grown = sp_region_take(&r->region, 2 * room, sizeof *reads->from);
                 if (grown) {
                     memcpy(grown, reads->from, room * sizeof *grown);
                 }
@@ -135,16 +134,16 @@ static sp_status add_affine(sp_onnx_reader *r, const sp_onnx_sequence *sequence,
                             const double *matrix, const double *bias, sp_onnx_source *source) {
     sp_onnx_reads reads;
     SP_TRY(find_reads(r, sequence, &reads));
-    double *sum = sp_onnx_region_take(&r->region, out, sizeof *sum);
-    double **weight = sp_onnx_region_take(&r->region, reads.count, sizeof *weight);
-    sp_onnx_part *part = sp_onnx_region_take(&r->region, reads.count, sizeof *part);
+    double *sum = sp_region_take(&r->region, out, sizeof *sum);
+    double **weight = sp_region_take(&r->region, reads.count, sizeof *weight);
+    sp_onnx_part *part = sp_region_take(&r->region, reads.count, sizeof *part);
     if (!sum || !weight || !part) {
         return sp_onnx_out_of_memory(r);
     }
     for (size_t i = 0; i < reads.count; i++) {
         const size_t n = taps_of(r, &reads.from[i]) * r->layer[reads.from[i].layer].out;
         weight[i] =
-            n > SIZE_MAX / out ? NULL : sp_onnx_region_take(&r->region, n * out, sizeof **weight);
+            n > SIZE_MAX / out ? NULL : sp_region_take(&r->region, n * out, sizeof **weight);
         part[i] = (sp_onnx_part){reads.from[i], weight[i]};
         if (!weight[i]) {
             return sp_onnx_out_of_memory(r);
@@ -196,8 +195,8 @@ static sp_status fold(sp_onnx_reader *r, const sp_onnx_sequence *sequence, sp_on
     const sp_onnx_layer old = r->layer[source->layer];
     const size_t out = sequence->width;
     sp_onnx_layer layer = old;
-    double *bias = sp_onnx_region_take(&r->region, out, sizeof *bias);
-    sp_onnx_part *part = sp_onnx_region_take(&r->region, old.parts, sizeof *part);
+    double *bias = sp_region_take(&r->region, out, sizeof *bias);
+    sp_onnx_part *part = sp_region_take(&r->region, old.parts, sizeof *part);
     bool same = out == old.out;
     if (!bias || !part) {
         return sp_onnx_out_of_memory(r);
@@ -217,7 +216,7 @@ static sp_status fold(sp_onnx_reader *r, const sp_onnx_sequence *sequence, sp_on
             continue;
         }
         double *weight =
-            n > SIZE_MAX / out ? NULL : sp_onnx_region_take(&r->region, out * n, sizeof *weight);
+            n > SIZE_MAX / out ? NULL : sp_region_take(&r->region, out * n, sizeof *weight);
         if (!weight) {
             return sp_onnx_out_of_memory(r);
         }
@@ -280,7 +279,7 @@ static sp_status push_over(sp_onnx_reader *r, const sp_onnx_sequence *sequence, 
                            sp_onnx_source *source) {
     sp_onnx_source from;
     SP_TRY(sp_onnx_sequence_settle(r, sequence, &from));
-    sp_onnx_part *part = sp_onnx_region_take(&r->region, 1, sizeof *part);
+    sp_onnx_part *part = sp_region_take(&r->region, 1, sizeof *part);
     if (!part) {
         return sp_onnx_out_of_memory(r);
     }
@@ -315,7 +314,7 @@ sp_status sp_onnx_sequence_product(sp_onnx_reader *r, sp_onnx_sequence *to,
     SP_TRY(sp_onnx_sequence_open(r, &x));
     SP_TRY(sp_onnx_sequence_open(r, &y));
     SP_TRY(sp_onnx_sequence_match(r, &x, &y));
-    sp_onnx_part *part = sp_onnx_region_take(&r->region, 2, sizeof *part);
+    sp_onnx_part *part = sp_region_take(&r->region, 2, sizeof *part);
     sp_onnx_source source;
     if (!part) {
         return sp_onnx_out_of_memory(r);
@@ -371,7 +370,7 @@ sp_status sp_onnx_length_after(sp_onnx_reader *r, sp_onnx_dim *after, const sp_t
         }
         after->of--;
     }
-    sp_onnx_length *length = sp_onnx_region_take(&r->region, 1, sizeof *length);
+    sp_onnx_length *length = sp_region_take(&r->region, 1, sizeof *length);
     if (!length) {
         return sp_onnx_out_of_memory(r);
     }

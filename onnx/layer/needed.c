@@ -56,7 +56,7 @@ static sp_status check_layer(sp_onnx_reader *r, const sp_onnx_layer *layer) {
 static sp_status keep(sp_onnx_sorting *s, size_t l) {
     sp_onnx_layer *layer = &s->kept[s->count];
     *layer = s->r->layer[l];
-    sp_onnx_part *part = sp_onnx_region_take(&s->r->region, layer->parts + 1, sizeof *part);
+    sp_onnx_part *part = sp_region_take(&s->r->region, layer->parts + 1, sizeof *part);
     if (!part) {
         return sp_fail(s->r->err, SP_E_MEMORY, "no memory for the layers");
     }

@@ -37,7 +37,7 @@ static sp_status check_result(sp_onnx_reader *r, const sp_onnx_sequence **result
                        "the output '%.80s' is not a function of the input that can be followed",
                        name);
     }
-    sp_onnx_sequence *part = sp_onnx_region_take(&r->region, 1, sizeof *part);
+    sp_onnx_sequence *part = sp_region_take(&r->region, 1, sizeof *part);
     if (!part) {
         return sp_fail(r->err, SP_E_MEMORY, "no memory for the output '%.80s'", name);
     }

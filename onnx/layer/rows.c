@@ -5,13 +5,13 @@
 #include "onnx/impl.h"
 
 static sp_onnx_affine *take_rows(sp_onnx_reader *r, size_t count) {
-    return sp_onnx_region_take(&r->region, count > 0 ? count : 1, sizeof(sp_onnx_affine));
+    return sp_region_take(&r->region, count > 0 ? count : 1, sizeof(sp_onnx_affine));
 }
 
 sp_status sp_onnx_sequence_set(sp_onnx_reader *r, sp_onnx_sequence *sequence, sp_onnx_source from) {
     const size_t n = sequence->width;
     sp_onnx_affine *row = take_rows(r, n);
-    sp_onnx_entry *entry = sp_onnx_region_take(&r->region, n, sizeof *entry);
+    sp_onnx_entry *entry = sp_region_take(&r->region, n, sizeof *entry);
     if (!row || !entry) {
         return sp_onnx_out_of_memory(r);
     }
@@ -41,7 +41,7 @@ sp_status sp_onnx_sequence_copy(sp_onnx_reader *r, sp_onnx_sequence *copy,
     copy->row = row;
     for (size_t i = 0; row && i < sequence->width; i++) {
         const sp_onnx_affine *from = &sequence->row[i];
-        sp_onnx_entry *entry = sp_onnx_region_take(&r->region, from->entries + 1, sizeof *entry);
+        sp_onnx_entry *entry = sp_region_take(&r->region, from->entries + 1, sizeof *entry);
         if (!entry) {
             return sp_onnx_out_of_memory(r);
         }
@@ -112,7 +112,7 @@ static sp_status scale_row(sp_onnx_reader *r, sp_onnx_affine *to, const sp_onnx_
     if (factor == 1.0) {
         return SP_OK;
     }
-    sp_onnx_entry *entry = sp_onnx_region_take(&r->region, row->entries + 1, sizeof *entry);
+    sp_onnx_entry *entry = sp_region_take(&r->region, row->entries + 1, sizeof *entry);
     if (!entry) {
         return sp_onnx_out_of_memory(r);
     }
@@ -141,7 +141,7 @@ sp_status sp_onnx_rows_scale(sp_onnx_reader *r, sp_onnx_sequence *sequence, cons
 }
 
 sp_status sp_onnx_rows_times(sp_onnx_reader *r, sp_onnx_sequence *sequence, double factor) {
-    double *factors = sp_onnx_region_take(&r->region, sequence->width, sizeof *factors);
+    double *factors = sp_region_take(&r->region, sequence->width, sizeof *factors);
     if (!factors) {
         return sp_onnx_out_of_memory(r);
     }
@@ -157,7 +157,7 @@ sp_status sp_onnx_affine_sum(sp_onnx_reader *r, sp_onnx_affine *to, const sp_onn
     for (size_t k = 0; k < count; k++) {
         entries += rows[first + k * stride].entries;
     }
-    sp_onnx_entry *entry = sp_onnx_region_take(&r->region, entries + 1, sizeof *entry);
+    sp_onnx_entry *entry = sp_region_take(&r->region, entries + 1, sizeof *entry);
     if (!entry) {
         return sp_onnx_out_of_memory(r);
     }
@@ -272,7 +272,7 @@ sp_status sp_onnx_sequence_add(sp_onnx_reader *r, sp_onnx_sequence *to, const sp
 
 sp_status sp_onnx_sequence_join(sp_onnx_reader *r, sp_onnx_sequence *to,
                                 const sp_onnx_sequence *other, size_t axis) {
-    sp_onnx_affine *row = sp_onnx_region_take(&r->region, 2 * to->width, sizeof *row);
+    sp_onnx_affine *row = sp_region_take(&r->region, 2 * to->width, sizeof *row);
     if (!row) {
         return sp_onnx_out_of_memory(r);
     }

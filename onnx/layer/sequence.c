@@ -36,7 +36,7 @@ sp_status sp_onnx_sequence_permute(sp_onnx_reader *r, sp_onnx_sequence *sequence
 
 sp_status sp_onnx_sequence_step(sp_onnx_reader *r, sp_onnx_sequence *sequence, sp_onnx_dim at) {
     const sp_onnx_dim length = sequence->dim[sequence->outer];
-    sp_onnx_affine *row = sp_onnx_region_take(&r->region, sequence->width, sizeof *row);
+    sp_onnx_affine *row = sp_region_take(&r->region, sequence->width, sizeof *row);
     sp_onnx_dim last;
     if (!row) {
         return sp_onnx_out_of_memory(r);
@@ -47,7 +47,7 @@ sp_status sp_onnx_sequence_step(sp_onnx_reader *r, sp_onnx_sequence *sequence, s
     }
     for (size_t i = 0; i < sequence->width; i++) {
         const sp_onnx_affine *from = &sequence->row[i];
-        sp_onnx_entry *entry = sp_onnx_region_take(&r->region, from->entries + 1, sizeof *entry);
+        sp_onnx_entry *entry = sp_region_take(&r->region, from->entries + 1, sizeof *entry);
         if (!entry) {
             return sp_onnx_out_of_memory(r);
         }
@@ -138,9 +138,8 @@ static sp_status lay_out(sp_onnx_reader *r, sp_onnx_sequence *sequence) {
             "the shape that it asks for mixes steps, batch or features of '%.60s'",
             sp_onnx_input_name(r, 0));
     }
-    sp_onnx_affine *row = steps > SIZE_MAX / width
-                              ? NULL
-                              : sp_onnx_region_take(&r->region, steps * width, sizeof *row);
+    sp_onnx_affine *row =
+        steps > SIZE_MAX / width ? NULL : sp_region_take(&r->region, steps * width, sizeof *row);
     if (!row) {
         return sp_onnx_out_of_memory(r);
     }
@@ -219,10 +218,9 @@ static int64_t clamp(int64_t k, int64_t least, int64_t most) {
 sp_status sp_onnx_sequence_tap(sp_onnx_reader *r, sp_onnx_sequence *sequence, size_t taps,
                                size_t at, size_t stride, sp_onnx_dim count) {
     const size_t n = sequence->width;
-    double *weight = n > SIZE_MAX / n / taps
-                         ? NULL
-                         : sp_onnx_region_take(&r->region, n * n * taps, sizeof *weight);
-    double *bias = sp_onnx_region_take(&r->region, n, sizeof *bias);
+    double *weight =
+        n > SIZE_MAX / n / taps ? NULL : sp_region_take(&r->region, n * n * taps, sizeof *weight);
+    double *bias = sp_region_take(&r->region, n, sizeof *bias);
     if (!weight || !bias) {
         return sp_onnx_out_of_memory(r);
     }

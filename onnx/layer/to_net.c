@@ -47,7 +47,7 @@ static sp_status want(sp_onnx_making *m, sp_onnx_source from) {
     if (find_step(needs, from.at)) {
         return SP_OK;
     }
-    sp_onnx_need *step = sp_onnx_region_take(&m->r->region, 1, sizeof *step);
+    sp_onnx_need *step = sp_region_take(&m->r->region, 1, sizeof *step);
     if (!step) {
         return sp_onnx_out_of_memory(m->r);
     }
@@ -107,8 +107,8 @@ static sp_status append_shifted(sp_onnx_making *m, size_t input, size_t at, bool
     const size_t n = m->net->node[input].width, taps = at + 1, tap = last ? 0 : at;
     double *weight = n > SIZE_MAX / n / taps
                          ? NULL
-                         : sp_onnx_region_take(&m->r->region, n * n * taps, sizeof *weight);
-    double *bias = sp_onnx_region_take(&m->r->region, n, sizeof *bias);
+                         : sp_region_take(&m->r->region, n * n * taps, sizeof *weight);
+    double *bias = sp_region_take(&m->r->region, n, sizeof *bias);
     if (!weight || !bias) {
         return sp_fail(&m->why, SP_E_MEMORY, "no memory for a step of %zu numbers", n);
     }
@@ -168,8 +168,7 @@ static sp_status append_window(sp_onnx_making *m, const sp_onnx_layer *layer,
 }
 
 static const double *identity(sp_onnx_reader *r, size_t n) {
-    double *weight =
-        n > SIZE_MAX / n ? NULL : sp_onnx_region_take(&r->region, n * n, sizeof *weight);
+    double *weight = n > SIZE_MAX / n ? NULL : sp_region_take(&r->region, n * n, sizeof *weight);
     for (size_t i = 0; weight && i < n; i++) {
         weight[i * n + i] = 1.0;
     }
@@ -182,8 +181,8 @@ static sp_status append_affine(sp_onnx_making *m, const sp_onnx_layer *layer, co
     if (layer->parts == 1 && layer->part->from.reading == SP_ONNX_READ_ALL) {
         return append_window(m, layer, layer->part, layer->bias, index);
     }
-    sp_term *term = sp_onnx_region_take(&m->r->region, layer->parts, sizeof *term);
-    const double *zero = sp_onnx_region_take(&m->r->region, layer->out, sizeof *zero);
+    sp_term *term = sp_region_take(&m->r->region, layer->parts, sizeof *term);
+    const double *zero = sp_region_take(&m->r->region, layer->out, sizeof *zero);
     if (!term || !zero) {
         return sp_fail(&m->why, SP_E_MEMORY, "no memory for a layer");
     }
@@ -251,7 +250,7 @@ static sp_status make_layer(sp_onnx_making *m, size_t l) {
 
 sp_status sp_onnx_layers_to_net(sp_onnx_reader *r, sp_net *net, sp_onnx_source last) {
     sp_onnx_making m = {.r = r, .net = net};
-    m.of = sp_onnx_region_take(&r->region, last.layer + 1, sizeof *m.of);
+    m.of = sp_region_take(&r->region, last.layer + 1, sizeof *m.of);
     if (!m.of) {
         return sp_fail(r->err, SP_E_MEMORY, "no memory for %zu layers", last.layer);
     }

@@ -9,7 +9,7 @@
 /* The inputs; when any of them holds polynomials, all do. */
 static sp_status read_tensors(sp_onnx_reader *r, sp_onnx_tensor **input) {
     bool polynomials = false;
-    *input = sp_onnx_region_take(&r->region, sp_onnx_inputs(r), sizeof **input);
+    *input = sp_region_take(&r->region, sp_onnx_inputs(r), sizeof **input);
     if (!*input) {
         return sp_onnx_out_of_memory(r);
     }
@@ -82,7 +82,7 @@ static sp_status concat_tensors(sp_onnx_reader *r, int64_t given) {
 /* The inputs as sequences of the same steps; constants are the same at every step. */
 static sp_status read_sequences(sp_onnx_reader *r, sp_onnx_sequence **input) {
     const sp_onnx_sequence *like = NULL;
-    *input = sp_onnx_region_take(&r->region, sp_onnx_inputs(r), sizeof **input);
+    *input = sp_region_take(&r->region, sp_onnx_inputs(r), sizeof **input);
     if (!*input) {
         return sp_onnx_out_of_memory(r);
     }
@@ -133,7 +133,7 @@ static sp_status concat_sequences(sp_onnx_reader *r, int64_t given) {
         width += input[i].width;
         length += input[i].dim[axis].k;
     }
-    sp_onnx_affine *row = sp_onnx_region_take(&r->region, width, sizeof *row);
+    sp_onnx_affine *row = sp_region_take(&r->region, width, sizeof *row);
     if (!row) {
         return sp_onnx_out_of_memory(r);
     }

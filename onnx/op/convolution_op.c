@@ -159,7 +159,7 @@ static double *dense_kernel(sp_onnx_reader *r, const sp_onnx_window *w, const sp
     const size_t each = w->in / w->groups, others = w->axes == 2 ? w->size[l->other] : 1;
     double *weight = width > SIZE_MAX / 8 / rows / taps
                          ? NULL
-                         : sp_onnx_region_take(&r->region, rows * taps * width, sizeof *weight);
+                         : sp_region_take(&r->region, rows * taps * width, sizeof *weight);
     for (size_t o = 0; weight && o < w->out; o++) {
         for (size_t i = 0; i < each; i++) {
             const size_t channel = o / (w->out / w->groups) * each + i;
@@ -218,8 +218,8 @@ static sp_status conv_still(sp_onnx_reader *r, sp_onnx_sequence x) {
     const size_t each = result[0] * result[1], rows = w.out * each;
     double *weight = x.width > SIZE_MAX / 8 / rows
                          ? NULL
-                         : sp_onnx_region_take(&r->region, rows * x.width, sizeof *weight);
-    double *bias = sp_onnx_region_take(&r->region, rows, sizeof *bias);
+                         : sp_region_take(&r->region, rows * x.width, sizeof *weight);
+    double *bias = sp_region_take(&r->region, rows, sizeof *bias);
     if (!weight || !bias) {
         return sp_onnx_out_of_memory(r);
     }
@@ -255,7 +255,7 @@ static sp_status conv_sequence(sp_onnx_reader *r, sp_onnx_sequence x) {
     SP_TRY(sp_onnx_length_after(r, &frames, &timing, x.dim[x.outer]));
     const size_t rows = w.out * l.result;
     const double *weight = dense_kernel(r, &w, &l);
-    double *bias = sp_onnx_region_take(&r->region, rows, sizeof *bias);
+    double *bias = sp_region_take(&r->region, rows, sizeof *bias);
     if (!weight || !bias) {
         return sp_onnx_out_of_memory(r);
     }
@@ -353,8 +353,8 @@ static sp_status read_norm(sp_onnx_reader *r, double **factor, double **shift, s
         }
         number[i] = t->real;
     }
-    *factor = sp_onnx_region_take(&r->region, channels, sizeof **factor);
-    *shift = sp_onnx_region_take(&r->region, channels, sizeof **shift);
+    *factor = sp_region_take(&r->region, channels, sizeof **factor);
+    *shift = sp_region_take(&r->region, channels, sizeof **shift);
     if (!*factor || !*shift) {
         return sp_onnx_out_of_memory(r);
     }
@@ -374,7 +374,7 @@ static sp_status normalise_sequence(sp_onnx_reader *r, sp_onnx_sequence x) {
     SP_TRY(sp_onnx_sequence_open(r, &x));
     const size_t channels = (size_t)x.dim[1].k;
     SP_TRY(read_norm(r, &factor, &shift, channels));
-    double *all = sp_onnx_region_take(&r->region, 2 * x.width, sizeof *all);
+    double *all = sp_region_take(&r->region, 2 * x.width, sizeof *all);
     if (!all) {
         return sp_onnx_out_of_memory(r);
     }

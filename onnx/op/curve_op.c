@@ -74,7 +74,7 @@ static sp_status read_slopes(sp_onnx_reader *r, const sp_onnx_sequence *x, doubl
     SP_TRY(sp_onnx_input_tensor(r, &given, 1, "slope"));
     SP_TRY(sp_onnx_sequence_constant(r, &all, given, x));
     SP_TRY(sp_onnx_sequence_expand(r, &all, x->dim, x->rank));
-    *slope = sp_onnx_region_take(&r->region, x->width, sizeof **slope);
+    *slope = sp_region_take(&r->region, x->width, sizeof **slope);
     if (!*slope) {
         return sp_onnx_out_of_memory(r);
     }
@@ -101,7 +101,7 @@ static sp_status prelu_sequence(sp_onnx_reader *r, sp_onnx_sequence x) {
         return sp_onnx_return_sequence(r, 0, &x);
     }
     sp_onnx_sequence size = x, sum;
-    double *weight = sp_onnx_region_take(&r->region, 2 * x.width, sizeof *weight);
+    double *weight = sp_region_take(&r->region, 2 * x.width, sizeof *weight);
     if (!weight) {
         return sp_onnx_out_of_memory(r);
     }

@@ -59,7 +59,7 @@ static const sp_onnx_layer *curve_of(sp_onnx_reader *r, const sp_onnx_entry *ent
         return NULL;
     }
     const sp_onnx_affine *row = &layer->argument[entry->feature];
-    sp_onnx_entry *read = sp_onnx_region_take(&r->region, row->entries + 1, sizeof *read);
+    sp_onnx_entry *read = sp_region_take(&r->region, row->entries + 1, sizeof *read);
     if (!read) {
         return NULL;
     }

@@ -29,7 +29,7 @@ static double *fibre_weights(sp_onnx_reader *r, const sp_onnx_sequence *x, size_
     const size_t fibres = x->width / m->in, out = fibres * m->out;
     double *weight = x->width > SIZE_MAX / out
                          ? NULL
-                         : sp_onnx_region_take(&r->region, out * x->width, sizeof *weight);
+                         : sp_region_take(&r->region, out * x->width, sizeof *weight);
     for (size_t f = 0; weight && f < fibres; f++) {
         const size_t o = f / inner, k = f % inner;
         for (size_t j = 0; j < m->out; j++) {
@@ -124,7 +124,7 @@ static sp_status match_constant(sp_onnx_reader *r, sp_onnx_sequence *x,
     SP_TRY(sp_onnx_sequence_constant(r, &c, constant, x));
     SP_TRY(sp_onnx_sequence_expand(r, x, c.dim, c.rank));
     SP_TRY(sp_onnx_sequence_expand(r, &c, x->dim, x->rank));
-    *numbers = sp_onnx_region_take(&r->region, x->width, sizeof **numbers);
+    *numbers = sp_region_take(&r->region, x->width, sizeof **numbers);
     if (!*numbers) {
         return sp_onnx_out_of_memory(r);
     }
@@ -183,7 +183,7 @@ sp_status sp_onnx_dense_arithmetic(sp_onnx_reader *r, char op) {
                               "it divides by '%.60s', which depends on the features",
                               sp_onnx_input_name(r, 1));
     }
-    double *ones = sp_onnx_region_take(&r->region, sequence.width, sizeof *ones);
+    double *ones = sp_region_take(&r->region, sequence.width, sizeof *ones);
     if (!ones) {
         return sp_onnx_out_of_memory(r);
     }

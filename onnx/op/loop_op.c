@@ -52,7 +52,7 @@ static sp_status collect_scan(sp_onnx_reader *r, sp_onnx_loop *loop, size_t i, s
 
 /* What this iteration leaves: in r->region, except for the carried values of the outermost Loop. */
 static sp_status keep_outputs(sp_onnx_reader *r, sp_onnx_loop *loop, const size_t *scanned) {
-    sp_onnx_region *kept = &loop->kept[loop->iterations % 2], outer = r->region;
+    sp_region *kept = &loop->kept[loop->iterations % 2], outer = r->region;
     sp_status status = SP_OK;
     for (size_t i = 0; status == SP_OK && i < loop->scans; i++) {
         status = collect_scan(r, loop, i, scanned[i]);
@@ -62,7 +62,7 @@ static sp_status keep_outputs(sp_onnx_reader *r, sp_onnx_loop *loop, const size_
         return status;
     }
     outer = r->region;
-    sp_onnx_region_clear(kept, outer.left);
+    sp_region_clear(kept, outer.left);
     r->region = *kept;
     for (size_t i = 0; status == SP_OK && i < loop->carried; i++) {
         status =
@@ -84,17 +84,17 @@ static sp_status finish_iteration(sp_onnx_reader *r, sp_onnx_loop *loop, sp_onnx
 
 /* One iteration. That of an outermost Loop gives its memory back. */
 static sp_status iterate(sp_onnx_reader *r, sp_onnx_loop *loop, size_t *scanned) {
-    sp_onnx_region outer = r->region;
+    sp_region outer = r->region;
     const bool outermost = r->depth == 0;
     sp_onnx_found found[SP_ONNX_MOST_STATES];
     size_t cells = 0;
     if (outermost) {
-        r->region = (sp_onnx_region){.left = outer.left};
+        r->region = (sp_region){.left = outer.left};
         sp_onnx_algebra_reset(r->algebra);
     }
     sp_status status = sp_onnx_loop_run_body(r, loop);
     status = status == SP_OK ? finish_iteration(r, loop, found, &cells, scanned) : status;
-    sp_onnx_region scratch = {0};
+    sp_region scratch = {0};
     if (outermost) {
         scratch = r->region;
         r->region = outer;
@@ -103,7 +103,7 @@ static sp_status iterate(sp_onnx_reader *r, sp_onnx_loop *loop, size_t *scanned)
         status = sp_onnx_loop_keep_cells(r, loop, found, cells);
     }
     status = status == SP_OK ? keep_outputs(r, loop, scanned) : status;
-    sp_onnx_region_clear(&scratch, 0);
+    sp_region_clear(&scratch, 0);
     loop->iterations++;
     return status;
 }
@@ -243,7 +243,7 @@ static sp_status settle_inputs(sp_onnx_reader *r) {
 
 static sp_status run_loop(sp_onnx_reader *r, sp_onnx_loop *loop) {
     SP_TRY(sp_onnx_loop_init(r, loop));
-    size_t *scanned = sp_onnx_region_take(&r->region, loop->scans + 1, sizeof *scanned);
+    size_t *scanned = sp_region_take(&r->region, loop->scans + 1, sizeof *scanned);
     if (!scanned) {
         return sp_onnx_out_of_memory(r);
     }

@@ -102,7 +102,7 @@ static sp_status places(sp_onnx_reader *r, const sp_onnx_padding *p, const int64
         }
         *count *= (size_t)to[i];
     }
-    *place = sp_onnx_region_take(&r->region, *count, sizeof **place);
+    *place = sp_region_take(&r->region, *count, sizeof **place);
     if (!*place) {
         return sp_onnx_out_of_memory(r);
     }
@@ -158,7 +158,7 @@ static sp_status pad_sequence(sp_onnx_reader *r, sp_onnx_padding p, sp_onnx_sequ
     }
     SP_TRY(sp_onnx_sequence_open(r, &x));
     SP_TRY(places(r, &p, dim, x.rank, to, &place, &count));
-    sp_onnx_affine *row = sp_onnx_region_take(&r->region, count, sizeof *row);
+    sp_onnx_affine *row = sp_region_take(&r->region, count, sizeof *row);
     if (!row) {
         return sp_onnx_out_of_memory(r);
     }

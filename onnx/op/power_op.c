@@ -81,7 +81,7 @@ static sp_status return_curve(sp_onnx_reader *r, const sp_onnx_sequence *x,
 /* Whether every number is a root: then the squares are what it is the root of, which is never
  * negative. */
 static sp_status square_roots(sp_onnx_reader *r, sp_onnx_sequence *x, bool *roots) {
-    sp_onnx_affine *row = sp_onnx_region_take(&r->region, x->width, sizeof *row);
+    sp_onnx_affine *row = sp_region_take(&r->region, x->width, sizeof *row);
     *roots = x->outer != SP_ONNX_NO_AXIS && x->head == SP_ONNX_HEAD_NONE;
     if (!row) {
         return sp_onnx_out_of_memory(r);

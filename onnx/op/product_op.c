@@ -179,7 +179,7 @@ static sp_status reduce_rows(sp_onnx_reader *r, sp_onnx_sequence *x, size_t axis
     int64_t stride[SP_ONNX_MAX_RANK];
     sp_onnx_sequence_strides(stride, x);
     const size_t n = (size_t)x->dim[axis].k, inner = (size_t)stride[axis];
-    sp_onnx_affine *row = sp_onnx_region_take(&r->region, x->width / n, sizeof *row);
+    sp_onnx_affine *row = sp_region_take(&r->region, x->width / n, sizeof *row);
     if (!row) {
         return sp_onnx_out_of_memory(r);
     }

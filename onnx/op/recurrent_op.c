@@ -188,7 +188,7 @@ static sp_status read_recurrence(sp_onnx_reader *r, sp_onnx_recurrence *cell, si
 static double *reorder(sp_onnx_reader *r, const sp_onnx_recurrence *cell, const double *from,
                        size_t columns) {
     const size_t *order = gate_order(cell->kind), size = cell->hidden * columns;
-    double *to = sp_onnx_region_take(&r->region, cell->gates * size, sizeof *to);
+    double *to = sp_region_take(&r->region, cell->gates * size, sizeof *to);
     for (size_t g = 0; to && g < cell->gates; g++) {
         memcpy(to + g * size, from + order[g] * size, size * sizeof *to);
     }
@@ -197,8 +197,8 @@ static double *reorder(sp_onnx_reader *r, const sp_onnx_recurrence *cell, const 
 
 static sp_status make_biases(sp_onnx_reader *r, const sp_onnx_recurrence *file, sp_cell *cell) {
     const size_t H = file->hidden, rows = file->gates * H, *order = gate_order(file->kind);
-    double *bias = sp_onnx_region_take(&r->region, rows, sizeof *bias);
-    double *inner = sp_onnx_region_take(&r->region, H, sizeof *inner);
+    double *bias = sp_region_take(&r->region, rows, sizeof *bias);
+    double *inner = sp_region_take(&r->region, H, sizeof *inner);
     if (!bias || !inner) {
         return sp_onnx_out_of_memory(r);
     }
@@ -250,7 +250,7 @@ static sp_status check_axes(sp_onnx_reader *r, const sp_onnx_sequence *x, bool b
 static sp_status add_direction(sp_onnx_reader *r, sp_onnx_sequence *h,
                                const sp_onnx_recurrence *file, sp_onnx_source from,
                                const sp_onnx_carried *carried) {
-    sp_onnx_part *part = sp_onnx_region_take(&r->region, 1, sizeof *part);
+    sp_onnx_part *part = sp_region_take(&r->region, 1, sizeof *part);
     sp_onnx_layer layer = {.kind = SP_NODE_CELL,
                            .out = file->hidden,
                            .frames = r->layer[from.layer].frames,
@@ -280,7 +280,7 @@ static sp_status return_memory(sp_onnx_reader *r, const sp_onnx_sequence *h, siz
         return sp_onnx_return_opaque(r, 2,
                                      "the cell state of an LSTM: only Y and Y_h are supported");
     }
-    sp_onnx_part *part = sp_onnx_region_take(&r->region, 1, sizeof *part);
+    sp_onnx_part *part = sp_region_take(&r->region, 1, sizeof *part);
     if (!part) {
         return sp_onnx_out_of_memory(r);
     }

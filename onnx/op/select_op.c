@@ -75,8 +75,8 @@ static sp_status gather_rows(sp_onnx_reader *r, sp_onnx_sequence *sequence, size
     const int64_t n = sequence->dim[axis].k;
     int64_t stride[SP_ONNX_MAX_RANK];
     sp_onnx_sequence_strides(stride, sequence);
-    sp_onnx_affine *row = sp_onnx_region_take(
-        &r->region, sequence->width / (size_t)n * index->count + 1, sizeof *row);
+    sp_onnx_affine *row =
+        sp_region_take(&r->region, sequence->width / (size_t)n * index->count + 1, sizeof *row);
     if (!row) {
         return sp_onnx_out_of_memory(r);
     }

@@ -205,9 +205,8 @@ static sp_status dft_sequence(sp_onnx_reader *r, const sp_onnx_fourier *f, size_
     sp_onnx_sequence_strides(stride, &x);
     const size_t inner = (size_t)stride[axis], length = (size_t)x.dim[axis].k;
     const size_t out = x.width / length * f->bins * 2;
-    double *weight = out > SIZE_MAX / x.width
-                         ? NULL
-                         : sp_onnx_region_take(&r->region, out * x.width, sizeof *weight);
+    double *weight =
+        out > SIZE_MAX / x.width ? NULL : sp_region_take(&r->region, out * x.width, sizeof *weight);
     sp_onnx_source source;
     if (!weight) {
         return sp_onnx_out_of_memory(r);
@@ -297,8 +296,8 @@ static sp_status stft_sequence(sp_onnx_reader *r, const sp_onnx_fourier *f, size
                               "samples x 1, with one recording in a batch",
                               sp_onnx_input_name(r, 0));
     }
-    double *weight = sp_onnx_region_take(&r->region, out * f->length, sizeof *weight);
-    double *bias = sp_onnx_region_take(&r->region, out, sizeof *bias);
+    double *weight = sp_region_take(&r->region, out * f->length, sizeof *weight);
+    double *bias = sp_region_take(&r->region, out, sizeof *bias);
     if (!weight || !bias) {
         return sp_onnx_out_of_memory(r);
     }

@@ -56,7 +56,7 @@ sp_status sp_onnx_op_split(sp_onnx_reader *r) {
     SP_TRY(sp_onnx_attribute_int(r, &given, "axis", 0));
     SP_TRY(sp_onnx_attribute_int(r, &wanted, "num_outputs", (int64_t)outputs));
     SP_TRY(sp_onnx_normalise_axis(r, &axis, given, rank));
-    int64_t *part = sp_onnx_region_take(&r->region, outputs + 1, sizeof *part);
+    int64_t *part = sp_region_take(&r->region, outputs + 1, sizeof *part);
     if (!part) {
         return sp_onnx_out_of_memory(r);
     }

@@ -196,7 +196,7 @@ static void what_is_no_query_is_refused_with_its_line(void **state) {
         if (status == SP_OK || !strstr(err.text, bad[i].word) || strncmp(err.text, "q: ", 3) != 0) {
             fail_msg("%s: not '%s' but '%s'", bad[i].text, bad[i].word, err.text);
         }
-        assert_null(query.memory);
+        assert_null(query.memory.first);
     }
 }
 

@@ -1,19 +1,19 @@
 /* Blocks that are given back together, within a budget. */
+#include "base/region.h"
+
 #include <stdlib.h>
 
-#include "onnx/impl.h"
-
-typedef struct sp_onnx_region_piece {
-    struct sp_onnx_region_piece *next;
+typedef struct sp_region_piece {
+    struct sp_region_piece *next;
     max_align_t data[];
-} sp_onnx_region_piece;
+} sp_region_piece;
 
-void *sp_onnx_region_take(sp_onnx_region *region, size_t count, size_t size) {
-    const size_t overhead = sizeof(sp_onnx_region_piece) + 32;
+void *sp_region_take(sp_region *region, size_t count, size_t size) {
+    const size_t overhead = sizeof(sp_region_piece) + 32;
     if (region->left < overhead || count > (region->left - overhead) / size) {
         return NULL;
     }
-    sp_onnx_region_piece *block = calloc(1, sizeof *block + count * size);
+    sp_region_piece *block = calloc(1, sizeof *block + count * size);
     if (!block) {
         return NULL;
     }
@@ -23,9 +23,9 @@ void *sp_onnx_region_take(sp_onnx_region *region, size_t count, size_t size) {
     return block->data;
 }
 
-void sp_onnx_region_clear(sp_onnx_region *region, size_t budget) {
+void sp_region_clear(sp_region *region, size_t budget) {
     while (region->first) {
-        sp_onnx_region_piece *next = region->first->next;
+        sp_region_piece *next = region->first->next;
         free(region->first);
         region->first = next;
     }
