@@ -15,59 +15,6 @@
 #define LEAST_TANGENT 0.1
 static const double tangent_part[SP_FRONT_TANGENTS] = {-0.4, 0.0, 0.5, 0.9};
 
-// With mid = y +- err: sum weight y^2 differs from the computed sum by at most
-// gamma_{2R+6} sum + sum weight err (2 |mid| + err).
-static sp_iv clean_energy(const sp_band *band, const sp_bins *bins) {
-    const double rows = (double)band->rows;
-    double sum = 0.0, spread = 0.0;
-    for (size_t k = 0; k < band->rows; k++) {
-        const double mid = bins->mid[band->row[k]], err = bins->err[band->row[k]];
-        sum += band->weight[k] * (mid * mid);
-        spread += band->weight[k] * (err * (2.0 * fabs(mid) + err));
-    }
-    const double error = sp_front_up(sp_gamma(2.0 * rows + 6.0) * sum + spread, rows + 7.0);
-    const sp_iv range = {fmax(sp_below(sp_below(sum - error) + band->floor), band->floor),
-                         sp_above(sp_above(sum + error) + band->floor)};
-    return range;
-}
-
-// form = sum_k c_k f_k with c_k = fl(2 weight_k mid_k). Against g = sum_k 2 weight_k y_k f_k, per
-// row: |2 weight y - c| <= 2 weight err + 2u |c|, and the sum itself is off by gamma_R |c| |f|.
-static double take_gradient(double *form, const sp_frame *frame, const sp_band *band) {
-    const sp_bins *bins = &frame->bins;
-    const double g = sp_gamma((double)band->rows + 2.0);
-    double *c = frame->work, slack = 0.0;
-    for (size_t k = 0; k < band->rows; k++) {
-        const size_t j = band->row[k];
-        c[k] = 2.0 * band->weight[k] * bins->mid[j];
-        slack += (2.0 * band->weight[k] * bins->err[j] + g * fabs(c[k])) * bins->radius[j];
-    }
-    sp_rows_combine(form, frame->forms->spectrum->matrix, frame->forms->layout->used, band->row,
-                    band->rows, c);
-    return sp_front_up(slack, (double)band->rows + 5.0);
-}
-
-// What is known of the set, and also d' Q d <= sum_k weight_k radius_k^2.
-static double largest_square(const sp_frame *frame, const sp_band *band) {
-    double rows = 0.0;
-    for (size_t k = 0; k < band->rows; k++) {
-        const double radius = frame->bins.radius[band->row[k]];
-        rows += band->weight[k] * (radius * radius);
-    }
-    return fmin(sp_front_square(frame, band), sp_front_up(rows, (double)band->rows + 2.0));
-}
-
-static sp_band_energy take_energy(double *form, const sp_frame *frame, const sp_band *band) {
-    sp_band_energy e;
-    e.clean = clean_energy(band, &frame->bins);
-    e.slack = take_gradient(form, frame, band);
-    e.square = largest_square(frame, band);
-    e.reach = sp_iv_mag(sp_frame_reach(frame, form));
-    const double most = sp_above(sp_above(sp_above(e.clean.hi + e.slack) + e.square) + e.reach);
-    e.most = fmin(most, sp_band_interval(band, &frame->bins).hi);
-    return e;
-}
-
 static sp_iv log_of(double x) {
     const sp_iv point = {x, x};
     return sp_log_range(point);
@@ -209,7 +156,7 @@ void sp_front_joint(sp_front_bound *bound, const sp_frame *frame) {
             sp_front_constant(bound, frame, m);
             continue;
         }
-        const sp_band_energy e = take_energy(form, frame, band);
+        const sp_band_energy e = sp_band_energy_of(form, frame, band);
         put_lines(bound, frame, m, &e);
     }
     bound->energy[frame->t] = sp_front_square(frame, &frame->forms->energy);

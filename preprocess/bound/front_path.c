@@ -20,24 +20,6 @@ struct sp_front_path {
     sp_path_energy *curve; /* [frames, bands] owned */
 };
 
-/* sum_k weight_k p_k q_k of numbers within p_err, q_err of p, q: the computed sum is off by at most
- * gamma_{2R+6} of its sizes, and by sum weight (|p| q_err + |q| p_err + p_err q_err). */
-static sp_iv product_sum(const sp_band *band, const double *p, const double *p_err, const double *q,
-                         const double *q_err) {
-    const double rows = (double)band->rows;
-    double sum = 0.0, size = 0.0, spread = 0.0;
-    for (size_t k = 0; k < band->rows; k++) {
-        const size_t j = band->row[k];
-        const double w = band->weight[k];
-        sum += w * (p[j] * q[j]);
-        size += w * fabs(p[j] * q[j]);
-        spread += w * (fabs(p[j]) * q_err[j] + fabs(q[j]) * p_err[j] + p_err[j] * q_err[j]);
-    }
-    const double error = sp_front_up(sp_gamma(2.0 * rows + 6.0) * size + spread, rows + 9.0);
-    const sp_iv range = {sp_below(sum - error), sp_above(sum + error)};
-    return range;
-}
-
 static bool silent_rows(const sp_frame *frame) {
     bool silent = true;
     for (size_t i = 0; silent && i < frame->forms->layout->used; i++) {
@@ -56,12 +38,12 @@ static void fill_curve(sp_path_energy *curve, const sp_band *band, const sp_bins
     curve->least = band->least;
     curve->for_zero = band->for_zero;
     curve->silent = silent;
-    curve->a = product_sum(band, y->mid, y->err, y->mid, y->err);
+    curve->a = sp_band_products(band, y->mid, y->err, y->mid, y->err);
     curve->a.lo = fmax(curve->a.lo, 0.0);
     if (!gain) {
-        const sp_iv half = product_sum(band, y->mid, y->err, v->mid, v->err);
+        const sp_iv half = sp_band_products(band, y->mid, y->err, v->mid, v->err);
         curve->b = (sp_iv){2.0 * half.lo, 2.0 * half.hi};
-        curve->c = product_sum(band, v->mid, v->err, v->mid, v->err);
+        curve->c = sp_band_products(band, v->mid, v->err, v->mid, v->err);
         curve->c.lo = fmax(curve->c.lo, 0.0);
         curve->a = sp_iv_add(curve->a, floor);
     }

@@ -314,6 +314,12 @@ typedef struct sp_band_energy {
     double reach;  /* >= |form . d| */
     double most;   /* >= E over the set */
 } sp_band_energy;
+/** sp_band_products - the range of sum_k weight_k p_k q_k for numbers within p_err, q_err of p, q,
+ *  all [2 bins]. sp_band_energy_of - the energy of a band of a loaded frame, its gradient in form
+ *  [used]. */
+sp_iv sp_band_products(const sp_band *band, const double *p, const double *p_err, const double *q,
+                       const double *q_err);
+sp_band_energy sp_band_energy_of(double *form, const sp_frame *frame, const sp_band *band);
 /** sp_front_lower_line - below log E over form . d, where least <= sqrt(E) <= highest.
  *  sp_front_touch - the energy at which a tangent touches the logarithm, at a part of the reach;
  *  sp_front_touch_part - that of the k-th tangent; SP_FRONT_TANGENTS: of the standard one. */

@@ -186,7 +186,12 @@ class Room:
 
 def copy_tree(tree):
     tracked = subprocess.run(["git", "ls-files", "-z"], capture_output=True, check=True).stdout
-    for name in tracked.decode().split("\0"):
+    names = tracked.decode().split("\0")
+    for old in glob.glob(f"{tree}/*/**/*.[ch]", recursive=True):  # of an earlier run
+        name = os.path.relpath(old, tree)
+        if name not in names and not name.startswith("build/"):
+            os.remove(old)
+    for name in names:
         if name and os.path.isfile(name):
             os.makedirs(os.path.dirname(os.path.join(tree, name)), exist_ok=True)
             with open(name, "rb") as file:
