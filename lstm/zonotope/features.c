@@ -32,7 +32,7 @@ static void take_band(sp_zonotope *z, sp_zonotope_form *band, size_t t, size_t m
         const double above = sp_above(sp_above(fabs(front->up_w[at] - w)) * most);
         rest = sp_iv_make(sp_below(front->lo_c[at] - below), sp_above(front->up_c[at] + above));
         band->noise[m] = sp_above(sp_above(sp_gamma((double)front->frame + 8.0) * sum) +
-                                  (double)front->frame * 0x1p-1072);
+                                  (double)front->frame * sp_above((1.0 + fabs(w)) * 0x1p-1074));
     }
     const sp_zonotope_form copy = *band;
     sp_zonotope_combine(z, band, m, 1.0, &copy, m, 0.0, NULL, 0, rest);

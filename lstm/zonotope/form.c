@@ -1,6 +1,7 @@
 // Arithmetic of affine forms. What is rounded goes into the noise of each number: with k terms the
 // computed center and generators of an image are off by at most gamma_{k+3} times the sums of
-// absolute values, plus the least double for each product that may underflow.
+// absolute values, plus 2^-1075 for each product that may underflow, of the center and of every
+// symbol.
 #include "lstm/zonotope/impl.h"
 
 #include <math.h>
@@ -23,7 +24,7 @@ sp_iv sp_zonotope_range(const sp_zonotope *z, const sp_zonotope_form *form, size
 
 /* The noise of row i of an image: what the noise of its terms makes, and rounding. */
 static double image_noise(const double *size, size_t i, const sp_zonotope_part *part, size_t parts,
-                          double bias, double terms) {
+                          double bias, double terms, double symbols) {
     double passed = 0.0, absolute = fabs(bias);
     for (size_t p = 0, at = 0; p < parts; p++) {
         const double *weight = part[p].matrix + i * part[p].ld;
@@ -32,9 +33,11 @@ static double image_noise(const double *size, size_t i, const sp_zonotope_part *
             absolute += fabs(weight[j]) * size[at];
         }
     }
-    const double gamma = sp_gamma(2.0 * terms + 8.0);
+    // at most terms products for the center, for each symbol, and for both sums above
+    const double gamma = sp_gamma(2.0 * (terms + symbols) + 8.0);
+    const double lost = (terms + 1.0) * (symbols + 4.0) * 0x1p-1074;
     return sp_above(sp_above(passed * (1.0 + gamma)) +
-                    sp_above(sp_above(2.0 * gamma * absolute) + terms * 0x1p-1070));
+                    sp_above(sp_above(2.0 * gamma * absolute) + lost));
 }
 
 void sp_zonotope_image(sp_zonotope *z, sp_zonotope_form *to, size_t first, size_t rows,
@@ -73,7 +76,7 @@ void sp_zonotope_image(sp_zonotope *z, sp_zonotope_form *to, size_t first, size_
         }
         to->center[first + i] = center;
         to->noise[first + i] =
-            image_noise(size, i, part, parts, offset, (double)terms + (double)z->symbols);
+            image_noise(size, i, part, parts, offset, (double)terms, (double)z->symbols);
     }
 }
 

@@ -53,7 +53,7 @@ static double number(sp_rng *rng, test_case which, size_t k) {
     case RAISING:
         return k == 0 ? 1.0 : RAISED;
     case VANISHING:
-        return sp_rng_uniform(rng, 0.5, 1.0) * 0x1p-540;
+        return sp_rng_uniform(rng, 0.9, 0.99) * 0x1.6ap-538; // two make less than 2^-1075
     default:
         return sp_rng_normal(rng);
     }
@@ -175,14 +175,22 @@ static void sums_and_products_have_every_value(void **state) {
         const bool two = product || trial / CASES % 8 > 3;
         sp_zonotope *z = domain_new(fresh);
         sp_zonotope_form a = form_new(z, 1), b = form_new(z, 1), to = form_new(z, 1);
-        const double p = which == VANISHING ? 0x1.8p-540 : sp_rng_normal(&rng),
-                     q = which == VANISHING ? -0x1.8p-541 : sp_rng_normal(&rng);
+        const double p = which == ORDINARY ? sp_rng_normal(&rng) : number(&rng, which, 0),
+                     q = which == ORDINARY ? sp_rng_normal(&rng) : number(&rng, which, 0);
         const double middle = which == VANISHING ? 0.0 : sp_rng_normal(&rng);
         const double wide = which == VANISHING || trial % 3 == 0 ? 0.0 : fabs(sp_rng_normal(&rng));
         const sp_iv rest = {middle - wide, middle + wide};
         double e[SYMBOLS], part[4];
         fill(&rng, z, &a, which);
         fill(&rng, z, &b, which);
+        if (product && trial % 5 == 0) { // a constant times numbers whose products round down
+            memset(a.generator, 0, SYMBOLS * sizeof *a.generator);
+            a.noise[0] = 0.0;
+            for (size_t s = 0; s < SYMBOLS && which == LOSING; s++) {
+                a.center[0] = 1.5;
+                b.generator[s] = 1.0 + 0x1.8p-51;
+            }
+        }
         if (product) {
             sp_zonotope_multiply(z, &to, 0, &a, &b);
         } else {
@@ -262,6 +270,11 @@ static void fewer_symbols_keep_every_value(void **state) {
         for (size_t v = 0; v < SP_CELL_VARIABLES; v++) {
             z->variable[v] = form_new(z, 2);
             fill(&rng, z, &z->variable[v], which);
+            for (size_t s = 0; s < SYMBOLS && which == LOSING; s++) { // some that stay, and 1
+                z->variable[v].generator[s] = s < SYMBOLS - SYMBOLS / 4 ? 4.0
+                                              : s + 1 < SYMBOLS         ? LOST
+                                                                        : 1.0;
+            }
         }
         for (size_t k = 0; k < SP_ZONOTOPE_FACTORS; k++) {
             z->factor[k] = form_new(z, 1);
