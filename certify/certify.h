@@ -73,6 +73,8 @@ typedef enum { SP_ARITHMETIC_REAL, SP_ARITHMETIC_FLOAT32 } sp_arithmetic;
  *  (after GPUPoly's levels). */
 const char *sp_arithmetic_name(sp_arithmetic arithmetic);
 const char *sp_arithmetic_text(sp_arithmetic arithmetic);
+/** sp_arithmetic_find - by name; false: there is none. */
+bool sp_arithmetic_find(sp_arithmetic *arithmetic, const char *name);
 
 /** sp_pipeline - a network behind its front end: what is being certified. Shared by clips and
  *  threads. */

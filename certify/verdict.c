@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "certify/impl.h"
 
@@ -25,6 +26,12 @@ const char *sp_verdict_name(sp_verdict_kind kind) {
 
 const char *sp_arithmetic_name(sp_arithmetic arithmetic) {
     return arithmetic == SP_ARITHMETIC_FLOAT32 ? "float32" : "real";
+}
+
+bool sp_arithmetic_find(sp_arithmetic *arithmetic, const char *name) {
+    const bool single = strcmp(name, "float32") == 0;
+    *arithmetic = single ? SP_ARITHMETIC_FLOAT32 : SP_ARITHMETIC_REAL;
+    return single || strcmp(name, "real") == 0;
 }
 
 const char *sp_arithmetic_text(sp_arithmetic arithmetic) {

@@ -1,6 +1,6 @@
 /* soundproof features: what a front end makes of recordings, and how it differs from what somebody
  * else's code makes of them. */
-#include "cli/impl.h"
+#include "cli/job/job.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -19,6 +19,8 @@ static const cli_own own_options[OWNED] = {
 #define MOST_NUMBERS ((size_t)1 << 28)
 
 typedef struct table {
+    sp_status status; /* of the clip */
+    sp_error err;
     double *value; /* [frames, width] owned */
     size_t frames, width;
 } table;
@@ -134,61 +136,46 @@ static sp_status compare(sp_error *err, const table *t, const char *path, const 
 
 /* ---- the command ---- */
 
-static sp_status do_clip(sp_error *err, const sp_front *front, const char *path,
-                         const cli_options *options) {
-    table t = {0};
-    sp_status status = take_features(err, &t, front, path, options);
-    if (status == SP_OK && options->own[NPY]) {
-        status = sp_npy_write(err, options->own[NPY], t.value, t.frames, t.width);
-    }
-    if (status == SP_OK && options->own[COMPARE]) {
-        status = compare(err, &t, path, options->own[COMPARE], options->json);
-    } else if (status == SP_OK && options->json) {
-        print_json(&t, path);
-    } else if (status == SP_OK && !options->own[NPY]) {
-        print_rows(&t, path);
-    }
-    free(t.value);
-    return status;
+static void work(void *context, size_t clip) {
+    const cli_job *j = context;
+    table *t = cli_job_item(j, clip);
+    t->status =
+        take_features(&t->err, t, j->session.files.front, j->session.clips.file[clip], j->options);
 }
 
-/* Of a description alone there is no model in the files. */
-static int open_front(cli_model_files *files, const cli_options *options) {
-    sp_error err = {0};
-    if (options->model) {
-        return cli_model_files_open(files, &cli_features, options, false);
+static void emit(void *context, size_t clip) {
+    cli_job *j = context;
+    const cli_options *options = j->options;
+    const char *path = j->session.clips.path[clip], *last = "";
+    table *t = cli_job_item(j, clip);
+    if (t->status == SP_OK && options->own[NPY]) {
+        t->status = sp_npy_write(&t->err, options->own[NPY], t->value, t->frames, t->width);
     }
-    if (!options->front) {
-        return cli_usage(&cli_features, "--front is missing: which description? or a --model that "
-                                        "carries one");
+    if (t->status == SP_OK && options->own[COMPARE]) {
+        t->status = compare(&t->err, t, path, options->own[COMPARE], options->json);
+    } else if (t->status == SP_OK && options->json) {
+        print_json(t, path);
+    } else if (t->status == SP_OK && !options->own[NPY]) {
+        print_rows(t, path);
     }
-    if (sp_front_read(&err, &files->front, options->front) != SP_OK) {
-        cli_complain_about(options->front, err.text);
-        return CLI_INPUT;
+    if (t->status != SP_OK) {
+        cli_job_complain(j, clip, t->err.text, &last);
     }
-    return -1;
 }
+
+static void end(cli_job *j, void *item) {
+    (void)j;
+    free(((table *)item)->value);
+}
+
+static const cli_steps steps = {
+    .item = sizeof(table), .concrete = true, .work = work, .emit = emit, .end = end};
 
 static int run(const cli_options *options) {
-    cli_model_files files = {0};
-    int code = cli_clips_check(&cli_features, options);
-    if (code < 0 && options->arguments > 1 && (options->own[NPY] || options->own[COMPARE])) {
-        code = cli_usage(&cli_features, "--npy and --compare are about one clip");
-    }
-    code = code < 0 ? open_front(&files, options) : code;
-    if (code >= 0) {
-        return code;
-    }
-    code = CLI_OK;
-    for (size_t i = 0; i < options->arguments; i++) {
-        sp_error err = {0};
-        if (do_clip(&err, files.front, options->argument[i], options) != SP_OK) {
-            cli_complain_about(options->argument[i], err.text);
-            code = CLI_INPUT;
-        }
-    }
-    cli_model_files_clear(&files);
-    return code;
+    cli_job j = {.command = &cli_features, .steps = &steps, .options = options};
+    return options->arguments > 1 && (options->own[NPY] || options->own[COMPARE])
+               ? cli_usage(&cli_features, "--npy and --compare are about one clip")
+               : cli_job_run(&j);
 }
 
 const cli_command cli_features = {
@@ -197,7 +184,8 @@ const cli_command cli_features = {
     .summary = "what the front end makes of recordings, and how that differs from other code's",
     .examples = "  soundproof features --front F.json clip.wav\n"
                 "  soundproof features --model M.onnx --compare theirs.npy clip.wav\n",
-    .accepts = CLI_MODEL | CLI_FRONT | CLI_AUDIO | CLI_JSON,
+    .accepts = CLI_MODEL | CLI_FRONT | CLI_MANIFEST | CLI_AUDIO | CLI_THREADS | CLI_JSON,
+    .front_alone = true,
     .own = own_options,
     .owned = OWNED,
     .run = run,

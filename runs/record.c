@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
+
 /* ---- members ---- */
 
 static double get_number(const sp_json *object, const char *key) {
@@ -81,6 +83,13 @@ static bool find_kind(sp_verdict_kind *kind, const sp_json *object) {
     return false;
 }
 
+/* What says nothing of it speaks of real numbers. */
+static bool find_arithmetic(sp_arithmetic *arithmetic, const sp_json *object) {
+    const char *name = get_text(object, "arithmetic");
+    *arithmetic = SP_ARITHMETIC_REAL;
+    return !name || sp_arithmetic_find(arithmetic, name);
+}
+
 static void put_scale(sp_json_line *line, const char *key, const sp_budget_scale *scale) {
     const double numbers[4] = {scale->db_peak, scale->lsb, scale->snr_db, scale->vacuous};
     sp_json_line_numbers(line, key, numbers, 4);
@@ -115,10 +124,28 @@ char *sp_record_verdict(const sp_verdict *v) {
     sp_json_line_text(line, "norm", v->set ? v->set->norm : NULL);
     sp_json_line_bool(line, "shared", v->shared);
     put_scale(line, "scale", &v->scale);
+    sp_json_line_text(line, "arithmetic", sp_arithmetic_name(v->arithmetic));
+    sp_json_line_number(line, "float32", v->float32);
+    put_index(line, "rival", v->rival);
+    if (v->windows > 0) {
+        const double window[3] = {(double)v->windows, (double)v->first_frame, v->begin_s};
+        sp_json_line_numbers(line, "window", window, 3);
+    }
     const double seconds[5] = {v->seconds, v->cpu_seconds, v->front_seconds, v->boxes_seconds,
                                v->rows_seconds};
     sp_json_line_numbers(line, "seconds", seconds, 5);
     return sp_json_line_finish(line);
+}
+
+/* Of a longer recording, which window. */
+static void get_window(sp_verdict *v, const sp_json *object) {
+    double *window = NULL;
+    if (get_list(&window, object, "window", 3) && window && window[0] >= 1.0 && window[1] >= 0.0) {
+        v->windows = (size_t)window[0];
+        v->first_frame = (size_t)window[1];
+        v->begin_s = window[2];
+    }
+    free(window);
 }
 
 bool sp_record_take_verdict(sp_verdict *v, const sp_json *object) {
@@ -126,7 +153,8 @@ bool sp_record_take_verdict(sp_verdict *v, const sp_json *object) {
     const char *norm = get_text(object, "norm"), *deployed = get_text(object, "deployed");
     sp_verdict_init(v);
     if (!find_kind(&v->kind, object) || !deployed ||
-        !sp_budget_deployed_find(&v->deployed, deployed)) {
+        !sp_budget_deployed_find(&v->deployed, deployed) ||
+        !find_arithmetic(&v->arithmetic, object)) {
         return false;
     }
     copy_text(v->reason, sizeof v->reason, object, "reason");
@@ -141,6 +169,9 @@ bool sp_record_take_verdict(sp_verdict *v, const sp_json *object) {
     v->set = norm ? sp_noise_set_of_norm(norm) : NULL;
     v->shared = sp_json_flag(sp_json_get(object, "shared"));
     get_scale(&v->scale, object, "scale");
+    v->float32 = get_number(object, "float32");
+    v->rival = get_size(object, "rival", SP_NO_LABEL);
+    get_window(v, object);
     if (!get_list(&v->logits, object, "logits", v->classes) ||
         !get_list(&v->margins, object, "margins", v->classes) ||
         !get_list(&seconds, object, "seconds", 5) || !seconds) {
@@ -340,4 +371,70 @@ bool sp_record_take_finding(sp_finding *f, const sp_json *object) {
     copy_text(f->file_format, sizeof f->file_format, object, "file_format");
     f->seconds = get_number(object, "seconds");
     return get_list(&f->place_db, object, "place_db", f->places);
+}
+
+/* ---- studies ---- */
+
+static char *list_verdicts(const sp_study *study) {
+    sp_json_line *line = sp_json_line_create();
+    char key[32];
+    for (size_t b = 0; b < study->budgets; b++) {
+        snprintf(key, sizeof key, "%zu", b);
+        put_raw(line, key, sp_record_verdict(&study->verdict[b]));
+    }
+    return sp_json_line_finish(line);
+}
+
+/* The bytes of the breaking file stand in it too: the file need not stay. */
+char *sp_record_study(const sp_study *study) {
+    sp_json_line *line = sp_json_line_create();
+    put_raw(line, "radius", sp_record_radius(&study->radius));
+    sp_json_line_bool(line, "own", study->own);
+    put_index(line, "budgets", study->verdict ? study->budgets : SP_NO_LABEL);
+    if (study->verdict) {
+        put_raw(line, "verdicts", list_verdicts(study));
+    }
+    put_raw(line, "attack", sp_record_attack(&study->attack));
+    if (study->attack.file) {
+        char *text = sp_base64_text(study->attack.file, study->attack.file_size);
+        sp_json_line_text(line, "file", text ? text : "");
+        free(text);
+    }
+    put_index(line, "nearest", study->nearest);
+    put_list(line, "share", study->share, study->radius.verdict.frames);
+    return sp_json_line_finish(line);
+}
+
+static bool take_verdicts(sp_study *study, const sp_json *object) {
+    const size_t budgets = get_size(object, "budgets", SP_NO_LABEL);
+    const sp_json *list = sp_json_get(object, "verdicts");
+    char key[32];
+    if (budgets == SP_NO_LABEL) {
+        return true;
+    }
+    study->verdict = budgets < 1000000 ? calloc(budgets + 1, sizeof *study->verdict) : NULL;
+    bool taken = study->verdict != NULL;
+    for (size_t b = 0; taken && b < budgets; b++) {
+        snprintf(key, sizeof key, "%zu", b);
+        taken = sp_record_take_verdict(&study->verdict[b], sp_json_get(list, key));
+        study->budgets += taken;
+    }
+    return taken;
+}
+
+bool sp_record_take_study(sp_study *study, const sp_json *object) {
+    const char *file = get_text(object, "file");
+    sp_study_init(study);
+    bool taken = sp_record_take_radius(&study->radius, sp_json_get(object, "radius")) &&
+                 sp_record_take_attack(&study->attack, sp_json_get(object, "attack")) &&
+                 take_verdicts(study, object) &&
+                 get_list(&study->share, object, "share", study->radius.verdict.frames) &&
+                 (!file || sp_base64_bytes(&study->attack.file, &study->attack.file_size, file));
+    study->own = sp_json_flag(sp_json_get(object, "own"));
+    study->nearest = get_size(object, "nearest", SP_NO_LABEL);
+    if (!taken) {
+        sp_study_clear(study);
+        sp_study_init(study);
+    }
+    return taken;
 }

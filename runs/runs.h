@@ -79,6 +79,10 @@ char *sp_record_radius(const sp_radius *radius);
 bool sp_record_take_radius(sp_radius *radius, const sp_json *object);
 char *sp_record_finding(const sp_finding *finding);
 bool sp_record_take_finding(sp_finding *finding, const sp_json *object);
+/** sp_record_study - with the bytes of the breaking file, without clip and sound, which
+ *  sp_study_hear gives to one that has come back. */
+char *sp_record_study(const sp_study *study);
+bool sp_record_take_study(sp_study *study, const sp_json *object);
 
 /* ---- shards ---- */
 

@@ -4,16 +4,17 @@
 #include <math.h>
 #include <stdio.h>
 
-/* Columns behind the clip: property, logit, certified dB, eps LSB, SNR dB, broken dB, file dB,
- * seconds of the clip, pieces, verdict, seconds. */
-enum { COLUMNS = 11 };
-static const int column_width[COLUMNS] = {-13, 7, 12, 8, 7, 9, 8, 11, 6, -13, 8};
+/* Columns behind the clip: method (where there are several), property, logit, certified dB, eps
+ * LSB, SNR dB, broken dB, file dB, seconds of the clip, pieces, verdict, seconds. */
+enum { METHOD, PROPERTY, COLUMNS = 12 };
+static const int column_width[COLUMNS] = {-9, -13, 7, 12, 8, 7, 9, 8, 11, 6, -13, 8};
 
-char *sp_report_audit_head(size_t clip_width) {
-    static const char *const names[COLUMNS] = {"property", "logit",     "certified dB", "eps LSB",
-                                               "SNR dB",   "broken dB", "file dB",      "from-to s",
-                                               "pieces",   "verdict",   "seconds"};
-    return sp_table_line("clip", clip_width, names, column_width, COLUMNS);
+char *sp_report_audit_head(size_t clip_width, bool several) {
+    static const char *const names[COLUMNS] = {"method",    "property", "logit",     "certified dB",
+                                               "eps LSB",   "SNR dB",   "broken dB", "file dB",
+                                               "from-to s", "pieces",   "verdict",   "seconds"};
+    const int first = several ? METHOD : PROPERTY;
+    return sp_table_line("clip", clip_width, names + first, column_width + first, COLUMNS - first);
 }
 
 static bool has_pieces(sp_property property) {
@@ -21,35 +22,38 @@ static bool has_pieces(sp_property property) {
            property == SP_PROPERTY_STREAM_FIRE || property == SP_PROPERTY_STREAM_SILENT;
 }
 
-char *sp_report_audit_row(const char *clip, size_t clip_width, const sp_finding *f) {
+char *sp_report_audit_row(const char *clip, size_t clip_width, const char *method,
+                          const sp_finding *f) {
+    const int first = method ? METHOD : PROPERTY;
     char cell[COLUMNS][SP_TABLE_CELL];
     const char *cells[COLUMNS];
-    snprintf(cell[0], SP_TABLE_CELL, "%s", sp_property_name(f->property));
-    sp_table_number(cell[1], "%.2f", f->logit);
-    sp_table_number(cell[2], "%.2f", f->certified.db_peak);
-    sp_table_lsb(cell[3], f->certified.lsb);
-    sp_table_number(cell[4], "%.1f", f->certified.snr_db);
-    sp_table_number(cell[5], "%.2f", f->broken.db_peak);
-    sp_table_number(cell[6], "%.2f", f->file.db_peak);
+    snprintf(cell[METHOD], SP_TABLE_CELL, "%s", method ? method : "");
+    snprintf(cell[PROPERTY], SP_TABLE_CELL, "%s", sp_property_name(f->property));
+    sp_table_number(cell[2], "%.2f", f->logit);
+    sp_table_number(cell[3], "%.2f", f->certified.db_peak);
+    sp_table_lsb(cell[4], f->certified.lsb);
+    sp_table_number(cell[5], "%.1f", f->certified.snr_db);
+    sp_table_number(cell[6], "%.2f", f->broken.db_peak);
+    sp_table_number(cell[7], "%.2f", f->file.db_peak);
     if (f->property == SP_PROPERTY_GAIN && isfinite(f->gain_lo)) {
-        snprintf(cell[2], SP_TABLE_CELL, "%+.1f..%+.1f", f->gain_lo, f->gain_hi);
-        sp_table_number(cell[5], "%+.2f", f->gain_broken);
+        snprintf(cell[3], SP_TABLE_CELL, "%+.1f..%+.1f", f->gain_lo, f->gain_hi);
+        sp_table_number(cell[6], "%+.2f", f->gain_broken);
     }
     if (f->property == SP_PROPERTY_DEAD && f->kind == SP_VERDICT_CERTIFIED) {
-        snprintf(cell[2], SP_TABLE_CELL, "any");
-        snprintf(cell[7], SP_TABLE_CELL, "%.0f %% of it", 100.0 * f->dead);
+        snprintf(cell[3], SP_TABLE_CELL, "any");
+        snprintf(cell[8], SP_TABLE_CELL, "%.0f %% of it", 100.0 * f->dead);
     } else if (isfinite(f->begin_s)) {
-        snprintf(cell[7], SP_TABLE_CELL, "%.2f-%.2f", f->begin_s, f->end_s);
+        snprintf(cell[8], SP_TABLE_CELL, "%.2f-%.2f", f->begin_s, f->end_s);
     } else {
-        snprintf(cell[7], SP_TABLE_CELL, "-");
+        snprintf(cell[8], SP_TABLE_CELL, "-");
     }
-    sp_table_number(cell[8], "%.0f", has_pieces(f->property) ? (double)f->pieces : NAN);
-    sp_table_verdict(cell[9], f->kind, f->certified.vacuous);
-    sp_table_number(cell[10], "%.2f", f->seconds);
+    sp_table_number(cell[9], "%.0f", has_pieces(f->property) ? (double)f->pieces : NAN);
+    sp_table_verdict(cell[10], f->kind, f->certified.vacuous);
+    sp_table_number(cell[11], "%.2f", f->seconds);
     for (int i = 0; i < COLUMNS; i++) {
         cells[i] = cell[i];
     }
-    return sp_table_line(clip, clip_width, cells, column_width, COLUMNS);
+    return sp_table_line(clip, clip_width, cells + first, column_width + first, COLUMNS - first);
 }
 
 static void write_scale(sp_json_line *line, const char *name, const sp_budget_scale *scale) {

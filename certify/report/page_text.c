@@ -1,8 +1,10 @@
 /* Texts, numbers and sounds of the HTML report. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/base64.h"
 #include "base/utf8.h"
 #include "certify/report/page.h"
 
@@ -141,34 +143,23 @@ static const char *type_of(const char *file, const char *data, size_t size) {
     return NULL;
 }
 
-static void put_base64(FILE *out, const char *data, size_t size) {
-    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < size; i += 3) {
-        unsigned long bits = 0;
-        for (size_t j = 0; j < 3; j++) {
-            bits = bits << 8 | (i + j < size ? (unsigned char)data[i + j] : 0);
-        }
-        for (size_t j = 0; j < 4; j++) {
-            fputc(i + j <= size ? digit[bits >> (18 - 6 * j) & 63] : '=', out);
-        }
-    }
-}
-
 void sp_page_sound(FILE *out, const char *name, const char *file, const char *data, size_t size) {
     const char *type = type_of(file, data, data ? size : 0);
+    char *text = data && type ? sp_base64_text(data, size) : NULL;
     fputs("<div class=\"sound\"><span>", out);
     sp_page_text(out, name);
     fputs("</span> ", out);
-    if (data && type) {
+    if (text) {
         fputs("<audio controls=\"controls\" preload=\"none\" aria-label=\"", out);
         sp_page_text(out, name);
         fprintf(out, "\" src=\"data:%s;base64,", type);
-        put_base64(out, data, size);
+        fputs(text, out);
         fputs("\"></audio>", out);
     } else {
         fputs("<em>too large for this page, or in a format that browsers do not play</em>", out);
     }
     fputs("</div>\n", out);
+    free(text);
 }
 
 void sp_page_open(FILE *out, const char *before, const char *title, const char *style) {

@@ -113,11 +113,13 @@ void sp_tally_add(sp_tally *tally, const sp_verdict *verdict);
 /** sp_report_summary - one line that says what was proved; `budget` is the user's text. */
 char *sp_report_summary(const char *budget, const sp_tally *tally);
 
-/** sp_report_audit_json, sp_report_audit_head, sp_report_audit_row - as the other reports. */
+/** sp_report_audit_json, sp_report_audit_head, sp_report_audit_row - as the other reports; with a
+ *  column for the method where there are `several`, else `method` is NULL. */
 char *sp_report_audit_json(const char *clip, const sp_audit *audit, const sp_finding *finding,
                            const char *out);
-char *sp_report_audit_head(size_t clip_width);
-char *sp_report_audit_row(const char *clip, size_t clip_width, const sp_finding *finding);
+char *sp_report_audit_head(size_t clip_width, bool several);
+char *sp_report_audit_row(const char *clip, size_t clip_width, const char *method,
+                          const sp_finding *finding);
 
 /* ---- the page ---- */
 

@@ -204,6 +204,12 @@ void sp_study_make(sp_study *study, const sp_attacker *attacker, sp_clip *clip, 
     load_source(study, options->radius.attack.source);
 }
 
+void sp_study_hear(sp_study *study, sp_clip *clip, const char *source) {
+    study->clip = *clip;
+    *clip = (sp_clip){0};
+    load_source(study, source);
+}
+
 void sp_study_clear(sp_study *study) {
     for (size_t b = 0; study->verdict && b < study->budgets; b++) {
         sp_verdict_clear(&study->verdict[b]);

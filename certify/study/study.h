@@ -95,6 +95,9 @@ void sp_study_init(sp_study *study);
 void sp_study_make(sp_study *study, const sp_attacker *attacker, sp_clip *clip, long label,
                    const sp_study_options *options);
 void sp_study_clear(sp_study *study);
+/** sp_study_hear - gives a study the clip that it is of, which it takes over, and its sound, which
+ *  was read from `source`. */
+void sp_study_hear(sp_study *study, sp_clip *clip, const char *source);
 
 /* ---- comparisons ---- */
 

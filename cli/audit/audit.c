@@ -44,8 +44,10 @@ static void drop(cli_audit_item *it) {
     }
     free(it->finding);
     free(it->out);
+    free(it->method);
     it->finding = NULL;
     it->out = NULL;
+    it->method = NULL;
     it->count = 0;
 }
 
@@ -96,17 +98,24 @@ static bool is_wanted(const cli_audit_job *j, const cli_audit_item *it, sp_prope
     return j->asked.chosen ? j->asked.wanted[property] : sp_audit_applies(property, it->fires);
 }
 
-static void ask(cli_audit_job *j, cli_audit_item *it, size_t clip, sp_property property,
-                size_t budget) {
-    if (cli_audit_recall(j, it, clip, property, budget)) {
+/* The attacker of a merged job finds nothing, but names its pipeline. */
+static void take_method(cli_audit_job *j, cli_audit_item *it, const cli_audit_question *asked) {
+    const cli_options *options = j->base.options;
+    it->audit.attacker = &j->attacker[asked->method];
+    it->audit.budget = options->budgets && cli_audit_has_budget(asked->property)
+                           ? &options->budget[asked->budget]
+                           : NULL;
+}
+
+static void ask(cli_audit_job *j, cli_audit_item *it, const cli_audit_question *asked) {
+    if (cli_audit_recall(j, it, asked)) {
         return;
     }
     const size_t at = it->count++;
-    it->audit.budget = j->base.options->budgets && cli_audit_has_budget(property)
-                           ? &j->base.options->budget[budget]
-                           : NULL;
-    it->out[at] = cli_audit_place(j, clip, property, budget);
-    (void)sp_audit_property(NULL, &it->finding[at], &it->audit, property, it->out[at]);
+    take_method(j, it, asked);
+    it->method[at] = asked->method;
+    it->out[at] = cli_audit_place(j, asked);
+    (void)sp_audit_property(NULL, &it->finding[at], &it->audit, asked->property, it->out[at]);
     if (sp_clock_stopped() && it->finding[at].kind == SP_VERDICT_TIMEOUT) { // cut short
         sp_finding_clear(&it->finding[at]);
         free(it->out[at]);
@@ -118,15 +127,42 @@ static void ask(cli_audit_job *j, cli_audit_item *it, size_t clip, sp_property p
         it->out[at] = place;
     }
     if (it->count > at) {
-        cli_audit_keep(j, it, at, property, budget);
+        cli_audit_keep(j, it, at, asked);
     }
 }
 
+/* All that is asked of a clip, property by property; false: the last of them was the last one. */
+static bool next_question(const cli_audit_job *j, const cli_audit_item *it,
+                          cli_audit_question *asked, bool first) {
+    const cli_options *options = j->base.options;
+    const size_t budgets = options->budgets ? options->budgets : 1;
+    const size_t methods = cli_audit_methods(options);
+    const size_t clip = asked->clip;
+    if (!first && cli_audit_has_method(asked->property) && asked->method + 1 < methods) {
+        asked->method++;
+        return true;
+    }
+    asked->method = 0;
+    if (!first && cli_audit_has_budget(asked->property) && asked->budget + 1 < budgets) {
+        asked->budget++;
+        return true;
+    }
+    int p = first ? 0 : (int)asked->property + 1;
+    while (p < SP_PROPERTIES && !is_wanted(j, it, (sp_property)p)) {
+        p++;
+    }
+    *asked = (cli_audit_question){.clip = clip, .property = (sp_property)p};
+    return p < SP_PROPERTIES;
+}
+
 static bool make_room(sp_error *err, const cli_audit_job *j, cli_audit_item *it) {
-    const size_t budgets = j->base.options->budgets ? j->base.options->budgets : 1;
-    it->finding = calloc(SP_PROPERTIES * budgets, sizeof *it->finding);
-    it->out = calloc(SP_PROPERTIES * budgets, sizeof *it->out);
-    if (!it->finding || !it->out) {
+    const cli_options *options = j->base.options;
+    const size_t budgets = options->budgets ? options->budgets : 1;
+    const size_t most = SP_PROPERTIES * budgets * cli_audit_methods(options);
+    it->finding = calloc(most, sizeof *it->finding);
+    it->out = calloc(most, sizeof *it->out);
+    it->method = calloc(most, sizeof *it->method);
+    if (!it->finding || !it->out || !it->method) {
         (void)sp_fail(err, SP_E_MEMORY, "out of memory");
         return false;
     }
@@ -137,16 +173,13 @@ static bool make_room(sp_error *err, const cli_audit_job *j, cli_audit_item *it)
 static bool recall(cli_job *base, size_t index) {
     cli_audit_job *j = (cli_audit_job *)base;
     cli_audit_item *it = item_of(base, index);
-    const size_t budgets = base->options->budgets ? base->options->budgets : 1;
     cli_record_open(&it->record, base, index);
     bool whole = it->record.on && make_room(&it->err, j, it) && cli_audit_recall_heard(j, it);
     it->audit = audit_of(j, NULL, NULL, NULL);
-    for (int p = 0; whole && p < SP_PROPERTIES; p++) {
-        const sp_property property = (sp_property)p;
-        const size_t times = cli_audit_has_budget(property) ? budgets : 1;
-        for (size_t b = 0; b < times && whole && is_wanted(j, it, property); b++) {
-            whole = cli_audit_recall(j, it, index, property, b);
-        }
+    cli_audit_question asked = {.clip = index};
+    for (bool more = whole && next_question(j, it, &asked, true); more && whole;
+         more = next_question(j, it, &asked, false)) {
+        whole = cli_audit_recall(j, it, &asked);
     }
     if (!whole) {
         drop(it);
@@ -156,7 +189,7 @@ static bool recall(cli_job *base, size_t index) {
 
 static sp_status audit_clip(sp_error *err, cli_audit_job *j, cli_audit_item *it, size_t index,
                             const sp_clip *clip, const double *direction) {
-    const size_t budgets = j->base.options->budgets ? j->base.options->budgets : 1;
+    cli_audit_question asked = {.clip = index};
     size_t frame = 0;
     it->audit = audit_of(j, clip, direction, j->base.session.clips.file[index]);
     SP_TRY(sp_audit_run(err, &it->logit, &frame, &it->fires, &it->audit));
@@ -165,12 +198,9 @@ static sp_status audit_clip(sp_error *err, cli_audit_job *j, cli_audit_item *it,
         return SP_E_MEMORY;
     }
     cli_audit_keep_heard(j, it);
-    for (int p = 0; p < SP_PROPERTIES; p++) {
-        const sp_property property = (sp_property)p;
-        const size_t times = cli_audit_has_budget(property) ? budgets : 1;
-        for (size_t b = 0; b < times && is_wanted(j, it, property) && !sp_clock_stopped(); b++) {
-            ask(j, it, index, property, b);
-        }
+    for (bool more = next_question(j, it, &asked, true); more && !sp_clock_stopped();
+         more = next_question(j, it, &asked, false)) {
+        ask(j, it, &asked);
     }
     return SP_OK;
 }
@@ -200,13 +230,43 @@ static void work(void *context, size_t index) {
 
 /* ---- printing, in the order of the clips ---- */
 
+/* The method's column, where there are several. */
+static const char *column_of(const cli_audit_job *j, size_t method) {
+    return cli_audit_methods(j->base.options) > 1 ? cli_audit_method(j->base.options, method)->name
+                                                  : NULL;
+}
+
+/* What one method proves and noise of another one's search breaks: one of the two is wrong. */
+static void find_contradictions(cli_audit_job *j, size_t index) {
+    const cli_audit_item *it = item_of(&j->base, index);
+    for (size_t a = 0; a < it->count; a++) {
+        for (size_t b = 0; b < it->count; b++) {
+            const sp_finding *proved = &it->finding[a], *broken = &it->finding[b];
+            if (proved->property == broken->property && proved->fire == broken->fire &&
+                proved->property != SP_PROPERTY_BURST &&
+                proved->certified.db_peak > broken->broken.db_peak) {
+                j->base.failed = true;
+                cli_complain("%s: %s certifies %s up to %.2f dB, and noise of %.2f dB breaks it: "
+                             "this is an error of soundproof, please report it",
+                             j->base.session.clips.path[index],
+                             cli_audit_method(j->base.options, it->method[a])->name,
+                             sp_property_name(proved->property), proved->certified.db_peak,
+                             broken->broken.db_peak);
+            }
+        }
+    }
+}
+
 static void print_finding(cli_audit_job *j, size_t index, size_t at) {
     const cli_audit_item *it = item_of(&j->base, index);
     const cli_clips *clips = &j->base.session.clips;
     const sp_finding *f = &it->finding[at];
-    cli_job_put(&j->base, sp_report_audit_json(clips->path[index], &it->audit, f, it->out[at]),
-                sp_report_audit_row(clips->names.name[index], clips->names.width, f),
-                sp_report_audit_row(clips->names.name[index], SP_TABLE_LATEX, f));
+    sp_audit audit = it->audit;
+    audit.attacker = &j->attacker[it->method[at]];
+    const char *method = column_of(j, it->method[at]);
+    cli_job_put(&j->base, sp_report_audit_json(clips->path[index], &audit, f, it->out[at]),
+                sp_report_audit_row(clips->names.name[index], clips->names.width, method, f),
+                sp_report_audit_row(clips->names.name[index], SP_TABLE_LATEX, method, f));
     if (j->base.options->json) {
         return;
     }
@@ -248,6 +308,7 @@ static void emit(void *context, size_t index) {
             cli_job_complain(j, index, f->reason, &last);
         }
     }
+    find_contradictions(own, index);
     j->vacuous = own->tally.vacuous;
 }
 
@@ -255,8 +316,9 @@ static void print_head(cli_job *j) {
     const cli_audit_job *own = (const cli_audit_job *)j;
     const sp_clip_background *b = &own->asked.background;
     const sp_class_names *names = cli_session_names(&j->session);
+    const bool several = cli_audit_methods(j->options) > 1;
     if (j->options->json) {
-        cli_job_head(j, NULL, sp_report_audit_head(SP_TABLE_LATEX));
+        cli_job_head(j, NULL, sp_report_audit_head(SP_TABLE_LATEX, several));
         return;
     }
     char rule[160];
@@ -266,8 +328,8 @@ static void print_head(cli_job *j) {
            "It fires%s%s%s from a logit of %.4g on (%s).\n\n",
            b->noise, b->before, b->after, names ? " (" : "", names ? names->name[1] : "",
            names ? ")" : "", j->session.pipeline.threshold, rule);
-    cli_job_head(j, sp_report_audit_head(j->session.clips.names.width),
-                 sp_report_audit_head(SP_TABLE_LATEX));
+    cli_job_head(j, sp_report_audit_head(j->session.clips.names.width, several),
+                 sp_report_audit_head(SP_TABLE_LATEX, several));
 }
 
 static const char *level_of(const sp_noise_set *set) {
@@ -293,7 +355,11 @@ static void print_summary(cli_job *j) {
            "noise-line, streams: %s noise.\n",
            level_of(j->options->set), own->asked.noise ? own->asked.noise : "white");
     cli_norm_says(j->options);
-    printf("Method %s, ", j->session.pipeline.method->name);
+    printf("Method%s ", cli_audit_methods(j->options) > 1 ? "s" : "");
+    for (size_t m = 0; m < cli_audit_methods(j->options); m++) {
+        printf("%s%s", m ? ", " : "", cli_audit_method(j->options, m)->name);
+    }
+    printf(", ");
     cli_job_seconds(j);
 }
 
@@ -306,8 +372,36 @@ static void end(cli_job *j, void *of) {
 
 static void clear(cli_job *j) {
     cli_audit_job *own = (cli_audit_job *)j;
+    for (size_t m = 0; own->attacker && m < cli_audit_methods(j->options); m++) {
+        sp_attacker_clear(&own->attacker[m]);
+    }
+    free(own->attacker);
+    cli_pipelines_clear(&own->pipelines);
     sp_clip_clear(&own->noise);
     sp_front_destroy(own->other);
+}
+
+/* A pipeline and an attacker for each method; those of merged journals only name them. */
+static int open_methods(cli_audit_job *j) {
+    const cli_options *options = j->base.options;
+    const size_t count = cli_audit_methods(options);
+    const bool merged = j->base.records.merged != NULL;
+    sp_error err = {0};
+    j->attacker = calloc(count, sizeof *j->attacker);
+    if (!j->attacker) {
+        return cli_clips_out_of_memory(&j->base.session.clips);
+    }
+    int code = cli_pipelines_open(&j->pipelines, &j->base.session,
+                                  options->method_count ? options->methods : &options->method,
+                                  count, merged);
+    for (size_t m = 0; code < 0 && m < count; m++) {
+        j->attacker[m].pipeline = &j->pipelines.list[m];
+        if (!merged && sp_attacker_init(&err, &j->attacker[m], &j->pipelines.list[m]) != SP_OK) {
+            cli_complain("attacks need the joint front end: %s", err.text);
+            code = CLI_INPUT;
+        }
+    }
+    return code;
 }
 
 /* The model must be one that can be audited; the noise must be readable. */
@@ -324,7 +418,7 @@ static int prepare(cli_job *base) {
     pipeline->threshold = j->trigger.threshold;
     if (base->records.merged) {
         j->base.attacker.pipeline = pipeline;
-        return -1;
+        return open_methods(j);
     }
     pipeline->original = &j->base.session.files.model;
     if (sp_stream_one(&err, &stream, pipeline, 0) != SP_OK) {
@@ -342,7 +436,8 @@ static int prepare(cli_job *base) {
         return CLI_INPUT;
     }
     j->other = cli_front_other_bank(j->base.session.files.front, j->base.options->front);
-    return cli_attacker_open(&j->base.attacker, &j->base.session);
+    const int opened = cli_attacker_open(&j->base.attacker, &j->base.session);
+    return opened < 0 ? open_methods(j) : opened;
 }
 
 static const cli_steps steps = {.item = sizeof(cli_audit_item),
@@ -381,10 +476,11 @@ const cli_command cli_audit = {
         "  soundproof audit --model M.onnx --front F.json --property burst --burst 4 --json "
         "word.wav\n"
         "  soundproof audit --model M.onnx --front F.json --property fire --budget -70dB "
-        "word.wav\n",
-    .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_METHOD | CLI_AUDIO | CLI_TOL |
-               CLI_BURST | CLI_OUT | CLI_EFFORT | CLI_TIMEOUT | CLI_THREADS | CLI_JSON |
-               CLI_VERBOSE,
+        "word.wav\n"
+        "  soundproof audit --model M.onnx --front F.json --methods ibp,exact,opt word.wav\n",
+    .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_METHOD | CLI_METHODS |
+               CLI_AUDIO | CLI_TOL | CLI_BURST | CLI_OUT | CLI_EFFORT | CLI_TIMEOUT | CLI_THREADS |
+               CLI_JSON | CLI_VERBOSE,
     .says_bank = true,
     .own = cli_audit_own,
     .owned = CLI_AUDIT_OWNED,

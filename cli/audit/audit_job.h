@@ -4,13 +4,15 @@
 
 #include "cli/audit/audit_options.h"
 #include "cli/job/job.h"
+#include "cli/job/pipelines.h"
 
-/** cli_audit_item - one clip with a finding for every property and budget. */
+/** cli_audit_item - one clip with a finding for every property, budget and method. */
 typedef struct cli_audit_item {
     cli_record record;
     sp_error err;        /* of reading the clip */
     sp_finding *finding; /* [count] owned */
     char **out;          /* [count] owned; where breaking clips go, or NULL */
+    size_t *method;      /* [count] owned; which one's */
     size_t count;
     sp_audit audit; /* what was asked last, for the report */
     bool fires;
@@ -24,22 +26,37 @@ typedef struct cli_audit_job {
     sp_clip noise;   /* owned; of --noise */
     sp_trigger trigger;
     sp_tally tally;
+    cli_pipelines pipelines; /* of --methods, or of the method */
+    sp_attacker *attacker;   /* [methods] owned */
 } cli_audit_job;
+
+/** cli_audit_question - what a finding is of. */
+typedef struct cli_audit_question {
+    size_t clip;
+    sp_property property;
+    size_t budget, method;
+} cli_audit_question;
+
+/** cli_audit_methods - how many; cli_audit_method - one of them. */
+size_t cli_audit_methods(const cli_options *options);
+const sp_method *cli_audit_method(const cli_options *options, size_t method);
+/** cli_audit_has_method - whether a property is answered by bounds: samples that no frame hears
+ *  need none. */
+bool cli_audit_has_method(sp_property property);
 
 /** cli_audit_has_budget - levels are searched by one audit, given budgets are one audit each; gains
  *  and dead samples know no budget. */
 bool cli_audit_has_budget(sp_property property);
 /** cli_audit_place - where a breaking clip goes, made with malloc; NULL: nowhere. */
-char *cli_audit_place(const cli_audit_job *j, size_t clip, sp_property property, size_t budget);
+char *cli_audit_place(const cli_audit_job *j, const cli_audit_question *asked);
 
 /** cli_audit_keep_heard - what was heard in the clean recording. cli_audit_recall_heard - false: it
  *  does not stand in the journal. cli_audit_keep, cli_audit_recall - a finding of the item; the
  *  next one. */
 void cli_audit_keep_heard(cli_audit_job *j, const cli_audit_item *it);
 bool cli_audit_recall_heard(cli_audit_job *j, cli_audit_item *it);
-void cli_audit_keep(cli_audit_job *j, const cli_audit_item *it, size_t at, sp_property property,
-                    size_t budget);
-bool cli_audit_recall(cli_audit_job *j, cli_audit_item *it, size_t clip, sp_property property,
-                      size_t budget);
+void cli_audit_keep(cli_audit_job *j, const cli_audit_item *it, size_t at,
+                    const cli_audit_question *asked);
+bool cli_audit_recall(cli_audit_job *j, cli_audit_item *it, const cli_audit_question *asked);
 
 #endif

@@ -308,6 +308,9 @@ int cli_audit_options_read(cli_audit_options *asked, const cli_options *options)
         code = read_one(asked, &asked->background.noise, own[CLI_AUDIT_BACKGROUND], "background",
                         0.0, 32768.0);
     }
+    if (code < 0 && options->method_count > 0 && strstr(options->given, "--method=")) {
+        code = cli_usage(asked->command, "--method and --methods exclude each other");
+    }
     code = code < 0 ? read_rules(asked, own) : code;
     code = code < 0 ? check_norm(asked, options) : code;
     return code < 0 ? check_profile(asked, options) : code;

@@ -10,20 +10,39 @@ bool cli_audit_has_budget(sp_property property) {
     return property != SP_PROPERTY_GAIN && property != SP_PROPERTY_DEAD;
 }
 
-char *cli_audit_place(const cli_audit_job *j, size_t clip, sp_property property, size_t budget) {
-    const cli_options *options = j->base.options;
-    char text[128];
-    const char *at = options->budgets ? options->budget_text[budget] : "";
-    snprintf(text, sizeof text, "%s%s%.60s", sp_property_name(property), at[0] ? "_" : "", at);
-    return options->out ? cli_job_path(&j->base, clip, text) : NULL;
+bool cli_audit_has_method(sp_property property) {
+    return property != SP_PROPERTY_DEAD;
 }
 
-static void part_of(const cli_audit_job *j, char part[CLI_PART], sp_property property,
-                    size_t budget) {
+size_t cli_audit_methods(const cli_options *options) {
+    return options->method_count ? options->method_count : 1;
+}
+
+const sp_method *cli_audit_method(const cli_options *options, size_t method) {
+    return options->method_count ? options->methods[method] : options->method;
+}
+
+char *cli_audit_place(const cli_audit_job *j, const cli_audit_question *asked) {
     const cli_options *options = j->base.options;
-    cli_record_part(
-        part, sp_property_name(property), options->method, options->front_rule,
-        options->budgets && cli_audit_has_budget(property) ? options->budget_text[budget] : NULL);
+    char text[192];
+    const char *at = options->budgets ? options->budget_text[asked->budget] : "";
+    const char *by =
+        options->method_count > 1 ? cli_audit_method(options, asked->method)->name : "";
+    snprintf(text, sizeof text, "%s%s%.60s%s%.60s", sp_property_name(asked->property),
+             at[0] ? "_" : "", at, by[0] ? "_" : "", by);
+    for (char *c = text; *c; c++) { // of NAME/K
+        *c = *c == '/' ? '-' : *c;
+    }
+    return options->out ? cli_job_path(&j->base, asked->clip, text) : NULL;
+}
+
+static void part_of(const cli_audit_job *j, char part[CLI_PART], const cli_audit_question *asked) {
+    const cli_options *options = j->base.options;
+    const sp_method *method = cli_audit_method(options, asked->method);
+    cli_record_part(part, sp_property_name(asked->property), method, method->front,
+                    options->budgets && cli_audit_has_budget(asked->property)
+                        ? options->budget_text[asked->budget]
+                        : NULL);
 }
 
 void cli_audit_keep_heard(cli_audit_job *j, const cli_audit_item *it) {
@@ -51,13 +70,12 @@ bool cli_audit_recall_heard(cli_audit_job *j, cli_audit_item *it) {
 
 /* Whether the finding stands there; a breaking file that it speaks of must still be where it was
  * put. */
-bool cli_audit_recall(cli_audit_job *j, cli_audit_item *it, size_t clip, sp_property property,
-                      size_t budget) {
+bool cli_audit_recall(cli_audit_job *j, cli_audit_item *it, const cli_audit_question *asked) {
     const sp_json *result = NULL;
     char part[CLI_PART];
     sp_finding *f = &it->finding[it->count];
-    char *out = cli_audit_place(j, clip, property, budget);
-    part_of(j, part, property, budget);
+    char *out = cli_audit_place(j, asked);
+    part_of(j, part, asked);
     sp_json *line = cli_record_find(&result, &j->base, &it->record, part);
     bool found = line && sp_record_take_finding(f, result);
     const sp_json *file = sp_json_get(result, "out");
@@ -78,13 +96,14 @@ bool cli_audit_recall(cli_audit_job *j, cli_audit_item *it, size_t clip, sp_prop
         free(out);
         return false;
     }
+    it->method[it->count] = asked->method;
     it->out[it->count++] = out;
     return true;
 }
 
 /* The finding, and where its file stands. */
-void cli_audit_keep(cli_audit_job *j, const cli_audit_item *it, size_t at, sp_property property,
-                    size_t budget) {
+void cli_audit_keep(cli_audit_job *j, const cli_audit_item *it, size_t at,
+                    const cli_audit_question *asked) {
     char part[CLI_PART];
     if (!it->record.on) {
         return;
@@ -101,6 +120,6 @@ void cli_audit_keep(cli_audit_job *j, const cli_audit_item *it, size_t at, sp_pr
         }
         free(tail);
     }
-    part_of(j, part, property, budget);
+    part_of(j, part, asked);
     cli_record_keep(&j->base, &it->record, part, object);
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/json.h"
 
 typedef struct item {
@@ -47,19 +46,8 @@ static void part_of(const cli_compare_job *own, char part[CLI_PART], size_t task
 /* Attacks begin with the noise of those before them: all budgets, in their order. */
 static void attack_part(const cli_compare_job *own, char part[CLI_PART]) {
     const sp_comparison_setup *setup = &own->setup;
-    sp_digest *digest = sp_digest_create();
-    char all[SP_DIGEST_TEXT] = "";
-    size_t used = (size_t)snprintf(part, CLI_PART, "attack");
-    for (size_t i = 0; i < setup->budgets; i++) {
-        const char *budget = setup->text[setup->quiet_first[i]];
-        sp_digest_add(digest, budget, strlen(budget) + 1);
-        if (used < CLI_PART) {
-            used += (size_t)snprintf(part + used, CLI_PART - used, "%s%s", i ? "," : " ", budget);
-        }
-    }
-    if (sp_digest_finish(digest, all) == SP_OK && used >= CLI_PART) {
-        snprintf(part, CLI_PART, "attack %s", all);
-    }
+    cli_record_part_all(part, "attack", NULL, SP_FRONT_JOINT, setup->text, setup->quiet_first,
+                        setup->budgets);
 }
 
 static char *attacks_object(const cli_compare_job *own, const sp_comparison *comparison) {
@@ -325,31 +313,6 @@ static void sort_budgets(cli_compare_job *own) {
     }
 }
 
-/* The forms of the session serve every method that has its front end. */
-static bool shares_forms(const cli_compare_job *own, size_t m) {
-    return own->pipeline[m].forms == own->base.session.pipeline.forms;
-}
-
-static int open_pipelines(cli_compare_job *own, const sp_method *const *methods, size_t count) {
-    const sp_pipeline *first = &own->base.session.pipeline;
-    sp_error err = {0};
-    for (size_t m = 0; m < count; m++) {
-        own->pipeline[m] = *first;
-        own->pipeline[m].method = methods[m];
-        own->setup.methods = m + 1;
-        if (own->base.records.merged) {
-            own->pipeline[m].front_rule = methods[m]->front;
-        } else if (methods[m]->front != first->front_rule &&
-                   sp_pipeline_init(&err, &own->pipeline[m], first->net, first->front, methods[m],
-                                    methods[m]->front) != SP_OK) {
-            cli_complain("%s: %s", methods[m]->name, err.text);
-            return CLI_INPUT;
-        }
-        own->pipeline[m].names = first->names;
-    }
-    return -1;
-}
-
 static int prepare(cli_job *j) {
     cli_compare_job *own = (cli_compare_job *)j;
     const cli_options *options = j->options;
@@ -357,9 +320,8 @@ static int prepare(cli_job *j) {
     const sp_method *table = sp_methods(&known);
     const size_t count = options->method_count ? options->method_count : known;
     const sp_method **methods = calloc(count, sizeof *methods);
-    own->pipeline = calloc(count, sizeof *own->pipeline);
     own->order = calloc(options->budgets, sizeof *own->order);
-    if (!methods || !own->pipeline || !own->order ||
+    if (!methods || !own->order ||
         sp_comparison_totals_init(NULL, &own->totals, options->budgets, count) != SP_OK) {
         free(methods);
         return cli_clips_out_of_memory(&j->session.clips);
@@ -367,17 +329,19 @@ static int prepare(cli_job *j) {
     for (size_t m = 0; m < count; m++) {
         methods[m] = options->method_count ? options->methods[m] : &table[m];
     }
+    int code =
+        cli_pipelines_open(&own->pipelines, &j->session, methods, count, j->records.merged != NULL);
+    free(methods);
     sort_budgets(own);
-    own->setup = (sp_comparison_setup){.budgets = options->budgets,
-                                       .pipeline = own->pipeline,
+    own->setup = (sp_comparison_setup){.methods = own->pipelines.count,
+                                       .budgets = options->budgets,
+                                       .pipeline = own->pipelines.list,
                                        .budget = options->budget,
                                        .text = options->budget_text,
                                        .quiet_first = own->order,
                                        .attacker = options->no_attack ? NULL : &j->attacker,
                                        .attack = cli_attack_options(options, NULL),
                                        .timeout = options->timeout};
-    int code = open_pipelines(own, methods, count);
-    free(methods);
     if (code < 0 && !cli_compare_page_begin(own)) {
         code = cli_clips_out_of_memory(&j->session.clips);
     }
@@ -393,12 +357,7 @@ static void end(cli_job *j, void *of) {
 
 static void clear(cli_job *j) {
     cli_compare_job *own = (cli_compare_job *)j;
-    for (size_t m = 0; m < own->setup.methods; m++) {
-        if (!shares_forms(own, m)) {
-            sp_pipeline_clear(&own->pipeline[m]);
-        }
-    }
-    free(own->pipeline);
+    cli_pipelines_clear(&own->pipelines);
     free(own->order);
     sp_comparison_totals_clear(&own->totals);
 }

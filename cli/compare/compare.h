@@ -4,13 +4,14 @@
 
 #include "cli/job/corpus_page.h"
 #include "cli/job/job.h"
+#include "cli/job/pipelines.h"
 
 /** cli_compare_job - one model; its session's pipeline serves the attack, and the methods with the
  *  same front end. */
 typedef struct cli_compare_job {
     cli_job base;
-    sp_pipeline *pipeline; /* [methods] */
-    size_t *order;         /* [budgets] from quiet to loud */
+    cli_pipelines pipelines; /* of the methods */
+    size_t *order;           /* [budgets] from quiet to loud */
     sp_comparison_setup setup;
     sp_comparison_totals totals;
     cli_page *page;       /* borrowed: of all models */

@@ -76,7 +76,11 @@ int cli_certify_merge(cli_job *job);
 int cli_radius_merge(cli_job *job);
 int cli_attack_merge(cli_job *job);
 int cli_audit_merge(cli_job *job);
+int cli_report_merge(cli_job *job);
 int cli_compare_merge(const cli_job *job, size_t count, const cli_options *options);
+
+/** cli_report_pages - the value of its --pages, which merge sets too. */
+char **cli_report_pages(const cli_options *options);
 
 /** cli_job_complain - says what is wrong with a clip, unless that is what was said `last`. */
 void cli_job_complain(cli_job *job, size_t clip, const char *text, const char **last);

@@ -86,11 +86,35 @@ static int read_profile(const cli_options *options) {
     return CLI_INPUT;
 }
 
+/* A description alone, which no model is read for. */
+static int open_front(cli_session *session, const cli_command *command) {
+    const cli_options *options = session->options;
+    sp_error err = {0};
+    if (!options->front) {
+        return cli_usage(command, "--front is missing: which description? or a --model that "
+                                  "carries one");
+    }
+    if (sp_front_read(&err, &session->files.front, options->front) != SP_OK) {
+        cli_complain_about(options->front, err.text);
+        return CLI_INPUT;
+    }
+    return -1;
+}
+
+static int open_files(cli_session *session, const cli_command *command) {
+    const cli_options *options = session->options;
+    if (command->front_alone && !options->model) {
+        return open_front(session, command);
+    }
+    return cli_model_files_open(&session->files, command, options,
+                                session->clips.sequences && !command->front_alone);
+}
+
 int cli_session_open(cli_session *session, const cli_command *command, const cli_options *options,
                      bool bounds) {
     *session = (cli_session){.options = options};
     int code = cli_clips_check(command, options);
-    if (code < 0 && !options->model) { // before files are read
+    if (code < 0 && !options->model && !command->front_alone) { // before files are read
         code = cli_usage(command, "--model is missing: which ONNX file?");
     }
     if (code < 0) {
@@ -99,10 +123,13 @@ int cli_session_open(cli_session *session, const cli_command *command, const cli
     if (code >= 0) {
         return code;
     }
-    code = cli_model_files_open(&session->files, command, options, session->clips.sequences);
+    code = open_files(session, command);
     if (code >= 0) {
         cli_clips_clear(&session->clips);
         return code;
+    }
+    if (command->front_alone) {
+        return -1;
     }
     code =
         cli_clips_answers(&session->clips, command, sp_pipeline_answers(&session->files.model.net));

@@ -5,17 +5,21 @@
 #include "cli/job/job.h"
 #include "cli/journal/plan.h"
 
+enum { PAGES };
+static const cli_own own_options[] = {
+    [PAGES] = {"pages", "of journals of report: a page per clip in this folder beside --html",
+               "NAME"}};
+
 /* What can be merged. */
 typedef struct mergeable {
     const cli_command *command;
     int (*merge)(cli_job *job); /* NULL: compare, whose models come together */
 } mergeable;
 
-static const mergeable every_mergeable[] = {{&cli_certify, cli_certify_merge},
-                                            {&cli_radius, cli_radius_merge},
-                                            {&cli_attack, cli_attack_merge},
-                                            {&cli_audit, cli_audit_merge},
-                                            {&cli_compare, NULL}};
+static const mergeable every_mergeable[] = {
+    {&cli_certify, cli_certify_merge}, {&cli_radius, cli_radius_merge},
+    {&cli_attack, cli_attack_merge},   {&cli_audit, cli_audit_merge},
+    {&cli_report, cli_report_merge},   {&cli_compare, NULL}};
 enum { MERGEABLE = sizeof every_mergeable / sizeof every_mergeable[0] };
 
 typedef struct merging {
@@ -177,6 +181,11 @@ static int take_options(merging *g, size_t model) {
         *to[i] = from[i] ? strdup(from[i]) : NULL;
         code = from[i] && !*to[i] ? CLI_INPUT : code;
     }
+    if (g->what->command == &cli_report && g->options->own[PAGES]) {
+        char **pages = cli_report_pages(asked);
+        *pages = strdup(g->options->own[PAGES]);
+        code = *pages ? code : CLI_INPUT;
+    }
     asked->json = g->options->json;
     asked->verbose = g->options->verbose;
     return code;
@@ -308,7 +317,7 @@ static int take_model(merging *g, size_t model) {
     if (plan_of(g, 0, model)->setup) {
         snprintf(job->records.setup, sizeof job->records.setup, "%s", plan_of(g, 0, model)->setup);
     }
-    const bool places = g->what->command == &cli_audit ||
+    const bool places = g->what->command == &cli_audit || g->what->command == &cli_report ||
                         (g->what->command == &cli_radius &&
                          (job->options->frame != CLI_NO_FRAME || job->options->burst > 0));
     if (code < 0 && places && !job->session.files.front && !job->session.clips.sequences) {
@@ -372,10 +381,15 @@ static int run(const cli_options *options) {
         code = cli_usage(&cli_merge, "--plot is for journals of compare, these are of %s",
                          g.what->command->name);
     }
-    if (code < 0 && options->html && !g.what->command->page) {
-        code =
-            cli_usage(&cli_merge, "--html is for journals of compare and radius, these are of %s",
-                      g.what->command->name);
+    const bool report = code < 0 && g.what->command == &cli_report;
+    if (code < 0 && options->html && !g.what->command->page && !report) {
+        code = cli_usage(&cli_merge,
+                         "--html is for journals of compare, radius and report, these are of %s",
+                         g.what->command->name);
+    }
+    if (code < 0 && options->own[PAGES] && !report) {
+        code = cli_usage(&cli_merge, "--pages is for journals of report, these are of %s",
+                         g.what->command->name);
     }
     if (code < 0) {
         code = merge_all(&g);
@@ -393,6 +407,8 @@ const cli_command cli_merge = {
                 "  soundproof merge --csv all.csv --latex all.tex --plot shares journals/*.jsonl\n"
                 "  soundproof merge --html corpus.html journals/*.jsonl\n",
     .accepts = CLI_JSON | CLI_VERBOSE | CLI_PLOT | CLI_THREADS,
+    .own = own_options,
+    .owned = sizeof own_options / sizeof own_options[0],
     .tables = true,
     .page = true,
     .run = run,

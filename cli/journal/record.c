@@ -317,6 +317,32 @@ void cli_record_part(char *part, const char *what, const sp_method *method, sp_f
              budget ? " " : "", budget ? budget : "");
 }
 
+void cli_record_part_all(char *part, const char *what, const sp_method *method, sp_front_rule rule,
+                         char *const *budget, const size_t *order, size_t count) {
+    char head[CLI_PART], all[SP_DIGEST_TEXT] = "";
+    sp_digest *digest = sp_digest_create();
+    cli_record_part(head, what, method, rule, NULL);
+    size_t used = (size_t)snprintf(part, CLI_PART, "%s", head);
+    for (size_t i = 0; i < count; i++) {
+        const char *text = budget[order ? order[i] : i];
+        sp_digest_add(digest, text, strlen(text) + 1);
+        if (used < CLI_PART) {
+            used += (size_t)snprintf(part + used, CLI_PART - used, "%s%s", i ? "," : " ", text);
+        }
+    }
+    if (sp_digest_finish(digest, all) == SP_OK && used >= CLI_PART) {
+        snprintf(part, CLI_PART, "%.400s %s", head, all);
+    }
+}
+
+bool cli_record_is_now(const cli_job *job, const cli_record *record, const sp_json *line) {
+    char digest[SP_DIGEST_TEXT];
+    const char *recording = NULL;
+    digest_recording(digest, job->session.clips.file[record->clip]);
+    return digest[0] && sp_json_text(NULL, &recording, line, "recording") == SP_OK &&
+           strcmp(recording, digest) == 0;
+}
+
 bool cli_record_settled(const cli_job *job, sp_verdict_kind kind) {
     return kind != SP_VERDICT_ERROR || job->records.merged != NULL;
 }

@@ -59,6 +59,13 @@ enum { CLI_PART = 512 };
 /** cli_record_part - "certify exact joint -60dB".   O part [CLI_PART] */
 void cli_record_part(char *part, const char *what, const sp_method *method, sp_front_rule rule,
                      const char *budget);
+/** cli_record_part_all - the same of a result for all budgets together: a list, or its checksum
+ *  where that is too long.   I order [count] of the budgets; NULL: as they stand */
+void cli_record_part_all(char *part, const char *what, const sp_method *method, sp_front_rule rule,
+                         char *const *budget, const size_t *order, size_t count);
+/** cli_record_is_now - whether the clip's file is the recording that a line of the journal is
+ *  of. */
+bool cli_record_is_now(const cli_job *job, const cli_record *record, const sp_json *line);
 /** cli_record_settled - whether a verdict that stands in a journal is not tried again: errors are,
  *  as what caused them may be gone, but not where journals are merged. */
 bool cli_record_settled(const cli_job *job, sp_verdict_kind kind);

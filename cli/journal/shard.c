@@ -34,7 +34,9 @@ static double measure(const cli_job *job, const char *path) {
         samples = (size_t)((double)samples * layout->sample_rate / rate);
     }
     const size_t frames = sp_front_frames(job->session.files.front, samples);
-    return frames > 0 ? cost_of(job, frames) : 0.0;
+    return frames == 0                               ? 0.0
+           : job->session.files.model.net.nodes == 0 ? (double)frames
+                                                     : cost_of(job, frames);
 }
 
 /* The clips of the shard, in their order. */

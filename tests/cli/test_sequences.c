@@ -183,8 +183,8 @@ static void shapes_that_differ_are_refused_in_one_line(void **state) {
     expect_complaint(&process, 1, "has rows of 11 numbers, and the model reads 10");
     sp_process_clear(&process);
     process = RUN("features", "--front", t.front, one);
-    expect_code(&process, 2);
-    expect_complaint(&process, 1, "a recording is needed");
+    expect_code(&process, 1);
+    expect_complaint(&process, 1, "this command is about recordings");
     sp_process_clear(&process);
 }
 
@@ -201,6 +201,26 @@ static void features_are_sequences(void **state) {
     expect_code(&process, 0);
     assert_string_equal(strstr(process.out, "\"predicted\""), strstr(clip.out, "\"predicted\""));
     sp_process_clear(&clip);
+    sp_process_clear(&process);
+}
+
+/* As one by one, whatever the threads; a clip that cannot be read is named, and the others told. */
+static void features_come_in_the_order_of_the_clips(void **state) {
+    (void)state;
+    char gone[PATH], all[1 << 16] = "";
+    file_in(gone, "gone.wav");
+    sp_process process = RUN("features", "--front", t.front, "--json", "--threads", "4", t.clip[0],
+                             t.clip[1], gone, t.clip[2]);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, "no such file");
+    for (int i = 0; i < 3; i++) {
+        sp_process one_clip = RUN("features", "--model", t.with_front, "--json", t.clip[i]);
+        expect_code(&one_clip, 0);
+        assert_true(strlen(all) + strlen(one_clip.out) < sizeof all);
+        strcat(all, one_clip.out);
+        sp_process_clear(&one_clip);
+    }
+    assert_string_equal(process.out, all);
     sp_process_clear(&process);
 }
 
@@ -275,6 +295,7 @@ int main(void) {
         cmocka_unit_test(what_they_have_not_is_refused_in_one_line),
         cmocka_unit_test(shapes_that_differ_are_refused_in_one_line),
         cmocka_unit_test(features_are_sequences),
+        cmocka_unit_test(features_come_in_the_order_of_the_clips),
         cmocka_unit_test(sequences_are_learned_and_certified),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);

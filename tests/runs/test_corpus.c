@@ -336,6 +336,42 @@ static void audits_are_recalled_and_merged(void **state) {
     sp_process_clear(&merged);
 }
 
+/* Several methods: a row for each, of one run and of merged shards alike. */
+static void compared_audits_are_merged(void **state) {
+    (void)state;
+    char model[PATH], word[PATH], journal[2][PATH];
+    if (!sp_test_data("wake/hey_mycroft.onnx", model, PATH) ||
+        !sp_test_data("wake/core_hey_mycroft.wav", word, PATH)) {
+        print_message("no wake/hey_mycroft.onnx or recordings below SOUNDPROOF_DATA\n");
+        skip();
+    }
+#define COMPARED                                                                                   \
+    "audit", "--model", model, "--front", "examples/fronts/precise-sonopy.json", "--property",     \
+        "fire,dead-samples", "--methods", "ibp,exact", "--budget", "-110dB", "--starts", "1",      \
+        "--steps", "2", "--seed", "1"
+    sp_process whole = RUN(COMPARED, "--json", word, "no.wav");
+    for (int s = 0; s < 2; s++) {
+        fresh(journal[s], s ? "compared2.jsonl" : "compared1.jsonl");
+        sp_process shard =
+            RUN(COMPARED, "--shard", s ? "2/2" : "1/2", "--journal", journal[s], word, "no.wav");
+        sp_process_clear(&shard);
+    }
+    sp_process merged = RUN("merge", "--json", journal[0], journal[1]);
+    sp_process table = RUN("merge", journal[0], journal[1]);
+    assert_int_equal(sp_process_lines(whole.out), 2 + 1); // dead samples know no method
+    assert_int_equal(count_text(whole.out, "\"method\":\"exact\""), 1);
+    expect_equal(whole.out, merged.out);
+    expect_text(&table, "method     property");
+    expect_text(&table, "Methods ibp, exact, ");
+    sp_process both = RUN(COMPARED, "--method", "opt", word);
+    expect_code(&both, 1);
+    expect_complaint(&both, 1, "--method and --methods exclude each other");
+    sp_process_clear(&both);
+    sp_process_clear(&whole);
+    sp_process_clear(&table);
+    sp_process_clear(&merged);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_are_printed_as_if_done_now),
@@ -349,6 +385,7 @@ int main(void) {
         cmocka_unit_test(wrong_shards_are_refused),
         cmocka_unit_test(tables_have_a_row_for_each_line),
         cmocka_unit_test(audits_are_recalled_and_merged),
+        cmocka_unit_test(compared_audits_are_merged),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }

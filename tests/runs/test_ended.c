@@ -34,21 +34,22 @@ static void expect_standing(const char *printed, const char *journal, size_t res
     free(text);
 }
 
+static const char kill_at[] = // kills it when so many results stand there
+    "out=$1 journal=$2 most=$3; shift 3; : >$journal\n"
+    "\"$0\" \"$@\" >$out & pid=$!\n"
+    "while kill -0 $pid 2>/dev/null && "
+    "[ \"$(grep -c '^{\"id\"' $journal)\" -lt $most ]; do sleep 0.02; done\n"
+    "kill -9 $pid 2>/dev/null; wait $pid 2>/dev/null; exit 0";
+
 static void a_killed_run_loses_nothing(void **state) {
     (void)state;
-    static const char script[] = // kills it when so many results stand there
-        "out=$1 journal=$2 most=$3; shift 3; : >$journal\n"
-        "\"$0\" \"$@\" >$out & pid=$!\n"
-        "while kill -0 $pid 2>/dev/null && "
-        "[ \"$(grep -c '^{\"id\"' $journal)\" -lt $most ]; do sleep 0.02; done\n"
-        "kill -9 $pid 2>/dev/null; wait $pid 2>/dev/null; exit 0";
     static const char *const moments[] = {"1", "13", "34"};
     char journal[PATH], out[PATH];
     sp_process whole = RUN(COMPARE, "--json", CLIP_LIST);
     for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
         fresh(journal, "killed.jsonl");
         fresh(out, "killed.out");
-        sp_process killed = SHELL(script, out, journal, moments[i], COMPARE, "--json", "--journal",
+        sp_process killed = SHELL(kill_at, out, journal, moments[i], COMPARE, "--json", "--journal",
                                   journal, CLIP_LIST);
         char *printed = sp_file_text(out);
         expect_standing(printed, journal, 10);
@@ -61,6 +62,37 @@ static void a_killed_run_loses_nothing(void **state) {
         sp_process_clear(&rest);
     }
     sp_process_clear(&whole);
+}
+
+/* The page is that of a run that nobody has killed. */
+static void a_killed_report_is_resumed(void **state) {
+    (void)state;
+#define REPORT                                                                                     \
+    "report", TOY, "--tol", "3", "--method", "ibp", "--starts", "1", "--steps", "10", "--budget",  \
+        "-60dB", "--json"
+    char journal[PATH], out[PATH], page[2][PATH];
+    fresh(journal, "report.jsonl");
+    fresh(out, "report.out");
+    fresh(page[0], "report.html");
+    fresh(page[1], "resumed.html");
+    sp_process whole = RUN(REPORT, "--html", page[0], CLIP_LIST);
+    sp_process killed = SHELL(kill_at, out, journal, "1", REPORT, "--html", page[1], "--threads",
+                              "1", "--journal", journal, CLIP_LIST);
+    assert_int_not_equal(access(page[1], F_OK), 0);
+    char *printed = sp_file_text(out);
+    expect_standing(printed, journal, 1);
+    sp_process rest = RUN(REPORT, "--html", page[1], "--journal", journal, CLIP_LIST);
+    expect_code(&rest, 0);
+    assert_int_equal(results_in(journal), CLIPS);
+    expect_equal(whole.out, rest.out);
+    char *a = sp_file_text(page[0]), *b = sp_file_text(page[1]);
+    assert_string_equal(a, b);
+    free(a);
+    free(b);
+    free(printed);
+    sp_process_clear(&whole);
+    sp_process_clear(&killed);
+    sp_process_clear(&rest);
 }
 
 static void a_torn_line_is_done_again(void **state) {
@@ -128,9 +160,8 @@ static void a_full_disk_is_told(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_killed_run_loses_nothing),
-        cmocka_unit_test(a_torn_line_is_done_again),
-        cmocka_unit_test(a_second_process_is_told),
+        cmocka_unit_test(a_killed_run_loses_nothing), cmocka_unit_test(a_killed_report_is_resumed),
+        cmocka_unit_test(a_torn_line_is_done_again),  cmocka_unit_test(a_second_process_is_told),
         cmocka_unit_test(a_full_disk_is_told),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);

@@ -58,6 +58,12 @@ static sp_verdict any_verdict(void) {
     v.heard_eps = any();
     v.set = coin() ? &sp_noise_set_l2 : coin() ? &sp_noise_set_box : NULL;
     v.scale = any_scale();
+    v.arithmetic = coin() ? SP_ARITHMETIC_FLOAT32 : SP_ARITHMETIC_REAL;
+    v.float32 = any();
+    v.rival = any_label(v.classes);
+    v.windows = coin() ? 1 + sp_rng_below(&rng, 9) : 0;
+    v.first_frame = v.windows ? sp_rng_below(&rng, 9) : 0;
+    v.begin_s = v.windows ? 0.25 : 0.0;
     v.seconds = sp_rng_uniform(&rng, 0.0, 9.0);
     v.cpu_seconds = v.front_seconds = v.boxes_seconds = v.rows_seconds = v.seconds / 3.0;
     snprintf(v.reason, sizeof v.reason, "%s", coin() ? "" : "\"quoted\", \xC3\xA4 and\\so on");
@@ -93,6 +99,7 @@ static void verdicts_come_back(void **state) {
         expect_same(sp_report_verdict_json("c", NULL, &v), sp_report_verdict_json("c", NULL, &w));
         expect_same(sp_report_verdict_row("c", 8, false, &v),
                     sp_report_verdict_row("c", 8, false, &w));
+        assert_true(w.arithmetic == v.arithmetic && w.rival == v.rival);
         assert_true(w.kind == v.kind && w.set == v.set && w.scale.vacuous == v.scale.vacuous);
         sp_verdict_clear(&v);
         sp_verdict_clear(&w);
@@ -194,9 +201,49 @@ static void findings_come_back(void **state) {
         assert_true(sp_record_take_finding(&g, object));
         sp_json_destroy(object);
         expect_same(text, sp_record_finding(&g));
-        expect_same(sp_report_audit_row("c", 8, &f), sp_report_audit_row("c", 8, &g));
+        expect_same(sp_report_audit_row("c", 8, "exact", &f),
+                    sp_report_audit_row("c", 8, "exact", &g));
         sp_finding_clear(&f);
         sp_finding_clear(&g);
+    }
+}
+
+/* With the bytes of its breaking file, whatever they are. */
+static void studies_come_back(void **state) {
+    (void)state;
+    for (int round = 0; round < 200; round++) {
+        sp_study a, b;
+        sp_study_init(&a);
+        a.radius.verdict = any_verdict();
+        a.radius.point = calloc(1, sizeof *a.radius.point);
+        a.radius.certified_db = any();
+        a.attack.verdict = any_verdict();
+        a.own = coin();
+        a.nearest = any_label(9);
+        a.share = coin() ? any_list(a.radius.verdict.frames) : NULL;
+        a.budgets = sp_rng_below(&rng, 4);
+        a.verdict = calloc(a.budgets + 1, sizeof *a.verdict);
+        for (size_t k = 0; k < a.budgets; k++) {
+            a.verdict[k] = any_verdict();
+        }
+        a.attack.file_size = sp_rng_below(&rng, 100);
+        a.attack.file = coin() ? calloc(1, a.attack.file_size + 1) : NULL;
+        for (size_t i = 0; a.attack.file && i < a.attack.file_size; i++) {
+            a.attack.file[i] = (char)sp_rng_below(&rng, 256);
+        }
+        char *text = sp_record_study(&a);
+        sp_json *object = parse(text);
+        assert_true(sp_record_take_study(&b, object));
+        sp_json_destroy(object);
+        assert_int_equal(!a.attack.file, !b.attack.file);
+        if (a.attack.file) {
+            assert_int_equal(a.attack.file_size, b.attack.file_size);
+            assert_memory_equal(a.attack.file, b.attack.file, a.attack.file_size);
+        }
+        assert_true(a.budgets == b.budgets && a.own == b.own && a.nearest == b.nearest);
+        expect_same(text, sp_record_study(&b));
+        sp_study_clear(&a);
+        sp_study_clear(&b);
     }
 }
 
@@ -213,13 +260,17 @@ static void what_is_not_whole_is_refused(void **state) {
         "{\"kind\":\"certified\",\"margin\":null,\"deployed\":\"real\",\"seconds\":[0,0,0,0,0]}",
         "{\"kind\":\"unknown\",\"classes\":3,\"logits\":[1,2],\"deployed\":\"real\",\"seconds\":[0,"
         "0,0,0,0]}",
-        "{\"kind\":\"unknown\",\"deployed\":\"real\",\"seconds\":[0,0]}"};
+        "{\"kind\":\"unknown\",\"deployed\":\"real\",\"seconds\":[0,0]}",
+        "{\"kind\":\"unknown\",\"deployed\":\"real\",\"arithmetic\":\"vague\",\"seconds\":[0,0,0,0,"
+        "0]}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         sp_json *object = parse(wrong[i]);
         sp_verdict v;
         sp_attack a;
         sp_radius r;
         sp_finding f;
+        sp_study study;
+        assert_false(sp_record_take_study(&study, object));
         assert_false(sp_record_take_verdict(&v, object));
         assert_false(sp_record_take_attack(&a, object));
         assert_false(sp_record_take_radius(&r, object));
@@ -236,11 +287,9 @@ static int prepare(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(verdicts_come_back),
-        cmocka_unit_test(attacks_come_back),
-        cmocka_unit_test(radii_come_back),
-        cmocka_unit_test(findings_come_back),
-        cmocka_unit_test(what_is_not_whole_is_refused),
+        cmocka_unit_test(verdicts_come_back), cmocka_unit_test(attacks_come_back),
+        cmocka_unit_test(radii_come_back),    cmocka_unit_test(findings_come_back),
+        cmocka_unit_test(studies_come_back),  cmocka_unit_test(what_is_not_whole_is_refused),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
