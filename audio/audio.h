@@ -264,10 +264,8 @@ struct sp_noise_set {
 SP_NOISE_SETS(SP_NOISE_DECLARE)
 SP_NOISE_PATHS(SP_NOISE_DECLARE)
 #undef SP_NOISE_DECLARE
-/** sp_noise_sets - the table. sp_noise_set_find - by name, sp_noise_set_of_norm - by norm, or
- *  NULL. */
+/** sp_noise_sets - the table. sp_noise_set_of_norm - by norm, or NULL. */
 const sp_noise_set *const *sp_noise_sets(size_t *count);
-const sp_noise_set *sp_noise_set_find(const char *name);
 const sp_noise_set *sp_noise_set_of_norm(const char *norm);
 
 /** sp_noise - the set of perturbations d of the samples. */

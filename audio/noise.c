@@ -14,15 +14,6 @@ const sp_noise_set *const *sp_noise_sets(size_t *count) {
     return table;
 }
 
-const sp_noise_set *sp_noise_set_find(const char *name) {
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        if (strcmp(table[i]->name, name) == 0) {
-            return table[i];
-        }
-    }
-    return NULL;
-}
-
 const sp_noise_set *sp_noise_set_of_norm(const char *norm) {
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (table[i]->norm && strcmp(table[i]->norm, norm) == 0) {

@@ -269,10 +269,6 @@ void sp_progress_weigh(double all) {
     pthread_mutex_unlock(&bar.lock);
 }
 
-void sp_progress_step(void) {
-    sp_progress_step_of(1.0, false);
-}
-
 void sp_progress_step_of(double cost, bool known) {
     const double least_pause = 0.1;
     pthread_mutex_lock(&bar.lock);

@@ -21,8 +21,6 @@ void sp_progress_part(const void *who, const char *part, double work, double all
 /** sp_progress_place - where the work of `who` stands, as "frame 3 of 98"; copied, and shown with
  *  what is said of its next part. Thread-safe. */
 void sp_progress_place(const void *who, const char *place);
-/** sp_progress_step - one item more is done. Thread-safe. */
-void sp_progress_step(void);
 /** sp_progress_weigh - items cost differently, `all` together in any unit: shares and the remaining
  *  time go by cost from now on. sp_progress_step_of - one item of this cost is done; `known`: it
  *  took no time, and says nothing of the rate. Thread-safe. */

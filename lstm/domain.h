@@ -80,9 +80,8 @@ typedef struct sp_domain {
     void (*destroy)(void *self);
 } sp_domain;
 
-/** sp_domains - the table. sp_domain_find - by name, or NULL. */
+/** sp_domains - the table. */
 const sp_domain *const *sp_domains(size_t *count);
-const sp_domain *sp_domain_find(const char *name);
 extern const sp_domain sp_domain_interval, sp_domain_backsub, sp_domain_r2opt, sp_domain_zonotope;
 
 /** sp_domain_bound - create, margins and destroy in one, for those who only want margins. */

@@ -1,6 +1,4 @@
 // The table of domains.
-#include <string.h>
-
 #include "lstm/domain.h"
 
 static const sp_domain *const domains[] = {&sp_domain_interval, &sp_domain_backsub,
@@ -9,15 +7,6 @@ static const sp_domain *const domains[] = {&sp_domain_interval, &sp_domain_backs
 const sp_domain *const *sp_domains(size_t *count) {
     *count = sizeof domains / sizeof domains[0];
     return domains;
-}
-
-const sp_domain *sp_domain_find(const char *name) {
-    for (size_t i = 0; i < sizeof domains / sizeof domains[0]; i++) {
-        if (strcmp(domains[i]->name, name) == 0) {
-            return domains[i];
-        }
-    }
-    return NULL;
 }
 
 sp_status sp_domain_serves_task(sp_error *err, const sp_domain *domain, const sp_bound_task *task) {

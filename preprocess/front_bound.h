@@ -181,15 +181,6 @@ SP_NODISCARD sp_status sp_front_bound_window(sp_error *err, sp_front_bound *wind
                                              const sp_front_bound *bound, long first,
                                              size_t frames);
 
-/** sp_front_stage_boxes - boxes of the outputs of every stage for one frame t, for tests and
- *  reports. Interval rule: interval arithmetic from stage to stage. R2: the ranges of its linear
- *  bounds, without the intersections that sp_front_bound_create makes. Joint rule:
- *  SP_E_UNSUPPORTED, it has no boxes inside.
- *  O lo, hi [sum of stage.out]  in the order of sp_front_stages */
-SP_NODISCARD sp_status sp_front_stage_boxes(sp_error *err, double *lo, double *hi,
-                                            const sp_front_forms *forms, const double *samples,
-                                            size_t n, const sp_noise *noise, size_t t);
-
 #ifdef __cplusplus
 }
 #endif

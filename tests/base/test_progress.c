@@ -21,9 +21,9 @@
 static void draw_all(size_t total, bool clear_before_end) {
     sp_progress_begin("certify", total, NULL);
     for (size_t i = 0; i < total; i++) {
-        sp_progress_step();
+        sp_progress_step_of(1.0, false);
     }
-    sp_progress_step(); // one too many is ignored
+    sp_progress_step_of(1.0, false); // one too many is ignored
     if (clear_before_end) {
         sp_progress_clear();
     }
@@ -138,7 +138,7 @@ static void wiping_leaves_blanks(void **state) {
 static void step(void *context, size_t index) {
     (void)context;
     (void)index;
-    sp_progress_step();
+    sp_progress_step_of(1.0, false);
 }
 
 static void steps_may_come_from_any_thread(void **state) {

@@ -288,29 +288,6 @@ static void test_threads(void **state) {
     free(clip.samples);
 }
 
-static void test_stage_boxes(void **state) {
-    (void)state;
-    double samples[456] = {0.0}, lo[536], hi[536];
-    sp_noise noise;
-    sp_error err;
-    samples[100] = 500.0;
-    assert_int_equal(sp_noise_box(&err, &noise, 456, 1.0), SP_OK);
-    const sp_front_forms *forms = all_forms[SP_FRONT_JOINT];
-    assert_int_equal(sp_front_stage_boxes(&err, lo, hi, forms, samples, 456, &noise, 0),
-                     SP_E_UNSUPPORTED);
-    forms = all_forms[SP_FRONT_INTERVAL];
-    assert_int_equal(sp_front_stage_boxes(&err, lo, hi, forms, samples, 456, &noise, 3),
-                     SP_E_ARGUMENT);
-    assert_int_equal(sp_front_stage_boxes(&err, lo, hi, forms, samples, 456, &noise, 2), SP_OK);
-    sp_front_bound b;
-    assert_int_equal(sp_front_bound_create(&err, &b, forms, samples, 456, &noise), SP_OK);
-    for (size_t m = 0; m < 10; m++) {
-        assert_true(lo[526 + m] == b.lo[20 + m] && hi[526 + m] == b.hi[20 + m]);
-    }
-    sp_front_bound_clear(&b);
-    sp_noise_clear(&noise);
-}
-
 /* A deadline ends the bounds on every thread; one that is not reached changes nothing. */
 static void a_deadline_ends_the_bounds(void **state) {
     (void)state;
@@ -341,15 +318,10 @@ static void a_deadline_ends_the_bounds(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shape),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_loudest),
-        cmocka_unit_test(test_no_noise),
-        cmocka_unit_test(test_monotone),
-        cmocka_unit_test(test_range_is_attained),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_stage_boxes),
-        cmocka_unit_test(a_deadline_ends_the_bounds),
+        cmocka_unit_test(test_shape),    cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_loudest),  cmocka_unit_test(test_no_noise),
+        cmocka_unit_test(test_monotone), cmocka_unit_test(test_range_is_attained),
+        cmocka_unit_test(test_threads),  cmocka_unit_test(a_deadline_ends_the_bounds),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

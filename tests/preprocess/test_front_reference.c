@@ -5,7 +5,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/file.h"
-#include "tests/preprocess/front_check.h"
+#include "tests/preprocess/stage_boxes.h"
 
 static const char *const STAGES[] = {"mtx1", "square", "mel", "log"};
 /* 64 roundings of the published float32 run, of the largest value of the stage in that frame: its
@@ -95,8 +95,7 @@ static void check_clip(const char *name) {
     assert_int_equal(cJSON_GetArraySize(frames), sp_front_frames(front, p.clip.n));
     for (const cJSON *frame = frames->child; frame != NULL; frame = frame->next, t++) {
         double lo[536], hi[536];
-        assert_int_equal(
-            sp_front_stage_boxes(&err, lo, hi, forms, p.clip.samples, p.clip.n, &noise, t), SP_OK);
+        stage_boxes(lo, hi, forms, &p.clip, &noise, t);
         check_frame(frame, t, lo, hi, most);
     }
     print_message("%s: largest distance %.1e %.1e %.1e %.1e\n", name, most[0], most[1], most[2],
@@ -138,9 +137,7 @@ static void test_range_is_no_wider(void **state) {
         if (rule < SP_FRONT_JOINT) {
             for (size_t t = 0; t < bound[rule].frames; t++) {
                 double lo[536], hi[536];
-                assert_int_equal(
-                    sp_front_stage_boxes(&err, lo, hi, forms, p.clip.samples, p.clip.n, &noise, t),
-                    SP_OK);
+                stage_boxes(lo, hi, forms, &p.clip, &noise, t);
                 for (size_t m = 0; m < 10; m++) {
                     assert_true(bound[rule].lo[10 * t + m] >= lo[526 + m] - 1e-9);
                     assert_true(bound[rule].hi[10 * t + m] <= hi[526 + m] + 1e-9);
