@@ -92,6 +92,7 @@ static sp_status terms_of(double *term, const sp_single_program *program, const 
 }
 
 static void check_graphs(const sp_domain *domain, size_t count, const sp_single_program *program) {
+    const bool small = program->feature_least < 1e-2;
     sp_rng rng;
     size_t served = 0, informative = 0;
     double most = 0.0;
@@ -124,7 +125,7 @@ static void check_graphs(const sp_domain *domain, size_t count, const sp_single_
     }
     print_message("%s: %zu of %zu graphs, %zu terms below 0.01, at most %.2f attained\n",
                   domain->name, served, count, informative, most);
-    assert_true(served > count / 4 && informative > 0 && most > 0.01);
+    assert_true(served > count / 4 && (informative > 0 || !small) && most > 0.01);
 }
 
 static void float_programs_stay_within_their_terms(void **state) {
@@ -145,6 +146,15 @@ static void functions_and_features_are_paid_for(void **state) {
     check_graphs(&sp_domain_backsub, count, &function);
     check_graphs(&sp_domain_backsub, count, &relative);
     check_graphs(&sp_domain_backsub, count, &absolute);
+}
+
+/* Errors that carry numbers to where curves bend otherwise, through every sum on the way. */
+static void errors_across_kinks_are_paid_for(void **state) {
+    (void)state;
+    const size_t count = sp_test_long() ? 1000 : sp_test_sanitized() ? 60 : 150;
+    const sp_single_program far = {0x1p-24, 0.5, 0x1p-22, 0.0}, further = {0x1p-24, 4.0, 0.1, 0.0};
+    check_graphs(&sp_domain_backsub, count, &far);
+    check_graphs(&sp_domain_backsub, count, &further);
 }
 
 /* ---- one operation ---- */
@@ -287,6 +297,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(float_programs_stay_within_their_terms),
         cmocka_unit_test(functions_and_features_are_paid_for),
+        cmocka_unit_test(errors_across_kinks_are_paid_for),
         cmocka_unit_test(the_order_of_a_sum_is_paid_for),
         cmocka_unit_test(biases_that_cancel_are_paid_for),
         cmocka_unit_test(the_two_places_of_an_update_gate_add_up),
