@@ -23,11 +23,16 @@ static void add_recipe(sp_digest *digest, const sp_recipe *r) {
     const double reals[] = {r->rate,     r->decay,         r->clip,      r->gain_db,
                             r->noise_db, r->noise_span_db, r->budget_db, r->box,
                             r->weight,   r->box_weight,    r->average};
+    const uint64_t bounds[] = {(uint64_t)r->certifier, r->box_ramp};
     for (size_t i = 0; i < sizeof wholes / sizeof wholes[0]; i++) {
         sp_digest_number(digest, wholes[i]);
     }
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
         sp_digest_real(digest, reals[i]);
+    }
+    // not of intervals in boxes of one size, so that older checkpoints go on
+    for (size_t i = 0; (bounds[0] > 0 || bounds[1] > 0) && i < 2; i++) {
+        sp_digest_number(digest, bounds[i]);
     }
 }
 

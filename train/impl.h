@@ -179,6 +179,48 @@ void sp_train_cell_box_backward(const sp_train_interval_cell *at);
 void sp_train_linear_box_forward(const sp_train_interval_cell *at);
 void sp_train_linear_box_backward(const sp_train_interval_cell *at);
 
+/* ---- zonotopes: the same pass over affine forms of the noise ---- */
+
+/** sp_train_forms - numbers as affine forms: a centre, a coefficient for each symbol (one symbol
+ *  for each feature of each frame up to the row's) and a rest that is independent of everything; a
+ *  range around the centre, a box that they lie in, and what intervals alone say of them. */
+typedef struct sp_train_forms {
+    size_t rows, ld;               /* leading dimension of all arrays */
+    const size_t *first;           /* [rows + 1] form rows before: centres, symbol by symbol */
+    double *gen;                   /* [first[rows], ld] */
+    double *rest, *range;          /* [rows, ld] */
+    sp_train_interval box, bounds; /* [rows, ld] */
+} sp_train_forms;
+
+/** sp_train_zonotope_trace - what a pass of zonotopes leaves at one node. */
+typedef struct sp_train_zonotope_trace {
+    sp_train_forms all, all_slope; /* of all variables of a cell; else of the node */
+    sp_train_forms out, out_slope; /* columns of these */
+    struct sp_train_chord *chord;  /* ReLU: [rows, out]; cells: [rows, curves, out] */
+} sp_train_zonotope_trace;
+
+typedef struct sp_train_zonotope_pass {
+    const sp_net *net;                  /* borrowed */
+    const sp_train_packed_batch *batch; /* borrowed */
+    bool meet;                          /* ranges meet with intervals at every number [RNNGuard] */
+    sp_train_forms input;
+    sp_train_zonotope_trace *trace; /* [nodes] */
+    double **magnitude;             /* [nodes] as in sp_train_interval_pass */
+    size_t *index;                  /* owned: the `first` of all forms */
+    sp_arena arena;                 /* owned */
+} sp_train_zonotope_pass;
+
+SP_NODISCARD sp_status sp_train_zonotope_pass_create(sp_error *err, sp_train_zonotope_pass *pass,
+                                                     const sp_net *net,
+                                                     const sp_train_packed_batch *batch, bool meet);
+void sp_train_zonotope_pass_clear(sp_train_zonotope_pass *pass);
+/** sp_train_zonotope_pass_forward, sp_train_zonotope_pass_backward - as those of
+ *  sp_train_interval_pass. */
+void sp_train_zonotope_pass_forward(sp_train_zonotope_pass *pass, sp_train_interval x,
+                                    double *worst);
+void sp_train_zonotope_pass_backward(sp_train_zonotope_pass *pass, const double *slope,
+                                     double *gradient);
+
 /* ---- pieces of both ---- */
 
 /** sp_train_activation_slope - the derivative, from the function's value; 0 at a kink's left. */
@@ -305,6 +347,7 @@ typedef struct sp_train_micro_batch {
     double scale;  /* of the losses: 1 over the clips of the batch */
     double weight; /* of the loss under noise */
     double noise;  /* largest noise over the clip's peak; of sequences, largest move */
+    double box;    /* share of it that bounds cover */
     /* out */
     double *gradient; /* [P] added to, or NULL */
     double loss;

@@ -215,28 +215,51 @@ static double adversarial_loss(work *w, sp_train_pass *pass, double scale, doubl
     return loss;
 }
 
-/* The intervals cover a share of the noise around that which is there: all of it when box is 1.
+/* The loss of the worst logits that a domain leaves possible in the box of w. */
+static sp_status interval_loss(sp_error *err, double *loss, work *w, double scale, double *gradient,
+                               size_t *right) {
+    const sp_train_micro_batch *s = w->micro_batch;
+    const sp_train_interval x = {w->x, w->rad};
+    sp_train_interval_pass pass;
+    SP_TRY(sp_train_interval_pass_create(err, &pass, s->net, &w->batch));
+    sp_train_interval_pass_forward(&pass, x, w->worst);
+    *loss = sp_train_cross_entropy(w->slope, w->worst, w->batch.label, w->batch.clips,
+                                   s->net->classes, scale, right);
+    if (gradient) {
+        sp_train_interval_pass_backward(&pass, x, w->slope, gradient);
+    }
+    sp_train_interval_pass_clear(&pass);
+    return SP_OK;
+}
+
+static sp_status zonotope_loss(sp_error *err, double *loss, work *w, double scale, double *gradient,
+                               size_t *right) {
+    const sp_train_micro_batch *s = w->micro_batch;
+    const bool meet = s->recipe->certifier == SP_CERTIFIER_INTERZONO;
+    sp_train_zonotope_pass pass;
+    SP_TRY(sp_train_zonotope_pass_create(err, &pass, s->net, &w->batch, meet));
+    sp_train_zonotope_pass_forward(&pass, (sp_train_interval){w->x, w->rad}, w->worst);
+    *loss = sp_train_cross_entropy(w->slope, w->worst, w->batch.label, w->batch.clips,
+                                   s->net->classes, scale, right);
+    if (gradient) {
+        sp_train_zonotope_pass_backward(&pass, w->slope, gradient);
+    }
+    sp_train_zonotope_pass_clear(&pass);
+    return SP_OK;
+}
+
+/* The bounds cover a share of the noise around that which is there: all of it when box is 1.
  * Source: [SABR]; deviation: boxes in the amplitudes of the bands. */
 static sp_status certified_loss(sp_error *err, double *loss, work *w, double scale,
                                 double *gradient, size_t *right) {
     const sp_train_micro_batch *s = w->micro_batch;
-    const double box = s->recipe->box;
-    sp_train_interval_pass interval;
     for (size_t k = 0; k < w->batch.rows * w->batch.width; k++) {
-        const double lo = moved(w, k, w->u[k] - box), hi = moved(w, k, w->u[k] + box);
+        const double lo = moved(w, k, w->u[k] - s->box), hi = moved(w, k, w->u[k] + s->box);
         w->x[k] = 0.5 * (lo + hi);
         w->rad[k] = 0.5 * (hi - lo);
     }
-    SP_TRY(sp_train_interval_pass_create(err, &interval, s->net, &w->batch));
-    sp_train_interval_pass_forward(&interval, (sp_train_interval){w->x, w->rad}, w->worst);
-    *loss = sp_train_cross_entropy(w->slope, w->worst, w->batch.label, w->batch.clips,
-                                   s->net->classes, scale, right);
-    if (gradient) {
-        sp_train_interval_pass_backward(&interval, (sp_train_interval){w->x, w->rad}, w->slope,
-                                        gradient);
-    }
-    sp_train_interval_pass_clear(&interval);
-    return SP_OK;
+    return (s->recipe->certifier == SP_CERTIFIER_INTERVAL ? interval_loss : zonotope_loss)(
+        err, loss, w, scale, gradient, right);
 }
 
 /* Finds noise and adds the losses under it, `hard` being the scale of all of them. */
@@ -244,7 +267,7 @@ static sp_status take_hard_losses(sp_error *err, work *w, sp_train_pass *pass, d
                                   bool known) {
     sp_train_micro_batch *s = w->micro_batch;
     const bool certified = s->recipe->defence == SP_DEFENCE_CERTIFIED;
-    const double box = certified ? s->recipe->box : 0.0;
+    const double box = certified ? s->box : 0.0;
     const double boxes = certified ? s->recipe->box_weight : 0.0;
     double loss = 0.0;
     size_t right = 0;

@@ -48,6 +48,12 @@ static sp_status check_defence(sp_error *err, const sp_recipe *r) {
     if (r->defence == SP_DEFENCE_ADVERSARIAL && r->attack_steps == 0) {
         return refuse(err, "the number of attack steps", 0.0, "at least 1");
     }
+    if (r->defence == SP_DEFENCE_CERTIFIED && r->warm + r->box_ramp >= r->epochs) {
+        return sp_fail(err, SP_E_ARGUMENT,
+                       "%zu epochs to warm up and %zu in which the box grows leave none of the %zu "
+                       "epochs for the whole box",
+                       r->warm, r->box_ramp, r->epochs);
+    }
     if (r->warm + r->ramp >= r->epochs) {
         return sp_fail(err, SP_E_ARGUMENT,
                        "%zu epochs to warm up and %zu of ramp leave none of the %zu epochs for the "

@@ -62,6 +62,16 @@ void sp_dataset_clear(sp_dataset *data);
 
 typedef enum { SP_DEFENCE_NONE, SP_DEFENCE_ADVERSARIAL, SP_DEFENCE_CERTIFIED } sp_defence;
 
+/** sp_certifier - the domain that bounds the worst logits of certified training: intervals;
+ *  zonotopes with a symbol for each feature of each frame; these, met with intervals at every
+ *  number [RNNGuard]. */
+typedef enum {
+    SP_CERTIFIER_INTERVAL,
+    SP_CERTIFIER_ZONOTOPE,
+    SP_CERTIFIER_INTERZONO,
+    SP_CERTIFIERS
+} sp_certifier;
+
 /** sp_recipe - how to train. Zeros are meant as zeros: begin with sp_recipe_standard. */
 typedef struct sp_recipe {
     uint64_t seed;
@@ -82,7 +92,9 @@ typedef struct sp_recipe {
     double budget_db;    /* noise in dB re the clip's peak; of sequences, re 1 */
     bool absolute;       /* the defence is one of sequences */
     size_t attack_steps; /* of projected gradient ascent; 1: FGSM; 0: none (certified only) */
-    double box; /* certified: share of the budget that the bounds cover, around the attack */
+    double box;      /* certified: share of the budget that the bounds cover, around the attack */
+    size_t box_ramp; /* certified: epochs behind warm in which the box grows to that share */
+    sp_certifier certifier;
     double weight;
     double box_weight; /* certified: share of the bounds in that; the rest is the attack's */
     size_t warm, ramp; /* epochs without, and epochs in which weight and budget grow */

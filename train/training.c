@@ -252,13 +252,23 @@ static void shuffle(sp_training *t, size_t epoch) {
     }
 }
 
-/* How far the ramp has come, 0 to 1. */
-static double ramp_of(const sp_recipe *recipe, size_t epoch) {
+/* How far a ramp of so many epochs has come, 0 to 1. */
+static double share_of(const sp_recipe *recipe, size_t ramp, size_t epoch) {
     if (recipe->defence == SP_DEFENCE_NONE || epoch <= recipe->warm) {
         return 0.0;
     }
-    const double done = (double)(epoch - recipe->warm) / (double)(recipe->ramp + 1);
+    const double done = (double)(epoch - recipe->warm) / (double)(ramp + 1);
     return done < 1.0 ? done : 1.0;
+}
+
+static double ramp_of(const sp_recipe *recipe, size_t epoch) {
+    return share_of(recipe, recipe->ramp, epoch);
+}
+
+/* Epochs before those with all of the noise and all of the box. */
+static size_t growth_of(const sp_recipe *r) {
+    const bool boxes = r->defence == SP_DEFENCE_CERTIFIED && r->box_ramp > r->ramp;
+    return r->warm + (boxes ? r->box_ramp : r->ramp);
 }
 
 static double rate_of(const sp_recipe *recipe, size_t epoch) {
@@ -303,6 +313,7 @@ static sp_status train_epoch(sp_error *err, sp_training *t, sp_training_point *p
     common.augment = true;
     common.weight = ramp * t->recipe.weight;
     common.noise = pow(10.0, (t->recipe.budget_db - ramp_db * (1.0 - ramp)) / 20.0);
+    common.box = t->recipe.box * share_of(&t->recipe, t->recipe.box_ramp, point->number);
     shuffle(t, point->number);
     for (size_t first = 0; first < n; first += batch) {
         if (sp_clock_passed(t->deadline)) {
@@ -322,6 +333,7 @@ static sp_status validate(sp_error *err, sp_training *t, sp_training_point *poin
     common.scale = 1.0 / (double)n;
     common.weight = defended ? t->recipe.weight : 0.0;
     common.noise = pow(10.0, t->recipe.budget_db / 20.0);
+    common.box = t->recipe.box;
     SP_TRY(run_round(err, t, &common, t->check, n, NULL, &sum));
     point->check_loss = sum.loss;
     point->accuracy = (double)sum.right / (double)n;
@@ -331,8 +343,8 @@ static sp_status validate(sp_error *err, sp_training *t, sp_training_point *poin
 
 static void keep_best(sp_training *t, sp_training_point *point) {
     const sp_training_point *best = sp_training_best(t);
-    const bool ramped = ramp_of(&t->recipe, point->number) == 1.0;
-    const bool early = best && ramp_of(&t->recipe, best->number) < 1.0;
+    const bool ramped = point->number > growth_of(&t->recipe);
+    const bool early = best && best->number <= growth_of(&t->recipe);
     point->best = !best || (t->recipe.defence != SP_DEFENCE_NONE && early && ramped) ||
                   point->check_loss < best->check_loss;
     if (point->best) {
@@ -363,8 +375,8 @@ void sp_training_until(sp_training *training, double deadline) {
 bool sp_training_done(const sp_training *training) {
     const sp_recipe *recipe = &training->recipe;
     size_t since = training->best_epoch;
-    if (recipe->defence != SP_DEFENCE_NONE && since < recipe->warm + recipe->ramp + 1) {
-        since = recipe->warm + recipe->ramp + 1;
+    if (recipe->defence != SP_DEFENCE_NONE && since < growth_of(recipe) + 1) {
+        since = growth_of(recipe) + 1;
     }
     return training->epochs >= recipe->epochs ||
            (recipe->patience > 0 && training->epochs >= since + recipe->patience);

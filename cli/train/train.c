@@ -109,6 +109,12 @@ static void note_recipe(sp_json_line *line, const sp_recipe *r) {
     if (r->defence == SP_DEFENCE_CERTIFIED) {
         sp_json_line_number(line, "box", r->box);
         sp_json_line_number(line, "box_weight", r->box_weight);
+        if (r->box_ramp > 0) {
+            sp_json_line_number(line, "box_ramp", (double)r->box_ramp);
+        }
+        if (r->certifier != SP_CERTIFIER_INTERVAL) {
+            sp_json_line_text(line, "certify_with", cli_train_certifier[r->certifier]);
+        }
     }
 }
 

@@ -32,16 +32,21 @@
     X(noise_span, "noise-span", "DB", "the quietest lies so much below; 40")                       \
     X(shift, "shift", "N", "clips begin up to so many samples earlier or later; 200")              \
     X(certify, "certify", "B",                                                                     \
-      "certified training: also learn the worst logits that intervals leave possible under noise " \
+      "certified training: also learn the worst logits that bounds leave possible under noise "    \
       "of this budget, e.g. -60dB, or 0.01 for sequences of numbers")                              \
+    X(certify_with, "certify-with", "DOMAIN",                                                      \
+      "--certify: bounds of the worst logits by interval, zonotope (a symbol for each feature of " \
+      "each frame) or interzono (both at every number, as RNN-Guard); interval")                   \
     X(adversarial, "adversarial", "B",                                                             \
       "adversarial training: also learn the worst noise of this budget that an attack finds")      \
     X(attack_steps, "attack-steps", "N", "steps of that attack; 1, which is FGSM")                 \
     X(box, "box", "S",                                                                             \
-      "--certify: share of the budget that the intervals cover, around the attack; 0.05")          \
+      "--certify: share of the budget that the bounds cover, around the attack; 0.05")             \
+    X(box_ramp, "box-ramp", "N",                                                                   \
+      "--certify: epochs in which that share grows to its value, behind those of --warm; 0")       \
     X(weight, "weight", "S", "share of the loss under noise; 0.5")                                 \
     X(box_weight, "box-weight", "S",                                                               \
-      "--certify: share of the intervals in that; the rest is the noise of the attack; 1")         \
+      "--certify: share of the bounds in that; the rest is the noise of the attack; 1")            \
     X(average, "average", "S",                                                                     \
       "what a step keeps of the exponential average of the weights that is written, e.g. 0.995; "  \
       "0: none")                                                                                   \
@@ -52,6 +57,9 @@
 enum { CLI_TRAIN_OPTIONS(CLI_TRAIN_INDEX) CLI_TRAIN_COUNT };
 #undef CLI_TRAIN_INDEX
 #define CLI_TRAIN_OPTION(id, name, argument, help) {name, help, argument},
+
+/** cli_train_certifier - the names of domains for --certify-with. */
+extern const char *const cli_train_certifier[SP_CERTIFIERS];
 
 /** cli_train_recipe - -1, or the exit code after a message. */
 int cli_train_recipe(sp_recipe *recipe, const cli_options *options);

@@ -7,6 +7,8 @@
 
 enum { MOST = 1000000 };
 
+const char *const cli_train_certifier[SP_CERTIFIERS] = {"interval", "zonotope", "interzono"};
+
 static int read_whole(size_t *value, const cli_options *options, int option, const char *name) {
     const char *text = options->own[option];
     long number = 0;
@@ -73,6 +75,24 @@ static int read_noise(sp_recipe *recipe, const cli_options *options) {
     return read_real(&recipe->noise_db, options, CLI_TRAIN_noise, "noise");
 }
 
+static int read_certifier(sp_recipe *recipe, const cli_options *options) {
+    const char *text = options->own[CLI_TRAIN_certify_with];
+    if (!text) {
+        return -1;
+    }
+    if (recipe->defence != SP_DEFENCE_CERTIFIED) {
+        return cli_usage(&cli_train, "--certify-with goes with --certify B: which noise?");
+    }
+    for (size_t d = 0; d < SP_CERTIFIERS; d++) {
+        if (strcmp(text, cli_train_certifier[d]) == 0) {
+            recipe->certifier = (sp_certifier)d;
+            return -1;
+        }
+    }
+    return cli_usage(&cli_train, "--certify-with needs interval, zonotope or interzono, not '%s'",
+                     text);
+}
+
 #define TRY(call)                                                                                  \
     do {                                                                                           \
         const int try_code = (call);                                                               \
@@ -101,10 +121,12 @@ int cli_train_recipe(sp_recipe *recipe, const cli_options *o) {
     TRY(read_noise(recipe, o));
     TRY(read_real(&recipe->noise_span_db, o, CLI_TRAIN_noise_span, "noise-span"));
     TRY(read_real(&recipe->box, o, CLI_TRAIN_box, "box"));
+    TRY(read_whole(&recipe->box_ramp, o, CLI_TRAIN_box_ramp, "box-ramp"));
     TRY(read_real(&recipe->weight, o, CLI_TRAIN_weight, "weight"));
     TRY(read_real(&recipe->box_weight, o, CLI_TRAIN_box_weight, "box-weight"));
     TRY(read_real(&recipe->average, o, CLI_TRAIN_average, "average"));
     TRY(read_budget(recipe, o, CLI_TRAIN_certify, SP_DEFENCE_CERTIFIED, "certify"));
     TRY(read_budget(recipe, o, CLI_TRAIN_adversarial, SP_DEFENCE_ADVERSARIAL, "adversarial"));
+    TRY(read_certifier(recipe, o));
     return sp_recipe_check(&err, recipe) == SP_OK ? -1 : cli_usage(&cli_train, "%s", err.text);
 }

@@ -15,7 +15,8 @@ static size_t option_of(const char *name) {
         CLI_TRAIN_decay,        CLI_TRAIN_clip,  CLI_TRAIN_gain,       CLI_TRAIN_noise,
         CLI_TRAIN_noise_span,   CLI_TRAIN_shift, CLI_TRAIN_certify,    CLI_TRAIN_adversarial,
         CLI_TRAIN_attack_steps, CLI_TRAIN_box,   CLI_TRAIN_box_weight, CLI_TRAIN_weight,
-        CLI_TRAIN_average,      CLI_TRAIN_warm,  CLI_TRAIN_ramp};
+        CLI_TRAIN_average,      CLI_TRAIN_warm,  CLI_TRAIN_ramp,       CLI_TRAIN_box_ramp,
+        CLI_TRAIN_certify_with};
     for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
         if (strcmp(cli_train.own[allowed[i]].name, name) == 0) {
             return (size_t)allowed[i];

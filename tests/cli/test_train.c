@@ -216,6 +216,7 @@ static void stages_follow_each_other(void **state) {
     write_text(stages, "stages.json",
                "{\"note\": \"two\", \"stages\": [{\"epochs\": 3, \"patience\": 0, \"rate\": 0.01},"
                " {\"epochs\": 4, \"certify\": \"-50dB\", \"box-weight\": 0.5, \"warm\": 0,"
+               " \"certify-with\": \"zonotope\", \"box-ramp\": 2,"
                " \"ramp\": 1, \"average\": 0.5}]}");
     file_in(whole, "stages_whole.onnx");
     file_in(out, "stages.onnx");
@@ -256,6 +257,12 @@ static void wrong_usage(void **state) {
     EXPECT_USAGE("the rate is", "train", DATA, "--stages", bad, "--out", out);
     write_text(bad, "bad.json", "{\"stages\": []}");
     EXPECT_USAGE("empty", "train", DATA, "--stages", bad, "--out", out);
+    EXPECT_USAGE("--certify-with goes with --certify", "train", DATA, "--certify-with", "zonotope",
+                 "--out", out);
+    EXPECT_USAGE("needs interval, zonotope or interzono", "train", DATA, "--certify", "-60dB",
+                 "--certify-with", "box", "--out", out);
+    EXPECT_USAGE("leave none", "train", DATA, "--certify", "-60dB", "--box-ramp", "60", "--out",
+                 out);
     EXPECT_USAGE("--front is missing", "train", "--arch", arch, "--data", manifest, "--out", out);
     EXPECT_USAGE("--arch is missing", "train", "--front", front, "--data", manifest, "--out", out);
     EXPECT_USAGE("--data is missing", "train", "--front", front, "--arch", arch, "--out", out);

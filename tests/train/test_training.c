@@ -6,8 +6,23 @@
 #include "tests/train/small_data.h"
 
 enum { EPOCHS = 6 };
-static const sp_defence defences[] = {SP_DEFENCE_NONE, SP_DEFENCE_ADVERSARIAL,
-                                      SP_DEFENCE_CERTIFIED};
+static const struct {
+    sp_defence defence;
+    sp_certifier certifier;
+    size_t box_ramp;
+} trainings[] = {{SP_DEFENCE_NONE, SP_CERTIFIER_INTERVAL, 0},
+                 {SP_DEFENCE_ADVERSARIAL, SP_CERTIFIER_INTERVAL, 0},
+                 {SP_DEFENCE_CERTIFIED, SP_CERTIFIER_INTERVAL, 0},
+                 {SP_DEFENCE_CERTIFIED, SP_CERTIFIER_INTERVAL, 3},
+                 {SP_DEFENCE_CERTIFIED, SP_CERTIFIER_ZONOTOPE, 2},
+                 {SP_DEFENCE_CERTIFIED, SP_CERTIFIER_INTERZONO, 0}};
+enum { TRAININGS = sizeof trainings / sizeof trainings[0] };
+
+static void begin_setting(setting *s, size_t which, size_t epochs) {
+    setting_init(s, trainings[which].defence, epochs);
+    s->recipe.certifier = trainings[which].certifier;
+    s->recipe.box_ramp = trainings[which].box_ramp;
+}
 
 static sp_training *trained(const setting *s, int threads) {
     assert_int_equal(sp_pool_start(threads), SP_OK);
@@ -19,9 +34,9 @@ static sp_training *trained(const setting *s, int threads) {
 
 static void threads_change_nothing(void **state) {
     (void)state;
-    for (size_t d = 0; d < 3; d++) {
+    for (size_t d = 0; d < TRAININGS; d++) {
         setting s;
-        setting_init(&s, defences[d], EPOCHS);
+        begin_setting(&s, d, EPOCHS);
         sp_training *one = trained(&s, 1), *three = trained(&s, 3);
         expect_same(one, three);
         sp_training_destroy(one);
@@ -33,9 +48,9 @@ static void threads_change_nothing(void **state) {
 /* Clips for testing have no part in the training, not even in its random numbers. */
 static void test_clips_change_nothing(void **state) {
     (void)state;
-    for (size_t d = 0; d < 3; d++) {
+    for (size_t d = 0; d < TRAININGS; d++) {
         setting s;
-        setting_init(&s, defences[d], EPOCHS);
+        begin_setting(&s, d, EPOCHS);
         sp_training *without = trained(&s, 1);
         sp_dataset_clear(&s.data);
         make_data(&s.data, true);
@@ -66,11 +81,11 @@ static void the_seed_matters(void **state) {
  * by the net for the file, which reads other features and holds floats. */
 static void trainings_learn(void **state) {
     (void)state;
-    for (size_t d = 0; d < 3; d++) {
+    for (size_t d = 0; d < TRAININGS; d++) {
         setting s;
         sp_net net;
         double accuracy = 0.0;
-        setting_init(&s, defences[d], 40);
+        begin_setting(&s, d, 40);
         sp_training *training = begin_training(&s);
         run_epochs(training, 40);
         assert_true(sp_training_done(training));
@@ -153,16 +168,40 @@ static void patience_ends(void **state) {
     }
 }
 
-/* With a defence, no epoch before the full budget is kept once there is one at the full budget. */
+/* With a defence, no epoch before the full budget is kept once there is one at the full budget, and
+ * none before the whole box. */
 static void the_ramp_does_not_count(void **state) {
     (void)state;
-    setting s;
-    setting_init(&s, SP_DEFENCE_CERTIFIED, 8);
-    sp_training *training = begin_training(&s);
-    run_epochs(training, 8);
-    assert_true(training->best_epoch > s.recipe.warm + s.recipe.ramp);
-    sp_training_destroy(training);
-    setting_clear(&s);
+    for (size_t box_ramp = 0; box_ramp <= 5; box_ramp += 5) {
+        setting s;
+        setting_init(&s, SP_DEFENCE_CERTIFIED, 8);
+        s.recipe.box_ramp = box_ramp;
+        sp_training *training = begin_training(&s);
+        run_epochs(training, 8);
+        assert_true(training->best_epoch > s.recipe.warm + s.recipe.ramp);
+        assert_true(training->best_epoch > s.recipe.warm + box_ramp);
+        sp_training_destroy(training);
+        setting_clear(&s);
+    }
+}
+
+/* A box that grows is a smaller one at first. */
+static void boxes_grow(void **state) {
+    (void)state;
+    double loss[2];
+    for (size_t ramp = 0; ramp < 2; ramp++) {
+        setting s;
+        setting_init(&s, SP_DEFENCE_CERTIFIED, EPOCHS);
+        s.recipe.warm = s.recipe.ramp = s.recipe.attack_steps = 0;
+        s.recipe.box = 1.0;
+        s.recipe.box_ramp = 4 * ramp;
+        sp_training *training = begin_training(&s);
+        run_epochs(training, 1);
+        loss[ramp] = training->curve[0].loss;
+        sp_training_destroy(training);
+        setting_clear(&s);
+    }
+    assert_true(loss[1] < 0.9 * loss[0]);
 }
 
 static void an_endless_loss_is_refused(void **state) {
@@ -182,10 +221,10 @@ static void an_endless_loss_is_refused(void **state) {
 
 static void checkpoints_resume(void **state) {
     (void)state;
-    for (size_t d = 0; d < 3; d++) {
+    for (size_t d = 0; d < TRAININGS; d++) {
         setting s;
         char path[512];
-        setting_init(&s, defences[d], EPOCHS);
+        begin_setting(&s, d, EPOCHS);
         s.recipe.average = d == 0 ? 0.0 : 0.9;
         s.recipe.box_weight = 0.6;
         sp_test_scratch("train_training.checkpoint", path, sizeof path);
@@ -262,6 +301,12 @@ static void other_checkpoints_are_refused(void **state) {
     s.recipe.box *= 0.5;
     expect_refusal(&s, path, SP_E_MISMATCH);
     s.recipe.box *= 2.0;
+    s.recipe.certifier = SP_CERTIFIER_ZONOTOPE;
+    expect_refusal(&s, path, SP_E_MISMATCH);
+    s.recipe.certifier = SP_CERTIFIER_INTERVAL;
+    s.recipe.box_ramp = 1;
+    expect_refusal(&s, path, SP_E_MISMATCH);
+    s.recipe.box_ramp = 0;
     s.data.digest[0] = 'O';
     expect_refusal(&s, path, SP_E_MISMATCH);
     s.data.digest[0] = 'o';
@@ -289,6 +334,7 @@ int main(void) {
         cmocka_unit_test(features_are_normalised),
         cmocka_unit_test(patience_ends),
         cmocka_unit_test(the_ramp_does_not_count),
+        cmocka_unit_test(boxes_grow),
         cmocka_unit_test(an_endless_loss_is_refused),
         cmocka_unit_test(checkpoints_resume),
         cmocka_unit_test(trainings_begin_with_a_net),
