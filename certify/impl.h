@@ -65,6 +65,13 @@ SP_NODISCARD sp_status sp_query_bound(sp_error *err, const sp_query *query, sp_f
                                       sp_objectives *o);
 void sp_query_judge(const sp_query *query, const sp_objectives *o);
 
+/** sp_pipeline_single_term - how far float32 programs can be from the real score of `label` less
+ *  that of another answer, at n samples, of a pipeline whose gap is bounded. */
+SP_NODISCARD sp_status sp_pipeline_single_term(sp_error *err, double *term,
+                                               const sp_pipeline *pipeline, const double *samples,
+                                               size_t n, size_t label, size_t other,
+                                               double deadline);
+
 /** sp_arithmetic_check - whether this thread computes as the error terms assume. */
 SP_NODISCARD sp_status sp_arithmetic_check(sp_error *err);
 

@@ -390,5 +390,6 @@ const cli_command cli_attack = {
     .own = own_options,
     .owned = sizeof own_options / sizeof own_options[0],
     .corpus = true,
+    .programs = true,
     .run = run,
 };

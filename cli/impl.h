@@ -66,7 +66,9 @@ enum {
     CLI_SYMBOLS = 18,
     CLI_HTML = 19, /* of commands that make a page of a corpus */
     CLI_PROFILE = 20,
-    CLI_SUITE = 21 /* of attack */
+    CLI_SUITE = 21,      /* of attack */
+    CLI_ARITHMETIC = 22, /* of commands that give verdicts */
+    CLI_DEPLOYED = 23    /* of commands whose verdicts may speak of rounded noise */
 };
 /* Options of commands whose results journals keep (cli_command.corpus). */
 enum { CLI_JOURNAL = 12, CLI_SHARD = 13, CLI_CSV = 14, CLI_LATEX = 15 };
@@ -108,14 +110,16 @@ typedef struct cli_options {
     long burst;                /* frames; 0: not given */
     const sp_method **methods; /* [method_count] of --methods; only the array is owned */
     size_t method_count;
-    cli_variant *variant;     /* owned: those that methods point to; option_values.c */
-    long symbols;             /* of affine forms; 0: not given */
-    long seed, steps, starts; /* of attacks; steps and starts 0: not given */
-    char *backend;            /* NULL: cpu */
-    size_t memory;            /* of the device, in bytes; 0: what is free */
-    bool precision_given;     /* --precision */
-    bool single;              /* --precision float32: method is the one in that precision */
-    char **own;               /* [of the command] values of its own options; NULL: not given */
+    cli_variant *variant;        /* owned: those that methods point to; option_values.c */
+    long symbols;                /* of affine forms; 0: not given */
+    long seed, steps, starts;    /* of attacks; steps and starts 0: not given */
+    char *backend;               /* NULL: cpu */
+    size_t memory;               /* of the device, in bytes; 0: what is free */
+    bool precision_given;        /* --precision */
+    bool single;                 /* --precision float32: method is the one in that precision */
+    sp_arithmetic arithmetic;    /* --arithmetic: of the program that verdicts speak of */
+    sp_budget_deployed deployed; /* --deployed, of every budget */
+    char **own;                  /* [of the command] values of its own options; NULL: not given */
     size_t owned;
     char **argument; /* [arguments] what is not an option */
     size_t arguments;
@@ -145,6 +149,8 @@ typedef struct cli_command {
     bool corpus;    /* takes --journal and --shard, --csv and --latex */
     bool tables;    /* takes --csv and --latex */
     bool page;      /* takes --html */
+    bool programs;  /* takes --arithmetic */
+    bool deployed;  /* takes --deployed */
     int (*run)(const cli_options *options);
 } cli_command;
 
@@ -277,17 +283,13 @@ const sp_class_names *cli_session_names(const cli_session *session);
  *  the pipeline, which a concrete run does not need. */
 int cli_session_open(cli_session *session, const cli_command *command, const cli_options *options,
                      bool bounds);
-/** cli_session_arithmetic - takes --arithmetic: -1, or the exit code after a message. real_only:
- *  what is done beside verdicts speaks of real numbers. With -v the distance of float32 is bounded
- *  where it is known. */
-int cli_session_arithmetic(cli_session *session, const cli_command *command, const char *name,
-                           bool real_only);
 void cli_session_clear(cli_session *session);
 /** cli_attacker_open - -1, or the exit code after a message. */
 int cli_attacker_open(sp_attacker *attacker, const cli_session *session);
 /** cli_attack_options - as the command line has them; `source` is the clip's file. */
 sp_attack_options cli_attack_options(const cli_options *options, const char *source);
-/** cli_norm_says - behind a table: what noise the budgets are, if it is not the box. */
+/** cli_norm_says - behind a table: what noise the budgets are, if it is not the box, and what
+ *  hears it, if not the network in real numbers. */
 void cli_norm_says(const cli_options *options);
 /** cli_budget_check - -1, or the exit code when there is no --budget, or no --eps. */
 int cli_budget_check(const cli_command *command, const cli_options *options);

@@ -71,6 +71,7 @@ static sp_radius_options options_of(const moment_task *task) {
                                 .least = options->least,
                                 .most = options->most,
                                 .profile = options->profile,
+                                .deployed = options->deployed,
                                 .timeout = options->timeout,
                                 .attack = cli_attack_options(options, task->file)};
     wanted.attack.starts = options->starts ? (size_t)options->starts : STARTS;
@@ -400,6 +401,11 @@ static int prepare(cli_job *j) {
         return cli_usage(j->command, "--proof is of clips as they are, with noise in all samples: "
                                      "not with --hop and --burst");
     }
+    if (j->options->own[PROOF] && (j->options->arithmetic != SP_ARITHMETIC_REAL ||
+                                   j->options->deployed != SP_BUDGET_AS_REAL)) {
+        return cli_usage(j->command, "--proof speaks of real-valued noise and real numbers, not of "
+                                     "--arithmetic float32 and --deployed");
+    }
     const int proves =
         j->options->own[PROOF] ? cli_proof_open(&own->proof, j, j->options->own[PROOF]) : -1;
     if (proves >= 0) {
@@ -481,6 +487,8 @@ const cli_command cli_radius = {
     .owned = sizeof own_options / sizeof own_options[0],
     .apart = 1 << PROOF,
     .corpus = true,
+    .programs = true,
+    .deployed = true,
     .page = true,
     .run = run,
 };

@@ -326,6 +326,7 @@ char *sp_record_finding(const sp_finding *f) {
     sp_json_line_number(line, "gain_broken", f->gain_broken);
     put_index(line, "pieces", f->pieces);
     sp_json_line_number(line, "margin", f->margin);
+    sp_json_line_number(line, "float32", f->float32);
     sp_json_line_number(line, "begin_s", f->begin_s);
     sp_json_line_number(line, "end_s", f->end_s);
     put_index(line, "frame", f->frame);
@@ -359,6 +360,7 @@ bool sp_record_take_finding(sp_finding *f, const sp_json *object) {
     f->gain_broken = get_number(object, "gain_broken");
     f->pieces = get_size(object, "pieces", 0);
     f->margin = get_number(object, "margin");
+    f->float32 = get_number(object, "float32");
     f->begin_s = get_number(object, "begin_s");
     f->end_s = get_number(object, "end_s");
     f->frame = get_size(object, "frame", 0);

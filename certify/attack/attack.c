@@ -145,7 +145,7 @@ static bool take_set(attack_state *a, double scale) {
 }
 
 static bool changed(const attack_state *a) {
-    return a->margin < -SP_ATTACK_CLEAR;
+    return a->margin < -a->descent.clear;
 }
 
 /* The best point of all searches is kept. */
@@ -285,12 +285,29 @@ static void take_noise(const attack_state *a, sp_attack *attack) {
     }
 }
 
+/* Where the rounding of float32 may undo the change, the search goes on for one that it cannot
+ * undo. */
+static sp_status look_further(sp_error *err, attack_state *a, bool *beyond) {
+    double term = 0.0;
+    SP_TRY(sp_attack_beyond_rounding(err, beyond, &term, a->query, a->best, a->answer, a->margin));
+    if (changed(a) && !*beyond) {
+        a->descent.clear = SP_ATTACK_CLEAR + 2.0 * term;
+        a->hopeless = false;
+        SP_TRY(descend(err, a));
+        SP_TRY(
+            sp_attack_beyond_rounding(err, beyond, &term, a->query, a->best, a->answer, a->margin));
+    }
+    return SP_OK;
+}
+
 static sp_status search_real(sp_error *err, attack_state *a, sp_attack *attack) {
     const sp_attack_descent *d = &a->descent;
+    bool beyond = false;
     a->whole = false;
     a->hint = a->options->hint;
     (void)take_set(a, 1.0);
     SP_TRY(a->options->suite ? run_suite(err, a, attack) : descend(err, a));
+    SP_TRY(look_further(err, a, &beyond));
     attack->noise = malloc(d->n * sizeof *attack->noise);
     if (!attack->noise) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", d->n);
@@ -298,7 +315,7 @@ static sp_status search_real(sp_error *err, attack_state *a, sp_attack *attack) 
     take_noise(a, attack);
     attack->real_margin = a->margin;
     attack->real_answer = a->answer;
-    attack->real_broken = changed(a);
+    attack->real_broken = beyond;
     return SP_OK;
 }
 
@@ -343,13 +360,25 @@ static sp_status search_format(sp_error *err, attack_state *a, sp_attack *attack
         explain(verdict, "none was found that the file's sample format can hold", attack);
         return SP_OK;
     }
+    bool beyond = false;
+    double term = 0.0;
     SP_TRY(sp_attack_replay(err, attack, a->query, a->best, a->options));
-    if (attack->file_margin < -SP_ATTACK_CLEAR) {
+    SP_TRY(sp_attack_beyond_rounding(err, &beyond, &term, a->query, a->best, attack->file_answer,
+                                     attack->file_margin));
+    if (beyond) {
         verdict->kind = SP_VERDICT_BROKEN;
         take_noise(a, attack);
         explain_break(verdict, attack, a->query->clip);
     } else {
-        explain(verdict, "the file with it is not answered wrongly", attack);
+        explain(verdict,
+                term > 0.0 ? "rounding in float32 may undo that of the file with it"
+                           : "the file with it is not answered wrongly",
+                attack);
+        if (attack->file_path) { // breaks real numbers only
+            (void)remove(attack->file_path);
+            free(attack->file_path);
+            attack->file_path = NULL;
+        }
     }
     return SP_OK;
 }
@@ -362,6 +391,10 @@ static sp_status run_searches(sp_error *err, attack_state *a, sp_attack *attack)
     SP_TRY(sp_query_attain(err, a->query, a->best));
     if (!attack->real_broken) {
         char answer[SP_CLASS_TEXT];
+        if (attack->real_margin < -SP_ATTACK_CLEAR) {
+            explain(verdict, "rounding in float32 may undo that", attack);
+            return SP_OK;
+        }
         snprintf(verdict->reason, sizeof verdict->reason,
                  "no noise was found that changes the answer: the least margin reached is %.4g, "
                  "over label %s",

@@ -19,6 +19,7 @@ sp_status sp_attack_descent_init(sp_error *err, sp_attack_descent *d, const sp_a
     d->label = query->verdict->label;
     d->deadline = query->deadline;
     d->margin = INFINITY;
+    d->clear = SP_ATTACK_CLEAR;
     d->memory = calloc(9 * n + (classes - 1) * (n + classes) + classes, sizeof *d->memory);
     if (!d->memory) {
         return sp_fail(err, SP_E_MEMORY, "out of memory to attack %zu samples", n);
@@ -41,7 +42,7 @@ void sp_attack_descent_clear(sp_attack_descent *d) {
 }
 
 bool sp_attack_descent_changed(const sp_attack_descent *d) {
-    return d->margin < -SP_ATTACK_CLEAR;
+    return d->margin < -d->clear;
 }
 
 sp_status sp_attack_descent_margins(sp_error *err, sp_attack_descent *d, const sp_query *query,

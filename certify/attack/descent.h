@@ -35,6 +35,7 @@ typedef struct sp_attack_descent {
     double *best;         /* [n] the best point since `margin` was set to +inf */
     double margin;        /* least margin there */
     size_t answer;        /* the strongest other label there */
+    double clear;         /* the answer has changed where the margin is below minus this */
     size_t steps;         /* gradients taken so far */
     sp_attack_loss loss;  /* margins unless set */
     double deadline;      /* sp_clock_wall value; 0: none */
@@ -77,6 +78,12 @@ SP_NODISCARD sp_status sp_attack_descent_margins(sp_error *err, sp_attack_descen
 /** sp_attack_descent_changed - whether the best point has another answer, by more than rounding
  *  errors. */
 bool sp_attack_descent_changed(const sp_attack_descent *d);
+/** sp_attack_beyond_rounding - whether the other answer leads by `-margin` at these samples of any
+ *  program that the query speaks of: with float32, by more than its rounding may undo.
+ *  O term  what that is; 0 of real numbers. beyond_rounding.c */
+SP_NODISCARD sp_status sp_attack_beyond_rounding(sp_error *err, bool *beyond, double *term,
+                                                 const sp_query *query, const double *samples,
+                                                 size_t other, double margin);
 
 /** sp_attack_descent_hear - the least margin at x, which is kept when it is the best so far. */
 SP_NODISCARD sp_status sp_attack_descent_hear(sp_error *err, sp_attack_descent *d, double *margin);

@@ -49,6 +49,10 @@ bool sp_audit_of_set(sp_property property) {
            property == SP_PROPERTY_BURST;
 }
 
+bool sp_audit_of_window(sp_property property) {
+    return property == SP_PROPERTY_FIRE || property == SP_PROPERTY_SILENT;
+}
+
 double sp_audit_task_time(const sp_audit_task *q) {
     return q->deadline > 0.0 ? fmax(q->deadline - sp_clock_wall(), 1e-9) : 0.0;
 }
@@ -229,6 +233,7 @@ static void init_finding(sp_finding *f, const sp_audit *audit, sp_property prope
                       .gain_hi = NAN,
                       .gain_broken = NAN,
                       .margin = NAN,
+                      .float32 = NAN,
                       .begin_s = NAN,
                       .end_s = NAN,
                       .file_logit = NAN,

@@ -89,6 +89,7 @@ typedef struct sp_audit_line_result {
     size_t pieces;               /* parts that the proof consists of */
     size_t tried;                /* parts that were bounded */
     double weakest; /* least certified distance of a logit that the proof uses to the threshold */
+    double float32; /* most that float32 arithmetic changes one that was bounded; NaN: not asked */
     bool late;      /* the time was up */
 } sp_audit_line_result;
 /** sp_audit_line_prove - splits the set until it is proved or broken, widest parts first. Noise at
@@ -133,6 +134,8 @@ typedef struct sp_audit {
     double tolerance;            /* dB, of the search */
     const sp_noise_set *set;     /* of radii, in which windows and bursts are searched or decided;
                                   * NULL: boxes */
+    sp_budget_deployed deployed; /* what noisy samples of a window become; rounded ones are not
+                                      * attacked */
     const sp_noise_profile *profile; /* of the window that fires, or is nearest to; or NULL */
     sp_attack_options attack;        /* its steps, starts and seed are read */
     double timeout;                  /* seconds a property; 0: none */
@@ -155,9 +158,10 @@ typedef struct sp_finding {
     double gain_broken;        /* gain: dB */
     size_t pieces;             /* one-dimensional sets: parts of the proof */
     double margin;             /* least proved distance of a logit from the threshold */
-    double begin_s, end_s;     /* the window, or the weakest moment of a burst */
-    size_t frame;              /* its first frame */
-    double *place_db; /* [places] owned; burst: the certified level at every place, or NULL */
+    double float32;        /* most that float32 arithmetic changes that distance; NaN: not asked */
+    double begin_s, end_s; /* the window, or the weakest moment of a burst */
+    size_t frame;          /* its first frame */
+    double *place_db;      /* [places] owned; burst: the certified level at every place, or NULL */
     size_t places;
     double file_logit;     /* of the breaking file; stream: its largest one */
     double original_logit; /* the same by the model file's own graph */
@@ -182,6 +186,9 @@ sp_status sp_audit_property(sp_error *err, sp_finding *finding, const sp_audit *
  *  does not. sp_audit_of_set - whether it speaks of all noise of a set, which may be a ball. */
 bool sp_audit_applies(sp_property property, bool fires);
 bool sp_audit_of_set(sp_property property);
+/** sp_audit_of_window - whether it is about all noise in a whole window, which may have a profile
+ *  or be rounded. */
+bool sp_audit_of_window(sp_property property);
 
 #ifdef __cplusplus
 }

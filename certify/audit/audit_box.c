@@ -90,6 +90,22 @@ static void conclude(sp_finding *f) {
 
 /* ---- one budget ---- */
 
+/* Clears the verdict. */
+static void take_verdict(sp_audit_task *q, sp_verdict *verdict, const sp_noise_set *set,
+                         size_t frames) {
+    sp_finding *f = q->finding;
+    f->margin = verdict->margin;
+    f->float32 = verdict->float32;
+    f->kind = verdict->kind;
+    snprintf(f->reason, sizeof f->reason, "%s", verdict->reason);
+    if (verdict->kind == SP_VERDICT_CERTIFIED) {
+        f->certified = verdict->scale;
+        f->certified.snr_db =
+            sp_audit_task_scale(set, &q->window, verdict->eps, power_of(q, frames)).snr_db;
+    }
+    sp_verdict_clear(verdict);
+}
+
 static sp_status decide(sp_error *err, sp_audit_task *q, const sp_noise *noise, size_t frames) {
     sp_finding *f = q->finding;
     const sp_attack_options options = attack_of(q);
@@ -98,18 +114,9 @@ static sp_status decide(sp_error *err, sp_audit_task *q, const sp_noise *noise, 
     sp_attack attack;
     sp_status status = sp_certify_noise(err, &verdict, q->audit->attacker->pipeline, &q->window,
                                         noise, label, sp_audit_task_time(q));
-    f->margin = verdict.margin;
-    f->kind = verdict.kind;
-    snprintf(f->reason, sizeof f->reason, "%s", verdict.reason);
-    if (verdict.kind == SP_VERDICT_CERTIFIED) {
-        f->certified = verdict.scale;
-        f->certified.snr_db =
-            sp_audit_task_scale(noise->set, &q->window, verdict.eps, power_of(q, frames)).snr_db;
-    }
     const sp_budget_scale scale = verdict.scale;
-    const bool attacked = status == SP_OK && verdict.kind == SP_VERDICT_UNKNOWN;
-    sp_verdict_clear(&verdict);
-    if (!attacked) {
+    take_verdict(q, &verdict, noise->set, frames);
+    if (status != SP_OK || f->kind != SP_VERDICT_UNKNOWN) {
         return status;
     }
     status = sp_attack_noise(err, &attack, q->audit->attacker, &q->window, noise, label, &options);
@@ -125,9 +132,23 @@ static sp_status decide(sp_error *err, sp_audit_task *q, const sp_noise *noise, 
     return status;
 }
 
+/* Noisy samples of the window that are rounded before they are heard: not attacked. */
+static sp_status decide_deployed(sp_error *err, sp_audit_task *q) {
+    sp_budget budget = *q->audit->budget;
+    sp_verdict verdict;
+    budget.deployed = q->audit->deployed;
+    const sp_status status = sp_certify(err, &verdict, q->audit->attacker->pipeline, &q->window,
+                                        &budget, q->fire ? 1 : 0, sp_audit_task_time(q));
+    take_verdict(q, &verdict, sp_budget_set(&budget), 0);
+    return status;
+}
+
 static sp_status decide_budget(sp_error *err, sp_audit_task *q, size_t first, size_t frames) {
     sp_noise noise = {0};
     double eps = 0.0;
+    if (q->audit->deployed != SP_BUDGET_AS_REAL) {
+        return decide_deployed(err, q);
+    }
     SP_TRY(sp_budget_radius(err, &eps, q->audit->budget, &q->window));
     SP_TRY(sp_pipeline_frame_noise(err, &noise, sp_budget_set(q->audit->budget),
                                    q->audit->attacker->pipeline->front, q->window.n, eps, first,
@@ -145,6 +166,7 @@ static sp_radius_options search_of(const sp_audit_task *q, size_t first, size_t 
     const sp_radius_options options = {.tolerance = q->audit->tolerance,
                                        .set = q->audit->set,
                                        .profile = q->audit->profile,
+                                       .deployed = q->audit->deployed,
                                        .first = first,
                                        .frames = frames,
                                        .attack = attack_of(q),
@@ -159,6 +181,7 @@ static sp_status take_radius(sp_error *err, sp_audit_task *q, const sp_radius *r
     f->certified = scale_at(q, radius->certified_db, frames);
     f->broken = scale_at(q, radius->broken_db, frames);
     f->margin = isfinite(radius->certified_db) ? radius->verdict.margin : NAN;
+    f->float32 = radius->verdict.float32;
     conclude(f);
     if (radius->verdict.kind == SP_VERDICT_TIMEOUT) {
         snprintf(f->reason, sizeof f->reason, "%s", radius->verdict.reason);

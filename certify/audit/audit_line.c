@@ -87,6 +87,7 @@ static void conclude(sp_finding *f, const sp_audit_line_result *answer, bool cer
                      bool broken) {
     f->pieces = answer->pieces;
     f->margin = answer->pieces > 0 ? answer->weakest : NAN;
+    f->float32 = answer->float32;
     f->kind = certified ? SP_VERDICT_CERTIFIED : broken ? SP_VERDICT_BROKEN : SP_VERDICT_UNKNOWN;
     if (answer->late && !whole) {
         f->kind = certified ? f->kind : SP_VERDICT_TIMEOUT;

@@ -26,6 +26,7 @@ typedef struct search {
     double *score;       /* [count] owned */
     size_t *order;       /* [count] owned; windows, the most useful first */
     unsigned char *bits; /* [count] owned; proved on a part that contains the one at hand */
+    double *term;        /* [count] owned; what float32 changes of it; NaN: not asked */
     double *margin;      /* [count] owned; proved distance from the threshold there; -inf: none */
     bool *on, *keep;     /* [count] owned */
     sp_audit_line_result *answer;
@@ -119,10 +120,13 @@ static sp_status bound_window(sp_error *err, const search *s, const sp_front_bou
         objective.constant[0] = -sign * q->trigger->threshold;
         objective.clean[0] = sign * (s->logit[window] - q->trigger->threshold);
         objective.deadline = q->deadline;
+        objective.program = q->pipeline->gap ? &q->pipeline->program : NULL;
+        objective.float32 = q->pipeline->arithmetic == SP_ARITHMETIC_FLOAT32;
         sp_schedule_run(q->pipeline->method, q->pipeline->net, list, 1);
         status = objective.status;
         *err = objective.err;
         s->margin[window] = fmax(s->margin[window], objective.proved[0]);
+        s->term[window] = objective.term[0];
     }
     sp_objectives_clear(&objective);
     sp_front_bound_clear(&part);
@@ -180,6 +184,9 @@ static sp_status bound_batch(sp_error *err, search *s, const sp_front_bound *fro
         }
         if (b->status[i] == SP_E_TIMEOUT) {
             s->answer->late = true;
+        }
+        if (b->status[i] == SP_OK && !(s->answer->float32 >= s->term[window])) {
+            s->answer->float32 = s->term[window];
         }
         if (b->status[i] == SP_OK && s->margin[window] > 0.0) {
             s->bits[window] = s->q->fire ? BIT_ON : BIT_OFF;
@@ -280,7 +287,7 @@ static sp_status climb(sp_error *err, search *s, double end, double *certified, 
 
 static sp_status take_memory(sp_error *err, search *s) {
     const size_t n = s->q->clip->n, count = s->q->stream->count;
-    s->samples = calloc(n + 3 * count + 1, sizeof *s->samples);
+    s->samples = calloc(n + 4 * count + 1, sizeof *s->samples);
     s->order = calloc(count + 1, sizeof *s->order);
     s->bits = calloc(3 * count + 3, 1);
     if (!s->samples || !s->order || !s->bits) {
@@ -289,6 +296,7 @@ static sp_status take_memory(sp_error *err, search *s) {
     s->logit = s->samples + n;
     s->score = s->logit + count;
     s->margin = s->score + count;
+    s->term = s->margin + count;
     s->on = (bool *)(s->bits + count + 1);
     s->keep = s->on + count + 1;
     return SP_OK;
@@ -298,7 +306,7 @@ sp_status sp_audit_line_prove(sp_error *err, sp_audit_line_result *answer,
                               const sp_audit_line *line) {
     search s = {.q = line, .answer = answer};
     const sp_noise *noise = line->noise;
-    *answer = (sp_audit_line_result){NAN, NAN, NAN, NAN, 0, 0, INFINITY, false};
+    *answer = (sp_audit_line_result){NAN, NAN, NAN, NAN, 0, 0, INFINITY, NAN, false};
     sp_status status = take_memory(err, &s);
     if (status == SP_OK) {
         status = sp_front_path_create(err, &s.path, line->pipeline->forms, line->clip->samples,

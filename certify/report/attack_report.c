@@ -41,6 +41,7 @@ char *sp_report_attack_json(const char *clip, const sp_attack *attack,
     if (options->suite) {
         sp_json_line_bool(line, "masked", sp_attack_is_masked(attack));
     }
+    sp_json_line_text(line, "arithmetic", sp_arithmetic_text(verdict->arithmetic));
     sp_json_line_number(line, "seed", (double)options->seed);
     sp_json_line_number(line, "steps", failed ? NAN : (double)attack->steps);
     return sp_json_line_finish(line);

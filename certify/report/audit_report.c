@@ -110,7 +110,10 @@ char *sp_report_audit_json(const char *clip, const sp_audit *audit, const sp_fin
     sp_report_string(line, "file_format", f->kept ? f->file_format : NULL);
     sp_json_line_number(line, "file_logit", f->file_logit);
     sp_json_line_number(line, "original_logit", f->original_logit);
-    sp_json_line_text(line, "arithmetic", sp_arithmetic_text(SP_ARITHMETIC_REAL));
+    sp_json_line_text(line, "deployed", sp_budget_deployed_name(audit->deployed));
+    sp_json_line_number(line, "float32_term", f->float32);
+    sp_json_line_text(line, "arithmetic",
+                      sp_arithmetic_text(audit->attacker->pipeline->arithmetic));
     sp_json_line_number(line, "seconds", failed ? NAN : sp_report_decimals(f->seconds, 1e4));
     return sp_json_line_finish(line);
 }

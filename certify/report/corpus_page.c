@@ -334,9 +334,10 @@ sp_status sp_page_corpus_write(sp_error *err, FILE *out, const sp_page_corpus *c
     put_worst(out, corpus, sorted);
     put_table(out, corpus, sorted);
     fprintf(out,
-            "<p class=\"note\">A verdict speaks of %s. Made by soundproof " SP_VERSION
+            "<p class=\"note\">A verdict speaks of %s%s. Made by soundproof " SP_VERSION
             ".</p>\n<script>\n%s</script>\n</body>\n</html>\n",
-            sp_arithmetic_text(SP_ARITHMETIC_REAL), sp_page_corpus_script);
+            sp_arithmetic_text(corpus->arithmetic), sp_page_deployed(corpus->deployed),
+            sp_page_corpus_script);
     free(sorted);
     if (fflush(out) != 0 || ferror(out)) {
         return sp_fail(err, SP_E_IO, "cannot be written: %s", strerror(errno));

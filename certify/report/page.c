@@ -85,6 +85,19 @@ static const set_words *words_of(const sp_page *page) {
     return !page->set || page->set->box ? &box : page->set->of_energy ? &energy : &clicks;
 }
 
+const char *sp_page_deployed(sp_budget_deployed deployed) {
+    switch (deployed) {
+    case SP_BUDGET_AS_REAL:
+        return "";
+    case SP_BUDGET_AS_FILE:
+        return ", and of noisy samples that are clipped and rounded to what the clip\xE2\x80\x99s "
+               "file can hold";
+    case SP_BUDGET_AS_INT16:
+        return ", and of noisy samples that are clipped and rounded to 16-bit integers";
+    }
+    return "";
+}
+
 static void put_introduction(FILE *out, const sp_page *page) {
     const size_t right = count_right(page), own = count_own(page);
     if (page->back) {
@@ -119,6 +132,19 @@ static void put_introduction(FILE *out, const sp_page *page) {
                 "<p class=\"note\">For %zu of the clips the right answer is not known: what is "
                 "certified is that the model\xE2\x80\x99s own answer stays what it is.</p>\n",
                 own);
+    }
+    if (page->pipeline->arithmetic == SP_ARITHMETIC_FLOAT32) {
+        fputs(
+            "<p class=\"note\">What is certified holds of every runtime that computes the network "
+            "in float32, whose rounding is bounded too.</p>\n",
+            out);
+    }
+    if (page->deployed != SP_BUDGET_AS_REAL) {
+        fputs(
+            "<p class=\"note\">What is certified is about noisy clips that are clipped and rounded "
+            "before they are heard. No breaking noise was looked for: attacks look for noise that "
+            "is not rounded.</p>\n",
+            out);
     }
     fputs("</header>\n", out);
 }
@@ -258,9 +284,9 @@ static void put_explanation(FILE *out, const sp_page *page) {
         "noise, no proof.</dd></dl>\n",
         out);
     fprintf(out,
-            "<p class=\"note\">A verdict speaks of %s. Made by soundproof " SP_VERSION
+            "<p class=\"note\">A verdict speaks of %s%s. Made by soundproof " SP_VERSION
             ".</p></section>\n</body>\n</html>\n",
-            sp_arithmetic_text(SP_ARITHMETIC_REAL));
+            sp_arithmetic_text(page->pipeline->arithmetic), sp_page_deployed(page->deployed));
 }
 
 sp_status sp_page_write(sp_error *err, FILE *out, const sp_page *page) {

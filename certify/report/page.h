@@ -12,6 +12,8 @@
 void sp_page_text(FILE *out, const char *text);
 /** sp_page_open - all up to the body: a title of two parts, the style of all pages and more. */
 void sp_page_open(FILE *out, const char *before, const char *title, const char *style);
+/** sp_page_deployed - what is said of it behind the arithmetic; "" where nothing is rounded. */
+const char *sp_page_deployed(sp_budget_deployed deployed);
 /** sp_page_answer - its name, or number. */
 void sp_page_answer(FILE *out, const sp_class_names *names, size_t answer);
 /** Numbers with a true minus sign:

@@ -63,12 +63,14 @@ static void put_certified(FILE *out, const sp_study *study) {
     end_fact(out);
 }
 
-static void put_broken(FILE *out, const sp_study *study) {
+static void put_broken(FILE *out, const sp_page *page, const sp_study *study) {
     const sp_radius *radius = &study->radius;
     const sp_attack *attack = &study->attack;
     put_fact(out, "Broken from");
     if (!isfinite(radius->broken_db)) {
-        fputs("no noise was found that changes the answer", out);
+        fputs(page->deployed != SP_BUDGET_AS_REAL ? "not looked for"
+                                                  : "no noise was found that changes the answer",
+              out);
         end_fact(out);
         return;
     }
@@ -141,7 +143,7 @@ static void put_facts(FILE *out, const sp_page *page, size_t index) {
         end_fact(out);
     } else {
         put_certified(out, study);
-        put_broken(out, study);
+        put_broken(out, page, study);
         put_sensitive(out, page, study);
     }
     fputs("</dl>\n", out);

@@ -141,6 +141,8 @@ char *sp_report_radius_json(const char *clip, const sp_pipeline *pipeline, const
     write_tries(line, radius, "tried_db", "tried_certified", false, false);
     write_tries(line, radius, "attacked_db", "attacked_broken", true, false);
     write_tries(line, radius, "file_attacked_db", "file_attacked_broken", true, true);
+    sp_json_line_number(line, "float32_term", radius->verdict.float32);
+    sp_json_line_text(line, "arithmetic", sp_arithmetic_text(radius->verdict.arithmetic));
     return sp_json_line_finish(line);
 }
 

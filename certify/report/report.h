@@ -129,6 +129,7 @@ typedef struct sp_page {
     const sp_pipeline *pipeline; /* that was certified */
     const sp_noise_set *set;     /* of the budgets; NULL: boxes */
     bool shared;                 /* a profile gives samples shares of them */
+    sp_budget_deployed deployed; /* what noisy samples become; rounded ones are not attacked */
     size_t count, budgets;
     size_t asked;          /* clips that were given; more than count when the run was interrupted */
     const sp_study *study; /* [count] */
@@ -169,6 +170,8 @@ typedef struct sp_page_corpus {
     const char *title, *introduction;
     const char *axis, *share; /* of the curves: what is on which axis */
     const char *order;        /* by what clips are the worst */
+    sp_arithmetic arithmetic; /* that verdicts speak of */
+    sp_budget_deployed deployed;
     size_t columns;
     const char *const *column; /* [columns] titles, behind the clip's name */
     size_t count, room;

@@ -30,7 +30,8 @@ static sp_budget budget_of(const sp_radius_options *options, const sp_clip *clip
                        .within = options->within,
                        .least = options->least,
                        .most = options->most,
-                       .profile = options->profile};
+                       .profile = options->profile,
+                       .deployed = options->deployed};
 }
 
 double sp_radius_search_db(const sp_radius_search *q, long k) {
@@ -111,7 +112,7 @@ static sp_status search(sp_error *err, sp_radius_search *q) {
     double edge = 0.0;
     long certified = q->least - 1, broken = q->most + 1, by_file = q->most + 1;
     SP_TRY(linear_edge(err, q, &edge));
-    if (!q->options->no_attack) {
+    if (!q->options->no_attack && q->options->deployed == SP_BUDGET_AS_REAL) {
         SP_TRY(sp_radius_search_break(err, q, sp_radius_search_budget(q, edge), &broken));
     }
     if (broken <= q->most) {

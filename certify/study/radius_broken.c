@@ -49,10 +49,10 @@ static sp_status try_budget(sp_error *err, sp_radius_search *q, long k, bool fil
     return sp_radius_search_keep(err, q, &point);
 }
 
-/* The least margin under the hint, made quieter by as much as budget k is below budget `from`.
- * Scratch: samples [n], logits [classes]. */
+/* The least margin under the hint, made quieter by as much as budget k is below budget `from`, and
+ * whether that breaks the clip still. Scratch: samples [n], logits [classes]. */
 static sp_status run_quieter(sp_error *err, const sp_radius_search *q, long k, long from,
-                             double *samples, double *logits, double *margin) {
+                             double *samples, double *logits, double *margin, bool *breaks) {
     const sp_clip *clip = q->query->clip;
     const sp_verdict *verdict = q->query->verdict;
     const double scale =
@@ -61,13 +61,17 @@ static sp_status run_quieter(sp_error *err, const sp_radius_search *q, long k, l
         samples[i] = clip->samples[i] + scale * q->hint[i];
     }
     SP_TRY(sp_pipeline_run(err, q->query->pipeline, logits, samples, clip->n));
+    size_t strongest = SP_NO_LABEL;
+    double term = 0.0;
     *margin = INFINITY;
     for (size_t other = 0; other < verdict->classes; other++) {
-        if (other != verdict->label) {
-            *margin = fmin(*margin, logits[verdict->label] - logits[other]);
+        const double lead = logits[verdict->label] - logits[other];
+        if (other != verdict->label && lead < *margin) {
+            *margin = lead;
+            strongest = other;
         }
     }
-    return SP_OK;
+    return sp_attack_beyond_rounding(err, breaks, &term, q->query, samples, strongest, *margin);
 }
 
 /* Makes the noise of the broken budget *k quieter for as long as that is enough. */
@@ -80,8 +84,8 @@ static sp_status shrink(sp_error *err, sp_radius_search *q, long *k) {
         samples ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", n);
     for (bool holds = true; status == SP_OK && holds && *k > q->least;) {
         double margin = NAN;
-        status = run_quieter(err, q, *k - 1, from, samples, samples + n, &margin);
-        holds = status == SP_OK && margin < -SP_ATTACK_CLEAR;
+        status = run_quieter(err, q, *k - 1, from, samples, samples + n, &margin, &holds);
+        holds = status == SP_OK && holds;
         attained = holds ? margin : attained;
         *k -= holds;
     }

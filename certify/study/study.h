@@ -20,6 +20,7 @@ typedef struct sp_radius_options {
     bool within;          /* of sequences: noisy numbers stay in [least, most] */
     double least, most;
     const sp_noise_profile *profile; /* borrowed; NULL: all samples have the whole radius */
+    sp_budget_deployed deployed;     /* what noisy samples become; rounded ones are not attacked */
     bool no_attack;                  /* only certificates are tried */
     sp_attack_options attack;        /* its hint, timeout and out are not read */
     double timeout;                  /* seconds of the whole search; 0: none */

@@ -82,6 +82,7 @@ static sp_audit audit_of(const cli_audit_job *j, const sp_clip *clip, const doub
                             .tolerance = options->tolerance,
                             .set = options->set,
                             .profile = options->profile,
+                            .deployed = options->deployed,
                             .attack = cli_attack_options(options, source),
                             .timeout = options->timeout};
     return audit;
@@ -91,8 +92,8 @@ static bool is_wanted(const cli_audit_job *j, const cli_audit_item *it, sp_prope
     if (!j->base.options->set->box && !sp_audit_of_set(property)) {
         return false;
     }
-    if (j->base.options->profile && property != SP_PROPERTY_FIRE &&
-        property != SP_PROPERTY_SILENT) {
+    if ((j->base.options->profile || j->base.options->deployed != SP_BUDGET_AS_REAL) &&
+        !sp_audit_of_window(property)) {
         return false;
     }
     return j->asked.chosen ? j->asked.wanted[property] : sp_audit_applies(property, it->fires);
@@ -485,5 +486,7 @@ const cli_command cli_audit = {
     .own = cli_audit_own,
     .owned = CLI_AUDIT_OWNED,
     .corpus = true,
+    .programs = true,
+    .deployed = true,
     .run = run,
 };

@@ -254,10 +254,11 @@ void cli_audit_trigger_text(char text[160], const cli_audit_options *asked,
 
 /* Shares are of the window that fires, or is nearest to firing. */
 static int check_profile(const cli_audit_options *asked, const cli_options *options) {
-    for (int p = 0; p < SP_PROPERTIES && options->profile; p++) {
-        if (asked->wanted[p] && p != SP_PROPERTY_FIRE && p != SP_PROPERTY_SILENT) {
-            return cli_usage(asked->command, "--profile is for fire and silent, not for %s",
-                             sp_property_name((sp_property)p));
+    const bool rounded = options->deployed != SP_BUDGET_AS_REAL;
+    for (int p = 0; p < SP_PROPERTIES && (options->profile || rounded); p++) {
+        if (asked->wanted[p] && !sp_audit_of_window((sp_property)p)) {
+            return cli_usage(asked->command, "--%s is for fire and silent, not for %s",
+                             rounded ? "deployed" : "profile", sp_property_name((sp_property)p));
         }
     }
     return -1;

@@ -6,20 +6,12 @@
 static const cli_own own_options[] = {
     {"proof", "write a certificate of every certified verdict into DIR (docs/certificate.md)",
      "DIR"},
-    {"deployed",
-     "what a noisy clip becomes before it is heard: real; file, rounded and clipped to the values "
-     "that its file can hold; int16, to 16-bit integers; real unless given",
-     "X"},
     {"dump-bounds",
      "write the boxes of every node of the network at every frame, under every clip and budget, to "
      "FILE.npz (NumPy) or FILE.json",
      "FILE"},
     {"hop", "of recordings that are longer than the model's window: every N-th frame begins one; 1",
-     "N"},
-    {"arithmetic",
-     "the program that verdicts speak of: real, the network in real numbers; float32, any float32 "
-     "runtime, whose rounding is bounded too; real unless given",
-     "X"}};
+     "N"}};
 
 static cli_certify_clip *item_of(const cli_job *j, size_t clip) {
     return cli_job_item(j, clip);
@@ -115,31 +107,19 @@ static void print_summary(cli_job *j) {
 
 /* ---- the whole run ---- */
 
-/* The budgets, with what --deployed says. */
-static int take_budgets(cli_job *j) {
+/* Certificates speak of real-valued noise and of real numbers, and attacks of the former. */
+static int check_programs(const cli_job *j) {
     const cli_options *options = j->options;
-    const char *name = options->own[CLI_CERTIFY_DEPLOYED];
-    sp_budget_deployed deployed = SP_BUDGET_AS_REAL;
-    if (name && !sp_budget_deployed_find(&deployed, name)) {
-        return cli_usage(j->command, "--deployed is real, file or int16, not '%s'", name);
-    }
-    if (deployed != SP_BUDGET_AS_REAL && !options->set->box) {
-        return cli_usage(j->command, "--deployed %s goes with --norm inf", name);
-    }
-    if (deployed != SP_BUDGET_AS_REAL && (options->attack || options->own[CLI_CERTIFY_PROOF])) {
+    const bool proves = options->own[CLI_CERTIFY_PROOF] != NULL;
+    if (options->deployed != SP_BUDGET_AS_REAL && (options->attack || proves)) {
         return cli_usage(j->command,
                          "--%s speaks of real-valued noise, not of --deployed %s: give it a "
                          "--budget in whole lsb instead",
-                         options->attack ? "attack" : "proof", name);
+                         options->attack ? "attack" : "proof",
+                         sp_budget_deployed_name(options->deployed));
     }
-    sp_budget *budget = calloc(options->budgets, sizeof *budget);
-    if (!budget) {
-        return cli_clips_out_of_memory(&j->session.clips);
-    }
-    ((cli_certify_job *)j)->budget = budget;
-    for (size_t b = 0; b < options->budgets; b++) {
-        budget[b] = options->budget[b];
-        budget[b].deployed = deployed;
+    if (options->arithmetic != SP_ARITHMETIC_REAL && proves) {
+        return cli_usage(j->command, "--proof speaks of real numbers, not of --arithmetic float32");
     }
     return -1;
 }
@@ -166,11 +146,7 @@ static int prepare(cli_job *j) {
         return hop;
     }
     j->group = sp_certify_group();
-    const char *const *texts = (const char *const *)j->options->own;
-    int code = take_budgets(j);
-    code = code < 0 ? cli_session_arithmetic(&j->session, j->command, texts[CLI_CERTIFY_ARITHMETIC],
-                                             texts[CLI_CERTIFY_PROOF] || j->options->attack)
-                    : code;
+    int code = check_programs(j);
     code = code < 0 && j->session.files.model.net.steps > 0 ? check_windows(j) : code;
     code = code < 0 && j->options->own[CLI_CERTIFY_PROOF]
                ? cli_proof_open(&own->proof, j, j->options->own[CLI_CERTIFY_PROOF])
@@ -221,7 +197,6 @@ static void clear(cli_job *j) {
     cli_dump_drop(((cli_certify_job *)j)->dump);
     free(((cli_certify_job *)j)->tally);
     cli_proof_close(&((cli_certify_job *)j)->proof);
-    free(((cli_certify_job *)j)->budget);
 }
 
 static const cli_steps steps = {.item = sizeof(cli_certify_clip),
@@ -273,5 +248,7 @@ const cli_command cli_certify = {
     .owned = sizeof own_options / sizeof own_options[0],
     .apart = 1 << CLI_CERTIFY_PROOF | 1 << CLI_CERTIFY_DUMP,
     .corpus = true,
+    .programs = true,
+    .deployed = true,
     .run = run,
 };

@@ -8,13 +8,7 @@
 #include "cli/job/windows.h"
 
 /* The options that only certify has. */
-enum {
-    CLI_CERTIFY_PROOF,
-    CLI_CERTIFY_DEPLOYED,
-    CLI_CERTIFY_DUMP,
-    CLI_CERTIFY_HOP,
-    CLI_CERTIFY_ARITHMETIC
-};
+enum { CLI_CERTIFY_PROOF, CLI_CERTIFY_DUMP, CLI_CERTIFY_HOP };
 
 /** cli_certify_clip - one clip with a verdict per budget. */
 typedef struct cli_certify_clip {
@@ -34,7 +28,6 @@ typedef struct cli_certify_job {
     sp_tally *tally;   /* [budgets] */
     size_t own_labels; /* clips whose label is the model's own answer */
     cli_proof proof;   /* owned; with --proof */
-    sp_budget *budget; /* [budgets] owned; with what --deployed says */
     cli_dump *dump;    /* owned; or NULL */
     long hop;          /* frames from one window of a longer recording to the next */
     size_t longer;     /* such recordings */

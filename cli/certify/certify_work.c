@@ -63,7 +63,7 @@ static void read_clip(void *context, size_t index) {
 
 static void list_work(group *g) {
     const cli_options *options = g->job->options;
-    const sp_budget *budget = ((const cli_certify_job *)g->job)->budget;
+    const sp_budget *budget = options->budget;
     for (size_t i = 0; i < g->count; i++) {
         cli_certify_clip *it = item_of(g->job, g->first + i);
         for (size_t b = 0; it->usable && !it->longer && b < options->budgets; b++) {
@@ -97,13 +97,13 @@ static void begin_proofs(group *g) {
     const cli_certify_job *own = (const cli_certify_job *)g->job;
     for (size_t i = 0; g->proof && i < g->works; i++) {
         sp_certify_item *work = &g->work[i];
-        g->proof[i] =
-            (cli_proof_one){.proof = &own->proof,
-                            .index = g->first + (size_t)(work->clip - g->clip),
-                            .clip = work->clip,
-                            .budget = work->budget,
-                            .budget_text = g->job->options->budget_text[work->budget - own->budget],
-                            .verdict = work->verdict};
+        g->proof[i] = (cli_proof_one){
+            .proof = &own->proof,
+            .index = g->first + (size_t)(work->clip - g->clip),
+            .clip = work->clip,
+            .budget = work->budget,
+            .budget_text = g->job->options->budget_text[work->budget - g->job->options->budget],
+            .verdict = work->verdict};
         cli_proof_begin(&g->proof[i]);
         work->keep = &g->proof[i].keep;
     }
@@ -125,8 +125,8 @@ static void dump_work(void *context, size_t index) {
     const sp_certify_item *work = &g->work[index];
     const cli_certify_clip *it = item_of(j, g->first + (size_t)(work->clip - g->clip));
     if (work->verdict->kind != SP_VERDICT_ERROR && work->verdict->kind != SP_VERDICT_TIMEOUT) {
-        cli_dump_bounds(&it->part[work->budget - ((const cli_certify_job *)j)->budget],
-                        &j->session.pipeline, work->clip, work->budget, j->options->timeout);
+        cli_dump_bounds(&it->part[work->budget - j->options->budget], &j->session.pipeline,
+                        work->clip, work->budget, j->options->timeout);
     }
 }
 
@@ -213,14 +213,13 @@ static void certify_group(group *g) {
         sp_pool_run(g->works, 0, dump_work, g);
     }
     for (size_t i = 0; i < g->count; i++) {
-        const cli_certify_job *own = (const cli_certify_job *)g->job;
         cli_certify_clip *it = item_of(g->job, g->first + i);
         if (it->usable && it->longer) { // all budgets, also those that are known
             for (size_t b = 0; b < options->budgets; b++) {
                 sp_verdict_clear(&it->verdict[b]);
                 it->known[b] = false;
             }
-            cli_windows_certify(it->verdict, g->job, &g->windows[i], own->budget,
+            cli_windows_certify(it->verdict, g->job, &g->windows[i], options->budget,
                                 g->job->session.clips.file[g->first + i]);
         }
         cli_windows_clear(&g->windows[i]);

@@ -178,6 +178,12 @@ static int check_usage(const cli_options *options) {
     const sp_comparison_setup budgets = {.budgets = options->budgets, .budget = options->budget};
     sp_error err = {0};
     const int code = cli_budget_check(&cli_compare, options);
+    if (code < 0 && options->deployed != SP_BUDGET_AS_REAL && !options->no_attack) {
+        return cli_usage(&cli_compare,
+                         "attacks look for real-valued noise, and --deployed %s is of rounded "
+                         "noise: --no-attack leaves them out",
+                         sp_budget_deployed_name(options->deployed));
+    }
     if (code < 0 && options->model && options->own[MODELS]) {
         return cli_usage(&cli_compare, "--model and --models exclude each other");
     }
@@ -275,6 +281,8 @@ const cli_command cli_compare = {
     .owned = sizeof own_options / sizeof own_options[0],
     .apart = 1 << MODELS,
     .corpus = true,
+    .programs = true,
+    .deployed = true,
     .page = true,
     .run = run,
 };

@@ -156,6 +156,8 @@ void cli_compare_page_end(cli_page *page, const cli_compare_job *job, size_t cou
         return;
     }
     page->corpus.title = "How many clips keep their answer?";
+    page->corpus.arithmetic = job->base.options->arithmetic;
+    page->corpus.deployed = job->base.options->deployed;
     page->corpus.axis = sp_report_comparison_axis(&job->setup);
     page->text[0] = '\0';
     for (size_t i = 0; i < count && used + 1 < sizeof page->text; i++) {

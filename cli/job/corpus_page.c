@@ -161,6 +161,8 @@ void cli_page_radius_end(cli_page *page, const cli_options *options, const sp_pi
         certified += isfinite(page->corpus.row[i].cell[CERTIFIED].order);
     }
     take_curves(page, pipeline);
+    page->corpus.arithmetic = pipeline->arithmetic;
+    page->corpus.deployed = options->deployed;
     page->corpus.title = "How loud may the noise be?";
     page->corpus.axis = sp_front_width(pipeline->front) > 0 ? "noise budget, dB relative to 1"
                         : options->set->of_energy ? "noise budget, dB relative to the clip's energy"

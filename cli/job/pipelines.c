@@ -23,6 +23,9 @@ static int open_one(sp_pipeline *pipeline, const sp_pipeline *first, const sp_me
     pipeline->names = first->names;
     pipeline->threshold = first->threshold;
     pipeline->original = first->original;
+    pipeline->arithmetic = first->arithmetic;
+    pipeline->gap = first->gap;
+    pipeline->program = first->program;
     return -1;
 }
 

@@ -75,6 +75,22 @@ static int open_pipeline(cli_session *session, const sp_method *method, sp_front
     return -1;
 }
 
+/* What --arithmetic says; with -v certify bounds the distance of float32 where that is known. */
+static int take_arithmetic(cli_session *session, const cli_command *command) {
+    const cli_options *options = session->options;
+    const bool single = options->arithmetic == SP_ARITHMETIC_FLOAT32;
+    sp_error err = {0};
+    if (single || (options->verbose && command == &cli_certify)) {
+        const sp_status status = sp_pipeline_single(&err, &session->pipeline, &session->files.model,
+                                                    options->arithmetic);
+        if (status != SP_OK && single) {
+            cli_complain("%s: %s", options->model, err.text);
+            return CLI_INPUT;
+        }
+    }
+    return -1;
+}
+
 /* The shares of --profile, once. */
 static int read_profile(const cli_options *options) {
     sp_error err = {0};
@@ -144,6 +160,9 @@ int cli_session_open(cli_session *session, const cli_command *command, const cli
         code = open_pipeline(session, options->method, options->front_rule);
         session->pipeline.names = cli_session_names(session);
     }
+    if (code < 0 && bounds) {
+        code = take_arithmetic(session, command);
+    }
     if (code >= 0) {
         sp_class_names_clear(&session->names);
         cli_clips_clear(&session->clips);
@@ -154,30 +173,6 @@ int cli_session_open(cli_session *session, const cli_command *command, const cli
         cli_front_check(session, command);
     }
     return code;
-}
-
-int cli_session_arithmetic(cli_session *session, const cli_command *command, const char *name,
-                           bool real_only) {
-    const cli_options *options = session->options;
-    const bool single = name && strcmp(name, "float32") == 0;
-    sp_error err = {0};
-    if (name && !single && strcmp(name, "real") != 0) {
-        return cli_usage(command, "--arithmetic is real or float32, not '%s'", name);
-    }
-    if (single && real_only) {
-        return cli_usage(command,
-                         "--attack and --proof speak of real numbers, not of --arithmetic float32");
-    }
-    if (single || options->verbose) {
-        const sp_status status =
-            sp_pipeline_single(&err, &session->pipeline, &session->files.model,
-                               single ? SP_ARITHMETIC_FLOAT32 : SP_ARITHMETIC_REAL);
-        if (status != SP_OK && single) {
-            cli_complain("%s: %s", options->model, err.text);
-            return CLI_INPUT;
-        }
-    }
-    return -1;
 }
 
 void cli_session_clear(cli_session *session) {
@@ -221,6 +216,14 @@ void cli_norm_says(const cli_options *options) {
                set->norm, set->norm);
     } else if (!set->box) {
         printf("--norm %s: a budget is %s.\n", set->norm, set->within);
+    }
+    if (options->deployed != SP_BUDGET_AS_REAL) {
+        printf("--deployed %s: noisy samples are clipped and rounded before they are heard.\n",
+               sp_budget_deployed_name(options->deployed));
+    }
+    if (options->arithmetic != SP_ARITHMETIC_REAL) {
+        printf("--arithmetic %s: verdicts speak of any program that computes the network so.\n",
+               sp_arithmetic_name(options->arithmetic));
     }
     if (options->profile) {
         printf("--profile %s: each sample or frame has its share of a budget.\n",

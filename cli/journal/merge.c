@@ -296,7 +296,8 @@ static int take_session(merging *g, size_t model) {
                                       .front_rule = g->asked[model].front_rule,
                                       .front = session->files.front,
                                       .whole = session->files.front,
-                                      .names = cli_session_names(session)};
+                                      .names = cli_session_names(session),
+                                      .arithmetic = g->asked[model].arithmetic};
     return -1;
 }
 

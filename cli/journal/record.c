@@ -41,8 +41,8 @@ static void add_file(sp_digest *digest, const char *path) {
 /* Whether a line of options->given is part of the name of a result, or changes none. */
 static bool is_in_name(const char *line) {
     static const char *const names[] = {
-        "--budget=",    "--eps=",     "--method=",     "--methods=", "--front-relax=",
-        "--precision=", "--attack\n", "--no-attack\n", "--out=",     "--property="};
+        "--budget=",  "--eps=",        "--method=", "--methods=",  "--front-relax=", "--precision=",
+        "--attack\n", "--no-attack\n", "--out=",    "--property=", "--arithmetic=",  "--deployed="};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strncmp(line, names[i], strlen(names[i])) == 0) {
             return true;
@@ -107,10 +107,11 @@ static sp_status make_setup(sp_error *err, cli_job *job) {
     SP_TRY(read_front(err, job));
     sp_digest *digest = sp_digest_create();
     add_text(digest, "version", SP_VERSION);
-    add_text(digest, "arithmetic", sp_arithmetic_text(SP_ARITHMETIC_REAL));
+    add_text(digest, "arithmetic", sp_arithmetic_text(job->options->arithmetic));
     add_text(digest, "command", job->command->name);
     add_text(digest, "model", job->session.files.model.digest);
     add_text(digest, "front", job->records.front);
+    add_text(digest, "deployed", sp_budget_deployed_name(job->options->deployed));
     const bool taken = add_options(digest, job);
     const sp_status status = sp_digest_finish(digest, job->records.setup);
     return taken ? status : SP_E_MEMORY;

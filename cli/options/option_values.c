@@ -276,6 +276,14 @@ static int read_value(cli_options *options, const cli_command *command, int opti
         return sp_split_parse(&options->split, text)
                    ? -1
                    : cli_usage(command, "--split is train, validation or test, not '%s'", text);
+    case CLI_ARITHMETIC:
+        return sp_arithmetic_find(&options->arithmetic, text)
+                   ? -1
+                   : cli_usage(command, "--arithmetic is real or float32, not '%s'", text);
+    case CLI_DEPLOYED:
+        return sp_budget_deployed_find(&options->deployed, text)
+                   ? -1
+                   : cli_usage(command, "--deployed is real, file or int16, not '%s'", text);
     case CLI_PRECISION:
         return read_precision(options, command, text);
     case CLI_TIMEOUT:

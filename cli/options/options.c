@@ -50,6 +50,14 @@ static const struct poptOption every_option[] = {
      "as "
      ".npy or as a JSON list",
      "F"},
+    {"deployed", 0, POPT_ARG_STRING, NULL, CLI_DEPLOYED,
+     "what a noisy clip becomes before it is heard: real; file, rounded and clipped to the values "
+     "that its file can hold; int16, to 16-bit integers; real unless given",
+     "X"},
+    {"arithmetic", 0, POPT_ARG_STRING, NULL, CLI_ARITHMETIC,
+     "the program that verdicts speak of: real, the network in real numbers; float32, any float32 "
+     "runtime, whose rounding is bounded too; real unless given",
+     "X"},
     {"method", 0, POPT_ARG_STRING, NULL, CLI_METHOD, "see soundproof methods; exact unless given",
      "NAME"},
     {"front-relax", 0, POPT_ARG_STRING, NULL, CLI_FRONT_RELAX,
@@ -297,6 +305,9 @@ static bool accepts(const cli_command *command, int option) {
     if (option == CLI_HTML) {
         return command->page;
     }
+    if (option == CLI_ARITHMETIC || option == CLI_DEPLOYED) {
+        return option == CLI_DEPLOYED ? command->deployed : command->programs;
+    }
     if (option == CLI_SUITE) {
         return command == &cli_attack;
     }
@@ -349,6 +360,10 @@ static int read_all(cli_options *options, const cli_command *command, poptContex
     if (options->within && !options->set->box) {
         return cli_usage(command, "--clip-to goes with boxes of noise: --norm inf");
     }
+    if (options->deployed != SP_BUDGET_AS_REAL && !options->set->box) {
+        return cli_usage(command, "--deployed %s goes with --norm inf",
+                         sp_budget_deployed_name(options->deployed));
+    }
     if (options->profile_path) {
         options->profile = calloc(1, sizeof *options->profile);
         if (!options->profile) {
@@ -363,6 +378,7 @@ static int read_all(cli_options *options, const cli_command *command, poptContex
         budget->least = options->least;
         budget->most = options->most;
         budget->profile = options->profile;
+        budget->deployed = options->deployed;
         if (options->frame == CLI_ALL_FRAMES) {
             return cli_usage(command, "--frame all goes with soundproof radius: name a frame");
         }

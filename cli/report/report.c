@@ -86,6 +86,7 @@ static int take_budgets(cli_report_job *own) {
         }
         own->usual[b].set = options->set;
         own->usual[b].profile = options->profile;
+        own->usual[b].deployed = options->deployed;
     }
     return -1;
 }
@@ -190,5 +191,7 @@ const cli_command cli_report = {
     .owned = sizeof own_options / sizeof own_options[0],
     .apart = 1 << HTML | 1 << PAGES,
     .corpus = true,
+    .programs = true,
+    .deployed = true,
     .run = run,
 };

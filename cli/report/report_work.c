@@ -179,6 +179,7 @@ void cli_report_work(void *context, size_t index) {
         .radius = {.tolerance = options->tolerance,
                    .set = options->set,
                    .profile = options->profile,
+                   .deployed = options->deployed,
                    .timeout = options->timeout,
                    .attack = cli_attack_options(options, clips->file[index])}};
     wanted.radius.attack.starts = options->starts ? (size_t)options->starts : STARTS;

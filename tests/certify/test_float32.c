@@ -1,5 +1,6 @@
 /* Verdicts about float32 programs: the margins of real arithmetic less their terms; clips whose
  * answer rounding may change without noise are said to be so. */
+#include "certify/study/study.h"
 #include "onnx/onnx.h"
 #include "tests/certify/small_net.h"
 
@@ -86,10 +87,73 @@ static void answers_that_rounding_may_change_are_said_to_be_so(void **state) {
     close_system(&floats);
 }
 
+/* The edge of what is certified is no louder, and below what is broken of any program. */
+static void radii_speak_of_float32(void **state) {
+    (void)state;
+    system_of real, floats;
+    open_system(&real, "ibp", SP_ARITHMETIC_REAL, 0.0);
+    open_system(&floats, "ibp", SP_ARITHMETIC_FLOAT32, 0.0);
+    const sp_radius_options options = {.tolerance = 3.0, .attack = {.steps = 10, .starts = 2}};
+    sp_radius radius[2];
+    for (int i = 0; i < 2; i++) {
+        const system_of *y = i == 0 ? &real : &floats;
+        sp_attacker attacker;
+        assert_int_equal(sp_attacker_init(NULL, &attacker, &y->pipeline), SP_OK);
+        assert_int_equal(sp_radius_find(NULL, &radius[i], &attacker, &y->s.clip, -1, &options),
+                         SP_OK);
+        sp_attacker_clear(&attacker);
+    }
+    assert_int_equal(radius[1].verdict.arithmetic, SP_ARITHMETIC_FLOAT32);
+    assert_true(radius[1].verdict.float32 > 0.0);
+    assert_true(radius[1].certified_db <= radius[0].certified_db);
+    assert_true(isnan(radius[1].broken_db) || radius[1].broken_db > radius[1].certified_db);
+    sp_radius_clear(&radius[0]);
+    sp_radius_clear(&radius[1]);
+    close_system(&real);
+    close_system(&floats);
+}
+
+/* Scores around 2e6 are multiples of an eighth in float32: what changes the real answer by little
+ * breaks no float32 program. */
+static void breaks_are_beyond_rounding(void **state) {
+    (void)state;
+    sp_attack attack[2];
+    const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = 0.0};
+    const sp_attack_options options = {.steps = 20, .starts = 2};
+    for (int i = 0; i < 2; i++) {
+        system_of y;
+        sp_attacker attacker;
+        open_system(&y, "ibp", i == 0 ? SP_ARITHMETIC_REAL : SP_ARITHMETIC_FLOAT32, 0.0);
+        sp_node *last = &y.pipeline.net->node[y.pipeline.net->nodes - 1]; // all scores alike
+        double score[C];
+        assert_int_equal(sp_pipeline_clean(NULL, &y.pipeline, score, &y.s.clip), SP_OK);
+        for (size_t k = 0; k < C; k++) { // label 0 leads by a little
+            last->bias[k] =
+                (double)(float)(2e6 + last->bias[k] - score[k] + (k == 0 ? 0.375 : 0.0));
+        }
+        assert_int_equal(sp_attacker_init(NULL, &attacker, &y.pipeline), SP_OK);
+        sp_error err = {0};
+        if (sp_attack_budget(&err, &attack[i], &attacker, &y.s.clip, &budget, 0, &options) !=
+            SP_OK) {
+            fail_msg("%s", err.text);
+        }
+        sp_attacker_clear(&attacker);
+        close_system(&y);
+    }
+    assert_true(attack[0].real_broken);
+    assert_false(attack[1].real_broken);
+    assert_true(attack[1].real_margin < 0.0);
+    assert_non_null(strstr(attack[1].verdict.reason, "rounding in float32 may undo that"));
+    sp_attack_clear(&attack[0]);
+    sp_attack_clear(&attack[1]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(margins_are_those_of_real_numbers_less_the_term),
         cmocka_unit_test(answers_that_rounding_may_change_are_said_to_be_so),
+        cmocka_unit_test(radii_speak_of_float32),
+        cmocka_unit_test(breaks_are_beyond_rounding),
     };
     return cmocka_run_group_tests_name("certify/float32", tests, NULL, NULL);
 }

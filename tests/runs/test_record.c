@@ -185,6 +185,7 @@ static void findings_come_back(void **state) {
         f.gain_broken = any();
         f.pieces = sp_rng_below(&rng, 99);
         f.margin = any();
+        f.float32 = any();
         f.begin_s = any();
         f.end_s = any();
         f.frame = sp_rng_below(&rng, 99);
