@@ -20,7 +20,9 @@ static sp_bound_task task_of(const sp_margins *margins) {
 static void keep(const sp_margins *margins, void *bounds) {
     double least = INFINITY;
     for (size_t r = 0; r < margins->rows; r++) {
-        least = margins->lower[r] >= least ? least : margins->lower[r]; // NaN stays
+        const double constant = margins->constant[r], product = margins->lower[r];
+        const double lower = constant != 0.0 ? sp_below(product + constant) : product;
+        least = lower >= least ? least : lower; // NaN stays
     }
     if (least > 0.0) {
         margins->keep->call(margins->keep->context, margins->pass->domain, bounds,

@@ -107,6 +107,7 @@ static sp_status bound_one(sp_error *err, const sp_schedule *s, sp_objectives *o
                           .error = lower + o->rows,
                           .line = line,
                           .keep = o->keep,
+                          .constant = o->constant,
                           .program = o->program,
                           .term = lower + 2 * o->rows,
                           .float32 = o->float32};

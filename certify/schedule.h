@@ -72,6 +72,7 @@ typedef struct sp_margins {
     bool float32;                     /* it is subtracted from bounds and lines */
     sp_halfspace *line;               /* O [rows] of one clip, see lstm/domain.h; NULL: not asked */
     const sp_certify_keep *keep;      /* of one clip; or NULL */
+    const double *constant;           /* [rows] what `keep` adds to `lower` */
     double boxes_seconds, rows_seconds; /* O */
 } sp_margins;
 SP_NODISCARD sp_status sp_margins_bound(sp_error *err, sp_margins *margins);

@@ -67,19 +67,16 @@ static void fill_window(arb_ptr w, size_t n, size_t kind) {
 /* Row k: the real part of bin k, row bins + k: its imaginary part, of the samples
  * w_j (x_j - a x_{j-1}). */
 static void fill_spectrum(ck_bank *bank, const ck_object *root, size_t n) {
-    static const char *const windows[] = {
-        "hamming-periodic", "hamming", "hann-periodic", "hann", "none", NULL};
-    static const char *const norms[] = {"none", "1/N", NULL}, *const where[] = {"inside each frame",
-                                                                                NULL};
-    const size_t frame = bank->frame, over_n = ck_choice(root, "power_norm", norms);
-    arb_ptr w = _arb_vec_init(frame), table = _arb_vec_init(2 * n);
+    const size_t frame = bank->frame, over_n = ck_choice(root, "power_norm", "none|1/N");
+    arb_ptr w = _arb_vec_init((slong)bank->span), table = _arb_vec_init(2 * n);
     arb_ptr scale = ball(), a = ball(), g = ball(), next = ball();
     ck_object at;
     if (part(&at, root, "preemphasis", false) != NULL) {
-        (void)ck_choice(&at, "where", where);
+        (void)ck_choice(&at, "where", "inside each frame");
         arb_set_d(a, ck_number(&at, "coefficient"));
     }
-    fill_window(w, frame, ck_choice(root, "window", windows));
+    fill_window(w, bank->span,
+                ck_choice(root, "window", "hamming-periodic|hamming|hann-periodic|hann|none"));
     arb_set_ui(scale, over_n == 1 ? n : 1);
     arb_rsqrt(scale, scale, BITS);
     for (size_t q = 0; q < 2 * n; q++) { /* cos and -sin of 2 pi (q/2) / n */
@@ -136,20 +133,22 @@ static size_t corner(const ck_object *mel, size_t j, size_t bands, size_t factor
     return (size_t)fmpz_get_si(bin);
 }
 
-static void fill_mel(ck_bank *bank, const ck_object *mel, size_t n) {
-    static const char *const formulas[] = {"2595*log10(1+f/700)", "1127*ln(1+f/700)", "htk",
-                                           "kaldi", NULL};
-    static const char *const roundings[] = {"floor((N+1)*hz/rate)", "floor(N*hz/rate)",
-                                            "floor((N/2+1)*hz/rate)", "floor((N/2+2)*hz/rate)",
-                                            NULL};
+/* The band behind the filters, if there is one, is all of the energy. */
+static void fill_mel(ck_bank *bank, const ck_object *mel, size_t n, size_t filters) {
     const size_t factors[] = {n + 1, n, n / 2 + 1, n / 2 + 2}, bins = n / 2 + 1;
-    const size_t factor = factors[ck_choice(mel, "rounding", roundings)];
-    (void)ck_choice(mel, "formula", formulas);
+    const size_t factor = factors[ck_choice(
+        mel, "rounding",
+        "floor((N+1)*hz/rate)|floor(N*hz/rate)|floor((N/2+1)*hz/rate)|floor((N/2+2)*hz/rate)")];
+    (void)ck_choice(mel, "formula", "2595*log10(1+f/700)|1127*ln(1+f/700)|htk|kaldi");
     bank->exact_weight = _arb_vec_init((slong)((bank->bands + 1) * bank->rows));
-    for (size_t m = 0; m < bank->bands; m++) {
+    for (size_t i = filters * bank->rows; i < bank->bands * bank->rows; i++) {
+        arb_one(bank->exact_weight + i);
+        bank->weight[i] = 1.0;
+    }
+    for (size_t m = 0; m < filters; m++) {
         size_t c[3];
         for (size_t i = 0; i < 3; i++) {
-            c[i] = corner(mel, m + i, bank->bands, factor, bank->rate);
+            c[i] = corner(mel, m + i, filters, factor, bank->rate);
         }
         ck_require(c[0] <= c[1] && c[1] <= c[2] && c[0] < c[2] && c[2] <= bins, "front end",
                    "filter %zu reaches bins that are not there", m);
@@ -168,10 +167,8 @@ static void fill_mel(ck_bank *bank, const ck_object *mel, size_t n) {
 
 /* Coefficient i of the transform of n numbers, at number j. */
 static void set_dct(arb_t entry, const ck_object *dct, size_t i, size_t j, size_t n) {
-    static const char *const types[] = {"II", NULL};
-    static const char *const norms[] = {"orthonormal", "none", "sqrt(2/N)", NULL};
-    (void)ck_choice(dct, "type", types);
-    const size_t norm = ck_choice(dct, "norm", norms);
+    (void)ck_choice(dct, "type", "II");
+    const size_t norm = ck_choice(dct, "norm", "orthonormal|none|sqrt(2/N)");
     arb_ptr x = ball();
     set_cos(entry, i * (2 * j + 1), 2 * n);
     set_ratio(x, norm == 0 && i == 0 ? 1 : norm == 1 ? 4 : 2, norm == 1 ? 1 : n);
@@ -192,13 +189,13 @@ static double *normal(const ck_object *root, const char *key, size_t features, d
     return to;
 }
 
-/* Features map log E + bias: their unit, a cosine transform, less a mean, over a deviation. */
-static void fill_map(ck_bank *bank, const ck_object *root) {
-    static const char *const units[] = {"natural", "log10", "dB", NULL};
+/* Features map log E + bias: their unit, a cosine transform, less a mean, over a deviation. The first
+ * one is the natural logarithm of the band behind the filters, if there is one. */
+static void fill_map(ck_bank *bank, const ck_object *root, size_t filters) {
     ck_object at;
     const ck_object *dct = part(&at, root, "dct", false);
-    const size_t M = bank->bands, n = dct != NULL ? ck_whole(dct, "coefficients", 1, M) : M;
-    const size_t unit = ck_choice(root, "log", units);
+    const size_t M = bank->bands, n = dct != NULL ? ck_whole(dct, "coefficients", 1, filters) : M;
+    const size_t unit = ck_choice(root, "log", "natural|log10|dB");
     const double *mean = normal(root, "mean", n, 0.0), *deviation = normal(root, "std", n, 1.0);
     arb_ptr one = ball(), level = ball(), entry = ball(), sum = ball(), by = ball();
     if (unit > 0) {
@@ -214,15 +211,16 @@ static void fill_map(ck_bank *bank, const ck_object *root) {
         arb_set_d(sum, mean[i]);
         arb_set_d(by, deviation[i]);
         for (size_t j = 0; j < M; j++) {
-            arb_set_ui(entry, i == j);
-            if (dct != NULL) {
-                set_dct(entry, dct, i, j, M);
+            const bool energy = filters < M && (i == 0 || j == filters);
+            arb_set_ui(entry, energy ? i == 0 && j == filters : i == j);
+            if (dct != NULL && !energy) {
+                set_dct(entry, dct, i, j, filters);
             }
-            if (unit > 0) {
+            if (unit > 0 && !energy) {
                 arb_mul_ui(entry, entry, unit == 2 ? 10 : 1, BITS);
                 arb_div(entry, entry, one, BITS);
+                arb_addmul(sum, entry, level, BITS);
             }
-            arb_addmul(sum, entry, level, BITS);
             arb_div(entry, entry, by, BITS);
             bank->map[i * M + j] = nearest(entry);
         }
@@ -234,22 +232,20 @@ static void fill_map(ck_bank *bank, const ck_object *root) {
 /* ---- the whole ---- */
 
 void ck_bank_read(ck_bank *bank, const char *description) {
-    static const char *const scales[] = {"int16", "unit", NULL}, *const peak[] = {"peak", NULL};
     static const char *const floors[] = {"add", "at_least", "for_zero"};
-    static const char *const pads[] = {
-        "none", "append one step of zeros unless the length is a multiple of the step", NULL};
     const ck_object root = {cJSON_Parse(description), "front end"};
     ck_object at, mel;
     ck_require(cJSON_IsObject((const cJSON *)root.json), "front end", "it is no JSON object");
-    for (size_t i = 0; i < 2; i++) {
-        const char *said = i == 0 ? "name" : "note";
-        (void)(ck_has(&root, said) ? ck_text(&root, said) : NULL);
-    }
+    (void)(ck_has(&root, "name") ? ck_text(&root, "name") : NULL);
+    (void)(ck_has(&root, "note") ? ck_text(&root, "note") : NULL);
     if (part(&at, &root, "gain", false) != NULL) {
-        (void)ck_choice(&at, "rule", peak);
+        (void)ck_choice(&at, "rule", "peak");
         bank->gain = ck_number(&at, "to");
     }
-    bank->pad_step = part(&at, &root, "pad", false) != NULL && ck_choice(&at, "rule", pads) == 1;
+    bank->pad_step =
+        part(&at, &root, "pad", false) != NULL &&
+        ck_choice(&at, "rule",
+                  "none|append one step of zeros unless the length is a multiple of the step") == 1;
     (void)part(&at, &root, "floor", true);
     while (bank->rule < CK_FOR_ZERO && !ck_has(&at, floors[bank->rule])) {
         bank->rule++;
@@ -257,18 +253,23 @@ void ck_bank_read(ck_bank *bank, const char *description) {
     bank->floor = ck_number(&at, floors[bank->rule]);
     const size_t n = ck_whole(&root, "fft", 2, CK_TERMS - 2);
     bank->rate = (int)ck_whole(&root, "sample_rate", 1, 1 << 20);
-    bank->scale = ck_choice(&root, "scale", scales) == 0 ? 32768.0 : 1.0;
-    bank->frame = ck_whole(&root, "frame", 1, CK_TERMS);
-    bank->step = ck_whole(&root, "step", 1, bank->frame);
-    bank->bands = ck_whole(part(&mel, &root, "mel", true), "bands", 1, 256);
+    bank->scale = ck_choice(&root, "scale", "int16|unit") == 0 ? 32768.0 : 1.0;
+    bank->span = ck_whole(&root, "frame", 1, CK_TERMS);
+    bank->step = ck_whole(&root, "step", 1, CK_TERMS);
+    bank->frame = bank->span < n ? bank->span : n; /* longer ones are cut */
+    bank->lost = ck_has(&root, "frames")
+                     ? ck_choice(&root, "frames", "all complete|all complete but the last")
+                     : 0;
+    const size_t energies = ck_has(&root, "c0") ? ck_choice(&root, "c0", "dct|log energy") : 0;
+    bank->bands = ck_whole(part(&mel, &root, "mel", true), "bands", 1, 256) + energies;
     bank->rows = 2 * (n / 2 + 1);
-    ck_require(n % 2 == 0 && bank->frame <= n && bank->floor >= 1e-100 && bank->floor <= 1e100 &&
-                   bank->gain >= 0.0 && bank->gain <= 1e10,
-               "front end", "this checker knows even transforms of a frame, and floors above 0");
+    ck_require(n % 2 == 0 && (energies == 0 || ck_has(&root, "dct")) && bank->floor >= 1e-100 &&
+                   bank->floor <= 1e100 && bank->gain >= 0.0 && bank->gain <= 1e10,
+               "front end", "this checker knows even transforms, and floors above 0");
     bank->f = ck_alloc(bank->rows * bank->frame, sizeof(double));
     bank->weight = ck_alloc(bank->bands * bank->rows, sizeof(double));
     fill_spectrum(bank, &root, n);
-    fill_mel(bank, &mel, n);
-    fill_map(bank, &root);
+    fill_mel(bank, &mel, n, bank->bands - energies);
+    fill_map(bank, &root, bank->bands - energies);
     ck_all_members_read(&root);
 }

@@ -27,15 +27,17 @@
 
 #define CK_EPS 0x1p-40
 #define CK_TERMS 4096
+#define CK_LONGEST ((size_t)1 << 22) /* samples */
 #define CK_TINY 1e-200
 
 /* ---- ends (end.c) ---- */
 
-/** ck_refuse - "refused: STEP: why", exit 1; ck_require - unless it holds. ck_unreadable - exit 2.
- */
-_Noreturn void ck_refuse(const char *step, const char *format, ...);
-void ck_require(bool holds, const char *step, const char *format, ...);
-_Noreturn void ck_unreadable(const char *format, ...);
+/** ck_refuse - "refused: STEP: why", exit 1; ck_require - unless it holds. ck_readable - of what can
+ *  be read; otherwise "soundproof-check: NAME: why", exit 2. */
+_Noreturn void ck_end(int code, const char *step, const char *format, ...);
+#define ck_refuse(step, ...) ck_end(1, step, __VA_ARGS__)
+#define ck_require(holds, step, ...) ((holds) ? (void)0 : ck_refuse(step, __VA_ARGS__))
+#define ck_readable(holds, ...) ((holds) ? (void)0 : ck_end(2, __VA_ARGS__))
 /** ck_alloc - zeros, or the end. */
 void *ck_alloc(size_t count, size_t size);
 
@@ -61,8 +63,8 @@ typedef struct ck_object {
 bool ck_has(const ck_object *object, const char *key);
 const void *ck_member(const ck_object *object, const char *key);
 const char *ck_text(const ck_object *object, const char *key);
-/** ck_choice - which of the texts, ended by NULL, a member is. */
-size_t ck_choice(const ck_object *object, const char *key, const char *const *texts);
+/** ck_choice - which of the texts, between bars, a member is. */
+size_t ck_choice(const ck_object *object, const char *key, const char *texts);
 double ck_number(const ck_object *object, const char *key);
 size_t ck_whole(const ck_object *object, const char *key, size_t least, size_t most);
 /** ck_all_members_read - refuses when nobody asked for a member, or for one of a member.
@@ -70,19 +72,15 @@ size_t ck_whole(const ck_object *object, const char *key, size_t least, size_t m
 void ck_all_members_read(const ck_object *object);
 void ck_list(double *to, const void *list, const char *what, size_t count);
 
-/** ck_proof - the header and the arrays. */
+/** ck_proof - the header, and the numbers of all its arrays, one behind the other. ck_array - the one
+ *  of this name, which must have `size` numbers, all finite; ck_all_members_read tells of those that
+ *  nobody asked for. */
 typedef struct ck_proof {
-    ck_object header;
+    ck_object header, arrays;
     double *number;
-    size_t arrays, *size;
-    char **name;
-    size_t *taken; /* how many of an array's numbers were read */
 } ck_proof;
 void ck_proof_read(ck_proof *proof, const char *path);
-/** ck_array - the array of this name, which must have `size` numbers, all finite. */
 const double *ck_array(ck_proof *proof, const char *name, size_t size);
-/** ck_all_read - refuses when there is an array that nobody asked for. */
-void ck_all_read(const ck_proof *proof);
 
 /* ---- recordings (sound.c) ---- */
 
@@ -94,41 +92,47 @@ typedef struct ck_sound {
 } ck_sound;
 void ck_sound_read(ck_sound *sound, ck_bytes file, const char *path);
 
-/* ---- networks (network.c) ---- */
-
-typedef enum { CK_AFFINE, CK_RELU, CK_LSTM, CK_GRU, CK_RNN, CK_LINEAR, CK_LAST } ck_layer_kind;
-typedef struct ck_layer {
-    ck_layer_kind kind;
-    size_t in, out;
-    double *weight;    /* [out, in], of cells [gates, out, in]: LSTM i f g o, GRU z r n, RNN one */
-    double *recurrent; /* [gates, out, out] */
-    double *bias;      /* [out], [gates, out] */
-    double *inside;    /* [out] GRU: n = tanh(W x + bias + r (R h' + inside)); NULL: R (r h') */
-} ck_layer;
-typedef struct ck_network {
-    ck_layer *layer;
-    size_t layers, features;
-    char *front; /* the description in the file's metadata, or NULL */
-} ck_network;
-void ck_network_read(ck_network *network, ck_bytes file);
-
 /* ---- balls (ball.c) ---- */
 
 typedef struct ck_range {
     double lo, hi;
 } ck_range;
 ck_range ck_log(double x);
-ck_range ck_sigma(double x);
-ck_range ck_tanh(double x);
-/** ck_least_product - at most sigma(x) q(y) - a x - b y on the box x by y, q the identity or
- *  tanh. ck_most_product - at least. */
-double ck_least_product(bool tanh_second, ck_range x, ck_range y, double a, double b);
-double ck_most_product(bool tanh_second, ck_range x, ck_range y, double a, double b);
-/** ck_curve_range - of a curve. ck_least_curve, ck_most_curve - of curve(x) - a x. */
-typedef enum { CK_CURVE_RELU, CK_CURVE_TANH } ck_curve;
-ck_range ck_curve_range(ck_curve curve, ck_range x);
-double ck_least_curve(ck_curve curve, ck_range x, double a);
-double ck_most_curve(ck_curve curve, ck_range x, double a);
+/** ck_curve - a function that increases: min(max(alpha x + beta, 0), 1) of CK_HARD_SIGMOID; CK_TANH
+ *  and CK_IDENTITY are odd. ck_value - of it at x. ck_product - f(x) q(y) over the
+ *  box x by y. ck_least - at most f(x) q(y) - a x - b y there, q odd. ck_most - at least. */
+typedef enum { CK_SIGMOID, CK_HARD_SIGMOID, CK_RECTIFIER, CK_TANH, CK_IDENTITY } ck_curve_kind;
+typedef struct ck_curve {
+    ck_curve_kind kind;
+    double alpha, beta;
+} ck_curve;
+ck_range ck_value(ck_curve f, double x);
+ck_range ck_product(ck_curve f, ck_range x, ck_curve q, ck_range y);
+double ck_least(ck_curve f, ck_range x, ck_curve q, ck_range y, double a, double b);
+double ck_most(ck_curve f, ck_range x, ck_curve q, ck_range y, double a, double b);
+
+/* ---- networks (network.c) ---- */
+
+typedef enum { CK_PLAIN, CK_LSTM, CK_GRU, CK_LAST } ck_layer_kind;
+/** ck_layer - CK_PLAIN: h = q(W x + R h' + b), x layer `from` (0: the features), of which W (then
+ *  x itself), R, b, or q may be missing (NULL, NULL, NULL, CK_IDENTITY): dense layers, biases, curves
+ *  and RNN. CK_LAST: of a sequence the last step. */
+typedef struct ck_layer {
+    ck_layer_kind kind;
+    size_t in, out, from;
+    double *weight;           /* [out, in], of cells [gates, out, in]: LSTM i f g o, GRU z r n */
+    double *recurrent;        /* [gates, out, out] */
+    double *bias;             /* [out], [gates, out] */
+    double *inside;           /* [out] GRU: n = q(W x + bias + r (R h' + inside)); NULL: R (r h') */
+    ck_curve gate, candidate; /* GRU: of z and r; q */
+} ck_layer;
+typedef struct ck_network {
+    ck_layer *layer;
+    size_t layers, features, steps; /* frames that it hears; 0: any */
+    size_t output;                  /* the layer that gives the logits */
+    char *front;                    /* the description in the file's metadata, or NULL */
+} ck_network;
+void ck_network_read(ck_network *network, ck_bytes file);
 
 /* ---- front ends (front.c, bank.c, form.c) ---- */
 
@@ -147,7 +151,9 @@ typedef struct ck_bank {
     double scale; /* value of full scale */
     int rate;
     bool pad_step;
-    size_t frame, step, rows, bands, features;
+    size_t span, step; /* samples of a frame, of which the first `frame` are heard; to the next */
+    size_t lost;       /* frames at the end that are none */
+    size_t frame, rows, bands, features;
     double *f;          /* [rows, frame] */
     double *weight;     /* [bands, rows] */
     double *map, *bias; /* [features, bands], [features] */
@@ -178,12 +184,61 @@ typedef struct ck_front {
     double *energy; /* [frames] */
     double *peak;   /* [bands, rows] */
 } ck_front;
-/** ck_front_bound - of front->norm, with this radius for every sample. */
-void ck_front_bound(ck_front *front, ck_proof *proof, const ck_sound *sound, double radius);
+/** ck_front_bound - of front->norm, with this radius for each of n samples. */
+void ck_front_bound(ck_front *front, ck_proof *proof, const double *sample, size_t n,
+                    double radius);
+
+/* ---- vectors and rows (graph.c) ---- */
+
+typedef enum { CK_FRAME, CK_IMAGE, CK_RELAXED } ck_vector_kind;
+enum { CK_NONE = -1 };
+/** ck_part - scale times vector `of`, or m times it; nothing, where `of` is CK_NONE. */
+typedef struct ck_part {
+    int of;
+    const double *m;
+    double scale;
+} ck_part;
+/** ck_vector - the logarithms of a frame's bands; an image, the sum of two parts and a bias, if any;
+ *  or numbers f(a) q(b), or f(a) where part[1] is nothing, between lines and planes. */
+typedef struct ck_vector {
+    ck_vector_kind kind;
+    size_t n, frame; /* CK_FRAME */
+    ck_part part[2];
+    const double *bias;
+    const double *slope;    /* [2, n], of products [2, 2, n]: below, above */
+    double *below, *above;  /* [n] offsets, found here */
+    double *lo, *hi, *size; /* [n] the box; its largest absolute values */
+    double *omega;          /* [n] CK_IMAGE: |m| |parts| + |bias| */
+    bool tight;             /* the box was met with rows */
+} ck_vector;
+typedef struct ck_graph {
+    ck_vector *v;
+    int most, count; /* room */
+    const ck_front *front;
+    int of; /* the vector that is bounded */
+} ck_graph;
+/** ck_add_frame, ck_add_image, ck_add_relaxed - one vector more, with its box; its number. What is
+ *  relaxed is tightened first; `rest`: (1 - f(a)) q(b), f a sigmoid or a hard one. ck_tighten - meets
+ *  a box with rows. ck_check_box - of a box that was changed. */
+int ck_add_frame(ck_graph *g, size_t t);
+int ck_add_image(ck_graph *g, size_t n, ck_part a, ck_part b, const double *bias);
+int ck_add_relaxed(ck_graph *g, ck_curve f, int a, ck_curve q, int b, bool rest,
+                   const double *slope);
+void ck_check_box(ck_graph *g, int i, const char *what);
+void ck_tighten(ck_graph *g, int i);
 
 /* ---- the proof itself (walk.c) ---- */
 
-/** ck_walk - the least lower bound of logit[label] - logit[k], k another class. */
-double ck_walk(const ck_network *network, const ck_front *front, ck_proof *proof, size_t label);
+/** ck_claim - logit `label` is the largest; or, of a single logit, it stays above the threshold
+ *  (label 1) or below it (label 0). */
+typedef struct ck_claim {
+    bool single;
+    size_t label;
+    double threshold;
+} ck_claim;
+/** ck_walk - at most the margin: the least of logit[label] - logit[k], k another class, or how far
+ *  the logit stays from the threshold. */
+double ck_walk(const ck_network *network, const ck_front *front, ck_proof *proof,
+               const ck_claim *claim);
 
 #endif

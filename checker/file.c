@@ -9,19 +9,16 @@
 
 #include "checker.h"
 
-static const char format[] = "soundproof certificate 1\n";
+static const char format[] = "soundproof certificate 2\n";
 enum { SUM = 64, LARGEST = 1 << 30 };
 
 ck_bytes ck_read(const char *path) {
     FILE *file = fopen(path, "rb");
     const long size = file != NULL && fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
-    if (size <= 0 || size >= LARGEST || fseek(file, 0, SEEK_SET) != 0) {
-        ck_unreadable("%s: cannot be opened, or is empty or too large", path);
-    }
+    ck_readable(size > 0 && size < LARGEST && fseek(file, 0, SEEK_SET) == 0, path,
+                "cannot be opened, or is empty or too large");
     const ck_bytes bytes = {ck_alloc((size_t)size, 1), (size_t)size}; /* with a 0 behind them */
-    if (fread(bytes.at, 1, bytes.size, file) != bytes.size) {
-        ck_unreadable("%s: cannot be read", path);
-    }
+    ck_readable(fread(bytes.at, 1, bytes.size, file) == bytes.size, path, "cannot be read");
     fclose(file);
     return bytes;
 }
@@ -76,20 +73,21 @@ const char *ck_text(const ck_object *object, const char *key) {
     return at->valuestring;
 }
 
-size_t ck_choice(const ck_object *object, const char *key, const char *const *texts) {
+size_t ck_choice(const ck_object *object, const char *key, const char *texts) {
     const char *at = ck_text(object, key);
-    for (size_t i = 0; texts[i] != NULL; i++) {
-        if (strcmp(texts[i], at) == 0) {
+    for (size_t i = 0, n = strcspn(texts, "|");; i++, texts += n + 1, n = strcspn(texts, "|")) {
+        if (strlen(at) == n && memcmp(at, texts, n) == 0) {
             return i;
         }
+        ck_require(texts[n] != 0, object->what, "%s is %s, which this checker does not know", key,
+                   at);
     }
-    ck_refuse(object->what, "%s is %s, which this checker does not know", key, at);
 }
 
 double ck_number(const ck_object *object, const char *key) {
     const cJSON *at = ck_member(object, key);
-    const bool number = cJSON_IsNumber(at) && isfinite(at->valuedouble);
-    ck_require(number, object->what, "%s is no number", key);
+    ck_require(cJSON_IsNumber(at) && isfinite(at->valuedouble), object->what, "%s is no number",
+               key);
     return at->valuedouble;
 }
 
@@ -112,27 +110,17 @@ void ck_list(double *to, const void *list, const char *what, size_t count) {
 
 /* ---- the arrays ---- */
 
-static void name_arrays(ck_proof *proof, size_t *numbers) {
-    const cJSON *sizes = ck_member(&proof->header, "sizes");
-    const char *list = ck_text(&proof->header, "arrays");
-    char *names = strcpy(ck_alloc(strlen(list) + 1, 1), list);
-    proof->arrays = (size_t)cJSON_GetArraySize(sizes);
-    proof->name = ck_alloc(proof->arrays, sizeof *proof->name);
-    proof->size = ck_alloc(proof->arrays, sizeof *proof->size);
-    proof->taken = ck_alloc(proof->arrays, sizeof *proof->taken);
-    *numbers = 0;
-    char *word = strtok(names, " ");
-    const cJSON *at = sizes->child;
-    for (size_t i = 0; i < proof->arrays; i++, at = at->next, word = strtok(NULL, " ")) {
-        ck_require(word != NULL && cJSON_IsNumber(at) && at->valuedouble >= 0.0 &&
-                       at->valuedouble <= LARGEST / 8 && at->valuedouble == floor(at->valuedouble),
-                   "header", "names and sizes of the arrays do not fit together");
-        proof->name[i] = word;
-        proof->size[i] = (size_t)at->valuedouble;
-        *numbers += proof->size[i];
+/* How many numbers they have together. */
+static size_t count_numbers(const ck_object *arrays) {
+    double sum = 0.0;
+    for (const cJSON *at = ((const cJSON *)arrays->json)->child; at != NULL; at = at->next) {
+        ck_require(cJSON_IsNumber(at) && at->valuedouble >= 0.0 &&
+                       at->valuedouble == floor(at->valuedouble),
+                   arrays->what, "%s has no size", at->string);
+        sum += at->valuedouble;
     }
-    ck_require(word == NULL && *numbers <= LARGEST / 8, "header",
-               "names and sizes of the arrays do not fit together");
+    ck_require(sum <= LARGEST / 8, arrays->what, "there are too many numbers");
+    return (size_t)sum;
 }
 
 /* Byte b of all numbers follows byte b - 1 of all numbers, least significant first. */
@@ -155,43 +143,33 @@ static void take_numbers(ck_proof *proof, const unsigned char *packed, size_t si
 void ck_proof_read(ck_proof *proof, const char *path) {
     const ck_bytes file = ck_read(path);
     const size_t begin = sizeof format - 1;
-    if (file.size < begin + SUM + 1 || memcmp(file.at, format, begin) != 0) {
-        ck_unreadable("%s: is no certificate of this format", path);
-    }
+    ck_readable(file.size > begin + SUM && memcmp(file.at, format, begin) == 0, path,
+                "is no certificate of this format");
     const ck_bytes sealed = {file.at, file.size - SUM - 1};
-    char sum[SUM + 1], stated[SUM + 1] = {0};
+    char sum[SUM + 1];
     sum_of(sum, sealed);
-    memcpy(stated, file.at + sealed.size, SUM);
-    ck_require(strcmp(sum, stated) == 0 && file.at[file.size - 1] == '\n', "file",
-               "it is damaged: its checksum is another one");
+    ck_require(memcmp(sum, file.at + sealed.size, SUM) == 0 && file.at[file.size - 1] == '\n',
+               "file", "it is damaged: its checksum is another one");
     unsigned char *line = memchr(file.at + begin, '\n', sealed.size - begin);
     ck_require(line != NULL, "header", "it has no end");
     const size_t head = (size_t)(line - file.at) + 1;
     proof->header = (ck_object){
         cJSON_ParseWithLength((const char *)file.at + begin, head - 1 - begin), "header"};
     ck_require(proof->header.json != NULL, "header", "it is no JSON");
-    size_t numbers = 0;
-    name_arrays(proof, &numbers);
-    take_numbers(proof, file.at + head, sealed.size - head, numbers);
+    proof->arrays = (ck_object){ck_member(&proof->header, "arrays"), "arrays"};
+    take_numbers(proof, file.at + head, sealed.size - head, count_numbers(&proof->arrays));
 }
 
 const double *ck_array(ck_proof *proof, const char *name, size_t size) {
-    size_t at = 0;
-    for (size_t i = 0; i < proof->arrays; at += proof->size[i++]) {
-        if (strcmp(proof->name[i], name) == 0) {
-            ck_require(proof->size[i] == size, name, "%zu numbers are needed", size);
-            for (size_t k = at; k < at + size; k++) {
-                ck_require(fabs(proof->number[k]) <= 0x1p200, name, "a number is no number");
-            }
-            proof->taken[i] = 1;
-            return proof->number + at;
-        }
+    const cJSON *wanted = ck_member(&proof->arrays, name);
+    const double *number = proof->number;
+    ck_require(wanted->valuedouble == (double)size, name, "%zu numbers are needed", size);
+    for (const cJSON *at = ((const cJSON *)proof->arrays.json)->child; at != wanted;
+         at = at->next) {
+        number += (size_t)at->valuedouble;
     }
-    ck_refuse(name, "the certificate has no such array");
-}
-
-void ck_all_read(const ck_proof *proof) {
-    for (size_t i = 0; i < proof->arrays; i++) {
-        ck_require(proof->taken[i] != 0, "arrays", "%s belongs to nothing here", proof->name[i]);
+    for (size_t k = 0; k < size; k++) {
+        ck_require(fabs(number[k]) <= 0x1p200, name, "a number is no number");
     }
+    return number;
 }

@@ -1,7 +1,7 @@
 /* The logarithms of the energies of a clip under a box of noise, between two lines each; the
  * inequalities are those of docs/certificate.md, 4. */
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "checker.h"
 
@@ -61,25 +61,26 @@ static void take_frame(frame *to, const ck_front *front, size_t t, const double 
     }
 }
 
+static void add_row(double *to, const ck_bank *bank, size_t k, double factor) {
+    for (size_t i = 0; i < bank->frame; i++) {
+        to[i] += factor * bank->f[k * bank->frame + i];
+    }
+}
+
 /* sqrt(E) from below, by any numbers z: sqrt(E) sqrt(sum z^2/w + floor) >= sum z (y + f . d) +
  * floor. */
-static double least_root(const ck_front *front, const frame *at, size_t m, const double *z,
+static double least_root(const ck_front *front, const frame *at, size_t m, const double **z,
                          double *work) {
     const ck_bank *bank = &front->bank;
     const double *w = bank->weight + m * bank->rows, added = bank->rule == CK_ADD ? bank->floor : 0;
     double sum = added, mass = 0.0, square = added;
-    for (size_t i = 0; i < bank->frame; i++) {
-        work[i] = 0.0;
-    }
+    memset(work, 0, bank->frame * sizeof *work);
     for (size_t k = 0; k < bank->rows; k++) {
         if (w[k] > 0.0) {
-            sum += *z * at->mid[k];
-            mass += fabs(*z) * (at->err[k] + eps * (fabs(at->mid[k]) + at->radius[k]));
-            square += *z * *z / w[k];
-            for (size_t i = 0; i < bank->frame; i++) {
-                work[i] += *z * bank->f[k * bank->frame + i];
-            }
-            z++;
+            sum += **z * at->mid[k];
+            mass += fabs(**z) * (at->err[k] + eps * (fabs(at->mid[k]) + at->radius[k]));
+            square += **z * **z / w[k];
+            add_row(work, bank, k, *(*z)++);
         }
     }
     const double reach = ck_support(front->norm, work, at->r, bank->frame);
@@ -94,7 +95,7 @@ typedef struct bounds {
 } bounds;
 
 static bounds bound_energy(const ck_front *front, const frame *at, size_t m, double *form,
-                           const double *diagonal, const double *z, double *work) {
+                           const double *diagonal, const double **z, double *work) {
     const ck_bank *bank = &front->bank;
     const double *w = bank->weight + m * bank->rows, added = bank->rule == CK_ADD ? bank->floor : 0;
     bounds e = {.clean = added};
@@ -112,9 +113,7 @@ static bounds bound_energy(const ck_front *front, const frame *at, size_t m, dou
         high += w[k] * (far * far);
         low += w[k] * (near * near);
         by_rows += w[k] * (at->radius[k] * at->radius[k]);
-        for (size_t i = 0; i < bank->frame; i++) {
-            form[i] += c * bank->f[k * bank->frame + i];
-        }
+        add_row(form, bank, k, c);
     }
     e.reach = up(ck_support(front->norm, form, at->r, bank->frame));
     e.slack = up(e.slack);
@@ -197,11 +196,14 @@ static void move(double *lower, double *upper, ck_range by) {
     *upper += 0x1p-50 * (fabs(*upper) + fabs(by.hi));
 }
 
-void ck_front_bound(ck_front *front, ck_proof *proof, const ck_sound *sound, double radius) {
+void ck_front_bound(ck_front *front, ck_proof *proof, const double *sample, size_t n,
+                    double radius) {
     ck_bank *bank = &front->bank;
-    const size_t n = sound->n, M = bank->bands, N = bank->frame;
+    const size_t M = bank->bands, N = bank->frame;
     front->padded = bank->pad_step && n % bank->step != 0 ? n + bank->step : n;
-    const size_t frames = front->padded < N ? 0 : (front->padded - N) / bank->step + 1;
+    const size_t whole =
+        front->padded < bank->span ? 0 : (front->padded - bank->span) / bank->step + 1;
+    const size_t frames = whole > bank->lost ? whole - bank->lost : 0;
     ck_require(ck_whole(&proof->header, "frames", 1, CK_TERMS) == frames, "front end",
                "the recording has %zu frames", frames);
     size_t weights = 0;
@@ -229,11 +231,11 @@ void ck_front_bound(ck_front *front, ck_proof *proof, const ck_sound *sound, dou
     double *x = ck_alloc(front->padded, sizeof *x), *work = ck_alloc(N, sizeof *work);
     front->radius = ck_alloc(front->padded, sizeof *x);
     for (size_t i = 0; i < n; i++) {
-        x[i] = sound->sample[i] * bank->scale;
+        x[i] = sample[i] * bank->scale;
         front->radius[i] = radius;
     }
-    const bool gain = bank->gain > 0.0;
-    const ck_range shift = gain ? take_gain(bank, x, front->padded, radius) : (ck_range){0.0, 0.0};
+    const ck_range shift =
+        bank->gain > 0.0 ? take_gain(bank, x, front->padded, radius) : (ck_range){0.0, 0.0};
     frame at = {NULL, ck_alloc(bank->rows, sizeof *x), ck_alloc(bank->rows, sizeof *x),
                 ck_alloc(bank->rows, sizeof *x)};
     for (size_t t = 0; t < frames; t++) {
@@ -242,17 +244,12 @@ void ck_front_bound(ck_front *front, ck_proof *proof, const ck_sound *sound, dou
         for (size_t m = 0, i = t * M; m < M; m++, i++) {
             ck_band *band = &front->band[i];
             const bounds e =
-                bound_energy(front, &at, m, front->form + i * N, diagonal + m * N, z, work);
+                bound_energy(front, &at, m, front->form + i * N, diagonal + m * N, &z, work);
             band->lower_w = lower[i];
             band->upper_w = upper[i];
             bound_band(band, &e, bank, t, m);
-            if (gain) {
-                move(&band->lower_c, &band->upper_c, shift);
-                move(&band->lo, &band->hi, shift);
-            }
-            for (size_t k = 0; k < bank->rows; k++) {
-                z += bank->weight[m * bank->rows + k] > 0.0;
-            }
+            move(&band->lower_c, &band->upper_c, shift);
+            move(&band->lo, &band->hi, shift);
         }
     }
 }

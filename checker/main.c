@@ -12,21 +12,22 @@
 #error "doubles must be computed as doubles"
 #endif
 
-/* The radius must hold the budget that the header names. */
-static void check_budget(const ck_object *header, const ck_sound *sound, double scale,
-                         ck_norm norm) {
-    static const char *const units[] = {"dB", "dBFS", "dBsnr", "lsb", NULL};
-    enum { PEAK, FULL, SNR, LSB } unit = ck_choice(header, "budget_unit", units);
+/* The radius must hold the budget that the header names: of n samples of a recording, the loudest one
+ * being that of all of it. */
+static void check_budget(const ck_object *header, const ck_sound *sound, const double *sample,
+                         size_t n, double scale, ck_norm norm) {
+    enum { PEAK, FULL, SNR, LSB } unit = ck_choice(header, "budget_unit", "dB|dBFS|dBsnr|lsb");
     const double value = ck_number(header, "budget_value"), radius = ck_number(header, "radius");
     arb_ptr needed = _arb_vec_init(3), term = needed + 1, ten = needed + 2;
     double loudest = 0.0;
     for (size_t i = 0; i < sound->n; i++) {
-        const double s = sound->sample[i] * scale;
-        loudest = fmax(loudest, fabs(s));
-        arb_set_d(term, s);
+        loudest = fmax(loudest, fabs(sound->sample[i] * scale));
+    }
+    for (size_t i = 0; i < n; i++) {
+        arb_set_d(term, sample[i] * scale);
         arb_addmul(needed, term, term, 128);
     }
-    arb_div_ui(needed, needed, norm == CK_BOX ? sound->n : 1, 128);
+    arb_div_ui(needed, needed, norm == CK_BOX ? n : 1, 128);
     arb_sqrt(needed, needed, 128); /* the root mean square, or the norm, of the recording */
     ck_require(unit != LSB || (sound->bits > 0 && value > 0.0), "budget", "there is no %g lsb here",
                value);
@@ -44,7 +45,8 @@ static void check_budget(const ck_object *header, const ck_sound *sound, double 
     }
     arb_set_d(term, radius);
     ck_require(radius > 0.0 && arb_ge(term, needed), "budget",
-               "the radius %.17g is less than %g %s of this recording", radius, value, units[unit]);
+               "the radius %.17g is less than %g %s of this recording", radius, value,
+               ck_text(header, "budget_unit"));
 }
 
 /* FOLDER of the certificate / NAME, or NAME alone. */
@@ -59,9 +61,8 @@ static char *beside(const char *proof, const char *name) {
 
 static _Noreturn void usage(FILE *to, int code) {
     fputs("Usage: soundproof-check [--threads N] [--model M.onnx] [--clip C.wav] [--front F.json]\n"
-          "                        FILE.proof\n"
-          "Proves a certificate of soundproof again. Without --model and --clip the files stand\n"
-          "beside the certificate. Exit code 0: accepted, 1: refused, 2: cannot be read.\n",
+          "FILE.proof: proves a certificate of soundproof again. Files not given stand beside it.\n"
+          "Exit code 0: accepted, 1: refused, 2: cannot be read.\n",
           to);
     exit(code);
 }
@@ -91,10 +92,9 @@ int main(int argc, char **argv) {
     ck_proof proof = {0};
     ck_proof_read(&proof, path[4]);
     const ck_object *header = &proof.header;
-    (void)ck_choice(header, "property", (const char *const[]){"argmax", NULL});
-    (void)ck_choice(header, "arithmetic", (const char *const[]){"real", NULL});
-    const char *const noises[] = {"box", "l2", "l1", NULL};
-    ck_front front = {.norm = (ck_norm)ck_choice(header, "noise", noises)};
+    ck_claim claim = {.single = ck_choice(header, "property", "argmax|threshold") == 1};
+    ck_front front = {.norm = (ck_norm)ck_choice(header, "noise", "box|l2|l1")};
+    (void)ck_choice(header, "arithmetic", "real");
 
     const char *model = path[0] != NULL ? path[0] : beside(path[4], ck_text(header, "model"));
     const char *clip = path[1] != NULL ? path[1] : beside(path[4], ck_text(header, "recording"));
@@ -108,32 +108,36 @@ int main(int argc, char **argv) {
                             network.front != NULL ? strlen(network.front) : 0};
     if (strcmp(description, "of the model") != 0) {
         front_bytes = ck_read(path[2] != NULL ? path[2] : beside(path[4], description));
-    } else if (network.front == NULL) {
-        ck_refuse("front end", "the model carries no description");
     }
+    ck_require(front_bytes.at != NULL, "front end", "the model carries no description");
     ck_same(front_bytes, ck_text(header, "front_sha256"), "front end");
 
     ck_sound sound = {0};
     ck_sound_read(&sound, clip_bytes, clip);
     ck_bank_read(&front.bank, (const char *)front_bytes.at);
-    ck_require(
-        sound.rate == front.bank.rate && sound.n == ck_whole(header, "samples", 1, 1 << 22) &&
-            (double)sound.rate == ck_number(header, "sample_rate"),
-        "recording", "%zu samples at %d Hz are not what the certificate or the front end speaks of",
-        sound.n, sound.rate);
-    check_budget(header, &sound, front.bank.scale, front.norm);
+    const size_t begin = ck_whole(header, "begin", 0, CK_LONGEST);
+    const size_t n = ck_whole(header, "samples", 1, CK_LONGEST);
+    ck_require(sound.rate == front.bank.rate && begin + n <= sound.n &&
+                   (double)sound.rate == ck_number(header, "sample_rate"),
+               "recording", "%zu samples at %d Hz are not what is spoken of", sound.n, sound.rate);
+    const double *sample = sound.sample + begin;
+    check_budget(header, &sound, sample, n, front.bank.scale, front.norm);
     const double radius = ck_number(header, "radius");
-    ck_front_bound(&front, &proof, &sound, radius);
-    const size_t classes = network.layer[network.layers - 1].out;
-    ck_require(ck_whole(header, "classes", 2, CK_TERMS) == classes, "header",
-               "the model has %zu classes", classes);
-    const size_t label = ck_whole(header, "label", 0, classes - 1);
-    const double margin = ck_walk(&network, &front, &proof, label);
-    ck_all_read(&proof);
+    ck_front_bound(&front, &proof, sample, n, radius);
+    const size_t classes = network.layer[network.output - 1].out;
+    ck_require((classes == 1) == claim.single &&
+                   ck_whole(header, "classes", 1, CK_TERMS) == classes,
+               "header", "the model has %zu classes", classes);
+    claim.label = ck_whole(header, "label", 0, claim.single ? 1 : classes - 1);
+    claim.threshold = claim.single ? ck_number(header, "threshold") : 0.0;
+    const double margin = ck_walk(&network, &front, &proof, &claim);
+    ck_all_members_read(&proof.arrays);
     ck_require(margin > 0.0, "margin", "at least %.6g is proved, which is not positive", margin);
-    printf("accepted: %s, %s: label %zu under every noise of at most %.17g (%g %s, %s); margin "
-           "%.6g (claimed %.6g)\n",
-           ck_text(header, "recording"), ck_text(header, "model"), label, radius,
+    printf("accepted: %s, %s, %zu samples from %zu on: ", ck_text(header, "recording"),
+           ck_text(header, "model"), n, begin);
+    printf(claim.single ? "label %zu, a threshold of %.17g" : "label %zu", claim.label,
+           claim.threshold);
+    printf(" under every noise of at most %.17g (%g %s, %s); margin %.6g (claimed %.6g)\n", radius,
            ck_number(header, "budget_value"), ck_text(header, "budget_unit"),
            ck_text(header, "noise"), margin, ck_number(header, "margin"));
     return 0;

@@ -1,5 +1,4 @@
-/* Networks from ONNX files: chains of dense layers, ReLU, LSTM and RNN and the last step, with the
- * plumbing that exporters write around them. Whatever else a file holds is refused by name. */
+/* Networks from ONNX files: dense layers, curves, cells and the last step, with the plumbing that exporters write around them. Whatever else a file holds is refused by name. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +8,10 @@
 #include "onnx.pb-c.h"
 
 typedef enum {
-    SEQUENCE, /* what the chain has computed so far, all steps */
-    LAST,     /* its last step */
-    STACK,    /* several of these, one behind the other */
+    SEQUENCE, /* what a layer gives, all steps */
+    SINGLE,   /* a layer that gives one step */
+    ANSWER,   /* probabilities of these logits */
+    STACK,    /* several of one step, one behind the other */
     CONSTANT,
     ZERO, /* an initial state */
     SHAPE /* sizes and what is made of them; they can only become ZERO */
@@ -20,7 +20,8 @@ typedef enum {
 typedef struct value {
     const char *name;
     value_kind kind;
-    size_t at, member[8], members; /* layers behind it; of a STACK */
+    size_t at, member[8], members; /* the layer, 0: the features; of a STACK */
+    bool turned;                   /* steps are its second axis, not its first */
     const Onnx__TensorProto *tensor;
 } value;
 
@@ -29,7 +30,6 @@ typedef struct reader {
     value *value;
     size_t values;
     const Onnx__NodeProto *node;
-    bool last; /* the chain has taken its last step */
 } reader;
 
 /* What is missing in a file may be NULL. */
@@ -131,36 +131,36 @@ static int64_t integer(const reader *r, const char *name, int64_t otherwise) {
 
 /* ---- layers ---- */
 
-static size_t width(const ck_network *n) {
-    return n->layers > 0 ? n->layer[n->layers - 1].out : n->features;
+static size_t width(const reader *r, const value *v) {
+    return v->at > 0 ? r->network->layer[v->at - 1].out : r->network->features;
 }
 
-static ck_layer *append(reader *r, ck_layer_kind kind, size_t out) {
+/* A layer that reads this value. */
+static ck_layer *append(reader *r, ck_layer_kind kind, size_t out, const value *from) {
     ck_network *n = r->network;
+    require(r, from->kind == SEQUENCE || from->kind == SINGLE, "reads what no layer gives");
     require(r, n->layers < 64 && out > 0 && out <= 512, "more than 64 layers, or 512 numbers");
-    n->layer[n->layers] = (ck_layer){.kind = kind, .in = width(n), .out = out};
+    n->layer[n->layers] = (ck_layer){.kind = kind,
+                                     .in = width(r, from),
+                                     .out = out,
+                                     .from = from->at,
+                                     .candidate = {.kind = CK_IDENTITY}};
     return &n->layer[n->layers++];
 }
 
-/* The chain must stand where the input of this node does; its last step is taken if need be. */
-static bool follow(reader *r, const value *v) {
-    ck_network *n = r->network;
-    require(r, (v->kind == SEQUENCE || v->kind == LAST) && v->at == n->layers,
-            "is no link of a chain of layers");
-    if (v->kind == LAST && !r->last) {
-        append(r, CK_LAST, width(n));
-        r->last = true;
-    }
-    return v->kind == LAST;
+/* What the newest layer gives, in the order of this value. */
+static void give_layer(reader *r, size_t output, const value *as) {
+    give(r, output, (value){.kind = as->kind, .at = r->network->layers, .turned = as->turned});
 }
 
-static void give_chain(reader *r, size_t output, bool last) {
-    give(r, output, (value){.kind = last ? LAST : SEQUENCE, .at = r->network->layers});
+static void give_last(reader *r, size_t output, const value *x) {
+    append(r, CK_LAST, width(r, x), x);
+    give(r, output, (value){.kind = SINGLE, .at = r->network->layers});
 }
 
 static void dense(reader *r) {
     const bool gemm = r->node->op_type[0] == 'G';
-    const value *x = input(r, 0), *w = input(r, 1);
+    const value x = *input(r, 0), *w = input(r, 1);
     only(r, gemm ? " alpha beta transA transB " : "");
     const Onnx__AttributeProto *alpha = attribute(r, "alpha"), *beta = attribute(r, "beta");
     const bool turned = gemm && integer(r, "transB", 0) == 1;
@@ -168,10 +168,9 @@ static void dense(reader *r) {
             w->kind == CONSTANT && w->tensor->n_dims == 2 && integer(r, "transA", 0) == 0 &&
                 (alpha == NULL || alpha->f == 1.0F) && (beta == NULL || beta->f == 1.0F),
             "only constant matrices without factors are known");
-    const bool last = follow(r, x);
-    const size_t in = width(r->network), out = (size_t)w->tensor->dims[turned ? 0 : 1];
-    const size_t shape[] = {turned ? out : in, turned ? in : out};
-    ck_layer *layer = append(r, CK_AFFINE, out);
+    const size_t out = (size_t)w->tensor->dims[turned ? 0 : 1];
+    ck_layer *layer = append(r, CK_PLAIN, out, &x);
+    const size_t in = layer->in, shape[] = {turned ? out : in, turned ? in : out};
     double *m = numbers(r, w, shape, 2);
     layer->weight = ck_alloc(in * out, sizeof(double));
     for (size_t i = 0; i < in * out; i++) {
@@ -179,82 +178,96 @@ static void dense(reader *r) {
     }
     layer->bias =
         gemm && has(r, 2) ? numbers(r, input(r, 2), &out, 1) : ck_alloc(out, sizeof(double));
-    give_chain(r, 0, last);
+    give_layer(r, 0, &x);
 }
 
+/* A bias. */
 static void add(reader *r) {
     const size_t other = input(r, 0)->kind == CONSTANT ? 1 : 0;
-    const value *x = input(r, other), *b = input(r, 1 - other);
-    ck_network *n = r->network;
-    require(r,
-            (x->kind == SEQUENCE || x->kind == LAST) && x->at == n->layers && n->layers > 0 &&
-                n->layer[n->layers - 1].kind == CK_AFFINE,
-            "this checker knows biases of dense layers");
-    ck_layer *layer = &n->layer[n->layers - 1];
-    double *bias = numbers(r, b, &layer->out, 1);
-    for (size_t i = 0; i < layer->out; i++) {
-        layer->bias[i] += bias[i];
-    }
-    give(r, 0, (value){.kind = x->kind, .at = x->at});
+    const value x = *input(r, other);
+    ck_layer *layer = append(r, CK_PLAIN, width(r, &x), &x);
+    layer->bias = numbers(r, input(r, 1 - other), &layer->out, 1);
+    give_layer(r, 0, &x);
 }
 
-/* What there is of each kind of cell; gate g of the layer is gate order[g] of the file. */
+/* The cells there are, each with its activations, the usual ones first; gate g of the layer is gate
+ * order[g] of the file. */
 typedef struct cell_kind {
     const char *op;
     ck_layer_kind kind;
-    size_t gates, order[4], activations;
-    const char *activation[3];
+    size_t gates, order[4];
+    ck_curve_kind gate, candidate;
+    const char *activations;
 } cell_kind;
 static const cell_kind cells[] = {
-    {"LSTM", CK_LSTM, 4, {0, 2, 3, 1}, 3, {"Sigmoid", "Tanh", "Tanh"}}, /* i f g o of i o f g */
-    {"GRU", CK_GRU, 3, {0, 1, 2, 0}, 2, {"Sigmoid", "Tanh", NULL}},
-    {"RNN", CK_RNN, 1, {0, 0, 0, 0}, 1, {"Tanh", NULL, NULL}},
-    {"RNN", CK_LINEAR, 1, {0, 0, 0, 0}, 1, {"Affine", NULL, NULL}}}; /* h = W x + R h' + b */
+    {"LSTM", CK_LSTM, 4, {0, 2, 3, 1}, CK_SIGMOID, CK_TANH, "Sigmoid Tanh Tanh "}, /* of i o f g */
+    {"GRU", CK_GRU, 3, {0, 1, 2, 0}, CK_SIGMOID, CK_TANH, "Sigmoid Tanh "},
+    {"GRU", CK_GRU, 3, {0, 1, 2, 0}, CK_SIGMOID, CK_IDENTITY, "Sigmoid Affine "},
+    {"GRU", CK_GRU, 3, {0, 1, 2, 0}, CK_HARD_SIGMOID, CK_TANH, "HardSigmoid Tanh "},
+    {"GRU", CK_GRU, 3, {0, 1, 2, 0}, CK_HARD_SIGMOID, CK_IDENTITY, "HardSigmoid Affine "},
+    {"RNN", CK_PLAIN, 1, {0, 0, 0, 0}, CK_TANH, CK_TANH, "Tanh "},
+    {"RNN", CK_PLAIN, 1, {0, 0, 0, 0}, CK_TANH, CK_IDENTITY, "Affine "}};
 
-static bool is_text(const ProtobufCBinaryData *s, const char *text) {
-    return s->len == strlen(text) && memcmp(s->data, text, s->len) == 0;
+static const cell_kind *cell_of(const reader *r) {
+    const Onnx__AttributeProto *a = attribute(r, "activations");
+    char list[128] = "";
+    for (size_t i = 0; a != NULL && i < a->n_strings && a->n_strings <= 3; i++) {
+        snprintf(list + strlen(list), 40, "%.*s ", (int)fmin((double)a->strings[i].len, 31.0),
+                 (const char *)a->strings[i].data);
+    }
+    for (size_t k = 0; k < sizeof cells / sizeof cells[0]; k++) {
+        if (strcmp(cells[k].op, r->node->op_type) == 0 &&
+            (a == NULL || strcmp(cells[k].activations, list) == 0)) {
+            return &cells[k];
+        }
+    }
+    cannot(r, "has activations that are not known");
 }
 
-static bool is_float(const reader *r, const char *name, float f) {
+/* Factor i of the activations: those that have factors take one after the other. */
+static double factor(const reader *r, const char *name, size_t i, float otherwise) {
     const Onnx__AttributeProto *a = attribute(r, name);
-    return a != NULL && a->n_floats == 1 && a->floats[0] == f;
+    require(r, a == NULL || i < a->n_floats, "a list of factors is too short");
+    return (double)(a != NULL ? a->floats[i] : otherwise);
 }
 
-static void check_default(const reader *r, const cell_kind *cell) {
-    const Onnx__AttributeProto *d = attribute(r, "direction"), *a = attribute(r, "activations");
+static void take_functions(const reader *r, const cell_kind *cell, ck_layer *layer) {
+    const bool hard = cell->gate == CK_HARD_SIGMOID, line = cell->candidate == CK_IDENTITY;
+    const double alpha = hard ? factor(r, "activation_alpha", 0, 0.2F) : 1.0;
+    const double beta = hard ? factor(r, "activation_beta", 0, 0.5F) : 0.0;
+    const double slope = line ? factor(r, "activation_alpha", hard, 1.0F) : 1.0;
+    const double offset = line ? factor(r, "activation_beta", hard, 0.0F) : 0.0;
+    require(r,
+            alpha > 0x1p-10 && alpha < 0x1p10 && fabs(beta) < 0x1p10 && slope == 1.0 &&
+                offset == 0.0,
+            "has factors that are not known");
+    layer->gate = (ck_curve){cell->gate, alpha, beta};
+    layer->candidate.kind = cell->candidate;
+}
+
+static void check_default(const reader *r) {
+    const Onnx__AttributeProto *d = attribute(r, "direction");
     only(r, " hidden_size direction activations layout input_forget linear_before_reset "
             "activation_alpha activation_beta ");
     require(r,
-            cell->kind != CK_LINEAR ||
-                (is_float(r, "activation_alpha", 1.0F) && is_float(r, "activation_beta", 0.0F)),
-            "only affine activations that change nothing are known");
-    require(r,
-            (d == NULL || is_text(&d->s, "forward")) && integer(r, "layout", 0) == 0 &&
-                integer(r, "input_forget", 0) == 0 && !has(r, 4) && !has(r, 7),
+            (d == NULL || (d->s.len == 7 && memcmp(d->s.data, "forward", 7) == 0)) &&
+                integer(r, "layout", 0) == 0 && integer(r, "input_forget", 0) == 0 && !has(r, 4) &&
+                !has(r, 7),
             "this checker knows forward cells without lengths and peepholes");
-    for (size_t i = 0; a != NULL && i < a->n_strings; i++) {
-        require(r,
-                a->n_strings == cell->activations && is_text(&a->strings[i], cell->activation[i]),
-                "this checker knows the usual activations");
-    }
     for (size_t i = 5; i < 7; i++) {
         require(r, !has(r, i) || input(r, i)->kind == ZERO, "initial states must be 0");
     }
 }
 
 static void recurrent(reader *r) {
-    const Onnx__AttributeProto *a = attribute(r, "activations");
-    const cell_kind *cell = cells;
-    while (strcmp(cell->op, r->node->op_type) != 0) {
-        cell++;
-    }
-    cell += cell->kind == CK_RNN && a != NULL && a->n_strings == 1 && is_text(a->strings, "Affine");
+    const cell_kind *cell = cell_of(r);
     const size_t H = (size_t)integer(r, "hidden_size", 0), gates = cell->gates;
     const bool after = cell->kind == CK_GRU && integer(r, "linear_before_reset", 0) != 0;
-    check_default(r, cell);
-    require(r, !follow(r, input(r, 0)), "a cell behind the last step");
-    const size_t D = width(r->network);
-    ck_layer *layer = append(r, cell->kind, H);
+    check_default(r);
+    const value x = *input(r, 0);
+    require(r, x.kind == SEQUENCE && !x.turned, "a cell behind the last step, or across");
+    ck_layer *layer = append(r, cell->kind, H, &x);
+    const size_t D = layer->in;
     const size_t w[] = {1, gates * H, D}, u[] = {1, gates * H, H}, b[] = {1, 2 * gates * H};
     double *weight = numbers(r, input(r, 1), w, 3), *recurrent = numbers(r, input(r, 2), u, 3);
     double *bias =
@@ -263,6 +276,7 @@ static void recurrent(reader *r) {
     layer->recurrent = ck_alloc(gates * H * H, sizeof(double));
     layer->bias = ck_alloc(gates * H, sizeof(double));
     layer->inside = after ? bias + 5 * H : NULL;
+    take_functions(r, cell, layer);
     for (size_t g = 0; g < gates; g++) {
         const size_t from = cell->order[g];
         memcpy(layer->weight + g * H * D, weight + from * H * D, H * D * sizeof(double));
@@ -272,8 +286,9 @@ static void recurrent(reader *r) {
             layer->bias[g * H + j] = bias[from * H + j] + (after && g == 2 ? 0.0 : other);
         }
     }
-    give_chain(r, 0, false);
-    give_chain(r, 1, true);
+    give_layer(r, 0, &x);
+    const value all = {.kind = SEQUENCE, .at = r->network->layers};
+    give_last(r, 1, &all);
 }
 
 /* ---- plumbing ---- */
@@ -284,21 +299,25 @@ static void concat(reader *r) {
     require(r, integer(r, "axis", -1) == 0 && stack.members <= 8,
             "this checker knows no such stack");
     for (size_t i = 0; i < stack.members; i++) {
-        require(r, input(r, i)->kind == LAST, "this is not known to be put together");
+        require(r, input(r, i)->kind == SINGLE, "this is not known to be put together");
         stack.member[i] = input(r, i)->at;
     }
     give(r, 0, stack);
 }
 
 static void gather(reader *r) {
-    const value *x = input(r, 0);
-    const int64_t i = index_of(r, input(r, 1)), members = (int64_t)x->members;
-    const bool member = x->kind == STACK && i < members && i >= -members;
+    value x = *input(r, 0);
+    const int64_t i = index_of(r, input(r, 1)), members = (int64_t)x.members;
+    const bool member = x.kind == STACK && i < members && i >= -members;
     require(r,
-            integer(r, "axis", 0) == 0 && (member || (i == -1 && x->kind == SEQUENCE) ||
-                                           ((i == -1 || i == 0) && x->kind == LAST)),
+            integer(r, "axis", 0) == x.turned && (member || (i == -1 && x.kind == SEQUENCE) ||
+                                                  ((i == -1 || i == 0) && x.kind == SINGLE)),
             "this checker does not know what is taken here");
-    give(r, 0, (value){.kind = LAST, .at = member ? x->member[i < 0 ? i + members : i] : x->at});
+    if (x.kind == SEQUENCE) {
+        give_last(r, 0, &x);
+        return;
+    }
+    give(r, 0, member ? (value){.kind = SINGLE, .at = x.member[i < 0 ? i + members : i]} : x);
 }
 
 static void zeros(reader *r) {
@@ -317,10 +336,30 @@ static void pass(reader *r) {
     give(r, 0, *input(r, 0));
 }
 
-static void relu(reader *r) {
-    const bool last = follow(r, input(r, 0));
-    append(r, CK_RELU, width(r->network));
-    give_chain(r, 0, last);
+/* The first two axes change places. */
+static void transpose(reader *r) {
+    const Onnx__AttributeProto *a = attribute(r, "perm");
+    value x = *input(r, 0);
+    require(r,
+            x.kind == SEQUENCE && a != NULL && a->n_ints == 3 && a->ints[0] == 1 && a->ints[1] == 0,
+            "this checker does not know this order");
+    x.turned = !x.turned;
+    give(r, 0, x);
+}
+
+/* Of the logits: it changes neither which is the largest nor what one of them is compared with. */
+static void answer(reader *r) {
+    const value x = *input(r, 0);
+    require(r, x.kind == SINGLE && (r->node->op_type[1] == 'o' || width(r, &x) == 1),
+            "this checker knows it behind the logits");
+    give(r, 0, (value){.kind = ANSWER, .at = x.at});
+}
+
+static void curve(reader *r) {
+    const value x = *input(r, 0);
+    append(r, CK_PLAIN, width(r, &x), &x)->candidate.kind =
+        r->node->op_type[0] == 'T' ? CK_TANH : CK_RECTIFIER;
+    give_layer(r, 0, &x);
 }
 
 static void constant(reader *r) {
@@ -339,17 +378,18 @@ static void part(reader *r) {
 }
 
 static const struct {
-    const char *op;
+    const char *ops;
     void (*read)(reader *r);
-} operators[] = {{"MatMul", dense},  {"Gemm", dense},     {"Add", add},
-                 {"Relu", relu},     {"LSTM", recurrent}, {"GRU", recurrent},
-                 {"RNN", recurrent}, {"Shape", shape},    {"Constant", constant},
-                 {"Concat", concat}, {"Gather", gather},  {"ConstantOfShape", zeros},
-                 {"Squeeze", pass},  {"Identity", pass}, /* the numbers stay in their order */
-                 {"Slice", part}};
+} operators[] = {{" MatMul Gemm ", dense},      {" Add ", add},       {" Relu Tanh ", curve},
+                 {" LSTM GRU RNN ", recurrent}, {" Shape ", shape},   {" Constant ", constant},
+                 {" Concat ", concat},          {" Gather ", gather}, {" ConstantOfShape ", zeros},
+                 {" Squeeze Identity ", pass},  {" Slice ", part},    {" Transpose ", transpose},
+                 {" Sigmoid Softmax ", answer}};
 
 static void read_node(reader *r) {
-    const bool zero = strcmp(text_of(r->node->op_type), "ConstantOfShape") == 0;
+    char op[64];
+    snprintf(op, sizeof op, " %s ", text_of(r->node->op_type));
+    const bool zero = strcmp(op, " ConstantOfShape ") == 0;
     bool sizes = r->node->n_input > 0 && !zero; /* what is made of sizes is sizes */
     require(r, text_of(r->node->domain)[0] == '\0', "its domain is not known");
     for (size_t i = 0; i < r->node->n_input; i++) {
@@ -361,7 +401,7 @@ static void read_node(reader *r) {
         return;
     }
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
-        if (strcmp(text_of(r->node->op_type), operators[i].op) == 0) {
+        if (strstr(operators[i].ops, op) != NULL) {
             operators[i].read(r);
             return;
         }
@@ -369,7 +409,7 @@ static void read_node(reader *r) {
     cannot(r, "this checker does not know this operator");
 }
 
-/* The features: [steps, 1, D]. */
+/* The features: [steps, 1, D], or [1, steps, D], which is turned before a cell reads it. */
 static void read_input(reader *r, const Onnx__GraphProto *graph) {
     const Onnx__ValueInfoProto *in = NULL;
     for (size_t i = 0; i < graph->n_input; i++) {
@@ -386,16 +426,21 @@ static void read_input(reader *r, const Onnx__GraphProto *graph) {
             shape->dim[i]->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
         size[i] = fixed ? shape->dim[i]->dim_value : 0;
     }
-    require(r, size[0] == 0 && (size[1] == 0 || size[1] == 1) && size[2] >= 1 && size[2] <= 512,
+    const bool turned = size[0] == 1 || size[1] > 1;
+    const int64_t steps = size[turned], recordings = size[!turned];
+    require(r,
+            (recordings == 0 || recordings == 1) && steps >= 0 && steps <= CK_TERMS &&
+                size[2] >= 1 && size[2] <= 512,
             "only inputs of steps by 1 by features are known");
     r->network->features = (size_t)size[2];
-    r->value[r->values++] = (value){.name = in->name, .kind = SEQUENCE};
+    r->network->steps = (size_t)steps;
+    r->value[r->values++] = (value){.name = in->name, .kind = SEQUENCE, .turned = turned};
 }
 
 void ck_network_read(ck_network *network, ck_bytes file) {
     const Onnx__ModelProto *model = onnx__model_proto__unpack(NULL, file.size, file.at);
     const Onnx__GraphProto *graph = model != NULL ? model->graph : NULL;
-    ck_require(graph != NULL && graph->n_output == 1, "model", "is no ONNX file with one output");
+    ck_require(graph != NULL && graph->n_output > 0, "model", "is no ONNX file with an output");
     size_t most = graph->n_initializer + 1;
     for (size_t i = 0; i < graph->n_node; i++) {
         most += graph->node[i]->n_output;
@@ -412,10 +457,9 @@ void ck_network_read(ck_network *network, ck_bytes file) {
         read_node(&r);
     }
     const value *out = find(&r, graph->output[0]->name);
-    require(&r, out != NULL && out->kind == LAST && out->at == network->layers && out->at > 0,
-            "the output is not the chain's end");
-    require(&r, network->layer[network->layers - 1].kind == CK_AFFINE,
-            "the last layer must be dense");
+    require(&r, out != NULL && (out->kind == SINGLE || out->kind == ANSWER) && out->at > 0,
+            "the first output is no layer of one step");
+    network->output = out->at;
     for (size_t i = 0; i < model->n_metadata_props; i++) {
         if (strcmp(text_of(model->metadata_props[i]->key), "soundproof.front") == 0) {
             network->front = model->metadata_props[i]->value;

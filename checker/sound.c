@@ -64,15 +64,13 @@ static bool read_riff(ck_sound *sound, ck_bytes file) {
 static void read_other(ck_sound *sound, const char *path) {
     SF_INFO info = {0};
     SNDFILE *file = sf_open(path, SFM_READ, &info);
-    if (file == NULL || info.channels != 1 || info.frames <= 0 || info.frames > 1 << 28) {
-        ck_unreadable("%s: is no recording of one channel", path);
-    }
+    ck_readable(file != NULL && info.channels == 1 && info.frames > 0 && info.frames <= 1 << 28,
+                path, "is no recording of one channel");
     sound->n = (size_t)info.frames;
     sound->rate = info.samplerate;
     sound->sample = ck_alloc(sound->n, sizeof(double));
-    if (sf_readf_double(file, sound->sample, info.frames) != info.frames) {
-        ck_unreadable("%s: ends too early", path);
-    }
+    ck_readable(sf_readf_double(file, sound->sample, info.frames) == info.frames, path,
+                "ends too early");
 }
 
 void ck_sound_read(ck_sound *sound, ck_bytes file, const char *path) {

@@ -303,6 +303,8 @@ SP_NODISCARD sp_status cli_path_check(sp_error *err, const char *path);
 char *cli_path_beside(const char *folder, const char *name, const char *text);
 /** cli_path_proof - FOLDER/NAME_BUDGET.proof, without NAME's ending. */
 char *cli_path_proof(const char *folder, const char *name, const char *budget);
+/** cli_path_heard - FOLDER/NAME_heard.wav, likewise. */
+char *cli_path_heard(const char *folder, const char *name);
 /** cli_cache_open - lets front ends keep what they cost below XDG_CACHE_HOME, or else ~/.cache;
  *  SOUNDPROOF_CACHE is another folder, empty: none. Where nothing can be kept, nothing is said. */
 void cli_cache_open(void);

@@ -42,14 +42,14 @@ def digest(data):
 # ---- the files ----
 
 def read_proof(data):
-    need(data.startswith(b"soundproof certificate 1\n"), "no certificate")
+    need(data.startswith(b"soundproof certificate 2\n"), "no certificate")
     need(digest(data[:-65]).encode() + b"\n" == data[-65:], "file: damaged")
     _, head, packed = data[:-65].split(b"\n", 2)
     header, raw = json.loads(head), zlib.decompress(packed)
     n = len(raw) // 8
     numbers = iter([struct.unpack("<d", raw[i::n])[0] for i in range(n)])
     arrays = {name: [arb(next(numbers)) for _ in range(int(size))]
-              for name, size in zip(header["arrays"].split(), header["sizes"])}
+              for name, size in header["arrays"].items()}
     need(next(numbers, None) is None, "sizes of the arrays")
     need(all(x.is_finite() for a in arrays.values() for x in a), "a number that is none")
     return header, arrays
@@ -284,7 +284,9 @@ def bottom(q, box, a, b):
     return result
 
 def run_layers(walk, arrays, layers, at):
-    for k, layer in enumerate(layers, 1):
+    k = 0  # of the layers with slopes
+    for layer in layers:
+        k += layer[0] in ("relu", "lstm")
         part = {name.split("/")[1]: rows(a, len(a) // len(at)) for name, a in arrays.items()
                 if name.split("/")[0] == str(k)}
         if layer[0] == "last":
@@ -292,7 +294,7 @@ def run_layers(walk, arrays, layers, at):
         elif layer[0] == "dense":
             at = [walk.image([(layer[1], v)], layer[2]) for v in at]
         elif layer[0] == "relu":
-            at = [walk.relu(v, s) for v, s in zip(at, part["relu"])]
+            at = [walk.relu(v, s) for v, s in zip(at, part["h"])]
         else:
             n = len(layer[3][0])
             unit = [[arb(i == j) for j in range(n)] for i in range(n)]
@@ -311,12 +313,12 @@ def main():
     layers, text = read_model(model)
     for data, key in ((model, "model"), (clip, "recording"), (text, "front")):
         need(digest(data) == header[key + "_sha256"], f"{key}: another one")
-    need([header[k] for k in ("noise", "property", "arithmetic", "budget_unit")] ==
-         ["box", "argmax", "real", "dB"], "header: not known here")
+    need([header[k] for k in ("noise", "property", "arithmetic", "budget_unit", "begin")] ==
+         ["box", "argmax", "real", "dB", 0], "header: not known here")
     bank = Bank(text)
     with wave.open(sys.argv[2]) as file:
         n = file.getnframes()
-        need((1, 2, bank.rate) == file.getparams()[:3], "recording")
+        need((1, 2, bank.rate, header["samples"]) == file.getparams()[:4], "recording")
         x = [arb(v) * bank.scale / 32768 for v in struct.unpack(f"<{n}h", file.readframes(n))]
     eps, step, label = arb(header["radius"]), bank.step, header["label"]
     need(eps >= most(*map(abs, x)) * arb(10) ** (arb(header["budget_value"]) / 20), "budget")

@@ -102,10 +102,10 @@ typedef struct sp_model_note {
     const char *key, *value;
 } sp_model_note;
 
-/** sp_model_pack / sp_model_write - a network as an ONNX file: "features" [T, 1, D] to "logits"
- *  [1, C], weights rounded to float, opset 14; in memory (free *data with free) or at `path`, which
- *  is replaced whole. The last layer of every step must be recurrent; SP_E_UNSUPPORTED names a
- *  layer that cannot be written. */
+/** sp_model_pack / sp_model_write - a network as an ONNX file: "features" [T, 1, D], T its fixed
+ *  number of steps if it has one, to "logits" [1, C], weights rounded to float, opset 14; in memory
+ *  (free *data with free) or at `path`, which is replaced whole. The last layer of every step must
+ *  be recurrent; SP_E_UNSUPPORTED names a layer that cannot be written. */
 SP_NODISCARD sp_status sp_model_pack(sp_error *err, void **data, size_t *size, const sp_net *net,
                                      const sp_model_note *note, size_t notes);
 /** sp_model_pack_pipeline - the nodes of a front end over samples (sp_front_graph) and behind them

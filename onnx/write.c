@@ -64,19 +64,34 @@ static float *biases(sp_onnx_writer *w, const sp_cell *cell, const size_t *order
     return both;
 }
 
-static void write_candidate(sp_onnx_writer *w, Onnx__NodeProto *n, sp_activation f) {
-    switch (f.kind) {
-    case SP_ACTIVATION_RELU:
-        sp_onnx_write_set_activation(w, n, "Relu");
-        break;
-    case SP_ACTIVATION_AFFINE:
-        sp_onnx_write_set_activation(w, n, "Affine");
-        sp_onnx_write_set_float(w, n, "activation_alpha", f.alpha);
-        sp_onnx_write_set_float(w, n, "activation_beta", f.beta);
-        break;
-    default:
-        sp_onnx_write_set_activation(w, n, "Tanh");
-        break;
+/* Of an RNN, or a GRU whose functions are not the usual ones; those that have factors take them
+ * from lists. */
+static void write_functions(sp_onnx_writer *w, Onnx__NodeProto *n, const sp_cell *cell) {
+    const bool gru = cell->kind == SP_CELL_GRU;
+    const sp_activation f[] = {cell->gate, cell->candidate};
+    const char *names[2];
+    double alpha[2], beta[2];
+    size_t count = 0, factors = 0;
+    for (size_t i = gru ? 0 : 1; i < 2; i++) {
+        const bool line = f[i].kind == SP_ACTIVATION_AFFINE;
+        const bool hard = f[i].kind == SP_ACTIVATION_HARD_SIGMOID;
+        names[count++] = line                                 ? "Affine"
+                         : hard                               ? "HardSigmoid"
+                         : f[i].kind == SP_ACTIVATION_RELU    ? "Relu"
+                         : f[i].kind == SP_ACTIVATION_SIGMOID ? "Sigmoid"
+                                                              : "Tanh";
+        if (line || hard) {
+            alpha[factors] = f[i].alpha;
+            beta[factors++] = f[i].beta;
+        }
+    }
+    if (gru && factors == 0) {
+        return;
+    }
+    sp_onnx_write_set_activations(w, n, names, count);
+    if (factors > 0) {
+        sp_onnx_write_set_floats(w, n, "activation_alpha", alpha, factors);
+        sp_onnx_write_set_floats(w, n, "activation_beta", beta, factors);
     }
 }
 
@@ -105,8 +120,9 @@ static char *write_recurrent(sp_onnx_writer *w, const sp_cell *cell, size_t l, c
     sp_onnx_write_set_int(w, n, "hidden_size", (int64_t)H);
     if (gru) {
         sp_onnx_write_set_int(w, n, "linear_before_reset", cell->reset_after);
-    } else if (!lstm) {
-        write_candidate(w, n, cell->candidate);
+    }
+    if (!lstm) {
+        write_functions(w, n, cell);
     }
     char *squeezed[] = {state,
                         sp_onnx_write_axis(w, l + 1, last ? 0 : 1)}; // the axis of the directions
@@ -123,7 +139,10 @@ static bool writable_cell(const sp_cell *cell) {
                (candidate == SP_ACTIVATION_TANH || candidate == SP_ACTIVATION_RELU ||
                 candidate == SP_ACTIVATION_AFFINE);
     }
-    return !cell->reverse && gate == SP_ACTIVATION_SIGMOID && candidate == SP_ACTIVATION_TANH;
+    const bool gru = cell->kind == SP_CELL_GRU;
+    return !cell->reverse &&
+           (gate == SP_ACTIVATION_SIGMOID || (gru && gate == SP_ACTIVATION_HARD_SIGMOID)) &&
+           (candidate == SP_ACTIVATION_TANH || (gru && candidate == SP_ACTIVATION_AFFINE));
 }
 
 static bool is_dense(const sp_node *at) {
@@ -195,7 +214,8 @@ static void write_nodes(sp_onnx_writer *w, const sp_net *net, char *name) {
 }
 
 static void write_graph(sp_onnx_writer *w, const sp_net *net) {
-    const int64_t in[] = {-1, 1, (int64_t)net->features}, out[] = {1, (int64_t)net->classes};
+    const int64_t steps = net->steps > 0 ? (int64_t)net->steps : -1;
+    const int64_t in[] = {steps, 1, (int64_t)net->features}, out[] = {1, (int64_t)net->classes};
     onnx__graph_proto__init(&w->graph);
     w->graph.name = sp_onnx_write_text(w, "soundproof");
     w->graph.node = sp_onnx_write_take(w, NODES_PER_NODE * net->nodes, sizeof *w->graph.node);

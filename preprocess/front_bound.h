@@ -143,13 +143,13 @@ void sp_front_bound_clear(sp_front_bound *bound);
  *  (docs/certificate.md); J rows of the spectrum. SP_E_UNSUPPORTED: other rules, paths, bands
  *  that are no logarithms, top_db, padding in front. */
 typedef struct sp_front_evidence {
-    size_t bands, frame, rows, frames;
-    size_t weights;   /* positive weights of all bands together */
-    double *diagonal; /* [bands, frame] D_m >= Q_m */
-    double *share;    /* [rows] 1 / rho_j, or 0: no band reads the row */
-    double *energy;   /* [frame] a diagonal that is at least sum_j share_j f_j f_j' */
-    double *witness;  /* [frames, weights] z of the least energy, band by band */
-    double *memory;   /* owned: all arrays above */
+    size_t bands, frame, rows, frames; /* frame: at most as long as the transform */
+    size_t weights;                    /* positive weights of all bands together */
+    double *diagonal;                  /* [bands, frame] D_m >= Q_m */
+    double *share;                     /* [rows] 1 / rho_j, or 0: no band reads the row */
+    double *energy;  /* [frame] a diagonal that is at least sum_j share_j f_j f_j' */
+    double *witness; /* [frames, weights] z of the least energy, band by band */
+    double *memory;  /* owned: all arrays above */
 } sp_front_evidence;
 SP_NODISCARD sp_status sp_front_evidence_create(sp_error *err, sp_front_evidence *evidence,
                                                 const sp_front_forms *forms,

@@ -26,27 +26,24 @@ sp_status sp_proof_append(sp_error *err, sp_proof_text *text, const char *format
 
 sp_status sp_proof_add(sp_error *err, sp_proof_arrays *a, const char *name, const double *from,
                        size_t size) {
-    double *sizes = realloc(a->sizes, (a->count + 1) * sizeof *sizes);
-    a->sizes = sizes != NULL ? sizes : a->sizes;
-    if (sizes != NULL && a->used + size > a->room) {
+    if (a->used + size > a->room) {
         const size_t room = 2 * (a->used + size);
         double *data = realloc(a->data, room * sizeof *data);
         a->data = data != NULL ? data : a->data;
         a->room = data != NULL ? room : a->room;
     }
-    if (sizes == NULL || a->used + size > a->room) {
+    a->sizes = a->sizes != NULL ? a->sizes : sp_json_line_create();
+    if (a->sizes == NULL || a->used + size > a->room) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for a certificate");
     }
-    SP_TRY(sp_proof_append(err, &a->names, "%s%s", a->count > 0 ? " " : "", name));
-    a->sizes[a->count++] = (double)size;
+    sp_json_line_number(a->sizes, name, (double)size);
     memcpy(a->data + a->used, from, size * sizeof *from);
     a->used += size;
     return SP_OK;
 }
 
 void sp_proof_arrays_clear(sp_proof_arrays *a) {
-    free(a->names.at);
-    free(a->sizes);
+    free(a->sizes != NULL ? sp_json_line_finish(a->sizes) : NULL);
     free(a->data);
     *a = (sp_proof_arrays){0};
 }

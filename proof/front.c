@@ -21,6 +21,7 @@ static const member members[] = {
     {"pad", {NULL}},
     {"pad.rule", {"none", "append one step of zeros unless the length is a multiple of the step"}},
     {"frame", {NULL}},
+    {"frames", {"all complete", "all complete but the last"}},
     {"step", {NULL}},
     {"preemphasis", {NULL}},
     {"preemphasis.coefficient", {NULL}},
@@ -42,6 +43,7 @@ static const member members[] = {
     {"floor.for_zero", {NULL}},
     {"log", {"natural", "log10", "dB"}},
     {"reference", {NULL}},
+    {"c0", {"dct", "log energy"}},
     {"dct", {NULL}},
     {"dct.type", {"II"}},
     {"dct.norm", {"orthonormal", "none", "sqrt(2/N)"}},
@@ -102,12 +104,11 @@ static sp_status check_sizes(sp_error *err, const sp_json *root) {
     SP_TRY(sp_json_number(err, &fft, root, "fft"));
     SP_TRY(sp_json_number(err, &bands, sp_json_get(root, "mel"), "bands"));
     const bool even = fft / 2.0 == (double)(long)(fft / 2.0);
-    return even && frame <= fft && step <= frame && fft <= 4094.0 && bands <= 256.0
+    return even && frame <= 4096.0 && step <= 4096.0 && fft <= 4094.0 && bands <= 256.0
                ? SP_OK
-               : sp_fail(
-                     err, SP_E_UNSUPPORTED,
-                     "certificates know transforms of an even number of samples, at most 4094, "
-                     "of frames that are no longer, steps no longer than frames, and 256 bands");
+               : sp_fail(err, SP_E_UNSUPPORTED,
+                         "certificates know transforms of an even number of samples, at most 4094, "
+                         "frames and steps of 4096, and 256 bands");
 }
 
 sp_status sp_proof_front(sp_error *err, const char *text) {

@@ -2,6 +2,7 @@
 #ifndef SP_PROOF_IMPL_H
 #define SP_PROOF_IMPL_H
 
+#include "base/json.h"
 #include "proof/proof.h"
 
 /** sp_proof_text - a text that grows. */
@@ -12,17 +13,15 @@ typedef struct sp_proof_text {
 
 /** sp_proof_arrays - named arrays of doubles, in their order. */
 typedef struct sp_proof_arrays {
-    sp_proof_text names; /* separated by blanks */
-    double *sizes;       /* owned; [count] */
-    size_t count;
-    double *data; /* owned; [used] */
+    sp_json_line *sizes; /* owned; {name: size}, or NULL */
+    double *data;        /* owned; [used] */
     size_t used, room;
 } sp_proof_arrays;
 
 /** sp_proof_append - a printf format more. */
 SP_NODISCARD sp_status sp_proof_append(sp_error *err, sp_proof_text *text, const char *format, ...)
     SP_PRINTF(3, 4);
-/** sp_proof_add - an array; name by a printf format of one number and one word. */
+/** sp_proof_add - an array. */
 SP_NODISCARD sp_status sp_proof_add(sp_error *err, sp_proof_arrays *arrays, const char *name,
                                     const double *from, size_t size);
 void sp_proof_arrays_clear(sp_proof_arrays *arrays);
@@ -37,6 +36,6 @@ SP_NODISCARD sp_status sp_proof_add_slopes(sp_error *err, sp_proof_arrays *array
                                            const sp_proof_claim *claim);
 /** sp_proof_save - the file: header and arrays. */
 SP_NODISCARD sp_status sp_proof_save(sp_error *err, const char *path, const sp_proof_claim *claim,
-                                     const sp_proof_arrays *arrays);
+                                     sp_proof_arrays *arrays);
 
 #endif

@@ -15,8 +15,8 @@ extern "C" {
 typedef struct sp_proof_claim {
     const sp_net *net;
     const sp_front_forms *forms;
-    const double *samples; /* [n] */
-    size_t n;
+    const double *samples; /* [n], those of the recording from number `begin` on */
+    size_t n, begin;
     int rate;
     const sp_noise *noise;             /* with the same radius for every sample */
     const sp_budget *budget;           /* what the radius follows from */
@@ -29,7 +29,8 @@ typedef struct sp_proof_claim {
     const char *front;                 /* path of the description, or NULL: it is the model's own */
     const char *front_text;            /* the description itself */
     const char *budget_text;           /* as the user gave it */
-    size_t label;
+    size_t label;                      /* of one logit: 1, above the threshold, or 0, below it */
+    double threshold;                  /* read for one logit */
 } sp_proof_claim;
 
 /** sp_proof_knows - whether there can be certificates of a network behind the front end of this

@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "proof/impl.h"
 
-#define FORMAT "soundproof certificate 1\n"
+#define FORMAT "soundproof certificate 2\n"
 #define LARGEST_FILE ((size_t)1 << 30)
 
 static sp_status sum_of(sp_error *err, char *sum, const void *data, size_t size) {
@@ -53,7 +53,7 @@ static const char *unit_of(sp_budget_unit unit) {
 
 /* O header, without a newline; free it with free. */
 static sp_status make_header(sp_error *err, char **header, const sp_proof_claim *claim,
-                             const sp_proof_arrays *arrays, const char *nodes) {
+                             sp_proof_arrays *arrays, const char *nodes) {
     char recording[SP_DIGEST_TEXT], description[SP_DIGEST_TEXT];
     SP_TRY(sum_of_file(err, recording, claim->recording));
     SP_TRY(sum_of(err, description, claim->front_text, strlen(claim->front_text)));
@@ -65,6 +65,7 @@ static sp_status make_header(sp_error *err, char **header, const sp_proof_claim 
     sp_json_line_text(line, "front_sha256", description);
     sp_json_line_text(line, "recording", base_name(claim->recording));
     sp_json_line_text(line, "recording_sha256", recording);
+    sp_json_line_number(line, "begin", (double)claim->begin);
     sp_json_line_number(line, "samples", (double)claim->n);
     sp_json_line_number(line, "sample_rate", (double)claim->rate);
     sp_json_line_number(line, "frames", (double)claim->front_bound->frames);
@@ -73,15 +74,20 @@ static sp_status make_header(sp_error *err, char **header, const sp_proof_claim 
     sp_json_line_number(line, "budget_value", claim->budget->value);
     sp_json_line_text(line, "budget_unit", unit_of(claim->budget->unit));
     sp_json_line_number(line, "radius", claim->noise->radius[0]);
-    sp_json_line_text(line, "property", "argmax");
+    sp_json_line_text(line, "property", claim->net->classes == 1 ? "threshold" : "argmax");
+    if (claim->net->classes == 1) {
+        sp_json_line_number(line, "threshold", claim->threshold);
+    }
     sp_json_line_number(line, "label", (double)claim->label);
     sp_json_line_number(line, "classes", (double)claim->net->classes);
     sp_json_line_text(line, "arithmetic", "real");
     sp_json_line_text(line, "method", "exact");
     sp_json_line_number(line, "margin", claim->margin);
     sp_json_line_text(line, "nodes", nodes);
-    sp_json_line_text(line, "arrays", arrays->names.at);
-    sp_json_line_numbers(line, "sizes", arrays->sizes, arrays->count);
+    char *sizes = sp_json_line_finish(arrays->sizes);
+    arrays->sizes = NULL;
+    sp_json_line_raw(line, "arrays", sizes);
+    free(sizes);
     *header = sp_json_line_finish(line);
     return *header != NULL ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory for a certificate");
 }
@@ -128,7 +134,7 @@ static sp_status write_file(sp_error *err, const char *path, const char *header,
 }
 
 sp_status sp_proof_save(sp_error *err, const char *path, const sp_proof_claim *claim,
-                        const sp_proof_arrays *arrays) {
+                        sp_proof_arrays *arrays) {
     sp_proof_text nodes = {0};
     char *header = NULL;
     unsigned char *bytes = NULL;

@@ -14,10 +14,13 @@ static bool is_gate(const sp_cell_steps *steps, int v, size_t place) {
     return steps->variable[v].op == SP_CELL_IMAGE && steps->variable[v].place == place;
 }
 
-/* The products of a GRU by what they multiply: r h' (or r q), (1 - z) n, z h'. */
+/* The products of a GRU by what they multiply: r h' (or r q), (1 - z) n, z (h' - n), z h'. */
 static const char *gru_name(const sp_cell_steps *steps, int v) {
     const sp_cell_variable *at = &steps->variable[v];
-    return is_gate(steps, at->a, 1) ? "rh" : at->complement ? "zn" : "zh";
+    return is_gate(steps, at->a, 1)                          ? "rh"
+           : at->complement                                  ? "zn"
+           : steps->variable[at->b].op == SP_CELL_DIFFERENCE ? "zd"
+                                                             : "zh";
 }
 
 static const char *variable_name(const sp_cell *cell, const sp_cell_steps *steps, int v) {
@@ -29,11 +32,12 @@ static const char *variable_name(const sp_cell *cell, const sp_cell_steps *steps
 /* ---- nodes ---- */
 
 static sp_status refuse(sp_error *err, size_t node, const char *what) {
-    return sp_fail(err, SP_E_UNSUPPORTED,
-                   "certificates do not know %s (node %zu): they are of chains of dense layers, "
-                   "ReLU, LSTM, GRU, tanh RNN and linear recurrences that run forward, and their "
-                   "last step",
-                   what, node);
+    return sp_fail(
+        err, SP_E_UNSUPPORTED,
+        "certificates do not know %s (node %zu): they are of chains of dense layers, "
+        "ReLU, tanh, LSTM, GRU, tanh RNN and linear recurrences that run forward, and their "
+        "last step",
+        what, node);
 }
 
 static bool is_dense(const sp_node *node, size_t before) {
@@ -42,11 +46,19 @@ static bool is_dense(const sp_node *node, size_t before) {
            t->before == 0 && t->after == 0;
 }
 
-/* h = W x + R h' + b. */
+/* Without a curve: h = W x + R h' + b, or n = W x + R (r o h') + b. */
 static bool is_linear(const sp_cell *cell) {
     const sp_activation *f = &cell->candidate;
-    return cell->kind == SP_CELL_RNN && f->kind == SP_ACTIVATION_AFFINE && f->alpha == 1.0 &&
+    return cell->kind != SP_CELL_LSTM && f->kind == SP_ACTIVATION_AFFINE && f->alpha == 1.0 &&
            f->beta == 0.0;
+}
+
+/* Sigmoids, hard or not; of these a tanh needs one whose complement is known exactly. */
+static bool has_known_functions(const sp_cell *cell) {
+    const sp_activation_kind gate = cell->gate.kind;
+    return (gate == SP_ACTIVATION_SIGMOID || gate == SP_ACTIVATION_HARD_SIGMOID) &&
+           (is_linear(cell) ||
+            (cell->candidate.kind == SP_ACTIVATION_TANH && sp_gate_has_complement(cell->gate)));
 }
 
 static sp_status cell_word(sp_error *err, const char **word, const sp_cell *cell, size_t node) {
@@ -58,7 +70,7 @@ static sp_status cell_word(sp_error *err, const char **word, const sp_cell *cell
         break;
     case SP_CELL_GRU:
         *word = "gru";
-        known = tanh_inside && cell->gate.kind == SP_ACTIVATION_SIGMOID;
+        known = has_known_functions(cell);
         break;
     case SP_CELL_RNN:
         *word = is_linear(cell) ? "linear" : "rnn";
@@ -77,9 +89,6 @@ static sp_status cell_word(sp_error *err, const char **word, const sp_cell *cell
 }
 
 sp_status sp_proof_nodes(sp_error *err, sp_proof_text *nodes, const sp_net *net) {
-    if (net->classes < 2) {
-        return refuse(err, net->nodes - 1, "models with one logit");
-    }
     for (size_t i = 1; i < net->nodes; i++) {
         const sp_node *node = &net->node[i];
         const char *word = "affine";
@@ -87,9 +96,10 @@ sp_status sp_proof_nodes(sp_error *err, sp_proof_text *nodes, const sp_net *net)
             return refuse(err, i, "convolutions and graphs that branch");
         }
         if (node->kind == SP_NODE_CURVE) {
-            word = "relu";
-            if (node->curve.kind != SP_ACTIVATION_RELU) {
-                return refuse(err, i, "other curves than ReLU between layers");
+            const bool relu = node->curve.kind == SP_ACTIVATION_RELU;
+            word = relu ? "relu" : "tanh";
+            if (!relu && node->curve.kind != SP_ACTIVATION_TANH) {
+                return refuse(err, i, "other curves than ReLU and tanh between layers");
             }
         } else if (node->kind == SP_NODE_CELL) {
             SP_TRY(cell_word(err, &word, &node->cell, i));
@@ -109,7 +119,7 @@ sp_status sp_proof_nodes(sp_error *err, sp_proof_text *nodes, const sp_net *net)
 /* The slopes of a variable at all frames: [frames, 2, 2, width] for products (lower a, b, upper a,
  * b), [frames, 2, width] for lines; zeros where the variable is zero. */
 static sp_status add_variable(sp_error *err, sp_proof_arrays *arrays, const sp_proof_claim *claim,
-                              size_t node, int v, size_t frames) {
+                              size_t node, size_t number, int v, size_t frames) {
     const sp_node *at = &claim->net->node[node];
     const size_t width = at->width;
     double *slopes = calloc(4 * frames * width + 1, sizeof *slopes), *to = slopes;
@@ -121,9 +131,9 @@ static sp_status add_variable(sp_error *err, sp_proof_arrays *arrays, const sp_p
     if (at->kind == SP_NODE_CELL) {
         sp_cell_describe(&steps, &at->cell);
         product = steps.variable[v].op == SP_CELL_PRODUCT;
-        snprintf(name, sizeof name, "%zu/%s", node, variable_name(&at->cell, &steps, v));
+        snprintf(name, sizeof name, "%zu/%s", number, variable_name(&at->cell, &steps, v));
     } else {
-        snprintf(name, sizeof name, "%zu/relu", node);
+        snprintf(name, sizeof name, "%zu/h", number);
     }
     for (size_t t = 0; t < frames && status == SP_OK; t++) {
         sp_domain_planes p = {0};
@@ -144,11 +154,13 @@ static sp_status add_variable(sp_error *err, sp_proof_arrays *arrays, const sp_p
 }
 
 sp_status sp_proof_add_slopes(sp_error *err, sp_proof_arrays *arrays, const sp_proof_claim *claim) {
+    size_t number = 0; // of the nodes with slopes
     for (size_t i = 1; i < claim->net->nodes; i++) {
         const sp_node *node = &claim->net->node[i];
+        number += node->kind == SP_NODE_CURVE || node->kind == SP_NODE_CELL;
         const size_t own = sp_net_frames(claim->net, 0, i, claim->front_bound->frames);
         if (node->kind == SP_NODE_CURVE) {
-            SP_TRY(add_variable(err, arrays, claim, i, SP_NO_VARIABLE, own));
+            SP_TRY(add_variable(err, arrays, claim, i, number, SP_NO_VARIABLE, own));
         }
         sp_cell_steps steps = {0};
         if (node->kind == SP_NODE_CELL) {
@@ -156,9 +168,9 @@ sp_status sp_proof_add_slopes(sp_error *err, sp_proof_arrays *arrays, const sp_p
         }
         for (size_t v = 0; v < steps.count; v++) {
             const sp_cell_op op = steps.variable[v].op;
-            if (steps.variable[v].used && (op == SP_CELL_PRODUCT || op == SP_CELL_CURVE) &&
-                !is_linear(&node->cell)) {
-                SP_TRY(add_variable(err, arrays, claim, i, (int)v, own));
+            if (steps.variable[v].used &&
+                (op == SP_CELL_PRODUCT || (op == SP_CELL_CURVE && !is_linear(&node->cell)))) {
+                SP_TRY(add_variable(err, arrays, claim, i, number, (int)v, own));
             }
         }
     }

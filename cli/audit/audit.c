@@ -129,6 +129,7 @@ static void ask(cli_audit_job *j, cli_audit_item *it, const cli_audit_question *
     }
     if (it->count > at) {
         cli_audit_keep(j, it, at, asked);
+        cli_audit_prove(j, it, &it->finding[at], asked);
     }
 }
 
@@ -310,6 +311,10 @@ static void emit(void *context, size_t index) {
         }
     }
     find_contradictions(own, index);
+    if (it->unproved.text[0]) {
+        cli_complain_about(j->session.clips.path[index], it->unproved.text);
+        j->failed = true;
+    }
     j->vacuous = own->tally.vacuous;
 }
 
@@ -378,6 +383,7 @@ static void clear(cli_job *j) {
     }
     free(own->attacker);
     cli_pipelines_clear(&own->pipelines);
+    cli_proof_close(&own->proof);
     sp_clip_clear(&own->noise);
     sp_front_destroy(own->other);
 }
@@ -417,6 +423,10 @@ static int prepare(cli_job *base) {
         return code;
     }
     pipeline->threshold = j->trigger.threshold;
+    const int proves = cli_audit_prove_open(j);
+    if (proves >= 0) {
+        return proves;
+    }
     if (base->records.merged) {
         j->base.attacker.pipeline = pipeline;
         return open_methods(j);
@@ -478,7 +488,8 @@ const cli_command cli_audit = {
         "word.wav\n"
         "  soundproof audit --model M.onnx --front F.json --property fire --budget -70dB "
         "word.wav\n"
-        "  soundproof audit --model M.onnx --front F.json --methods ibp,exact,opt word.wav\n",
+        "  soundproof audit --model M.onnx --front F.json --methods ibp,exact,opt word.wav\n"
+        "  soundproof audit --model M.onnx --property fire,silent --proof proofs word.wav\n",
     .accepts = CLI_MODEL | CLI_FRONT | CLI_BUDGET | CLI_NORM | CLI_METHOD | CLI_METHODS |
                CLI_AUDIO | CLI_TOL | CLI_BURST | CLI_OUT | CLI_EFFORT | CLI_TIMEOUT | CLI_THREADS |
                CLI_JSON | CLI_VERBOSE,

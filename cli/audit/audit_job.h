@@ -3,6 +3,7 @@
 #define SP_CLI_AUDIT_JOB_H
 
 #include "cli/audit/audit_options.h"
+#include "cli/job/certificates.h"
 #include "cli/job/job.h"
 #include "cli/job/pipelines.h"
 
@@ -17,6 +18,7 @@ typedef struct cli_audit_item {
     sp_audit audit; /* what was asked last, for the report */
     bool fires;
     double logit, other_logit; /* of the clean clip; with the other bank of filters, or NaN */
+    sp_error unproved;         /* why a certificate could not be written */
 } cli_audit_item;
 
 typedef struct cli_audit_job {
@@ -28,6 +30,7 @@ typedef struct cli_audit_job {
     sp_tally tally;
     cli_pipelines pipelines; /* of --methods, or of the method */
     sp_attacker *attacker;   /* [methods] owned */
+    cli_proof proof;         /* owned; with --proof */
 } cli_audit_job;
 
 /** cli_audit_question - what a finding is of. */
@@ -58,5 +61,11 @@ bool cli_audit_recall_heard(cli_audit_job *j, cli_audit_item *it);
 void cli_audit_keep(cli_audit_job *j, const cli_audit_item *it, size_t at,
                     const cli_audit_question *asked);
 bool cli_audit_recall(cli_audit_job *j, cli_audit_item *it, const cli_audit_question *asked);
+
+/** cli_audit_prove_open - what --proof cannot be given with: -1, or the exit code after a message.
+ *  cli_audit_prove - the window of a certified finding once more, with its certificate. */
+int cli_audit_prove_open(cli_audit_job *j);
+void cli_audit_prove(cli_audit_job *j, cli_audit_item *it, const sp_finding *finding,
+                     const cli_audit_question *asked);
 
 #endif

@@ -37,6 +37,11 @@ const cli_own cli_audit_own[CLI_AUDIT_OWNED] = {
     [CLI_AUDIT_HOP] = {"hop",
                        "frames from one prediction to the next; 1, or 1024 samples with precise",
                        "FRAMES"},
+    [CLI_AUDIT_PROOF] =
+        {"proof",
+         "write a certificate of every certified window, fire and silent, into DIR, "
+         "and the recording as it is heard (docs/certificate.md)",
+         "DIR"},
 };
 
 static bool read_number(double *value, const char *text, double least, double most) {

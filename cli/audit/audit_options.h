@@ -32,6 +32,7 @@ enum {
     CLI_AUDIT_THRESHOLD,
     CLI_AUDIT_TRIGGER,
     CLI_AUDIT_HOP,
+    CLI_AUDIT_PROOF,
     CLI_AUDIT_OWNED
 };
 extern const cli_own cli_audit_own[CLI_AUDIT_OWNED];

@@ -18,6 +18,97 @@ static bool begins_with_exact(const sp_method *method) {
     return false;
 }
 
+/* ---- models that are written otherwise than their nets ---- */
+
+static bool same_numbers(const double *a, const double *b, size_t count) {
+    for (size_t i = 0; a && b && i < count; i++) {
+        if (a[i] != b[i]) {
+            return false;
+        }
+    }
+    return (a == NULL) == (b == NULL);
+}
+
+static bool same_activation(sp_activation a, sp_activation b) {
+    return a.kind == b.kind && a.alpha == b.alpha && a.beta == b.beta;
+}
+
+static bool same_cell(const sp_cell *a, const sp_cell *b) {
+    const size_t rows = sp_cell_gates(a) * a->out;
+    return a->kind == b->kind && a->in == b->in && a->out == b->out && a->reverse == b->reverse &&
+           a->reset_after == b->reset_after && same_activation(a->candidate, b->candidate) &&
+           (a->kind == SP_CELL_RNN || same_activation(a->gate, b->gate)) &&
+           same_numbers(a->weight, b->weight, rows * a->in) &&
+           same_numbers(a->recurrent, b->recurrent, rows * a->out) &&
+           same_numbers(a->bias, b->bias, rows) &&
+           same_numbers(a->recurrent_bias, b->recurrent_bias, a->out);
+}
+
+/* Of nets that certificates know: chains of dense layers, curves, cells and the last step. */
+static bool same_nets(const sp_net *a, const sp_net *b) {
+    bool same = a->nodes == b->nodes && a->features == b->features;
+    for (size_t i = 1; same && i < a->nodes; i++) {
+        const sp_node *x = &a->node[i], *y = &b->node[i];
+        same = x->kind == y->kind && x->width == y->width;
+        if (same && x->kind == SP_NODE_AFFINE) {
+            same = same_numbers(x->term->weight, y->term->weight, x->width * x->term->in) &&
+                   same_numbers(x->bias, y->bias, x->width);
+        } else if (same && x->kind == SP_NODE_CELL) {
+            same = same_cell(&x->cell, &y->cell);
+        } else if (same && x->kind == SP_NODE_CURVE) {
+            same = same_activation(x->curve, y->curve);
+        }
+    }
+    return same;
+}
+
+/* FOLDER/MODEL_net.onnx holds the same net, to the bit. */
+static sp_status write_net(sp_error *err, cli_proof *proof, const sp_model *model,
+                           const char *path) {
+    const char *slash = strrchr(path, '/');
+    const sp_model_note note = {"soundproof.front", model->front};
+    void *data = NULL;
+    size_t size = 0;
+    sp_model read = {0};
+    proof->plain = cli_path_beside(proof->folder, slash ? slash + 1 : path, "net");
+    if (!proof->plain) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory");
+    }
+    SP_TRY(sp_model_pack(err, &data, &size, &model->net, &note, model->front ? 1 : 0));
+    sp_status status = sp_model_parse(err, &read, data, size, proof->plain);
+    if (status == SP_OK && !same_nets(&model->net, &read.net)) {
+        status = sp_fail(err, SP_E_UNSUPPORTED,
+                         "its weights are no float32 numbers, or not those of one net");
+    }
+    if (status == SP_OK) {
+        memcpy(proof->plain_digest, read.digest, sizeof read.digest);
+        status = sp_file_replace(err, proof->plain, data, size);
+    }
+    sp_model_clear(&read);
+    free(data);
+    return status;
+}
+
+static int write_plain(cli_proof *proof) {
+    const sp_model *model = &proof->job->session.files.model;
+    const char *path = proof->job->options->model;
+    sp_error err = {0};
+    double biases = 0.0;
+    if (sp_model_single(NULL, model, &biases) == SP_OK) {
+        return -1;
+    }
+    if (write_net(&err, proof, model, path) != SP_OK) {
+        cli_complain("%s: the file writes its net in another way than certificates read, and it "
+                     "cannot be written anew for them: %s",
+                     path, err.text);
+        return CLI_INPUT;
+    }
+    cli_complain("%s: the file writes its net in another way than certificates read; they are of "
+                 "%s, which holds the same net, bit by bit",
+                 path, proof->plain);
+    return -1;
+}
+
 int cli_proof_open(cli_proof *proof, const cli_job *job, const char *folder) {
     const cli_options *options = job->options;
     sp_error err = {0};
@@ -51,11 +142,12 @@ int cli_proof_open(cli_proof *proof, const cli_job *job, const char *folder) {
         SP_OK) {
         return cli_usage(job->command, "--proof: %s", err.text);
     }
-    return -1;
+    return write_plain(proof);
 }
 
 void cli_proof_close(cli_proof *proof) {
     free(proof->front_text);
+    free(proof->plain);
     *proof = (cli_proof){0};
 }
 
@@ -64,27 +156,30 @@ static sp_status write_to(sp_error *err, const cli_proof_one *one, const char *p
                           double margin) {
     const cli_job *j = one->proof->job;
     const cli_options *options = j->options;
+    const char *plain = one->proof->plain;
     sp_noise noise = {0};
     SP_TRY(sp_noise_of(err, &noise, options->set, one->clip->n, one->verdict->eps));
-    const sp_proof_claim claim = {.net = &j->session.files.model.net,
-                                  .forms = j->session.pipeline.forms,
-                                  .samples = one->clip->samples,
-                                  .n = one->clip->n,
-                                  .rate = one->clip->rate,
-                                  .noise = &noise,
-                                  .budget = one->budget,
-                                  .domain = domain,
-                                  .bounds = bounds,
-                                  .front_bound = front,
-                                  .margin = margin,
-                                  .model = options->model,
-                                  .model_sha256 = j->session.files.model.digest,
-                                  .recording = j->session.clips.file[one->index],
-                                  .front = options->front,
-                                  .front_text = options->front ? one->proof->front_text
-                                                               : j->session.files.model.front,
-                                  .budget_text = one->budget_text,
-                                  .label = one->verdict->label};
+    const sp_proof_claim claim = {
+        .net = &j->session.files.model.net,
+        .forms = j->session.pipeline.forms,
+        .samples = one->clip->samples,
+        .n = one->clip->n,
+        .begin = one->begin,
+        .rate = one->clip->rate,
+        .noise = &noise,
+        .budget = one->budget,
+        .domain = domain,
+        .bounds = bounds,
+        .front_bound = front,
+        .margin = margin,
+        .model = plain ? plain : options->model,
+        .model_sha256 = plain ? one->proof->plain_digest : j->session.files.model.digest,
+        .recording = one->recording ? one->recording : j->session.clips.file[one->index],
+        .front = options->front,
+        .front_text = options->front ? one->proof->front_text : j->session.files.model.front,
+        .budget_text = one->budget_text,
+        .label = one->verdict->label,
+        .threshold = j->session.pipeline.threshold};
     const sp_status status = sp_proof_write(err, path, &claim);
     sp_noise_clear(&noise);
     return status;
@@ -92,7 +187,7 @@ static sp_status write_to(sp_error *err, const cli_proof_one *one, const char *p
 
 static char *path_of(const cli_proof_one *one) {
     const char *name = one->proof->job->session.clips.names.name[one->index];
-    return cli_path_proof(one->proof->folder, name, one->budget_text);
+    return cli_path_proof(one->proof->folder, name, one->name ? one->name : one->budget_text);
 }
 
 static void keep(void *context, const sp_domain *domain, void *bounds, const sp_front_bound *front,

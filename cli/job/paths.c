@@ -74,6 +74,10 @@ char *cli_path_proof(const char *folder, const char *name, const char *budget) {
     return path_of(folder, name, budget, ".proof");
 }
 
+char *cli_path_heard(const char *folder, const char *name) {
+    return path_of(folder, name, "heard", ".wav");
+}
+
 char *cli_path_with(const char *path, const char *text) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     const char *dot = strrchr(name, '.');

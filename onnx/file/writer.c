@@ -107,7 +107,7 @@ Onnx__NodeProto *sp_onnx_write_node(sp_onnx_writer *w, const char *op, char *con
     n->n_input = inputs;
     n->output = names + inputs;
     n->n_output = outputs;
-    n->attribute = sp_onnx_write_take(w, 4, sizeof *n->attribute);
+    n->attribute = sp_onnx_write_take(w, 5, sizeof *n->attribute);
     w->graph.node[w->graph.n_node++] = n;
     return n->attribute ? n : NULL;
 }
@@ -136,27 +136,32 @@ void sp_onnx_write_set_int(sp_onnx_writer *w, Onnx__NodeProto *n, const char *na
     }
 }
 
-void sp_onnx_write_set_float(sp_onnx_writer *w, Onnx__NodeProto *n, const char *name,
-                             double value) {
+void sp_onnx_write_set_floats(sp_onnx_writer *w, Onnx__NodeProto *n, const char *name,
+                              const double *values, size_t count) {
     Onnx__AttributeProto *a =
         sp_onnx_write_attribute(w, n, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS);
-    float *one = sp_onnx_write_take(w, 1, sizeof *one);
-    if (a && one) {
-        *one = (float)value;
-        a->floats = one;
-        a->n_floats = 1;
+    float *list = sp_onnx_write_take(w, count, sizeof *list);
+    if (a && list) {
+        for (size_t i = 0; i < count; i++) {
+            list[i] = (float)values[i];
+        }
+        a->floats = list;
+        a->n_floats = count;
     }
 }
 
-void sp_onnx_write_set_activation(sp_onnx_writer *w, Onnx__NodeProto *n, const char *value) {
+void sp_onnx_write_set_activations(sp_onnx_writer *w, Onnx__NodeProto *n, const char *const *values,
+                                   size_t count) {
     Onnx__AttributeProto *a = sp_onnx_write_attribute(
         w, n, "activations", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS);
-    ProtobufCBinaryData *s = sp_onnx_write_take(w, 1, sizeof *s);
-    char *copy = sp_onnx_write_text(w, value);
-    if (a && s && copy) {
-        *s = (ProtobufCBinaryData){strlen(value), (uint8_t *)copy};
-        a->strings = s;
-        a->n_strings = 1;
+    ProtobufCBinaryData *list = sp_onnx_write_take(w, count, sizeof *list);
+    for (size_t i = 0; a && list && i < count; i++) {
+        char *copy = sp_onnx_write_text(w, values[i]);
+        if (copy) {
+            list[i] = (ProtobufCBinaryData){strlen(copy), (uint8_t *)copy};
+            a->strings = list;
+            a->n_strings = i + 1;
+        }
     }
 }
 

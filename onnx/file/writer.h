@@ -30,7 +30,7 @@ char *sp_onnx_write_floats(sp_onnx_writer *w, char *name, const int64_t *dim, si
                            const float *value);
 char *sp_onnx_write_axis(sp_onnx_writer *w, size_t number, int64_t value);
 /** sp_onnx_write_node - a new node. sp_onnx_write_step - one with one output of a new name, which
- *  is returned. Attributes: at most four. */
+ *  is returned. Attributes: at most five. */
 Onnx__NodeProto *sp_onnx_write_node(sp_onnx_writer *w, const char *op, char *const *input,
                                     size_t inputs, char *const *output, size_t outputs);
 char *sp_onnx_write_step(sp_onnx_writer *w, const char *op, char *const *input, size_t inputs);
@@ -38,8 +38,10 @@ Onnx__AttributeProto *sp_onnx_write_attribute(sp_onnx_writer *w, Onnx__NodeProto
                                               const char *name,
                                               Onnx__AttributeProto__AttributeType type);
 void sp_onnx_write_set_int(sp_onnx_writer *w, Onnx__NodeProto *n, const char *name, int64_t value);
-void sp_onnx_write_set_float(sp_onnx_writer *w, Onnx__NodeProto *n, const char *name, double value);
-void sp_onnx_write_set_activation(sp_onnx_writer *w, Onnx__NodeProto *n, const char *value);
+void sp_onnx_write_set_floats(sp_onnx_writer *w, Onnx__NodeProto *n, const char *name,
+                              const double *values, size_t count);
+void sp_onnx_write_set_activations(sp_onnx_writer *w, Onnx__NodeProto *n, const char *const *values,
+                                   size_t count);
 /** sp_onnx_write_value_info - an input or output of floats; lengths below 0 are called `open`. */
 Onnx__ValueInfoProto *sp_onnx_write_value_info(sp_onnx_writer *w, char *name, const int64_t *dim,
                                                size_t rank, const char *open);

@@ -47,7 +47,7 @@ static void fill_diagonal(double *to, const sp_band *band, size_t used, size_t f
 
 static void fill_forms(sp_front_evidence *e, const sp_front_forms *forms, const sp_noise_set *set) {
     const sp_band *energy = &forms->energy;
-    const size_t used = forms->layout->used;
+    const size_t used = forms->layout->used < e->frame ? forms->layout->used : e->frame;
     for (size_t m = 0; m < e->bands; m++) {
         fill_diagonal(e->diagonal + m * e->frame, &forms->band[m], used, e->frame, set);
     }
@@ -91,10 +91,10 @@ sp_status sp_front_evidence_create(sp_error *err, sp_front_evidence *e, const sp
     if (forms->sequence) {
         return sp_fail(err, SP_E_UNSUPPORTED, "sequences have no front end to be proved");
     }
-    const size_t frame_size = sp_frame_size(forms);
+    const size_t frame_size = sp_frame_size(forms), rows = forms->spectrum->out;
     *e = (sp_front_evidence){.bands = bound->bands,
-                             .frame = forms->span,
-                             .rows = forms->spectrum->out,
+                             .frame = forms->span + 2 < rows ? forms->span : rows - 2,
+                             .rows = rows,
                              .frames = bound->frames,
                              .weights = count_weights(forms->mel)};
     if (bound->rule != SP_FRONT_JOINT || bound->tangents == 0 || noise->set->path ||

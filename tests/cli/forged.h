@@ -44,7 +44,7 @@ static inline void parts_clear(parts *p) {
 
 /* The file of these parts, with a seal that fits. */
 static inline void seal(char path[PATH], const parts *p) {
-    static const char format[] = "soundproof certificate 1\n";
+    static const char format[] = "soundproof certificate 2\n";
     const size_t begin = sizeof format - 1 + strlen(p->header) + 1;
     uLongf packed = compressBound((uLong)(8 * p->numbers));
     unsigned char *bytes = malloc(8 * p->numbers + 1);
@@ -76,7 +76,7 @@ static inline void seal(char path[PATH], const parts *p) {
 /* Puts a text in the place of the value of a member of the header, up to the next comma or the
  * end of its quotes. */
 static inline void set_member(parts *p, const char *key, const char *value) {
-    char word[64], *end = NULL;
+    char word[96], *end = NULL;
     snprintf(word, sizeof word, "\"%s\":", key);
     char *at = strstr(p->header, word);
     assert_non_null(at);
@@ -109,20 +109,17 @@ typedef struct place {
 enum { MOST_ARRAYS = 64 };
 
 static inline size_t list_arrays(place list[MOST_ARRAYS], const parts *p) {
-    const char *name = strstr(p->header, "\"arrays\":\"") + strlen("\"arrays\":\"");
-    const char *size = strstr(p->header, "\"sizes\":[") + strlen("\"sizes\":[");
+    const char *at = strstr(p->header, "\"arrays\":{") + strlen("\"arrays\":{");
     size_t count = 0, first = 0;
-    while (count < MOST_ARRAYS) {
-        const size_t length = strcspn(name, " \"");
-        snprintf(list[count].name, sizeof list[count].name, "%.*s", (int)length, name);
+    while (count < MOST_ARRAYS && *at == '"') {
+        const size_t length = strcspn(at + 1, "\"");
+        snprintf(list[count].name, sizeof list[count].name, "%.*s", (int)length, at + 1);
         list[count].first = first;
-        list[count].size = (size_t)strtod(size, NULL);
+        list[count].size = (size_t)strtod(at + length + 3, NULL);
         first += list[count++].size;
-        if (name[length] == '"') {
-            break;
-        }
-        name += length + 1;
-        size = strchr(size, ',') + 1;
+        at += length + 3;
+        at += strcspn(at, ",}");
+        at += *at == ',' ? 1 : 0;
     }
     assert_int_equal(first, p->numbers);
     return count;

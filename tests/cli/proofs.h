@@ -4,7 +4,7 @@
 
 #include "tests/cli/command.h"
 
-enum { SMALL_BANDS = 5, SMALL_SAMPLES = 300, SMALL_FRONTS = 6 };
+enum { SMALL_BANDS = 5, SMALL_SAMPLES = 300, SMALL_FRONTS = 7 };
 
 #define SMALL_MEL                                                                                  \
     "\"mel\": {\"bands\": 5, \"low_hz\": 0, \"high_hz\": 4000, \"formula\": "                      \
@@ -35,7 +35,15 @@ static const char *const small_fronts[SMALL_FRONTS] = {
     "{\"sample_rate\": 8000, \"scale\": \"int16\", \"gain\": {\"rule\": \"peak\", \"to\": 20000}, "
     "\"frame\": 60, \"step\": 60, \"window\": \"hann\", \"fft\": 64, "
     "\"power_norm\": \"1/N\", " SMALL_MEL ", \"floor\": {\"at_least\": 1e6}, \"log\": \"natural\", "
-    "\"dct\": {\"type\": \"II\", \"norm\": \"orthonormal\", \"coefficients\": 5}}"};
+    "\"dct\": {\"type\": \"II\", \"norm\": \"orthonormal\", \"coefficients\": 5}}",
+    /* frames that are cut, with samples between them that none hears; mycroft-precise's, small */
+    "{\"sample_rate\": 8000, \"scale\": \"int16\", \"frame\": 90, \"step\": 70, "
+    "\"frames\": \"all complete but the last\", \"preemphasis\": {\"coefficient\": 0.5, \"where\": "
+    "\"inside each frame\"}, \"window\": \"hamming\", \"fft\": 64, \"power_norm\": "
+    "\"1/N\", " SMALL_MEL ", \"floor\": {\"at_least\": 1e-3}, \"log\": \"natural\", \"dct\": "
+    "{\"type\": \"II\", \"norm\": "
+    "\"orthonormal\", \"coefficients\": 5}, \"c0\": \"log energy\", "
+    "\"cmvn\": {\"mean\": [10, 0, 0, 0, 0], \"std\": [4, 2, 2, 2, 2]}}"};
 #define SMALL_OTHER(more)                                                                          \
     "{\"sample_rate\": 8000, \"scale\": \"int16\", \"frame\": 64, \"step\": 50, "                  \
     "\"window\": \"hann\", \"fft\": 64, \"power_norm\": \"1/N\", " SMALL_MEL more "}"
@@ -47,6 +55,10 @@ static const char *const unknown_fronts[][2] = {
     {SMALL_OTHER(", \"floor\": {\"add\": 1}, \"log\": \"natural\", \"pad\": {\"rule\": \"centre\", "
                  "\"fill\": \"reflect\"}"),
      "pad.rule"},
+    {SMALL_OTHER(", \"floor\": {\"add\": 1}, \"log\": \"natural\", \"energy\": {\"of\": "
+                 "\"frame\"}, \"dct\": {\"type\": \"II\", \"norm\": \"orthonormal\", "
+                 "\"coefficients\": 5}"),
+     "energy"},
     {SMALL_OTHER(", \"floor\": {\"add\": 1}, \"log\": \"none\""), "none"}};
 
 static inline const char *write_small_clip(char path[PATH], const char *name, uint64_t seed) {

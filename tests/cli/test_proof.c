@@ -123,7 +123,7 @@ static void certificates_of_other_claims_are_refused(void **state) {
     expect_answer(certified, forged(path, "\"label\":", "\"label\":9"), 1, "header");
     expect_answer(certified, forged(path, "\"noise\":\"box\"", "\"noise\":\"l2\""), 1, "budget");
     expect_answer(certified, forged(path, "\"noise\":\"box\"", "\"noise\":\"l3\""), 1, "noise");
-    expect_answer(certified, forged(path, "/ig ", "/h "), 1, "refused");
+    expect_answer(certified, forged(path, "/ig\"", "/i\""), 1, "refused");
     expect_answer(certified, forged(path, "\"arithmetic\":\"real\"", "\"arithmetic\":\"float\""), 1,
                   "arithmetic");
     expect_answer(other, proof, 1, "recording");

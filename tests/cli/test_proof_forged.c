@@ -152,6 +152,7 @@ static expected wrong_digest(sp_rng *rng, parts *p) {
 static expected wrong_member(sp_rng *rng, parts *p) {
     static const char *const text[][2] = {{"noise", "\"l2\""},
                                           {"property", "\"stays silent\""},
+                                          {"property", "\"threshold\""},
                                           {"arithmetic", "\"float32\""},
                                           {"budget_unit", "\"lsb\""},
                                           {"front", "\"front.json\""},
@@ -164,8 +165,9 @@ static expected wrong_member(sp_rng *rng, parts *p) {
                                           {"radius", "null"},
                                           {"radius", "-1"},
                                           {"radius", "1e999"},
-                                          {"sizes", "[1"},
-                                          {"arrays", "\"front\""}};
+                                          {"begin", "1"},
+                                          {"begin", "-1"},
+                                          {"arrays", "\"front\",\"x\":{\"y\":1"}};
     const size_t i = below(rng, sizeof text / sizeof text[0]);
     set_member(p, text[i][0], text[i][1]);
     return REFUSED;
@@ -176,15 +178,10 @@ static expected wrong_size(sp_rng *rng, parts *p) {
     place list[MOST_ARRAYS];
     const size_t count = list_arrays(list, p), at = below(rng, count);
     const bool less = below(rng, 2) == 0;
-    char *sizes = strstr(p->header, "\"sizes\":["), text[MOST_ARRAYS * 12] = "\"sizes\":[";
-    char *end = strchr(sizes, ']');
-    for (size_t i = 0; i < count; i++) {
-        const size_t size = list[i].size - (i == at && less ? 1 : 0) + (i == at && !less ? 1 : 0);
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%zu", i > 0 ? "," : "", size);
-    }
-    assert_true(strlen(text) <= (size_t)(end - sizes) + 200);
-    memmove(sizes + strlen(text), end, strlen(end) + 1);
-    memcpy(sizes, text, strlen(text));
+    char text[32], name[80];
+    snprintf(name, sizeof name, "%s", list[at].name);
+    snprintf(text, sizeof text, "%zu", less ? list[at].size - 1 : list[at].size + 1);
+    set_member(p, name, text);
     const size_t cut = list[at].first;
     if (less) {
         memmove(p->number + cut, p->number + cut + 1, (p->numbers - cut - 1) * sizeof(double));
@@ -199,7 +196,7 @@ static expected wrong_size(sp_rng *rng, parts *p) {
 /* Arrays under each other's names; a name that nothing asks for. */
 static expected wrong_name(sp_rng *rng, parts *p) {
     const place *a = any_array(rng, p);
-    char *at = strstr(strstr(p->header, "\"arrays\":\""), a->name);
+    char *at = strstr(strstr(p->header, "\"arrays\":{"), a->name);
     at[below(rng, strlen(a->name))] = 'x';
     return REFUSED;
 }

@@ -7,8 +7,20 @@
 const char *const program = "cli_proof_nets";
 
 enum { WIDTH = 4, CLASSES = 3 };
-typedef enum { LSTM, GRU_BEFORE, GRU_AFTER, RNN, LINEAR, KINDS } kind;
-static const char *const kind_name[KINDS] = {"lstm", "gru", "gru, reset after", "rnn", "linear"};
+typedef enum {
+    LSTM,
+    GRU_BEFORE,
+    GRU_AFTER,
+    GRU_HARD, /* gates are hard sigmoids */
+    GRU_LINE, /* the candidate has no curve */
+    GRU_WAKE, /* both: mycroft-precise's */
+    RNN,
+    LINEAR,
+    KINDS
+} kind;
+static const char *const kind_name[KINDS] = {
+    "lstm", "gru",   "gru, reset after", "gru, hard gates", "gru, linear", "gru of wake words",
+    "rnn",  "linear"};
 
 static void random_list(sp_rng *rng, double *values, size_t count, double scale) {
     for (size_t i = 0; i < count; i++) {
@@ -19,7 +31,8 @@ static void random_list(sp_rng *rng, double *values, size_t count, double scale)
 static void add_cell(sp_net *net, sp_rng *rng, kind k) {
     const sp_activation sigmoid = {.kind = SP_ACTIVATION_SIGMOID},
                         curve = {.kind = SP_ACTIVATION_TANH},
-                        line = {.kind = SP_ACTIVATION_AFFINE, .alpha = 1.0};
+                        line = {.kind = SP_ACTIVATION_AFFINE, .alpha = 1.0},
+                        hard = {SP_ACTIVATION_HARD_SIGMOID, (double)0.2F, 0.5};
     double weight[4 * WIDTH * 16], recurrent[4 * WIDTH * WIDTH], bias[4 * WIDTH], inside[WIDTH];
     random_list(rng, weight, 4 * WIDTH * 16, 0.15);
     random_list(rng, recurrent, 4 * WIDTH * WIDTH, 0.5);
@@ -37,6 +50,13 @@ static void add_cell(sp_net *net, sp_rng *rng, kind k) {
     case GRU_AFTER:
         status =
             sp_net_add_gru(NULL, net, WIDTH, sigmoid, curve, true, weight, recurrent, bias, inside);
+        break;
+    case GRU_HARD:
+    case GRU_LINE:
+    case GRU_WAKE:
+        status = sp_net_add_gru(NULL, net, WIDTH, k == GRU_LINE ? sigmoid : hard,
+                                k == GRU_HARD ? curve : line, k == GRU_LINE, weight, recurrent,
+                                bias, k == GRU_LINE ? inside : NULL);
         break;
     case RNN:
     case LINEAR:
