@@ -311,10 +311,7 @@ static void emit(void *context, size_t index) {
         }
     }
     find_contradictions(own, index);
-    if (it->unproved.text[0]) {
-        cli_complain_about(j->session.clips.path[index], it->unproved.text);
-        j->failed = true;
-    }
+    cli_audit_prove_say(own, it, index);
     j->vacuous = own->tally.vacuous;
 }
 

@@ -63,9 +63,11 @@ void cli_audit_keep(cli_audit_job *j, const cli_audit_item *it, size_t at,
 bool cli_audit_recall(cli_audit_job *j, cli_audit_item *it, const cli_audit_question *asked);
 
 /** cli_audit_prove_open - what --proof cannot be given with: -1, or the exit code after a message.
- *  cli_audit_prove - the window of a certified finding once more, with its certificate. */
+ *  cli_audit_prove - the window of a certified finding once more, with its certificate.
+ *  cli_audit_prove_say - why there is none. */
 int cli_audit_prove_open(cli_audit_job *j);
 void cli_audit_prove(cli_audit_job *j, cli_audit_item *it, const sp_finding *finding,
                      const cli_audit_question *asked);
+void cli_audit_prove_say(cli_audit_job *j, const cli_audit_item *it, size_t clip);
 
 #endif

@@ -90,3 +90,10 @@ void cli_audit_prove(cli_audit_job *j, cli_audit_item *it, const sp_finding *fin
     }
     free(path);
 }
+
+void cli_audit_prove_say(cli_audit_job *j, const cli_audit_item *it, size_t clip) {
+    if (it->unproved.text[0]) {
+        cli_complain_about(j->base.session.clips.path[clip], it->unproved.text);
+        j->base.failed = true;
+    }
+}

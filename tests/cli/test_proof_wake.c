@@ -294,12 +294,10 @@ static void searched_levels_and_whole_clips_are_proved(void **state) {
 
 static void what_has_no_certificate_is_said(void **state) {
     (void)state;
-    static const char *const wrong[][3] = {{"--property", "gain", "fire and silent"},
-                                           {"--methods", "exact,opt", "--methods"},
-                                           {"--arithmetic", "float32", "--arithmetic"},
-                                           {"--deployed", "int16", "--deployed"},
-                                           {"--method", "zono", "--method exact"},
-                                           {"--journal", "j", "--journal"}};
+    static const char *const wrong[][3] = {
+        {"--property", "gain", "fire and silent"},   {"--methods", "exact,opt", "--methods"},
+        {"--arithmetic", "float32", "--arithmetic"}, {"--deployed", "int16", "--deployed"},
+        {"--method", "zono", "--method exact"},      {"--journal", "j", "--journal"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         sp_process process = RUN("audit", "--model", model, "--proof", proof_folder(), wrong[i][0],
                                  wrong[i][1], clip);
