@@ -35,8 +35,9 @@ typedef struct sp_method {
     size_t passes;
     const sp_method_pass *pass; /* [passes], cheapest first */
     /* how often a label that no pass excludes is bounded again, with the last pass, on the noises
-     * for which it could still win (certify/refine.c) */
+     * for which it could still win (certify/refine.c); and from which depth of that part on */
     size_t refinements;
+    double depth;
     /* into how many pieces by energies of bands the noises are cut at most, when all of that left a
      * label; 0: none (certify/pieces.c) */
     size_t pieces;

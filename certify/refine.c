@@ -11,12 +11,11 @@
 
 /* Settled margins, as a share of the one without noise. */
 #define SETTLED 5e-3
-/* The least offset of a halfspace, as a share of what the noise can do to its line, at which boxes
- * shrink enough to be worth a round; and what a round must add to it for another one. */
-#define WORTH 0.3
-#define GAIN 0.1
+/* A round must add this share of the method's depth for another one. */
+#define GAIN (1.0 / 3.0)
 
-/* offset over the largest slope . d of the set: -1 all of the set, 1 nothing but a corner. */
+/* offset over the largest slope . d of the set: -1 all of the set, 1 nothing but a corner. The
+ * method says from where on boxes shrink enough to be worth a round. */
 static double depth(const sp_halfspace *half, const sp_front_bound *front) {
     double largest = 0.0;
     for (size_t i = 0; i < front->padded; i++) {
@@ -57,7 +56,7 @@ static sp_status refine_row(sp_error *err, const sp_method *method, const sp_net
         // objective(d) >= slope . d + offset + constant: the part where that is at most `settled`
         half->offset = sp_below(sp_below(half->offset + constant) - settled);
         const double now = depth(half, o->front);
-        if (!(now >= WORTH) || !(now >= before + GAIN)) {
+        if (!(now >= method->depth) || !(now >= before + GAIN * method->depth)) {
             return SP_OK;
         }
         SP_TRY(bound_part(err, method, net, o, r, &lower, &error, half, spare));

@@ -301,8 +301,8 @@ static sp_status bound_truth(sp_margins *margins) {
     return SP_OK;
 }
 
-/* The margin that opt-rest proves. */
-static double refine(void) {
+/* The margin that a method proves. */
+static double refine(const sp_method *method) {
     const double radius[PADDED] = {RADIUS, RADIUS};
     const sp_front_bound front = {.frames = 1,
                                   .padded = PADDED,
@@ -318,7 +318,7 @@ static double refine(void) {
     o.clean[0] = t.clean;
     answer_with = bound_truth;
     t.parts = 0;
-    sp_schedule_run(sp_method_find("opt-rest"), &net, list, 1);
+    sp_schedule_run(method, &net, list, 1);
     assert_int_equal(o.status, SP_OK);
     const double proved = o.proved[0];
     sp_objectives_clear(&o);
@@ -342,7 +342,7 @@ static void refinement_leaves_out_what_is_settled(void **state) {
         const double steep = t.clean * (line ? 0.3 : 0.2); // twice 0.25: zero in one corner
         t.slope[0] = steep * sp_rng_uniform(&rng, 0.9, 1.5);
         t.slope[1] = steep * sp_rng_uniform(&rng, 0.9, 1.5);
-        const double proved = refine(), settled = 0.005 * t.clean;
+        const double proved = refine(sp_method_find("opt-rest")), settled = 0.005 * t.clean;
         for (size_t i = 0; i < (size_t)GRID * GRID; i++) {
             grid_point(d, i);
             least = fmin(least, objective(d));
@@ -363,6 +363,40 @@ static void refinement_leaves_out_what_is_settled(void **state) {
     assert_true(moved > 0 && exact > 5 && parts > exact + 5);
 }
 
+/* From which depth of the rest on, and how often: the method says it; what it proves holds. */
+static void refinement_goes_as_deep_as_its_method_says(void **state) {
+    (void)state;
+    sp_method eager = *sp_method_find("opt-rest"), never = eager;
+    size_t more = 0, again = 0;
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed() + 1);
+    eager.refinements = 8;
+    eager.depth = 0.05;
+    never.depth = 2.0;
+    for (int round = 0; round < 80; round++) {
+        double least = INFINITY, d[PADDED];
+        t = (truth){.clean = sp_rng_uniform(&rng, 0.5, 2.0),
+                    .bend = sp_rng_uniform(&rng, 0.0, 0.05),
+                    .slack = sp_rng_uniform(&rng, 0.0, 0.8)};
+        t.slope[0] = 0.15 * t.clean * sp_rng_uniform(&rng, 0.5, 1.5);
+        t.slope[1] = 0.15 * t.clean * sp_rng_uniform(&rng, 0.5, 1.5);
+        for (size_t i = 0; i < (size_t)GRID * GRID; i++) {
+            grid_point(d, i);
+            least = fmin(least, objective(d));
+        }
+        const double usual = refine(sp_method_find("opt-rest"));
+        const size_t parts = t.parts;
+        const double proved = refine(&eager);
+        assert_true(proved >= usual && proved <= least + 1e-12);
+        more += parts == 0 && t.parts > 0;
+        again += proved > usual;
+        assert_true(refine(&never) <= usual && t.parts == 0);
+    }
+    print_message("%zu of 80 refined only where less depth is asked for, %zu gained\n", more,
+                  again);
+    assert_true(more > 0 && again > 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(more_than_the_clip_has_is_an_error),
@@ -371,6 +405,7 @@ int main(void) {
         cmocka_unit_test(a_batch_keeps_contradictions_to_their_clips),
         cmocka_unit_test(a_search_ends_at_a_contradiction),
         cmocka_unit_test(refinement_leaves_out_what_is_settled),
+        cmocka_unit_test(refinement_goes_as_deep_as_its_method_says),
     };
     return cmocka_run_group_tests_name("certify/schedule", tests, NULL, NULL);
 }
