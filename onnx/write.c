@@ -156,7 +156,7 @@ static bool writable(const sp_node *at) {
     case SP_NODE_AFFINE:
         return is_dense(at);
     case SP_NODE_CURVE:
-        return at->curve.kind == SP_ACTIVATION_RELU;
+        return at->curve.kind == SP_ACTIVATION_RELU || at->curve.kind == SP_ACTIVATION_TANH;
     case SP_NODE_CELL:
         return writable_cell(&at->cell);
     case SP_NODE_POOL:
@@ -175,7 +175,7 @@ static sp_status check(sp_error *err, const sp_net *net) {
         if (!writable(at) || sp_node_input(at, 0) != n - 1 ||
             (pool > 0 && (at->kind == SP_NODE_CELL || at->kind == SP_NODE_POOL))) {
             return sp_fail(err, SP_E_UNSUPPORTED,
-                           "layer %zu: only dense, ReLU, LSTM, GRU and RNN layers with the "
+                           "layer %zu: only dense, ReLU, tanh, LSTM, GRU and RNN layers with the "
                            "activations of the standard are written",
                            pool > 0 ? n - 1 : n);
         }
@@ -203,7 +203,8 @@ static void write_nodes(sp_onnx_writer *w, const sp_net *net, char *name) {
         } else if (at->kind == SP_NODE_AFFINE) {
             name = write_affine(w, at, l, name);
         } else {
-            name = sp_onnx_write_step(w, "Relu", &name, 1);
+            const bool relu = at->curve.kind == SP_ACTIVATION_RELU;
+            name = sp_onnx_write_step(w, relu ? "Relu" : "Tanh", &name, 1);
         }
         l++;
     }

@@ -80,8 +80,12 @@ static void make_net(sp_net *net, sp_rng *rng, kind k) {
     size_t width = SMALL_BANDS;
     assert_int_equal(sp_net_init(NULL, net, width), SP_OK);
     if (sp_rng_uniform(rng, 0.0, 1.0) < 0.5) {
-        add_dense(net, rng, width, WIDTH, 0.3);
+        const sp_activation tangent = {.kind = SP_ACTIVATION_TANH};
+        add_dense(net, rng, width, WIDTH, 0.1);
         assert_int_equal(sp_net_add_relu(NULL, net), SP_OK);
+        if (sp_rng_uniform(rng, 0.0, 1.0) < 0.5) {
+            assert_int_equal(sp_net_add_curve(NULL, net, tangent), SP_OK);
+        }
     }
     add_cell(net, rng, k);
     if (sp_rng_uniform(rng, 0.0, 1.0) < 0.5) {
@@ -172,6 +176,55 @@ static void front_ends_of_every_kind_are_proved_in_every_norm(void **state) {
     }
 }
 
+/* Whether the certificate of an LSTM in this file is accepted; false: there is none. */
+static bool prove_file(const sp_test_onnx *shape, const char *said) {
+    char model[PATH], path[PATH], clip[PATH];
+    write_model(model, "file.onnx", shape);
+    write_small_clip(clip, "clip_file.wav", shape->seed);
+    sp_process process = RUN("certify", "--model", model, "--method", "exact", "--budget", "-70dB",
+                             "--proof", proof_folder(), clip);
+    expect_code(&process, 0);
+    const bool yes = strstr(process.out, "certified 1 of 1") != NULL;
+    sp_process_clear(&process);
+    if (yes) {
+        proof_path(path, clip, "-70dB");
+        process = check_proof(model, clip, NULL, path, "1");
+        expect_code(&process, 0);
+        assert_non_null(strstr(process.out, said));
+        sp_process_clear(&process);
+    }
+    return yes;
+}
+
+/* Recordings in front of steps, windows of so many frames, and what stands behind the logits. */
+static void files_are_read_as_exporters_write_them(void **state) {
+    (void)state;
+    static const struct {
+        size_t classes, steps;
+        bool turned;
+        const char *head, *said;
+    } files[] = {{3, 5, false, "Softmax", ": label "},
+                 {3, 5, true, NULL, ": label "},
+                 {3, 0, true, "Softmax", ": label "},
+                 {1, 5, true, "Sigmoid", ", a threshold of 0 "},
+                 {1, 0, false, "Sigmoid", ", a threshold of 0 "}};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        bool proved = false;
+        for (uint64_t k = 0; k < 50 && !proved; k++) {
+            const sp_test_onnx shape = {.features = SMALL_BANDS,
+                                        .hidden = WIDTH,
+                                        .classes = files[i].classes,
+                                        .steps = files[i].steps,
+                                        .seed = sp_test_seed() + k,
+                                        .front = small_fronts[0],
+                                        .turned = files[i].turned,
+                                        .head = files[i].head};
+            proved = prove_file(&shape, files[i].said);
+        }
+        assert_true(proved);
+    }
+}
+
 static void threads_change_nothing(void **state) {
     (void)state;
     char path[PATH];
@@ -235,6 +288,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nets_of_every_kind_are_proved),
         cmocka_unit_test(front_ends_of_every_kind_are_proved_in_every_norm),
+        cmocka_unit_test(files_are_read_as_exporters_write_them),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(other_kinds_are_refused_by_name),
     };

@@ -23,29 +23,17 @@ static jmp_buf ended;
 static void *taken[MOST];
 static size_t takes;
 
-_Noreturn void ck_refuse(const char *step, const char *format, ...) {
-    if (step == NULL || format == NULL) {
+_Noreturn void ck_end(int code, const char *step, const char *format, ...) {
+    if (code < 1 || step == NULL || format == NULL) {
         abort();
     }
     longjmp(ended, 1);
 }
 
-void ck_require(bool holds, const char *step, const char *format, ...) {
-    if (!holds) {
-        ck_refuse(step, "%s", format);
-    }
-}
-
-_Noreturn void ck_unreadable(const char *format, ...) {
-    ck_refuse("file", "%s", format);
-}
-
 void *ck_alloc(size_t count, size_t size) {
     void *memory =
         takes < MOST && count < ((size_t)1 << 26) / (size + 1) ? calloc(count + 1, size) : NULL;
-    if (memory == NULL) {
-        ck_unreadable("out of memory");
-    }
+    ck_readable(memory != NULL, "memory", "there is none left");
     taken[takes++] = memory;
     return memory;
 }
@@ -59,7 +47,7 @@ static void add(unsigned char *file, size_t *at, const void *data, size_t size) 
 
 /* The certificate of a header of `head` bytes and numbers; its length. */
 static size_t make(unsigned char *file, const uint8_t *data, size_t head, size_t size) {
-    static const char format[] = "soundproof certificate 1\n";
+    static const char format[] = "soundproof certificate 2\n";
     size_t at = 0;
     add(file, &at, format, sizeof format - 1);
     add(file, &at, data, head);
@@ -87,20 +75,20 @@ static ck_proof proof;
 static void read_all(const char *path) {
     static const char *const texts[] = {"noise", "model", "recording_sha256", "budget_unit"};
     static const char *const numbers[] = {"radius", "budget_value", "margin"};
-    static const char *const noises[] = {"box", "l2", "l1", NULL};
-    double sizes[2];
+    double list[2];
     ck_proof_read(&proof, path);
-    for (size_t i = 0; i < proof.arrays; i++) {
-        const double *x = ck_array(&proof, proof.name[i], proof.size[i]);
+    for (const cJSON *at = ((const cJSON *)proof.arrays.json)->child; at != NULL; at = at->next) {
+        const size_t size = (size_t)at->valuedouble;
+        const double *x = ck_array(&proof, at->string, size);
         double sum = 0.0;
-        for (size_t k = 0; k < proof.size[i]; k++) {
+        for (size_t k = 0; k < size; k++) {
             sum += x[k];
         }
         if (!(sum <= 0.0 || sum >= 0.0)) {
             abort();
         }
     }
-    ck_all_read(&proof);
+    ck_all_members_read(&proof.arrays);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         (void)strlen(ck_text(&proof.header, texts[i]));
     }
@@ -110,10 +98,10 @@ static void read_all(const char *path) {
         }
     }
     if (ck_whole(&proof.header, "label", 0, 9) > 9 ||
-        ck_choice(&proof.header, "noise", noises) > 2) {
+        ck_choice(&proof.header, "noise", "box|l2|l1") > 2) {
         abort();
     }
-    ck_list(sizes, ck_member(&proof.header, "sizes"), "header", 2);
+    ck_list(list, ck_member(&proof.header, "list"), "header", 2);
     ck_all_members_read(&proof.header);
 }
 

@@ -19,6 +19,7 @@ import sys
 import wave
 
 MODELS = [f"examples/models/fsdd-{name}.onnx" for name in ("certified", "loud")]
+FRONT = "examples/fronts/fsdd.json"  # of a model with one logit, which is made here
 FIRST = -90.0  # dB, where all models are certified
 LOUDER = [0.016, 0.04, 0.1, 0.4, 1.5, 6.0]  # dB above the engine's own edge
 # what, file, text, what stands for it; FAULT: whether the fault is there
@@ -53,6 +54,9 @@ FAULTS = [
      "e.reach = sp_iv_mag(", "e.reach = (FAULT ? 0.5 : 1.0) * sp_iv_mag("),
     ("the noise is 5 % too quiet", "audio/noise_make.c",
      "noise->radius[i] = eps;", "noise->radius[i] = (FAULT ? 0.95 : 1.0) * eps;"),
+    ("the threshold of one logit is a little off", "certify/pipeline.c",
+     "weight[2 * r] * pipeline->threshold : 0.0;",
+     "weight[2 * r] * pipeline->threshold + (FAULT ? 0.02 : 0.0) : 0.0;"),
 ]
 HEADER = """#ifndef SP_FAULT_H
 #define SP_FAULT_H
@@ -79,6 +83,52 @@ def write_clip(path):
         file.setsampwidth(2)
         file.setframerate(8000)
         file.writeframes(struct.pack(f"<{len(samples)}h", *samples))
+
+
+def message(*fields):
+    """Protobuf: (number, text, bytes or a whole number) each."""
+    def varint(n):
+        return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+    out = b""
+    for number, value in fields:
+        data = value.encode() if isinstance(value, str) else value
+        out += (varint(number << 3) + varint(data) if isinstance(data, int)
+                else varint(number << 3 | 2) + varint(len(data)) + data)
+    return out
+
+
+def write_single(path, features=10, width=6):
+    """A wake-word model: a GRU with hard sigmoids and without a curve, and one logit."""
+    source = random.Random(11)
+
+    def tensor(name, scale, *dims):
+        count = math.prod(dims)
+        data = struct.pack(f"<{count}f", *(source.uniform(-scale, scale) for _ in range(count)))
+        return 5, message(*((1, d) for d in dims), (2, 1), (8, name), (9, data))
+
+    def node(kind, inputs, outputs, *attributes):
+        return 1, message(*((1, i) for i in inputs), *((2, o) for o in outputs), (4, kind),
+                          *((5, a) for a in attributes))
+
+    def floats(name, *values):
+        return message((1, name), (7, struct.pack(f"<{len(values)}f", *values)), (20, 6))
+
+    def value(name, *dims):
+        shape = message(*((1, message((1, d) if d else (2, "T"))) for d in dims))
+        return message((1, name), (2, message((1, message((1, 1), (2, shape))))))
+
+    graph = message(
+        node("GRU", "xWRB", ["", "h"], message((1, "hidden_size"), (3, width), (20, 2)),
+             message((1, "activations"), (9, "HardSigmoid"), (9, "Affine"), (20, 8)),
+             floats("activation_alpha", 0.2, 1.0), floats("activation_beta", 0.5, 0.0)),
+        node("Squeeze", ["h", "axis"], ["last"]), node("Gemm", ["last", "V", "b"], ["logit"]),
+        (2, "graph"), tensor("W", 0.05, 1, 3 * width, features),
+        tensor("R", 0.3, 1, 3 * width, width), tensor("B", 0.3, 1, 6 * width),
+        tensor("V", 1.0, width, 1), tensor("b", 0.1, 1),
+        (5, message((1, 1), (2, 7), (8, "axis"), (9, struct.pack("<q", 0)))),
+        (11, value("x", 0, 1, features)), (12, value("logit", 1, 1)))
+    with open(path, "wb") as file:
+        file.write(message((1, 8), (7, graph), (8, message((1, ""), (2, 14)))))
 
 
 def build(folder):
@@ -108,9 +158,13 @@ def build(folder):
     return os.path.join(tree, "build/soundproof")
 
 
+def front_of(model):
+    return [] if model in MODELS else ["--front", FRONT]
+
+
 def certified(program, fault, model, clip, budgets, proofs=None):
     """Those of the budgets, in dB, that are certified."""
-    command = [program, "certify", "--model", model, "--method", "exact", clip]
+    command = [program, "certify", "--model", model, "--method", "exact", clip, *front_of(model)]
     command += [f"--budget={b:.3f}dB" for b in budgets] + (["--proof", proofs] if proofs else [])
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False,
                           text=True, env=dict(os.environ, SOUNDPROOF_FAULT=str(fault)))
@@ -137,21 +191,25 @@ def main():
     only = [int(n) for n in options.only.split(",") if n] or range(1, len(FAULTS) + 1)
     os.makedirs(options.build, exist_ok=True)
     clip = os.path.join(options.build, "clip.wav")
+    single = os.path.join(options.build, "single.onnx")
     write_clip(clip)
+    write_single(single)
+    models = [*MODELS, single]
     program, good = build(options.build), True
-    edges = {model: edge(f"{options.programs}/soundproof", model, clip) for model in MODELS}
+    edges = {model: edge(f"{options.programs}/soundproof", model, clip) for model in models}
     print("the engine certifies up to", ", ".join(f"{edges[m]:.2f} dB ({os.path.basename(m)})"
-                                                  for m in MODELS), flush=True)
+                                                  for m in models), flush=True)
     for number in only:
         claims, refused, accepted = 0, 0, []
-        for model in MODELS:
+        for model in models:
             proofs = os.path.join(options.build, f"proofs{number}-{os.path.basename(model)}")
             shutil.rmtree(proofs, ignore_errors=True)
             louder = [edges[model] + more for more in LOUDER]
             for budget in certified(program, number, model, clip, louder, proofs):
                 claims += 1
                 done = subprocess.run([f"{options.programs}/soundproof-check", "--model", model,
-                                       "--clip", clip, f"{proofs}/clip_{budget:.3f}dB.proof"],
+                                       "--clip", clip, *front_of(model),
+                                       f"{proofs}/clip_{budget:.3f}dB.proof"],
                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
                                       text=True)
                 refused += done.returncode == 1

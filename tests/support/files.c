@@ -179,8 +179,21 @@ static sp_bytes make_node(const char *operator_name, const char *const *inputs, 
     return node;
 }
 
+/* The features, steps in front. */
+static void add_transpose(sp_bytes *graph) {
+    static const char *const inputs[] = {"x", NULL};
+    sp_bytes node = make_node("Transpose", inputs, "turned", NULL), perm = {NULL, 0, 0};
+    add_text(&perm, 1, "perm");
+    for (uint64_t i = 0; i < 3; i++) {
+        add_number(&perm, 8, i < 2 ? 1 - i : i);
+    }
+    add_number(&perm, 20, 7); // ints
+    add_message(&node, 5, perm);
+    add_message(graph, 1, node);
+}
+
 static void add_lstm(sp_bytes *graph, const sp_test_onnx *shape) {
-    static const char *const inputs[] = {"x", "W", "R", "B", NULL};
+    const char *const inputs[] = {shape->turned ? "turned" : "x", "W", "R", "B", NULL};
     sp_bytes node = make_node("LSTM", inputs, "y", "h");
     add_message(&node, 5, make_attribute("hidden_size", 2, (int64_t)shape->hidden, NULL));
     if (shape->direction) {
@@ -205,9 +218,14 @@ static void add_readout(sp_bytes *graph, const sp_test_onnx *shape) {
     sp_bytes node = make_node("Gather", gather, "last", NULL);
     add_message(&node, 5, make_attribute("axis", 2, 0, NULL));
     add_message(graph, 1, node);
-    node = make_node(shape->readout ? shape->readout : "Gemm", gemm, "logits", NULL);
+    node = make_node(shape->readout ? shape->readout : "Gemm", gemm,
+                     shape->head ? "scores" : "logits", NULL);
     add_message(&node, 5, make_attribute("transB", 2, 1, NULL));
     add_message(graph, 1, node);
+    if (shape->head) {
+        const char *const scores[] = {"scores", NULL};
+        add_message(graph, 1, make_node(shape->head, scores, "logits", NULL));
+    }
 }
 
 /* ValueInfoProto of a float tensor; dimension 0 stands for a name. */
@@ -232,10 +250,14 @@ static sp_bytes make_value(const char *name, const uint64_t *dims, size_t rank) 
 
 static sp_bytes make_graph(const sp_test_onnx *shape) {
     const size_t D = shape->features, H = shape->hidden, C = shape->classes;
-    const uint64_t in[3] = {shape->steps, 1, D}, out[2] = {1, C};
+    const uint64_t out[2] = {1, C};
+    const uint64_t in[3] = {shape->turned ? 1 : shape->steps, shape->turned ? shape->steps : 1, D};
     sp_bytes graph = {NULL, 0, 0};
     sp_rng rng;
     sp_rng_init(&rng, shape->seed);
+    if (shape->turned) {
+        add_transpose(&graph);
+    }
     add_lstm(&graph, shape);
     add_readout(&graph, shape);
     add_text(&graph, 2, "graph");

@@ -40,6 +40,8 @@ typedef struct sp_test_onnx {
     const char *names;     /* of the answers, likewise */
     const char *readout;   /* of the readout instead of "Gemm", or NULL */
     const char *direction; /* attribute of the LSTM, or NULL */
+    int turned;            /* 1: the input is [1, steps, features], and a Transpose turns it */
+    const char *head;      /* behind the logits, or NULL */
     int nan_weight;        /* 1: one recurrent weight is NaN */
     int short_weight;      /* 1: the bytes of one tensor are cut */
     int unknown_input;     /* 1: the readout reads a tensor that nothing makes */
