@@ -296,8 +296,7 @@ static void recurrent(reader *r) {
 /* The last states of several layers, one behind the other. */
 static void concat(reader *r) {
     value stack = {.kind = STACK, .members = r->node->n_input};
-    require(r, integer(r, "axis", -1) == 0 && stack.members <= 8,
-            "this checker knows no such stack");
+    require(r, integer(r, "axis", -1) == 0 && stack.members <= 8, "an unknown stack");
     for (size_t i = 0; i < stack.members; i++) {
         require(r, input(r, i)->kind == SINGLE, "this is not known to be put together");
         stack.member[i] = input(r, i)->at;
@@ -311,28 +310,31 @@ static void gather(reader *r) {
     const bool member = x.kind == STACK && i < members && i >= -members;
     require(r,
             integer(r, "axis", 0) == x.turned && (member || (i == -1 && x.kind == SEQUENCE) ||
-                                                  ((i == -1 || i == 0) && x.kind == SINGLE)),
+                                                  ((i == -1 || i == 0) && x.kind == SINGLE &&
+                                                   r->network->layer[x.at - 1].kind == CK_LAST)),
             "this checker does not know what is taken here");
     if (x.kind == SEQUENCE) {
         give_last(r, 0, &x);
-        return;
+    } else {
+        give(r, 0, member ? (value){.kind = SINGLE, .at = x.member[i < 0 ? i + members : i]} : x);
     }
-    give(r, 0, member ? (value){.kind = SINGLE, .at = x.member[i < 0 ? i + members : i]} : x);
 }
 
 static void zeros(reader *r) {
     const Onnx__AttributeProto *a = attribute(r, "value");
-    bool zero = input(r, 0)->kind == SHAPE || input(r, 0)->kind == CONSTANT;
-    if (a != NULL && a->t != NULL) {
-        const value v = {.kind = CONSTANT, .tensor = a->t};
-        zero = zero && numbers(r, &v, (const size_t[]){1}, 1)[0] == 0.0;
-    }
-    require(r, zero && (a == NULL || a->t != NULL), "this checker knows zeros only");
+    const value_kind size = input(r, 0)->kind;
+    const value v = {.kind = CONSTANT, .tensor = a != NULL ? a->t : NULL};
+    require(
+        r,
+        (size == SHAPE || size == CONSTANT) &&
+            (a == NULL || (v.tensor != NULL && numbers(r, &v, (const size_t[]){1}, 1)[0] == 0.0)),
+        "this checker knows zeros only");
     give(r, 0, (value){.kind = ZERO});
 }
 
 /* Axes of one number are dropped, the numbers stay in their order. */
 static void pass(reader *r) {
+    require(r, !input(r, 0)->turned, "axes in front of turned steps are dropped");
     give(r, 0, *input(r, 0));
 }
 
@@ -350,7 +352,9 @@ static void transpose(reader *r) {
 /* Of the logits: it changes neither which is the largest nor what one of them is compared with. */
 static void answer(reader *r) {
     const value x = *input(r, 0);
-    require(r, x.kind == SINGLE && (r->node->op_type[1] == 'o' || width(r, &x) == 1),
+    require(r,
+            x.kind == SINGLE && integer(r, "axis", -1) != 0 &&
+                (r->node->op_type[1] == 'o' || width(r, &x) == 1),
             "this checker knows it behind the logits");
     give(r, 0, (value){.kind = ANSWER, .at = x.at});
 }
@@ -396,17 +400,13 @@ static void read_node(reader *r) {
         const value *v = has(r, i) ? find(r, r->node->input[i]) : NULL;
         sizes = sizes && v != NULL && (v->kind == SHAPE || v->kind == CONSTANT);
     }
-    if (sizes) {
-        shape(r);
-        return;
+    const size_t known = sizeof operators / sizeof operators[0];
+    size_t i = 0;
+    while (i < known && strstr(operators[i].ops, op) == NULL) {
+        i++;
     }
-    for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
-        if (strstr(operators[i].ops, op) != NULL) {
-            operators[i].read(r);
-            return;
-        }
-    }
-    cannot(r, "this checker does not know this operator");
+    require(r, sizes || i < known, "this checker does not know this operator");
+    (sizes ? shape : operators[i].read)(r);
 }
 
 /* The features: [steps, 1, D], or [1, steps, D], which is turned before a cell reads it. */
