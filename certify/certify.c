@@ -1,14 +1,40 @@
-/* From a noise set to a verdict: bounds of the front end, one objective per false label, the passes
- * of the method. */
+/* From a noise set to a verdict: bounds of the front end, one objective per margin, the passes of
+ * the method. */
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "certify/impl.h"
 
+/* Of many decisions each is about one frame. */
+static void fill_frames(const sp_query *query, sp_objectives *o) {
+    const sp_verdict *verdict = query->verdict;
+    const size_t outputs = verdict->outputs;
+    for (size_t k = 0, r = 0; k < verdict->classes; k++) {
+        sp_lead lead;
+        if (!sp_lead_of(&lead, query->pipeline, verdict, k)) {
+            continue;
+        }
+        double *row = o->weight + r * outputs;
+        if (lead.plus != SP_NO_LABEL) {
+            row[lead.plus % outputs] = 1.0;
+        }
+        if (lead.minus != SP_NO_LABEL) {
+            row[lead.minus % outputs] = -1.0;
+        }
+        o->frame[r] = k / outputs;
+        o->constant[r] = lead.constant;
+        o->clean[r++] = sp_lead_value(&lead, verdict->logits);
+    }
+}
+
 /* +1 at the label, -1 at the other one. */
 static sp_status fill_objectives(sp_error *err, const sp_query *query, sp_objectives *o) {
     const sp_verdict *verdict = query->verdict;
     const size_t classes = verdict->classes;
+    if (verdict->outputs > 0) {
+        fill_frames(query, o);
+        return SP_OK;
+    }
     double *answers = calloc(o->rows > 0 ? o->rows * classes : 1, sizeof *answers);
     if (!answers) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu labels", o->rows);
@@ -20,7 +46,7 @@ static sp_status fill_objectives(sp_error *err, const sp_query *query, sp_object
             o->clean[r++] = verdict->logits[verdict->label] - verdict->logits[k];
         }
     }
-    sp_pipeline_rows(query->pipeline, o->weight, o->constant, answers, o->rows);
+    sp_pipeline_rows(query->pipeline, o->weight, o->constant, answers, o->rows, classes);
     free(answers);
     return SP_OK;
 }
@@ -64,7 +90,10 @@ sp_status sp_query_bound(sp_error *err, const sp_query *query, sp_front_bound *f
                          sp_objectives *o) {
     *front = (sp_front_bound){0};
     query->verdict->front_seconds = 0.0;
-    SP_TRY(sp_objectives_init(err, o, query->verdict->classes - 1, query->pipeline->net->classes));
+    const sp_verdict *verdict = query->verdict;
+    const size_t many = sp_verdict_decisions(verdict);
+    SP_TRY(sp_objectives_init(err, o, verdict->classes - (verdict->sides ? 0 : many),
+                              query->pipeline->net->classes, verdict->outputs > 0));
     o->deadline = query->deadline;
     o->program = query->pipeline->gap ? &query->pipeline->program : NULL;
     o->float32 = query->pipeline->arithmetic == SP_ARITHMETIC_FLOAT32;
@@ -87,9 +116,10 @@ sp_status sp_query_bound(sp_error *err, const sp_query *query, sp_front_bound *f
 
 /* The largest that float32 arithmetic can change; clips whose answer it may change without noise:
  * said of the label that is nearest. */
-static void take_terms(sp_verdict *verdict, const sp_objectives *o) {
+static void take_terms(const sp_pipeline *pipeline, sp_verdict *verdict, const sp_objectives *o) {
     for (size_t k = 0, r = 0; o->program != NULL && k < verdict->classes; k++) {
-        if (k == verdict->label) {
+        sp_lead lead;
+        if (!sp_lead_of(&lead, pipeline, verdict, k)) {
             continue;
         }
         verdict->float32 = verdict->float32 >= o->term[r] ? verdict->float32 : o->term[r];
@@ -105,12 +135,13 @@ void sp_query_judge(const sp_query *query, const sp_objectives *o) {
     verdict->rows_seconds = o->rows_seconds;
     if (o->status == SP_OK || o->status == SP_E_TIMEOUT) { // what complete passes proved holds
         for (size_t k = 0, r = 0; k < verdict->classes; k++) {
-            if (k != verdict->label) {
+            sp_lead lead;
+            if (sp_lead_of(&lead, query->pipeline, verdict, k)) {
                 verdict->margins[k] = o->proved[r++];
             }
         }
         verdict->error = o->error;
-        take_terms(verdict, o);
+        take_terms(query->pipeline, verdict, o);
         sp_verdict_judge(verdict); // sp_query_close makes a timeout of it if it is one
     }
 }

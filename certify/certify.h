@@ -63,7 +63,7 @@ SP_NODISCARD sp_status sp_class_names_parse(sp_error *err, sp_class_names *names
                                             size_t count);
 void sp_class_names_clear(sp_class_names *names);
 /** sp_class_name - NULL where there is none, and for names == NULL. sp_class_text - the name, or
- *  the number; returns the text. */
+ *  the number, "-" for SP_NO_LABEL; returns the text. */
 const char *sp_class_name(const sp_class_names *names, size_t answer);
 const char *sp_class_text(char text[SP_CLASS_TEXT], const sp_class_names *names, size_t answer);
 
@@ -77,6 +77,14 @@ const char *sp_arithmetic_text(sp_arithmetic arithmetic);
 /** sp_arithmetic_find - by name; false: there is none. */
 bool sp_arithmetic_find(sp_arithmetic *arithmetic, const char *name);
 
+/** sp_decision - what must stay as it is: the answer, which is the largest logit; or, of networks
+ *  of several outputs, on which side of its threshold each of them is. Of a network that answers at
+ *  every frame (net->every), at all of them. */
+typedef enum { SP_DECISION_ANSWER, SP_DECISION_OUTPUTS } sp_decision;
+/** sp_decision_name - "answer", "outputs". sp_decision_find - by name; false: there is none. */
+const char *sp_decision_name(sp_decision asks);
+bool sp_decision_find(sp_decision *asks, const char *name);
+
 /** sp_pipeline - a network behind its front end: what is being certified. Shared by clips and
  *  threads. */
 typedef struct sp_pipeline {
@@ -89,7 +97,9 @@ typedef struct sp_pipeline {
     const sp_method *method;
     sp_front_rule front_rule;
     const sp_class_names *names; /* borrowed; of the answers; or NULL */
-    double threshold;            /* of a net with one logit: it fires from here on; 0 unless set */
+    double threshold;            /* of an output, which is above it from here on; 0 unless set */
+    const double *thresholds;    /* borrowed; [classes] one for each output; or NULL */
+    sp_decision asks;
     const struct sp_model *original; /* borrowed; its own graph hears breaking files too; or NULL */
     sp_arithmetic arithmetic;
     bool gap; /* how far float32 can be from real numbers is bounded */
@@ -106,6 +116,13 @@ SP_NODISCARD sp_status sp_pipeline_single(sp_error *err, sp_pipeline *pipeline,
  *  other nets are their logits. Everywhere below, logits, margins and labels are those of the
  *  answers. */
 size_t sp_pipeline_answers(const sp_net *net);
+
+/** sp_pipeline_asks_many - whether several decisions are asked about at once: the sides of several
+ *  outputs, or answers at every frame. Their scores are all logits, frame by frame; of a network
+ *  with one logit per frame the sides are asked.
+ *  sp_pipeline_scores - how many scores a clip of n samples has. */
+bool sp_pipeline_asks_many(const sp_pipeline *pipeline);
+size_t sp_pipeline_scores(const sp_pipeline *pipeline, size_t n);
 
 /** sp_pipeline_init - checks that net and front end fit together and prepares the forms of `rule`
  *  (method->front, or another one asked for by --front-relax). Sequences have the joint ones. */
@@ -131,11 +148,15 @@ typedef struct sp_verdict {
     sp_verdict_kind kind;
     char reason[512];            /* why it is not certified; "" when it is */
     const sp_class_names *names; /* borrowed from the pipeline; or NULL */
-    size_t label, predicted;     /* SP_NO_LABEL where not known */
-    size_t classes, frames;
+    size_t label, predicted;     /* SP_NO_LABEL where not known, and where many are asked about */
+    size_t classes, frames;      /* classes: scores, of all frames that are asked about */
+    size_t outputs; /* of a frame, where many decisions are asked about (sp_pipeline_asks_many); 0:
+                     * one answer */
+    bool sides;     /* of these: every output must stay on its side; else every frame's largest */
     double *logits; /* [classes] owned; of the clean clip */
-    /* [classes] owned; certified lower bound of logit[label] - logit[k]; NaN at the label and
-     * where none was computed */
+    /* [classes] owned; certified lower bound of logit[label] - logit[k], of many: of the largest of
+     * the frame less logit[k], or of the distance to the threshold; NaN at the label, at such a
+     * largest one, and where none was computed */
     double *margins;
     double margin; /* least of them; NaN when none was computed */
     double error;  /* largest running error term inside the margins */
@@ -188,9 +209,21 @@ sp_status sp_certify_kept(sp_error *err, sp_verdict *verdict, const sp_pipeline 
 sp_status sp_certify_noise(sp_error *err, sp_verdict *verdict, const sp_pipeline *pipeline,
                            const sp_clip *clip, const sp_noise *noise, long label, double timeout);
 
-/** sp_pipeline_clean - the scores [answers] of a clip without noise. */
+/** sp_verdict_weakest - where the least margin is: a label, or of many one of their scores; one
+ *  whose margin is NaN is least of all. SP_NO_LABEL: there are no margins. */
+size_t sp_verdict_weakest(const sp_verdict *verdict);
+/** sp_verdict_decisions - how many decisions the verdict is about. sp_verdict_where - which score
+ *  that is, in words: "label 3", "output 3 of frame 7"; returns the text. */
+enum { SP_VERDICT_WHERE = 128 };
+size_t sp_verdict_decisions(const sp_verdict *verdict);
+const char *sp_verdict_where(char text[SP_VERDICT_WHERE], const sp_verdict *verdict, size_t score);
+
+/** sp_pipeline_clean - the scores [sp_pipeline_scores] of a clip without noise. sp_pipeline_margin
+ *  - of many decisions the least margin without noise. */
 SP_NODISCARD sp_status sp_pipeline_clean(sp_error *err, const sp_pipeline *pipeline, double *logits,
                                          const sp_clip *clip);
+SP_NODISCARD sp_status sp_pipeline_margin(sp_error *err, const sp_pipeline *pipeline,
+                                          double *margin, const sp_clip *clip);
 
 /** sp_box_seen - called for the box [width] of one frame of one node; not 0: no more are wanted. */
 typedef int sp_box_seen(void *context, size_t node, const char *kind, size_t frame, size_t width,

@@ -103,6 +103,8 @@ const char *sp_class_text(char text[SP_CLASS_TEXT], const sp_class_names *names,
     const char *name = sp_class_name(names, answer);
     if (name) {
         snprintf(text, SP_CLASS_TEXT, "%s", name);
+    } else if (answer == SP_NO_LABEL) {
+        snprintf(text, SP_CLASS_TEXT, "-");
     } else {
         snprintf(text, SP_CLASS_TEXT, "%zu", answer);
     }

@@ -80,12 +80,13 @@ SP_NODISCARD sp_status sp_arithmetic_check(sp_error *err);
 SP_NODISCARD sp_status sp_pipeline_forms(sp_error *err, sp_front_forms **forms,
                                          const sp_pipeline *pipeline, sp_front_rule rule);
 
-/** sp_pipeline_rows - linear objectives of the scores as those of the logits and a constant.
- *  O row [rows, net classes], constant [rows]   I weight [rows, answers] */
+/** sp_pipeline_rows - linear objectives of `scores` scores as those of the logits of all frames
+ *  that are asked about, and a constant.
+ *  O row [rows, logits], constant [rows]   I weight [rows, scores] */
 void sp_pipeline_rows(const sp_pipeline *pipeline, double *row, double *constant,
-                      const double *weight, size_t rows);
+                      const double *weight, size_t rows, size_t scores);
 
-/** sp_pipeline_run - the scores [answers] of n samples, concretely. */
+/** sp_pipeline_run - the scores [sp_pipeline_scores] of n samples, concretely. */
 SP_NODISCARD sp_status sp_pipeline_run(sp_error *err, const sp_pipeline *pipeline, double *logits,
                                        const double *samples, size_t n);
 
@@ -98,9 +99,30 @@ SP_NODISCARD sp_status sp_pipeline_original(sp_error *err, const sp_pipeline *pi
  *  attain. */
 SP_NODISCARD sp_status sp_query_attain(sp_error *err, const sp_query *query, const double *samples);
 
-/** sp_verdict_weakest - the label with the least margin; one whose margin is NaN is least of
- *  all. */
-size_t sp_verdict_weakest(const sp_verdict *verdict);
+/* ---- what must stay positive (decisions.c) ---- */
+
+/** sp_lead - a margin: score[plus] - score[minus] + constant, SP_NO_LABEL for none of them. */
+typedef struct sp_lead {
+    size_t plus, minus;
+    double constant;
+} sp_lead;
+/** sp_lead_of - margin k of an open query's verdict; false: there is none at this score.
+ *  sp_lead_value - its value at scores. */
+bool sp_lead_of(sp_lead *lead, const sp_pipeline *pipeline, const sp_verdict *verdict, size_t k);
+double sp_lead_value(const sp_lead *lead, const double *score);
+/** sp_lead_list - the margins there are, in order; of many decisions at most `most`, those that are
+ *  least without noise.   O at [classes, or most]; how many */
+size_t sp_lead_list(size_t *at, size_t most, const sp_pipeline *pipeline,
+                    const sp_verdict *verdict);
+/** sp_lead_least - the least margin at scores, and where: NaN where one of them is none. */
+double sp_lead_least(const sp_pipeline *pipeline, const sp_verdict *verdict, const double *score,
+                     size_t *at);
+/** sp_decision_settle - takes many decisions as the clean clip has them, whose scores the verdict
+ *  has; *settled: nothing can be proved of them. */
+SP_NODISCARD sp_status sp_decision_settle(sp_error *err, const sp_pipeline *pipeline,
+                                          sp_verdict *verdict, bool *settled);
+/** sp_decision_explain - the reason why the margin at score k of many is not positive. */
+void sp_decision_explain(sp_verdict *verdict, size_t k);
 
 /** sp_pipeline_noise - the noises of a budget around a clip, and its radius. *moved [n], owned by
  *  the caller: around which samples they are, where these are not the clip's; else NULL. */

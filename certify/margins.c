@@ -44,6 +44,28 @@ static sp_status bound_single(sp_error *err, sp_margins *margins, void *bounds) 
     return SP_OK;
 }
 
+/* The rows of one frame of the output after those of another. */
+static sp_status bound_frames(sp_error *err, sp_margins *margins, void *bounds) {
+    const sp_domain *domain = margins->pass->domain;
+    const size_t *frame = margins->frame, classes = margins->net->classes;
+    sp_status status = SP_OK;
+    for (size_t r = 0, count = 0; r < margins->rows && status == SP_OK; r += count) {
+        const double *weight = margins->weight + r * classes;
+        for (count = 1;
+             r + count < margins->rows && (frame == NULL || frame[r + count] == frame[r]);) {
+            count++;
+        }
+        if (frame != NULL) {
+            domain->answer(bounds, frame[r], margins->goal ? margins->goal + r : NULL);
+        }
+        status = margins->line ? domain->lines(err, bounds, margins->lower + r, margins->error + r,
+                                               margins->line + r, weight, count)
+                               : domain->margins(err, bounds, margins->lower + r,
+                                                 margins->error + r, weight, count);
+    }
+    return status;
+}
+
 sp_status sp_margins_bound(sp_error *err, sp_margins *margins) {
     const sp_domain *domain = margins->pass->domain;
     const sp_bound_task task = task_of(margins);
@@ -53,10 +75,7 @@ sp_status sp_margins_bound(sp_error *err, sp_margins *margins) {
     sp_status status = domain->create(err, &bounds, &task, margins->pass->options);
     const double boxed = sp_clock_wall();
     if (status == SP_OK) {
-        status = margins->line ? domain->lines(err, bounds, margins->lower, margins->error,
-                                               margins->line, margins->weight, margins->rows)
-                               : domain->margins(err, bounds, margins->lower, margins->error,
-                                                 margins->weight, margins->rows);
+        status = bound_frames(err, margins, bounds);
     }
     if (status == SP_OK && margins->program != NULL) {
         status = bound_single(err, margins, bounds);

@@ -42,6 +42,7 @@ static sp_status bound_piece(sp_error *err, sp_pieces *p, const sp_front_bound *
                           .clips = 1,
                           .rows = o->rows,
                           .weight = o->weight,
+                          .frame = o->frame,
                           .pass = pass,
                           .goal = p->goal,
                           .deadline = o->deadline,

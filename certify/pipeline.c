@@ -22,10 +22,10 @@ size_t sp_pipeline_answers(const sp_net *net) {
 }
 
 void sp_pipeline_rows(const sp_pipeline *pipeline, double *row, double *constant,
-                      const double *weight, size_t rows) {
-    const bool single = pipeline->net->classes == 1;
+                      const double *weight, size_t rows, size_t scores) {
+    const bool single = pipeline->net->classes == 1 && !sp_pipeline_asks_many(pipeline);
     if (!single) {
-        memcpy(row, weight, rows * pipeline->net->classes * sizeof *row);
+        memcpy(row, weight, rows * scores * sizeof *row);
     }
     for (size_t r = 0; r < rows; r++) {
         constant[r] = single ? weight[2 * r] * pipeline->threshold : 0.0;
@@ -90,6 +90,10 @@ sp_status sp_pipeline_single(sp_error *err, sp_pipeline *pipeline, const struct 
         return sp_fail(err, SP_E_UNSUPPORTED,
                        "this front end goes on behind the logarithms of its bands, which float32 "
                        "verdicts do not follow");
+    }
+    if (sp_pipeline_asks_many(pipeline)) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "float32 verdicts are of one answer, not of many decisions");
     }
     SP_TRY(sp_single_serves(err, pipeline->net, 0));
     pipeline->arithmetic = arithmetic;

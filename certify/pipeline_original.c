@@ -8,9 +8,10 @@
 
 sp_status sp_pipeline_original(sp_error *err, const sp_pipeline *pipeline, double *logits,
                                const double *samples, size_t n) {
-    const size_t answers = sp_pipeline_answers(pipeline->net), classes = pipeline->net->classes;
+    const size_t scores = sp_pipeline_scores(pipeline, n);
+    const bool single = pipeline->net->classes == 1 && !sp_pipeline_asks_many(pipeline);
     const size_t frames = sp_front_frames(pipeline->whole, n);
-    for (size_t k = 0; k < answers; k++) {
+    for (size_t k = 0; k < scores; k++) {
         logits[k] = NAN;
     }
     if (!pipeline->original) {
@@ -21,12 +22,12 @@ sp_status sp_pipeline_original(sp_error *err, const sp_pipeline *pipeline, doubl
     if (!features) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for the features of %zu frames", frames);
     }
-    double *out = classes == 1 ? logits + 1 : logits;
+    double *out = single ? logits + 1 : logits;
     sp_status status = sp_front_run(err, pipeline->whole, features, samples, n);
     if (status == SP_OK) {
         status = sp_model_evaluate(err, pipeline->original, out, NULL, features, frames);
     }
-    if (status == SP_OK && classes == 1) {
+    if (status == SP_OK && single) {
         logits[0] = pipeline->threshold;
     }
     free(features);

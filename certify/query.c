@@ -113,9 +113,10 @@ sp_status sp_pipeline_run(sp_error *err, const sp_pipeline *pipeline, double *lo
         return sp_fail(err, SP_E_MEMORY, "out of memory for the features of %zu frames", frames);
     }
     sp_status status = sp_front_run(err, pipeline->front, features, samples, n);
-    const bool single = pipeline->net->classes == 1;
+    const bool single = pipeline->net->classes == 1 && !sp_pipeline_asks_many(pipeline);
     if (status == SP_OK) {
-        status = sp_net_run(err, pipeline->net, single ? logits + 1 : logits, features, frames);
+        status =
+            sp_net_run_rows(err, pipeline->net, single ? logits + 1 : logits, features, frames);
     }
     if (single) {
         logits[0] = pipeline->threshold;
@@ -137,7 +138,9 @@ sp_status sp_query_attain(sp_error *err, const sp_query *query, const double *sa
         logits ? sp_pipeline_run(err, query->pipeline, logits, samples, query->clip->n)
                : sp_fail(err, SP_E_MEMORY, "out of memory for %zu logits", verdict->classes);
     for (size_t k = 0; status == SP_OK && k < verdict->classes; k++) {
-        verdict->margins[k] = k == verdict->label ? NAN : logits[verdict->label] - logits[k];
+        sp_lead lead;
+        const bool other = sp_lead_of(&lead, query->pipeline, verdict, k);
+        verdict->margins[k] = other ? sp_lead_value(&lead, logits) : NAN;
     }
     if (status == SP_OK) {
         verdict->margin = verdict->margins[sp_verdict_weakest(verdict)];
@@ -208,9 +211,17 @@ static sp_status open_problem(sp_error *err, sp_query *query, const sp_query_opt
     sp_verdict *verdict = query->verdict;
     const sp_pipeline *pipeline = query->pipeline;
     const sp_clip *clip = query->clip;
-    const size_t classes = sp_pipeline_answers(pipeline->net);
+    const bool many = sp_pipeline_asks_many(pipeline);
     const long label = options->label;
+    const size_t classes = sp_pipeline_scores(pipeline, clip->n);
     SP_TRY(sp_arithmetic_check(err));
+    if (many && label >= 0) {
+        return sp_fail(err, SP_E_ARGUMENT,
+                       "a label is one answer, and many decisions are asked about");
+    }
+    if (many && classes == 0) {
+        return sp_fail(err, SP_E_MISMATCH, "the clip is too short for the model");
+    }
     if (label >= 0 && (size_t)label >= classes) {
         return sp_fail(err, SP_E_ARGUMENT, "label %ld does not exist: the model knows 0 to %zu",
                        label, classes - 1);
@@ -224,7 +235,8 @@ static sp_status open_problem(sp_error *err, sp_query *query, const sp_query_opt
                           : take_budget(err, query, options->budget));
     SP_TRY(sp_pipeline_run(err, pipeline, verdict->logits, clip->samples, clip->n));
     verdict->frames = sp_front_frames(pipeline->front, clip->n);
-    return choose_label(err, query, label, settled);
+    return many ? sp_decision_settle(err, pipeline, verdict, settled)
+                : choose_label(err, query, label, settled);
 }
 
 /* What the passes before the one that ran out of time have proved stays in the margins. */

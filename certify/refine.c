@@ -34,6 +34,7 @@ static sp_status bound_part(sp_error *err, const sp_method *method, const sp_net
                           .clips = 1,
                           .rows = 1,
                           .weight = o->weight + r * net->classes,
+                          .frame = o->frame ? o->frame + r : NULL,
                           .pass = &method->pass[method->passes - 1],
                           .within = half,
                           .deadline = o->deadline,

@@ -12,10 +12,12 @@
 
 /* ---- objectives ---- */
 
-sp_status sp_objectives_init(sp_error *err, sp_objectives *o, size_t rows, size_t classes) {
+sp_status sp_objectives_init(sp_error *err, sp_objectives *o, size_t rows, size_t classes,
+                             bool frames) {
     *o = (sp_objectives){.rows = rows};
     o->memory = calloc(rows > 0 ? rows * (classes + 4) : 1, sizeof *o->memory);
-    if (!o->memory) {
+    o->frame = frames ? calloc(rows + 1, sizeof *o->frame) : NULL;
+    if (!o->memory || (frames && !o->frame)) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu labels", rows);
     }
     o->weight = o->memory;
@@ -31,6 +33,7 @@ sp_status sp_objectives_init(sp_error *err, sp_objectives *o, size_t rows, size_
 
 void sp_objectives_clear(sp_objectives *o) {
     free(o->memory);
+    free(o->frame);
     *o = (sp_objectives){0};
 }
 
@@ -75,6 +78,8 @@ static bool wants(const sp_schedule *s, const sp_objectives *o) {
            (s->pass == 0 || !(proved || (hopeless < 0.0 && lost)));
 }
 
+enum { MOST_LINES = 256 };
+
 /* The lines below the rows, and a spare one: slopes of `padded` samples each. */
 static sp_halfspace *make_lines(size_t rows, size_t padded) {
     sp_halfspace *line = calloc(rows + 1, sizeof *line + padded * sizeof(double));
@@ -92,7 +97,7 @@ void sp_objectives_goals(double *goal, const sp_objectives *o) {
     }
 }
 
-static sp_status bound_one(sp_error *err, const sp_schedule *s, sp_objectives *o,
+static sp_status bound_all(sp_error *err, const sp_schedule *s, sp_objectives *o,
                            sp_halfspace *line) {
     double *lower = malloc((o->rows > 0 ? o->rows : 1) * 4 * sizeof *lower);
     sp_margins margins = {.net = s->net,
@@ -100,6 +105,7 @@ static sp_status bound_one(sp_error *err, const sp_schedule *s, sp_objectives *o
                           .clips = 1,
                           .rows = o->rows,
                           .weight = o->weight,
+                          .frame = o->frame,
                           .pass = &s->method->pass[s->pass],
                           .goal = o->float32 ? NULL : lower + 3 * o->rows,
                           .deadline = o->deadline,
@@ -128,6 +134,63 @@ static sp_status bound_one(sp_error *err, const sp_schedule *s, sp_objectives *o
     return status;
 }
 
+/* Row `from` of some objectives as row `to` of others, with what is known of it. */
+static void copy_row(sp_objectives *to, size_t t, const sp_objectives *from, size_t f,
+                     size_t classes) {
+    memcpy(to->weight + t * classes, from->weight + f * classes, classes * sizeof *to->weight);
+    to->frame[t] = from->frame[f];
+    to->constant[t] = from->constant[f];
+    to->clean[t] = from->clean[f];
+    to->proved[t] = from->proved[f];
+    to->term[t] = from->term[f];
+}
+
+/* Of many decisions those that are not proved yet. line: [rows] of all */
+static sp_status bound_open(sp_error *err, const sp_schedule *s, sp_objectives *o,
+                            sp_halfspace *line) {
+    const size_t classes = s->net->classes;
+    sp_objectives open;
+    size_t count = 0;
+    sp_status status = sp_objectives_init(err, &open, o->rows, classes, true);
+    for (size_t r = 0; status == SP_OK && r < o->rows; r++) {
+        if (!(o->proved[r] > 0.0)) {
+            if (line) {
+                line[count] = line[r];
+            }
+            copy_row(&open, count++, o, r, classes);
+        }
+    }
+    if (status == SP_OK) {
+        open.rows = count;
+        open.front = o->front;
+        open.program = o->program;
+        open.float32 = o->float32;
+        open.deadline = o->deadline;
+        open.error = o->error;
+        status = bound_all(err, s, &open, line);
+        o->boxes_seconds += open.boxes_seconds;
+        o->rows_seconds += open.rows_seconds;
+        o->error = open.error;
+    }
+    for (size_t r = o->rows; status == SP_OK && r-- > 0;) {
+        if (!(o->proved[r] > 0.0)) {
+            count--;
+            o->proved[r] = open.proved[count];
+            o->term[r] = open.term[count];
+            if (line) {
+                line[r] = line[count];
+            }
+        }
+    }
+    sp_objectives_clear(&open);
+    return status;
+}
+
+static sp_status bound_one(sp_error *err, const sp_schedule *s, sp_objectives *o,
+                           sp_halfspace *line) {
+    return o->frame ? bound_open(err, s, o, line) : bound_all(err, s, o, line);
+}
+
 /* Refinements are of the last pass, where the engine knows lines and halfspaces. */
 static bool refines(const sp_schedule *s, const sp_front_bound *front) {
     return s->method->refinements > 0 && is_last(s) && sp_front_noise_set(front)->box;
@@ -136,7 +199,9 @@ static bool refines(const sp_schedule *s, const sp_front_bound *front) {
 /* The pass at hand, with its refinement. */
 static void pass_one(const sp_schedule *s, sp_objectives *o) {
     const sp_front_bound *front = o->front;
-    const bool refined = refines(s, front) && front->joint && front->forms > 0;
+    // lines of thousands of rows would take more memory than there is
+    const bool refined =
+        refines(s, front) && front->joint && front->forms > 0 && o->rows <= MOST_LINES;
     sp_halfspace *line = refined ? make_lines(o->rows, front->padded) : NULL;
     o->status = refined && !line ? sp_fail(&o->err, SP_E_MEMORY, "out of memory for lines")
                                  : bound_one(&o->err, s, o, line);
@@ -245,7 +310,7 @@ static int by_frames(const void *a, const void *b) {
 
 /* A refinement goes clip by clip. */
 static size_t room_for(const sp_schedule *s, const sp_objectives *o) {
-    return refines(s, o->front) || o->program != NULL
+    return refines(s, o->front) || o->program != NULL || o->frame != NULL
                ? 1
                : sp_margins_room(s->net, o->front, &s->method->pass[s->pass]);
 }

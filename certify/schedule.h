@@ -10,6 +10,8 @@
 typedef struct sp_objectives {
     const sp_front_bound *front; /* borrowed */
     size_t rows;
+    /* [rows] owned; of which frame of the output each is, not falling; or NULL: of the only one */
+    size_t *frame;
     double *weight;   /* [rows, net classes] */
     double *constant; /* [rows] added to the product */
     double *clean;    /* [rows] the objectives at one noise of the set; they prove nothing */
@@ -26,8 +28,9 @@ typedef struct sp_objectives {
     sp_error err;
     double *memory; /* owned: all arrays above */
 } sp_objectives;
+/** sp_objectives_init - frames: with `frame`. */
 SP_NODISCARD sp_status sp_objectives_init(sp_error *err, sp_objectives *o, size_t rows,
-                                          size_t classes);
+                                          size_t classes, bool frames);
 void sp_objectives_clear(sp_objectives *o);
 /** sp_objectives_take - keeps a lower bound of row r that is better than what is proved, and the
  *  larger error term. `lower` is that of the product with the weights. SP_E_CONTRADICTION: it lies
@@ -62,6 +65,7 @@ typedef struct sp_margins {
     const sp_front_bound *const *front; /* [clips] those with the most frames first */
     size_t clips, rows;
     const double *weight; /* [clips, rows, net classes] */
+    const size_t *frame; /* of one clip [rows], not falling: of the output; NULL: of its only one */
     const sp_method_pass *pass;
     const sp_halfspace *within;       /* NULL: the whole set */
     const double *goal;               /* NULL, or [rows] of one clip: bounds need not be better */

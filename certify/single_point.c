@@ -36,7 +36,7 @@ sp_status sp_pipeline_single_term(sp_error *err, double *term, const sp_pipeline
     if (status == SP_OK) {
         weight[label] = 1.0;
         weight[other] = -1.0;
-        sp_pipeline_rows(pipeline, row, &constant, weight, 1);
+        sp_pipeline_rows(pipeline, row, &constant, weight, 1, sp_pipeline_answers(pipeline->net));
         status = sp_front_bound_until(err, &front, pipeline->forms, samples, n, &none, deadline);
     }
     if (status == SP_OK) {

@@ -61,22 +61,6 @@ void sp_verdict_clear(sp_verdict *verdict) {
     sp_verdict_init(verdict);
 }
 
-size_t sp_verdict_weakest(const sp_verdict *verdict) {
-    size_t weakest = SP_NO_LABEL;
-    for (size_t k = 0; k < verdict->classes; k++) {
-        if (k == verdict->label) {
-            continue;
-        }
-        if (isnan(verdict->margins[k])) {
-            return k;
-        }
-        if (weakest == SP_NO_LABEL || verdict->margins[k] < verdict->margins[weakest]) {
-            weakest = k;
-        }
-    }
-    return weakest;
-}
-
 void sp_verdict_judge(sp_verdict *verdict) {
     const size_t weakest = sp_verdict_weakest(verdict);
     char right[SP_CLASS_TEXT], other[SP_CLASS_TEXT];
@@ -84,7 +68,7 @@ void sp_verdict_judge(sp_verdict *verdict) {
     sp_class_text(other, verdict->names, weakest);
     verdict->kind = SP_VERDICT_UNKNOWN;
     verdict->margin = -INFINITY;
-    if (weakest == SP_NO_LABEL || verdict->label >= verdict->classes) {
+    if (weakest == SP_NO_LABEL || (verdict->outputs == 0 && verdict->label >= verdict->classes)) {
         snprintf(verdict->reason, sizeof verdict->reason,
                  "there is no other label to compare with");
         return;
@@ -94,6 +78,11 @@ void sp_verdict_judge(sp_verdict *verdict) {
         verdict->kind = SP_VERDICT_CERTIFIED;
         verdict->margin = margin;
         verdict->reason[0] = '\0';
+        return;
+    }
+    if (verdict->outputs > 0) {
+        verdict->margin = isfinite(margin) ? margin : -INFINITY;
+        sp_decision_explain(verdict, weakest);
         return;
     }
     if (verdict->arithmetic == SP_ARITHMETIC_FLOAT32 && verdict->rival != SP_NO_LABEL) {

@@ -228,8 +228,9 @@ static void print_attack(cli_job *j, size_t clip, size_t budget) {
         return;
     }
     print_suite(attack);
-    const bool foreign = attack->verdict.kind == SP_VERDICT_BROKEN && !attack->file_own;
-    if ((j->options->verbose || foreign) && attack->verdict.reason[0]) {
+    const bool broken = attack->verdict.kind == SP_VERDICT_BROKEN;
+    const bool told = broken && (!attack->file_own || attack->verdict.outputs > 0);
+    if ((j->options->verbose || told) && attack->verdict.reason[0]) {
         printf("    why: %s; %zu gradients\n", attack->verdict.reason, attack->steps);
     }
 }
@@ -286,6 +287,7 @@ static void print_summary(cli_job *j) {
         printf("Breaking clips and what is known of them: %s/\n", j->options->out);
     }
     cli_windows_says(&j->session, own->longer, own->hop);
+    cli_asks_says(&j->session);
     cli_norm_says(j->options);
     cli_job_seconds(j);
 }

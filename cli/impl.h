@@ -68,7 +68,9 @@ enum {
     CLI_PROFILE = 20,
     CLI_SUITE = 21,      /* of attack */
     CLI_ARITHMETIC = 22, /* of commands that give verdicts */
-    CLI_DEPLOYED = 23    /* of commands whose verdicts may speak of rounded noise */
+    CLI_DEPLOYED = 23,   /* of commands whose verdicts may speak of rounded noise */
+    CLI_DECISION = 24,   /* --property, with CLI_LABEL, as --threshold */
+    CLI_THRESHOLD = 25
 };
 /* Options of commands whose results journals keep (cli_command.corpus). */
 enum { CLI_JOURNAL = 12, CLI_SHARD = 13, CLI_CSV = 14, CLI_LATEX = 15 };
@@ -82,7 +84,8 @@ typedef struct cli_variant cli_variant;
 /** cli_options - the command line, checked; strings are owned unless said. */
 typedef struct cli_options {
     const struct cli_command *command; /* borrowed: whose options these are */
-    char *model, *front, *manifest, *names, *out, *plot, *output;
+    char *model, *front, *manifest, *names, *out, *plot, *output, *threshold;
+    sp_decision asks;      /* --property */
     sp_split split;        /* of the manifest; SP_SPLIT_NONE: all */
     long rate;             /* of a model that hears samples; 0: not given */
     long steps_axis;       /* of the model's input; -1: not given */
@@ -241,6 +244,7 @@ void cli_names_clear(cli_names *names);
 typedef struct cli_clips {
     const cli_options *options; /* borrowed */
     size_t count, classes;
+    bool unlabelled;   /* many decisions are asked about, which have no label */
     bool sequences;    /* they are no recordings */
     char **path;       /* [count] as given; borrowed from the options, the manifest or `made` */
     const char **file; /* [count] what is opened */
@@ -275,6 +279,7 @@ typedef struct cli_session {
     cli_model_files files;
     cli_clips clips;
     sp_class_names names; /* of the answers; empty: they are numbers */
+    double *threshold;    /* [net classes] owned; of the outputs, as logits; or NULL */
     sp_pipeline pipeline;
 } cli_session;
 /** cli_session_names - NULL when there are none. */
@@ -283,6 +288,14 @@ const sp_class_names *cli_session_names(const cli_session *session);
  *  the pipeline, which a concrete run does not need. */
 int cli_session_open(cli_session *session, const cli_command *command, const cli_options *options,
                      bool bounds);
+/** cli_asks_open - takes --property and --threshold into the pipeline (asks.c): -1, or the exit
+ *  code after a message. cli_asks_logit - an answer as a logit, of outputs that are sigmoids unless
+ *  `logit`; false: it is no probability. cli_asks_says - behind a table: what is asked, where many
+ *  decisions are. cli_asks_print - behind a row: where the least margin is. */
+int cli_asks_open(cli_session *session, const cli_command *command);
+bool cli_asks_logit(double *value, const sp_net *net, bool logit);
+void cli_asks_says(const cli_session *session);
+void cli_asks_print(const sp_verdict *verdict);
 void cli_session_clear(cli_session *session);
 /** cli_attacker_open - -1, or the exit code after a message. */
 int cli_attacker_open(sp_attacker *attacker, const cli_session *session);

@@ -274,6 +274,9 @@ static void print_search(cli_job *j, size_t clip, const sp_radius *radius, bool 
                                      radius, moments),
                 sp_report_radius_row(clips->names.name[clip], SP_TABLE_LATEX, clips->sequences,
                                      radius, moments));
+    if (!j->options->json) {
+        cli_asks_print(&radius->verdict);
+    }
     if (j->options->verbose && !j->options->json) {
         cli_print(sp_report_radius_details(radius));
     }
@@ -380,6 +383,7 @@ static void print_summary(cli_job *j) {
                j->options->set->of_energy ? "energy" : "peak", j->options->tolerance);
     }
     cli_windows_says(&j->session, own->longer, own->hop);
+    cli_asks_says(&j->session);
     cli_norm_says(j->options);
     printf("Method %s, ", j->session.pipeline.method->name);
     cli_job_seconds(j);

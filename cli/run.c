@@ -11,7 +11,7 @@
 typedef struct outcome {
     sp_status status;
     sp_error err;
-    size_t frames, hops; /* hops: 1 unless the model has a fixed window */
+    size_t frames, hops; /* hops: 1 unless the model has a fixed window or answers at every frame */
     double *logits;      /* [hops, classes] owned */
     size_t predicted;    /* the answer whose score is the largest at any hop */
 } outcome;
@@ -24,15 +24,21 @@ static const sp_net *net_of(const cli_job *j) {
     return &j->session.files.model.net;
 }
 
-/* A sequence is heard once, as a whole. */
-/* A streaming model that hears samples: a row for every hop. */
+/* A streaming model that hears samples: a row for every hop. A sequence is heard once, as a whole.
+ */
 static bool streams(const cli_job *j) {
-    return j->session.files.model.streams && !j->session.clips.sequences &&
+    return j->session.files.model.streams && !net_of(j)->every && !j->session.clips.sequences &&
            sp_front_is_samples(j->session.files.front);
 }
 
 static bool has_window(const cli_job *j) {
-    return (net_of(j)->steps > 0 && !j->session.clips.sequences) || streams(j);
+    const bool window = net_of(j)->steps > 0 && !j->session.clips.sequences;
+    return !net_of(j)->every && (window || streams(j));
+}
+
+/* A row for every frame of the output. */
+static bool has_rows(const cli_job *j) {
+    return has_window(j) || net_of(j)->every;
 }
 
 /* Frames of a window; those of a streaming model are its hops. */
@@ -44,6 +50,10 @@ static size_t window_of(const cli_job *j) {
 
 static sp_status count_hops(sp_error *err, const cli_job *j, outcome *out) {
     const size_t steps = window_of(j);
+    if (net_of(j)->every) {
+        out->hops = sp_net_rows(net_of(j), 0, out->frames);
+        return SP_OK;
+    }
     if (!has_window(j)) {
         out->hops = 1;
         return SP_OK;
@@ -83,7 +93,7 @@ static sp_status run_clip(sp_error *err, const cli_job *j, outcome *out, const s
     out->frames = sp_front_frames(front, clip->n);
     SP_TRY(count_hops(err, j, out));
     const size_t steps = has_window(j) ? window_of(j) : out->frames;
-    out->logits = calloc(out->hops, net->classes * sizeof *out->logits);
+    out->logits = calloc(out->hops + 1, net->classes * sizeof *out->logits);
     double *features = calloc(out->frames ? out->frames : 1, net->features * sizeof *features);
     sp_status status = out->logits && features ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory");
     if (status == SP_OK) {
@@ -92,7 +102,10 @@ static sp_status run_clip(sp_error *err, const cli_job *j, outcome *out, const s
     if (status == SP_OK && streams(j)) {
         status = sp_net_run_prefixes(err, net, out->logits, features, out->frames);
     }
-    for (size_t h = 0; h < out->hops && status == SP_OK && !streams(j); h++) {
+    if (status == SP_OK && net->every) {
+        status = sp_net_run_rows(err, net, out->logits, features, out->frames);
+    }
+    for (size_t h = 0; h < out->hops && status == SP_OK && !streams(j) && !net->every; h++) {
         status = sp_net_run(err, net, out->logits + h * net->classes, features + h * net->features,
                             steps);
     }
@@ -159,7 +172,7 @@ static double window_seconds(const cli_job *j) {
 static void put_rows(const cli_job *j, sp_json_line *line, const char *key, const double *values,
                      size_t hops) {
     const size_t classes = net_of(j)->classes;
-    if (has_window(j)) {
+    if (has_rows(j)) {
         sp_json_line_rows(line, key, values, hops, classes);
     } else {
         sp_json_line_numbers(line, key, values, classes);
@@ -192,6 +205,8 @@ static void put_result(const cli_job *j, sp_json_line *line, const outcome *out)
     if (has_window(j)) {
         sp_json_line_number(line, "hop_s", seconds_per_hop(j));
         sp_json_line_number(line, "window_s", window_seconds(j));
+    }
+    if (has_rows(j)) {
         put_answers(j, line, out);
     }
     put_rows(j, line, "logits", out->logits, out->hops);
@@ -265,7 +280,9 @@ static void print_hop(const cli_job *j, size_t index, const outcome *out, size_t
     print_padded(
         sp_class_text(title, cli_session_names(&j->session), answer_of(net, logits, &score)),
         answer_width(j));
-    if (has_window(j)) {
+    if (net->every) {
+        printf("  %6zu ", hop);
+    } else if (has_window(j)) {
         printf("  %6.2f ", (double)hop * seconds_per_hop(j) + window_seconds(j));
     } else {
         printf("  %6zu ", out->frames);
@@ -296,7 +313,9 @@ static void print_head(cli_job *j) {
     const sp_net *net = net_of(j);
     char title[SP_CLASS_TEXT + 8];
     printf("%-*s  %*s  %s ", (int)j->session.clips.names.width, "clip", answer_width(j), "answer",
-           has_window(j) ? " until" : "frames");
+           net->every      ? " frame"
+           : has_window(j) ? " until"
+                           : "frames");
     for (size_t k = 0; k < net->classes; k++) {
         const int width = write_title(title, j, "logit", k);
         putchar(' ');

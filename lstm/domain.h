@@ -51,6 +51,9 @@ typedef struct sp_domain {
     unsigned serves;
     SP_NODISCARD sp_status (*create)(sp_error *err, void **self, const sp_bound_task *task,
                                      const void *options);
+    /* Of which frame of the output margins and lines speak from now on, of one clip: the first one
+     * unless it was called. goal: that of their rows, in place of the task's. */
+    void (*answer)(void *self, size_t frame, const double *goal);
     /* O lower [clips, rows]  lower[r] <= sum_k weight[r,k] output[k](s + d) for every d of the set
      * O error [clips, rows]  the rounding terms that were subtracted; may be NULL
      * I weight [clips, rows, classes] */

@@ -478,6 +478,7 @@ sp_status sp_net_copy(sp_error *err, sp_net *copy, const sp_net *net) {
     copy->steps = net->steps;
     copy->sigmoid = net->sigmoid;
     copy->softmax = net->softmax;
+    copy->every = net->every;
     if (status != SP_OK) {
         sp_net_clear(copy);
     }

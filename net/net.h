@@ -78,8 +78,10 @@ typedef struct sp_net {
     size_t features; /* width of the input */
     size_t classes;  /* width of the output C */
     size_t steps;    /* the number of frames that it takes; 0: any */
-    bool sigmoid;    /* classes = 1: the model's answer is the sigmoid of the logit */
+    bool sigmoid;    /* the model's outputs are the sigmoids of the logits, each by itself */
     bool softmax;    /* the model's answer is the softmax of the logits */
+    bool every;      /* it answers at every frame of its output, which may have any number; else at
+                      * its only one */
 } sp_net;
 
 /** sp_net_init - a graph whose only node is an input of `features` numbers per frame. */
@@ -151,6 +153,12 @@ size_t sp_node_parameters(const sp_node *node);
  *  Thread-safe. */
 SP_NODISCARD sp_status sp_net_run(sp_error *err, const sp_net *net, double *logits,
                                   const double *input, size_t frames);
+/** sp_net_rows - at how many frames of its output it answers to `frames` of node `source`: 1 unless
+ *  net.every. sp_net_run_rows - the same as sp_net_run with all of them.  O logits [rows, classes]
+  */
+size_t sp_net_rows(const sp_net *net, size_t source, size_t frames);
+SP_NODISCARD sp_status sp_net_run_rows(sp_error *err, const sp_net *net, double *logits,
+                                       const double *input, size_t frames);
 /** sp_net_run_from - the same with the sequence of node `source` [frames, width] handed in; the
  *  nodes before it are not computed and no later one may read them. frames: of that node. */
 SP_NODISCARD sp_status sp_net_run_from(sp_error *err, const sp_net *net, size_t source,
@@ -161,9 +169,22 @@ SP_NODISCARD sp_status sp_net_run_from(sp_error *err, const sp_net *net, size_t 
  *  O logits [frames, classes] */
 SP_NODISCARD sp_status sp_net_run_prefixes(sp_error *err, const sp_net *net, double *logits,
                                            const double *input, size_t frames);
+/** sp_net_states - the states of all cells behind each of `frames` frames, in the order of the
+ *  nodes, of an LSTM h then c; sp_net_state_width of them each. SP_E_UNSUPPORTED where a node other
+ *  than a cell hears several frames, for reversed cells and those whose states do not start at
+ *  zero.
+ *  O states [frames, width]
+ *  sp_net_resume - the network that goes on from such states [width]: to the frames that follow it
+ *  answers as net does to all of them, but for rounding. Nodes before the first cell stay in place.
+ */
+size_t sp_net_state_width(const sp_net *net);
+SP_NODISCARD sp_status sp_net_states(sp_error *err, const sp_net *net, double *states,
+                                     const double *input, size_t frames);
+SP_NODISCARD sp_status sp_net_resume(sp_error *err, sp_net *resumed, const sp_net *net,
+                                     const double *state);
 /** sp_net_gradient - gradients of rows of linear objectives of the output by the input, at an input
  *  [frames, features]: reverse mode, in doubles.
- *  O gradient [rows, frames, features]   I weight [rows, classes] */
+ *  O gradient [rows, frames, features]   I weight [rows, sp_net_rows, classes] */
 SP_NODISCARD sp_status sp_net_gradient(sp_error *err, const sp_net *net, double *gradient,
                                        const double *input, size_t frames, const double *weight,
                                        size_t rows);

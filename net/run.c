@@ -270,9 +270,10 @@ sp_status sp_values_compute(sp_error *err, sp_values *values, const sp_net *net,
 
 sp_status sp_values_one(sp_error *err, const sp_values *values) {
     const size_t frames = values->frames[values->net->nodes - 1];
-    return frames == 1 ? SP_OK
-                       : sp_fail(err, SP_E_MISMATCH,
-                                 "the network answers with %zu frames, not with one", frames);
+    return frames == 1 || values->net->every
+               ? SP_OK
+               : sp_fail(err, SP_E_MISMATCH, "the network answers with %zu frames, not with one",
+                         frames);
 }
 
 void sp_values_clear(sp_values *values) {
@@ -290,16 +291,36 @@ void sp_values_clear(sp_values *values) {
     *values = (sp_values){0};
 }
 
-sp_status sp_net_run_from(sp_error *err, const sp_net *net, size_t source, double *logits,
-                          const double *sequence, size_t frames) {
+/* rows: room for answers at so many frames. */
+static sp_status run_rows(sp_error *err, const sp_net *net, size_t source, double *logits,
+                          size_t rows, const double *sequence, size_t frames) {
     sp_values values;
     sp_status status = sp_values_compute(err, &values, net, source, sequence, frames, false);
     status = status == SP_OK ? sp_values_one(err, &values) : status;
+    const size_t made = status == SP_OK ? values.frames[net->nodes - 1] : rows;
+    if (made != rows) {
+        status = sp_fail(err, SP_E_MISMATCH, "the network answers at %zu frames, not at %zu", made,
+                         rows);
+    }
     if (status == SP_OK) {
-        memcpy(logits, values.value[net->nodes - 1], net->classes * sizeof(double));
+        memcpy(logits, values.value[net->nodes - 1], rows * net->classes * sizeof(double));
     }
     sp_values_clear(&values);
     return status;
+}
+
+sp_status sp_net_run_from(sp_error *err, const sp_net *net, size_t source, double *logits,
+                          const double *sequence, size_t frames) {
+    return run_rows(err, net, source, logits, 1, sequence, frames);
+}
+
+size_t sp_net_rows(const sp_net *net, size_t source, size_t frames) {
+    return net->every ? sp_net_frames(net, source, net->nodes - 1, frames) : 1;
+}
+
+sp_status sp_net_run_rows(sp_error *err, const sp_net *net, double *logits, const double *input,
+                          size_t frames) {
+    return run_rows(err, net, 0, logits, sp_net_rows(net, 0, frames), input, frames);
 }
 
 sp_status sp_net_run(sp_error *err, const sp_net *net, double *logits, const double *input,

@@ -200,9 +200,10 @@ typedef struct sp_onnx_length {
 } sp_onnx_length;
 
 /** sp_onnx_part_of - which numbers of an output are the logits: its row of step `at` (-1: the
- *  last), number `index` of it; axis: of its steps, or SP_ONNX_NO_AXIS, found by the walk. */
+ *  last), or of every step, number `index` of it; axis: of its steps, or SP_ONNX_NO_AXIS, found by
+ *  the walk. */
 typedef struct sp_onnx_part_of {
-    bool step, number;
+    bool step, every, number;
     long at;
     size_t index, axis;
 } sp_onnx_part_of;

@@ -93,7 +93,7 @@ static sp_status read_producer(sp_error *err, char **producer, const Onnx__Model
 /* ---- the network ---- */
 
 static void mark_head(sp_net *net, sp_onnx_head head) {
-    net->sigmoid = head == SP_ONNX_HEAD_SIGMOID && net->classes == 1;
+    net->sigmoid = head == SP_ONNX_HEAD_SIGMOID;
     net->softmax = head == SP_ONNX_HEAD_SOFTMAX;
 }
 
@@ -120,6 +120,7 @@ static sp_status read_guess(sp_onnx_reader *r, sp_net *net, sp_onnx_defined *log
     }
     SP_TRY(sp_onnx_layers_to_net(r, net, last));
     mark_head(net, result->head);
+    net->every = r->chosen.every;
     r->head = result->head;
     *logits = result->head == SP_ONNX_HEAD_NONE ? (sp_onnx_defined){r->root, r->root->result[0]}
                                                 : result->logits;
@@ -238,17 +239,19 @@ static bool read_index(size_t *number, const char *text, char end) {
     return *behind == end && value <= 1000000;
 }
 
-/* NAME, NAME[k], NAME@first, NAME@last, NAME@step, NAME[k]@..: takes what stands behind the name
- * off. */
+/* NAME, NAME[k], NAME@first, NAME@last, NAME@step, NAME@all, NAME[k]@..: takes what stands behind
+ * the name off. */
 static bool read_part(char *name, sp_onnx_part_of *part) {
     char *at = strrchr(name, '@');
     size_t step = 0;
     if (at) {
         const bool last = strcmp(at + 1, "last") == 0, first = strcmp(at + 1, "first") == 0;
-        if (!last && !first && !read_index(&step, at + 1, '\0')) {
+        const bool every = strcmp(at + 1, "all") == 0;
+        if (!last && !first && !every && !read_index(&step, at + 1, '\0')) {
             return false;
         }
-        part->step = true;
+        part->step = !every;
+        part->every = every;
         part->at = last ? -1 : (long)step;
         *at = '\0';
     }

@@ -57,9 +57,10 @@ const char *sp_model_operator(size_t index);
 void sp_model_opsets(long *least, long *most);
 /** sp_model_evaluate - evaluates the file's own graph operator by operator, Loops included, without
  *  the net: an independent check of what the net says.
- *  O logits [classes]  in front of the Sigmoid or Softmax where the net is marked so
- *  O output [classes]  the graph's first output: probabilities behind such a head, else the logits;
- *                      may be NULL
+ *  O logits [rows, classes]  in front of the Sigmoid or Softmax where the net is marked so; rows as
+ *                            sp_net_rows has them
+ *  O output [rows, classes]  the graph's first output: probabilities behind such a head, else the
+ *                            logits; may be NULL
  *  I features [steps, features]; steps as for sp_net_run
  *  All real numbers are doubles, whatever type the file names: nothing is rounded to float32.
  *  Thread-safe. SP_E_NONFINITE when one of them is not finite. */
@@ -82,7 +83,8 @@ typedef struct sp_model_input {
 } sp_model_input;
 typedef struct sp_model_choice {
     /* name of what is the logits; NULL: by the file. "NAME@last", "NAME@first", "NAME@7": its row
-     * of one step; "NAME[3]": one number; "NAME[3]@last"; without a name: of the first output */
+     * of one step, "NAME@all": those of every step (net.every); "NAME[3]": one number;
+     * "NAME[3]@last"; without a name: of the first output */
     const char *output;
     long steps_axis; /* axis of the input that counts steps, or SP_MODEL_AXIS_BY_FILE */
     /* an input whose lengths are all fixed, before a network without recurrence, is one step,

@@ -17,14 +17,15 @@ void sp_onnx_reference_destroy(sp_onnx_reference *reference) {
     }
 }
 
+/* O numbers [rows, classes] */
 static sp_status copy_result(sp_onnx_reader *r, double *numbers, sp_onnx_defined place,
-                             const sp_onnx_part_of *chosen, size_t classes) {
+                             const sp_onnx_part_of *chosen, size_t rows, size_t classes) {
     const sp_onnx_tensor *result = NULL;
     size_t steps = 1, at = 0, inner = 1;
     SP_TRY(sp_onnx_evaluated(r, &result, place));
-    if (chosen->step && chosen->axis < result->rank) {
+    if ((chosen->step || chosen->every) && chosen->axis < result->rank) {
         steps = (size_t)result->dim[chosen->axis];
-        at = chosen->at < 0 ? steps - 1 : (size_t)chosen->at;
+        at = chosen->every ? 0 : chosen->at < 0 ? steps - 1 : (size_t)chosen->at;
         for (size_t i = chosen->axis + 1; i < result->rank; i++) {
             inner *= (size_t)result->dim[i];
         }
@@ -40,14 +41,15 @@ static sp_status copy_result(sp_onnx_reader *r, double *numbers, sp_onnx_defined
     // of several recordings the first one
     const size_t count = steps > 0 ? result->count / steps / recordings : 0;
     const size_t first = chosen->number ? chosen->index : 0;
-    if (at >= steps || (chosen->number ? first >= count : count != classes)) {
+    if (at >= steps || (chosen->every && rows != steps) ||
+        (chosen->number ? first >= count : count != classes)) {
         return sp_fail(r->err, SP_E_MISMATCH,
                        "the file's own graph gives %zu numbers, the network %zu", result->count,
-                       classes);
+                       rows * classes);
     }
-    for (size_t k = 0; k < classes; k++) {
-        const size_t i = first + k;
-        numbers[k] = result->real[(i / inner * steps + at) * inner + i % inner];
+    for (size_t k = 0; k < rows * classes; k++) {
+        const size_t i = first + k % classes, t = at + k / classes;
+        numbers[k] = result->real[(i / inner * steps + t) * inner + i % inner];
         if (!isfinite(numbers[k])) {
             return sp_fail(r->err, SP_E_NONFINITE, "output %zu of the file's own graph is %g", k,
                            numbers[k]);
@@ -80,10 +82,21 @@ static sp_status keep_states(sp_onnx_reader *r, double **state) {
     return SP_OK;
 }
 
+/* The answers of what was evaluated last. */
+static sp_status copy_results(sp_onnx_reader *r, const sp_model *model, double *logits,
+                              double *output, size_t rows) {
+    const sp_onnx_reference *of = model->reference;
+    const size_t classes = model->net.classes;
+    SP_TRY(copy_result(r, logits, of->logits, &of->chosen, rows, classes));
+    return output ? copy_result(r, output, (sp_onnx_defined){r->root, r->root->result[0]},
+                                &of->chosen, rows, classes)
+                  : SP_OK;
+}
+
 static sp_status evaluate(sp_onnx_reader *r, const sp_model *model, double *logits, double *output,
                           const double *features, size_t steps) {
+    const bool streams = model->reference->streams, hops = streams && model->net.every;
     const size_t classes = model->net.classes;
-    const bool streams = model->reference->streams;
     double *state[SP_ONNX_MOST_STATES] = {NULL};
     sp_status status = SP_OK;
     r->steps_axis = model->reference->steps_axis;
@@ -91,6 +104,10 @@ static sp_status evaluate(sp_onnx_reader *r, const sp_model *model, double *logi
     r->wanted = model->reference->logits;
     for (size_t hop = 0; status == SP_OK && streams && hop + 1 < steps; hop++) {
         status = sp_onnx_evaluate(r, features + hop * model->net.features, 1);
+        if (status == SP_OK && hops) {
+            status = copy_results(r, model, logits + hop * classes,
+                                  output ? output + hop * classes : NULL, 1);
+        }
         status = status == SP_OK ? keep_states(r, state) : status;
         r->state = state;
     }
@@ -99,12 +116,9 @@ static sp_status evaluate(sp_onnx_reader *r, const sp_model *model, double *logi
         status = sp_onnx_evaluate(r, features + (steps - rest) * model->net.features, rest);
     }
     if (status == SP_OK) {
-        status =
-            copy_result(r, logits, model->reference->logits, &model->reference->chosen, classes);
-    }
-    if (status == SP_OK && output) {
-        status = copy_result(r, output, (sp_onnx_defined){r->root, r->root->result[0]},
-                             &model->reference->chosen, classes);
+        const size_t before = hops ? (steps - 1) * classes : 0;
+        status = copy_results(r, model, logits + before, output ? output + before : NULL,
+                              hops ? 1 : sp_net_rows(&model->net, 0, steps));
     }
     for (size_t i = 0; i < SP_ONNX_MOST_STATES; i++) {
         free(state[i]);
@@ -181,13 +195,14 @@ static sp_status compare_numbers(sp_error *err, double *agreement, const char *w
     return SP_OK;
 }
 
-/* Compares on one input; `scratch` [3 classes]. */
+/* Compares on one input; `scratch` [3 rows, classes]. */
 static sp_status compare(sp_error *err, sp_model *model, double *scratch, const double *features,
                          size_t steps, bool *compared) {
     const sp_net *net = &model->net;
-    double *ours = scratch, *logits = ours + net->classes, *output = logits + net->classes;
+    const size_t rows = sp_net_rows(net, 0, steps), count = rows * net->classes;
+    double *ours = scratch, *logits = ours + count, *output = logits + count;
     sp_error why = {0};
-    const sp_status status = sp_net_run(&why, net, ours, features, steps);
+    const sp_status status = sp_net_run_rows(&why, net, ours, features, steps);
     *compared = status == SP_OK;
     if (status == SP_E_NONFINITE) { // of no use for comparing
         return SP_OK;
@@ -196,9 +211,11 @@ static sp_status compare(sp_error *err, sp_model *model, double *scratch, const 
         return sp_fail(err, status, "%s", why.text);
     }
     SP_TRY(sp_model_evaluate(err, model, logits, output, features, steps));
-    SP_TRY(compare_numbers(err, &model->agreement, "logit", ours, logits, net->classes));
-    apply_head(model, ours);
-    return compare_numbers(err, &model->agreement, "output", ours, output, net->classes);
+    SP_TRY(compare_numbers(err, &model->agreement, "logit", ours, logits, count));
+    for (size_t t = 0; t < rows; t++) {
+        apply_head(model, ours + t * net->classes);
+    }
+    return compare_numbers(err, &model->agreement, "output", ours, output, count);
 }
 
 /* Compares on all probes; each input is drawn anew. */
@@ -248,7 +265,7 @@ sp_status sp_model_check(sp_error *err, sp_model *model) {
         count--;
     }
     double *features = calloc(longest * net->features, sizeof *features);
-    double *scratch = calloc(3 * net->classes, sizeof *scratch);
+    double *scratch = calloc(3 * sp_net_rows(net, 0, longest) * net->classes, sizeof *scratch);
     const sp_status status =
         features && scratch
             ? compare_all(err, model, features, scratch, probe, count)

@@ -114,6 +114,8 @@ char *sp_record_verdict(const sp_verdict *v) {
     put_index(line, "predicted", v->predicted);
     put_index(line, "classes", v->classes);
     put_index(line, "frames", v->frames);
+    put_index(line, "outputs", v->outputs);
+    sp_json_line_bool(line, "sides", v->sides);
     put_list(line, "logits", v->logits, v->classes);
     put_list(line, "margins", v->margins, v->classes);
     sp_json_line_number(line, "margin", v->margin);
@@ -162,6 +164,8 @@ bool sp_record_take_verdict(sp_verdict *v, const sp_json *object) {
     v->predicted = get_size(object, "predicted", SP_NO_LABEL);
     v->classes = get_size(object, "classes", 0);
     v->frames = get_size(object, "frames", 0);
+    v->outputs = get_size(object, "outputs", 0);
+    v->sides = sp_json_flag(sp_json_get(object, "sides"));
     v->margin = get_number(object, "margin");
     v->error = get_number(object, "error");
     v->eps = get_number(object, "eps");
@@ -186,7 +190,8 @@ bool sp_record_take_verdict(sp_verdict *v, const sp_json *object) {
     v->boxes_seconds = seconds[3];
     v->rows_seconds = seconds[4];
     free(seconds);
-    if (v->kind == SP_VERDICT_CERTIFIED && !(v->margin > 0.0)) { // is none
+    if ((v->kind == SP_VERDICT_CERTIFIED && !(v->margin > 0.0)) ||
+        (v->outputs > 0 && v->classes % v->outputs != 0)) { // is none
         sp_verdict_clear(v);
         sp_verdict_init(v);
         return false;

@@ -20,10 +20,10 @@ typedef struct attack_state {
     const sp_attack_options *options;
     sp_attack_descent descent;
     const double *hint;   /* [n] noise of the first start, or NULL */
-    size_t *target_order; /* [classes - 1] owned; other labels, the most promising first */
+    size_t *target_order; /* [leads] owned; their scores, the most promising first */
     double *best;         /* [n] owned; the best point of the set */
     double margin;        /* least margin there; +inf: none yet */
-    size_t answer;        /* the strongest other label there */
+    size_t answer;        /* where that is */
     bool whole;           /* only clips of the sample format */
     bool hopeless;        /* the answer does not change under much louder noise */
 } attack_state;
@@ -91,25 +91,26 @@ void sp_attack_init(sp_attack *attack) {
 
 /* ---- starts ---- */
 
-/* The other labels by the margin that the model linearised at the clip reaches in the set. */
-static sp_status rank_labels(sp_error *err, attack_state *a) {
+/* The leads by the margin that the model linearised at the clip reaches in the set. */
+static sp_status rank_leads(sp_error *err, attack_state *a) {
     const sp_attack_descent *d = &a->descent;
     const sp_query *query = a->query;
-    double *linear_margin = malloc(d->classes * sizeof *linear_margin);
-    sp_status status = linear_margin
+    double *linear_margin = malloc(d->leads * sizeof *linear_margin);
+    size_t *order = calloc(d->leads + 1, sizeof *order);
+    sp_status status = linear_margin && order
                            ? sp_attack_descent_margins(err, &a->descent, query, linear_margin)
                            : sp_fail(err, SP_E_MEMORY, "out of memory");
-    size_t count = 0;
-    for (size_t k = 0; status == SP_OK && k < d->classes; k++) {
-        if (k == d->label) {
-            continue;
+    for (size_t i = 0; status == SP_OK && i < d->leads; i++) {
+        size_t at = i;
+        for (; at > 0 && linear_margin[i] < linear_margin[order[at - 1]]; at--) {
+            order[at] = order[at - 1];
         }
-        size_t at = count++;
-        for (; at > 0 && linear_margin[k] < linear_margin[a->target_order[at - 1]]; at--) {
-            a->target_order[at] = a->target_order[at - 1];
-        }
-        a->target_order[at] = k;
+        order[at] = i;
     }
+    for (size_t i = 0; status == SP_OK && i < d->leads; i++) {
+        a->target_order[i] = d->lead[order[i]];
+    }
+    free(order);
     free(linear_margin);
     return status;
 }
@@ -188,8 +189,7 @@ static sp_status climb_down(sp_error *err, attack_state *a, size_t target, size_
 static sp_status descend(sp_error *err, attack_state *a) {
     const size_t starts = a->options->starts ? a->options->starts : SP_ATTACK_STARTS;
     const size_t steps = a->options->steps ? a->options->steps : SP_ATTACK_STEPS;
-    const size_t others = a->descent.classes - 1;
-    const size_t targets = others < TARGETS ? others : TARGETS;
+    const size_t leads = a->descent.leads, targets = leads < TARGETS ? leads : TARGETS;
     a->margin = INFINITY;
     for (size_t start = 0; start < starts && !changed(a) && !a->hopeless; start++) {
         const size_t target = start < 2 ? SP_NO_LABEL : a->target_order[(start / 2 - 1) % targets];
@@ -208,7 +208,7 @@ static sp_status descend(sp_error *err, attack_state *a) {
 /* What the attack does anyway, then every label by itself. */
 static sp_status part_margins(sp_error *err, attack_state *a, size_t steps) {
     SP_TRY(descend(err, a));
-    for (size_t k = 0; k + 1 < a->descent.classes && !changed(a); k++) {
+    for (size_t k = 0; k < a->descent.leads && !changed(a); k++) {
         take_start(a, 0);
         SP_TRY(descend_once(err, a, a->target_order[k], steps));
     }
@@ -320,14 +320,29 @@ static sp_status search_real(sp_error *err, attack_state *a, sp_attack *attack) 
 }
 
 static void explain(sp_verdict *verdict, const char *why, const sp_attack *attack) {
-    char answer[SP_CLASS_TEXT];
+    char answer[SP_VERDICT_WHERE];
+    if (verdict->outputs > 0) {
+        snprintf(verdict->reason, sizeof verdict->reason,
+                 verdict->sides
+                     ? "real-valued noise of the set moves %s across its threshold, but %s"
+                     : "real-valued noise of the set lets %s lead, but %s",
+                 sp_verdict_where(answer, verdict, attack->real_answer), why);
+        return;
+    }
     snprintf(verdict->reason, sizeof verdict->reason,
              "real-valued noise of the set changes the answer to %s, but %s",
              sp_class_text(answer, verdict->names, attack->real_answer), why);
 }
 
 static void explain_break(sp_verdict *verdict, const sp_attack *attack, const sp_clip *clip) {
-    char own[48], heard[SP_CLASS_TEXT], right[SP_CLASS_TEXT];
+    char own[48], heard[SP_CLASS_TEXT], right[SP_CLASS_TEXT], where[SP_VERDICT_WHERE];
+    if (verdict->outputs > 0) {
+        snprintf(verdict->reason, sizeof verdict->reason,
+                 verdict->sides ? "a %s file within the budget moves %s across its threshold"
+                                : "a %s file within the budget lets %s lead",
+                 attack->file_format, sp_verdict_where(where, verdict, attack->file_answer));
+        return;
+    }
     sp_class_text(heard, verdict->names, attack->file_answer);
     sp_class_text(right, verdict->names, verdict->label);
     if (attack->file_own) {
@@ -386,19 +401,20 @@ static sp_status search_format(sp_error *err, attack_state *a, sp_attack *attack
 static sp_status run_searches(sp_error *err, attack_state *a, sp_attack *attack) {
     sp_verdict *verdict = a->query->verdict;
     verdict->kind = SP_VERDICT_UNKNOWN;
-    SP_TRY(rank_labels(err, a));
+    SP_TRY(rank_leads(err, a));
     SP_TRY(search_real(err, a, attack));
     SP_TRY(sp_query_attain(err, a->query, a->best));
     if (!attack->real_broken) {
-        char answer[SP_CLASS_TEXT];
+        char answer[SP_VERDICT_WHERE];
         if (attack->real_margin < -SP_ATTACK_CLEAR) {
             explain(verdict, "rounding in float32 may undo that", attack);
             return SP_OK;
         }
         snprintf(verdict->reason, sizeof verdict->reason,
                  "no noise was found that changes the answer: the least margin reached is %.4g, "
-                 "over label %s",
-                 attack->real_margin, sp_class_text(answer, verdict->names, attack->real_answer));
+                 "%s %s",
+                 attack->real_margin, verdict->sides ? "of" : "over",
+                 sp_verdict_where(answer, verdict, attack->real_answer));
         return SP_OK;
     }
     if (!a->options->source) {
@@ -421,7 +437,7 @@ static sp_status answer(sp_error *err, sp_query *query, void *context) {
     }
     attack_state a = {.query = query, .options = o->options};
     SP_TRY(sp_attack_descent_init(err, &a.descent, o->attacker, query));
-    a.target_order = calloc(a.descent.classes, sizeof *a.target_order);
+    a.target_order = calloc(a.descent.leads + 1, sizeof *a.target_order);
     a.best = calloc(a.descent.n, sizeof *a.best);
     const sp_status status = a.target_order && a.best ? run_searches(err, &a, o->attack)
                                                       : sp_fail(err, SP_E_MEMORY, "out of memory");

@@ -60,7 +60,7 @@ typedef struct sp_attack {
     sp_verdict verdict;
     double *noise;      /* [n] owned: that of the file, or the best real-valued one; or NULL */
     double real_margin; /* least margin under the best real-valued noise; NaN: no attack */
-    size_t real_answer; /* the strongest other label there */
+    size_t real_answer; /* the strongest other label there; of many decisions the score */
     bool real_broken;   /* it changes the answer, by more than rounding errors */
     double file_margin; /* of the best clip of the sample format; NaN: none was looked for or is */
     double original_margin; /* of the broken file by the model file's own graph; NaN: not heard */

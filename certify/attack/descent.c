@@ -14,14 +14,18 @@
 
 sp_status sp_attack_descent_init(sp_error *err, sp_attack_descent *d, const sp_attacker *attacker,
                                  const sp_query *query) {
-    const size_t n = query->clip->n, classes = sp_pipeline_answers(attacker->pipeline->net);
-    *d = (sp_attack_descent){.attacker = attacker, .n = n, .classes = classes};
-    d->label = query->verdict->label;
+    const size_t n = query->clip->n, scores = query->verdict->classes;
+    *d = (sp_attack_descent){.attacker = attacker, .n = n, .scores = scores};
+    d->verdict = query->verdict;
     d->deadline = query->deadline;
     d->margin = INFINITY;
     d->clear = SP_ATTACK_CLEAR;
-    d->memory = calloc(9 * n + (classes - 1) * (n + classes) + classes, sizeof *d->memory);
-    if (!d->memory) {
+    d->lead = calloc(scores + SP_ATTACK_LEADS, sizeof *d->lead);
+    d->leads =
+        d->lead ? sp_lead_list(d->lead, SP_ATTACK_LEADS, attacker->pipeline, query->verdict) : 0;
+    d->memory = calloc(9 * n + d->leads * (n + scores) + scores, sizeof *d->memory);
+    if (!d->memory || !d->lead) {
+        sp_attack_descent_clear(d);
         return sp_fail(err, SP_E_MEMORY, "out of memory to attack %zu samples", n);
     }
     double *at = d->memory;
@@ -31,13 +35,14 @@ sp_status sp_attack_descent_init(sp_error *err, sp_attack_descent *d, const sp_a
         *vectors[i] = at;
     }
     d->gradient = at;
-    d->weight = d->gradient + (classes - 1) * n;
-    d->logits = d->weight + (classes - 1) * classes;
+    d->weight = d->gradient + d->leads * n;
+    d->logits = d->weight + d->leads * scores;
     return SP_OK;
 }
 
 void sp_attack_descent_clear(sp_attack_descent *d) {
     free(d->memory);
+    free(d->lead);
     *d = (sp_attack_descent){0};
 }
 
@@ -47,37 +52,54 @@ bool sp_attack_descent_changed(const sp_attack_descent *d) {
 
 sp_status sp_attack_descent_margins(sp_error *err, sp_attack_descent *d, const sp_query *query,
                                     double *linear_margin) {
-    const double *logits = query->verdict->logits;
-    const size_t rows = d->classes - 1;
-    memset(d->weight, 0, rows * d->classes * sizeof *d->weight);
-    for (size_t k = 0, row = 0; k < d->classes; k++) {
-        if (k != d->label) {
-            d->weight[row * d->classes + d->label] = 1.0;
-            d->weight[row++ * d->classes + k] = -1.0;
-        }
-    }
+    sp_attack_descent_weigh(d);
     d->steps++;
     SP_TRY(sp_attacker_gradient(err, d->attacker, d->gradient, query->clip->samples, d->n,
-                                d->weight, rows, d->deadline));
-    for (size_t k = 0, row = 0; k < d->classes; k++) {
-        linear_margin[k] = logits[d->label] - logits[k];
-        if (k != d->label) {
-            const double *slope = d->gradient + row++ * d->n; /* gradient[row,:] */
-            linear_margin[k] -= sp_noise_support(&query->noise, slope, 0, d->n);
-        }
+                                d->weight, d->leads, d->deadline));
+    for (size_t i = 0; i < d->leads; i++) {
+        const double *slope = d->gradient + i * d->n; /* gradient[i,:] */
+        sp_lead lead;
+        (void)sp_lead_of(&lead, d->attacker->pipeline, d->verdict, d->lead[i]);
+        linear_margin[i] = sp_lead_value(&lead, query->verdict->logits) -
+                           sp_noise_support(&query->noise, slope, 0, d->n);
     }
     return SP_OK;
 }
 
-/* The strongest other label at the logits in d. */
-static size_t runner_up_of(const sp_attack_descent *d) {
-    size_t runner_up = SP_NO_LABEL;
-    for (size_t k = 0; k < d->classes; k++) {
-        if (k != d->label && (runner_up == SP_NO_LABEL || d->logits[k] > d->logits[runner_up])) {
-            runner_up = k;
-        }
+/* The objective of the margin at score k.   O weight [scores] */
+static void weigh(const sp_attack_descent *d, double *weight, size_t k) {
+    sp_lead lead;
+    (void)sp_lead_of(&lead, d->attacker->pipeline, d->verdict, k);
+    memset(weight, 0, d->scores * sizeof *weight);
+    if (lead.plus != SP_NO_LABEL) {
+        weight[lead.plus] += 1.0;
     }
-    return runner_up;
+    if (lead.minus != SP_NO_LABEL) {
+        weight[lead.minus] -= 1.0;
+    }
+}
+
+void sp_attack_descent_weigh(sp_attack_descent *d) {
+    for (size_t i = 0; i < d->leads; i++) {
+        weigh(d, d->weight + i * d->scores, d->lead[i]);
+    }
+}
+
+/* What is lowered at the margin of score k, at the logits in d; its gradient by them in weight. The
+ * sides of outputs have margins alone. */
+static double value_at(sp_attack_descent *d, size_t k) {
+    const size_t outputs = d->verdict->outputs;
+    sp_lead lead;
+    (void)sp_lead_of(&lead, d->attacker->pipeline, d->verdict, k);
+    if (d->loss == SP_ATTACK_MARGIN || d->verdict->sides) {
+        weigh(d, d->weight, k);
+        return sp_lead_value(&lead, d->logits);
+    }
+    const size_t first = outputs > 0 ? k / outputs * outputs : 0;
+    memset(d->weight, 0, d->scores * sizeof *d->weight);
+    return sp_attack_loss_value(d->weight + first, d->logits + first,
+                                outputs > 0 ? outputs : d->scores, lead.plus - first, k - first,
+                                d->loss);
 }
 
 /* Hears the rounded x, keeps it when it is the best so far; *value: the margin over `target`, or
@@ -86,8 +108,7 @@ static sp_status run_model(sp_error *err, sp_attack_descent *d, size_t target, d
                            size_t *runner_up) {
     const bool inside = sp_attack_descent_round(d, d->point, d->x);
     SP_TRY(sp_pipeline_run(err, d->attacker->pipeline, d->logits, d->point, d->n));
-    *runner_up = runner_up_of(d);
-    const double least = d->logits[d->label] - d->logits[*runner_up];
+    const double least = sp_lead_least(d->attacker->pipeline, d->verdict, d->logits, runner_up);
     if (inside && least < d->margin) {
         d->margin = least;
         d->answer = *runner_up;
@@ -96,7 +117,7 @@ static sp_status run_model(sp_error *err, sp_attack_descent *d, size_t target, d
     if (target != SP_NO_LABEL) {
         *runner_up = target;
     }
-    *value = sp_attack_loss_value(d->weight, d->logits, d->classes, d->label, *runner_up, d->loss);
+    *value = value_at(d, *runner_up);
     return SP_OK;
 }
 
@@ -106,7 +127,7 @@ sp_status sp_attack_descent_hear(sp_error *err, sp_attack_descent *d, double *ma
 }
 
 static sp_status take_slope(sp_error *err, sp_attack_descent *d, size_t runner_up) {
-    (void)sp_attack_loss_value(d->weight, d->logits, d->classes, d->label, runner_up, d->loss);
+    (void)value_at(d, runner_up);
     d->steps++;
     return sp_attacker_gradient(err, d->attacker, d->gradient, d->point, d->n, d->weight, 1,
                                 d->deadline);

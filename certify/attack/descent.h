@@ -24,7 +24,10 @@ double sp_attack_loss_value(double *weight, const double *logits, size_t classes
  *  descents. */
 typedef struct sp_attack_descent {
     const sp_attacker *attacker; /* borrowed */
-    size_t n, classes, label;
+    const sp_verdict *verdict;   /* borrowed; of the query: what must stay as it is */
+    size_t n, scores;
+    size_t *lead; /* [leads] owned; scores at which there is a margin; of many those nearest to 0 */
+    size_t leads;
     const sp_noise_set *set; /* of the noise */
     const double *clean;     /* [n] borrowed; the middle of the set, as a rule the clip */
     double *radius;          /* [n] of the noise, a hair smaller than those allowed */
@@ -34,7 +37,7 @@ typedef struct sp_attack_descent {
     double *home;         /* [n] the best x of the last descent, before rounding */
     double *best;         /* [n] the best point since `margin` was set to +inf */
     double margin;        /* least margin there */
-    size_t answer;        /* the strongest other label there */
+    size_t answer;        /* where that is: the strongest other label, or a score of many */
     double clear;         /* the answer has changed where the margin is below minus this */
     size_t steps;         /* gradients taken so far */
     sp_attack_loss loss;  /* margins unless set */
@@ -42,14 +45,17 @@ typedef struct sp_attack_descent {
     // scratch:
     double *before, *point; /* [n] */
     double *noise;          /* [n] of projections and roundings */
-    double *gradient;       /* [classes - 1, n] */
-    double *weight;         /* [classes - 1, classes] */
-    double *logits;         /* [classes] */
+    double *gradient;       /* [leads, n] */
+    double *weight;         /* [leads, scores] */
+    double *logits;         /* [scores] */
     double *memory;         /* owned: all arrays above */
 } sp_attack_descent;
 
+/** SP_ATTACK_LEADS - of many decisions so many margins are linearised. */
+enum { SP_ATTACK_LEADS = 12 };
+
 /** sp_attacker_gradient - gradients of `rows` linear objectives of the scores by the samples.
- *  O gradient [rows, n]   I samples [n], weight [rows, answers]
+ *  O gradient [rows, n]   I samples [n], weight [rows, scores]
  *  SP_E_TIMEOUT at the deadline (a value of sp_clock_wall; 0: none). */
 SP_NODISCARD sp_status sp_attacker_gradient(sp_error *err, const sp_attacker *attacker,
                                             double *gradient, const double *samples, size_t n,
@@ -70,10 +76,13 @@ void sp_attack_descent_project(const sp_attack_descent *d, double *x);
  *  coding; false: none of the set was found.   O point [n] */
 bool sp_attack_descent_round(const sp_attack_descent *d, double *point, const double *x);
 
-/** sp_attack_descent_margins - the margin over every label that the model linearised at the clip
- *  reaches in the noise set.   O linear_margin [classes] */
+/** sp_attack_descent_margins - the margins that the model linearised at the clip reaches in the
+ *  noise set.   O linear_margin [leads] */
 SP_NODISCARD sp_status sp_attack_descent_margins(sp_error *err, sp_attack_descent *d,
                                                  const sp_query *query, double *linear_margin);
+
+/** sp_attack_descent_weigh - the objectives of all leads: weight [leads, scores]. */
+void sp_attack_descent_weigh(sp_attack_descent *d);
 
 /** sp_attack_descent_changed - whether the best point has another answer, by more than rounding
  *  errors. */
@@ -95,9 +104,10 @@ SP_NODISCARD sp_status sp_attack_boundary(sp_error *err, sp_attack_descent *d,
 SP_NODISCARD sp_status sp_attack_square(sp_error *err, sp_attack_descent *d, uint64_t seed,
                                         size_t queries);
 
-/** sp_attack_descent_run - from x: at most `steps` gradient steps down the margin over label
- *  `target`, or over the strongest label at every point when that is SP_NO_LABEL. Ends early when
- *  the answer has changed. */
+/** sp_attack_descent_run - from x: at most `steps` gradient steps down the margin at score
+ *  `target`, or the least one at every point when that is SP_NO_LABEL. Ends early when the answer
+ *  has changed.
+ */
 SP_NODISCARD sp_status sp_attack_descent_run(sp_error *err, sp_attack_descent *d, size_t target,
                                              size_t steps);
 

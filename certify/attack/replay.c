@@ -71,7 +71,10 @@ static sp_status ask_original(sp_error *err, sp_attack *attack, const sp_query *
         logits ? sp_pipeline_original(err, query->pipeline, logits, heard->samples, heard->n)
                : sp_fail(err, SP_E_MEMORY, "out of memory");
     if (status == SP_OK && query->pipeline->original) {
-        attack->original_margin = logits[verdict->label] - logits[attack->file_answer];
+        sp_lead lead;
+        const bool known = attack->file_answer < verdict->classes &&
+                           sp_lead_of(&lead, query->pipeline, verdict, attack->file_answer);
+        attack->original_margin = known ? sp_lead_value(&lead, logits) : NAN;
         if (!(attack->original_margin <= attack->file_margin)) { // NaN: nothing is broken
             attack->file_margin = attack->original_margin;
         }

@@ -10,38 +10,29 @@
 #define OVERSHOOT 1.05 /* of a step to a boundary */
 #define HOMESICK 0.1   /* how much of a step begins at the clip, at most */
 
-/* Gradients of the margins over all other labels, at the point that was heard last. */
+/* Gradients of all leads, at the point that was heard last. */
 static sp_status take_gradients(sp_error *err, sp_attack_descent *d) {
-    const size_t rows = d->classes - 1;
-    memset(d->weight, 0, rows * d->classes * sizeof *d->weight);
-    for (size_t k = 0, row = 0; k < d->classes; k++) {
-        if (k != d->label) {
-            d->weight[row * d->classes + d->label] = 1.0;
-            d->weight[row++ * d->classes + k] = -1.0;
-        }
-    }
+    sp_attack_descent_weigh(d);
     d->steps++;
-    return sp_attacker_gradient(err, d->attacker, d->gradient, d->point, d->n, d->weight, rows,
+    return sp_attacker_gradient(err, d->attacker, d->gradient, d->point, d->n, d->weight, d->leads,
                                 d->deadline);
 }
 
-/* The label whose boundary is nearest by its linearisation: its row; *share: how much of the set
- * reaches it. No row: none can be reached. */
+/* The lead whose boundary is nearest by its linearisation; *share: how much of the set reaches it.
+ * None: none can be reached. */
 static size_t nearest(const sp_attack_descent *d, const sp_query *query, double *share) {
     size_t best = SP_NO_LABEL;
     *share = INFINITY;
-    for (size_t k = 0, row = 0; k < d->classes; k++) {
-        if (k == d->label) {
-            continue;
-        }
+    for (size_t row = 0; row < d->leads; row++) {
         const double *slope = d->gradient + row * d->n; /* gradient[row,:] */
         const double support = sp_noise_support(&query->noise, slope, 0, d->n);
-        const double part = (d->logits[d->label] - d->logits[k]) / support;
+        sp_lead lead;
+        (void)sp_lead_of(&lead, d->attacker->pipeline, d->verdict, d->lead[row]);
+        const double part = sp_lead_value(&lead, d->logits) / support;
         if (support > 0.0 && part < *share) {
             *share = part;
             best = row;
         }
-        row++;
     }
     return best;
 }

@@ -109,7 +109,7 @@ static sp_status bound_window(sp_error *err, const search *s, const sp_front_bou
     sp_front_bound part = {0};
     sp_objectives objective = {0}, *const list[] = {&objective};
     const double sign = q->fire ? 1.0 : -1.0;
-    sp_status status = sp_objectives_init(err, &objective, 1, q->pipeline->net->classes);
+    sp_status status = sp_objectives_init(err, &objective, 1, q->pipeline->net->classes, false);
     if (status == SP_OK) {
         status =
             sp_front_bound_window(err, &part, front, q->stream->first[window], q->stream->steps);

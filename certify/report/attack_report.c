@@ -19,7 +19,12 @@ char *sp_report_attack_json(const char *clip, const sp_attack *attack,
     const double lsb = verdict->eps / verdict->scale.lsb;
     sp_json_line *line = sp_json_line_create();
     sp_report_verdict_members(line, clip, "attack", verdict);
-    sp_report_answer(line, "answer", verdict->names, broken ? attack->file_answer : SP_NO_LABEL);
+    const bool many = verdict->outputs > 0;
+    sp_report_answer(line, "answer", verdict->names,
+                     broken && !many ? attack->file_answer : SP_NO_LABEL);
+    if (many) {
+        sp_report_score(line, "broken", verdict, broken ? attack->file_answer : SP_NO_LABEL);
+    }
     sp_report_string(line, "file", broken ? attack->file_path : NULL);
     sp_report_string(line, "file_format", broken ? attack->file_format : NULL);
     sp_json_line_number(line, "file_margin", attack->file_margin);
@@ -32,7 +37,8 @@ char *sp_report_attack_json(const char *clip, const sp_attack *attack,
         sp_json_line_bool(line, "real_broken", attack->real_broken);
     }
     sp_json_line_number(line, "real_margin", attack->real_margin);
-    sp_report_label(line, "real_answer", attack->real_broken ? attack->real_answer : SP_NO_LABEL);
+    sp_report_label(line, "real_answer",
+                    attack->real_broken && !many ? attack->real_answer : SP_NO_LABEL);
     for (size_t p = 0; options->suite && p < SP_ATTACK_PART_COUNT; p++) {
         char key[32];
         snprintf(key, sizeof key, "suite_%s", sp_attack_part_name(p));
@@ -75,7 +81,7 @@ char *sp_report_attack_row(const char *clip, size_t clip_width, bool sequences,
     widen(width, verdict->names);
     sp_table_label(cell[0], verdict->names, verdict->label);
     sp_table_label(cell[1], verdict->names, verdict->predicted);
-    if (broken) {
+    if (broken && verdict->outputs == 0) {
         char from[SP_CLASS_TEXT], to[SP_CLASS_TEXT];
         snprintf(cell[1], SP_TABLE_CELL, "%s->%s",
                  sp_class_text(from, verdict->names, verdict->predicted),

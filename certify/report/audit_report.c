@@ -96,7 +96,7 @@ char *sp_report_audit_json(const char *clip, const sp_audit *audit, const sp_fin
     if (f->property == SP_PROPERTY_DEAD) {
         sp_json_line_number(line, "dead_share", failed ? NAN : f->dead);
     }
-    if (f->property == SP_PROPERTY_BURST) {
+    if (f->property == SP_PROPERTY_BURST || f->property == SP_PROPERTY_HOPS) {
         sp_json_line_number(line, "burst", (double)audit->burst);
         sp_json_line_numbers(line, "certified_places_db", f->place_db, f->places);
     }

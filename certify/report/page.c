@@ -9,7 +9,8 @@
 
 static bool is_right(const sp_study *study) {
     const sp_verdict *verdict = &study->radius.verdict;
-    return verdict->kind != SP_VERDICT_ERROR && verdict->label != SP_NO_LABEL &&
+    return verdict->kind != SP_VERDICT_ERROR &&
+           (verdict->label != SP_NO_LABEL || verdict->outputs > 0) &&
            verdict->predicted == verdict->label;
 }
 

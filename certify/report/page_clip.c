@@ -17,6 +17,19 @@ void sp_page_verdict(FILE *out, const sp_verdict *verdict) {
             words[verdict->kind], sp_verdict_is_vacuous(verdict) ? "*" : "");
 }
 
+/* What noise changes, or would. */
+static void put_change(FILE *out, const sp_verdict *verdict, const char *answered, size_t score) {
+    char where[SP_VERDICT_WHERE];
+    if (verdict->outputs > 0) {
+        fputs("changes <b>", out);
+        sp_page_text(out, sp_verdict_where(where, verdict, score));
+    } else {
+        fprintf(out, "%s <b>", answered);
+        sp_page_answer(out, verdict->names, score);
+    }
+    fputs("</b>", out);
+}
+
 /* ---- facts ---- */
 
 static void put_fact(FILE *out, const char *name) {
@@ -89,9 +102,9 @@ static void put_broken(FILE *out, const sp_page *page, const sp_study *study) {
             fprintf(out, "%s, not of the clip's own format: ", attack->file_format);
         }
         sp_page_db(out, radius->broken_file_db);
-        fputs(": answered <b>", out);
-        sp_page_answer(out, radius->verdict.names, attack->file_answer);
-        fputs("</b>, noise ", out);
+        fputs(": ", out);
+        put_change(out, &radius->verdict, "answered", attack->file_answer);
+        fputs(", noise ", out);
         put_steps(out, attack->file_largest, &study->clip, true);
         fputs(", signal-to-noise ratio ", out);
         sp_page_plain(out, "%.1f", attack->file_snr_db);
@@ -117,8 +130,14 @@ static void put_sensitive(FILE *out, const sp_page *page, const sp_study *study)
                 (double)(frame[i] * layout->step) / layout->sample_rate,
                 100.0 * study->share[frame[i]]);
     }
-    fputs(" towards the answer ", out);
-    sp_page_answer(out, study->radius.verdict.names, study->nearest);
+    if (study->radius.verdict.outputs > 0) {
+        char where[SP_VERDICT_WHERE];
+        fputs(" for ", out);
+        sp_page_text(out, sp_verdict_where(where, &study->radius.verdict, study->nearest));
+    } else {
+        fputs(" towards the answer ", out);
+        sp_page_answer(out, study->radius.verdict.names, study->nearest);
+    }
     end_fact(out);
 }
 
@@ -128,11 +147,15 @@ static void put_facts(FILE *out, const sp_page *page, size_t index) {
     fputs("<dl>\n", out);
     put_fact(out, "Answer");
     fputs("<b>", out);
-    sp_page_answer(out, verdict->names, verdict->predicted);
+    if (verdict->outputs > 0) {
+        fprintf(out, "%zu decisions", sp_verdict_decisions(verdict));
+    } else {
+        sp_page_answer(out, verdict->names, verdict->predicted);
+    }
     fprintf(out, "</b>%s, %zu frames, %.2f s",
-            verdict->predicted != verdict->label ? " (wrong)"
-            : study->own                         ? " (the right one is not known)"
-                                                 : "",
+            verdict->predicted != verdict->label  ? " (wrong)"
+            : study->own && verdict->outputs == 0 ? " (the right one is not known)"
+                                                  : "",
             verdict->frames, (double)study->clip.n / study->clip.rate);
     end_fact(out);
     if (verdict->predicted != verdict->label) {
@@ -151,11 +174,16 @@ static void put_facts(FILE *out, const sp_page *page, size_t index) {
 
 static void put_sounds(FILE *out, const sp_page *page, size_t index) {
     const sp_study *study = &page->study[index];
-    char name[128], answer[SP_CLASS_TEXT];
+    char name[192], answer[SP_CLASS_TEXT], where[SP_VERDICT_WHERE];
     sp_page_sound(out, "The clip", page->file[index], study->sound, study->sound_size);
     if (study->attack.verdict.kind == SP_VERDICT_BROKEN) {
-        snprintf(name, sizeof name, "With the noise that makes it %s",
-                 sp_class_text(answer, study->radius.verdict.names, study->attack.file_answer));
+        snprintf(
+            name, sizeof name,
+            study->radius.verdict.outputs > 0 ? "With the noise that changes %s"
+                                              : "With the noise that makes it %s",
+            study->radius.verdict.outputs > 0
+                ? sp_verdict_where(where, &study->radius.verdict, study->attack.file_answer)
+                : sp_class_text(answer, study->radius.verdict.names, study->attack.file_answer));
         sp_page_sound(out, name, study->attack.file_own ? page->file[index] : ".wav",
                       study->attack.file, study->attack.file_size);
         if (page->kept && page->kept[index]) {
@@ -250,7 +278,8 @@ void sp_page_clip(FILE *out, const sp_page *page, const sp_page_axis *axis, size
     fprintf(out, "<section class=\"clip\" id=\"clip-%zu\">\n<h3>", index + 1);
     sp_page_text(out, page->name[index]);
     fputs("</h3>\n", out);
-    if (verdict->kind == SP_VERDICT_ERROR || verdict->label == SP_NO_LABEL) {
+    if (verdict->kind == SP_VERDICT_ERROR ||
+        (verdict->label == SP_NO_LABEL && verdict->outputs == 0)) {
         fputs("<p>This clip could not be used: ", out);
         sp_page_text(out, verdict->reason);
         fputs("</p></section>\n", out);

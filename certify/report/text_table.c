@@ -162,6 +162,34 @@ char *sp_report_verdict_row(const char *clip, size_t clip_width, bool sequences,
     return sp_table_pick(clip, clip_width, cells, width, column_kind, sequences);
 }
 
+/* Of many decisions the scores that are nearest to changing. */
+static void put_scores(FILE *out, const sp_verdict *verdict) {
+    enum { MOST = 10 };
+    size_t at[MOST], count = 0;
+    for (size_t k = 0; verdict->outputs > 0 && verdict->margins && k < verdict->classes; k++) {
+        size_t i = count < MOST ? count++ : MOST;
+        if (isnan(verdict->margins[k])) {
+            count -= i < MOST;
+            continue;
+        }
+        for (; i > 0 && verdict->margins[k] < verdict->margins[at[i - 1]]; i--) {
+            if (i < MOST) {
+                at[i] = at[i - 1];
+            }
+        }
+        if (i < MOST) {
+            at[i] = k;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        char where[SP_VERDICT_WHERE], logit[SP_TABLE_CELL], margin[SP_TABLE_CELL];
+        sp_table_margin(logit, verdict->logits[at[i]]);
+        sp_table_margin(margin, verdict->margins[at[i]]);
+        fprintf(out, "    %s  logit %9s  proved margin %9s\n",
+                sp_verdict_where(where, verdict, at[i]), logit, margin);
+    }
+}
+
 char *sp_report_verdict_details(const sp_verdict *verdict) {
     char *text = NULL;
     size_t size = 0;
@@ -173,7 +201,8 @@ char *sp_report_verdict_details(const sp_verdict *verdict) {
         fprintf(out, "    why: %s\n", verdict->reason);
     }
     const int padding = sp_table_label_width(verdict->names, 3);
-    for (size_t k = 0; verdict->logits && k < verdict->classes; k++) {
+    put_scores(out, verdict);
+    for (size_t k = 0; verdict->logits && verdict->outputs == 0 && k < verdict->classes; k++) {
         char label[SP_TABLE_CELL], logit[SP_TABLE_CELL], margin[SP_TABLE_CELL];
         sp_table_margin(logit, verdict->logits[k]);
         sp_table_margin(margin, verdict->margins[k]);

@@ -43,6 +43,9 @@ void sp_report_label(sp_json_line *line, const char *key, size_t label);
 /** sp_report_answer - the label as KEY and its name as KEY_name, which is null without names. */
 void sp_report_answer(sp_json_line *line, const char *key, const sp_class_names *names,
                       size_t label);
+/** sp_report_score - which of many decisions: KEY_output with KEY_output_name, and KEY_frame; null
+ *  for SP_NO_LABEL. */
+void sp_report_score(sp_json_line *line, const char *key, const sp_verdict *verdict, size_t score);
 void sp_report_string(sp_json_line *line, const char *key, const char *value);
 /** sp_report_vacuous - whether the budget is; null when there is none. */
 void sp_report_vacuous(sp_json_line *line, const sp_budget_scale *scale);

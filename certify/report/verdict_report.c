@@ -73,6 +73,30 @@ void sp_report_string(sp_json_line *line, const char *key, const char *value) {
     }
 }
 
+void sp_report_score(sp_json_line *line, const char *key, const sp_verdict *verdict, size_t score) {
+    const bool known = verdict->outputs > 0 && score != SP_NO_LABEL;
+    char name[64];
+    snprintf(name, sizeof name, "%s_output", key);
+    sp_report_answer(line, name, verdict->outputs > 1 ? verdict->names : NULL,
+                     known ? score % verdict->outputs : SP_NO_LABEL);
+    snprintf(name, sizeof name, "%s_frame", key);
+    sp_report_label(line, name, known ? score / verdict->outputs : SP_NO_LABEL);
+}
+
+/* Where the least margin of many decisions is. */
+static void write_many(sp_json_line *line, const sp_verdict *verdict) {
+    if (verdict->outputs > 0) {
+        sp_json_line_text(
+            line, "property",
+            sp_decision_name(verdict->sides ? SP_DECISION_OUTPUTS : SP_DECISION_ANSWER));
+        sp_json_line_number(line, "outputs", (double)verdict->outputs);
+        sp_json_line_number(line, "decisions", (double)sp_verdict_decisions(verdict));
+        sp_report_score(line, "weakest", verdict,
+                        verdict->margins && isfinite(verdict->margin) ? sp_verdict_weakest(verdict)
+                                                                      : SP_NO_LABEL);
+    }
+}
+
 void sp_report_verdict_members(sp_json_line *line, const char *clip, const char *method,
                                const sp_verdict *verdict) {
     sp_json_line_text(line, "clip", clip);
@@ -88,6 +112,7 @@ void sp_report_verdict_members(sp_json_line *line, const char *clip, const char 
         line, "seconds",
         verdict->kind == SP_VERDICT_ERROR ? NAN : sp_report_decimals(verdict->seconds, 1e4));
     sp_report_string(line, "reason", verdict->reason);
+    write_many(line, verdict);
     if (verdict->windows > 0) {
         sp_json_line_number(line, "windows", (double)verdict->windows);
         sp_json_line_number(line, "window_frame", (double)verdict->first_frame);

@@ -87,21 +87,21 @@ static sp_status linear_edge(sp_error *err, sp_radius_search *q, double *db) {
     const sp_verdict *verdict = q->query->verdict;
     sp_attack_descent descent;
     double *linear_margin = malloc(verdict->classes * sizeof *linear_margin);
+    double part = INFINITY;
+    size_t at = 0;
     sp_status status = linear_margin ? sp_attack_descent_init(err, &descent, q->attacker, q->query)
                                      : sp_fail(err, SP_E_MEMORY, "out of memory");
     if (status == SP_OK) {
         status = sp_attack_descent_margins(err, &descent, q->query, linear_margin);
+        for (size_t i = 0; status == SP_OK && i < descent.leads; i++) {
+            sp_lead lead;
+            (void)sp_lead_of(&lead, q->query->pipeline, verdict, descent.lead[i]);
+            const double clean = sp_lead_value(&lead, verdict->logits);
+            part = fmin(part, clean / (clean - linear_margin[i]));
+        }
         sp_attack_descent_clear(&descent);
     }
-    double part = INFINITY;
-    q->clean = INFINITY;
-    for (size_t k = 0; status == SP_OK && k < verdict->classes; k++) {
-        if (k != verdict->label) {
-            const double clean = verdict->logits[verdict->label] - verdict->logits[k];
-            q->clean = fmin(q->clean, clean);
-            part = fmin(part, clean / (clean - linear_margin[k]));
-        }
-    }
+    q->clean = sp_lead_least(q->query->pipeline, verdict, verdict->logits, &at);
     free(linear_margin);
     *db = 20.0 * log10(part);
     return status;

@@ -61,17 +61,10 @@ static sp_status run_quieter(sp_error *err, const sp_radius_search *q, long k, l
         samples[i] = clip->samples[i] + scale * q->hint[i];
     }
     SP_TRY(sp_pipeline_run(err, q->query->pipeline, logits, samples, clip->n));
-    size_t strongest = SP_NO_LABEL;
+    size_t at = SP_NO_LABEL;
     double term = 0.0;
-    *margin = INFINITY;
-    for (size_t other = 0; other < verdict->classes; other++) {
-        const double lead = logits[verdict->label] - logits[other];
-        if (other != verdict->label && lead < *margin) {
-            *margin = lead;
-            strongest = other;
-        }
-    }
-    return sp_attack_beyond_rounding(err, breaks, &term, q->query, samples, strongest, *margin);
+    *margin = sp_lead_least(q->query->pipeline, verdict, logits, &at);
+    return sp_attack_beyond_rounding(err, breaks, &term, q->query, samples, at, *margin);
 }
 
 /* Makes the noise of the broken budget *k quieter for as long as that is enough. */

@@ -88,12 +88,18 @@ static void write_break(const study_task *e) {
 
 /* ---- sensitivity ---- */
 
-/* One row per other label: logit[label] - logit[k].   O weight [classes - 1, classes] */
-static void fill_weights(double *weight, size_t classes, size_t label) {
-    for (size_t k = 0, row = 0; k < classes; k++) {
-        if (k != label) {
-            weight[row * classes + label] = 1.0;
-            weight[row++ * classes + k] = -1.0;
+/* One row per lead.   O weight [leads, classes] of zeros */
+static void fill_weights(double *weight, const sp_pipeline *pipeline, const sp_verdict *verdict,
+                         const size_t *at, size_t leads) {
+    for (size_t i = 0; i < leads; i++) {
+        double *row = weight + i * verdict->classes;
+        sp_lead lead;
+        (void)sp_lead_of(&lead, pipeline, verdict, at[i]);
+        if (lead.plus != SP_NO_LABEL) {
+            row[lead.plus] = 1.0;
+        }
+        if (lead.minus != SP_NO_LABEL) {
+            row[lead.minus] = -1.0;
         }
     }
 }
@@ -107,23 +113,22 @@ static double slope_of(const double *gradient, size_t n) {
 }
 
 /* The row whose margin the linearised model loses at the smallest amplitude of noise. */
-static size_t weakest_row(const double *gradient, const sp_verdict *verdict, size_t n,
+static size_t weakest_row(const double *gradient, const sp_pipeline *pipeline,
+                          const sp_verdict *verdict, const size_t *at, size_t leads, size_t n,
                           size_t *nearest) {
     size_t weakest = 0;
     double least = INFINITY;
     *nearest = SP_NO_LABEL;
-    for (size_t k = 0, row = 0; k < verdict->classes; k++) {
-        if (k == verdict->label) {
-            continue;
-        }
-        const double margin = verdict->logits[verdict->label] - verdict->logits[k];
+    for (size_t row = 0; row < leads; row++) {
+        sp_lead lead;
+        (void)sp_lead_of(&lead, pipeline, verdict, at[row]);
+        const double margin = sp_lead_value(&lead, verdict->logits);
         const double edge = margin / slope_of(gradient + row * n, n); /* gradient[row,:] */
         if (edge < least) {
             least = edge;
             weakest = row;
-            *nearest = k;
+            *nearest = at[row];
         }
-        row++;
     }
     return weakest;
 }
@@ -143,20 +148,25 @@ static void find_sensitive_frames(const study_task *e) {
     sp_study *study = e->study;
     const sp_pipeline *pipeline = e->attacker->pipeline;
     const sp_verdict *verdict = &study->radius.verdict;
-    const size_t classes = verdict->classes, rows = classes - 1, n = study->clip.n;
-    double *gradient = calloc(rows * (n + classes), sizeof *gradient);
+    const size_t classes = verdict->classes, n = study->clip.n;
+    size_t *at = calloc(classes + SP_ATTACK_LEADS, sizeof *at);
+    const size_t rows = at ? sp_lead_list(at, SP_ATTACK_LEADS, pipeline, verdict) : 0;
+    double *gradient = calloc(rows * (n + classes) + 1, sizeof *gradient);
     double *weight = gradient ? gradient + rows * n : NULL; /* [rows, classes] */
-    if (!gradient) {
+    if (!gradient || rows == 0) {
+        free(at);
+        free(gradient);
         return;
     }
-    fill_weights(weight, classes, verdict->label);
+    fill_weights(weight, pipeline, verdict, at, rows);
     if (sp_attacker_gradient(NULL, e->attacker, gradient, study->clip.samples, n, weight, rows,
                              e->deadline) == SP_OK) {
-        const size_t row = weakest_row(gradient, verdict, n, &study->nearest);
+        const size_t row = weakest_row(gradient, pipeline, verdict, at, rows, n, &study->nearest);
         if (study->nearest != SP_NO_LABEL) {
             take_shares(study, sp_front_layout_of(pipeline->front), gradient + row * n);
         }
     }
+    free(at);
     free(gradient);
 }
 
@@ -164,7 +174,8 @@ static void find_sensitive_frames(const study_task *e) {
 
 static bool is_heard_rightly(const sp_verdict *verdict) {
     return verdict->kind != SP_VERDICT_ERROR && verdict->kind != SP_VERDICT_MISCLASSIFIED &&
-           verdict->frames > 0 && verdict->classes > 1 && verdict->predicted == verdict->label;
+           verdict->frames > 0 && (verdict->classes > 1 || verdict->outputs > 0) &&
+           verdict->predicted == verdict->label;
 }
 
 void sp_study_init(sp_study *study) {

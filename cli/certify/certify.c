@@ -47,6 +47,9 @@ static void emit_clip(cli_certify_job *own, size_t index) {
                                           clips->sequences, verdict),
                     sp_report_verdict_row(clips->names.name[index], SP_TABLE_LATEX,
                                           clips->sequences, verdict));
+        if (!j->options->json) {
+            cli_asks_print(verdict);
+        }
         if (j->options->verbose && !j->options->json) {
             cli_print(sp_report_verdict_details(verdict));
         }
@@ -100,6 +103,7 @@ static void print_summary(cli_job *j) {
                own->own_labels);
     }
     cli_windows_says(&j->session, own->longer, own->hop);
+    cli_asks_says(&j->session);
     cli_norm_says(j->options);
     printf("Method %s, ", j->session.pipeline.method->name);
     cli_job_seconds(j);

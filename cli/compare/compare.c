@@ -253,6 +253,7 @@ static void print_summary(cli_job *j) {
     const cli_compare_job *own = (const cli_compare_job *)j;
     putchar('\n');
     cli_print(sp_report_comparison_table(&own->totals, &own->setup));
+    cli_asks_says(&j->session);
     cli_norm_says(j->options);
     cli_job_seconds(j);
 }

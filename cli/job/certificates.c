@@ -121,6 +121,9 @@ int cli_proof_open(cli_proof *proof, const cli_job *job, const char *folder) {
     if (job->session.clips.sequences || options->frame != CLI_NO_FRAME || options->profile) {
         return cli_usage(job->command, "--proof knows recordings with noise in all samples");
     }
+    if (job->session.clips.unlabelled) {
+        return cli_usage(job->command, "--proof is of one answer, not of many decisions");
+    }
     if (job->session.pipeline.joined ||
         (job->session.files.front && sp_front_is_samples(job->session.files.front))) {
         return cli_usage(job->command,

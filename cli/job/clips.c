@@ -213,6 +213,9 @@ void cli_clips_clear(cli_clips *clips) {
 sp_status cli_clips_label(sp_error *err, long *label, const cli_clips *clips, size_t i) {
     const char *path = clips->path[i], *manifest = clips->options->manifest;
     *label = clips->options->label;
+    if (clips->unlabelled) {
+        return SP_OK;
+    }
     if (manifest) {
         const sp_manifest_entry *entry = sp_manifest_find(&clips->manifest, path);
         if (!entry) {

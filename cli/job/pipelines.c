@@ -21,7 +21,9 @@ static int open_one(sp_pipeline *pipeline, const sp_pipeline *first, const sp_me
         return CLI_INPUT;
     }
     pipeline->names = first->names;
+    pipeline->asks = first->asks;
     pipeline->threshold = first->threshold;
+    pipeline->thresholds = first->thresholds;
     pipeline->original = first->original;
     pipeline->arithmetic = first->arithmetic;
     pipeline->gap = first->gap;

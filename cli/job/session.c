@@ -160,15 +160,12 @@ int cli_session_open(cli_session *session, const cli_command *command, const cli
         code = open_pipeline(session, options->method, options->front_rule);
         session->pipeline.names = cli_session_names(session);
     }
+    code = code < 0 && bounds ? cli_asks_open(session, command) : code;
     if (code < 0 && bounds) {
         code = take_arithmetic(session, command);
     }
     if (code >= 0) {
-        sp_class_names_clear(&session->names);
-        cli_clips_clear(&session->clips);
-    }
-    if (code >= 0) {
-        cli_model_files_clear(&session->files);
+        cli_session_clear(session);
     } else {
         cli_front_check(session, command);
     }
@@ -178,6 +175,8 @@ int cli_session_open(cli_session *session, const cli_command *command, const cli
 void cli_session_clear(cli_session *session) {
     sp_pipeline_clear(&session->pipeline);
     sp_class_names_clear(&session->names);
+    free(session->threshold);
+    session->threshold = NULL;
     cli_clips_clear(&session->clips);
     cli_model_files_clear(&session->files);
 }

@@ -53,11 +53,14 @@ static sp_status take(sp_error *err, cli_windows *w, size_t count) {
     return SP_OK;
 }
 
-/* The least margin of the answer of window i, and its score. */
+/* The least margin of the answer of window i, and its score; of many decisions the margin. */
 static sp_status hear(sp_error *err, cli_windows *w, const sp_pipeline *pipeline, size_t i,
                       double *logits, size_t *answer, double *score) {
     const size_t answers = sp_pipeline_answers(pipeline->net);
     bool tie = false;
+    if (sp_pipeline_asks_many(pipeline)) {
+        return sp_pipeline_margin(err, pipeline, &w->margin[i], &w->part[i]);
+    }
     SP_TRY(sp_pipeline_clean(err, pipeline, logits, &w->part[i]));
     *answer = sp_prediction(logits, answers, &tie);
     if (*answer == SP_NO_LABEL) {

@@ -292,6 +292,7 @@ static int take_session(merging *g, size_t model) {
     }
     session->files.model.net.steps = plan->steps;
     session->files.model.net.sigmoid = plan->sigmoid;
+    session->files.model.net.every = plan->every;
     session->pipeline = (sp_pipeline){.method = g->asked[model].method,
                                       .front_rule = g->asked[model].front_rule,
                                       .front = session->files.front,

@@ -78,6 +78,7 @@ static sp_status take_plan(sp_error *err, cli_plans *plans, const sp_json *objec
                        .own = whole(object, "own"),
                        .steps = whole(object, "steps"),
                        .sigmoid = sp_json_flag(sp_json_get(object, "sigmoid")),
+                       .every = sp_json_flag(sp_json_get(object, "every")),
                        .answers = whole(object, "answers")};
     plans->count++;
     bool taken = plan->check != NULL;
@@ -213,6 +214,7 @@ static char *plan_line(const cli_job *job, const char *clips) {
                         (double)sp_pipeline_answers(&job->session.files.model.net));
     sp_json_line_number(line, "steps", (double)job->session.files.model.net.steps);
     sp_json_line_bool(line, "sigmoid", job->session.files.model.net.sigmoid);
+    sp_json_line_bool(line, "every", job->session.files.model.net.every);
     sp_json_line_text(line, "options", options->given ? options->given : "");
     sp_json_line_number(line, "shard", options->shards ? (double)options->shard : 1.0);
     sp_json_line_number(line, "shards", options->shards ? (double)options->shards : 1.0);

@@ -19,6 +19,7 @@ typedef struct cli_plan {
     size_t shard, shards;       /* from 1; 1 of 1: all */
     size_t steps;               /* of the model's window; 0: it has none */
     bool sigmoid;               /* behind its logits */
+    bool every;                 /* it answers at every frame */
     size_t given, own, answers; /* clips of the command, and of the shard */
     cli_plan_clip *clip;        /* [clips] owned; own of them when the line of each is there */
     size_t clips;

@@ -224,6 +224,8 @@ static char **path_of(cli_options *options, int option) {
         return &options->backend;
     case CLI_OUTPUT:
         return &options->output;
+    case CLI_THRESHOLD:
+        return &options->threshold;
     case CLI_JOURNAL:
         return &options->journal;
     case CLI_CSV:
@@ -262,6 +264,10 @@ static int read_input(cli_options *options, const cli_command *command, const ch
 static int read_value(cli_options *options, const cli_command *command, int option,
                       const char *text) {
     switch (option) {
+    case CLI_DECISION:
+        return sp_decision_find(&options->asks, text)
+                   ? -1
+                   : cli_usage(command, "--property is answer or outputs, not '%s'", text);
     case CLI_NORM:
         return read_norm(options, command, text);
     case CLI_CLIP_TO:

@@ -12,9 +12,9 @@ static const struct poptOption every_option[] = {
     {"model", 0, POPT_ARG_STRING, NULL, CLI_MODEL, "the network", "M.onnx"},
     {"output", 0, POPT_ARG_STRING, NULL, CLI_OUTPUT,
      "the output of the network that is its logits, where it has several; NAME@last, NAME@first or "
-     "NAME@7: its row of one step (from 0), where it has one for each; NAME[3]: one of its "
-     "numbers, "
-     "as the only logit; NAME[3]@last",
+     "NAME@7: its row of one step (from 0), where it has one for each; NAME@all: every row, each "
+     "an "
+     "answer that must stay; NAME[3]: one of its numbers, as the only logit; NAME[3]@last",
      "NAME"},
     {"rate", 0, POPT_ARG_STRING, NULL, CLI_RATE,
      "the sample rate of a network that hears samples from -1 to 1 itself, which then needs no "
@@ -30,6 +30,15 @@ static const struct poptOption every_option[] = {
      "NAME=VALUE"},
     {"front", 0, POPT_ARG_STRING, NULL, CLI_FRONT,
      "the front end's description; not needed when the model carries one", "F.json"},
+    {"property", 0, POPT_ARG_STRING, NULL, CLI_DECISION,
+     "what must stay as it is: answer, the largest output; outputs, of networks of several, on "
+     "which "
+     "side of its threshold each of them is; answer unless given",
+     "P"},
+    {"threshold", 0, POPT_ARG_STRING, NULL, CLI_THRESHOLD,
+     "of an output: a probability where the network ends in sigmoids, else a logit; logit:X is a "
+     "logit; one for all, or one for each with commas between; 0.5, or 0, unless given",
+     "P"},
     {"budget", 0, POPT_ARG_STRING, NULL, CLI_BUDGET,
      "how loud the noise may be: -70dB (relative to the clip's peak), -50dBFS, 3lsb or 45dBsnr; "
      "may be given several times",
@@ -311,6 +320,9 @@ static bool accepts(const cli_command *command, int option) {
     if (option == CLI_SUITE) {
         return command == &cli_attack;
     }
+    if (option == CLI_DECISION || option == CLI_THRESHOLD) {
+        return (command->accepts & CLI_LABEL) != 0 && command != &cli_export;
+    }
     const bool of_model = option == CLI_OUTPUT || option == CLI_STEPS_AXIS ||
                           option == CLI_INPUTS || option == CLI_RATE;
     const unsigned bit = option == CLI_SPLIT     ? CLI_MANIFEST
@@ -465,6 +477,7 @@ void cli_options_clear(cli_options *options) {
         free(options->profile);
     }
     free(options->profile_path);
+    free(options->threshold);
     free(options->model);
     free(options->front);
     free(options->manifest);

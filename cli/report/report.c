@@ -68,6 +68,7 @@ static void print_summary(cli_job *j) {
     if (j->options->out) {
         printf("Breaking clips: %s/\n", j->options->out);
     }
+    cli_asks_says(&j->session);
     cli_norm_says(j->options);
     printf("Method %s, ", j->session.pipeline.method->name);
     cli_job_seconds(j);

@@ -323,6 +323,12 @@ static sp_status bound_rows(sp_error *err, sp_backsub *self, double *lower, doub
     return status;
 }
 
+void sp_backsub_answer(void *of, size_t frame, const double *goal) {
+    sp_backsub *self = of;
+    self->boxes.answer = frame;
+    self->goal = goal;
+}
+
 sp_status sp_backsub_margins(sp_error *err, void *self, double *lower, double *error,
                              const double *weight, size_t rows) {
     return bound_rows(err, self, lower, error, NULL, weight, rows);
@@ -360,6 +366,7 @@ const sp_domain sp_domain_backsub = {.name = "backsub",
                                      .serves =
                                          SP_SERVES_HALFSPACE | SP_SERVES_LINES | SP_SERVES_BATCH,
                                      .create = create,
+                                     .answer = sp_backsub_answer,
                                      .margins = sp_backsub_margins,
                                      .lines = lines,
                                      .box = sp_backsub_box,

@@ -305,6 +305,7 @@ SP_NODISCARD sp_status sp_backsub_branch(sp_error *err, sp_backsub *self, double
 sp_backsub_start sp_backsub_final_rows(const sp_backsub *self, sp_boxes_array weight);
 
 /** sp_backsub_margins, sp_backsub_lines, ... - the functions of the domain. */
+void sp_backsub_answer(void *self, size_t frame, const double *goal);
 SP_NODISCARD sp_status sp_backsub_margins(sp_error *err, void *self, double *lower, double *error,
                                           const double *weight, size_t rows);
 void sp_backsub_box(void *self, size_t node, size_t frame, int variable, const double **lo,

@@ -185,7 +185,8 @@ static void lower_all(const sp_backsub_tiles *work) {
 
 sp_backsub_start sp_backsub_final_rows(const sp_backsub *self, sp_boxes_array weight) {
     const sp_net *net = self->boxes.net;
-    return (sp_backsub_start){.node = net->nodes - 1, .t = 0, .output = {weight, net->classes}};
+    return (sp_backsub_start){
+        .node = net->nodes - 1, .t = self->boxes.answer, .output = {weight, net->classes}};
 }
 
 void sp_backsub_lower_rows(sp_backsub *self, sp_boxes_array lower, sp_boxes_array error,

@@ -226,7 +226,7 @@ void sp_boxes_output(sp_boxes *boxes, size_t clip, double *lo, double *hi) {
     const size_t bytes = boxes->net->classes * sizeof *lo;
     const size_t output = boxes->net->nodes - 1;
     const sp_boxes_range box =
-        sp_boxes_range_at(sp_boxes_out(boxes, output, 0), clip * boxes->stride);
+        sp_boxes_range_at(sp_boxes_out(boxes, output, boxes->answer), clip * boxes->stride);
     sp_gpu_read(boxes->gpu, lo, box.lo.on, bytes);
     sp_gpu_read(boxes->gpu, hi, box.hi.on, bytes);
 }

@@ -145,6 +145,7 @@ struct sp_boxes {
     const sp_front_bound **fronts; /* [clips] owned; what they point to is borrowed */
     const sp_front_bound *front;   /* fronts[0]: its shape; its arrays are the program's */
     size_t clips, source;          /* source: the node that the fronts bound */
+    size_t answer;                 /* frame of the output whose rows are asked for */
     const sp_boxes_refinement *refinement;
     double deadline;
     bool single; /* matrices are wanted in floats too */
@@ -235,7 +236,7 @@ void sp_boxes_send(sp_boxes *boxes, size_t clip, sp_boxes_array to, const double
 
 /** sp_boxes_host - an array of the first clip for the program to read; NULL: there is none. */
 const double *sp_boxes_host(sp_boxes *boxes, sp_boxes_array array);
-/** sp_boxes_output - the box of the output of a clip. O lo, hi [classes] */
+/** sp_boxes_output - the box of the output of a clip at frame `answer`. O lo, hi [classes] */
 void sp_boxes_output(sp_boxes *boxes, size_t clip, double *lo, double *hi);
 /** sp_boxes_know_nothing - lower = -inf, error = 0 (or NULL). sp_boxes_check_objectives -
  *  SP_E_NONFINITE for weights that are no numbers. */

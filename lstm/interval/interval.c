@@ -35,6 +35,11 @@ static sp_status create(sp_error *err, void **self, const sp_bound_task *task,
     return SP_OK;
 }
 
+static void answer(void *self, size_t frame, const double *goal) {
+    ((sp_boxes *)self)->answer = frame;
+    (void)goal;
+}
+
 static sp_status margins(sp_error *err, void *self, double *lower, double *error,
                          const double *weight, size_t rows) {
     const sp_boxes *boxes = self;
@@ -73,6 +78,7 @@ static void spent(void *self, double *flops, size_t *moved) {
 
 const sp_domain sp_domain_interval = {.name = "interval",
                                       .create = create,
+                                      .answer = answer,
                                       .margins = margins,
                                       .box = box,
                                       .room = room,

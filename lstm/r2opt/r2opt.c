@@ -80,8 +80,9 @@ static sp_status mix_rows(sp_error *err, sp_r2opt *self, double *lower, double *
                           const double *weight, size_t rows) {
     const size_t tiles = (rows + MIX_TILE - 1) / MIX_TILE, threads = self->backsub.threads;
     const sp_net *net = self->backsub.boxes.net;
-    const sp_backsub_start start = {
-        .node = net->nodes - 1, .t = 0, .output = {{(double *)weight}, net->classes}};
+    const sp_backsub_start start = {.node = net->nodes - 1,
+                                    .t = self->backsub.boxes.answer,
+                                    .output = {{(double *)weight}, net->classes}};
     sp_mixing work = {self, lower, error, &start, rows, 0, NULL};
     work.status = calloc(tiles, sizeof *work.status);
     if (work.status == NULL) {
@@ -148,6 +149,7 @@ static size_t bytes(const sp_bound_task *task, const void *options, bool device)
 
 const sp_domain sp_domain_r2opt = {.name = "r2opt",
                                    .create = create,
+                                   .answer = sp_backsub_answer,
                                    .margins = margins,
                                    .box = sp_backsub_box,
                                    .room = room,

@@ -416,6 +416,7 @@ static void spent(void *self, double *flops, size_t *moved) {
 
 const sp_domain sp_domain_zonotope = {.name = "zonotope",
                                       .create = create,
+                                      .answer = sp_zonotope_answer,
                                       .margins = sp_zonotope_margins,
                                       .box = box,
                                       .room = room,

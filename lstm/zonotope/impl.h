@@ -69,10 +69,11 @@ void sp_zonotope_multiply(sp_zonotope *z, sp_zonotope_form *to, size_t j, const 
 sp_iv sp_zonotope_range(const sp_zonotope *z, const sp_zonotope_form *form, size_t i);
 
 /** sp_zonotope_at - the form of a node at a frame. sp_zonotope_parts - sets z->part to those of an
- *  affine node at frame t, with the columns of a matrix [., ld]; how many. sp_zonotope_margins - as
- *  sp_domain has it (objective.c). */
+ *  affine node at frame t, with the columns of a matrix [., ld]; how many. sp_zonotope_answer,
+ *  sp_zonotope_margins - as sp_domain has them (objective.c). */
 sp_zonotope_form *sp_zonotope_at(const sp_zonotope *z, size_t node, size_t frame);
 size_t sp_zonotope_parts(const sp_zonotope *z, size_t i, size_t t, const double *matrix, size_t ld);
+void sp_zonotope_answer(void *self, size_t frame, const double *goal);
 SP_NODISCARD sp_status sp_zonotope_margins(sp_error *err, void *self, double *lower, double *error,
                                            const double *weight, size_t rows);
 

@@ -38,7 +38,8 @@ size_t sp_zonotope_parts(const sp_zonotope *z, size_t i, size_t t, const double 
 /* An objective of the output. */
 static void take_row(sp_zonotope *z, sp_zonotope_form *to, const double *weight) {
     const sp_net *net = z->boxes.net;
-    const sp_zonotope_part part = {weight, net->classes, sp_zonotope_at(z, net->nodes - 1, 0)};
+    const sp_zonotope_part part = {weight, net->classes,
+                                   sp_zonotope_at(z, net->nodes - 1, z->boxes.answer)};
     sp_zonotope_image(z, to, 0, 1, &part, 1, NULL);
 }
 
@@ -65,7 +66,7 @@ static void take_row_through(sp_zonotope *z, sp_zonotope_form *to, const double 
             size[j] += fabs(weight[c] * from[j]);
         }
     }
-    const size_t parts = sp_zonotope_parts(z, last, 0, row, K);
+    const size_t parts = sp_zonotope_parts(z, last, boxes->answer, row, K);
     memset(to->generator, 0, parts == 0 ? z->capacity * sizeof(double) : 0);
     sp_zonotope_image(z, to, 0, 1, z->part, parts, &bias);
     const double gamma = sp_gamma(2.0 * (double)C + 8.0), least = (double)C * 0x1p-1070;
@@ -78,6 +79,11 @@ static void take_row_through(sp_zonotope *z, sp_zonotope_form *to, const double 
     }
     lost = sp_above(lost + sp_above(gamma * bias_size + least));
     to->noise[0] = sp_above(to->noise[0] + lost);
+}
+
+void sp_zonotope_answer(void *self, size_t frame, const double *goal) {
+    ((sp_zonotope *)self)->boxes.answer = frame;
+    (void)goal;
 }
 
 sp_status sp_zonotope_margins(sp_error *err, void *self, double *lower, double *error,

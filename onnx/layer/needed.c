@@ -100,7 +100,7 @@ static sp_status visit(sp_onnx_sorting *s, size_t root) {
 }
 
 /* Layers of one hop run in every hop of a clip, whose number is open; the answer is that of the
- * last one. */
+ * last one, or there is one in every hop. */
 static void unroll(sp_onnx_sorting *s, sp_onnx_source *last) {
     const sp_onnx_dim hops = {.t = 1};
     for (size_t l = 0; l < s->count; l++) {
@@ -111,7 +111,7 @@ static void unroll(sp_onnx_sorting *s, sp_onnx_source *last) {
             ((sp_onnx_part *)(uintptr_t)layer->part)[i].from.reading = SP_ONNX_READ_EVERY;
         }
     }
-    last->reading = SP_ONNX_READ_STEP;
+    last->reading = s->r->chosen.every ? SP_ONNX_READ_EVERY : SP_ONNX_READ_STEP;
     last->at = (sp_onnx_dim){.k = -1, .t = 1};
 }
 

@@ -1,4 +1,5 @@
-/* The outputs of a graph as logits: one step of them, one number of them, all of them the same. */
+/* The outputs of a graph as logits: one step of them or every one, one number of them, all of them
+ * the same. */
 #include "onnx/impl.h"
 
 /* The step and the number that --output names. */
@@ -15,14 +16,16 @@ static sp_status take_part(sp_onnx_reader *r, sp_onnx_sequence *x, const char *n
         }
         SP_TRY(sp_onnx_sequence_step(r, x, at));
     }
-    if (part->number && x->outer == SP_ONNX_NO_AXIS) {
+    if (part->number && (x->outer == SP_ONNX_NO_AXIS || part->every)) {
         if (part->index >= x->width) {
             return sp_fail(r->err, SP_E_UNSUPPORTED,
                            "the output '%.80s' has %zu numbers, none is number %zu", name, x->width,
                            part->index);
         }
         x->row += part->index;
-        x->rank = 0;
+        x->dim[0] = part->every && !r->streams ? x->dim[x->outer] : x->dim[0];
+        x->rank = x->outer == SP_ONNX_NO_AXIS ? 0 : 1;
+        x->outer = x->outer == SP_ONNX_NO_AXIS ? SP_ONNX_NO_AXIS : 0;
         x->width = 1;
     }
     return SP_OK;
@@ -43,13 +46,20 @@ static sp_status check_result(sp_onnx_reader *r, const sp_onnx_sequence **result
     }
     *part = value->sequence;
     SP_TRY(take_part(r, part, name));
-    if (part->outer != SP_ONNX_NO_AXIS) {
+    const bool steps = part->outer != SP_ONNX_NO_AXIS;
+    if (steps && !r->chosen.every) {
         return sp_fail(
             r->err, SP_E_UNSUPPORTED,
             "the output '%.80s' has one row per step: say whose row is meant by --output "
-            "'%.80s@last', '@first' or '@N' (from 0), or export the model with the last step's "
-            "logits as its output",
+            "'%.80s@last', '@first' or '@N' (from 0), or '@all', or export the model with the last "
+            "step's logits as its output",
             name, name);
+    }
+    if (r->chosen.every && (r->streams ? steps : !steps || part->reversed)) {
+        return sp_fail(r->err, SP_E_UNSUPPORTED,
+                       "the output '%.80s' has no row for each step, in their order: '@all' is of "
+                       "outputs that have one",
+                       name);
     }
     if (sp_onnx_sequence_is_input(part)) {
         return sp_fail(r->err, SP_E_UNSUPPORTED,

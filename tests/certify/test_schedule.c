@@ -311,7 +311,7 @@ static double refine(const sp_method *method) {
                                   .radius = (double *)(uintptr_t)radius};
     const sp_net net = {.features = 1, .classes = 1};
     sp_objectives o, *const list[] = {&o};
-    assert_int_equal(sp_objectives_init(NULL, &o, 1, 1), SP_OK);
+    assert_int_equal(sp_objectives_init(NULL, &o, 1, 1, false), SP_OK);
     o.front = &front;
     o.weight[0] = 1.0;
     o.constant[0] = t.constant;

@@ -70,6 +70,99 @@ static void graphs_contain_attained_values(void **state) {
     for_all_domains(check_graphs, 20);
 }
 
+/* A cell, and behind it nothing, an affine layer or a curve: a network that answers at every frame.
+ */
+static void make_every(sp_rng *rng, sp_toy *toy, size_t i) {
+    sp_net *net = &toy->net;
+    sp_net_clear(net);
+    assert_int_equal(sp_net_init(NULL, net, toy->front.features), SP_OK);
+    toy_cell(rng, net, net->classes, 3, 0.8);
+    if (i % 2 == 0) {
+        net->node[net->nodes - 1].cell.reverse = true;
+    }
+    if (i % 3 > 0) {
+        toy_affine(rng, net, net->classes, 4, 1.0);
+    }
+    if (i % 3 == 2) {
+        assert_int_equal(sp_net_add_relu(NULL, net), SP_OK);
+    }
+    net->every = true;
+}
+
+/* Number k of frame t and its negative. O lower [frames, classes, 2] */
+static void bound_every(const sp_toy *toy, const sp_method *method, double *lower) {
+    const size_t C = toy->net.classes, frames = sp_net_rows(&toy->net, 0, toy->front.frames);
+    double rows[2 * 16 * 16] = {0.0};
+    sp_bounds bounds;
+    for (size_t k = 0; k < C; k++) {
+        rows[2 * k * C + k] = 1.0;
+        rows[(2 * k + 1) * C + k] = -1.0;
+    }
+    assert_int_equal(bounds_of(NULL, &bounds, &toy->net, &toy->front, method), SP_OK);
+    for (size_t t = frames; t-- > 0;) {
+        bounds.domain->answer(bounds.self, t, NULL);
+        assert_int_equal(bounds_margins(NULL, &bounds, lower + 2 * t * C, NULL, rows, 2 * C),
+                         SP_OK);
+    }
+    bounds_destroy(&bounds);
+}
+
+/* How far the bounds are from the values attained by noises of the set, on average. */
+static double gap_every(const sp_toy *toy, const double *lower, size_t samples, uint64_t seed) {
+    const size_t C = toy->net.classes, frames = sp_net_rows(&toy->net, 0, toy->front.frames);
+    const size_t n = toy_point_size(toy);
+    double *d = calloc(n, sizeof *d), *y = calloc(frames * C, sizeof *y), gap = 0.0;
+    double *features = calloc(toy->front.frames * toy->front.features, sizeof *features);
+    sp_rng rng;
+    assert_true(d && y && features);
+    sp_rng_init(&rng, seed);
+    for (size_t s = 0; s < samples; s++) {
+        for (size_t i = 0; i < n; i++) {
+            const double u = sp_rng_uniform(&rng, -1.0, 1.0);
+            d[i] = toy->front.radius[0] * (s % 2 ? u : u < 0.0 ? -1.0 : 1.0);
+        }
+        toy_enter(toy, d);
+        toy_features(toy, d, features);
+        assert_int_equal(sp_net_run_rows(NULL, &toy->net, y, features, toy->front.frames), SP_OK);
+        for (size_t i = 0; i < 2 * frames * C; i++) {
+            const double value = i % 2 ? -y[i / 2] : y[i / 2];
+            if (!(lower[i] <= value + 1e-12 * fmax(1.0, fabs(value)))) {
+                fail_msg("seed %llu: frame %zu, number %zu: bound %a above attained %a",
+                         (unsigned long long)seed, i / 2 / C, i / 2 % C, lower[i], value);
+            }
+            gap += (value - lower[i]) / (double)(2 * frames * C * samples);
+        }
+    }
+    free(d);
+    free(y);
+    free(features);
+    return gap;
+}
+
+static void check_every(const sp_method *method, size_t count) {
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed() + 4);
+    for (size_t i = 0; i < count; i++) {
+        sp_toy_shape shape = toy_shape(&rng);
+        double lower[2 * 16 * 64];
+        sp_toy toy;
+        shape.frames = 2 + i % 5;
+        shape.eps = i % 4 == 0 ? 1e-10 : pow(10.0, sp_rng_uniform(&rng, -4.0, -0.5));
+        toy_init(&toy, sp_test_seed() + 400 + i, &shape);
+        make_every(&rng, &toy, i);
+        bound_every(&toy, method, lower);
+        const double gap = gap_every(&toy, lower, 60, sp_test_seed() + 400 + i);
+        // what almost no noise leaves open is the width of the bounds themselves
+        assert_true(shape.eps > 1e-9 || method->domain == &sp_domain_interval || gap < 1e-3);
+        toy_clear(&toy);
+    }
+}
+
+static void answers_at_every_frame_contain_attained_values(void **state) {
+    (void)state;
+    for_all_domains(check_every, 20);
+}
+
 /* The same for every rule of lines and planes, carried back and carried forward. */
 static void published_rules_contain_attained_values(void **state) {
     (void)state;
@@ -185,6 +278,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chains_contain_attained_values),
         cmocka_unit_test(graphs_contain_attained_values),
+        cmocka_unit_test(answers_at_every_frame_contain_attained_values),
         cmocka_unit_test(published_rules_contain_attained_values),
         cmocka_unit_test(fewer_symbols_bound_what_all_do),
         cmocka_unit_test(too_few_symbols_are_refused),
