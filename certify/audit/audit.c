@@ -31,7 +31,14 @@ sp_property sp_property_find(const char *name) {
     return (sp_property)found;
 }
 
-bool sp_audit_applies(sp_property property, bool fires) {
+bool sp_audit_of_hops(sp_property property) {
+    return property == SP_PROPERTY_HOPS || property == SP_PROPERTY_TRIGGER;
+}
+
+bool sp_audit_applies(sp_property property, bool fires, bool hops) {
+    if (hops != sp_audit_of_hops(property)) {
+        return false;
+    }
     switch (property) {
     case SP_PROPERTY_FIRE:
     case SP_PROPERTY_STREAM_FIRE:
@@ -46,7 +53,7 @@ bool sp_audit_applies(sp_property property, bool fires) {
 
 bool sp_audit_of_set(sp_property property) {
     return property == SP_PROPERTY_FIRE || property == SP_PROPERTY_SILENT ||
-           property == SP_PROPERTY_BURST;
+           property == SP_PROPERTY_BURST || sp_audit_of_hops(property);
 }
 
 bool sp_audit_of_window(sp_property property) {
@@ -69,6 +76,17 @@ sp_budget_scale sp_audit_task_scale(const sp_noise_set *set, const sp_clip *clip
         scale.snr_db = 20.0 * log10(clip->rms / (eps * sqrt(power)));
     }
     return scale;
+}
+
+sp_attack_options sp_audit_task_attack(const sp_audit_task *q) {
+    sp_attack_options options = q->audit->attack;
+    options.source = q->audit->source;
+    options.steps = options.steps ? options.steps : SP_AUDIT_STEPS;
+    options.starts = options.starts ? options.starts : SP_AUDIT_STARTS;
+    options.out = NULL;
+    options.hint = NULL;
+    options.timeout = sp_audit_task_time(q);
+    return options;
 }
 
 /* ---- the clean recording ---- */
@@ -109,8 +127,35 @@ static sp_status logits_of(sp_error *err, double **logit, const sp_stream *strea
                          audit->clip->n);
 }
 
+/* All hops are predictions. */
+static sp_status run_hops(sp_error *err, double *logit, size_t *frame, bool *fires,
+                          const sp_audit *audit) {
+    const sp_pipeline *pipeline = audit->attacker->pipeline;
+    sp_stream hops = {0};
+    double *by_hop = NULL;
+    SP_TRY(sp_audit_check_hops(err, pipeline));
+    SP_TRY(sp_stream_init(err, &hops, pipeline, audit->clip->n, audit->trigger.chunk));
+    sp_status status = hops.count > 0
+                           ? logits_of(err, &by_hop, &hops, audit)
+                           : sp_fail(err, SP_E_MISMATCH, "the recording has no whole hop");
+    *frame = 0;
+    for (size_t i = 1; status == SP_OK && i < hops.count; i++) {
+        *frame = by_hop[i] > by_hop[*frame] ? i : *frame;
+    }
+    if (status == SP_OK) {
+        *logit = by_hop[*frame];
+        *fires = sp_trigger_hears(&audit->trigger, by_hop, hops.count, 0.0);
+    }
+    free(by_hop);
+    sp_stream_clear(&hops);
+    return status;
+}
+
 sp_status sp_audit_run(sp_error *err, double *logit, size_t *frame, bool *fires,
                        const sp_audit *audit) {
+    if (audit->attacker->pipeline->net->every) {
+        return run_hops(err, logit, frame, fires, audit);
+    }
     sp_stream frames = {0}, chunks = {0};
     double *by_frame = NULL, *by_chunk = NULL;
     sp_status status = every_frame(err, &frames, audit);
@@ -147,6 +192,10 @@ static bool settle(sp_audit_task *q, bool stream_fires) {
     const sp_property property = f->property;
     const bool stream =
         property == SP_PROPERTY_STREAM_FIRE || property == SP_PROPERTY_STREAM_SILENT;
+    if (sp_audit_of_hops(property)) { // that it stays what it is
+        q->fire = f->fire = stream_fires;
+        return false;
+    }
     const bool does = stream ? stream_fires : f->logit >= f->threshold;
     q->fire = property == SP_PROPERTY_FIRE || property == SP_PROPERTY_STREAM_FIRE ||
               (property != SP_PROPERTY_SILENT && property != SP_PROPERTY_STREAM_SILENT && does);
@@ -178,6 +227,18 @@ static sp_status open_task(sp_error *err, sp_audit_task *q, bool *settled) {
     sp_finding *f = q->finding;
     bool fires = false;
     SP_TRY(sp_audit_run(err, &f->logit, &f->frame, &fires, audit));
+    if (sp_audit_of_hops(f->property) != pipeline->net->every) {
+        return sp_fail(err, SP_E_ARGUMENT,
+                       pipeline->net->every
+                           ? "%s is of models with a window; of one that answers after every hop "
+                             "ask hops and trigger"
+                           : "%s is of models that answer after every hop of a stream",
+                       sp_property_name(f->property));
+    }
+    if (pipeline->net->every) {
+        *settled = settle(q, fires);
+        return sp_stream_init(err, &q->whole, pipeline, audit->clip->n, audit->trigger.chunk);
+    }
     const size_t begin = f->frame * layout->step;
     const size_t length = sp_front_samples(pipeline->front, pipeline->net->steps);
     f->begin_s = (double)begin / layout->sample_rate;
@@ -209,6 +270,10 @@ static sp_status run_task(sp_error *err, sp_audit_task *q) {
         return sp_audit_task_line(err, q, true);
     case SP_PROPERTY_DEAD:
         return sp_audit_task_dead(err, q);
+    case SP_PROPERTY_HOPS:
+        return sp_audit_task_hops(err, q);
+    case SP_PROPERTY_TRIGGER:
+        return sp_audit_task_trigger(err, q);
     default:
         return sp_fail(err, SP_E_ARGUMENT, "there is no such property");
     }

@@ -48,7 +48,8 @@ bool sp_trigger_hears(const sp_trigger *trigger, const double *logit, size_t cou
 /* ---- a recording as it is heard ---- */
 
 /** sp_stream - the predictions on a recording: prediction i hears frames [first[i], first[i] +
- *  steps); frames before the recording are features of zero, as in a buffer that was just made. */
+ *  steps); frames before the recording are features of zero, as in a buffer that was just made. Of
+ *  a model that answers after every hop (net->every) prediction i is hop i, and steps is 0. */
 typedef struct sp_stream {
     size_t steps, count;
     long *first; /* [count] owned */
@@ -108,7 +109,11 @@ SP_NODISCARD sp_status sp_audit_line_prove(sp_error *err, sp_audit_line_result *
     X(SP_PROPERTY_STREAM_FIRE, "stream-fire",                                                      \
       "the trigger fires on the recording, under one noise")                                       \
     X(SP_PROPERTY_STREAM_SILENT, "stream-silent", "the trigger never fires, under one noise")      \
-    X(SP_PROPERTY_DEAD, "dead-samples", "samples that no frame hears change nothing")
+    X(SP_PROPERTY_DEAD, "dead-samples", "samples that no frame hears change nothing")              \
+    X(SP_PROPERTY_HOPS, "hops",                                                                    \
+      "every hop of a stream stays on its side, with noise in a few hops, at every place")         \
+    X(SP_PROPERTY_TRIGGER, "trigger",                                                              \
+      "the trigger does on the stream what it does without noise, whatever the noise")
 
 typedef enum {
 #define SP_PROPERTY_ENTRY(name, text, summary) name,
@@ -123,13 +128,16 @@ sp_property sp_property_find(const char *name);
 
 /** sp_audit - what is audited; everything is borrowed. */
 typedef struct sp_audit {
-    const sp_attacker *attacker; /* of the pipeline: one logit, a fixed number of frames */
+    /* of the pipeline: one logit, for a fixed number of frames or for every hop of a stream */
+    const sp_attacker *attacker;
     sp_trigger trigger;          /* its threshold is the pipeline's too */
     const sp_clip *clip;         /* as it is heard */
     const double *noise;         /* [n of the clip] of noise lines; its largest sample is 1 */
     const char *source;          /* file of the clip; NULL: no breaking clip is written */
     double gain_lo, gain_hi;     /* dB, with 0 between them */
-    size_t burst;                /* frames */
+    size_t burst;                /* frames, or hops */
+    size_t every;                /* hops from one place of a burst to the next; 0: 1 */
+    bool no_attack;              /* of hops and triggers: nothing is broken */
     const sp_budget *budget;     /* one budget to decide; NULL: the levels are searched */
     double tolerance;            /* dB, of the search */
     const sp_noise_set *set;     /* of radii, in which windows and bursts are searched or decided;
@@ -183,8 +191,12 @@ SP_NODISCARD sp_status sp_audit_run(sp_error *err, double *logit, size_t *frame,
 sp_status sp_audit_property(sp_error *err, sp_finding *finding, const sp_audit *audit,
                             sp_property property, const char *out);
 /** sp_audit_applies - whether a property is asked of a recording on which the trigger fires, or
- *  does not. sp_audit_of_set - whether it speaks of all noise of a set, which may be a ball. */
-bool sp_audit_applies(sp_property property, bool fires);
+ *  does not, by a model that answers after every hop, or not. sp_audit_of_set - whether it speaks
+ *  of all noise of a set, which may be a ball. sp_audit_of_hops - whether it is of such models.
+ *  sp_audit_check_hops - SP_E_UNSUPPORTED for models that are none. */
+bool sp_audit_applies(sp_property property, bool fires, bool hops);
+bool sp_audit_of_hops(sp_property property);
+SP_NODISCARD sp_status sp_audit_check_hops(sp_error *err, const sp_pipeline *pipeline);
 bool sp_audit_of_set(sp_property property);
 /** sp_audit_of_window - whether it is about all noise in a whole window, which may have a profile
  *  or be rounded. */

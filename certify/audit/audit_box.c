@@ -8,17 +8,6 @@
 #include "base/pool.h"
 #include "certify/audit/audit_task.h"
 
-static sp_attack_options attack_of(const sp_audit_task *q) {
-    sp_attack_options options = q->audit->attack;
-    options.source = q->audit->source;
-    options.steps = options.steps ? options.steps : SP_AUDIT_STEPS;
-    options.starts = options.starts ? options.starts : SP_AUDIT_STARTS;
-    options.out = NULL;
-    options.hint = NULL;
-    options.timeout = sp_audit_task_time(q);
-    return options;
-}
-
 /* The mean square of the shares of a profile. */
 static double power_of_shares(const sp_audit_task *q) {
     sp_noise noise = {0};
@@ -108,7 +97,7 @@ static void take_verdict(sp_audit_task *q, sp_verdict *verdict, const sp_noise_s
 
 static sp_status decide(sp_error *err, sp_audit_task *q, const sp_noise *noise, size_t frames) {
     sp_finding *f = q->finding;
-    const sp_attack_options options = attack_of(q);
+    const sp_attack_options options = sp_audit_task_attack(q);
     const long label = q->fire ? 1 : 0;
     sp_verdict verdict;
     sp_attack attack;
@@ -169,7 +158,7 @@ static sp_radius_options search_of(const sp_audit_task *q, size_t first, size_t 
                                        .deployed = q->audit->deployed,
                                        .first = first,
                                        .frames = frames,
-                                       .attack = attack_of(q),
+                                       .attack = sp_audit_task_attack(q),
                                        .timeout = sp_audit_task_time(q)};
     return options;
 }

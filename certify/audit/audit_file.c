@@ -18,7 +18,11 @@ static sp_status run_original(sp_error *err, double *logit, const sp_stream *str
     sp_error local = {0};
     double *features = sp_stream_features(&local, stream, pipeline, clip->samples, clip->n);
     sp_status status = features ? SP_OK : local.code;
-    for (size_t i = 0; i < stream->count && status == SP_OK; i++) {
+    if (status == SP_OK && pipeline->net->every) {
+        status =
+            sp_model_evaluate(&local, pipeline->original, logit, NULL, features, stream->count);
+    }
+    for (size_t i = 0; i < stream->count && status == SP_OK && !pipeline->net->every; i++) {
         const size_t row = (size_t)(stream->first[i] + (long)stream->steps);
         status = sp_model_evaluate(&local, pipeline->original, &logit[i], NULL,
                                    features + row * width, stream->steps);
@@ -38,6 +42,16 @@ static double largest(const double *x, size_t n) {
 /* Whether the trigger does what it must not, by more than rounding errors. */
 static bool breaks(const sp_audit_task *q, const sp_trigger *trigger, const double *logit,
                    size_t count) {
+    const double threshold = q->audit->trigger.threshold;
+    for (size_t i = q->from; q->clean && i < q->end && i < count; i++) {
+        const bool above = q->clean[i] >= threshold;
+        if (above ? logit[i] < threshold - 1e-9 : logit[i] > threshold + 1e-9) {
+            return true;
+        }
+    }
+    if (q->clean) {
+        return false;
+    }
     return sp_trigger_hears(trigger, logit, count, q->fire ? 1e-9 : -1e-9) != q->fire;
 }
 

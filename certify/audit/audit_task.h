@@ -17,6 +17,10 @@ typedef struct sp_audit_task {
     sp_stream whole;   /* owned; all predictions of the recording */
     sp_stream one;     /* owned; the window's */
     sp_trigger single; /* fires with the window */
+    /* of hops: a file breaks the property where one of [from, end) changes its side; [count], or
+     * NULL: by the trigger */
+    const double *clean;
+    size_t from, end;
 } sp_audit_task;
 
 /** sp_audit_task_time - seconds that are left; 0: no limit. */
@@ -25,6 +29,8 @@ double sp_audit_task_time(const sp_audit_task *q);
  *  times eps^2, as when it moves that share of the samples. */
 sp_budget_scale sp_audit_task_scale(const sp_noise_set *set, const sp_clip *clip, double eps,
                                     double power);
+/** sp_audit_task_attack - what attacks of the audit may do, which keep no file. */
+sp_attack_options sp_audit_task_attack(const sp_audit_task *q);
 /** sp_audit_task_set - of the audit, never NULL. */
 const sp_noise_set *sp_audit_task_set(const sp_audit_task *q);
 
@@ -46,5 +52,7 @@ SP_NODISCARD sp_status sp_audit_task_burst(sp_error *err, sp_audit_task *q);
 SP_NODISCARD sp_status sp_audit_task_gain(sp_error *err, sp_audit_task *q);
 SP_NODISCARD sp_status sp_audit_task_line(sp_error *err, sp_audit_task *q, bool stream);
 SP_NODISCARD sp_status sp_audit_task_dead(sp_error *err, sp_audit_task *q);
+SP_NODISCARD sp_status sp_audit_task_hops(sp_error *err, sp_audit_task *q);
+SP_NODISCARD sp_status sp_audit_task_trigger(sp_error *err, sp_audit_task *q);
 
 #endif

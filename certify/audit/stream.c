@@ -6,6 +6,12 @@
 
 static sp_status make(sp_error *err, sp_stream *stream, const sp_pipeline *pipeline, size_t count) {
     *stream = (sp_stream){.steps = pipeline->net->steps, .count = count};
+    if (pipeline->net->every) { // no windows: all hops are heard in one pass
+        stream->steps = 0;
+        SP_TRY(sp_audit_check_hops(err, pipeline));
+        stream->first = calloc(count + 1, sizeof *stream->first);
+        return stream->first ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory");
+    }
     if (stream->steps == 0 || pipeline->net->classes != 1) {
         return sp_fail(
             err, SP_E_UNSUPPORTED,
@@ -26,6 +32,9 @@ static sp_status make(sp_error *err, sp_stream *stream, const sp_pipeline *pipel
 
 sp_status sp_stream_init(sp_error *err, sp_stream *stream, const sp_pipeline *pipeline, size_t n,
                          size_t chunk) {
+    if (pipeline->net->every) {
+        return make(err, stream, pipeline, sp_front_frames(pipeline->front, n));
+    }
     SP_TRY(make(err, stream, pipeline, n / chunk));
     for (size_t i = 0; i < stream->count; i++) {
         const size_t heard = sp_front_frames(pipeline->front, (i + 1) * chunk);
@@ -64,6 +73,9 @@ sp_status sp_stream_run(sp_error *err, double *logit, const sp_stream *stream,
                         const sp_pipeline *pipeline, const double *samples, size_t n) {
     const size_t width = pipeline->net->features;
     sp_error local = {0};
+    if (pipeline->net->every) {
+        return sp_pipeline_run(err, pipeline, logit, samples, n);
+    }
     double *features = sp_stream_features(&local, stream, pipeline, samples, n);
     sp_status status = features ? SP_OK : local.code;
     for (size_t i = 0; i < stream->count && status == SP_OK; i++) {

@@ -12,6 +12,10 @@ enum { BURST = 2 };
 
 /* ---- the job ---- */
 
+static const sp_net *net_of(const cli_audit_job *j) {
+    return &j->base.session.files.model.net;
+}
+
 static cli_audit_item *item_of(const cli_job *j, size_t clip) {
     return cli_job_item(j, clip);
 }
@@ -36,7 +40,6 @@ static double run_other(const cli_audit_job *j, const sp_audit *audit) {
 
 /* ---- one clip ---- */
 
-/* The noise of lines: the recording again and again, or white; its largest sample is 1. */
 static void drop(cli_audit_item *it) {
     for (size_t i = 0; i < it->count; i++) {
         sp_finding_clear(&it->finding[i]);
@@ -51,23 +54,6 @@ static void drop(cli_audit_item *it) {
     it->count = 0;
 }
 
-static double *make_direction(sp_error *err, const cli_audit_job *j, size_t n) {
-    double *direction = malloc(n * sizeof *direction), largest = 0.0;
-    if (!direction) {
-        (void)sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", n);
-        return NULL;
-    }
-    sp_clip_white_noise(direction, n, (uint64_t)j->base.options->seed);
-    for (size_t i = 0; i < n; i++) {
-        direction[i] = j->noise.n ? j->noise.samples[i % j->noise.n] : direction[i];
-        largest = fmax(largest, fabs(direction[i]));
-    }
-    for (size_t i = 0; i < n && largest > 0.0; i++) {
-        direction[i] /= largest;
-    }
-    return direction;
-}
-
 static sp_audit audit_of(const cli_audit_job *j, const sp_clip *clip, const double *direction,
                          const char *source) {
     const cli_options *options = j->base.options;
@@ -78,7 +64,10 @@ static sp_audit audit_of(const cli_audit_job *j, const sp_clip *clip, const doub
                             .source = source,
                             .gain_lo = j->asked.gain_lo,
                             .gain_hi = j->asked.gain_hi,
-                            .burst = options->burst ? (size_t)options->burst : BURST,
+                            .burst = options->burst     ? (size_t)options->burst
+                                     : net_of(j)->every ? 1
+                                                        : BURST,
+                            .every = (size_t)j->asked.hop,
                             .tolerance = options->tolerance,
                             .set = options->set,
                             .profile = options->profile,
@@ -96,7 +85,8 @@ static bool is_wanted(const cli_audit_job *j, const cli_audit_item *it, sp_prope
         !sp_audit_of_window(property)) {
         return false;
     }
-    return j->asked.chosen ? j->asked.wanted[property] : sp_audit_applies(property, it->fires);
+    return j->asked.chosen ? j->asked.wanted[property]
+                           : sp_audit_applies(property, it->fires, net_of(j)->every);
 }
 
 /* The attacker of a merged job finds nothing, but names its pipeline. */
@@ -219,7 +209,7 @@ static void work(void *context, size_t index) {
         status = sp_clip_embed(&it->err, &clip, &read, &j->asked.background);
     }
     if (status == SP_OK) {
-        direction = make_direction(&it->err, j, clip.n);
+        direction = cli_audit_direction(&it->err, j, clip.n);
         status = direction ? audit_clip(&it->err, j, it, index, &clip, direction) : it->err.code;
     }
     it->audit.clip = NULL;
@@ -326,11 +316,13 @@ static void print_head(cli_job *j) {
     }
     char rule[160];
     cli_audit_trigger_text(rule, &own->asked, &own->trigger);
-    printf("Each recording is set in Gaussian noise of %g steps (rms), %g s before it and %g s "
-           "behind.\n"
-           "It fires%s%s%s from a logit of %.4g on (%s).\n\n",
-           b->noise, b->before, b->after, names ? " (" : "", names ? names->name[1] : "",
-           names ? ")" : "", j->session.pipeline.threshold, rule);
+    if (b->before > 0.0 || b->after > 0.0 || b->noise > 0.0) {
+        printf("Each recording is set in Gaussian noise of %g steps (rms), %g s before it and %g s "
+               "behind.\n",
+               b->noise, b->before, b->after);
+    }
+    printf("It fires%s%s%s from a logit of %.4g on (%s).\n\n", names ? " (" : "",
+           names ? names->name[1] : "", names ? ")" : "", j->session.pipeline.threshold, rule);
     cli_job_head(j, sp_report_audit_head(j->session.clips.names.width, several),
                  sp_report_audit_head(SP_TABLE_LATEX, several));
 }
@@ -420,9 +412,16 @@ static int prepare(cli_job *base) {
         return code;
     }
     pipeline->threshold = j->trigger.threshold;
+    if (net_of(j)->every && base->options->own[CLI_AUDIT_PROOF]) {
+        return cli_usage(base->command, "--proof is of fire and silent, and this model answers "
+                                        "after every hop of a stream");
+    }
     const int proves = cli_audit_prove_open(j);
     if (proves >= 0) {
         return proves;
+    }
+    if (net_of(j)->every) { // a stream is heard as it is
+        cli_audit_options_of_stream(&j->asked);
     }
     if (base->records.merged) {
         j->base.attacker.pipeline = pipeline;

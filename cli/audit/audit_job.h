@@ -53,6 +53,10 @@ bool cli_audit_has_budget(sp_property property);
 /** cli_audit_place - where a breaking clip goes, made with malloc; NULL: nowhere. */
 char *cli_audit_place(const cli_audit_job *j, const cli_audit_question *asked);
 
+/** cli_audit_direction - the noise of lines: the recording of --noise again and again, or white;
+ *  its largest sample is 1. [n], free it; NULL: no memory. */
+double *cli_audit_direction(sp_error *err, const cli_audit_job *j, size_t n);
+
 /** cli_audit_keep_heard - what was heard in the clean recording. cli_audit_recall_heard - false: it
  *  does not stand in the journal. cli_audit_keep, cli_audit_recall - a finding of the item; the
  *  next one. */

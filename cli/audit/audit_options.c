@@ -9,7 +9,8 @@ const cli_own cli_audit_own[CLI_AUDIT_OWNED] = {
     [CLI_AUDIT_PROPERTY] =
         {"property",
          "what to audit, with commas between: fire, silent, burst, gain, noise-line, "
-         "stream-fire, stream-silent, dead-samples; all that apply unless given",
+         "stream-fire, stream-silent, dead-samples; of models that answer after every hop of a "
+         "stream: hops, trigger; all that apply unless given",
          "A,B,C"},
     [CLI_AUDIT_SENSITIVITY] = {"sensitivity", "of mycroft-precise's trigger, between 0 and 1; 0.5",
                                "S"},
@@ -17,12 +18,15 @@ const cli_own cli_audit_own[CLI_AUDIT_OWNED] = {
     [CLI_AUDIT_NOISE] = {"noise",
                          "a recording of the noise of noise-line and the streams; white noise",
                          "WAV"},
-    [CLI_AUDIT_BEFORE] = {"before", "seconds of background in front of the recording; 1.5", "S"},
-    [CLI_AUDIT_AFTER] = {"after", "seconds of background behind it; 0.75", "S"},
+    [CLI_AUDIT_BEFORE] = {"before",
+                          "seconds of background in front of the recording; 1.5, of "
+                          "streams 0",
+                          "S"},
+    [CLI_AUDIT_AFTER] = {"after", "seconds of background behind it; 0.75, of streams 0", "S"},
     [CLI_AUDIT_BACKGROUND] =
         {"background",
          "root mean square of the background noise in 16-bit steps, which the recording "
-         "gets too; 0 leaves digital silence; 30",
+         "gets too; 0 leaves digital silence; 30, of streams 0",
          "LSB"},
     [CLI_AUDIT_THRESHOLD] = {"threshold",
                              "from which answer on a prediction is on: a probability where the "
@@ -34,9 +38,11 @@ const cli_own cli_audit_own[CLI_AUDIT_OWNED] = {
                            "thresholds with the least durations of speech and silence (0.15 below, "
                            "250, 100)",
                            "RULE"},
-    [CLI_AUDIT_HOP] = {"hop",
-                       "frames from one prediction to the next; 1, or 1024 samples with precise",
-                       "FRAMES"},
+    [CLI_AUDIT_HOP] =
+        {"hop",
+         "frames from one prediction to the next; 1, or 1024 samples with precise; of "
+         "hops, from one place of the noise to the next",
+         "FRAMES"},
     [CLI_AUDIT_PROOF] =
         {"proof",
          "write a certificate of every certified window, fire and silent, into DIR, "
@@ -162,6 +168,7 @@ static int read_trigger(cli_audit_options *asked, const char *text) {
 static int read_rules(cli_audit_options *asked, char *const *own) {
     int code = own[CLI_AUDIT_THRESHOLD] ? read_threshold(asked, own[CLI_AUDIT_THRESHOLD]) : -1;
     asked->rule = own[CLI_AUDIT_THRESHOLD] ? SP_TRIGGER_CONSECUTIVE : SP_TRIGGER_PRECISE;
+    asked->rule_given = own[CLI_AUDIT_TRIGGER] != NULL;
     asked->least = 1;
     if (code < 0 && own[CLI_AUDIT_TRIGGER]) {
         code = read_trigger(asked, own[CLI_AUDIT_TRIGGER]);
@@ -184,16 +191,12 @@ static int read_rules(cli_audit_options *asked, char *const *own) {
 static int to_logit(double *logit, double answer, const cli_audit_options *asked,
                     const sp_net *net) {
     *logit = answer;
-    if (!net->sigmoid || asked->logit) {
-        return -1;
-    }
-    if (!(answer > 0.0 && answer < 1.0)) {
+    if (!cli_asks_logit(logit, net, asked->logit)) {
         return cli_usage(asked->command,
                          "--threshold, --trigger: %g is no probability between 0 and 1, which this "
                          "model's answers are; logit:%g says a logit",
                          answer, answer);
     }
-    *logit = log(answer) - log1p(-answer);
     return -1;
 }
 
@@ -205,20 +208,23 @@ static size_t predictions(double seconds, const sp_trigger *trigger, int rate, b
 int cli_audit_trigger(sp_trigger *trigger, const cli_audit_options *asked, const sp_net *net,
                       const sp_front_layout *layout) {
     enum { LEVEL = 3, CHUNK = 1024 };
-    const bool precise = asked->rule == SP_TRIGGER_PRECISE;
+    const bool hops = net->every && !asked->rule_given;
+    const sp_trigger_rule rule = hops ? SP_TRIGGER_CONSECUTIVE : asked->rule;
+    const bool precise = rule == SP_TRIGGER_PRECISE;
     const double own = net->sigmoid && !asked->logit ? 0.5 : 0.0;
     const double threshold = isnan(asked->threshold) ? own : asked->threshold;
     const double low = isnan(asked->low) ? threshold - 0.15 : asked->low;
-    *trigger = (sp_trigger){.level = LEVEL, .rule = asked->rule, .least = asked->least};
-    trigger->chunk = asked->hop > 0 ? (size_t)asked->hop * layout->step
-                     : precise      ? CHUNK
-                                    : layout->step;
+    *trigger = (sp_trigger){.level = LEVEL, .rule = rule, .least = asked->least};
+    trigger->chunk = net->every       ? layout->step
+                     : asked->hop > 0 ? (size_t)asked->hop * layout->step
+                     : precise        ? CHUNK
+                                      : layout->step;
     if (precise && isnan(asked->threshold)) {
         trigger->threshold = sp_trigger_threshold(asked->sensitivity);
         return -1;
     }
     int code = to_logit(&trigger->threshold, threshold, asked, net);
-    if (code < 0 && asked->rule == SP_TRIGGER_SPEECH) {
+    if (code < 0 && rule == SP_TRIGGER_SPEECH) {
         trigger->least = predictions(asked->speech_s, trigger, layout->sample_rate, false) + 1;
         trigger->silence = predictions(asked->silence_s, trigger, layout->sample_rate, true);
         code = to_logit(&trigger->low, low, asked, net);
@@ -282,6 +288,13 @@ static int check_norm(const cli_audit_options *asked, const cli_options *options
     return -1;
 }
 
+void cli_audit_options_of_stream(cli_audit_options *asked) {
+    sp_clip_background *b = &asked->background;
+    b->before = asked->background_given[0] ? b->before : 0.0;
+    b->after = asked->background_given[1] ? b->after : 0.0;
+    b->noise = asked->background_given[2] ? b->noise : 0.0;
+}
+
 int cli_audit_options_read(cli_audit_options *asked, const cli_options *options) {
     char **own = options->own;
     int code = -1;
@@ -293,6 +306,9 @@ int cli_audit_options_read(cli_audit_options *asked, const cli_options *options)
                                  .gain_hi = 6.0,
                                  .background = {1.5, 0.75, 30.0, (uint64_t)options->seed},
                                  .noise = own[CLI_AUDIT_NOISE]};
+    asked->background_given[0] = own[CLI_AUDIT_BEFORE] != NULL;
+    asked->background_given[1] = own[CLI_AUDIT_AFTER] != NULL;
+    asked->background_given[2] = own[CLI_AUDIT_BACKGROUND] != NULL;
     if (own[CLI_AUDIT_PROPERTY]) {
         code = read_properties(asked, own[CLI_AUDIT_PROPERTY]);
     }

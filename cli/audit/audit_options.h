@@ -13,6 +13,8 @@ typedef struct cli_audit_options {
     double threshold; /* NaN: by the sensitivity, or of the model's own answer */
     bool logit;       /* the threshold is a logit, whatever the model's answer is */
     sp_trigger_rule rule;
+    bool rule_given;
+    bool background_given[3];   /* before, after, noise */
     size_t least;               /* CONSECUTIVE */
     double low;                 /* SPEECH: as the threshold; NaN: 0.15 below it */
     double speech_s, silence_s; /* SPEECH: seconds */
@@ -38,6 +40,8 @@ enum {
 extern const cli_own cli_audit_own[CLI_AUDIT_OWNED];
 /** cli_audit_options_read - -1, or the exit code after a message. */
 int cli_audit_options_read(cli_audit_options *asked, const cli_options *options);
+/** cli_audit_options_of_stream - without background, unless it was asked for. */
+void cli_audit_options_of_stream(cli_audit_options *asked);
 /** cli_audit_trigger - the trigger that they ask for, of a model behind a front end: -1, or the
  *  exit code after a message. cli_audit_trigger_text - in words. */
 int cli_audit_trigger(sp_trigger *trigger, const cli_audit_options *asked, const sp_net *net,

@@ -32,11 +32,20 @@ int cli_model_files_open(cli_model_files *files, const cli_command *command,
     if (!options->model) {
         return cli_usage(command, "--model is missing: which ONNX file?");
     }
-    const sp_model_choice choice = {.output = options->output,
-                                    .steps_axis = options->steps_axis,
-                                    .input = options->input,
-                                    .inputs = options->inputs};
-    if (sp_model_open(&err, &files->model, options->model, &choice) != SP_OK) {
+    sp_model_choice choice = {.output = options->output,
+                              .steps_axis = options->steps_axis,
+                              .input = options->input,
+                              .inputs = options->inputs};
+    sp_status status = sp_model_open(&err, &files->model, options->model, &choice);
+    if (status == SP_OK && files->model.streams && !files->model.net.every &&
+        command == &cli_audit) {
+        char name[300];
+        snprintf(name, sizeof name, "%.250s@all", options->output ? options->output : "");
+        sp_model_clear(&files->model);
+        choice.output = name;
+        status = sp_model_open(&err, &files->model, options->model, &choice);
+    }
+    if (status != SP_OK) {
         cli_complain_about(options->model, err.text);
         return CLI_INPUT;
     }
