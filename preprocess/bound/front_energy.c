@@ -52,40 +52,90 @@ static void take_rows(sp_front_forms *forms, const bool *zero) {
     }
 }
 
-/* Whether column a of [bands, rows] is nowhere above column b; of equal ones the first stays. */
-static bool is_covered(const double *peak, size_t bands, size_t rows, size_t a, size_t b) {
-    bool below = true, equal = true;
-    for (size_t m = 0; m < bands; m++) {
-        const double x = peak[m * rows + a], y = peak[m * rows + b];
-        below = below && x <= y;
-        equal = equal && x == y;
+/* sp_columns - columns of [bands, rows] with what must be at least a peak. */
+typedef struct sp_columns {
+    const double *all;
+    size_t bands, rows;
+} sp_columns;
+
+/* Peaks are raised by this share: columns that others cover but for less may be left out. */
+#define SLACK 0x1p-40
+
+/* Whether columns b and c cover column a together: some part of b and the rest of c is nowhere more
+ * than half the slack below it, so that no nonnegative weights give it more than both of them. */
+static bool is_covered(const sp_columns *p, size_t a, size_t b, size_t c) {
+    double least = 0.0, most = 1.0;
+    for (size_t m = 0; m < p->bands; m++) {
+        const double x = p->all[m * p->rows + a] * (1.0 - 0.25 * SLACK);
+        const double y = p->all[m * p->rows + b], z = p->all[m * p->rows + c];
+        if (y > z) {
+            least = fmax(least, (x - z) / (y - z));
+        } else if (y < z) {
+            most = fmin(most, (x - z) / (y - z));
+        }
     }
-    return below && (!equal || b < a);
+    const double part = fmin(fmax(0.5 * least + 0.5 * most, 0.0), 1.0);
+    bool covers = true;
+    for (size_t m = 0; m < p->bands && covers; m++) {
+        const double x = p->all[m * p->rows + a] * (1.0 - 0.5 * SLACK);
+        const double y = p->all[m * p->rows + b], z = p->all[m * p->rows + c];
+        covers = part * y + (1.0 - part) * z >= x; // NaN fails
+    }
+    return covers;
 }
 
-/* peak[m,j] >= weight_mj rho_j, for the columns that no other one covers. */
-static void take_peaks(sp_front_forms *forms, double *all, bool *keep) {
+/* The columns that are not below the lines between those beside them, in the order of the rows: a
+ * first choice. */
+static size_t choose_peaks(const sp_columns *p, size_t *chosen) {
+    size_t count = 0;
+    for (size_t k = 0; k < p->rows; k++) {
+        bool covered = false;
+        for (size_t i = 0; i < k && !covered; i++) {
+            covered = is_covered(p, k, i, i);
+        }
+        while (!covered && count > 0 &&
+               is_covered(p, chosen[count - 1], count > 1 ? chosen[count - 2] : k, k)) {
+            count--;
+        }
+        if (!covered) {
+            chosen[count++] = k;
+        }
+    }
+    return count;
+}
+
+/* Whether one of the chosen columns covers column k, or two of them that stand side by side do. */
+static bool is_found(const sp_columns *p, const size_t *chosen, size_t count, size_t k) {
+    for (size_t i = 0; i < count; i++) {
+        if (is_covered(p, k, chosen[i], chosen[i + 1 < count ? i + 1 : i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* peak[m,j] >= weight_mj rho_j, for columns that cover all others. */
+static void take_peaks(sp_front_forms *forms, double *all, size_t *chosen) {
     const sp_band *energy = &forms->energy;
     const size_t bands = forms->layout->bands, rows = energy->rows;
+    const sp_columns peaks = {all, bands, rows};
     for (size_t m = 0; m < bands; m++) {
         for (size_t k = 0; k < rows; k++) {
             const double weight = forms->mel->matrix[m * forms->mel->in + energy->row[k]];
             all[m * rows + k] = weight > 0.0 ? sp_above(weight / energy->weight[k]) : 0.0;
         }
     }
-    forms->peaks = 0;
-    for (size_t k = 0; k < rows; k++) {
-        keep[k] = true;
-        for (size_t l = 0; l < rows && keep[k]; l++) {
-            keep[k] = l == k || !is_covered(all, bands, rows, k, l);
+    size_t count = choose_peaks(&peaks, chosen);
+    for (size_t k = 0; k < rows; k++) { // whatever was chosen: nothing stays uncovered
+        if (!is_found(&peaks, chosen, count, k)) {
+            chosen[count++] = k;
         }
-        forms->peaks += keep[k] ? 1 : 0;
     }
+    forms->peaks = count;
     for (size_t m = 0; m < bands; m++) {
-        for (size_t k = 0, j = 0; k < rows; k++) {
-            if (keep[k]) {
-                forms->peak[m * forms->peaks + j++] = all[m * rows + k];
-            }
+        for (size_t j = 0; j < count; j++) {
+            const double peak = all[m * rows + chosen[j]];
+            forms->peak[m * count + j] = peak > 0.0 ? sp_above(peak * (1.0 + SLACK)) : 0.0;
         }
     }
 }
@@ -96,9 +146,9 @@ sp_status sp_front_energy(sp_error *err, sp_front_forms *forms, const bool *zero
     sp_band *energy = &forms->energy;
     forms->energy_rows = malloc(out * sizeof *energy->row);
     forms->energy_memory = calloc(out + frame + 2 * bands * out, sizeof *energy->weight);
-    bool *keep = calloc(out, sizeof *keep);
+    size_t *chosen = calloc(out, sizeof *chosen);
     sp_status status = SP_OK;
-    if (forms->energy_rows == NULL || forms->energy_memory == NULL || keep == NULL) {
+    if (forms->energy_rows == NULL || forms->energy_memory == NULL || chosen == NULL) {
         status = sp_fail(err, SP_E_MEMORY, "out of memory for the forms of the front end");
     } else {
         energy->row = forms->energy_rows;
@@ -106,12 +156,12 @@ sp_status sp_front_energy(sp_error *err, sp_front_forms *forms, const bool *zero
         energy->diagonal = energy->weight + out;
         forms->peak = energy->diagonal + frame;
         take_rows(forms, zero);
-        take_peaks(forms, forms->peak + bands * out, keep);
+        take_peaks(forms, forms->peak + bands * out, chosen);
         status = energy->rows > 0 ? sp_band_diagonal(err, energy, forms->spectrum) : SP_OK;
         if (status == SP_OK) {
             sp_front_facts(energy, forms->spectrum);
         }
     }
-    free(keep);
+    free(chosen);
     return status;
 }

@@ -1,27 +1,44 @@
 /* What bounds all bands of a frame at once, number by number: every row of the spectrum that bands
- * read has a peak above it, and the energy of a frame is all of the weighed squares of its radii.
- * Noises from inside the set come within a few per cent of the bound at best, so that they do not
- * tell a peak or an energy that is a little too small. */
+ * read has a peak above it, or a mixture of two, and the energy of a frame is all of the weighed
+ * squares of its radii. Noises from inside the set come within a few per cent of the bound at best,
+ * so that they do not tell a peak or an energy that is a little too small. */
 #include "tests/preprocess/front_check.h"
 #include "tests/support/arb.h"
 
-/* a b >= c, exactly: one rounding keeps the sign. */
-static bool product_reaches(double a, double b, double c) {
-    return fma(a, b, -c) >= 0.0;
+/* The least of the columns i and j of the peaks, mixed as 1 - x to x, over weight_mj rho_j. In long
+ * double: peaks are raised by more than this rounds. */
+static long double reach(const sp_front_bound *b, const sp_front_forms *forms, size_t k, size_t i,
+                         size_t j, long double x) {
+    const sp_band *energy = &forms->energy; /* its weights are 1 / rho */
+    long double least = INFINITY;
+    for (size_t m = 0; m < b->bands; m++) {
+        const long double weight = forms->mel->matrix[m * forms->mel->in + energy->row[k]];
+        const double *peak = b->peak + m * b->peaks; /* peak[m,:] */
+        if (weight > 0.0) {
+            const long double at = (1.0L - x) * peak[i] + x * peak[j];
+            least = fminl(least, at * energy->weight[k] / weight);
+        }
+    }
+    return least;
 }
 
-/* Whether some column of the peaks is at least weight_mj rho_j for all bands m. */
+/* Whether some mixture of two columns reaches weight_mj rho_j in all bands m. The least of several
+ * linear functions is concave: its largest value is closed in on. */
 static bool is_peaked(const sp_front_bound *b, const sp_front_forms *forms, size_t k, double part) {
-    const sp_band *energy = &forms->energy; /* its weights are 1 / rho */
-    for (size_t j = 0; j < b->peaks; j++) {
-        bool covers = true;
-        for (size_t m = 0; m < b->bands && covers; m++) {
-            const double weight = forms->mel->matrix[m * forms->mel->in + energy->row[k]];
-            covers = weight <= 0.0 ||
-                     product_reaches(part * b->peak[m * b->peaks + j], energy->weight[k], weight);
-        }
-        if (covers) {
-            return true;
+    for (size_t i = 0; i < b->peaks; i++) {
+        for (size_t j = i; j < b->peaks && j < i + 2; j++) {
+            long double lo = 0.0L, hi = 1.0L;
+            for (size_t n = 0; n < 200 && i != j; n++) {
+                const long double x = lo + (hi - lo) / 3.0L, y = hi - (hi - lo) / 3.0L;
+                if (reach(b, forms, k, i, j, x) < reach(b, forms, k, i, j, y)) {
+                    lo = x;
+                } else {
+                    hi = y;
+                }
+            }
+            if (part * reach(b, forms, k, i, j, lo) >= 1.0L) {
+                return true;
+            }
         }
     }
     return false;
