@@ -48,6 +48,10 @@ SP_NODISCARD sp_status bench_case_clips(sp_error *err, sp_clip *clip, size_t cou
 /** bench_gemm_rate - floating point operations per second of c[m,n] = a[m,k] b[k,n], all threads
  *  working on products of their own; `threads` of them. 0 when memory is out. */
 double bench_gemm_rate(size_t m, size_t n, size_t k, int threads, double seconds);
+/** bench_gemm_cpu_rate - the same per second of processor time, all threads together: what others
+ *  do on the machine changes it less. BENCH_LARGE - products large enough for the best rate. */
+double bench_gemm_cpu_rate(size_t m, size_t n, size_t k, int threads, double seconds);
+enum { BENCH_LARGE = 768 };
 
 /* ---- one pass (bench_pass.c) ---- */
 

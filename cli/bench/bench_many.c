@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/pool.h"
 #include "gpu/backend.h"
 
 enum { MANY = 100, SOME = 16, TURN = 20 };
@@ -61,10 +62,26 @@ static sp_status time_work(sp_error *err, const many *m, const sp_certify_item *
     return SP_OK;
 }
 
-/* Both ways in turn, some clips each time: a machine that others use too changes its pace. */
-static sp_status time_both(sp_error *err, const many *m, double seconds[2], double cpu[2]) {
+/* Operations of the products of one `exact` pass over each of these clips. */
+static double pass_flops(const many *m, size_t first, size_t count, const bench_case *c) {
+    double flops = 0.0;
+    for (size_t i = first; i < first + count; i++) {
+        flops += bench_pass_flops(c->net, sp_front_layout_of(c->front),
+                                  sp_front_frames(c->front, m->clip[i].n));
+    }
+    return flops;
+}
+
+/* Both ways in turn, some clips each time, and large products in between: a machine that others use
+ * too changes its pace. products: processor seconds that the clips' own would take at that rate. */
+static sp_status time_both(sp_error *err, const cli_options *options, const many *m,
+                           const bench_case *c, double seconds[2], double cpu[2],
+                           double *products) {
     for (size_t i = 0; i < m->clips; i += TURN) {
         const size_t left = m->clips - i, count = left < TURN ? left : TURN;
+        *products += pass_flops(m, i, count, c) /
+                     bench_gemm_cpu_rate(BENCH_LARGE, BENCH_LARGE, BENCH_LARGE, sp_pool_threads(),
+                                         options->quick ? 0.02 : 0.2);
         SP_TRY(time_work(err, m, m->work + i, count, 1, &seconds[0], &cpu[0]));
         SP_TRY(time_work(err, m, m->work + m->clips + i, count, count, &seconds[1], &cpu[1]));
     }
@@ -114,11 +131,16 @@ static sp_status show_single(sp_error *err, const cli_options *options, many *m,
     return SP_OK;
 }
 
-static sp_status show_method(sp_error *err, const cli_options *options, many *m, const char *method,
-                             const char *target) {
-    double seconds[2] = {0.0}, cpu[2] = {0.0};
+static sp_status show_method(sp_error *err, const cli_options *options, const bench_case *c,
+                             many *m, const char *method, const char *target) {
+    double seconds[2] = {0.0}, cpu[2] = {0.0}, products = 0.0;
     char what[96];
-    SP_TRY(time_both(err, m, seconds, cpu));
+    SP_TRY(time_both(err, options, m, c, seconds, cpu, &products));
+    if (m->pipeline.method->passes == 1) {
+        snprintf(what, sizeof what, "%s, %zu clips: CPU time / products at the dgemm rate", method,
+                 m->clips);
+        bench_figure(options, "clips", what, cpu[1] / products, "x", "<= 1.15");
+    }
     snprintf(what, sizeof what, "%s, %zu clips of all lengths together", method, m->clips);
     bench_figure(options, "clips", what, (double)m->clips / seconds[1], "clips/s", "");
     snprintf(what, sizeof what, "%s, %zu clips: together / one after the other", method, m->clips);
@@ -137,7 +159,7 @@ static sp_status bench_method(sp_error *err, const cli_options *options, const b
     many m = {.budget = {.unit = SP_BUDGET_DB_PEAK, .value = -75.0}, .clips = clips};
     sp_status status = sp_pipeline_init(err, &m.pipeline, c->net, c->front, method, method->front);
     status = status == SP_OK ? take_clips(err, &m, c) : status;
-    status = status == SP_OK ? show_method(err, options, &m, name, target) : status;
+    status = status == SP_OK ? show_method(err, options, c, &m, name, target) : status;
     many_clear(&m);
     return status;
 }
