@@ -41,20 +41,26 @@ void sp_gpu_box_support(size_t rows, size_t n, const double *c, size_t ldc, cons
  *  used.
  *  A menu of lines writes x only (y, ldy, add are not read). */
 void sp_gpu_menu_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *menu,
-                      int *choice, double *x, size_t ldx, double *y, size_t ldy, bool add,
+                      unsigned char *choice, double *x, size_t ldx, double *y, size_t ldy, bool add,
                       double *bias, double *mass);
+
+/** sp_gpu_menu_standard - the same with the standard entries, whatever choice holds. */
+void sp_gpu_menu_standard(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *menu,
+                          unsigned char *choice, double *x, size_t ldx, double *y, size_t ldy,
+                          bool add, double *bias, double *mass);
 
 /** sp_gpu_menu_value - out = a x + b y + c of the chosen entries (add true: out +=). Heuristic use
  *  only. */
-void sp_gpu_menu_value(size_t rows, const sp_gpu_menu *menu, const int *choice, const double *x,
-                       size_t ldx, const double *y, size_t ldy, bool add, double *out, size_t ldo);
+void sp_gpu_menu_value(size_t rows, const sp_gpu_menu *menu, const unsigned char *choice,
+                       const double *x, size_t ldx, const double *y, size_t ldy, bool add,
+                       double *out, size_t ldo);
 
 /** sp_gpu_menu_choose - moves each row's anchor by step (x - anchor), from the middle of the box
  *  when `first`, and chooses the entry of the same side whose value at the anchor, clamped into the
  *  box, is best.
- *  I/O anchor [2, rows, n] (lines: [rows, n], and y, ldy, y_box are not read). */
+ *  I/O anchor [2, rows, n] (lines: [rows, n], and y, ldy, y_box are not read), or NULL. */
 void sp_gpu_menu_choose(size_t rows, const sp_gpu_menu *menu, const double *x, size_t ldx,
                         sp_gpu_range x_box, const double *y, size_t ldy, sp_gpu_range y_box,
-                        bool first, double step, float *anchor, int *choice);
+                        bool first, double step, float *anchor, unsigned char *choice);
 
 #endif

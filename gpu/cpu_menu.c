@@ -1,12 +1,13 @@
 // The CPU backend, relaxations chosen per row and unit out of a menu. Units are taken in blocks so
 // that every inner loop works on one kind of number and vectorises.
 #include <math.h>
+#include <string.h>
 
 #include "base/hd.h"
 #include "gpu/backend.h"
 #include "gpu/cpu_loops.h"
 
-enum { BLOCK = 64 };
+enum { BLOCK = 64, ROW_BLOCK = 16 };
 
 static inline size_t block_at(size_t first, size_t n) {
     return n - first < BLOCK ? n - first : BLOCK;
@@ -21,16 +22,18 @@ typedef struct sp_picked {
  * Loads one by one: the gather instruction is many times slower on processors with mitigated
  * sampling leaks. */
 static inline void pick(size_t count, const double *SP_RESTRICT w, const sp_gpu_menu *menu,
-                        size_t first, int *SP_RESTRICT chosen, sp_picked *SP_RESTRICT picked) {
+                        size_t first, unsigned char *SP_RESTRICT chosen,
+                        sp_picked *SP_RESTRICT picked) {
     const int lower = (int)menu->lower;
-    const double *a = menu->a + first, *b = menu->b + first, *c = menu->c + first;
+    const double *a = menu->a + first, *b = menu->b + first;
+    const double *c = menu->constant + first;
 #pragma omp simd
     for (size_t i = 0; i < count; i++) {
         const int standard = w[i] >= 0.0 ? 0 : lower, old = chosen[i];
         const int side = old >= lower ? lower : 0;
-        chosen[i] = side == standard ? old : standard;
+        chosen[i] = (unsigned char)(side == standard ? old : standard);
     }
-    const volatile int *settled = chosen; // volatile keeps the compiler from gathering
+    const volatile unsigned char *settled = chosen; // volatile keeps the compiler from gathering
     for (size_t i = 0; i < count; i++) {
         const size_t at = (size_t)settled[i] * menu->n + i;
         picked->a[i] = a[at];
@@ -40,8 +43,8 @@ static inline void pick(size_t count, const double *SP_RESTRICT w, const sp_gpu_
 }
 
 SP_CLONES void sp_gpu_menu_back(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *menu,
-                                int *choice, double *x, size_t ldx, double *y, size_t ldy, bool add,
-                                double *bias, double *mass) {
+                                unsigned char *choice, double *x, size_t ldx, double *y, size_t ldy,
+                                bool add, double *bias, double *mass) {
     const size_t n = menu->n;
     sp_picked picked;
     for (size_t r = 0; r < rows; r++) {
@@ -69,7 +72,7 @@ SP_CLONES void sp_gpu_menu_back(size_t rows, const double *w, size_t ldw, const 
     }
 }
 
-SP_CLONES void sp_gpu_menu_value(size_t rows, const sp_gpu_menu *menu, const int *choice,
+SP_CLONES void sp_gpu_menu_value(size_t rows, const sp_gpu_menu *menu, const unsigned char *choice,
                                  const double *x, size_t ldx, const double *y, size_t ldy, bool add,
                                  double *out, size_t ldo) {
     const size_t n = menu->n;
@@ -86,84 +89,158 @@ SP_CLONES void sp_gpu_menu_value(size_t rows, const sp_gpu_menu *menu, const int
     }
 }
 
-/* Anchors clamped into their boxes. */
-static inline void clamp(size_t count, const float *SP_RESTRICT from, const double *SP_RESTRICT lo,
-                         const double *SP_RESTRICT hi, float *SP_RESTRICT to) {
+/* Standard entries: those of a coefficient's side. */
+SP_CLONES static void record_sides(size_t n, const double *SP_RESTRICT w, unsigned char upper,
+                                   unsigned char *SP_RESTRICT choice) {
+#pragma omp simd
+    for (size_t j = 0; j < n; j++) {
+        choice[j] = w[j] >= 0.0 ? 0 : upper;
+    }
+}
+
+void sp_gpu_menu_standard(size_t rows, const double *w, size_t ldw, const sp_gpu_menu *menu,
+                          unsigned char *choice, double *x, size_t ldx, double *y, size_t ldy,
+                          bool add, double *bias, double *mass) {
+    for (size_t r = 0; r < rows; r++) { // before x, which may stand in the place of w
+        record_sides(menu->n, w + r * ldw, (unsigned char)menu->lower, choice + r * menu->n);
+    }
+    if (menu->b != NULL) {
+        sp_gpu_product_back(rows, w, ldw, menu, x, ldx, y, ldy, add, bias, mass);
+    } else {
+        sp_gpu_line_back(rows, w, ldw, menu, false, x, ldx, bias, mass);
+    }
+}
+
+/* ---- choosing ---- */
+
+/* Where the anchors of a block of a row move to, clamped into their boxes; anchor NULL: they are
+ * not kept, and start in the middle. */
+static inline void move(size_t count, const double *SP_RESTRICT x, const double *SP_RESTRICT lo,
+                        const double *SP_RESTRICT hi, bool first, double step, float *anchor,
+                        float *SP_RESTRICT to) {
+    float moved[ROW_BLOCK];
+    if (first) {
+#pragma omp simd
+        for (size_t i = 0; i < count; i++) {
+            const double from = 0.5 * lo[i] + 0.5 * hi[i];
+            moved[i] = (float)(from + step * (x[i] - from));
+        }
+    } else {
+#pragma omp simd
+        for (size_t i = 0; i < count; i++) {
+            const double from = anchor[i];
+            moved[i] = (float)(from + step * (x[i] - from));
+        }
+    }
+    if (anchor != NULL) {
+        memcpy(anchor, moved, count * sizeof *anchor);
+    }
 #pragma omp simd
     for (size_t i = 0; i < count; i++) {
-        const double x = from[i], raised = x > lo[i] ? x : lo[i];
+        const double at = moved[i], raised = at > lo[i] ? at : lo[i];
         to[i] = (float)(raised < hi[i] ? raised : hi[i]);
     }
 }
 
-/* best and entry where pair k of the menu, a lower and an upper plane, is better at (x, y); side
- * is 1 for units bounded from below, -1 from above. */
-static inline void compare(size_t count, const float *SP_RESTRICT side, const float *SP_RESTRICT x,
-                           const float *SP_RESTRICT y, const float *SP_RESTRICT below,
-                           const float *SP_RESTRICT above, size_t ld, float k,
-                           float *SP_RESTRICT best, float *SP_RESTRICT entry) {
+/* An entry of each unit at (x, y), times sign: in a loop of its own, or compilers gather what they
+ * need of the two sides. */
+static inline void value_at(size_t count, const float *SP_RESTRICT plane, size_t n,
+                            const float *SP_RESTRICT x, const float *SP_RESTRICT y,
+                            float *SP_RESTRICT value) {
+    const float *SP_RESTRICT a = plane, *SP_RESTRICT b = plane + n, *SP_RESTRICT c = plane + 2 * n;
 #pragma omp simd
-    for (size_t i = 0; i < count; i++) { // all loads first: none of them hangs on the side
-        const float a0 = below[i], b0 = below[ld + i], c0 = below[2 * ld + i];
-        const float a1 = above[i], b1 = above[ld + i], c1 = above[2 * ld + i];
-        const float s = side[i], old = best[i], was = entry[i];
-        const float a = s > 0.0F ? a0 : a1, b = s > 0.0F ? b0 : b1, c = s > 0.0F ? c0 : c1;
-        const float value = s * (a * x[i] + b * y[i] + c);
-        entry[i] = value > old ? k : was;
-        best[i] = value > old ? value : old;
+    for (size_t i = 0; i < count; i++) {
+        value[i] = a[i] * x[i] + b[i] * y[i] + c[i];
     }
 }
 
-/* The best entry of each unit's side at the anchors of one row; entry k stands with lower + k. */
-static void choose_row(const sp_gpu_menu *menu, const float *ax, const float *ay,
-                       sp_gpu_range x_box, sp_gpu_range y_box, int *chosen) {
-    const size_t n = menu->n, lower = menu->lower, upper = menu->entries - menu->lower;
+/* best and entry where pair k is better; entries only grow. Step by step, for the same reason. */
+static inline void raise_best(size_t count, const float *SP_RESTRICT side,
+                              const float *SP_RESTRICT below, const float *SP_RESTRICT above,
+                              float k, float *SP_RESTRICT best, float *SP_RESTRICT entry) {
+    float value[ROW_BLOCK], mark[ROW_BLOCK];
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        const float lower = below[i], upper = -above[i];
+        value[i] = side[i] > 0.0F ? lower : upper;
+    }
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        mark[i] = value[i] > best[i] ? k : 0.0F;
+    }
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        entry[i] = mark[i] > entry[i] ? mark[i] : entry[i];
+        best[i] = value[i] > best[i] ? value[i] : best[i];
+    }
+}
+
+/* The best entry of each unit's side at (x, y), of `pairs` pairs of a lower and an upper one; entry
+ * k stands with lower + k. */
+static inline void choose_block(size_t count, const float *SP_RESTRICT rough, size_t n,
+                                size_t lower, size_t upper, const float *SP_RESTRICT x,
+                                const float *SP_RESTRICT y, unsigned char *SP_RESTRICT chosen) {
     const size_t pairs = lower > upper ? lower : upper;
-    float x[BLOCK], y[BLOCK] = {0.0F}, side[BLOCK], best[BLOCK], entry[BLOCK];
-    for (size_t first = 0; first < n; first += BLOCK) {
-        const size_t count = block_at(first, n);
-        clamp(count, ax + first, x_box.lo + first, x_box.hi + first, x);
-        if (ay != NULL) {
-            clamp(count, ay + first, y_box.lo + first, y_box.hi + first, y);
-        }
+    float side[ROW_BLOCK], best[ROW_BLOCK], entry[ROW_BLOCK], below[ROW_BLOCK], above[ROW_BLOCK];
 #pragma omp simd
-        for (size_t i = 0; i < count; i++) {
-            side[i] = chosen[first + i] < (int)lower ? 1.0F : -1.0F;
-            best[i] = -INFINITY;
-            entry[i] = 0.0F;
-        }
-        for (size_t k = 0; k < pairs; k++) {
-            const float *below = menu->rough + (k < lower ? k : lower - 1) * 3 * n + first;
-            const float *above =
-                menu->rough + (lower + (k < upper ? k : upper - 1)) * 3 * n + first;
-            compare(count, side, x, y, below, above, n, (float)k, best, entry);
-        }
+    for (size_t i = 0; i < count; i++) {
+        side[i] = chosen[i] < (int)lower ? 1.0F : -1.0F;
+        best[i] = -INFINITY;
+        entry[i] = 0.0F;
+    }
+    for (size_t k = 0; k < pairs; k++) {
+        value_at(count, rough + (k < lower ? k : lower - 1) * 3 * n, n, x, y, below);
+        value_at(count, rough + (lower + (k < upper ? k : upper - 1)) * 3 * n, n, x, y, above);
+        raise_best(count, side, below, above, (float)k, best, entry);
+    }
 #pragma omp simd
-        for (size_t i = 0; i < count; i++) {
-            chosen[first + i] = (int)entry[i] + (side[i] > 0.0F ? 0 : (int)lower);
-        }
+    for (size_t i = 0; i < count; i++) {
+        chosen[i] = (unsigned char)((int)entry[i] + (side[i] > 0.0F ? 0 : (int)lower));
     }
 }
 
-static inline void move_anchor(size_t n, const double *SP_RESTRICT x, sp_gpu_range box, bool first,
-                               double step, float *SP_RESTRICT anchor) {
-    for (size_t j = 0; j < n; j++) {
-        const double from = first ? 0.5 * box.lo[j] + 0.5 * box.hi[j] : (double)anchor[j];
-        anchor[j] = (float)(from + step * (x[j] - from));
+/** sp_choosing - what all rows of a call share. */
+typedef struct sp_choosing {
+    const sp_gpu_menu *menu;
+    const double *x, *y; /* y NULL: lines */
+    size_t ldx, ldy;
+    sp_gpu_range x_box, y_box;
+    bool first;
+    double step;
+    size_t rows;
+    float *anchor;
+    unsigned char *choice;
+} sp_choosing;
+
+static inline void choose_units(const sp_choosing *c, size_t first, size_t count) {
+    const size_t n = c->menu->n, lower = c->menu->lower, upper = c->menu->entries - lower;
+    float x[ROW_BLOCK], y[ROW_BLOCK] = {0.0F};
+    for (size_t r = 0; r < c->rows; r++) {
+        float *ax = c->anchor != NULL ? c->anchor + r * n + first : NULL;
+        float *ay = c->anchor != NULL ? ax + c->rows * n : NULL;
+        move(count, c->x + r * c->ldx + first, c->x_box.lo + first, c->x_box.hi + first, c->first,
+             c->step, ax, x);
+        if (c->y != NULL) {
+            move(count, c->y + r * c->ldy + first, c->y_box.lo + first, c->y_box.hi + first,
+                 c->first, c->step, ay, y);
+        }
+        choose_block(count, c->menu->rough + first, n, lower, upper, x, y,
+                     c->choice + r * n + first);
     }
 }
 
 SP_CLONES void sp_gpu_menu_choose(size_t rows, const sp_gpu_menu *menu, const double *x, size_t ldx,
                                   sp_gpu_range x_box, const double *y, size_t ldy,
                                   sp_gpu_range y_box, bool first, double step, float *anchor,
-                                  int *choice) {
-    const size_t n = menu->n;
-    for (size_t r = 0; r < rows; r++) {
-        float *ax = anchor + r * n, *ay = menu->b != NULL ? anchor + (rows + r) * n : NULL;
-        move_anchor(n, x + r * ldx, x_box, first, step, ax);
-        if (ay != NULL) {
-            move_anchor(n, y + r * ldy, y_box, first, step, ay);
-        }
-        choose_row(menu, ax, ay, x_box, y_box, choice + r * n);
+                                  unsigned char *choice) {
+    const sp_choosing c = {
+        menu,   x,     menu->b != NULL ? y : NULL, ldx, ldy, x_box, y_box, first, step, rows,
+        anchor, choice};
+    size_t j = 0;
+    for (; j + ROW_BLOCK <= menu->n; j += ROW_BLOCK) { // a constant: compiled apart
+        choose_units(&c, j, ROW_BLOCK);
+    }
+    if (j < menu->n) {
+        choose_units(&c, j, menu->n - j);
     }
 }

@@ -152,9 +152,10 @@ static void run_pick(const sp_gpu_pick_args *p) {
     for (size_t k = 0; k < parts(p->at); k++) {
         const sp_gpu_part c = part(p->at, k);
         const sp_gpu_menu planes = sp_gpu_menu_of(&p->planes, c.offset);
-        sp_gpu_menu_back(c.rows, p->w + c.row * p->ldw, p->ldw, &planes, p->choice + c.row * n,
-                         p->x + c.row * p->ldx, p->ldx, p->y != NULL ? p->y + c.row * p->ldy : NULL,
-                         p->ldy, p->add, p->bias + c.row, p->mass + c.row);
+        (p->fresh ? sp_gpu_menu_standard : sp_gpu_menu_back)(
+            c.rows, p->w + c.row * p->ldw, p->ldw, &planes, p->choice + c.row * n,
+            p->x + c.row * p->ldx, p->ldx, p->y != NULL ? p->y + c.row * p->ldy : NULL, p->ldy,
+            p->add, p->bias + c.row, p->mass + c.row);
     }
 }
 
@@ -281,6 +282,7 @@ RUN_UNITS(keep)
 RUN_UNITS(spread)
 RUN_UNITS(meet)
 RUN_UNITS(masses)
+RUN_UNITS(fold)
 RUN_UNITS(ranges)
 RUN_UNITS(activate)
 RUN_UNITS(difference)

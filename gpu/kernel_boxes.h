@@ -161,6 +161,47 @@ SP_HD void sp_gpu_unit_masses(const sp_gpu_masses_args *p, size_t i) {
     sp_gpu_menu_weigh(&menu, j, sp_iv_mag(box.x), sp_iv_mag(box.y));
 }
 
+/* Over gamma this covers what a product that underflows has lost (docs/theory/rounding.md 8.3). */
+#define SP_GPU_FOLD_SMALL 0x1p-900
+#define SP_GPU_FOLD_LOSS 0x1p-1000
+
+/** sp_gpu_fold_part - adds slope times bias to a constant; whether that may have underflowed. */
+SP_HD bool sp_gpu_fold_part(double *constant, double slope, double bias) {
+    const double part = slope * bias;
+    *constant += part;
+    return fabs(part) < SP_GPU_FOLD_SMALL && slope != 0.0 && bias != 0.0;
+}
+
+SP_HD size_t sp_gpu_count_fold(const sp_gpu_fold_args *p) {
+    return p->at.clips * p->menu.n;
+}
+
+SP_HD void sp_gpu_unit_fold(const sp_gpu_fold_args *p, size_t i) {
+    const size_t n = p->menu.n, j = i % n, clip = i / n * p->at.stride;
+    const sp_gpu_menu m = sp_gpu_menu_of(&p->menu, clip);
+    double x_most = 0.0, y_most = 0.0;
+    bool lost = false;
+    for (size_t e = j; e < m.entries * n; e += n) {
+        double constant = m.c[e];
+        if (p->x_bias != NULL) {
+            const double slope = fabs(m.a[e]);
+            lost = sp_gpu_fold_part(&constant, m.a[e], p->x_bias[j]) || lost;
+            x_most = slope > x_most ? slope : x_most;
+        }
+        if (p->y_bias != NULL) {
+            const double slope = fabs(m.b[e]);
+            lost = sp_gpu_fold_part(&constant, m.b[e], p->y_bias[j]) || lost;
+            y_most = slope > y_most ? slope : y_most;
+        }
+        m.constant[e] = constant;
+    }
+    const double x = p->x_bias != NULL ? sp_gpu_menu_part(x_most, p->x_omega[clip + j]) : 0.0;
+    const double y = p->y_bias != NULL ? sp_gpu_menu_part(y_most, p->y_omega[clip + j]) : 0.0;
+    const double loss = lost ? SP_GPU_FOLD_LOSS : 0.0;
+    const double mass = m.mass[j] + x + y + loss;
+    m.mass[j] = mass > 0.0 ? sp_above(sp_above(sp_above(mass))) : mass;
+}
+
 SP_HD size_t sp_gpu_count_ranges(const sp_gpu_ranges_args *p) {
     return p->at.clips * p->n;
 }

@@ -33,7 +33,7 @@ SP_HD sp_gpu_sums sp_gpu_lane_product(const sp_gpu_product_args *p, size_t row, 
         const double vb = v * planes.b[e];
         x[j] = v * planes.a[e];
         y[j] = p->add ? y[j] + vb : vb;
-        s.sum += v * planes.c[e];
+        s.sum += v * planes.constant[e];
         s.absolute += fabs(v) * planes.mass[j];
     }
     return s;
@@ -50,7 +50,7 @@ SP_HD sp_gpu_sums sp_gpu_lane_line(const sp_gpu_line_args *p, size_t row, size_t
         const bool below = v >= 0.0;
         const size_t e = (below ? 0 : upper) + j;
         const double slope = v * lines.a[e];
-        s.sum += v * lines.c[e];
+        s.sum += v * lines.constant[e];
         s.absolute += fabs(v) * lines.mass[j];
         if (p->split) {
             x[j] = below ? slope : 0.0;
@@ -123,16 +123,16 @@ SP_HD sp_gpu_sums sp_gpu_lane_pick(const sp_gpu_pick_args *p, size_t row, size_t
     const int lower = (int)planes.lower;
     const double *w = p->w + row * p->ldw;                     /* w[row,:] */
     double *x = p->x + row * p->ldx, *y = p->y + row * p->ldy; /* x[row,:], y[row,:] */
-    int *choice = p->choice + row * n;                         /* choice[row,:] */
+    unsigned char *choice = p->choice + row * n;               /* choice[row,:] */
     sp_gpu_sums s = {0.0, 0.0};
     for (size_t j = lane; j < n; j += SP_GPU_ROW_LANES) {
         const double v = w[j];
-        const int standard = v >= 0.0 ? 0 : lower, old = choice[j];
+        const int standard = v >= 0.0 ? 0 : lower, old = p->fresh ? standard : choice[j];
         const int entry = (old >= lower ? lower : 0) == standard ? old : standard;
         const size_t e = (size_t)entry * n + j;
-        choice[j] = entry;
+        choice[j] = (unsigned char)entry;
         x[j] = v * planes.a[e];
-        s.sum += v * planes.c[e];
+        s.sum += v * planes.constant[e];
         s.absolute += fabs(v) * planes.mass[j];
         if (planes.b != NULL) {
             const double vb = v * planes.b[e];

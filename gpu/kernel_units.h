@@ -82,12 +82,16 @@ SP_HD void sp_gpu_unit_value(const sp_gpu_value_args *p, size_t i) {
     *out = p->add ? *out + value : value;
 }
 
-/** sp_gpu_anchor_move - an anchor moved towards x, and its place clamped into the box. */
+/** sp_gpu_anchor_move - an anchor (NULL: nowhere kept) moved towards x, and its place clamped into
+ *  the box. */
 SP_HD float sp_gpu_anchor_move(float *anchor, double x, double lo, double hi, bool first,
                                double step) {
-    const double from = first ? 0.5 * lo + 0.5 * hi : (double)*anchor;
-    *anchor = (float)(from + step * (x - from));
-    const double moved = *anchor, raised = moved > lo ? moved : lo;
+    const double from = first || anchor == NULL ? 0.5 * lo + 0.5 * hi : (double)*anchor;
+    const float to = (float)(from + step * (x - from));
+    if (anchor != NULL) {
+        *anchor = to;
+    }
+    const double moved = to, raised = moved > lo ? moved : lo;
     return (float)(raised < hi ? raised : hi);
 }
 
@@ -128,12 +132,14 @@ SP_HD size_t sp_gpu_count_choose(const sp_gpu_choose_args *p) {
 SP_HD void sp_gpu_unit_choose(const sp_gpu_choose_args *p, size_t i) {
     const size_t n = p->planes.n, row = i / n, j = i % n, clip = sp_gpu_clip_offset(p->at, row);
     const sp_gpu_menu m = sp_gpu_menu_of(&p->planes, clip);
-    const float x = sp_gpu_anchor_move(p->anchor + i, p->x[row * p->ldx + j], p->x_box.lo[clip + j],
+    float *ax = p->anchor != NULL ? p->anchor + i : NULL;
+    float *ay = p->anchor != NULL ? ax + p->at.rows * n : NULL;
+    const float x = sp_gpu_anchor_move(ax, p->x[row * p->ldx + j], p->x_box.lo[clip + j],
                                        p->x_box.hi[clip + j], p->first, p->step);
-    const float y = m.b == NULL ? 0.0F
-                                : sp_gpu_anchor_move(p->anchor + p->at.rows * n + i,
-                                                     p->y[row * p->ldy + j], p->y_box.lo[clip + j],
-                                                     p->y_box.hi[clip + j], p->first, p->step);
+    const float y = m.b == NULL
+                        ? 0.0F
+                        : sp_gpu_anchor_move(ay, p->y[row * p->ldy + j], p->y_box.lo[clip + j],
+                                             p->y_box.hi[clip + j], p->first, p->step);
     const bool below = p->choice[i] < (int)m.lower;
     const size_t start = below ? 0 : m.lower, end = below ? m.lower : m.entries;
     float best = -INFINITY;
@@ -145,7 +151,7 @@ SP_HD void sp_gpu_unit_choose(const sp_gpu_choose_args *p, size_t i) {
         entry = gain > best ? e : entry;
         best = gain > best ? gain : best;
     }
-    p->choice[i] = (int)entry;
+    p->choice[i] = (unsigned char)entry;
 }
 
 SP_HD size_t sp_gpu_count_signs(const sp_gpu_signs_args *p) {

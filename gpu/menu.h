@@ -56,6 +56,7 @@ SP_HD sp_gpu_menu sp_gpu_menu_of(const sp_gpu_menu *menu, size_t offset) {
     sp_gpu_menu m = *menu;
     m.a += offset;
     m.c += offset;
+    m.constant += offset;
     m.mass += offset;
     m.b = m.b != NULL ? m.b + offset : NULL;
     m.rough = m.rough != NULL ? m.rough + offset * (sizeof(double) / sizeof(float)) : NULL;

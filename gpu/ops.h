@@ -21,6 +21,7 @@ extern "C" {
 typedef struct sp_gpu_menu {
     size_t n, lower, entries;
     double *a, *b, *c; /* [entries, n] */
+    double *constant;  /* [entries, n] what rows read in the place of c: c itself, or see `fold` */
     float *rough;      /* [entries, 3, n] a, b, c again, to choose by; NULL: rows do not choose */
     double *mass;      /* [n] >= max over all entries and the box of |a x| + |b y| + |c| */
 } sp_gpu_menu;
@@ -44,7 +45,8 @@ typedef struct sp_gpu_clips {
 /* ---- rows: each reads n coefficients of a row and adds two sums of them ---- */
 
 /** product - replaces the coefficients on n products by those on their arguments, by the standard
- *  planes: x = w a, y = w b (add: y += w b), bias += sum_j w c, mass += sum_j |w| planes.mass. */
+ *  planes: x = w a, y = w b (add: y += w b), bias += sum_j w planes.constant, mass += sum_j |w|
+ *  planes.mass. */
 typedef struct sp_gpu_product_args {
     sp_gpu_rows at;
     const double *w;
@@ -134,8 +136,9 @@ typedef struct sp_gpu_pick_args {
     sp_gpu_rows at;
     const double *w;
     size_t ldw;
-    sp_gpu_menu planes; /* clip */
-    int *choice;        /* [rows, n] */
+    sp_gpu_menu planes;    /* clip */
+    unsigned char *choice; /* [rows, n] */
+    bool fresh;            /* all of them are standard: choice is not read */
     double *x, *y;
     size_t ldx, ldy;
     bool add;
@@ -243,6 +246,17 @@ typedef struct sp_gpu_masses_args {
     sp_gpu_menu menu; /* clip */
 } sp_gpu_masses_args;
 
+/** fold - of products or curves whose arguments are affine images, of biases and omegas as in
+ *  `affine`: rows that pass on to these need not meet their biases there. constant = c + a x_bias +
+ *  b y_bias for every entry, mass += max |a| x_omega + max |b| y_omega. NULL: not such an argument.
+ */
+typedef struct sp_gpu_fold_args {
+    sp_gpu_clips at;
+    sp_gpu_menu menu;                /* clip */
+    const double *x_bias, *y_bias;   /* [n] of all clips */
+    const double *x_omega, *y_omega; /* [n] clip */
+} sp_gpu_fold_args;
+
 /** ranges - lo, hi: the sum of the ranges of one or two products (second.x.lo NULL: one). */
 typedef struct sp_gpu_ranges_args {
     sp_gpu_clips at;
@@ -310,8 +324,8 @@ typedef struct sp_gpu_relu_args {
 /** value - out = a x + b y + c of the chosen entries (lines: y is not read). Heuristic use only. */
 typedef struct sp_gpu_value_args {
     sp_gpu_rows at;
-    sp_gpu_menu planes; /* clip */
-    const int *choice;  /* [rows, n] */
+    sp_gpu_menu planes;          /* clip */
+    const unsigned char *choice; /* [rows, n] */
     const double *x, *y;
     size_t ldx, ldy;
     bool add;
@@ -330,8 +344,8 @@ typedef struct sp_gpu_choose_args {
     sp_gpu_range x_box, y_box; /* [n] clip; lines: y, y_box are not read */
     bool first;
     double step;
-    float *anchor; /* [2, rows, n]; lines: [rows, n] */
-    int *choice;   /* [rows, n] */
+    float *anchor; /* [2, rows, n]; lines: [rows, n]; NULL: no step follows this one, the first */
+    unsigned char *choice; /* [rows, n] */
 } sp_gpu_choose_args;
 
 /** squares - takes back from the bias what the squares of the bands cost too much one by one: with
@@ -376,7 +390,7 @@ typedef struct sp_gpu_attain_args {
 typedef struct sp_gpu_relieve_args {
     sp_gpu_rows at;
     sp_gpu_menu lines;             /* clip */
-    const int *choice;             /* [rows, n] */
+    const unsigned char *choice;   /* [rows, n] */
     const double *square, *energy; /* [n], [1]; clip */
     size_t peaks;
     const double *peak; /* [n, peaks], of all clips */
@@ -388,7 +402,7 @@ typedef struct sp_gpu_relieve_args {
 /** reset - choice[i] = 0, the standard entry, for i < count. */
 typedef struct sp_gpu_reset_args {
     size_t count;
-    int *choice;
+    unsigned char *choice;
 } sp_gpu_reset_args;
 
 /* ---- cuts of the boxes of products ---- */
@@ -449,6 +463,7 @@ typedef struct sp_gpu_settle_args {
     X(meet)                                                                                        \
     X(planes)                                                                                      \
     X(masses)                                                                                      \
+    X(fold)                                                                                        \
     X(ranges)                                                                                      \
     X(curve)                                                                                       \
     X(activate)                                                                                    \

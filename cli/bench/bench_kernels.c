@@ -52,8 +52,14 @@ static void show_kernels(const cli_options *options, sp_gpu *gpu, double *block,
     enum { ROWS = KERNEL_ROWS, N = KERNEL_UNITS, SIZE = KERNEL_ROWS * KERNEL_UNITS };
     const double seconds = options->quick ? 0.01 : 0.1, word = sizeof(double);
     double *w = block, *x = w + SIZE, *y = x + SIZE, *planes = y + SIZE, *sums = planes + 8 * N;
-    const sp_gpu_menu menu = {
-        N, 1, 2, planes, planes + 2 * N, planes + 4 * N, NULL, planes + 6 * N};
+    const sp_gpu_menu menu = {.n = N,
+                              .lower = 1,
+                              .entries = 2,
+                              .a = planes,
+                              .b = planes + 2 * N,
+                              .c = planes + 4 * N,
+                              .constant = planes + 4 * N,
+                              .mass = planes + 6 * N};
     sp_gpu_menu lines = menu;
     lines.b = NULL;
     const sp_gpu_rows at = {ROWS, ROWS, 0};

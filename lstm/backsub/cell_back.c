@@ -88,6 +88,26 @@ static void sum_back(sp_walk_cell *c, int v) {
 
 /* ---- back: pre-activations ---- */
 
+/* The biases of those pre-activations among [first, end), all of one run, that fold or that do not.
+ */
+static void biases_back(sp_walk_cell *c, int first, int end, bool folding) {
+    const sp_boxes_state *state = sp_boxes_state_at(&c->walk->self->boxes, c->index, c->t);
+    for (int i = first, next = i; i < end; i = next) {
+        const sp_cell_variable *v = sp_walk_cell_variable(c, i);
+        for (next = i + 1;
+             next < end && sp_backsub_folds(c->steps, next) == sp_backsub_folds(c->steps, i);
+             next++) {
+        }
+        if (sp_backsub_folds(c->steps, i) == folding) {
+            sp_walk_affine(c->walk, c->rows, (size_t)(next - i) * c->H,
+                           sp_walk_cell_image(c, v->place),
+                           v->recurrent_bias ? c->weights->recurrent_bias
+                                             : sp_boxes_array_at(c->weights->bias, v->block * c->H),
+                           sp_boxes_array_at(state->omega, v->place * c->H));
+        }
+    }
+}
+
 /* Pre-activations [first, end): their biases, and their part of the state or what was added. */
 static void images_back(sp_walk_cell *c, int first, int end) {
     const sp_cell_variable *v = sp_walk_cell_variable(c, first);
@@ -95,9 +115,6 @@ static void images_back(sp_walk_cell *c, int first, int end) {
     const sp_backsub_rows in = sp_walk_cell_image(c, v->place);
     const sp_boxes_state *state = sp_boxes_state_at(&c->walk->self->boxes, c->index, c->t);
     const sp_boxes_array omega = sp_boxes_array_at(state->omega, v->place * H);
-    const sp_boxes_array bias = v->recurrent_bias
-                                    ? c->weights->recurrent_bias
-                                    : sp_boxes_array_at(c->weights->bias, v->block * H);
     for (int i = first; i < end; i++) {
         if (!sp_walk_cell_live(c, i)) {
             const sp_backsub_rows to = sp_walk_cell_image(c, sp_walk_cell_variable(c, i)->place);
@@ -105,7 +122,7 @@ static void images_back(sp_walk_cell *c, int first, int end) {
             c->view[i] = to;
         }
     }
-    sp_walk_affine(c->walk, c->rows, n, in, bias, omega);
+    biases_back(c, first, end, false); // those that fold came with the constants
     if (c->weights->weight.narrow != NULL || c->weights->recurrent.narrow != NULL) {
         sp_walk_centre(c->walk, c->rows, n, in, sp_boxes_array_at(state->shift, v->place * H),
                        sp_boxes_array_at(state->spread, v->place * H));
@@ -293,6 +310,12 @@ static void begin_inside(sp_walk_cell *c) {
         for (int v = 0; v < start->end; v++) {
             if (sp_walk_cell_variable(c, v)->op == SP_CELL_IMAGE) {
                 c->view[v] = sp_walk_cell_image(c, sp_walk_cell_variable(c, v)->place);
+            }
+        }
+        for (size_t i = 0; i < c->weights->runs && c->weights->run[i].first < start->end; i++) {
+            const sp_boxes_run run = c->weights->run[i];
+            if (sp_walk_cell_variable(c, run.first)->op == SP_CELL_IMAGE) {
+                biases_back(c, run.first, run.end < start->end ? run.end : start->end, true);
             }
         }
     }

@@ -34,10 +34,26 @@ static inline bool sp_backsub_is_cut(const sp_cell_steps *steps, int v) {
            steps->variable[at->b].op != SP_CELL_PRODUCT;
 }
 
+/** sp_backsub_folds - whether coefficients on variable v of a cell, a pre-activation, come out of
+ *  products and curves alone, whose constants then hold its bias (gpu/ops.h, fold), or from rows
+ *  that start there. */
+static inline bool sp_backsub_folds(const sp_cell_steps *steps, int v) {
+    bool folds =
+        v != SP_NO_VARIABLE && v != steps->output && steps->variable[v].op == SP_CELL_IMAGE;
+    for (size_t i = 0; folds && i < steps->count; i++) {
+        const sp_cell_variable *u = &steps->variable[i];
+        folds = (u->a != v && u->b != v) || u->op == SP_CELL_PRODUCT || u->op == SP_CELL_CURVE;
+    }
+    for (size_t i = 0; folds && i < steps->states; i++) {
+        folds = steps->state[i].after != v;
+    }
+    return folds;
+}
+
 /** sp_backsub_choices - the relaxations that the rows of a tile chose at a node at one frame. */
 typedef struct sp_backsub_choices {
-    int *entry[SP_CELL_VARIABLES];    /* [rows, n] */
-    float *anchor[SP_CELL_VARIABLES]; /* lines [rows, n]; products [2, rows, n] */
+    unsigned char *entry[SP_CELL_VARIABLES]; /* [rows, n] */
+    float *anchor[SP_CELL_VARIABLES];        /* lines [rows, n]; products [2, rows, n] */
 } sp_backsub_choices;
 
 /** sp_backsub_rows - coefficients (or values) [rows, ld], or none. */
@@ -100,12 +116,12 @@ typedef struct sp_backsub_workspace {
     double flops;         /* of the matrix products done here */
     // only where rows choose their relaxations:
     sp_backsub_choices *choices; /* as sp_backsub_relaxations */
-    int *entries;           /* what `choices` and `feature` point into, in the order of nodes */
-    int **bin;              /* [T] [rows, bins]: entry of each bin's square, with bins */
-    int **feature;          /* [T] [rows, bands]: entry of each feature's line */
-    float **feature_anchor; /* [T] [rows, bands] */
-    int **peak;             /* [T] [rows]: which peak bounds the squares, see gpu/ops.h */
-    unsigned char *sign;    /* [rows, signs_width]: whether the coefficient on a sample is >= 0 */
+    unsigned char *entries;  /* what `choices` and `feature` point into, in the order of nodes */
+    unsigned char **bin;     /* [T] [rows, bins]: entry of each bin's square, with bins */
+    unsigned char **feature; /* [T] [rows, bands]: entry of each feature's line */
+    float **feature_anchor;  /* [T] [rows, bands] */
+    int **peak;              /* [T] [rows]: which peak bounds the squares, see gpu/ops.h */
+    unsigned char *sign;     /* [rows, signs_width]: whether the coefficient on a sample is >= 0 */
     double *influence; /* NULL, or [entries_end]: receives the rows' coefficients, see the start */
 } sp_backsub_workspace;
 
@@ -255,6 +271,8 @@ struct sp_walk {
     size_t row;        /* the tile's first row among those of the start */
     size_t rows, span; /* of all clips, and of each */
     bool choosing;     /* rows use and record the entries in ws->choices */
+    bool fresh;        /* these are the standard ones: they need not be read */
+    bool last;         /* no step of the anchors follows the next one */
     const sp_walk_mixer
         *mixer; /* NULL, or: products take its mixtures, lines record their entries */
     void *mixture;
@@ -376,7 +394,7 @@ void sp_walk_add(sp_walk *walk, size_t rows, size_t n, sp_backsub_rows a, sp_bac
                  bool minus, sp_backsub_rows to);
 /** sp_walk_menu_pick - each coefficient takes the entry that its row chose. */
 void sp_walk_menu_pick(sp_walk *walk, size_t rows, sp_backsub_rows in, const sp_gpu_menu *menu,
-                       int *choice, sp_backsub_rows x, sp_backsub_rows y, bool add);
+                       unsigned char *choice, sp_backsub_rows x, sp_backsub_rows y, bool add);
 
 /* forward */
 /** sp_walk_weigh - out [rows, n] += in [rows, k] weights^T. sp_walk_bias - bias [n] into all
@@ -391,10 +409,11 @@ typedef struct sp_walk_value {
 } sp_walk_value;
 /** sp_walk_menu_value - out = the chosen entries at x and y (lines: at x alone). out may be x.
  *  sp_walk_menu_choose - new entries at the damped values (gpu/ops.h, choose). */
-void sp_walk_menu_value(sp_walk *walk, size_t rows, const sp_gpu_menu *menu, const int *choice,
-                        sp_backsub_rows x, sp_backsub_rows y, sp_backsub_rows out);
+void sp_walk_menu_value(sp_walk *walk, size_t rows, const sp_gpu_menu *menu,
+                        const unsigned char *choice, sp_backsub_rows x, sp_backsub_rows y,
+                        sp_backsub_rows out);
 void sp_walk_menu_choose(sp_walk *walk, size_t rows, const sp_gpu_menu *menu, sp_walk_value x,
-                         sp_walk_value y, size_t iteration, float *anchor, int *choice);
+                         sp_walk_value y, size_t iteration, float *anchor, unsigned char *choice);
 /** sp_walk_product_value, sp_walk_line_value - values of variable v into out, then its new choice.
  */
 void sp_walk_product_value(sp_walk *walk, size_t rows, size_t node, size_t t, int v,

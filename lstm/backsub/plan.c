@@ -30,9 +30,18 @@ static void carve_menu(sp_boxes_carver *carver, sp_gpu_menu *menu, size_t n, siz
     menu->entries = entries;
     menu->a = sp_boxes_carve_array(carver, entries * n).on;
     menu->b = planes ? sp_boxes_carve_array(carver, entries * n).on : NULL;
-    menu->c = sp_boxes_carve_array(carver, entries * n).on;
+    menu->c = menu->constant = sp_boxes_carve_array(carver, entries * n).on;
     menu->rough = lower > 1 ? sp_boxes_carve(carver, entries * 3 * n, sizeof(float)) : NULL;
     menu->mass = sp_boxes_carve_array(carver, n).on;
+}
+
+/* Rows meet the biases of the arguments with the constants. */
+static void carve_constant(sp_boxes_carver *carver, sp_gpu_menu *menu, const sp_cell_steps *steps,
+                           int v) {
+    if (sp_backsub_folds(steps, steps->variable[v].a) ||
+        sp_backsub_folds(steps, steps->variable[v].b)) {
+        menu->constant = sp_boxes_carve_array(carver, menu->entries * menu->n).on;
+    }
 }
 
 static size_t planes_of(const sp_backsub *self) {
@@ -61,11 +70,13 @@ static void carve_cell(const sp_backsub *self, sp_boxes_carver *carver, sp_backs
         const sp_cell_variable *at = &steps->variable[v];
         if (at->used && at->op == SP_CELL_PRODUCT) {
             carve_menu(carver, &to->menu[v], n, planes, planes, true);
+            carve_constant(carver, &to->menu[v], steps, (int)v);
             to->cut[v] = self->options.octagons && sp_backsub_is_cut(steps, (int)v)
                              ? sp_boxes_carve(carver, n, sizeof *to->cut[v])
                              : NULL;
         } else if (at->used && at->op == SP_CELL_CURVE) {
             carve_curve(self, carver, &to->menu[v], n, at->f, false);
+            carve_constant(carver, &to->menu[v], steps, (int)v);
         }
     }
 }
@@ -234,8 +245,8 @@ static size_t entries_of(const sp_node *node) {
 }
 
 /* Of a node at a frame; returns where the entries of the next one stand. */
-static int *carve_choice(sp_boxes_carver *carver, sp_backsub_choices *choices, const sp_node *node,
-                         size_t rows, int *entry) {
+static unsigned char *carve_choice(sp_boxes_carver *carver, sp_backsub_choices *choices,
+                                   const sp_node *node, size_t rows, unsigned char *entry) {
     sp_cell_steps steps = {.count = node->kind == SP_NODE_CURVE ? 1 : 0};
     const sp_backsub_choices none = {{NULL}, {NULL}};
     *choices = none;
@@ -265,7 +276,7 @@ static void carve_features(const sp_backsub *self, sp_boxes_carver *carver,
     for (size_t t = 0; t < front->frames; t++) {
         float *anchor = sp_boxes_carve(carver, rows * front->bands, sizeof(float));
         int *peak = sp_boxes_carve(carver, rows, sizeof(int));
-        int *bin = sp_boxes_carve(carver, rows * front->bins, sizeof(int));
+        unsigned char *bin = sp_boxes_carve(carver, rows * front->bins, 1);
         if (ws->bin != NULL) {
             ws->feature[t] = ws->entries + t * rows * front->bands;
             ws->feature_anchor[t] = anchor;
@@ -285,10 +296,11 @@ static void carve_choices(const sp_backsub *self, sp_boxes_carver *carver, sp_ba
     }
     ws->choices = sp_boxes_carve_host(carver, states, sizeof *ws->choices);
     ws->sign = sp_boxes_carve(carver, rows * sp_backsub_sign_width(boxes->front), 1);
-    ws->entries = sp_boxes_carve(carver, rows * self->entries_end, sizeof(int));
+    ws->entries = sp_boxes_carve(carver, rows * self->entries_end, 1);
     carve_features(self, carver, ws, rows);
     for (size_t i = boxes->source + 1; i < boxes->net->nodes; i++) {
-        int *entry = ws->entries != NULL ? ws->entries + rows * self->entries_at[i] : NULL;
+        unsigned char *entry =
+            ws->entries != NULL ? ws->entries + rows * self->entries_at[i] : NULL;
         for (size_t t = 0; t < sp_boxes_frames(boxes, 0, i); t++) {
             sp_backsub_choices spare;
             entry = carve_choice(carver,

@@ -203,6 +203,42 @@ static void relax_relu(sp_backsub *self, size_t node, size_t t) {
                                     .out_hi = state->out.hi.on});
 }
 
+/* ---- biases of pre-activations ---- */
+
+/** sp_image_bias - of an argument that is a pre-activation; NULL: it is not. */
+typedef struct sp_image_bias {
+    const double *bias, *omega;
+} sp_image_bias;
+
+static sp_image_bias bias_of(const sp_boxes *boxes, size_t node, size_t t, int v) {
+    const sp_boxes_constants *constants = &boxes->constants[node];
+    const size_t H = boxes->net->node[node].width;
+    if (!sp_backsub_folds(&constants->cell, v)) {
+        return (sp_image_bias){NULL, NULL};
+    }
+    const sp_cell_variable *at = &constants->cell.variable[v];
+    const sp_boxes_array bias = at->recurrent_bias
+                                    ? constants->recurrent_bias
+                                    : sp_boxes_array_at(constants->bias, at->block * H);
+    return (sp_image_bias){
+        bias.on, sp_boxes_array_at(sp_boxes_state_at(boxes, node, t)->omega, at->place * H).on};
+}
+
+static void fold_biases(const sp_backsub *self, size_t node, size_t t, int v) {
+    const sp_boxes *boxes = &self->boxes;
+    const sp_cell_variable *at = &boxes->constants[node].cell.variable[v];
+    const sp_image_bias x = bias_of(boxes, node, t, at->a), y = bias_of(boxes, node, t, at->b);
+    if (x.bias != NULL || y.bias != NULL) {
+        sp_gpu_fold(boxes->gpu,
+                    &(sp_gpu_fold_args){.at = sp_boxes_clips_of(boxes, node, t),
+                                        .menu = sp_backsub_relaxations_at(self, node, t)->menu[v],
+                                        .x_bias = x.bias,
+                                        .y_bias = y.bias,
+                                        .x_omega = x.omega,
+                                        .y_omega = y.omega});
+    }
+}
+
 /* ---- cuts ---- */
 
 static void take_cuts(sp_backsub *self, size_t node, size_t t, int first, const int *product,
@@ -284,6 +320,7 @@ sp_status sp_backsub_relax(sp_error *err, sp_boxes *boxes, size_t node, size_t t
         } else {
             SP_TRY(relax_product(err, self, node, t, v));
         }
+        fold_biases(self, node, t, v);
     }
     return SP_OK;
 }

@@ -109,11 +109,14 @@ static void bound_tile(sp_backsub_tiles *tiles, sp_backsub_workspace *ws, size_t
         sp_walk_reset(&walk);
     }
     walk.meeting = tiles->self->energies && tiles->iterations == 0;
+    walk.fresh = true;
     sp_walk_back(&walk);
+    walk.fresh = false;
     walk.meeting = tiles->self->energies; // those of the standard relaxations would do little
     bool positive = !walk.late && keep_tile(&walk, lower, error);
     for (size_t k = 0; k < tiles->iterations && !walk.late && !(tiles->stop_positive && positive);
          k++) {
+        walk.last = k + 1 == tiles->iterations;
         sp_walk_forward(&walk, k);
         sp_walk_back(&walk);
         positive = !walk.late && keep_tile(&walk, lower, error);
@@ -173,6 +176,8 @@ static void lower_all(const sp_backsub_tiles *work) {
         }
         bool settled = false;
         for (size_t k = 0; k <= work->iterations && !settled; k++) {
+            walk.fresh = k == 0;
+            walk.last = k == work->iterations;
             if (k > 0) {
                 sp_walk_forward(&walk, k - 1);
             }

@@ -121,7 +121,7 @@ static void joint_back(sp_walk *walk, size_t rows, size_t t, sp_backsub_rows in,
 /* Which side of its lines each coefficient took; lines have one entry each side. Program's memory:
  * a device takes the joint front end only. */
 static void record_sides(const sp_walk *walk, size_t rows, size_t n, sp_backsub_rows in,
-                         int *entry) {
+                         unsigned char *entry) {
     const double *w = sp_boxes_program(&walk->self->boxes, in.at);
     for (size_t r = 0; walk->choosing && w != NULL && r < rows; r++) {
         for (size_t m = 0; m < n; m++) {

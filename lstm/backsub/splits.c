@@ -191,7 +191,7 @@ static sp_second second_of(const sp_backsub *self, size_t node, size_t t, int v,
 }
 
 static double influence_on(const sp_backsub *self, size_t node, size_t t, int v, size_t j) {
-    const int *entry = self->work[0].choices[self->boxes.first[node] + t].entry[v];
+    const unsigned char *entry = self->work[0].choices[self->boxes.first[node] + t].entry[v];
     const size_t at = (size_t)(entry - self->work[0].entries) / self->tile + j;
     double sum = 0.0;
     for (size_t i = 0; i < self->threads; i++) { // every workspace has its entries in one order

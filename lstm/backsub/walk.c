@@ -188,12 +188,13 @@ void sp_walk_scalars(sp_walk *walk, size_t rows, sp_backsub_rows in, const sp_gp
 }
 
 void sp_walk_menu_pick(sp_walk *walk, size_t rows, sp_backsub_rows in, const sp_gpu_menu *menu,
-                       int *choice, sp_backsub_rows x, sp_backsub_rows y, bool add) {
+                       unsigned char *choice, sp_backsub_rows x, sp_backsub_rows y, bool add) {
     sp_gpu_pick(walk->self->boxes.gpu, &(sp_gpu_pick_args){.at = sp_walk_at(walk, rows),
                                                            .w = in.at.on,
                                                            .ldw = in.ld,
                                                            .planes = *menu,
                                                            .choice = choice,
+                                                           .fresh = walk->fresh,
                                                            .x = x.at.on,
                                                            .ldx = x.ld,
                                                            .y = y.at.on,
@@ -206,7 +207,7 @@ void sp_walk_menu_pick(sp_walk *walk, size_t rows, sp_backsub_rows in, const sp_
 /* Adds |coefficients| on n products or curves, weighted by the rows, to their influence. */
 static void add_influence(const sp_walk *walk, size_t rows, size_t node, size_t t, int v,
                           sp_backsub_rows in) {
-    const int *entry = sp_backsub_choices_at(walk, node, t)->entry[v];
+    const unsigned char *entry = sp_backsub_choices_at(walk, node, t)->entry[v];
     const size_t at = (size_t)(entry - walk->ws->entries) / walk->self->tile;
     const size_t n = sp_backsub_relaxations_at(walk->self, node, t)->menu[v].n;
     const double *w = sp_boxes_program(&walk->self->boxes, in.at);
@@ -313,8 +314,9 @@ static double damping(size_t iteration) {
     return iteration == 0 ? 0.75 : 2.0 / ((double)iteration + 3.0);
 }
 
-void sp_walk_menu_value(sp_walk *walk, size_t rows, const sp_gpu_menu *menu, const int *choice,
-                        sp_backsub_rows x, sp_backsub_rows y, sp_backsub_rows out) {
+void sp_walk_menu_value(sp_walk *walk, size_t rows, const sp_gpu_menu *menu,
+                        const unsigned char *choice, sp_backsub_rows x, sp_backsub_rows y,
+                        sp_backsub_rows out) {
     sp_gpu_value(walk->self->boxes.gpu, &(sp_gpu_value_args){.at = sp_walk_at(walk, rows),
                                                              .planes = *menu,
                                                              .choice = choice,
@@ -327,19 +329,21 @@ void sp_walk_menu_value(sp_walk *walk, size_t rows, const sp_gpu_menu *menu, con
 }
 
 void sp_walk_menu_choose(sp_walk *walk, size_t rows, const sp_gpu_menu *menu, sp_walk_value x,
-                         sp_walk_value y, size_t iteration, float *anchor, int *choice) {
-    sp_gpu_choose(walk->self->boxes.gpu, &(sp_gpu_choose_args){.at = sp_walk_at(walk, rows),
-                                                               .planes = *menu,
-                                                               .x = x.at.at.on,
-                                                               .ldx = x.at.ld,
-                                                               .y = y.at.at.on,
-                                                               .ldy = y.at.ld,
-                                                               .x_box = sp_boxes_range_of(x.box),
-                                                               .y_box = sp_boxes_range_of(y.box),
-                                                               .first = iteration == 0,
-                                                               .step = damping(iteration),
-                                                               .anchor = anchor,
-                                                               .choice = choice});
+                         sp_walk_value y, size_t iteration, float *anchor, unsigned char *choice) {
+    const bool first = iteration == 0;
+    sp_gpu_choose(walk->self->boxes.gpu,
+                  &(sp_gpu_choose_args){.at = sp_walk_at(walk, rows),
+                                        .planes = *menu,
+                                        .x = x.at.at.on,
+                                        .ldx = x.at.ld,
+                                        .y = y.at.at.on,
+                                        .ldy = y.at.ld,
+                                        .x_box = sp_boxes_range_of(x.box),
+                                        .y_box = sp_boxes_range_of(y.box),
+                                        .first = first,
+                                        .step = damping(iteration),
+                                        .anchor = first && walk->last ? NULL : anchor,
+                                        .choice = choice});
 }
 
 void sp_walk_product_value(sp_walk *walk, size_t rows, size_t node, size_t t, int v,

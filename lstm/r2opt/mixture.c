@@ -144,13 +144,14 @@ static void back(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp_
         const size_t r = i / n, j = i % n;
         const double c_in = w[r * in.ld + j];
         const size_t side = c_in >= 0.0 ? 0 : 1;
-        double a = 0.0, b = 0.0, c = 0.0;
+        double a = 0.0, b = 0.0, c = 0.0, constant = 0.0;
         softmax(K, mixed->score + (2 * i + side) * K, weight);
         for (size_t k = 0; k < K; k++) {
             const size_t at = (side * K + k) * n + j;
             a += weight[k] * menu->a[at];
             b += weight[k] * menu->b[at];
             c += weight[k] * menu->c[at];
+            constant += weight[k] * menu->constant[at];
         }
         mixed->w[i] = c_in;
         mixed->a[i] = a;
@@ -158,7 +159,7 @@ static void back(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp_
         mixed->c[i] = c;
         to_x[r * x.ld + j] = c_in * a;
         to_y[r * y.ld + j] = add ? to_y[r * y.ld + j] + c_in * b : c_in * b;
-        bias[r] += c_in * c;
+        bias[r] += c_in * constant;
         mass[r] += fabs(c_in) * menu->mass[j];
     }
 }

@@ -96,10 +96,11 @@ static inline float *case_floats(gpu_case *c, double *base, size_t count) {
 
 static inline sp_gpu_menu case_menu(gpu_case *c, double *base, size_t n, size_t lower, size_t upper,
                                     bool planes, bool rough) {
-    sp_gpu_menu m = {n, lower, lower + upper, NULL, NULL, NULL, NULL, NULL};
+    sp_gpu_menu m = {.n = n, .lower = lower, .entries = lower + upper};
     m.a = base + case_take(c, m.entries * n);
     m.b = planes ? base + case_take(c, m.entries * n) : NULL;
     m.c = base + case_take(c, m.entries * n);
+    m.constant = base + case_take(c, m.entries * n);
     m.mass = base + case_positive(c, n);
     if (rough) {
         const size_t count = (m.entries * 3 * n + 1) / 2, at = case_take(c, count);
@@ -112,7 +113,16 @@ static inline sp_gpu_menu case_menu(gpu_case *c, double *base, size_t n, size_t 
     return m;
 }
 
-static inline int *case_choice(gpu_case *c, double *base, size_t count, size_t entries) {
+static inline unsigned char *case_choice(gpu_case *c, double *base, size_t count, size_t entries) {
+    const size_t at = case_take(c, (count + 7) / 8);
+    unsigned char *values = (unsigned char *)(c->data + at);
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (unsigned char)sp_rng_below(&c->rng, entries);
+    }
+    return (unsigned char *)(base + at);
+}
+
+static inline int *case_numbers(gpu_case *c, double *base, size_t count, size_t entries) {
     const size_t at = case_take(c, (count + 1) / 2);
     int *values = (int *)(c->data + at);
     for (size_t i = 0; i < count; i++) {
@@ -203,7 +213,7 @@ static inline sp_gpu_cut_of cut_pair_of(gpu_case *c, double *base, const clip_sh
 
 /* Peaks, or -1: none. */
 static inline const int *case_highest(gpu_case *c, double *base, size_t rows, size_t peaks) {
-    int *highest = case_choice(c, base, rows, peaks + 1);
+    int *highest = case_numbers(c, base, rows, peaks + 1);
     int *values = (int *)(c->data + ((double *)highest - base));
     for (size_t r = 0; r < rows; r++) {
         values[r]--;

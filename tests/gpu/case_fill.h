@@ -79,6 +79,11 @@ static inline void clip_arrays(gpu_case *c, sp_gpu_op op, double *base, const cl
         args->masses.of = factor_of(c, base, map_of(s->kind, s->seed), n);
         args->masses.menu = case_menu(c, base, n, s->lower, s->upper, true, s->rough);
         return;
+    case SP_GPU_OP_fold:
+        args->fold.menu = case_menu(c, base, n, s->lower, s->upper, s->planes, s->rough);
+        args->fold.x_omega = base + case_positive(c, n);
+        args->fold.y_omega = base + case_positive(c, n);
+        return;
     case SP_GPU_OP_ranges:
         args->ranges.first = factor_of(c, base, map_of(s->kind, s->seed), n);
         args->ranges.second =
@@ -220,6 +225,7 @@ static inline void row_arrays(gpu_case *c, sp_gpu_op op, double *base, const cli
         a->pick.ldy = n;
         a->pick.y = base + case_take(c, rows * n);
         a->pick.add = coin(c);
+        a->pick.fresh = coin(c);
         a->pick.bias = base + case_sum(c, rows);
         a->pick.mass = base + case_sum(c, rows);
         return;
@@ -244,6 +250,9 @@ static inline void row_arrays(gpu_case *c, sp_gpu_op op, double *base, const cli
         a->choose.first = coin(c);
         a->choose.step = 0.75;
         a->choose.anchor = case_floats(c, base, 2 * rows * n);
+        if (a->choose.first && coin(c)) {
+            a->choose.anchor = NULL;
+        }
         return;
     }
     case SP_GPU_OP_copy:
@@ -269,7 +278,7 @@ static inline void row_arrays(gpu_case *c, sp_gpu_op op, double *base, const cli
         a->keep.lower = base + case_take(c, c->clips * a->keep.apart);
         a->keep.error = coin(c) ? base + case_take(c, c->clips * a->keep.apart) : NULL;
         a->keep.tile = 1 + below(c, 8);
-        a->keep.settled = coin(c) ? case_choice(c, base, rows, 2) : NULL;
+        a->keep.settled = coin(c) ? case_numbers(c, base, rows, 2) : NULL;
         return;
     case SP_GPU_OP_cut_rows: {
         const size_t most = SP_GPU_CUT_PRODUCTS * SP_GPU_ROWS_PER_CUT * n;
@@ -317,7 +326,7 @@ static inline void row_arrays(gpu_case *c, sp_gpu_op op, double *base, const cli
                                          .fresh = coin(c)};
         a->settle.lower = base + case_positive(c, c->clips * a->settle.apart);
         c->data[a->settle.lower - base] = coin(c) ? -1.0 : 0.0;
-        a->settle.settled = case_choice(c, base, rows, 2);
+        a->settle.settled = case_numbers(c, base, rows, 2);
         return;
     default:
         return;
@@ -357,6 +366,11 @@ static inline void clip_numbers(gpu_case *c, sp_gpu_op op, double *base, const c
         return;
     case SP_GPU_OP_masses:
         a->masses.at = at;
+        return;
+    case SP_GPU_OP_fold:
+        a->fold.at = at;
+        a->fold.x_bias = s->cut ? NULL : base + case_take(c, c->n);
+        a->fold.y_bias = s->planes && s->second ? base + case_take(c, c->n) : NULL;
         return;
     case SP_GPU_OP_ranges:
         a->ranges.at = at;
