@@ -18,6 +18,8 @@ static void single_clear(sp_single *s) {
         }
         free(arrays[k]);
     }
+    free(s->most);
+    free(s->least);
     free(s->frames);
     free(s->steps);
     free(s->variables);
@@ -60,6 +62,29 @@ static sp_status single_init(sp_error *err, sp_single *s, const sp_front_bound *
     return taken ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory for float32 errors");
 }
 
+/* Terms of the longest sum, and its biases. */
+static size_t longest_sum(const sp_single *s) {
+    size_t most = 0;
+    for (size_t n = s->source + 1; n < s->net->nodes; n++) {
+        const sp_node *node = &s->net->node[n];
+        size_t terms = node->kind == SP_NODE_CELL ? node->cell.in + node->width + 1 : 0;
+        for (size_t i = 0; node->kind == SP_NODE_AFFINE && i < node->terms; i++) {
+            terms += node->term[i].timing.taps * node->term[i].in;
+        }
+        terms = node->kind == SP_NODE_POOL ? s->frames[node->input] : terms;
+        most = terms > most ? terms : most;
+    }
+    return most + 2;
+}
+
+static sp_status take_room(sp_error *err, sp_single *s) {
+    const size_t room = longest_sum(s);
+    s->most = calloc(room, sizeof *s->most);
+    s->least = calloc(room, sizeof *s->least);
+    return s->most && s->least ? SP_OK
+                               : sp_fail(err, SP_E_MEMORY, "out of memory for float32 errors");
+}
+
 /* ---- nodes ---- */
 
 static void forward_source(const sp_single *s, const sp_front_bound *front) {
@@ -80,7 +105,7 @@ static void forward_affine(const sp_single *s, size_t n, double *computed) {
     for (size_t t = 0; t < s->frames[n]; t++) {
         const size_t at = sp_single_at(s, n, t, 0);
         for (size_t j = 0; j < node->width; j++) {
-            sp_single_sums sum = {0};
+            sp_single_sums sum = {.biases = 1};
             for (size_t i = 0; i < node->terms; i++) {
                 const sp_term *term = &node->term[i];
                 const sp_timing *timing = &term->timing;
@@ -121,12 +146,12 @@ static void forward_pool(const sp_single *s, size_t n, double *computed) {
     const double share = node->pool == SP_POOLING_MEAN ? 1.0 / (double)frames : 1.0;
     const size_t first = node->pool == SP_POOLING_LAST ? frames - 1 : 0;
     for (size_t j = 0; j < width; j++) {
-        sp_single_sums all = {0};
+        sp_single_sums all = {.biases = 1};
         for (size_t t = first; t < (sum ? frames : first + 1); t++) {
             sp_single_add_products(&all, &share, s, node->input,
                                    sp_single_input(s, node->input, t) + j, 1);
         }
-        all.terms += 2; // the division, or a rounded share
+        all.spare = 2; // the division, or a rounded share
         sp_single_finish_sum(s, n, j, computed + j, width, &all, 0.0, 0.0);
         s->local[n][j] = sum ? s->local[n][j] : 0.0;
     }
@@ -228,6 +253,7 @@ sp_status sp_single_terms(sp_error *err, double *term, const sp_single_program *
                    .deadline = deadline};
     SP_TRY(sp_single_serves(err, net, front->node));
     sp_status status = single_init(err, &s, front);
+    status = status == SP_OK ? take_room(err, &s) : status;
     status = status == SP_OK ? forward(err, &s, front) : status;
     status = status == SP_OK ? sp_single_output(err, &s, term, weight, rows) : status;
     for (size_t r = 0; status == SP_OK && r < rows; r++) {

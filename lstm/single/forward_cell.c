@@ -44,7 +44,7 @@ static void take_image(const place *p, int v) {
     for (size_t j = 0; j < p->H; j++) {
         const size_t row = image->block * p->H + j;
         const double bias = image->recurrent_bias ? cell->recurrent_bias[j] : cell->bias[row];
-        sp_single_sums sum = {0};
+        sp_single_sums sum = {.biases = 2};
         if (image->input) {
             sp_single_add_products(&sum, cell->weight + row * cell->in, s, node->input,
                                    sp_single_input(s, node->input, p->frame), cell->in);
@@ -101,15 +101,15 @@ static void take_sum(const place *p, int v) {
     const bool minus = sum->op == SP_CELL_DIFFERENCE;
     for (size_t j = 0; j < p->H; j++) {
         const size_t at = at_of(p, v) + j, a = at_of(p, sum->a) + j, b = at_of(p, sum->b) + j;
-        const double size = sp_single_largest(s, p->n, a) + sp_single_largest(s, p->n, b);
-        s->local[p->n][at] = 2.0 * SP_SINGLE_UNIT * size + SP_SINGLE_LOST;
+        const double lo = s->lo[p->n][a] + (minus ? -s->hi[p->n][b] : s->lo[p->n][b]);
+        const double hi = s->hi[p->n][a] + (minus ? -s->lo[p->n][b] : s->hi[p->n][b]);
+        s->local[p->n][at] = sp_single_round(fmax(fabs(lo), fabs(hi))) + SP_SINGLE_LOST;
         if (sum->range == SP_CELL_RANGE_BLEND) {
             s->local[p->n][at] += blend_local(p, v, j);
         }
         s->error[p->n][at] = s->error[p->n][a] + s->error[p->n][b];
-        p->computed[j] = sp_below(s->lo[p->n][a] + (minus ? -s->hi[p->n][b] : s->lo[p->n][b]));
-        p->computed[p->H + j] =
-            sp_above(s->hi[p->n][a] + (minus ? -s->lo[p->n][b] : s->hi[p->n][b]));
+        p->computed[j] = sp_below(lo);
+        p->computed[p->H + j] = sp_above(hi);
     }
 }
 

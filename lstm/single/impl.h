@@ -27,8 +27,20 @@ typedef struct sp_single {
     /* [nodes] owned. Every number of a run between the real one and the program's lies in lo .. hi
      * and within `error` of the real one; `local` is what its own operation is off by */
     double **lo, **hi, **error, **local;
+    double *most, *least; /* [room] owned: of the terms of the sum at hand */
     double work, deadline;
 } sp_single;
+
+/** sp_single_round - the most that rounding a number of at most this size to a float moves it: half
+ *  a unit in the last place of the power of two below. */
+static inline double sp_single_round(double size) {
+    const double above = size * (1.0 + SP_SINGLE_SLACK);
+    int power = 0;
+    (void)frexp(above, &power);
+    return !(above < INFINITY) ? INFINITY // NaN too
+           : above > 0.0       ? SP_SINGLE_UNIT * ldexp(1.0, power - 1) + SP_SINGLE_LOST
+                               : 0.0;
+}
 
 static inline size_t sp_single_at(const sp_single *s, size_t node, size_t frame, size_t variable) {
     return (frame * s->variables[node] + variable) * s->net->node[node].width;
@@ -69,18 +81,19 @@ void sp_single_take_range(const sp_single *s, size_t n, size_t frame, int variab
                           const double *computed);
 void sp_single_widen(const sp_single *s, size_t n, size_t at);
 
-/** sp_single_sums - a sum of products. rise, fall: the most that positive terms add, and negative
- *  ones take. */
+/** sp_single_sums - a sum of products, whose terms lie in s->least .. s->most. spare: roundings of
+ *  the whole sum besides additions. products: what rounding each of them moves. biases: 1, or two
+ *  of which the net has the sum. */
 typedef struct sp_single_sums {
-    double mass, error, lo, hi, rise, fall;
-    size_t terms;
+    double mass, products, error, lo, hi;
+    size_t terms, spare, biases;
 } sp_single_sums;
 /** sp_single_add_products - weight times `count` numbers of a node from `from` on.
  *  sp_single_finish_sum - with its bias: local error, inherited error and range. */
 void sp_single_add_products(sp_single_sums *to, const double *weight, const sp_single *s,
                             size_t node, size_t from, size_t count);
 void sp_single_finish_sum(const sp_single *s, size_t n, size_t at, double *computed, size_t width,
-                          const sp_single_sums *sum, double bias, double extra);
+                          sp_single_sums *sum, double bias, double extra);
 /** sp_single_curve_number - number `at` of node n is a curve of number `from` of node `input`. */
 void sp_single_curve_number(const sp_single *s, sp_activation f, size_t n, size_t at, size_t input,
                             size_t from, double *computed, size_t width);

@@ -123,5 +123,5 @@ double sp_single_product_local(const sp_single *s, const sp_cell_variable *v, sp
     }
     const double second_off = v->second_tanh ? s->program->function : 0.0;
     const double off = first_off * second + second_off * first + first_off * second_off;
-    return off + 2.0 * u * (first * second + off) + SP_SINGLE_LOST;
+    return off + sp_single_round(first * second + off) + SP_SINGLE_LOST;
 }

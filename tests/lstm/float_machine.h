@@ -53,8 +53,27 @@ static inline void put(products *p, double w, float x) {
     p->b[p->count++] = x;
 }
 
+static inline int by_product(const void *a, const void *b) {
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x < y) - (x > y);
+}
+
+/* All products that are positive, the largest first, then the others; or the other way round. */
+static inline float add_sorted(const machine *m, products *p) {
+    const float sign = sp_rng_below(m->rng, 2) > 0 ? 1.0F : -1.0F;
+    float sum = 0.0F;
+    for (size_t i = 0; i < p->count; i++) {
+        p->a[i] *= sign * p->b[i];
+    }
+    qsort(p->a, p->count, sizeof p->a[0], by_product);
+    for (size_t i = 0; i < p->count; i++) {
+        sum += p->a[i];
+    }
+    return sign * sum;
+}
+
 /* In any order: one after another from a random one on with fused multiply-adds, by a random tree,
- * or from the smallest to the largest. */
+ * or positive products first. */
 static inline float add_up(const machine *m, products *p) {
     for (size_t i = p->count; i-- > 1;) {
         const size_t k = sp_rng_below(m->rng, i + 1);
@@ -63,6 +82,9 @@ static inline float add_up(const machine *m, products *p) {
         p->b[i] = p->b[k];
         p->a[k] = a;
         p->b[k] = b;
+    }
+    if (sp_rng_below(m->rng, 4) == 0) {
+        return add_sorted(m, p);
     }
     const bool fused = sp_rng_below(m->rng, 2) > 0;
     if (fused || sp_rng_below(m->rng, 2) > 0) {

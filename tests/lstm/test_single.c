@@ -143,6 +143,8 @@ static void functions_and_features_are_paid_for(void **state) {
     const size_t count = sp_test_long() ? 1000 : sp_test_sanitized() ? 30 : 150;
     const sp_single_program function = {0.0, 0.0, 1e-5, 0.0}, relative = {1e-5, 0.0, 0x1p-22, 0.0},
                             absolute = {0x1p-24, 1e-5, 0x1p-22, 0.0};
+    const sp_single_program rounded = {0.0, 0.0, 0x1p-24, 0.0}; // roundings alone
+    check_graphs(&sp_domain_interval, count, &rounded);
     check_graphs(&sp_domain_backsub, count, &function);
     check_graphs(&sp_domain_backsub, count, &relative);
     check_graphs(&sp_domain_backsub, count, &absolute);
@@ -206,6 +208,41 @@ static void the_order_of_a_sum_is_paid_for(void **state) {
     const double term = term_of_net(&net, 1, (double)x, &exact);
     assert_true(off > 20.0 * 0x1p-24 * size); // far more than a rounding of each product
     assert_true(off <= term && term <= 1.01 * (TERMS + 6.0) * 0x1p-24 * size);
+    sp_net_clear(&net);
+}
+
+/* A product and an addition that both lie in the middle between two floats, and go down: the term
+ * is what they are off by, and hardly more. */
+static void two_roundings_are_paid_for_in_full(void **state) {
+    (void)state;
+    const double weight[1] = {1.0 + 0x1p-12}, bias[1] = {0x1p-24};
+    const float x = 1.0F + 0x1p-12F, product = (float)weight[0] * x;
+    const float sum = product + (float)bias[0];
+    const double off = weight[0] * (double)x + bias[0] - (double)sum;
+    const sp_single_program exact = {0.0, 0.0, 0.0, 0.0};
+    sp_net net;
+    assert_int_equal(sp_net_init(NULL, &net, 1), SP_OK);
+    assert_int_equal(sp_net_add_affine(NULL, &net, 1, weight, bias), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
+    const double term = term_of_net(&net, 1, (double)x, &exact);
+    assert_true(off == 0x1p-23);
+    assert_true(off <= term && term <= 1.001 * off);
+    sp_net_clear(&net);
+}
+
+/* h = x + h, twice: the state is rounded by a sum, and by nothing else. */
+static void a_state_is_rounded_at_each_step(void **state) {
+    (void)state;
+    const double weight[1] = {1.0}, recurrent[1] = {1.0}, zero[1] = {0.0};
+    const sp_activation affine = {SP_ACTIVATION_AFFINE, 1.0, 0.0};
+    const sp_single_program exact = {0.0, 0.0, 0.0, 0.0};
+    const float x = 1.0F + 0x1p-23F, two = x + x, three = two + x;
+    sp_net net;
+    assert_int_equal(sp_net_init(NULL, &net, 1), SP_OK);
+    assert_int_equal(sp_net_add_rnn(NULL, &net, 1, affine, weight, recurrent, zero), SP_OK);
+    assert_int_equal(sp_net_add_pool(NULL, &net, SP_POOLING_LAST), SP_OK);
+    const double off = fabs((double)three - 3.0 * (double)x);
+    assert_true(off == 0x1p-23 && off <= term_of_net(&net, 3, (double)x, &exact));
     sp_net_clear(&net);
 }
 
@@ -299,6 +336,8 @@ int main(void) {
         cmocka_unit_test(functions_and_features_are_paid_for),
         cmocka_unit_test(errors_across_kinks_are_paid_for),
         cmocka_unit_test(the_order_of_a_sum_is_paid_for),
+        cmocka_unit_test(two_roundings_are_paid_for_in_full),
+        cmocka_unit_test(a_state_is_rounded_at_each_step),
         cmocka_unit_test(biases_that_cancel_are_paid_for),
         cmocka_unit_test(the_two_places_of_an_update_gate_add_up),
         cmocka_unit_test(overflow_is_no_term),
