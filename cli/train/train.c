@@ -175,13 +175,31 @@ static sp_status finish_stage(sp_error *err, const job *j, sp_net *net, char **a
     return status;
 }
 
+/* The last layer of two logits becomes that of their difference, in floats. */
+static sp_status join_logits(sp_error *err, sp_net *one, const sp_net *net) {
+    SP_TRY(sp_net_copy(err, one, net));
+    sp_node *last = &one->node[one->nodes - 1];
+    double *w = last->term[0].weight;
+    for (size_t j = 0; j < last->term[0].in; j++) {
+        w[j] = (double)(float)(w[last->term[0].in + j] - w[j]);
+    }
+    last->bias[0] = (double)(float)(last->bias[1] - last->bias[0]);
+    last->width = one->classes = 1;
+    return SP_OK;
+}
+
 /* The description of the last stage is "soundproof.training", those before it have their numbers
  * behind that. */
 static sp_status write_file(sp_error *err, const job *j, const sp_net *net, const char *out) {
     sp_model_note *note = calloc(j->stages + 1, sizeof *note);
     char(*key)[48] = calloc(j->stages, sizeof *key);
     sp_status status = SP_E_MEMORY;
-    if (note && key) {
+    sp_net one = {0};
+    if (j->options->own[CLI_TRAIN_logits]) {
+        status = join_logits(err, &one, net);
+        net = &one;
+    }
+    if (note && key && (status == SP_OK || net != &one)) {
         size_t notes = 0;
         if (j->front_text) {
             note[notes++] = (sp_model_note){"soundproof.front", j->front_text};
@@ -192,9 +210,10 @@ static sp_status write_file(sp_error *err, const job *j, const sp_net *net, cons
             note[notes++] = (sp_model_note){key[k], j->about[k]};
         }
         status = sp_model_write(err, out, net, note, notes);
-    } else {
+    } else if (net != &one) {
         sp_fail(err, status, "no memory for the description of the training");
     }
+    sp_net_clear(&one);
     free(note);
     free(key);
     return status;
@@ -283,6 +302,11 @@ static sp_status open_all(sp_error *err, job *j) {
     const cli_options *options = j->options;
     SP_TRY(open_front(err, j));
     SP_TRY(open_data(err, j));
+    if (options->own[CLI_TRAIN_logits] && j->data.classes != 2) {
+        return sp_fail(err, SP_E_MISMATCH,
+                       "--logits 1 is for labels 0 and 1, those of the clips are 0 to %zu",
+                       j->data.classes - 1);
+    }
     return options->own[CLI_TRAIN_init] ? sp_model_read(err, &j->init, options->own[CLI_TRAIN_init])
                                         : SP_OK;
 }
@@ -415,6 +439,11 @@ static int check_usage(const cli_options *options) {
     }
     if (!options->own[CLI_TRAIN_data]) {
         return cli_usage(&cli_train, "--data is missing: which manifests of clips?");
+    }
+    if (options->own[CLI_TRAIN_logits] && strcmp(options->own[CLI_TRAIN_logits], "1") != 0) {
+        return cli_usage(&cli_train,
+                         "--logits needs 1, not '%s': without it there is one for each label",
+                         options->own[CLI_TRAIN_logits]);
     }
     if (!options->own[CLI_TRAIN_out]) {
         return cli_usage(&cli_train, "--out is missing: where does the model go?");

@@ -13,6 +13,8 @@
       "and after more tabs train, validation or test, and a speaker; validation clips are drawn "  \
       "when none is named")                                                                        \
     X(out, "out", "M.onnx", "where the model goes")                                                \
+    X(logits, "logits", "1",                                                                       \
+      "of labels 0 and 1: the model has one logit, above 0 for label 1, as wake-word models do")   \
     X(init, "init", "M.onnx", "begin with the layers and weights of this model; no --arch")        \
     X(stages, "stages", "S.json",                                                                  \
       "several trainings one after the other, each from where the last one ended; see "            \

@@ -1,5 +1,6 @@
 /* soundproof audit on a published wake-word model (counted as skipped without the data), and on
  * command lines and inputs that are wrong. */
+#include "base/npy.h"
 #include "tests/cli/toy.h"
 
 const char *const program = "cli_audit";
@@ -84,12 +85,50 @@ static void audits_in_a_norm(void **state) {
     sp_process_clear(&process);
 }
 
+static double margin_of(const char *json) {
+    const char *at = strstr(json, "\"margin\":");
+    assert_non_null(at);
+    return strtod(at + 9, NULL);
+}
+
+/* Shares of the window's frames: noise in half of it leaves a wider margin; other properties know no
+ * shares. */
+static void audits_with_a_profile(void **state) {
+    (void)state;
+    enum { FRAMES = 29 };
+    char model[PATH], clip[PATH], path[PATH];
+    double shares[FRAMES] = {0.0}, margin[2];
+    if (!sp_test_data("wake/hey_mycroft.onnx", model, sizeof model) ||
+        !sp_test_data("wake/core_hey_mycroft.wav", clip, sizeof clip)) {
+        print_message("no wake/hey_mycroft.onnx or its recording below SOUNDPROOF_DATA\n");
+        skip();
+    }
+    file_in(path, "shares.npy");
+    for (size_t half = 0; half < 2; half++) {
+        for (size_t i = 0; i < FRAMES; i++) {
+            shares[i] = half && i < FRAMES / 2 ? 0.0 : 1.0;
+        }
+        assert_int_equal(sp_npy_write(NULL, path, shares, 1, FRAMES), SP_OK);
+        sp_process process =
+            RUN("audit", "--model", model, "--front", SONOPY, "--json", "--property", "fire",
+                "--profile", path, "--budget", "-80dB", clip);
+        expect_code(&process, 0);
+        margin[half] = margin_of(process.out);
+        sp_process_clear(&process);
+    }
+    assert_true(margin[1] > margin[0]);
+    sp_process process = RUN("audit", "--model", model, "--front", SONOPY, "--property", "gain",
+                             "--profile", path, clip);
+    expect_code(&process, 1);
+    expect_complaint(&process, 1, "--profile is for fire and silent");
+    sp_process_clear(&process);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wrong_command_lines),
-        cmocka_unit_test(other_models_are_refused),
-        cmocka_unit_test(a_published_model),
-        cmocka_unit_test(audits_in_a_norm),
+        cmocka_unit_test(wrong_command_lines),   cmocka_unit_test(other_models_are_refused),
+        cmocka_unit_test(a_published_model),     cmocka_unit_test(audits_in_a_norm),
+        cmocka_unit_test(audits_with_a_profile),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }

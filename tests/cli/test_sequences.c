@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/npy.h"
 #include "tests/cli/command.h"
 
 const char *const program = "cli_sequences";
@@ -87,6 +88,43 @@ static void every_command_takes_them(void **state) {
     process = RUN("certify", MODEL, "--eps", "0.01", "--json", one);
     expect_text(&process, "\"budget_db\":null,\"eps\":0.01");
     expect_text(&process, "\"front_relax\":\"none\"");
+    sp_process_clear(&process);
+}
+
+static double margin_of(const char *json) {
+    const char *at = strstr(json, "\"margin\":");
+    assert_non_null(at);
+    return strtod(at + 9, NULL);
+}
+
+/* Shares of numbers and of rows: those of one row alone are noise in that frame; half
+ * of them is less of it. */
+static void rows_have_shares(void **state) {
+    (void)state;
+    char path[PATH];
+    double shares[ROWS * WIDTH] = {0.0}, margin[4];
+    for (size_t k = 0; k < 3; k++) { // by rows, by numbers, and half of these
+        const size_t count = k == 0 ? ROWS : ROWS * WIDTH, each = count / ROWS;
+        for (size_t i = 0; i < count; i++) {
+            shares[i] = i / each == 2 ? (k < 2 ? 1.0 : 0.5) : 0.0;
+        }
+        file_in(path, "shares.npy");
+        assert_int_equal(sp_npy_write(NULL, path, shares, 1, count), SP_OK);
+        sp_process process =
+            RUN("certify", MODEL, "--eps", "0.01", "--json", "--profile", path, one);
+        expect_code(&process, 0);
+        expect_text(&process, "\"profile\":true");
+        margin[k] = margin_of(process.out);
+        sp_process_clear(&process);
+    }
+    sp_process process = RUN("certify", MODEL, "--eps", "0.01", "--json", "--frame", "2", one);
+    margin[3] = margin_of(process.out);
+    sp_process_clear(&process);
+    assert_true(margin[0] == margin[1] && fabs(margin[0] - margin[3]) <= 1e-12 &&
+                margin[2] > margin[0]);
+    process = RUN("radius", MODEL, "--profile", path, "--tol", "2", many);
+    expect_code(&process, 0);
+    expect_text(&process, "--profile ");
     sp_process_clear(&process);
 }
 
@@ -289,6 +327,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_all_its_sequences),
         cmocka_unit_test(every_command_takes_them),
+        cmocka_unit_test(rows_have_shares),
         cmocka_unit_test(breaking_sequences_are_files),
         cmocka_unit_test(labels_are_those_of_the_manifest),
         cmocka_unit_test(noise_is_cut_and_placed),

@@ -245,6 +245,53 @@ static void stages_follow_each_other(void **state) {
     sp_process_clear(&process);
 }
 
+/* Of two labels: one logit with the answers of the two; of three: refused. */
+static void two_logits_are_one(void **state) {
+    (void)state;
+    char two[PATH], tsv[PATH], out[PATH], text[TONES * EACH * 128] = "", layers[PATH];
+    for (int i = 0; i < TONES * EACH; i++) {
+        char line[128];
+        snprintf(line, sizeof line, "%s_tone%d_%d.wav\t%d\t%s\n", program, i % TONES, i / TONES,
+                 i % TONES == 1, i < 18 ? "train" : "validation");
+        strcat(text, line);
+    }
+    write_text(tsv, "wake.tsv", text);
+    write_text(
+        layers, "wake.json",
+        "{\"layers\": [{\"kind\": \"gru\", \"out\": 6}, {\"kind\": \"dense\", \"out\": 2}]}");
+    file_in(two, "two.onnx");
+    file_in(out, "wake.onnx");
+#define WAKE                                                                                       \
+    "train", "--front", front, "--arch", layers, "--data", tsv, "--epochs", "20", "--rate", "0.03"
+    sp_process process = RUN(WAKE, "--out", two);
+    expect_code(&process, 0);
+    sp_process_clear(&process);
+    process = RUN(WAKE, "--logits", "1", "--out", out);
+    expect_code(&process, 0);
+    sp_process_clear(&process);
+    process = RUN("info", out);
+    assert_non_null(strstr(process.out, "one logit"));
+    sp_process_clear(&process);
+    const char *const models[] = {two, out};
+    char *answers[2];
+    for (size_t m = 0; m < 2; m++) {
+        process = RUN("certify", "--model", models[m], "--budget", "-60dB", "--manifest", tsv);
+        expect_code(&process, 0);
+        const char *tail = strstr(process.out, "\n-60dB: ");
+        assert_non_null(tail);
+        answers[m] = strndup(tail, strcspn(tail + 1, "\n") + 1);
+        sp_process_clear(&process);
+    }
+    assert_non_null(strstr(answers[0], "certified 24 of 24"));
+    assert_string_equal(answers[0], answers[1]);
+    free(answers[0]);
+    free(answers[1]);
+    process = RUN("train", DATA, "--logits", "1", "--out", out);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, "labels 0 and 1");
+    sp_process_clear(&process);
+}
+
 static void wrong_usage(void **state) {
     (void)state;
     char out[PATH];
@@ -257,6 +304,7 @@ static void wrong_usage(void **state) {
     EXPECT_USAGE("the rate is", "train", DATA, "--stages", bad, "--out", out);
     write_text(bad, "bad.json", "{\"stages\": []}");
     EXPECT_USAGE("empty", "train", DATA, "--stages", bad, "--out", out);
+    EXPECT_USAGE("--logits needs 1", "train", DATA, "--logits", "2", "--out", out);
     EXPECT_USAGE("--certify-with goes with --certify", "train", DATA, "--certify-with", "zonotope",
                  "--out", out);
     EXPECT_USAGE("needs interval, zonotope or interzono", "train", DATA, "--certify", "-60dB",
@@ -313,6 +361,7 @@ int main(void) {
         cmocka_unit_test(a_limit_keeps_the_best_epoch),
         cmocka_unit_test(validation_clips_are_drawn),
         cmocka_unit_test(stages_follow_each_other),
+        cmocka_unit_test(two_logits_are_one),
         cmocka_unit_test(wrong_usage),
         cmocka_unit_test(unusable_inputs),
     };
