@@ -175,19 +175,6 @@ static sp_status finish_stage(sp_error *err, const job *j, sp_net *net, char **a
     return status;
 }
 
-/* The last layer of two logits becomes that of their difference, in floats. */
-static sp_status join_logits(sp_error *err, sp_net *one, const sp_net *net) {
-    SP_TRY(sp_net_copy(err, one, net));
-    sp_node *last = &one->node[one->nodes - 1];
-    double *w = last->term[0].weight;
-    for (size_t j = 0; j < last->term[0].in; j++) {
-        w[j] = (double)(float)(w[last->term[0].in + j] - w[j]);
-    }
-    last->bias[0] = (double)(float)(last->bias[1] - last->bias[0]);
-    last->width = one->classes = 1;
-    return SP_OK;
-}
-
 /* The description of the last stage is "soundproof.training", those before it have their numbers
  * behind that. */
 static sp_status write_file(sp_error *err, const job *j, const sp_net *net, const char *out) {
@@ -196,7 +183,7 @@ static sp_status write_file(sp_error *err, const job *j, const sp_net *net, cons
     sp_status status = SP_E_MEMORY;
     sp_net one = {0};
     if (j->options->own[CLI_TRAIN_logits]) {
-        status = join_logits(err, &one, net);
+        status = cli_train_join_logits(err, &one, net);
         net = &one;
     }
     if (note && key && (status == SP_OK || net != &one)) {

@@ -66,6 +66,10 @@ extern const char *const cli_train_certifier[SP_CERTIFIERS];
 /** cli_train_recipe - -1, or the exit code after a message. */
 int cli_train_recipe(sp_recipe *recipe, const cli_options *options);
 
+/** cli_train_join_logits - a copy whose last layer, of two logits, is that of their difference, in
+ *  floats. */
+SP_NODISCARD sp_status cli_train_join_logits(sp_error *err, sp_net *one, const sp_net *net);
+
 /** cli_train_stages_read - the recipes of --stages, or the one of the options alone; *count of
  *  them, owned by the caller. -1, or the exit code after a message. A file is an object with a list
  *  "stages" of objects; their members are options of this command without the dashes, and stand in

@@ -91,8 +91,8 @@ static double margin_of(const char *json) {
     return strtod(at + 9, NULL);
 }
 
-/* Shares of the window's frames: noise in half of it leaves a wider margin; other properties know no
- * shares. */
+/* Shares of the window's frames: noise in half of it leaves a wider margin; other properties know
+ * no shares. */
 static void audits_with_a_profile(void **state) {
     (void)state;
     enum { FRAMES = 29 };

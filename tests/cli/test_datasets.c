@@ -128,8 +128,8 @@ static void clips_as_the_front_end_wants_them(void **state) {
     sp_manifest_clear(&manifest);
 }
 
-/* A wake word and words beside it, by voices that no model heard; the shipped model tells them apart,
- * whatever noise of -55 dB there is. */
+/* A wake word and words beside it, by voices that no model heard; the shipped model tells them
+ * apart, whatever noise of -55 dB there is. */
 static void a_wake_word_is_proved(void **state) {
     (void)state;
     char folder[PATH];
