@@ -26,6 +26,10 @@ int cli_audit_prove_open(cli_audit_job *j) {
         return cli_usage(j->base.command, "--proof is of fire and silent, and --property names "
                                           "neither");
     }
+    if (j->base.session.files.model.streams || j->base.session.files.model.net.steps == 0) {
+        return cli_usage(j->base.command, "--proof is of models with a window, which begin anew in "
+                                          "each: this one hands its states on, or hears all");
+    }
     return cli_proof_open(&j->proof, &j->base, options->own[CLI_AUDIT_PROOF]);
 }
 
