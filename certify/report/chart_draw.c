@@ -44,12 +44,19 @@ static void pentagon(cairo_t *c, double x, double y, double r) {
 
 static const sp_chart_style styles[] = {
     // of the last series first
-    {0.00, 0.45, 0.70, {0}, 0, circle},
-    {0.34, 0.71, 0.91, {6.0, 2.4}, 2, diamond},
-    {0.00, 0.62, 0.45, {2.6, 1.8}, 2, square},
-    {0.90, 0.62, 0.00, {6.0, 2.0, 1.0, 2.0}, 4, triangle},
-    {0.80, 0.47, 0.65, {1.0, 2.2}, 2, wedge},
-    {0.84, 0.37, 0.00, {10.0, 2.0, 2.0, 2.0}, 4, pentagon},
+    {0.00, 0.45, 0.70, {0}, 0, circle, false},
+    {0.34, 0.71, 0.91, {6.0, 2.4}, 2, diamond, false},
+    {0.00, 0.62, 0.45, {2.6, 1.8}, 2, square, false},
+    {0.90, 0.62, 0.00, {6.0, 2.0, 1.0, 2.0}, 4, triangle, false},
+    {0.80, 0.47, 0.65, {1.0, 2.2}, 2, wedge, false},
+    {0.84, 0.37, 0.00, {10.0, 2.0, 2.0, 2.0}, 4, pentagon, false},
+    // filled, each colour with another line and marker
+    {0.00, 0.45, 0.70, {1.0, 2.2}, 2, triangle, true},
+    {0.34, 0.71, 0.91, {10.0, 2.0, 2.0, 2.0}, 4, wedge, true},
+    {0.00, 0.62, 0.45, {0}, 0, pentagon, true},
+    {0.90, 0.62, 0.00, {6.0, 2.4}, 2, circle, true},
+    {0.80, 0.47, 0.65, {2.6, 1.8}, 2, diamond, true},
+    {0.84, 0.37, 0.00, {6.0, 2.0, 1.0, 2.0}, 4, square, true},
 };
 enum { STYLES = sizeof styles / sizeof styles[0] };
 
@@ -60,7 +67,8 @@ const sp_chart_style *sp_chart_style_of(size_t series, size_t count) {
 void sp_chart_draw_marker(cairo_t *c, const sp_chart_style *s, double x, double y) {
     cairo_new_path(c);
     s->marker(c, x, y, SP_CHART_MARKER);
-    cairo_set_source_rgb(c, 1.0, 1.0, 1.0);
+    cairo_set_source_rgb(c, s->filled ? s->red : 1.0, s->filled ? s->green : 1.0,
+                         s->filled ? s->blue : 1.0);
     cairo_fill_preserve(c);
     cairo_set_source_rgb(c, s->red, s->green, s->blue);
     cairo_set_dash(c, NULL, 0, 0.0);

@@ -23,6 +23,7 @@ typedef struct sp_chart_style {
     double red, green, blue, dash[4];
     int dashes;
     void (*marker)(cairo_t *, double, double, double);
+    bool filled; /* the marker */
 } sp_chart_style;
 const sp_chart_style *sp_chart_style_of(size_t series, size_t count);
 void sp_chart_draw_marker(cairo_t *c, const sp_chart_style *s, double x, double y);
