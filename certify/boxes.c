@@ -5,8 +5,10 @@
 #include "certify/impl.h"
 
 static const char *kind_of(const sp_node *node) {
-    static const char *const cells[] = {
-        [SP_CELL_LSTM] = "lstm", [SP_CELL_GRU] = "gru", [SP_CELL_RNN] = "rnn"};
+    static const char *const cells[] = {[SP_CELL_LSTM] = "lstm",
+                                        [SP_CELL_GRU] = "gru",
+                                        [SP_CELL_RNN] = "rnn",
+                                        [SP_CELL_TIMES] = "product"};
     switch (node->kind) {
     case SP_NODE_INPUT:
         return "features";

@@ -7,8 +7,10 @@
 #include "base/json.h"
 
 static const char *kind_text(const sp_node *node) {
-    static const char *const cells[] = {
-        [SP_CELL_LSTM] = "LSTM", [SP_CELL_GRU] = "GRU", [SP_CELL_RNN] = "RNN"};
+    static const char *const cells[] = {[SP_CELL_LSTM] = "LSTM",
+                                        [SP_CELL_GRU] = "GRU",
+                                        [SP_CELL_RNN] = "RNN",
+                                        [SP_CELL_TIMES] = "product"};
     switch (node->kind) {
     case SP_NODE_AFFINE:
         return node->term[0].timing.taps > 1 ? "conv" : "dense";
@@ -57,8 +59,8 @@ static void print_cell(const sp_cell *cell) {
         printf("       activation ");
         print_activation(cell->candidate);
         putchar('\n');
-    } else if (cell->gate.kind != SP_ACTIVATION_SIGMOID ||
-               cell->candidate.kind != SP_ACTIVATION_TANH) {
+    } else if (cell->kind == SP_CELL_LSTM && (cell->gate.kind != SP_ACTIVATION_SIGMOID ||
+                                              cell->candidate.kind != SP_ACTIVATION_TANH)) {
         printf("       gates ");
         print_activation(cell->gate);
         printf(", candidate and output ");

@@ -2,7 +2,7 @@
 #include "net/cell.h"
 
 size_t sp_cell_seeds(const sp_cell *cell) {
-    return !cell->seeded ? 0 : cell->kind == SP_CELL_LSTM ? 2 : 1;
+    return !cell->seeded || cell->kind == SP_CELL_TIMES ? 0 : cell->kind == SP_CELL_LSTM ? 2 : 1;
 }
 
 size_t sp_cell_gates(const sp_cell *cell) {
@@ -13,6 +13,8 @@ size_t sp_cell_gates(const sp_cell *cell) {
         return sp_cell_seeds(cell) + 3;
     case SP_CELL_RNN:
         return sp_cell_seeds(cell) + 1;
+    case SP_CELL_TIMES:
+        return 2;
     }
     return 0;
 }
@@ -22,12 +24,14 @@ static bool is_usual(const sp_cell *cell) {
 }
 
 bool sp_cell_is_plain(const sp_cell *cell) {
-    return !cell->seeded && !(cell->clip > 0.0) && (cell->kind != SP_CELL_LSTM || is_usual(cell));
+    return cell->kind != SP_CELL_TIMES && !cell->seeded && !(cell->clip > 0.0) &&
+           (cell->kind != SP_CELL_LSTM || is_usual(cell));
 }
 
 size_t sp_cell_parameters(const sp_cell *cell) {
     const size_t rows = sp_cell_gates(cell) * cell->out;
-    return rows * (cell->in + cell->out + 1) + (cell->recurrent_bias != NULL ? cell->out : 0);
+    const size_t loop = cell->kind == SP_CELL_TIMES ? 0 : cell->out;
+    return rows * (cell->in + loop + 1) + (cell->recurrent_bias != NULL ? cell->out : 0);
 }
 
 /* ---- making a list ---- */
@@ -195,6 +199,13 @@ static void describe_rnn(sp_cell_steps *s, const sp_cell *cell) {
     finish(s, h);
 }
 
+static void describe_times(sp_cell_steps *s) {
+    const sp_activation itself = {SP_ACTIVATION_AFFINE, 1.0, 0.0};
+    const int a = image(s, 0, SP_NO_VARIABLE, SP_NO_VARIABLE);
+    const int b = image(s, 1, SP_NO_VARIABLE, SP_NO_VARIABLE);
+    finish(s, product(s, itself, a, b, false));
+}
+
 void sp_cell_describe(sp_cell_steps *steps, const sp_cell *cell) {
     *steps = (sp_cell_steps){0};
     switch (cell->kind) {
@@ -206,6 +217,9 @@ void sp_cell_describe(sp_cell_steps *steps, const sp_cell *cell) {
         break;
     case SP_CELL_RNN:
         describe_rnn(steps, cell);
+        break;
+    case SP_CELL_TIMES:
+        describe_times(steps);
         break;
     }
 }

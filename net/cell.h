@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-typedef enum { SP_CELL_LSTM, SP_CELL_GRU, SP_CELL_RNN } sp_cell_kind;
+typedef enum { SP_CELL_LSTM, SP_CELL_GRU, SP_CELL_RNN, SP_CELL_TIMES } sp_cell_kind;
 
 /** sp_cell - weights and activations. Weights are read as exact reals. States start at zero.
  *  D = in, H = out, G = sp_cell_gates.
@@ -20,6 +20,7 @@ typedef enum { SP_CELL_LSTM, SP_CELL_GRU, SP_CELL_RNN } sp_cell_kind;
  *    n = candidate(Wn x + Rn (r o h') + bn), or for reset_after
  *    n = candidate(Wn x + bn + r o (Rn h' + recurrent_bias)); h = (1 - z) o n + z o h'.
  *  RNN: h = candidate(W x + R h' + b).
+ *  TIMES: h = (Wa x + ba) o (Wb x + bb), of one step alone: it has no states.
  *  The bias is the sum of the file's input and recurrent biases, except for recurrent_bias.
  *  seeded: each step begins by adding numbers of its input to the states, h' + V x + v, of an LSTM
  *    also c' + U x + u: V (and U) with v (and u) stand in front of the gates' weights and biases;
@@ -29,10 +30,10 @@ typedef struct sp_cell {
     sp_cell_kind kind;
     size_t in, out;
     double *weight;          /* owned; [G H, D] */
-    double *recurrent;       /* owned; [G H, H] */
+    double *recurrent;       /* owned; [G H, H]; TIMES: NULL */
     double *bias;            /* owned; [G H] */
     double *recurrent_bias;  /* owned; GRU with reset_after: [H]; else NULL */
-    sp_activation gate;      /* LSTM; GRU: of z and r */
+    sp_activation gate;      /* LSTM; GRU: of z and r; TIMES: x */
     sp_activation candidate; /* LSTM; GRU: of n; RNN */
     bool reset_after;        /* GRU: r multiplies the product (ONNX: linear_before_reset) */
     bool reverse;            /* from the last frame to the first */
@@ -40,13 +41,14 @@ typedef struct sp_cell {
     double clip; /* 0: no limit */
 } sp_cell;
 
-/** sp_cell_gates - blocks of weights: 4 LSTM, 3 GRU, 1 RNN, and before them those of
+/** sp_cell_gates - blocks of weights: 4 LSTM, 3 GRU, 1 RNN, 2 TIMES, and before them those of
  *  sp_cell_seeds. sp_cell_parameters - numbers. */
 size_t sp_cell_gates(const sp_cell *cell);
 size_t sp_cell_parameters(const sp_cell *cell);
 /** sp_cell_seeds - states that are seeded: 2 LSTM, 1 others; 0: the cell is not seeded. */
 size_t sp_cell_seeds(const sp_cell *cell);
-/** sp_cell_is_plain - neither seeded nor with a limit, and of an LSTM sigmoid and tanh. */
+/** sp_cell_is_plain - no product, neither seeded nor with a limit, and of an LSTM sigmoid and
+ *  tanh. */
 bool sp_cell_is_plain(const sp_cell *cell);
 
 enum { SP_CELL_VARIABLES = 18, SP_CELL_STATES = 2, SP_NO_VARIABLE = -1 };

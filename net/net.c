@@ -140,6 +140,10 @@ static sp_status copy_cell(sp_error *err, sp_cell *copy, const sp_cell *cell, si
         return sp_fail(err, SP_E_NONFINITE, "node %zu: a limit of %g for pre-activations", n,
                        cell->clip);
     }
+    if (cell->kind == SP_CELL_TIMES && (cell->recurrent != NULL || cell->recurrent_bias != NULL ||
+                                        cell->seeded || cell->reset_after || cell->clip > 0.0)) {
+        return sp_fail(err, SP_E_ARGUMENT, "node %zu: a product has no states and no limits", n);
+    }
     if (cell->recurrent_bias != NULL && !cell->reset_after) {
         return sp_fail(err, SP_E_ARGUMENT,
                        "node %zu: a recurrent bias of its own needs the reset after the product",
@@ -149,7 +153,9 @@ static sp_status copy_cell(sp_error *err, sp_cell *copy, const sp_cell *cell, si
         return sp_fail(err, SP_E_MEMORY, "node %zu: %zu hidden units are too many", n, H);
     }
     SP_TRY(copy_finite(err, &copy->weight, n, "weight", cell->weight, gates * H, cell->in));
-    SP_TRY(copy_finite(err, &copy->recurrent, n, "recurrent", cell->recurrent, gates * H, H));
+    if (cell->kind != SP_CELL_TIMES) {
+        SP_TRY(copy_finite(err, &copy->recurrent, n, "recurrent", cell->recurrent, gates * H, H));
+    }
     SP_TRY(copy_finite(err, &copy->bias, n, "bias", cell->bias, gates * H, 1));
     if (cell->recurrent_bias != NULL) {
         return copy_finite(err, &copy->recurrent_bias, n, "recurrent_bias", cell->recurrent_bias, H,

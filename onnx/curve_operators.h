@@ -10,6 +10,7 @@
     X("Abs", LEAKY_RELU, "", -1.0, 0.0)                                                            \
     X("Elu", ELU, "alpha", 1.0, 0.0)                                                               \
     X("Erf", ERF, "", 0.0, 0.0)                                                                    \
+    X("Exp", EXP, "", 0.0, 0.0)                                                                    \
     X("HardSwish", HARD_SWISH, "", 1.0 / 6.0, 0.5)                                                 \
     X("LeakyRelu", LEAKY_RELU, "alpha", (double)0.01F, 0.0)                                        \
     X("Mish", MISH, "", 0.0, 0.0)                                                                  \

@@ -208,6 +208,7 @@ typedef struct sp_onnx_part_of {
     size_t index, axis;
 } sp_onnx_part_of;
 
+struct sp_onnx_guard;
 /** sp_onnx_reader - one reading of a file, or one evaluation. */
 typedef struct sp_onnx_operator {
     const char *name;
@@ -242,7 +243,8 @@ typedef struct sp_onnx_reader {
     size_t furthest;         /* node of the outermost graph that the walk has reached */
     bool wants_length;       /* it failed for want of a fixed number of steps */
     size_t wants_steps;      /* it failed because it takes this number of steps alone; 0: not so */
-    bool streams;            /* states go from hop to hop, each of which is one step */
+    const struct sp_onnx_guard *guard; /* what must hold, the last one first; in the region */
+    bool streams;                      /* states go from hop to hop, each of which is one step */
     /* the graph at hand: the outermost one or the body of a Loop */
     const sp_onnx_graph *graph;
     sp_onnx_value **value;       /* [graph->definitions] */
@@ -399,6 +401,7 @@ sp_status sp_onnx_op_gelu(sp_onnx_reader *r);
 sp_status sp_onnx_op_gemm(sp_onnx_reader *r);
 sp_status sp_onnx_op_identity(sp_onnx_reader *r);
 sp_status sp_onnx_op_if(sp_onnx_reader *r);
+sp_status sp_onnx_op_layer_norm(sp_onnx_reader *r);
 sp_status sp_onnx_op_limit(sp_onnx_reader *r); /* Min, Max */
 sp_status sp_onnx_op_loop(sp_onnx_reader *r);
 sp_status sp_onnx_op_matmul(sp_onnx_reader *r);
@@ -406,6 +409,8 @@ sp_status sp_onnx_op_not(sp_onnx_reader *r);
 sp_status sp_onnx_op_prelu(sp_onnx_reader *r);
 sp_status sp_onnx_op_pool(sp_onnx_reader *r); /* MaxPool, AveragePool */
 sp_status sp_onnx_op_reduce_max(sp_onnx_reader *r);
+sp_status sp_onnx_op_reciprocal(sp_onnx_reader *r);
+sp_status sp_onnx_op_reduce_prod(sp_onnx_reader *r);
 sp_status sp_onnx_op_recurrent(sp_onnx_reader *r);  /* LSTM, GRU, RNN */
 sp_status sp_onnx_op_reduce_sum(sp_onnx_reader *r); /* and means */
 sp_status sp_onnx_op_pad(sp_onnx_reader *r);

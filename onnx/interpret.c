@@ -178,6 +178,7 @@ static void restart(sp_onnx_reader *r) {
     r->depth = r->layers = r->furthest = 0;
     r->algebra = NULL;
     r->length = NULL;
+    r->guard = NULL;
     r->lengths = 0;
     r->wants_length = false;
     r->wants_steps = 0;

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "onnx/impl.h"
+#include "onnx/layer/mask.h"
 
 static const size_t largest_file = (size_t)1 << 30;
 
@@ -109,6 +110,7 @@ static sp_status read_guess(sp_onnx_reader *r, sp_net *net, sp_onnx_defined *log
     sp_onnx_sequence logits_of = *result;
     sp_onnx_source last;
     logits_of.head = SP_ONNX_HEAD_NONE;
+    SP_TRY(sp_onnx_guards_add(r, &logits_of));
     SP_TRY(sp_onnx_sequence_settle(r, &logits_of, &last));
     SP_TRY(sp_onnx_sequence_set(r, &logits_of, last));
     SP_TRY(sp_onnx_unrolled_find(r, logits_of.row, logits_of.width));

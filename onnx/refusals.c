@@ -11,16 +11,8 @@
     "about the float32 network would say nothing about it: to certify that other network, export " \
     "it in float32, before quantisation"
 
-#define QUOTIENTS                                                                                  \
-    "its quotients have no bounds here, and a model with BatchNormalization in its place is "      \
-    "another one, which has to be trained"
-
 /* Beginnings of names of operators. */
 static const char *const reasons[][2] = {
-    {"LayerNormalization",
-     "a normalisation of every step by its own mean and deviation: " QUOTIENTS},
-    {"Reciprocal",
-     "a division by what depends on the input, as in a layer normalisation: " QUOTIENTS},
     {"Mod",
      "a remainder of lengths, as nn.MultiheadAttention has it: attention multiplies two sequences "
      "that both depend on the input, and such products of matrices have no bounds here"},

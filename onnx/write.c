@@ -131,7 +131,7 @@ static char *write_recurrent(sp_onnx_writer *w, const sp_cell *cell, size_t l, c
 
 static bool writable_cell(const sp_cell *cell) {
     const sp_activation_kind gate = cell->gate.kind, candidate = cell->candidate.kind;
-    if (!sp_cell_is_plain(cell)) {
+    if (!sp_cell_is_plain(cell) || cell->kind == SP_CELL_TIMES) {
         return false;
     }
     if (cell->kind == SP_CELL_RNN) {

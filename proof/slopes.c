@@ -76,6 +76,8 @@ static sp_status cell_word(sp_error *err, const char **word, const sp_cell *cell
         *word = is_linear(cell) ? "linear" : "rnn";
         known = tanh_inside || is_linear(cell);
         break;
+    case SP_CELL_TIMES:
+        return refuse(err, node, "products");
     }
     if (cell->reverse) {
         return refuse(err, node, "cells that run backward");

@@ -174,6 +174,8 @@ static sp_status add_filled(sp_error *err, sp_net *net, const layer_plan *plan,
         return sp_net_add_gru(err, net, H, sigmoid, tangent, true, weight, recurrent, bias, own);
     case SP_CELL_RNN:
         return sp_net_add_rnn(err, net, H, plan->activation, weight, recurrent, bias);
+    case SP_CELL_TIMES:
+        break;
     }
     return sp_fail(err, SP_E_UNSUPPORTED, "a layer of no known kind");
 }

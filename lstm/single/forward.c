@@ -213,11 +213,11 @@ static sp_status check_node(sp_error *err, const sp_node *node, size_t n) {
         known = sp_single_known(node->curve);
     } else if (node->kind == SP_NODE_CELL) {
         const sp_cell *cell = &node->cell;
-        known = sp_single_known(cell->candidate) && !(cell->clip > 0.0) &&
-                (cell->kind == SP_CELL_RNN || sp_single_known(cell->gate));
+        known = cell->kind != SP_CELL_TIMES && sp_single_known(cell->candidate) &&
+                !(cell->clip > 0.0) && (cell->kind == SP_CELL_RNN || sp_single_known(cell->gate));
         const size_t rows = sp_cell_gates(cell) * cell->out;
         floats = are_floats(cell->weight, rows * cell->in) &&
-                 are_floats(cell->recurrent, rows * cell->out);
+                 (cell->recurrent == NULL || are_floats(cell->recurrent, rows * cell->out));
     }
     for (size_t i = 0; node->kind == SP_NODE_AFFINE && i < node->terms; i++) {
         const sp_term *term = &node->term[i];

@@ -162,6 +162,10 @@ sp_status sp_onnx_cells_recognise(sp_onnx_reader *r, sp_onnx_found *found, size_
             SP_TRY(sp_onnx_polynomial_normalise(r, &states->next[s][k]));
         }
     }
+    for (size_t s = 0; s < states->count; s++) {
+        used[s] = states->copy[s];
+        left -= states->copy[s] ? 1 : 0;
+    }
     for (*cells = 0; left > 0; (*cells)++) {
         sp_status status = SP_E_UNSUPPORTED;
         sp_onnx_found *one = &found[*cells];

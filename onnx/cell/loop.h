@@ -31,6 +31,7 @@ typedef struct sp_onnx_loop {
     size_t states;                     /* number of states */
     size_t state[SP_ONNX_MOST_STATES]; /* [states] carried values that they are */
     size_t hidden[SP_ONNX_MOST_STATES];
+    bool copy[SP_ONNX_MOST_STATES];           /* see sp_onnx_states */
     const double *start[SP_ONNX_MOST_STATES]; /* [hidden] in the region */
     sp_onnx_found cell[SP_ONNX_MOST_STATES];  /* [cells] of the first iteration */
     size_t cells;

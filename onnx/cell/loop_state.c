@@ -87,6 +87,50 @@ static sp_status next_state(sp_onnx_reader *r, sp_onnx_loop *loop, size_t state,
     return SP_OK;
 }
 
+static bool polynomial_reads(const sp_onnx_polynomial *p, size_t state) {
+    bool reads = false;
+    for (size_t k = 0; k < p->terms; k++) {
+        for (size_t i = 0; i < SP_ONNX_MOST_FACTORS; i++) {
+            reads = reads || p->term[k].symbol[i] >> 22 ==
+                                 (SP_ONNX_SYMBOL_STATE >> 22) + (sp_onnx_symbol)state;
+        }
+    }
+    return reads;
+}
+
+/* Whether anything of the iteration reads a state. */
+static bool is_read(const sp_onnx_reader *r, const sp_onnx_states *states, size_t state) {
+    bool reads = false;
+    for (size_t k = 0; k < r->algebra->atoms; k++) {
+        reads = reads || polynomial_reads(&r->algebra->atom[k].argument, state);
+    }
+    for (size_t s = 0; s < states->count; s++) {
+        for (size_t k = 0; k < states->width[s]; k++) {
+            reads = reads || polynomial_reads(&states->next[s][k], state);
+        }
+    }
+    return reads;
+}
+
+/* States that nothing reads and that become what another one becomes: the output of the step
+ * before, which Keras keeps for steps that a mask leaves out. */
+static sp_status find_copies(sp_onnx_reader *r, sp_onnx_states *states) {
+    for (size_t s = 0; s < states->count; s++) {
+        for (size_t k = 0; k < states->width[s]; k++) {
+            SP_TRY(sp_onnx_polynomial_normalise(r, &states->next[s][k]));
+        }
+    }
+    for (size_t s = 0; s < states->count; s++) {
+        for (size_t t = 0; t < states->count && !states->copy[s]; t++) {
+            states->copy[s] =
+                t != s && !states->copy[t] && states->width[s] == states->width[t] &&
+                sp_onnx_polynomials_same(states->next[s], states->next[t], states->width[s]) &&
+                !is_read(r, states, s);
+        }
+    }
+    return SP_OK;
+}
+
 /* The cells of this iteration, on the step of this iteration. */
 sp_status sp_onnx_loop_read_cells(sp_onnx_reader *r, sp_onnx_loop *loop, sp_onnx_found *found,
                                   size_t *cells) {
@@ -104,6 +148,15 @@ sp_status sp_onnx_loop_read_cells(sp_onnx_reader *r, sp_onnx_loop *loop, sp_onnx
     for (size_t s = 0; s < loop->states; s++) {
         states.width[s] = loop->hidden[s];
         SP_TRY(next_state(r, loop, s, &states.next[s]));
+    }
+    SP_TRY(find_copies(r, &states));
+    for (size_t s = 0; s < loop->states; s++) {
+        if (loop->iterations > 0 && loop->copy[s] != states.copy[s]) {
+            return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                                  "iteration %zu computes another cell than the first one",
+                                  loop->iterations);
+        }
+        loop->copy[s] = states.copy[s];
     }
     return sp_onnx_cells_recognise(r, found, cells, &states);
 }

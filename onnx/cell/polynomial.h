@@ -122,6 +122,8 @@ typedef struct sp_onnx_states {
     size_t count;                                  /* at most SP_ONNX_MOST_STATES */
     size_t width[SP_ONNX_MOST_STATES];             /* units */
     sp_onnx_polynomial *next[SP_ONNX_MOST_STATES]; /* [width] each */
+    bool
+        copy[SP_ONNX_MOST_STATES]; /* what another state is, and read by none: no cell of its own */
 } sp_onnx_states;
 
 /** sp_onnx_found - a cell among them: its output is state h; an LSTM's cell state is c, else

@@ -56,11 +56,13 @@ static bool is_fixed(const sp_onnx_layer *layer) {
 }
 
 /* The source that an entry belongs to; count: none yet. */
-static size_t find_source(const sp_onnx_reads *reads, const sp_onnx_entry *entry) {
+static size_t find_source(const sp_onnx_reader *r, const sp_onnx_reads *reads,
+                          const sp_onnx_entry *entry) {
     for (size_t i = reads->count; i-- > 0;) {
         const sp_onnx_source *from = &reads->from[i];
         if (from->layer == entry->layer &&
-            (from->reading != SP_ONNX_READ_STEP || sp_onnx_dim_equal(from->at, entry->at))) {
+            (from->reading != SP_ONNX_READ_STEP || r->layer[from->layer].once ||
+             sp_onnx_dim_equal(from->at, entry->at))) {
             return i;
         }
     }
@@ -86,7 +88,7 @@ static sp_status find_reads(sp_onnx_reader *r, const sp_onnx_sequence *sequence,
     for (size_t e = 0; reads->from && e < sequence->width; e++) {
         for (size_t k = 0; reads->from && k < sequence->row[e].entries; k++) {
             const sp_onnx_entry *entry = &sequence->row[e].entry[k];
-            if (find_source(reads, entry) < reads->count ||
+            if (find_source(r, reads, entry) < reads->count ||
                 (!steps && join_steps(r, reads, entry->layer))) {
                 continue;
             }
@@ -99,8 +101,9 @@ static sp_status find_reads(sp_onnx_reader *r, const sp_onnx_sequence *sequence,
                 room *= 2;
             }
             if (reads->from) {
+                const bool every = steps && !r->layer[entry->layer].once;
                 reads->from[reads->count++] =
-                    (sp_onnx_source){entry->layer, steps ? SP_ONNX_READ_EVERY : SP_ONNX_READ_STEP,
+                    (sp_onnx_source){entry->layer, every ? SP_ONNX_READ_EVERY : SP_ONNX_READ_STEP,
                                      steps ? sp_onnx_dim_of(0) : entry->at};
             }
         }
@@ -122,7 +125,7 @@ static void add_row(const sp_onnx_reader *r, const sp_onnx_reads *reads, double 
                     size_t o, const sp_onnx_affine *row, double factor) {
     for (size_t k = 0; k < row->entries; k++) {
         const sp_onnx_entry *entry = &row->entry[k];
-        const size_t i = find_source(reads, entry), taps = taps_of(r, &reads->from[i]);
+        const size_t i = find_source(r, reads, entry), taps = taps_of(r, &reads->from[i]);
         const size_t tap = taps > 1 ? (size_t)entry->at.k : 0;
         weight[i][(o * taps + tap) * r->layer[entry->layer].out + entry->feature] +=
             factor * entry->weight;
@@ -159,9 +162,13 @@ static sp_status add_affine(sp_onnx_reader *r, const sp_onnx_sequence *sequence,
             }
         }
     }
+    size_t first = 0; // the first that gives the number of steps
+    while (first + 1 < reads.count && r->layer[reads.from[first].layer].once) {
+        first++;
+    }
     const sp_onnx_layer layer = {.kind = SP_NODE_AFFINE,
                                  .out = out,
-                                 .frames = r->layer[reads.from[0].layer].frames,
+                                 .frames = r->layer[reads.from[first].layer].frames,
                                  .parts = reads.count,
                                  .part = part,
                                  .timing = sp_timing_same,
@@ -170,6 +177,17 @@ static sp_status add_affine(sp_onnx_reader *r, const sp_onnx_sequence *sequence,
 }
 
 /* ---- settling ---- */
+
+/* Whether steps are read at all, not only what runs once. */
+static bool reads_steps(const sp_onnx_reader *r, const sp_onnx_sequence *sequence) {
+    bool every = sequence->outer == SP_ONNX_NO_AXIS;
+    for (size_t e = 0; !every && e < sequence->width; e++) {
+        for (size_t k = 0; k < sequence->row[e].entries; k++) {
+            every = every || !r->layer[sequence->row[e].entry[k].layer].once;
+        }
+    }
+    return every;
+}
 
 /* Whether every row is a number of one layer, at one step; *plain: in order, without scale or
  * shift. */
@@ -239,6 +257,10 @@ sp_status sp_onnx_sequence_settle(sp_onnx_reader *r, const sp_onnx_sequence *giv
     bool plain = false;
     sp_onnx_sequence opened = *given, *sequence = &opened;
     SP_TRY(sp_onnx_sequence_open(r, sequence));
+    if (!reads_steps(r, sequence)) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                              "it repeats at every step what does not depend on the step");
+    }
     if (!reads_one_layer(r, sequence, &plain)) {
         return add_affine(r, sequence, sequence->width, NULL, NULL, source);
     }
@@ -253,6 +275,20 @@ sp_status sp_onnx_sequence_settle(sp_onnx_reader *r, const sp_onnx_sequence *giv
     return r->layer[first->layer].kind == SP_NODE_AFFINE
                ? fold(r, sequence, source)
                : add_affine(r, sequence, sequence->width, NULL, NULL, source);
+}
+
+sp_status sp_onnx_sequence_settle_once(sp_onnx_reader *r, const sp_onnx_sequence *given,
+                                       sp_onnx_source *source) {
+    sp_onnx_sequence sequence = *given;
+    if (sequence.outer != SP_ONNX_NO_AXIS) { // what is the same at every step
+        sequence.dim[sequence.outer] = sp_onnx_dim_of(1);
+        sequence.outer = SP_ONNX_NO_AXIS;
+        sequence.reversed = false;
+    }
+    SP_TRY(sp_onnx_sequence_settle(r, &sequence, source));
+    return r->layer[source->layer].once
+               ? SP_OK
+               : add_affine(r, &sequence, sequence.width, NULL, NULL, source);
 }
 
 /* ---- layers on sequences ---- */
@@ -319,9 +355,17 @@ sp_status sp_onnx_sequence_product(sp_onnx_reader *r, sp_onnx_sequence *to,
     if (!part) {
         return sp_onnx_out_of_memory(r);
     }
+    const bool first = reads_steps(r, &x), second = reads_steps(r, &y);
+    if (!first && second) { // what gives the number of steps comes first
+        const sp_onnx_sequence swapped = x;
+        x = y;
+        y = swapped;
+    }
     SP_TRY(sp_onnx_sequence_settle(r, &x, &part[0].from));
-    SP_TRY(sp_onnx_sequence_settle(r, &y, &part[1].from));
+    SP_TRY(first && second ? sp_onnx_sequence_settle(r, &y, &part[1].from)
+                           : sp_onnx_sequence_settle_once(r, &y, &part[1].from));
     const sp_onnx_layer layer = {.role = SP_ONNX_LAYER_PRODUCT,
+                                 .kind = SP_NODE_CELL,
                                  .out = x.width,
                                  .frames = r->layer[part->from.layer].frames,
                                  .parts = 2,

@@ -52,7 +52,8 @@ typedef struct sp_onnx_source {
 } sp_onnx_source;
 
 /** sp_onnx_layer_role - what a layer is, if not a node: the numbers of state input `input`; the
- *  product of two parts, number by number; the cell state of the LSTM that it reads. */
+ *  product of two parts, number by number, which becomes a node where no cell stands for it; the
+ *  cell state of the LSTM that it reads. */
 typedef enum {
     SP_ONNX_LAYER_NODE,
     SP_ONNX_LAYER_STATE,
@@ -127,7 +128,8 @@ typedef struct sp_onnx_affine {
 
 /** sp_onnx_sequence - a tensor of numbers that depend on the input: an affine function of layers
  *  that waits to become one itself, so that moving, selecting, scaling and adding numbers costs
- *  nothing. One axis may count steps; step t reads step t of the layers. */
+ *  nothing. One axis may count steps; step t reads step t of the layers, and of those that run once
+ *  what they give, at every step. */
 typedef struct sp_onnx_sequence {
     size_t rank;
     sp_onnx_dim dim[SP_ONNX_MAX_RANK]; /* without t, but for the axis of the steps */
@@ -170,7 +172,8 @@ SP_NODISCARD sp_status sp_onnx_sequence_tap(struct sp_onnx_reader *r, sp_onnx_se
 SP_NODISCARD sp_status sp_onnx_affine_sum(struct sp_onnx_reader *r, sp_onnx_affine *to,
                                           const sp_onnx_affine *rows, size_t first, size_t stride,
                                           size_t count, double weight);
-/** sp_onnx_sequence_match - a and b, broadcast to one shape; both have steps or neither. */
+/** sp_onnx_sequence_match - a and b, broadcast to one shape; where one has steps and the other
+ *  none, that one is the same at every step. */
 SP_NODISCARD sp_status sp_onnx_sequence_match(struct sp_onnx_reader *r, sp_onnx_sequence *a,
                                               sp_onnx_sequence *b);
 /** sp_onnx_sequence_add - a + sign b, broadcast likewise. */
@@ -226,6 +229,10 @@ SP_NODISCARD sp_status sp_onnx_layer_push(struct sp_onnx_reader *r, sp_onnx_laye
 SP_NODISCARD sp_status sp_onnx_sequence_settle(struct sp_onnx_reader *r,
                                                const sp_onnx_sequence *sequence,
                                                sp_onnx_source *source);
+/** sp_onnx_sequence_settle_once - the same without steps, as a layer that runs once. */
+SP_NODISCARD sp_status sp_onnx_sequence_settle_once(struct sp_onnx_reader *r,
+                                                    const sp_onnx_sequence *sequence,
+                                                    sp_onnx_source *source);
 /** sp_onnx_layer_affine - weight [out, width] times the rows plus bias as a layer; *source: it. */
 SP_NODISCARD sp_status sp_onnx_layer_affine(struct sp_onnx_reader *r,
                                             const sp_onnx_sequence *sequence, size_t out,
@@ -240,8 +247,8 @@ SP_NODISCARD sp_status sp_onnx_layer_timed(struct sp_onnx_reader *r,
 /** sp_onnx_sequence_curve - a function of every number, whose layer remembers the rows. */
 SP_NODISCARD sp_status sp_onnx_sequence_curve(struct sp_onnx_reader *r, sp_onnx_sequence *sequence,
                                               sp_activation curve);
-/** sp_onnx_sequence_product - a times b, number by number, broadcast: a layer that is no node, for
- *  cells that are recognised around it. */
+/** sp_onnx_sequence_product - a times b, number by number, broadcast: a layer that is a product of
+ *  the network, unless a cell is recognised around it. */
 SP_NODISCARD sp_status sp_onnx_sequence_product(struct sp_onnx_reader *r, sp_onnx_sequence *to,
                                                 const sp_onnx_sequence *a,
                                                 const sp_onnx_sequence *b);
@@ -250,6 +257,21 @@ SP_NODISCARD sp_status sp_onnx_sequence_product(struct sp_onnx_reader *r, sp_onn
 SP_NODISCARD sp_status sp_onnx_sequence_swish(struct sp_onnx_reader *r, sp_onnx_sequence *to,
                                               const sp_onnx_sequence *a, const sp_onnx_sequence *b,
                                               bool *found);
+/** sp_onnx_row_least - a number that the row is never below, -inf where none is known. */
+double sp_onnx_row_least(const struct sp_onnx_reader *r, const sp_onnx_affine *row);
+/** sp_onnx_sequence_reciprocal - 1 / x of numbers that are never negative; of roots 1 / sqrt(x). */
+SP_NODISCARD sp_status sp_onnx_sequence_reciprocal(struct sp_onnx_reader *r,
+                                                   sp_onnx_sequence *sequence);
+/** sp_onnx_sequence_softmax - over an axis, which may be that of the steps. */
+SP_NODISCARD sp_status sp_onnx_sequence_softmax(struct sp_onnx_reader *r,
+                                                sp_onnx_sequence *sequence, size_t axis);
+/** sp_onnx_sequence_count - a whole number k + t T as one that depends on the input: T is the sum
+ *  of a 1 at every step. */
+SP_NODISCARD sp_status sp_onnx_sequence_count(struct sp_onnx_reader *r, sp_onnx_sequence *to,
+                                              const struct sp_onnx_tensor *number);
+/** sp_onnx_sequence_total - the sum along an axis, times a weight; it keeps the length 1. */
+SP_NODISCARD sp_status sp_onnx_sequence_total(struct sp_onnx_reader *r, sp_onnx_sequence *sequence,
+                                              size_t axis, double weight);
 /** sp_onnx_sequence_open - a sigmoid that was taken for the head becomes a layer; another head is
  *  refused. */
 SP_NODISCARD sp_status sp_onnx_sequence_open(struct sp_onnx_reader *r, sp_onnx_sequence *sequence);

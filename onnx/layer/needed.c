@@ -23,19 +23,11 @@ sp_onnx_source sp_onnx_resolve(const sp_onnx_reader *r, sp_onnx_source from) {
     return from;
 }
 
-static sp_status refuse_product(sp_onnx_reader *r, const sp_onnx_layer *layer) {
-    return sp_onnx_refuse(
-        r, SP_E_UNSUPPORTED,
-        "both '%.60s' and '%.60s' depend on the features: one must be a constant%s%.200s",
-        sp_onnx_input_name(r, 0), sp_onnx_input_name(r, 1),
-        layer->why ? ", or the product part of an LSTM or GRU, and it is none: " : "",
-        layer->why ? layer->why : "");
-}
-
 static sp_status check_layer(sp_onnx_reader *r, const sp_onnx_layer *layer) {
     r->node = layer->node ? layer->node : r->node;
     switch (layer->role) {
     case SP_ONNX_LAYER_NODE:
+    case SP_ONNX_LAYER_PRODUCT:
         return SP_OK;
     case SP_ONNX_LAYER_STATE:
         return sp_fail(r->err, SP_E_UNSUPPORTED,
@@ -43,8 +35,6 @@ static sp_status check_layer(sp_onnx_reader *r, const sp_onnx_layer *layer) {
                        "vanilla RNN%s%.200s",
                        r->root->role[layer->input].name, layer->why ? ": " : "",
                        layer->why ? layer->why : "");
-    case SP_ONNX_LAYER_PRODUCT:
-        return refuse_product(r, layer);
     case SP_ONNX_LAYER_MEMORY:
         break;
     }

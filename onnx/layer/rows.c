@@ -232,9 +232,26 @@ sp_status sp_onnx_sequence_constant(sp_onnx_reader *r, sp_onnx_sequence *to,
     return SP_OK;
 }
 
+/* Numbers without steps, where the axis of those of `like` has the length 1: the same at each. */
+static sp_status spread(sp_onnx_reader *r, sp_onnx_sequence *x, const sp_onnx_sequence *like) {
+    if (x->outer != SP_ONNX_NO_AXIS || like->outer == SP_ONNX_NO_AXIS ||
+        !sp_onnx_dim_is(x->dim[like->outer], 1)) {
+        return SP_OK;
+    }
+    sp_onnx_source source;
+    SP_TRY(sp_onnx_sequence_settle_once(r, x, &source));
+    SP_TRY(sp_onnx_sequence_set(r, x, source));
+    x->outer = like->outer;
+    x->dim[x->outer] = like->dim[like->outer];
+    x->reversed = like->reversed;
+    return SP_OK;
+}
+
 sp_status sp_onnx_sequence_match(sp_onnx_reader *r, sp_onnx_sequence *x, sp_onnx_sequence *y) {
     SP_TRY(sp_onnx_sequence_pad(r, x, y->rank));
     SP_TRY(sp_onnx_sequence_pad(r, y, x->rank));
+    SP_TRY(spread(r, x, y));
+    SP_TRY(spread(r, y, x));
     if (x->outer != y->outer ||
         (x->outer != SP_ONNX_NO_AXIS &&
          (!sp_onnx_dim_equal(x->dim[x->outer], y->dim[y->outer]) || x->reversed != y->reversed))) {

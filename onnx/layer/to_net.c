@@ -59,8 +59,9 @@ static sp_status want(sp_onnx_making *m, sp_onnx_source from) {
 /* Whether a step of the layer depends on that step of what it reads. */
 static bool is_step_by_step(const sp_onnx_layer *layer) {
     const sp_timing *t = &layer->timing;
-    return layer->kind == SP_NODE_CURVE || (layer->kind == SP_NODE_AFFINE && t->taps == 1 &&
-                                            t->stride == 1 && t->before == 0 && t->after == 0);
+    return layer->kind == SP_NODE_CURVE || layer->role == SP_ONNX_LAYER_PRODUCT ||
+           (layer->kind == SP_NODE_AFFINE && t->taps == 1 && t->stride == 1 && t->before == 0 &&
+            t->after == 0);
 }
 
 static sp_status find_needs(sp_onnx_making *m, sp_onnx_source last) {
@@ -175,6 +176,23 @@ static const double *identity(sp_onnx_reader *r, size_t n) {
     return weight;
 }
 
+/* A part that runs once, of a layer that runs at every step, is the same at each. */
+static bool is_spread(const sp_onnx_making *m, const sp_onnx_layer *layer, const sp_onnx_dim *at,
+                      sp_onnx_source from) {
+    return !at && !layer->once && from.reading == SP_ONNX_READ_STEP && m->r->layer[from.layer].once;
+}
+
+/* What says how many frames there are comes first. */
+static void order_terms(sp_term *term, size_t count) {
+    size_t first = 0;
+    while (first + 1 < count && term[first].timing.stride == 0) {
+        first++;
+    }
+    const sp_term moved = term[first];
+    term[first] = term[0];
+    term[0] = moved;
+}
+
 /* at: the step at which all parts are read, or NULL. */
 static sp_status append_affine(sp_onnx_making *m, const sp_onnx_layer *layer, const sp_onnx_dim *at,
                                size_t *index) {
@@ -191,7 +209,9 @@ static sp_status append_affine(sp_onnx_making *m, const sp_onnx_layer *layer, co
         sp_onnx_source from = part->from;
         term[i] = (sp_term){.in = m->r->layer[from.layer].out,
                             .weight = copy_weights(part->weight),
-                            .timing = at || layer->once ? sp_timing_same : layer->timing};
+                            .timing = is_spread(m, layer, at, from) ? sp_timing_spread
+                                      : at || layer->once           ? sp_timing_same
+                                                                    : layer->timing};
         if (from.reading == SP_ONNX_READ_ALL) { // as a sum of its own
             SP_TRY(append_window(m, layer, part, zero, &term[i].input));
             term[i].in = layer->out;
@@ -207,6 +227,7 @@ static sp_status append_affine(sp_onnx_making *m, const sp_onnx_layer *layer, co
         }
         term[i].input = node_of(m, from);
     }
+    order_terms(term, layer->parts);
     const sp_node node = {.kind = SP_NODE_AFFINE,
                           .width = layer->out,
                           .terms = layer->parts,
@@ -215,10 +236,47 @@ static sp_status append_affine(sp_onnx_making *m, const sp_onnx_layer *layer, co
     return append(m, &node, index);
 }
 
+/* The numbers of both parts side by side, then their products. */
+static sp_status append_product(sp_onnx_making *m, const sp_onnx_layer *layer,
+                                const sp_onnx_dim *at, size_t *index) {
+    const size_t n = layer->out, two = n > SIZE_MAX / 8 / n ? 0 : 2 * n;
+    double *weight = sp_region_take(&m->r->region, two * two, sizeof *weight);
+    double *zero = sp_region_take(&m->r->region, two, sizeof *zero);
+    double *half[2] = {sp_region_take(&m->r->region, two * n, sizeof *weight),
+                       sp_region_take(&m->r->region, two * n, sizeof *weight)};
+    if (two == 0 || !weight || !zero || !half[0] || !half[1]) {
+        return sp_fail(&m->why, SP_E_MEMORY, "no memory for %zu products", n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        half[0][i * n + i] = half[1][(n + i) * n + i] = 1.0;
+        weight[i * two + i] = weight[(n + i) * two + n + i] = 1.0;
+    }
+    const sp_onnx_part part[2] = {{layer->part[0].from, half[0]}, {layer->part[1].from, half[1]}};
+    sp_onnx_layer both = *layer;
+    both.out = two;
+    both.part = part;
+    both.bias = zero;
+    both.timing = sp_timing_same;
+    sp_node node = {.kind = SP_NODE_CELL,
+                    .width = n,
+                    .cell = {.kind = SP_CELL_TIMES,
+                             .in = two,
+                             .out = n,
+                             .weight = weight,
+                             .bias = zero,
+                             .gate = {SP_ACTIVATION_AFFINE, 1.0, 0.0},
+                             .candidate = {SP_ACTIVATION_AFFINE, 1.0, 0.0}}};
+    SP_TRY(append_affine(m, &both, at, &node.input));
+    return append(m, &node, index);
+}
+
 static sp_status append_layer(sp_onnx_making *m, const sp_onnx_layer *layer, const sp_onnx_dim *at,
                               size_t *index) {
     if (layer->kind == SP_NODE_AFFINE) {
         return append_affine(m, layer, at, index);
+    }
+    if (layer->role == SP_ONNX_LAYER_PRODUCT) {
+        return append_product(m, layer, at, index);
     }
     sp_onnx_source from = layer->part->from;
     if (at) {

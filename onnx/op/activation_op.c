@@ -305,12 +305,12 @@ static bool covers_classes(const sp_onnx_reader *r, const sp_onnx_sequence *x, s
 
 static sp_status softmax_sequence(sp_onnx_reader *r, sp_onnx_sequence sequence, size_t axis) {
     if (axis == sequence.outer) {
-        return sp_onnx_refuse(
-            r, SP_E_UNSUPPORTED,
-            "a softmax over the steps, as attention has it (axis %zu): its quotients "
-            "have no bounds here, and a model with a mean over the steps in its place "
-            "is another one, which has to be trained",
-            axis);
+        SP_TRY(
+            r->node->op_type[0] == 'L' || r->depth > 0
+                ? sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it is taken over the steps (axis %zu)", axis)
+                : SP_OK);
+        SP_TRY(sp_onnx_sequence_softmax(r, &sequence, axis));
+        return sp_onnx_return_sequence(r, 0, &sequence);
     }
     if (!covers_classes(r, &sequence, axis)) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it is not taken over the classes (axis %zu)",

@@ -4,6 +4,7 @@
 
 #include "onnx/cell/power.h"
 #include "onnx/impl.h"
+#include "onnx/layer/mask.h"
 
 static sp_status whole_result(sp_onnx_reader *r, sp_onnx_dim *to, sp_onnx_dim a, sp_onnx_dim b,
                               char op) {
@@ -168,10 +169,7 @@ sp_status sp_onnx_op_compare(sp_onnx_reader *r) {
     const sp_onnx_tensor *a = NULL, *b = NULL;
     sp_onnx_tensor to = {0}, x, y;
     if (sp_onnx_input(r, 0)->kind == SP_ONNX_VALUE_SEQUENCE) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                              "it asks whether features have certain values, as Keras' Masking "
-                              "asks for padding, and noise may change the answer: where clips hold "
-                              "no padding, the same weights without the mask answer alike");
+        return sp_onnx_mask_compare(r);
     }
     SP_TRY(sp_onnx_input_tensor(r, &a, 0, "A"));
     SP_TRY(sp_onnx_input_tensor(r, &b, 1, "B"));
@@ -197,6 +195,9 @@ sp_status sp_onnx_op_compare(sp_onnx_reader *r) {
 
 sp_status sp_onnx_op_not(sp_onnx_reader *r) {
     const sp_onnx_tensor *a = NULL;
+    if (sp_onnx_input(r, 0)->kind == SP_ONNX_VALUE_SEQUENCE) {
+        return sp_onnx_mask_not(r);
+    }
     SP_TRY(sp_onnx_input_tensor(r, &a, 0, "X"));
     sp_onnx_tensor to = *a;
     sp_onnx_dim *numbers = sp_onnx_tensor_make(r, &to);

@@ -175,6 +175,11 @@ static sp_status cast_tensor(sp_onnx_reader *r, const sp_onnx_tensor *x, int64_t
     return sp_onnx_return_tensor(r, 0, &tensor);
 }
 
+/* One number that depends on the number of steps of the input. */
+static bool counts_steps(const sp_onnx_tensor *x) {
+    return x->kind == SP_ONNX_WHOLE && x->count == 1 && x->whole->t != 0 && x->whole->of == 0;
+}
+
 sp_status sp_onnx_op_cast(sp_onnx_reader *r) {
     int64_t type = 0;
     SP_TRY(sp_onnx_attribute_int(r, &type, "to", 0));
@@ -199,6 +204,11 @@ sp_status sp_onnx_op_cast(sp_onnx_reader *r) {
                               "to = %" PRId64 " is not supported here: FLOAT (1) and "
                               "DOUBLE (11) keep the features",
                               type);
+    }
+    if (real && !features && counts_steps(&x->tensor)) {
+        sp_onnx_sequence count;
+        SP_TRY(sp_onnx_sequence_count(r, &count, &x->tensor));
+        return sp_onnx_return_sequence(r, 0, &count);
     }
     return features ? return_input(r) : cast_tensor(r, &x->tensor, type, real);
 }

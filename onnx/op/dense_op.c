@@ -114,12 +114,40 @@ static sp_status check_constant(sp_onnx_reader *r, const sp_onnx_sequence *x,
     return SP_OK;
 }
 
+/* A constant for a fixed number of steps, the same at each, as one for any step. */
+static sp_status drop_steps(sp_onnx_reader *r, sp_onnx_tensor *to, const sp_onnx_tensor *c,
+                            const sp_onnx_sequence *x) {
+    const size_t axis = x->outer + c->rank - x->rank;
+    *to = *c;
+    if (x->outer == SP_ONNX_NO_AXIS || x->outer + c->rank < x->rank || c->dim[axis] == 1 ||
+        !sp_onnx_dim_is(x->dim[x->outer], c->dim[axis]) || c->kind != SP_ONNX_REAL) {
+        return SP_OK;
+    }
+    int64_t stride[SP_ONNX_MAX_RANK];
+    sp_onnx_tensor_strides(stride, c);
+    const size_t inner = (size_t)stride[axis], steps = (size_t)c->dim[axis];
+    for (size_t i = 0; i < c->count; i++) {
+        const size_t first = i / (inner * steps) * inner * steps + i % inner;
+        if (c->real[i] != c->real[first]) {
+            return SP_OK;
+        }
+    }
+    int64_t dim[SP_ONNX_MAX_RANK];
+    for (size_t i = 0; i < c->rank; i++) {
+        dim[i] = i == axis ? 1 : c->dim[i];
+    }
+    (void)sp_onnx_tensor_shape(to, dim, c->rank);
+    return sp_onnx_tensor_view(r, to, c, 0, stride);
+}
+
 /* The sequence in the common shape with the constant, and the constant for each of its numbers. */
-static sp_status match_constant(sp_onnx_reader *r, sp_onnx_sequence *x,
-                                const sp_onnx_tensor *constant, size_t input, bool may_widen,
-                                double **numbers) {
+static sp_status match_constant(sp_onnx_reader *r, sp_onnx_sequence *x, const sp_onnx_tensor *given,
+                                size_t input, bool may_widen, double **numbers) {
     sp_onnx_sequence c;
-    SP_TRY(sp_onnx_sequence_pad(r, x, constant->rank));
+    sp_onnx_tensor step;
+    const sp_onnx_tensor *constant = &step;
+    SP_TRY(sp_onnx_sequence_pad(r, x, given->rank));
+    SP_TRY(drop_steps(r, &step, given, x));
     SP_TRY(check_constant(r, x, constant, input, may_widen));
     SP_TRY(sp_onnx_sequence_constant(r, &c, constant, x));
     SP_TRY(sp_onnx_sequence_expand(r, x, c.dim, c.rank));
@@ -145,7 +173,7 @@ static bool reads_product(const sp_onnx_reader *r, const sp_onnx_sequence *x) {
 
 static sp_status both_sequences(sp_onnx_reader *r, char op) {
     sp_onnx_sequence a = sp_onnx_input(r, 0)->sequence, b = sp_onnx_input(r, 1)->sequence, to;
-    if (op == '/' || (op == '*' && r->depth > 0)) {
+    if ((op == '/' || op == '*') && r->depth > 0) {
         return sp_onnx_refuse(
             r, SP_E_UNSUPPORTED,
             "both '%.60s' and '%.60s' depend on the features: one must be a constant",
@@ -154,6 +182,11 @@ static sp_status both_sequences(sp_onnx_reader *r, char op) {
     SP_TRY(sp_onnx_sequence_open(r, &a));
     SP_TRY(sp_onnx_sequence_open(r, &b));
     bool curve = false;
+    if (op == '/') {
+        SP_TRY(sp_onnx_sequence_reciprocal(r, &b));
+        SP_TRY(sp_onnx_sequence_product(r, &to, &a, &b));
+        return sp_onnx_return_sequence(r, 0, &to);
+    }
     SP_TRY(op == '*' ? sp_onnx_sequence_swish(r, &to, &a, &b, &curve) : SP_OK);
     SP_TRY(curve       ? SP_OK
            : op == '*' ? sp_onnx_sequence_product(r, &to, &a, &b)
@@ -177,12 +210,11 @@ sp_status sp_onnx_dense_arithmetic(sp_onnx_reader *r, char op) {
     sp_onnx_sequence sequence = sp_onnx_input(r, which)->sequence;
     double *numbers = NULL;
     SP_TRY(sp_onnx_sequence_open(r, &sequence));
-    SP_TRY(match_constant(r, &sequence, constant, 1 - which, true, &numbers));
-    if (op == '/' && which == 1) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                              "it divides by '%.60s', which depends on the features",
-                              sp_onnx_input_name(r, 1));
+    const bool below = op == '/' && which == 1;
+    if (below) {
+        SP_TRY(sp_onnx_sequence_reciprocal(r, &sequence));
     }
+    SP_TRY(match_constant(r, &sequence, constant, 1 - which, true, &numbers));
     double *ones = sp_region_take(&r->region, sequence.width, sizeof *ones);
     if (!ones) {
         return sp_onnx_out_of_memory(r);
@@ -190,7 +222,7 @@ sp_status sp_onnx_dense_arithmetic(sp_onnx_reader *r, char op) {
     for (size_t i = 0; i < sequence.width; i++) {
         ones[i] = op == '-' && which == 1 ? -1.0 : 1.0; // constant - x
         numbers[i] = op == '-' && which == 0 ? -numbers[i]
-                     : op == '/'             ? 1.0 / numbers[i]
+                     : op == '/' && !below   ? 1.0 / numbers[i]
                                              : numbers[i];
     }
     const bool scales = op == '*' || op == '/';

@@ -18,7 +18,8 @@ static sp_status find_state(sp_onnx_reader *r, const sp_onnx_loop *loop, const s
                             size_t *state) {
     *state = SP_ONNX_NO_STATE;
     for (size_t s = 0; s < loop->states && *state == SP_ONNX_NO_STATE; s++) {
-        bool same = sp_onnx_loop_holds_polynomials(value) && value->tensor.count == loop->hidden[s];
+        bool same = !loop->copy[s] && sp_onnx_loop_holds_polynomials(value) &&
+                    value->tensor.count == loop->hidden[s];
         for (size_t j = 0; same && j < loop->hidden[s]; j++) {
             sp_onnx_polynomial polynomial = value->tensor.polynomial[j];
             SP_TRY(sp_onnx_polynomial_normalise(r, &polynomial));

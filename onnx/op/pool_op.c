@@ -3,6 +3,7 @@
  * maximum, and their mean, is that along one axis after the other. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "onnx/impl.h"
@@ -236,15 +237,65 @@ static sp_status most_along(sp_onnx_reader *r, sp_onnx_sequence *x, size_t axis)
     return SP_OK;
 }
 
+static double *identity(sp_onnx_reader *r, size_t n, size_t taps) {
+    double *weight =
+        n > SIZE_MAX / n / taps ? NULL : sp_region_take(&r->region, taps * n * n, sizeof *weight);
+    for (size_t i = 0; weight && i < n; i++) {
+        weight[i * taps * n + i] = 1.0;
+        if (taps > 1) {
+            weight[i * taps * n + n + i] = -1.0;
+        }
+    }
+    return weight;
+}
+
+/* Of any number of steps. The largest number so far, less the one at hand, is
+ * g_t = max(g_(t-1) + x_(t-1) - x_t, 0): an RNN with ReLU, which starts with x_(-1) = x_0. */
+static sp_status most_of_all(sp_onnx_reader *r, sp_onnx_sequence *x) {
+    const sp_timing two = {.taps = 2, .stride = 1, .dilation = 1, .before = 1, .repeats = true};
+    const size_t n = x->width;
+    double *fall = identity(r, n, 2), *one = identity(r, n, 1);
+    const double *zero = sp_region_take(&r->region, n, sizeof *zero);
+    sp_onnx_part *part = sp_region_take(&r->region, 1, sizeof *part);
+    sp_onnx_sequence above = *x, sum;
+    sp_onnx_dim last;
+    if (!fall || !one || !zero || !part) {
+        return sp_onnx_out_of_memory(r);
+    }
+    x->reversed = above.reversed = false; // the order does not matter
+    SP_TRY(sp_onnx_layer_timed(r, x, n, two, x->dim[x->outer], fall, zero, &part->from));
+    const sp_activation relu = {.kind = SP_ACTIVATION_RELU};
+    sp_onnx_source source = {.reading = SP_ONNX_READ_EVERY};
+    SP_TRY(sp_onnx_layer_push(r,
+                              (sp_onnx_layer){.kind = SP_NODE_CELL,
+                                              .out = n,
+                                              .frames = r->layer[part->from.layer].frames,
+                                              .parts = 1,
+                                              .part = part,
+                                              .cell = {.kind = SP_CELL_RNN,
+                                                       .in = n,
+                                                       .out = n,
+                                                       .weight = one,
+                                                       .recurrent = one,
+                                                       .bias = (double *)(uintptr_t)zero,
+                                                       .gate = relu,
+                                                       .candidate = relu}},
+                              &source.layer));
+    SP_TRY(sp_onnx_sequence_set(r, &above, source));
+    SP_TRY(sp_onnx_sequence_add(r, &sum, &above, x, 1.0));
+    *x = sum;
+    if (!sp_onnx_dim_sub(&last, x->dim[x->outer], sp_onnx_dim_of(1))) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "its last step cannot be followed");
+    }
+    return sp_onnx_sequence_step(r, x, last);
+}
+
 /* Of a fixed number of steps, laid side by side. */
 static sp_status most_step(sp_onnx_reader *r, sp_onnx_sequence *x) {
     const size_t outer = x->outer;
     const sp_onnx_dim steps = x->dim[outer];
     if (steps.t != 0) {
-        r->wants_length = true;
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                              "maxima over an open number of steps are not read: export the model "
-                              "with a fixed number of them, which changes none of its weights");
+        return most_of_all(r, x);
     }
     sp_onnx_dim apart[SP_ONNX_MAX_RANK], flat[2] = {steps, sp_onnx_dim_of(0)};
     const size_t rank = x->rank;

@@ -6,60 +6,9 @@
 #include "onnx/cell/power.h"
 #include "onnx/impl.h"
 
-/* ---- numbers that are never negative ---- */
-
-static bool is_non_negative(const sp_onnx_reader *r, size_t layer, size_t feature, size_t depth);
-
-static bool row_is(const sp_onnx_reader *r, const sp_onnx_affine *row, size_t depth) {
-    bool never = row->bias >= 0.0;
-    for (size_t k = 0; never && k < row->entries; k++) {
-        const sp_onnx_entry *e = &row->entry[k];
-        never = e->weight == 0.0 ||
-                (e->weight > 0.0 && is_non_negative(r, e->layer, e->feature, depth));
-    }
-    return never;
-}
-
-/* Number `feature` of an affine layer, from parts that are not. */
-static bool sum_is(const sp_onnx_reader *r, const sp_onnx_layer *layer, size_t feature,
-                   size_t depth) {
-    bool never = layer->bias[feature] >= 0.0;
-    for (size_t i = 0; never && i < layer->parts; i++) {
-        const sp_onnx_part *part = &layer->part[i];
-        const size_t in = r->layer[part->from.layer].out;
-        const size_t taps = part->from.reading == SP_ONNX_READ_EVERY ? layer->timing.taps : 1;
-        if (part->from.reading == SP_ONNX_READ_ALL) {
-            return false;
-        }
-        for (size_t k = 0; never && k < taps * in; k++) {
-            const double w = part->weight[feature * taps * in + k];
-            never = w == 0.0 || (w > 0.0 && is_non_negative(r, part->from.layer, k % in, depth));
-        }
-    }
-    return never;
-}
-
-static bool is_non_negative(const sp_onnx_reader *r, size_t index, size_t feature, size_t depth) {
-    const sp_onnx_layer *layer = &r->layer[index];
-    if (depth == 0) {
-        return false;
-    }
-    if (layer->kind == SP_NODE_CURVE) {
-        const sp_activation f = layer->curve;
-        return f.kind == SP_ACTIVATION_SQUARE || f.kind == SP_ACTIVATION_SQRT ||
-               f.kind == SP_ACTIVATION_RELU || f.kind == SP_ACTIVATION_SIGMOID ||
-               f.kind == SP_ACTIVATION_SOFTPLUS ||
-               ((f.kind == SP_ACTIVATION_AT_LEAST || f.kind == SP_ACTIVATION_CLIP) &&
-                f.alpha >= 0.0) ||
-               (f.kind == SP_ACTIVATION_LEAKY_RELU && f.alpha <= 0.0);
-    }
-    return layer->kind == SP_NODE_AFFINE && sum_is(r, layer, feature, depth - 1);
-}
-
 static sp_status check(sp_onnx_reader *r, const sp_onnx_sequence *x, const char *what) {
-    enum { DEPTH = 4 };
     for (size_t i = 0; i < x->width; i++) {
-        if (!row_is(r, &x->row[i], DEPTH)) {
+        if (!(sp_onnx_row_least(r, &x->row[i]) >= 0.0)) {
             return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
                                   "%s of '%.60s', which is not known never to be negative: sums of "
                                   "squares, or what a Relu, Max or Clip at 0 makes, are read",

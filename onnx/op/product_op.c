@@ -193,6 +193,16 @@ static sp_status reduce_rows(sp_onnx_reader *r, sp_onnx_sequence *x, size_t axis
     return SP_OK;
 }
 
+sp_status sp_onnx_sequence_total(sp_onnx_reader *r, sp_onnx_sequence *x, size_t axis,
+                                 double weight) {
+    SP_TRY(sp_onnx_sequence_open(r, x));
+    if (axis != x->outer) {
+        return reduce_rows(r, x, axis, weight);
+    }
+    SP_TRY(sp_onnx_sequence_pool(r, x, SP_POOLING_SUM));
+    return sp_onnx_rows_times(r, x, weight);
+}
+
 static sp_status reduce_sequence(sp_onnx_reader *r, sp_onnx_sequence *to) {
     sp_onnx_sequence x = *to;
     bool summed[SP_ONNX_MAX_RANK], nothing = false;
@@ -280,6 +290,43 @@ sp_status sp_onnx_op_reduce_sum(sp_onnx_reader *r) {
     sp_onnx_tensor sum;
     SP_TRY(reduce_tensor(r, &sum, &x->tensor));
     return sp_onnx_return_tensor(r, 0, &sum);
+}
+
+/* Of all numbers of a constant: lengths, as torch.std has them. */
+sp_status sp_onnx_op_reduce_prod(sp_onnx_reader *r) {
+    const sp_onnx_tensor *x = NULL;
+    bool taken[SP_ONNX_MAX_RANK], nothing = false;
+    int64_t keep = 1, dim[SP_ONNX_MAX_RANK];
+    SP_TRY(sp_onnx_input_tensor(r, &x, 0, "data"));
+    SP_TRY(sp_onnx_attribute_int(r, &keep, "keepdims", 1));
+    SP_TRY(read_axes(r, taken, x->rank, &nothing));
+    bool all = x->kind != SP_ONNX_POLYNOMIAL && !nothing;
+    for (size_t i = 0; i < x->rank; i++) {
+        all = all && taken[i];
+        dim[i] = 1;
+    }
+    sp_onnx_tensor to = {.kind = x->kind};
+    (void)sp_onnx_tensor_shape(&to, dim, keep != 0 ? x->rank : 0);
+    void *number = all ? sp_onnx_tensor_make(r, &to) : NULL;
+    if (!number) {
+        return all ? sp_onnx_out_of_memory(r)
+                   : sp_onnx_refuse(r, SP_E_UNSUPPORTED, "products along some axes only");
+    }
+    double real = 1.0;
+    sp_onnx_dim whole = sp_onnx_dim_of(1);
+    for (size_t i = 0; i < x->count; i++) {
+        real *= x->kind == SP_ONNX_REAL ? x->real[i] : 1.0;
+        if (x->kind == SP_ONNX_WHOLE && !sp_onnx_dim_mul(&whole, whole, x->whole[i])) {
+            return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                                  "a product of lengths that cannot be followed");
+        }
+    }
+    if (x->kind == SP_ONNX_REAL) {
+        *(double *)number = real;
+    } else {
+        *(sp_onnx_dim *)number = whole;
+    }
+    return sp_onnx_return_tensor(r, 0, &to);
 }
 
 static sp_status map_tensor(sp_onnx_reader *r, sp_onnx_tensor *to, const sp_onnx_tensor *from,

@@ -41,7 +41,12 @@
     X(HARD_SWISH, hard_swish, 2, -INFINITY, middle) /* x min(max(alpha x + beta, 0), 1) */         \
     X(SOFTSIGN, softsign, 0, -INFINITY, middle)                                                    \
     X(ERF, erf, 0, -INFINITY, middle)                                                              \
-    X(CUBE, cube, 0, -INFINITY, middle)
+    X(CUBE, cube, 0, -INFINITY, middle)                                                            \
+    X(EXP, exp, 0, -INFINITY, middle)                                                              \
+    X(RECIPROCAL, reciprocal, 0, 0.0, middle)                                                      \
+    X(RSQRT, rsqrt, 0, 0.0, middle)           /* 1 / sqrt(x) */                                    \
+    X(DIFFERS, differs, 1, -INFINITY, middle) /* 0 at alpha, else 1 */                             \
+    X(GUARD, guard, 0, 0.0, middle)           /* 0 above 0, else infinite */
 
 /* Those whose lines come out of their shape. */
 #define SP_SHAPE_LIST(X)                                                                           \

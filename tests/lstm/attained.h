@@ -186,9 +186,11 @@ static inline void trace_run(const sp_trace *trace, const double *features) {
 static inline void check_trace(const sp_trace *trace, const double *features, uint64_t seed) {
     double logits[64];
     assert_true(trace->net->classes <= 64);
-    assert_int_equal(sp_net_run_from(NULL, trace->net, trace->source, logits, features,
-                                     trace->frames[trace->source]),
-                     SP_OK);
+    sp_error err = {0};
+    if (sp_net_run_from(&err, trace->net, trace->source, logits, features,
+                        trace->frames[trace->source]) != SP_OK) {
+        fail_msg("%s", err.text);
+    }
     for (size_t k = 0; k < trace->net->classes; k++) {
         const double value = trace_output(trace)[k];
         if (!(fabs(value - logits[k]) <= 1e-9 * (1.0 + fabs(value)))) {

@@ -151,6 +151,20 @@ static inline void exact_gru(const sp_cell *cell, arb_ptr y, const arb_struct *x
     arb_clear(q);
 }
 
+static inline void exact_times(const sp_cell *cell, arb_ptr y, const arb_struct *x) {
+    const size_t H = cell->out;
+    arb_t b;
+    arb_init(b);
+    for (size_t j = 0; j < H; j++) {
+        arb_set_d(y + j, cell->bias[j]);
+        add_image(y + j, cell->weight + j * cell->in, x, cell->in);
+        arb_set_d(b, cell->bias[H + j]);
+        add_image(b, cell->weight + (H + j) * cell->in, x, cell->in);
+        arb_mul(y + j, y + j, b, PRECISION);
+    }
+    arb_clear(b);
+}
+
 static inline arb_ptr exact_at(const sp_values_at *v, size_t node, size_t frame) {
     return v->value[node] + frame * v->net->node[node].width;
 }
@@ -179,6 +193,9 @@ static inline void exact_cell(const sp_values_at *v, const sp_node *node, size_t
             break;
         case SP_CELL_RNN:
             exact_rnn(cell, exact_at(v, i, t), x, h);
+            break;
+        case SP_CELL_TIMES:
+            exact_times(cell, exact_at(v, i, t), x);
             break;
         }
         _arb_vec_set(h, exact_at(v, i, t), (slong)cell->out);

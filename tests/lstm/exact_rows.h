@@ -232,6 +232,19 @@ static inline void rnn_row(sp_form *f, const sp_cell *cell, size_t node, size_t 
     row_times(f->x, f->gate, H, cell->in, cell->weight);
 }
 
+static inline void times_row(sp_form *f, const sp_cell *cell, size_t node, size_t t) {
+    const size_t H = cell->out;
+    _arb_vec_zero(f->gate, (slong)(2 * H));
+    for (size_t j = 0; j < H; j++) {
+        product_row(f, f->x + j, menu_of(f, node, t, SP_CELL_PRODUCT, 0), j, f->gate + j,
+                    f->gate + H + j);
+    }
+    for (size_t k = 0; k < 2 * H; k++) {
+        add_scaled(f->bias, f->gate + k, cell->bias[k]);
+    }
+    row_times(f->x, f->gate, 2 * H, cell->in, cell->weight);
+}
+
 static inline void cell_row(sp_form *f, const sp_node *node, size_t i) {
     const sp_cell *cell = &node->cell;
     const size_t frames = sp_boxes_frames(&f->self->boxes, 0, i);
@@ -249,6 +262,9 @@ static inline void cell_row(sp_form *f, const sp_node *node, size_t i) {
             break;
         case SP_CELL_RNN:
             rnn_row(f, cell, i, t);
+            break;
+        case SP_CELL_TIMES:
+            times_row(f, cell, i, t);
             break;
         }
         arb_ptr to = on_frame(f, node->input, frame);

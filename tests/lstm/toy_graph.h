@@ -12,7 +12,7 @@ typedef struct sp_growth {
     sp_rng *rng;
     sp_net *net;
     size_t source, classes;
-    size_t class_of[TOY_NODES + 8];
+    size_t class_of[TOY_NODES + 16];
     bool reverse; /* cells may run backwards */
     bool varied;  /* they may be seeded or have limits, LSTMs other functions */
     double scale;
@@ -105,12 +105,13 @@ static inline void grow_largest(sp_growth *g) {
     free(zero);
 }
 
-/* Every function of relax/curve/curve_list.h whose arguments may be any number. */
+/* Every function of relax/curve/curve_list.h whose arguments may be any number, but for exp, which
+ * runs away: that of softmaxes will do. */
 static inline sp_activation toy_curve(sp_rng *rng) {
     sp_activation f = toy_activation(rng, false);
     do {
         f.kind = (sp_activation_kind)sp_rng_below(rng, SP_ACTIVATION_KINDS);
-    } while (isfinite(sp_activation_least(f.kind)));
+    } while (isfinite(sp_activation_least(f.kind)) || f.kind == SP_ACTIVATION_EXP);
     return f;
 }
 
@@ -126,7 +127,7 @@ static inline void grow_curve(sp_growth *g) {
 static inline void grow_cell(sp_growth *g) {
     const size_t input = any_node(g), in = g->net->node[input].width;
     const size_t H = 1 + sp_rng_below(g->rng, TOY_WIDTH);
-    sp_cell cell = {.kind = (sp_cell_kind)sp_rng_below(g->rng, 3),
+    sp_cell cell = {.kind = (sp_cell_kind)sp_rng_below(g->rng, g->varied ? 4 : 3),
                     .in = in,
                     .out = H,
                     .weight = toy_random(g->rng, 6 * H * in, g->scale),
@@ -148,12 +149,94 @@ static inline void grow_cell(sp_growth *g) {
         cell.reset_after = cell.kind == SP_CELL_GRU && sp_rng_below(g->rng, 2) > 0;
         cell.recurrent_bias = cell.reset_after ? own : NULL;
     }
+    double *loop = cell.recurrent;
+    if (cell.kind == SP_CELL_TIMES) {
+        cell.recurrent = cell.recurrent_bias = NULL;
+        cell.seeded = cell.reset_after = false;
+        cell.clip = 0.0;
+    }
     const sp_node node = {.kind = SP_NODE_CELL, .width = H, .input = input, .cell = cell};
     append(g, &node, g->class_of[input]);
     free(cell.weight);
-    free(cell.recurrent);
+    free(loop);
     free(cell.bias);
     free(own);
+}
+
+/* Two numbers of every frame times one that the third node gives, or times two that are the same at
+ * every frame. */
+static inline void grow_times(sp_growth *g, size_t a, size_t b, size_t class) {
+    const bool spread = g->class_of[b] == ONE_FRAME && class != ONE_FRAME;
+    const size_t other = g->net->node[b].width, in = 2 + other;
+    double *first = toy_random(g->rng, in * 2, 0.0), *second = toy_random(g->rng, in * other, 0.0);
+    double *weight = toy_random(g->rng, 4 * in, 0.0), *zero = toy_random(g->rng, in + 4, 0.0);
+    for (size_t i = 0; i < 2; i++) {
+        first[i * 2 + i] = weight[i * in + i] = 1.0;
+        weight[(2 + i) * in + 2 + (other > 1 ? i : 0)] = 1.0;
+    }
+    for (size_t i = 0; i < other; i++) {
+        second[(2 + i) * other + i] = 1.0;
+    }
+    sp_term term[2] = {{.input = a, .in = 2, .weight = first, .timing = sp_timing_same},
+                       {.input = b,
+                        .in = other,
+                        .weight = second,
+                        .timing = spread ? sp_timing_spread : sp_timing_same}};
+    append(g,
+           &(sp_node){.kind = SP_NODE_AFFINE, .width = in, .terms = 2, .term = term, .bias = zero},
+           class);
+    append(g,
+           &(sp_node){
+               .kind = SP_NODE_CELL,
+               .width = 2,
+               .input = g->net->nodes - 1,
+               .cell = {.kind = SP_CELL_TIMES, .in = in, .out = 2, .weight = weight, .bias = zero}},
+           class);
+    free(first);
+    free(second);
+    free(weight);
+    free(zero);
+}
+
+static inline void grow_function(sp_growth *g, sp_activation_kind kind, size_t class) {
+    const size_t last = g->net->nodes - 1;
+    append(g,
+           &(sp_node){.kind = SP_NODE_CURVE,
+                      .width = g->net->node[last].width,
+                      .input = last,
+                      .curve = {.kind = kind}},
+           class);
+}
+
+/* A softmax over the frames, or a normalisation of every frame. */
+static inline void grow_quotient(sp_growth *g) {
+    const size_t input = any_node(g), in = g->net->node[input].width, class = g->class_of[input];
+    double *weight = toy_random(g->rng, 2 * in, g->scale), *bias = toy_random(g->rng, 2, 0.5);
+    double mean[2] = {0.5, 0.5}, little = 0.1;
+    sp_term term = {.input = input, .in = in, .weight = weight, .timing = sp_timing_same};
+    sp_node node = {.kind = SP_NODE_AFFINE, .width = 2, .terms = 1, .term = &term, .bias = bias};
+    append(g, &node, class);
+    grow_function(g, SP_ACTIVATION_TANH, class); // scores that no exp overflows
+    const size_t at = g->net->nodes - 1;
+    if (sp_rng_below(g->rng, 2) == 0) {
+        grow_function(g, SP_ACTIVATION_EXP, class);
+        append(
+            g,
+            &(sp_node){.kind = SP_NODE_POOL, .width = 2, .input = at + 1, .pool = SP_POOLING_SUM},
+            ONE_FRAME);
+        grow_function(g, SP_ACTIVATION_RECIPROCAL, ONE_FRAME);
+        grow_times(g, at + 1, g->net->nodes - 1, class);
+    } else {
+        grow_function(g, SP_ACTIVATION_SQUARE, class);
+        term = (sp_term){.input = at + 1, .in = 2, .weight = mean, .timing = sp_timing_same};
+        node.width = 1;
+        node.bias = &little;
+        append(g, &node, class);
+        grow_function(g, SP_ACTIVATION_RSQRT, class);
+        grow_times(g, at, g->net->nodes - 1, class);
+    }
+    free(weight);
+    free(bias);
 }
 
 static inline void grow_pool(sp_growth *g) {
@@ -178,9 +261,13 @@ static inline void grow_graph(sp_growth g, sp_toy *toy, size_t classes, bool inn
     toy->front.node = g.source;
     const size_t nodes = net->nodes + 1 + sp_rng_below(rng, TOY_NODES - 3);
     while (net->nodes < nodes) {
-        switch (sp_rng_below(rng, 9)) {
+        switch (sp_rng_below(rng, g.varied ? 11 : 9)) {
         case 0:
             grow_curve(&g);
+            break;
+        case 9:
+        case 10:
+            grow_quotient(&g);
             break;
         case 8:
             grow_largest(&g);

@@ -143,6 +143,12 @@ static inline void rnn_step(const sp_cell *cell, const dual *x, dual *h) {
     memcpy(h, next, cell->out * sizeof *h);
 }
 
+static inline void times_step(const sp_cell *cell, const dual *x, dual *h) {
+    for (size_t j = 0; j < cell->out; j++) {
+        h[j] = dual_times(gate_sum(cell, j, x, NULL), gate_sum(cell, cell->out + j, x, NULL));
+    }
+}
+
 /* Adds what the input gives to the states. */
 static inline void seed_states(const sp_cell *cell, const dual *x, dual *h, dual *c) {
     for (size_t k = 0; k < sp_cell_seeds(cell); k++) {
@@ -167,6 +173,9 @@ static inline void cell_sequence(const sp_cell *cell, sequence y, sequence x, si
             break;
         case SP_CELL_RNN:
             rnn_step(cell, x[t], h);
+            break;
+        case SP_CELL_TIMES:
+            times_step(cell, x[t], h);
             break;
         }
         memcpy(y[t], h, cell->out * sizeof *h);
@@ -266,7 +275,8 @@ static inline sp_activation random_function(sp_rng *rng, uint64_t kinds) {
 /* Any function of any argument. */
 static inline sp_activation random_curve(sp_rng *rng) {
     sp_activation f = random_function(rng, SP_ACTIVATION_KINDS);
-    while (isfinite(sp_activation_least(f.kind)) || f.kind == SP_ACTIVATION_SQUARE) {
+    while (isfinite(sp_activation_least(f.kind)) || f.kind == SP_ACTIVATION_SQUARE ||
+           f.kind == SP_ACTIVATION_EXP) {
         f = random_function(rng, SP_ACTIVATION_KINDS);
     }
     return f;
@@ -331,7 +341,7 @@ static inline void random_cell(sp_rng *rng, sp_net *net, size_t first) {
     enum { ROWS = 6 * GRAPH_WIDTH };
     double weight[ROWS * GRAPH_WIDTH], recurrent[ROWS * GRAPH_WIDTH], bias[ROWS], own[GRAPH_WIDTH];
     const size_t input = first + sp_rng_below(rng, net->nodes - first);
-    sp_cell cell = {.kind = (sp_cell_kind)sp_rng_below(rng, 3),
+    sp_cell cell = {.kind = (sp_cell_kind)sp_rng_below(rng, 4),
                     .in = net->node[input].width,
                     .out = 1 + sp_rng_below(rng, GRAPH_WIDTH),
                     .weight = weight,
@@ -346,6 +356,11 @@ static inline void random_cell(sp_rng *rng, sp_net *net, size_t first) {
         cell.candidate = random_function(rng, 5);
         cell.gate = random_function(rng, 3);
     }
+    if (cell.kind == SP_CELL_TIMES) {
+        cell.recurrent = NULL;
+        cell.seeded = false;
+        cell.clip = 0.0;
+    }
     cell.reset_after = cell.kind == SP_CELL_GRU && sp_rng_below(rng, 2) == 0;
     cell.recurrent_bias = cell.reset_after ? own : NULL;
     random_numbers(rng, weight, ROWS * GRAPH_WIDTH, 0.5);
@@ -354,6 +369,74 @@ static inline void random_cell(sp_rng *rng, sp_net *net, size_t first) {
     random_numbers(rng, own, GRAPH_WIDTH, 0.5);
     const sp_node node = {.kind = SP_NODE_CELL, .width = cell.out, .input = input, .cell = cell};
     assert_int_equal(sp_net_append(NULL, net, &node, NULL), SP_OK);
+}
+
+/* Nodes side by side at every frame, the second one the same at each where it has one frame; then
+ * products of the first `width` numbers with the others, or with the only other one. */
+static inline void random_times(sp_net *net, size_t a, size_t b, bool spread) {
+    enum { MOST = GRAPH_WIDTH * GRAPH_WIDTH };
+    double first[MOST] = {0.0}, second[MOST] = {0.0}, weight[2 * MOST] = {0.0};
+    const double zero[2 * GRAPH_WIDTH] = {0.0};
+    const size_t width = net->node[a].width, other = net->node[b].width, in = width + other;
+    assert_true(in <= GRAPH_WIDTH);
+    for (size_t i = 0; i < width; i++) {
+        first[i * width + i] = weight[i * in + i] = 1.0;
+        weight[(width + i) * in + width + (other > 1 ? i : 0)] = 1.0;
+    }
+    for (size_t i = 0; i < other; i++) {
+        second[(width + i) * other + i] = 1.0;
+    }
+    sp_term term[2] = {{.input = a, .in = width, .weight = first, .timing = sp_timing_same},
+                       {.input = b,
+                        .in = other,
+                        .weight = second,
+                        .timing = spread ? sp_timing_spread : sp_timing_same}};
+    double bias[GRAPH_WIDTH] = {0.0};
+    const sp_node both = {
+        .kind = SP_NODE_AFFINE, .width = in, .terms = 2, .term = term, .bias = bias};
+    assert_int_equal(sp_net_append(NULL, net, &both, NULL), SP_OK);
+    const sp_node times = {.kind = SP_NODE_CELL,
+                           .width = width,
+                           .input = net->nodes - 1,
+                           .cell = {.kind = SP_CELL_TIMES,
+                                    .in = in,
+                                    .out = width,
+                                    .weight = weight,
+                                    .bias = (double *)(uintptr_t)zero}};
+    assert_int_equal(sp_net_append(NULL, net, &times, NULL), SP_OK);
+}
+
+enum { QUOTIENT_NODES = 6 }; /* that random_quotient appends at most */
+
+/* A softmax over the frames, or a normalisation of every frame. */
+static inline void random_quotient(sp_rng *rng, sp_net *net, size_t first) {
+    double weight[2 * GRAPH_WIDTH], bias[2], mean[2] = {0.5, 0.5}, little = 0.05;
+    const size_t input = first + sp_rng_below(rng, net->nodes - first);
+    const size_t in = net->node[input].width;
+    const bool softmax = sp_rng_below(rng, 2) == 0;
+    random_numbers(rng, weight, 2 * in, 0.3);
+    random_numbers(rng, bias, 2, 0.5);
+    sp_term term = {.input = input, .in = in, .weight = weight, .timing = sp_timing_same};
+    const sp_node two = {
+        .kind = SP_NODE_AFFINE, .width = 2, .terms = 1, .term = &term, .bias = bias};
+    assert_int_equal(sp_net_append(NULL, net, &two, NULL), SP_OK);
+    const size_t at = net->nodes - 1;
+    if (softmax) {
+        assert_int_equal(sp_net_add_curve(NULL, net, (sp_activation){.kind = SP_ACTIVATION_EXP}),
+                         SP_OK);
+        const sp_node sum = {
+            .kind = SP_NODE_POOL, .width = 2, .input = at + 1, .pool = SP_POOLING_SUM};
+        assert_int_equal(sp_net_append(NULL, net, &sum, NULL), SP_OK);
+        assert_int_equal(
+            sp_net_add_curve(NULL, net, (sp_activation){.kind = SP_ACTIVATION_RECIPROCAL}), SP_OK);
+    } else {
+        assert_int_equal(sp_net_add_curve(NULL, net, (sp_activation){.kind = SP_ACTIVATION_SQUARE}),
+                         SP_OK);
+        assert_int_equal(sp_net_add_affine(NULL, net, 1, mean, &little), SP_OK);
+        assert_int_equal(sp_net_add_curve(NULL, net, (sp_activation){.kind = SP_ACTIVATION_RSQRT}),
+                         SP_OK);
+    }
+    random_times(net, softmax ? at + 1 : at, net->nodes - 1, softmax);
 }
 
 /* Ends in one frame. Nodes may be left unread, before `first` all are. */
@@ -366,9 +449,15 @@ static inline void random_graph(sp_rng *rng, sp_net *net, size_t nodes, size_t f
                                .width = net->node[input].width,
                                .input = input,
                                .curve = random_curve(rng)};
-        switch (sp_rng_below(rng, net->nodes + 2 < nodes && net->nodes != first ? 5 : 4)) {
+        const bool two = net->nodes + 2 < nodes && net->nodes != first;
+        const bool six = net->nodes + QUOTIENT_NODES < nodes && (first == 0 || net->nodes > first);
+        switch (sp_rng_below(rng, six ? 7 : two ? 5 : 4)) {
         case 0:
             assert_int_equal(sp_net_append(NULL, net, &curve, NULL), SP_OK);
+            break;
+        case 5:
+        case 6:
+            random_quotient(rng, net, from);
             break;
         case 4:
             random_centred(rng, net, from);

@@ -278,7 +278,7 @@ static void refuse_nodes(const char *shape, const char *op, const char *inputs, 
     om_reals(m, "W33", "3x3", (const double[9]){0});
     om_reals(m, "two", "2x3x2", (const double[12]){0});
     om_reals(m, "rows", "2x1", bias);
-    om_reals(m, "steps", "7x1x3", (const double[21]){0});
+    om_reals(m, "steps", "7x1x3", (const double[21]){[3] = 1.0});
     om_wholes(m, "whole", "3x2", (const int64_t[6]){0});
     om_reals(m, "none", "0", bias);
     om_reals(m, "vector", "3", weight);
@@ -309,7 +309,8 @@ static void test_refusals(void **state) {
     refuse_nodes("N x 3", "Add", ",x", SP_E_FORMAT, "the-node|input 0 is left out");
     refuse_nodes("N x 3", "Mul", "x,b", SP_E_UNSUPPORTED, "the-node|Mul|'b' has the length 2");
     refuse_nodes("N x 3", "Sub", "b,x", SP_E_UNSUPPORTED, "the-node|Sub|'b' has the length 2");
-    refuse_nodes("N x 3", "Div", "vector,x", SP_E_UNSUPPORTED, "the-node|Div|divides by 'x'");
+    refuse_nodes("N x 3", "Div", "vector,x", SP_E_UNSUPPORTED,
+                 "the-node|Div|divides by what is not known never to be negative");
     refuse_nodes("N x 3", "Less", "x,vector", SP_E_UNSUPPORTED,
                  "the-node|Less|it asks whether features");
     refuse_nodes("N x 3", "Max", "x,vector", SP_E_UNSUPPORTED, "the-node|Max|single numbers");

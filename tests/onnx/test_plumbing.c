@@ -130,7 +130,6 @@ static void test_what_no_recording_has_is_refused(void **state) {
         {"T x 1 x 3", "Slice", "h,[-1],[0],[0]", "cannot be followed"},
         {"T x 1 x 3", "Slice", "h,[0],[far],[0],[2]", "every 2th step"},
         {"T x 1 x 3", "Slice", "h,[1],[1],[1]", "keeps nothing"},
-        {"T x 1 x 3", "ReduceMax", "h", "(ReduceMax)|open number of steps"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         om *m = start(17, cases[i].shape);

@@ -37,7 +37,7 @@ static void logistic(arb_t z, const arb_t u) {
     arb_inv(z, z, SP_ARB_BITS);
 }
 
-/* z = f(x) for z = x: the rows of SP_SHAPE_LIST; false: another curve. */
+/* z = f(x) for z = x: the rows of SP_SHAPE_LIST, and the convex ones; false: another curve. */
 static bool exact_shaped(arb_t z, sp_activation f, double x) {
     bool known = true;
     arb_t u, v;
@@ -119,6 +119,21 @@ static bool exact_shaped(arb_t z, sp_activation f, double x) {
         break;
     case SP_ACTIVATION_CUBE:
         arb_pow_ui(z, v, 3, SP_ARB_BITS);
+        break;
+    case SP_ACTIVATION_EXP:
+        arb_exp(z, v, SP_ARB_BITS);
+        break;
+    case SP_ACTIVATION_RECIPROCAL:
+        arb_inv(z, v, SP_ARB_BITS);
+        break;
+    case SP_ACTIVATION_DIFFERS:
+        arb_set_si(z, x != f.alpha);
+        break;
+    case SP_ACTIVATION_GUARD:
+        arb_zero(z);
+        break;
+    case SP_ACTIVATION_RSQRT:
+        arb_rsqrt(z, v, SP_ARB_BITS);
         break;
     default:
         known = false;
@@ -228,7 +243,7 @@ static void lines_hold_in_exact_mathematics(void **state) {
                 x.lo = -f.beta / f.alpha - sp_rng_uniform(&rng, -2.0, 2.0);
                 x.hi = x.lo + sp_rng_uniform(&rng, 0.0, 2.0);
             }
-            if (kind == SP_ACTIVATION_LOG) {
+            if (isfinite(sp_activation_least(f.kind))) {
                 const double width = x.hi - x.lo;
                 x.lo = exp(sp_rng_uniform(&rng, -6.0, 6.0));
                 x.hi = x.lo + width;
@@ -286,7 +301,8 @@ static void parameters_of_any_size_give_no_wrong_line(void **state) {
             const sp_activation f = {(sp_activation_kind)kind,
                                      (i % 2 ? -1.0 : 1.0) * sizes[i / 2 % 4], 0.0};
             const double end = ends[i / 8 % 4];
-            const sp_iv x = {kind == SP_ACTIVATION_LOG ? 0.5 * end : i < 32 ? -end : -1.0, end};
+            const bool positive = isfinite(sp_activation_least((sp_activation_kind)kind));
+            const sp_iv x = {positive ? 0.5 * end : i < 32 ? -end : -1.0, end};
             const sp_line_pair pair = sp_activation_lines(f, x, x.hi);
             assert_true(pair.lower.w == pair.lower.w && pair.upper.w == pair.upper.w);
             if (isfinite(pair.lower.w) && isfinite(pair.upper.w)) {
