@@ -321,6 +321,7 @@ char *sp_record_finding(const sp_finding *f) {
     sp_json_line_text(line, "kind", sp_verdict_name(f->kind));
     sp_json_line_text(line, "reason", f->reason);
     sp_json_line_bool(line, "fire", f->fire);
+    sp_json_line_bool(line, "shared", f->shared);
     sp_json_line_number(line, "threshold", f->threshold);
     sp_json_line_number(line, "logit", f->logit);
     put_scale(line, "certified", &f->certified);
@@ -355,6 +356,7 @@ bool sp_record_take_finding(sp_finding *f, const sp_json *object) {
     }
     copy_text(f->reason, sizeof f->reason, object, "reason");
     f->fire = sp_json_flag(sp_json_get(object, "fire"));
+    f->shared = sp_json_flag(sp_json_get(object, "shared"));
     f->threshold = get_number(object, "threshold");
     f->logit = get_number(object, "logit");
     get_scale(&f->certified, object, "certified");

@@ -290,6 +290,7 @@ static void init_finding(sp_finding *f, const sp_audit *audit, sp_property prope
     *f = (sp_finding){.property = property,
                       .kind = SP_VERDICT_ERROR,
                       .threshold = audit->trigger.threshold,
+                      .shared = audit->profile && sp_audit_of_window(property),
                       .logit = NAN,
                       .certified = none,
                       .broken = none,

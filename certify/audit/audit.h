@@ -159,6 +159,7 @@ typedef struct sp_finding {
     char reason[512];
     bool fire;                 /* it must fire, answer 1; else stay silent, answer 0 */
     double threshold, logit;   /* clean logit of the window, or the largest one of the stream */
+    bool shared;               /* a profile gives samples shares of the levels */
     sp_budget_scale certified; /* loudest certified level; NaN: none */
     sp_budget_scale broken;    /* quietest level that real-valued noise was found to break */
     sp_budget_scale file;      /* quietest level that a file of the clip's format does */

@@ -83,6 +83,9 @@ char *sp_report_audit_json(const char *clip, const sp_audit *audit, const sp_fin
     sp_json_line_text(line, "method", audit->attacker->pipeline->method->name);
     sp_report_string(line, "norm",
                      sp_audit_of_set(f->property) ? (audit->set ? audit->set->norm : "inf") : NULL);
+    if (f->shared) {
+        sp_json_line_bool(line, "profile", true);
+    }
     write_scale(line, "certified", &f->certified);
     sp_report_vacuous(line, &f->certified);
     write_scale(line, "broken", &f->broken);

@@ -114,6 +114,7 @@ static void audits_with_a_profile(void **state) {
                 "--profile", path, "--budget", "-80dB", clip);
         expect_code(&process, 0);
         margin[half] = margin_of(process.out);
+        assert_non_null(strstr(process.out, "\"profile\":true"));
         sp_process_clear(&process);
     }
     assert_true(margin[1] > margin[0]);

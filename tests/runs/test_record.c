@@ -175,6 +175,7 @@ static void findings_come_back(void **state) {
         sp_finding f = {.property = (sp_property)sp_rng_below(&rng, SP_PROPERTIES)}, g;
         f.kind = (sp_verdict_kind)sp_rng_below(&rng, SP_VERDICT_KINDS);
         f.fire = coin();
+        f.shared = sp_rng_below(&rng, 2) > 0;
         f.threshold = any();
         f.logit = any();
         f.certified = any_scale();
