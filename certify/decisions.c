@@ -24,11 +24,6 @@ bool sp_decision_find(sp_decision *asks, const char *name) {
     return false;
 }
 
-bool sp_pipeline_asks_many(const sp_pipeline *pipeline) {
-    const sp_net *net = pipeline->net;
-    return net->every || (pipeline->asks == SP_DECISION_OUTPUTS && net->classes > 1);
-}
-
 size_t sp_pipeline_scores(const sp_pipeline *pipeline, size_t n) {
     const sp_net *net = pipeline->net;
     return sp_pipeline_asks_many(pipeline)

@@ -21,6 +21,11 @@ size_t sp_pipeline_answers(const sp_net *net) {
     return net->classes == 1 ? 2 : net->classes;
 }
 
+bool sp_pipeline_asks_many(const sp_pipeline *pipeline) {
+    const sp_net *net = pipeline->net;
+    return net->every || (pipeline->asks == SP_DECISION_OUTPUTS && net->classes > 1);
+}
+
 void sp_pipeline_rows(const sp_pipeline *pipeline, double *row, double *constant,
                       const double *weight, size_t rows, size_t scores) {
     const bool single = pipeline->net->classes == 1 && !sp_pipeline_asks_many(pipeline);

@@ -144,6 +144,8 @@ typedef struct cli_command {
     bool sequences;    /* clips may be sequences of numbers */
     bool each_place;   /* --frame all and --burst ask it about every place of a clip */
     bool says_bank;    /* it says itself where another bank would change an answer */
+    bool hears_hops;   /* of streaming models: it takes the answers after every hop */
+    bool says_float32; /* with -v: how far float32 arithmetic is off, where that is known */
     bool front_alone;  /* hears no model: --front alone will do */
     bool reads_models; /* its arguments are models: --output, --steps-axis and --input go with it */
     const cli_own *own; /* [owned] */

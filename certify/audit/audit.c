@@ -7,25 +7,19 @@
 #include "base/clock.h"
 #include "certify/audit/audit_task.h"
 
-static const struct {
-    const char *name, *summary;
-} properties[] = {
-#define SP_PROPERTY_ENTRY(name, text, summary) {text, summary},
+static const char *const properties[] = {
+#define SP_PROPERTY_ENTRY(name, text) text,
     SP_PROPERTY_LIST(SP_PROPERTY_ENTRY)
 #undef SP_PROPERTY_ENTRY
 };
 
 const char *sp_property_name(sp_property property) {
-    return property < SP_PROPERTIES ? properties[property].name : "";
-}
-
-const char *sp_property_summary(sp_property property) {
-    return property < SP_PROPERTIES ? properties[property].summary : "";
+    return property < SP_PROPERTIES ? properties[property] : "";
 }
 
 sp_property sp_property_find(const char *name) {
     int found = 0;
-    while (found < SP_PROPERTIES && strcmp(properties[found].name, name) != 0) {
+    while (found < SP_PROPERTIES && strcmp(properties[found], name) != 0) {
         found++;
     }
     return (sp_property)found;
@@ -58,35 +52,6 @@ bool sp_audit_of_set(sp_property property) {
 
 bool sp_audit_of_window(sp_property property) {
     return property == SP_PROPERTY_FIRE || property == SP_PROPERTY_SILENT;
-}
-
-double sp_audit_task_time(const sp_audit_task *q) {
-    return q->deadline > 0.0 ? fmax(q->deadline - sp_clock_wall(), 1e-9) : 0.0;
-}
-
-const sp_noise_set *sp_audit_task_set(const sp_audit_task *q) {
-    return q->audit->set ? q->audit->set : &sp_noise_set_box;
-}
-
-sp_budget_scale sp_audit_task_scale(const sp_noise_set *set, const sp_clip *clip, double eps,
-                                    double power) {
-    sp_budget_scale scale;
-    sp_budget_describe(&scale, eps, set, clip);
-    if (set->box) {
-        scale.snr_db = 20.0 * log10(clip->rms / (eps * sqrt(power)));
-    }
-    return scale;
-}
-
-sp_attack_options sp_audit_task_attack(const sp_audit_task *q) {
-    sp_attack_options options = q->audit->attack;
-    options.source = q->audit->source;
-    options.steps = options.steps ? options.steps : SP_AUDIT_STEPS;
-    options.starts = options.starts ? options.starts : SP_AUDIT_STARTS;
-    options.out = NULL;
-    options.hint = NULL;
-    options.timeout = sp_audit_task_time(q);
-    return options;
 }
 
 /* ---- the clean recording ---- */

@@ -100,29 +100,31 @@ SP_NODISCARD sp_status sp_audit_line_prove(sp_error *err, sp_audit_line_result *
 
 /* ---- audits ---- */
 
+/* fire, silent: the window that hears the word best, or is nearest to firing, whatever the noise;
+ * burst: the same with noise in a few frames only, at every place; gain: at every loudness of a
+ * range; noise-line: under one recorded noise at every level. stream-*: the trigger on the whole
+ * recording, under one noise. dead-samples: those that no frame hears change nothing. hops: every
+ * hop of a stream stays on its side, with noise in a few hops, at every place; trigger: it does on
+ * the stream what it does without noise, whatever the noise. */
 #define SP_PROPERTY_LIST(X)                                                                        \
-    X(SP_PROPERTY_FIRE, "fire", "the window that hears the word best fires, whatever the noise")   \
-    X(SP_PROPERTY_SILENT, "silent", "the window nearest to firing stays silent")                   \
-    X(SP_PROPERTY_BURST, "burst", "the same with noise in a few frames only, at every place")      \
-    X(SP_PROPERTY_GAIN, "gain", "the same at every loudness of a range")                           \
-    X(SP_PROPERTY_NOISE_LINE, "noise-line", "the same under one recorded noise at every level")    \
-    X(SP_PROPERTY_STREAM_FIRE, "stream-fire",                                                      \
-      "the trigger fires on the recording, under one noise")                                       \
-    X(SP_PROPERTY_STREAM_SILENT, "stream-silent", "the trigger never fires, under one noise")      \
-    X(SP_PROPERTY_DEAD, "dead-samples", "samples that no frame hears change nothing")              \
-    X(SP_PROPERTY_HOPS, "hops",                                                                    \
-      "every hop of a stream stays on its side, with noise in a few hops, at every place")         \
-    X(SP_PROPERTY_TRIGGER, "trigger",                                                              \
-      "the trigger does on the stream what it does without noise, whatever the noise")
+    X(SP_PROPERTY_FIRE, "fire")                                                                    \
+    X(SP_PROPERTY_SILENT, "silent")                                                                \
+    X(SP_PROPERTY_BURST, "burst")                                                                  \
+    X(SP_PROPERTY_GAIN, "gain")                                                                    \
+    X(SP_PROPERTY_NOISE_LINE, "noise-line")                                                        \
+    X(SP_PROPERTY_STREAM_FIRE, "stream-fire")                                                      \
+    X(SP_PROPERTY_STREAM_SILENT, "stream-silent")                                                  \
+    X(SP_PROPERTY_DEAD, "dead-samples")                                                            \
+    X(SP_PROPERTY_HOPS, "hops")                                                                    \
+    X(SP_PROPERTY_TRIGGER, "trigger")
 
 typedef enum {
-#define SP_PROPERTY_ENTRY(name, text, summary) name,
+#define SP_PROPERTY_ENTRY(name, text) name,
     SP_PROPERTY_LIST(SP_PROPERTY_ENTRY)
 #undef SP_PROPERTY_ENTRY
         SP_PROPERTIES
 } sp_property;
 const char *sp_property_name(sp_property property);
-const char *sp_property_summary(sp_property property);
 /** sp_property_find - by name; SP_PROPERTIES: there is none. */
 sp_property sp_property_find(const char *name);
 

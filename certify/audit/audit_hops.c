@@ -9,25 +9,6 @@
 #include "base/pool.h"
 #include "certify/audit/audit_task.h"
 
-sp_status sp_audit_check_hops(sp_error *err, const sp_pipeline *pipeline) {
-    const sp_front_layout *layout = sp_front_layout_of(pipeline->whole);
-    const bool samples = sp_front_is_samples(pipeline->whole);
-    if (pipeline->net->classes != 1 || !pipeline->net->every) {
-        return sp_fail(
-            err, SP_E_UNSUPPORTED,
-            "an audit needs a model with one output, for a fixed number of frames, as "
-            "wake-word models have it, or for every hop of a stream; use certify, radius "
-            "and attack for this one");
-    }
-    if (pipeline->joined || (layout->before > 0 && !samples) ||
-        (!samples && sp_front_hears_all(pipeline->whole))) {
-        return sp_fail(err, SP_E_UNSUPPORTED,
-                       "an audit is about a stream, and this front end's features in a stretch are "
-                       "not those of the recording; certify says what holds of one clip");
-    }
-    return SP_OK;
-}
-
 /* ---- places ---- */
 
 /* What is the same at all places. */

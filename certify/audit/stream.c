@@ -4,6 +4,25 @@
 
 #include "certify/audit/audit_task.h"
 
+sp_status sp_audit_check_hops(sp_error *err, const sp_pipeline *pipeline) {
+    const sp_front_layout *layout = sp_front_layout_of(pipeline->whole);
+    const bool samples = sp_front_is_samples(pipeline->whole);
+    if (pipeline->net->classes != 1 || !pipeline->net->every) {
+        return sp_fail(
+            err, SP_E_UNSUPPORTED,
+            "an audit needs a model with one output, for a fixed number of frames, as "
+            "wake-word models have it, or for every hop of a stream; use certify, radius "
+            "and attack for this one");
+    }
+    if (pipeline->joined || (layout->before > 0 && !samples) ||
+        (!samples && sp_front_hears_all(pipeline->whole))) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "an audit is about a stream, and this front end's features in a stretch are "
+                       "not those of the recording; certify says what holds of one clip");
+    }
+    return SP_OK;
+}
+
 static sp_status make(sp_error *err, sp_stream *stream, const sp_pipeline *pipeline, size_t count) {
     *stream = (sp_stream){.steps = pipeline->net->steps, .count = count};
     if (pipeline->net->every) { // no windows: all hops are heard in one pass

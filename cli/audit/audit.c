@@ -490,6 +490,7 @@ const cli_command cli_audit = {
                CLI_AUDIO | CLI_TOL | CLI_BURST | CLI_OUT | CLI_EFFORT | CLI_TIMEOUT | CLI_THREADS |
                CLI_JSON | CLI_VERBOSE,
     .says_bank = true,
+    .hears_hops = true,
     .own = cli_audit_own,
     .owned = CLI_AUDIT_OWNED,
     .corpus = true,

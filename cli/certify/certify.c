@@ -248,6 +248,7 @@ const cli_command cli_certify = {
                CLI_LABEL | CLI_MANIFEST | CLI_AUDIO | CLI_TIMEOUT | CLI_DEVICE | CLI_PRECISION |
                CLI_THREADS | CLI_JSON | CLI_VERBOSE | CLI_ATTACK | CLI_EFFORT | CLI_FRAME,
     .sequences = true,
+    .says_float32 = true,
     .own = own_options,
     .owned = sizeof own_options / sizeof own_options[0],
     .apart = 1 << CLI_CERTIFY_PROOF | 1 << CLI_CERTIFY_DUMP,

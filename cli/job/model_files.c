@@ -37,8 +37,7 @@ int cli_model_files_open(cli_model_files *files, const cli_command *command,
                               .input = options->input,
                               .inputs = options->inputs};
     sp_status status = sp_model_open(&err, &files->model, options->model, &choice);
-    if (status == SP_OK && files->model.streams && !files->model.net.every &&
-        command == &cli_audit) {
+    if (status == SP_OK && files->model.streams && !files->model.net.every && command->hears_hops) {
         char name[300];
         snprintf(name, sizeof name, "%.250s@all", options->output ? options->output : "");
         sp_model_clear(&files->model);

@@ -80,7 +80,7 @@ static int take_arithmetic(cli_session *session, const cli_command *command) {
     const cli_options *options = session->options;
     const bool single = options->arithmetic == SP_ARITHMETIC_FLOAT32;
     sp_error err = {0};
-    if (single || (options->verbose && command == &cli_certify)) {
+    if (single || (options->verbose && command->says_float32)) {
         const sp_status status = sp_pipeline_single(&err, &session->pipeline, &session->files.model,
                                                     options->arithmetic);
         if (status != SP_OK && single) {
