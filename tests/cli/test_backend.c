@@ -85,7 +85,7 @@ static size_t expect_margins(const char *cpu, const char *device) {
 /* Together, cut in batches, and with a clip or two that the memory does not hold. */
 static void clips_of_any_length_go_together(void **state) {
     // red zones of sanitizers stand between the arrays
-    const char *const memory[] = {"1GB", sp_test_sanitized() ? "1.6MB" : "1MB",
+    const char *const memory[] = {"1GB", sp_test_sanitized() ? "2MB" : "1.3MB",
                                   sp_test_sanitized() ? "0.7MB" : "0.4MB"};
     char clip[LENGTHS][PATH];
     (void)state;
