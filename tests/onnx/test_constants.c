@@ -143,8 +143,8 @@ static void test_symbolic_arithmetic(void **state) {
     m = start(17, "T x 1 x 3");
     om_int(m, om_node(m, "Shape", "x", "[T]"), "end", 1);
     om_int(m, om_node(m, "Cast", "[T]", "float"), "to", 1);
-    om_node(m, "Add", "h,float", "y");
-    refuse(m, SP_E_UNSUPPORTED, "'float' (Cast)|number of steps");
+    om_node(m, "Add", "h,float", "y"); // a number that every step may read
+    refuse(m, SP_E_UNSUPPORTED, "'y' has one row per step");
 }
 
 /* Strided copies of constants, checked as weights: every one must restore the matrix. */
