@@ -53,6 +53,27 @@ static sp_activation shaped(sp_rng *rng, size_t kind) {
     return f;
 }
 
+/* An interval of the curve's domain, not at its very end. */
+static sp_iv random_box(sp_rng *rng, sp_activation f) {
+    const double least = sp_activation_least(f.kind), at = sp_rng_uniform(rng, -6.0, 5.0);
+    const double lo = isfinite(least) ? least + 0.05 + fabs(at) : at;
+    return (sp_iv){lo, lo + exp(sp_rng_uniform(rng, -3.0, 2.0))};
+}
+
+/* At least the second derivative. */
+static double bend_of(sp_activation f, sp_iv x) {
+    switch (f.kind) {
+    case SP_ACTIVATION_EXP:
+        return exp(x.hi);
+    case SP_ACTIVATION_RECIPROCAL:
+        return 2.0 / (x.lo * x.lo * x.lo);
+    case SP_ACTIVATION_RSQRT:
+        return 0.75 / (x.lo * x.lo * sqrt(x.lo));
+    default:
+        return 80.0 * (1.0 + fabs(f.alpha * x.lo)) * (1.0 + fabs(x.lo) + (x.hi - x.lo));
+    }
+}
+
 static void lines_are_as_high_as_the_envelope(void **state) {
     (void)state;
     sp_rng rng;
@@ -60,17 +81,18 @@ static void lines_are_as_high_as_the_envelope(void **state) {
     for (int i = 0; i < trials(150); i++) {
         for (size_t kind = SP_ACTIVATION_CLIP; kind < SP_ACTIVATION_KINDS; kind++) {
             const sp_activation f = shaped(&rng, kind);
-            const double lo = sp_rng_uniform(&rng, -6.0, 5.0);
-            const sp_iv x = {lo, lo + exp(sp_rng_uniform(&rng, -3.0, 2.0))};
+            const sp_iv x = random_box(&rng, f);
             const double m = check_random_in(&rng, x);
+            if (f.kind == SP_ACTIVATION_DIFFERS) {
+                continue; // no grid meets its one point
+            }
             const sp_line_pair pair = sp_activation_lines(f, x, m);
             const double low = envelope(f, 1.0, x, m), up = -envelope(f, -1.0, x, m);
             const double below = pair.lower.w * m + pair.lower.c;
             const double above = pair.upper.w * m + pair.upper.c;
             const double v = sp_activation_value(f, m), width = x.hi - x.lo;
             // the chords of a grid lie above the envelope by its step, squared
-            const double grid = 10.0 * width * width / GRID / GRID * (1.0 + fabs(f.alpha * x.lo)) *
-                                (1.0 + fabs(x.lo) + width);
+            const double grid = 0.125 * width * width / GRID / GRID * bend_of(f, x);
             if (!(low - below <= 1e-3 * (v - below) + grid + 1e-12 &&
                   above - up <= 1e-3 * (above - v) + grid + 1e-12)) {
                 fail_msg("%s (%g, %g) on [%g, %g] at %g: %.12g below %.12g, %.12g above %.12g",
@@ -126,8 +148,7 @@ static void ranges_are_those_of_the_values(void **state) {
     for (int i = 0; i < trials(300); i++) {
         for (size_t kind = SP_ACTIVATION_CLIP; kind < SP_ACTIVATION_KINDS; kind++) {
             const sp_activation f = shaped(&rng, kind);
-            const double lo = sp_rng_uniform(&rng, -6.0, 5.0);
-            const sp_iv x = {lo, lo + exp(sp_rng_uniform(&rng, -3.0, 2.0))};
+            const sp_iv x = random_box(&rng, f);
             const sp_iv range = sp_activation_range(f, x);
             sp_iv seen = {INFINITY, -INFINITY};
             for (size_t k = 0; k <= GRID; k++) {
