@@ -17,8 +17,20 @@ static int trials(int n) {
     return sp_test_sanitized() ? n / 10 : sp_test_long() ? 20 * n : n;
 }
 
+/* Point k of a grid that meets the ends and the kinks of f. */
+static double point(sp_activation f, sp_iv x, size_t k) {
+    const double kinks[] = {0.0, f.alpha, f.beta, -f.beta / f.alpha, (1.0 - f.beta) / f.alpha};
+    const double step = (x.hi - x.lo) / GRID, at = check_clamp(x.lo + step * (double)k, x);
+    for (size_t i = 0; i < sizeof kinks / sizeof *kinks && k > 0 && k < GRID; i++) {
+        if (fabs(kinks[i] - at) < 0.5 * step && kinks[i] >= x.lo && kinks[i] <= x.hi) {
+            return kinks[i];
+        }
+    }
+    return at;
+}
+
 static double sample(sp_activation f, sp_iv x, size_t k) {
-    return sp_activation_value(f, check_clamp(x.lo + (x.hi - x.lo) * ((double)k / GRID), x));
+    return sp_activation_value(f, point(f, x, k));
 }
 
 /* The convex envelope at m of sign f over a grid: the lowest chord over m. */
@@ -26,7 +38,7 @@ static double envelope(sp_activation f, double sign, sp_iv x, double m) {
     double at[GRID + 1], value[GRID + 1];
     size_t hull[GRID + 1], n = 0;
     for (size_t k = 0; k <= GRID; k++) {
-        at[k] = check_clamp(x.lo + (x.hi - x.lo) * ((double)k / GRID), x);
+        at[k] = point(f, x, k);
         value[k] = sign * sample(f, x, k);
         while (n > 1 && (value[hull[n - 1]] - value[hull[n - 2]]) * (at[k] - at[hull[n - 1]]) >=
                             (value[k] - value[hull[n - 1]]) * (at[hull[n - 1]] - at[hull[n - 2]])) {
