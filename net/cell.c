@@ -1,8 +1,12 @@
 // The cells, each as the list of its variables.
 #include "net/cell.h"
 
+size_t sp_cell_states(const sp_cell *cell) {
+    return cell->kind == SP_CELL_TIMES ? 0 : cell->kind == SP_CELL_LSTM ? 2 : 1;
+}
+
 size_t sp_cell_seeds(const sp_cell *cell) {
-    return !cell->seeded || cell->kind == SP_CELL_TIMES ? 0 : cell->kind == SP_CELL_LSTM ? 2 : 1;
+    return cell->seeded ? sp_cell_states(cell) : 0;
 }
 
 size_t sp_cell_gates(const sp_cell *cell) {

@@ -45,7 +45,9 @@ typedef struct sp_cell {
  *  sp_cell_seeds. sp_cell_parameters - numbers. */
 size_t sp_cell_gates(const sp_cell *cell);
 size_t sp_cell_parameters(const sp_cell *cell);
-/** sp_cell_seeds - states that are seeded: 2 LSTM, 1 others; 0: the cell is not seeded. */
+/** sp_cell_states - what a step hands on to the next: 2 LSTM, 1 GRU and RNN, 0 TIMES.
+ *  sp_cell_seeds - as many if they are seeded; else 0. */
+size_t sp_cell_states(const sp_cell *cell);
 size_t sp_cell_seeds(const sp_cell *cell);
 /** sp_cell_is_plain - no product, neither seeded nor with a limit, and of an LSTM sigmoid and
  *  tanh. */

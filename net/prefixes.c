@@ -23,29 +23,15 @@ static sp_status without_pools(sp_error *err, sp_net *bare, const sp_net *net) {
     sp_status status = place != NULL ? sp_net_init(err, bare, net->features)
                                      : sp_fail(err, SP_E_MEMORY, "no memory for a network");
     for (size_t n = 1; n < net->nodes && status == SP_OK; n++) {
-        sp_node node = net->node[n];
-        sp_term *term = NULL;
-        if (!is_causal(&node)) {
+        const sp_node *node = &net->node[n];
+        if (!is_causal(node)) {
             status = sp_fail(err, SP_E_UNSUPPORTED,
                              "node %zu hears frames behind the one that it answers at", n);
-            break;
+        } else if (node->kind == SP_NODE_POOL) {
+            place[n] = place[node->input];
+        } else {
+            status = sp_net_append_moved(err, bare, node, place, &place[n]);
         }
-        if (node.kind == SP_NODE_POOL) {
-            place[n] = place[node.input];
-            continue;
-        }
-        if (node.kind == SP_NODE_AFFINE) {
-            term = malloc(node.terms * sizeof *term);
-            status = term != NULL ? SP_OK : sp_fail(err, SP_E_MEMORY, "no memory for a network");
-        }
-        for (size_t i = 0; term != NULL && i < node.terms; i++) {
-            term[i] = node.term[i];
-            term[i].input = place[node.term[i].input];
-        }
-        node.term = term;
-        node.input = place[node.input];
-        status = status == SP_OK ? sp_net_append(err, bare, &node, &place[n]) : status;
-        free(term);
     }
     free(place);
     return status;

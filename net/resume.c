@@ -22,7 +22,7 @@ static sp_status check_node(sp_error *err, const sp_node *node, size_t n) {
 }
 
 static size_t states_of(const sp_node *node) {
-    return node->kind != SP_NODE_CELL ? 0 : (node->cell.kind == SP_CELL_LSTM ? 2 : 1) * node->width;
+    return node->kind == SP_NODE_CELL ? sp_cell_states(&node->cell) * node->width : 0;
 }
 
 size_t sp_net_state_width(const sp_net *net) {
@@ -149,26 +149,14 @@ sp_status sp_net_resume(sp_error *err, sp_net *resumed, const sp_net *net, const
     sp_status status = place != NULL ? sp_net_init(err, resumed, net->features)
                                      : sp_fail(err, SP_E_MEMORY, "no memory for a network");
     for (size_t n = 1; n < net->nodes && status == SP_OK; n++) {
-        sp_node node = net->node[n];
-        sp_term *term = NULL;
-        status = check_node(err, &node, n);
-        if (status == SP_OK && node.kind == SP_NODE_AFFINE) {
-            term = malloc(node.terms * sizeof *term);
-            status = term != NULL ? SP_OK : sp_fail(err, SP_E_MEMORY, "no memory for a network");
-        }
-        for (size_t i = 0; term != NULL && i < node.terms; i++) {
-            term[i] = node.term[i];
-            term[i].input = place[node.term[i].input];
-        }
-        node.term = term;
-        node.input = place[node.input];
+        const sp_node *node = &net->node[n];
+        const size_t states = states_of(node);
+        status = check_node(err, node, n);
         if (status == SP_OK) {
-            status = node.kind == SP_NODE_CELL
-                         ? add_cell(err, resumed, &node, node.input, state, &place[n])
-                         : sp_net_append(err, resumed, &node, &place[n]);
+            status = states > 0 ? add_cell(err, resumed, node, place[node->input], state, &place[n])
+                                : sp_net_append_moved(err, resumed, node, place, &place[n]);
         }
-        state += states_of(&node);
-        free(term);
+        state += states;
     }
     free(place);
     if (status != SP_OK) {

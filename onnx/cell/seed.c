@@ -84,7 +84,7 @@ static sp_status spike(sp_onnx_reader *r, sp_onnx_source *to, sp_onnx_source fro
 
 sp_status sp_onnx_cell_seed(sp_onnx_reader *r, sp_cell *cell, sp_onnx_source *from,
                             const double *const start[SP_CELL_STATES]) {
-    const size_t H = cell->out, D = cell->in, states = cell->kind == SP_CELL_LSTM ? 2 : 1;
+    const size_t H = cell->out, D = cell->in, states = sp_cell_states(cell);
     const size_t extra = states * H;
     const bool every = from->reading == SP_ONNX_READ_EVERY;
     bool zero = true;

@@ -76,7 +76,7 @@ static size_t find_memory(const sp_onnx_reader *r, size_t cell) {
 /* The states of a node: what they start as must be what they were in the hop before. */
 static sp_status close_node(sp_onnx_reader *r, sp_onnx_slots *slots, size_t cell) {
     const sp_onnx_layer *layer = &r->layer[cell];
-    const size_t states = layer->cell.kind == SP_CELL_LSTM ? 2 : 1;
+    const size_t states = sp_cell_states(&layer->cell);
     r->node = layer->node;
     for (size_t k = 0; k < states; k++) {
         sp_onnx_slot *slot = NULL;

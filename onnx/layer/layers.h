@@ -259,6 +259,11 @@ SP_NODISCARD sp_status sp_onnx_sequence_swish(struct sp_onnx_reader *r, sp_onnx_
                                               bool *found);
 /** sp_onnx_row_least - a number that the row is never below, -inf where none is known. */
 double sp_onnx_row_least(const struct sp_onnx_reader *r, const sp_onnx_affine *row);
+/** sp_onnx_sequence_under_roots - whether every number is a root; *inside: what it is the root of,
+ *  which is never negative. */
+SP_NODISCARD sp_status sp_onnx_sequence_under_roots(struct sp_onnx_reader *r,
+                                                    const sp_onnx_sequence *sequence,
+                                                    sp_onnx_sequence *inside, bool *roots);
 /** sp_onnx_sequence_reciprocal - 1 / x of numbers that are never negative; of roots 1 / sqrt(x). */
 SP_NODISCARD sp_status sp_onnx_sequence_reciprocal(struct sp_onnx_reader *r,
                                                    sp_onnx_sequence *sequence);

@@ -3,9 +3,8 @@
  */
 #include "onnx/impl.h"
 
-/* Whether every number is a root; *inside: what it is the root of. */
-static sp_status look_inside(sp_onnx_reader *r, const sp_onnx_sequence *x, sp_onnx_sequence *inside,
-                             bool *roots) {
+sp_status sp_onnx_sequence_under_roots(sp_onnx_reader *r, const sp_onnx_sequence *x,
+                                       sp_onnx_sequence *inside, bool *roots) {
     sp_onnx_affine *row = sp_region_take(&r->region, x->width, sizeof *row);
     *roots = true;
     if (!row) {
@@ -38,7 +37,7 @@ sp_status sp_onnx_sequence_reciprocal(sp_onnx_reader *r, sp_onnx_sequence *x) {
                                   "are read");
         }
     }
-    SP_TRY(look_inside(r, x, &inside, &roots));
+    SP_TRY(sp_onnx_sequence_under_roots(r, x, &inside, &roots));
     *x = roots ? inside : *x;
     const sp_activation_kind kind = roots ? SP_ACTIVATION_RSQRT : SP_ACTIVATION_RECIPROCAL;
     return sp_onnx_sequence_curve(r, x, (sp_activation){.kind = kind});

@@ -27,31 +27,16 @@ static sp_status return_curve(sp_onnx_reader *r, const sp_onnx_sequence *x,
     return sp_onnx_return_sequence(r, 0, &sequence);
 }
 
-/* Whether every number is a root: then the squares are what it is the root of, which is never
- * negative. */
-static sp_status square_roots(sp_onnx_reader *r, sp_onnx_sequence *x, bool *roots) {
-    sp_onnx_affine *row = sp_region_take(&r->region, x->width, sizeof *row);
-    *roots = x->outer != SP_ONNX_NO_AXIS && x->head == SP_ONNX_HEAD_NONE;
-    if (!row) {
-        return sp_onnx_out_of_memory(r);
-    }
-    for (size_t i = 0; *roots && i < x->width; i++) {
-        const sp_onnx_entry *e = x->row[i].entry;
-        const bool plain = x->row[i].entries == 1 && x->row[i].bias == 0.0 && e->weight == 1.0;
-        const sp_onnx_layer *layer = plain ? &r->layer[e->layer] : NULL;
-        *roots = plain && layer->kind == SP_NODE_CURVE && !layer->once && layer->argument &&
-                 layer->curve.kind == SP_ACTIVATION_SQRT;
-        row[i] = *roots ? layer->argument[e->feature] : row[i];
-    }
-    x->row = *roots ? row : x->row;
-    return SP_OK;
-}
-
+// The squares of roots are what they are the roots of.
 sp_status sp_onnx_square(sp_onnx_reader *r) {
-    sp_onnx_sequence x = sp_onnx_input(r, 0)->sequence;
+    const sp_onnx_sequence x = sp_onnx_input(r, 0)->sequence;
+    sp_onnx_sequence inside;
     bool roots = false;
-    SP_TRY(square_roots(r, &x, &roots));
-    return roots ? sp_onnx_return_sequence(r, 0, &x) : return_curve(r, &x, SP_ACTIVATION_SQUARE);
+    if (x.outer != SP_ONNX_NO_AXIS && x.head == SP_ONNX_HEAD_NONE) {
+        SP_TRY(sp_onnx_sequence_under_roots(r, &x, &inside, &roots));
+    }
+    return roots ? sp_onnx_return_sequence(r, 0, &inside)
+                 : return_curve(r, &x, SP_ACTIVATION_SQUARE);
 }
 
 static sp_status pow_tensor(sp_onnx_reader *r, const sp_onnx_tensor *x, double exponent) {

@@ -8,9 +8,6 @@
 
 enum { SYMBOLS = 64, MOST = 256 };
 
-/* Added to 1 the first is lost; the second counts as 2^-52. */
-static const double LOST = 0x1.ffp-54, RAISED = 0x1.01p-53;
-
 typedef enum { ORDINARY, LOSING, RAISING, VANISHING, CASES } test_case;
 
 static int trials(void) {
@@ -49,9 +46,9 @@ static void domain_free(sp_zonotope *z) {
 static double number(sp_rng *rng, test_case which, size_t k) {
     switch (which) {
     case LOSING:
-        return k == 0 ? 1.0 : LOST;
+        return k == 0 ? 1.0 : SP_TEST_LOST;
     case RAISING:
-        return k == 0 ? 1.0 : RAISED;
+        return k == 0 ? 1.0 : SP_TEST_RAISED;
     case VANISHING:
         return sp_rng_uniform(rng, 0.9, 0.99) * 0x1.6ap-538; // two make less than 2^-1075
     default:
@@ -272,7 +269,7 @@ static void fewer_symbols_keep_every_value(void **state) {
             fill(&rng, z, &z->variable[v], which);
             for (size_t s = 0; s < SYMBOLS && which == LOSING; s++) { // some that stay, and 1
                 z->variable[v].generator[s] = s < SYMBOLS - SYMBOLS / 4 ? 4.0
-                                              : s + 1 < SYMBOLS         ? LOST
+                                              : s + 1 < SYMBOLS         ? SP_TEST_LOST
                                                                         : 1.0;
             }
         }

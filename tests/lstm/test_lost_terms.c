@@ -4,8 +4,7 @@
 
 enum { MANY = 500 };
 
-/* Added to 1 the first is lost; the second counts as 2^-52. */
-static const double SMALL[2] = {0x1.ffp-54, 0x1.01p-53};
+static const double SMALL[2] = {SP_TEST_LOST, SP_TEST_RAISED};
 
 static double *numbers(size_t n, double first, double rest) {
     double *a = malloc(n * sizeof *a);

@@ -5,9 +5,6 @@
 
 enum { ROWS = 512, SAMPLES = 2 };
 
-/* Added to 1 this is lost; added to 1 + 2^-52 k it counts as 2^-52. */
-static const double LOST = 0x1.ffp-54, RAISED = 0x1.01p-53;
-
 /* A front end of SAMPLES samples and ROWS rows, all in one band, and a frame of it. */
 typedef struct made {
     sp_front_layout layout;
@@ -51,33 +48,16 @@ static void fill(double *v, double small) {
     }
 }
 
-/* z = sum_k weight_k p_k q_k */
-static void exact_products(arb_t z, const made *m, const double *p, const double *q) {
-    arb_t term, factor;
-    arb_init(term);
-    arb_init(factor);
-    arb_zero(z);
-    for (size_t k = 0; k < ROWS; k++) {
-        arb_set_d(term, m->weight[k]);
-        arb_set_d(factor, p[k]);
-        arb_mul(term, term, factor, SP_ARB_BITS);
-        arb_set_d(factor, q[k]);
-        arb_addmul(z, term, factor, SP_ARB_BITS);
-    }
-    arb_clear(term);
-    arb_clear(factor);
-}
-
 static void sums_that_lose_every_term_are_covered(void **state) {
     (void)state;
-    const double smalls[] = {LOST, RAISED};
+    const double smalls[] = {SP_TEST_LOST, SP_TEST_RAISED};
     arb_t z;
     arb_init(z);
     for (size_t i = 0; i < 2; i++) {
         made *m = make();
         double *mid = m->frame.bins.mid, form[SAMPLES];
         fill(mid, smalls[i]);
-        exact_products(z, m, mid, mid);
+        sp_arb_weighted(z, m->weight, mid, mid, ROWS);
         const sp_iv sum =
             sp_band_products(&m->band, mid, m->frame.bins.err, mid, m->frame.bins.err);
         assert_true(sp_arb_within(z, sum.lo, sum.hi));
@@ -117,7 +97,7 @@ static void errors_of_rows_are_counted(void **state) {
                 p_end[k] = p[k] + copysign(p_err[k], p[k]);
                 q_end[k] = q[k] + end * copysign(q_err[k], p[k]);
             }
-            exact_products(z, m, p_end, q_end);
+            sp_arb_weighted(z, m->weight, p_end, q_end, ROWS);
             assert_true(sp_arb_within(z, sum.lo, sum.hi));
         }
         // and hardly more than that
@@ -164,7 +144,8 @@ static void slack_covers_the_gradient(void **state) {
         made *m = make();
         double form[SAMPLES];
         // forms of 1 and lost or raised terms; then rows that are known badly
-        fill(m->frame.bins.mid, kind == 0 ? LOST * LOST : RAISED * RAISED);
+        fill(m->frame.bins.mid,
+             kind == 0 ? SP_TEST_LOST * SP_TEST_LOST : SP_TEST_RAISED * SP_TEST_RAISED);
         for (size_t k = 0; k < ROWS; k++) {
             m->matrix[k * SAMPLES] = 1.0;
             m->frame.bins.err[k] = kind == 2 ? 0.25 : 0.0;
@@ -196,7 +177,10 @@ static void r2_sides_cover_lost_terms(void **state) {
             double lower[SAMPLES], upper[SAMPLES];
             arb_zero(z);
             for (size_t k = 0; k < ROWS; k++) {
-                const double v = (k == 0 ? 1.0 : raised ? RAISED : LOST) * (constant == 2 ? -1 : 1);
+                const double v = (k == 0   ? 1.0
+                                  : raised ? SP_TEST_RAISED
+                                           : SP_TEST_LOST) *
+                                 (constant == 2 ? -1 : 1);
                 bins->lo_w[k] = bins->up_w[k] = constant ? 0.0 : v;
                 bins->lo_c[k] = bins->up_c[k] = constant ? v : 0.0;
                 bins->mid[k] = bins->mag[k] = 1.0;
@@ -215,7 +199,7 @@ static void r2_sides_cover_lost_terms(void **state) {
 /* A matrix of one entry that was computed as a sum of ROWS products, and lost all but the first. */
 static void eigenvalues_are_those_of_the_exact_matrix(void **state) {
     (void)state;
-    const double exact = 1.0 + (ROWS - 1) * LOST, computed = 1.0;
+    const double exact = 1.0 + (ROWS - 1) * SP_TEST_LOST, computed = 1.0;
     double work = 0.0;
     assert_false(sp_eigenvalues_below(&computed, &work, 1, ROWS, exact * (1.0 - 0x1p-52)));
     assert_true(sp_eigenvalues_below(&computed, &work, 1, ROWS, 1.0 + 8.0 * (ROWS + 16) * 0x1p-53));

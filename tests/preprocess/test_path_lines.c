@@ -18,39 +18,22 @@ typedef struct exact_energy {
     bool gain;
 } exact_energy;
 
-/* z = sum_k weight_k p_k q_k */
-static void form(arb_t z, const double *weight, const double *p, const double *q) {
-    arb_t term, factor;
-    arb_init(term);
-    arb_init(factor);
-    arb_zero(z);
-    for (size_t k = 0; k < ROWS; k++) {
-        arb_set_d(term, weight[k]);
-        arb_set_d(factor, p[k]);
-        arb_mul(term, term, factor, SP_ARB_BITS);
-        arb_set_d(factor, q[k]);
-        arb_addmul(z, term, factor, SP_ARB_BITS);
-    }
-    arb_clear(term);
-    arb_clear(factor);
-}
-
 /* z = the energy at x, not raised. */
 static void energy_at(arb_t z, const exact_energy *e, double x) {
     arb_t at, factor;
     arb_init(at);
     arb_init(factor);
     arb_set_d(at, x);
-    form(z, e->weight, e->y, e->y);
+    sp_arb_weighted(z, e->weight, e->y, e->y, ROWS);
     if (e->gain) {
         arb_mul_ui(factor, at, 2, SP_ARB_BITS);
         arb_exp(factor, factor, SP_ARB_BITS);
         arb_mul(z, z, factor, SP_ARB_BITS);
     } else {
-        form(factor, e->weight, e->y, e->v);
+        sp_arb_weighted(factor, e->weight, e->y, e->v, ROWS);
         arb_mul_ui(factor, factor, 2, SP_ARB_BITS);
         arb_addmul(z, factor, at, SP_ARB_BITS);
-        form(factor, e->weight, e->v, e->v);
+        sp_arb_weighted(factor, e->weight, e->v, e->v, ROWS);
         arb_mul(factor, factor, at, SP_ARB_BITS);
         arb_addmul(z, factor, at, SP_ARB_BITS);
     }
@@ -88,15 +71,15 @@ static sp_path_energy curve_of(const exact_energy *e) {
     arb_init(z);
     arb_init(floor);
     arb_set_d(floor, e->floor);
-    form(z, e->weight, e->y, e->y);
+    sp_arb_weighted(z, e->weight, e->y, e->y, ROWS);
     if (!e->gain) {
         arb_add(z, z, floor, SP_ARB_BITS);
     }
     curve.a = hull(z);
-    form(z, e->weight, e->y, e->v);
+    sp_arb_weighted(z, e->weight, e->y, e->v, ROWS);
     arb_mul_ui(z, z, 2, SP_ARB_BITS);
     curve.b = hull(z);
-    form(z, e->weight, e->v, e->v);
+    sp_arb_weighted(z, e->weight, e->v, e->v, ROWS);
     curve.c = hull(z);
     arb_clear(z);
     arb_clear(floor);

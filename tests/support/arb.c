@@ -89,3 +89,19 @@ void sp_arb_dot(arb_t z, const double *a, const double *b, size_t n) {
         sp_arb_addmul_d(z, a[i], b[i]);
     }
 }
+
+void sp_arb_weighted(arb_t z, const double *weight, const double *a, const double *b, size_t n) {
+    arb_t term, factor;
+    arb_init(term);
+    arb_init(factor);
+    arb_zero(z);
+    for (size_t i = 0; i < n; i++) {
+        arb_set_d(term, weight[i]);
+        arb_set_d(factor, a[i]);
+        arb_mul(term, term, factor, SP_ARB_BITS);
+        arb_set_d(factor, b[i]);
+        arb_addmul(z, term, factor, SP_ARB_BITS);
+    }
+    arb_clear(term);
+    arb_clear(factor);
+}

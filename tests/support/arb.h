@@ -36,6 +36,8 @@ double sp_arb_upper(const arb_t x);
 
 /** sp_arb_addmul_d - z += a b, a and b exact doubles. */
 void sp_arb_addmul_d(arb_t z, double a, double b);
+/** sp_arb_weighted - z = sum of weight[i] a[i] b[i], i < n, from exact doubles. */
+void sp_arb_weighted(arb_t z, const double *weight, const double *a, const double *b, size_t n);
 /** sp_arb_dot - z = sum of a[i] b[i], i < n, from exact doubles. */
 void sp_arb_dot(arb_t z, const double *a, const double *b, size_t n);
 
