@@ -387,24 +387,6 @@ sp_status sp_net_append(sp_error *err, sp_net *net, const sp_node *node, size_t 
     return SP_OK;
 }
 
-sp_status sp_net_append_moved(sp_error *err, sp_net *net, const sp_node *node, const size_t *place,
-                              size_t *to) {
-    const size_t terms = node->kind == SP_NODE_AFFINE ? node->terms : 0;
-    sp_node moved = *node;
-    moved.term = calloc(terms + 1, sizeof *moved.term);
-    if (moved.term == NULL) {
-        return sp_fail(err, SP_E_MEMORY, "no memory for a network");
-    }
-    for (size_t i = 0; i < terms; i++) {
-        moved.term[i] = node->term[i];
-        moved.term[i].input = place[node->term[i].input];
-    }
-    moved.input = place[node->input];
-    const sp_status status = sp_net_append(err, net, &moved, to);
-    free(moved.term);
-    return status;
-}
-
 /* ---- appending a node that reads the last one ---- */
 
 const sp_timing sp_timing_same = {.taps = 1, .stride = 1, .dilation = 1};

@@ -62,8 +62,8 @@ static inline double sp_rng_normal(sp_rng *rng) {
 /** sp_rng_double - any finite double: uniform over the bit patterns, with many special values. */
 double sp_rng_double(sp_rng *rng);
 
-/** SP_TEST_LOST, SP_TEST_RAISED - added to 1 the first is lost, and the second counts as 2^-52: many
- *  of them make roundings that all go one way. */
+/** SP_TEST_LOST, SP_TEST_RAISED - added to 1 the first is lost, and the second counts as 2^-52:
+ *  many of them make roundings that all go one way. */
 #define SP_TEST_LOST 0x1.ffp-54
 #define SP_TEST_RAISED 0x1.01p-53
 
