@@ -35,6 +35,7 @@ typedef struct sp_clip {
     double gap;        /* least distance of a sample to another value of the coding; 0 likewise */
     int bits;          /* bits of the integers that the file decodes to; 0 for float formats */
     double peak, rms;  /* max |s| and root mean square, in these units */
+    size_t whole;      /* of a window: samples of the recording that peak and rms are of; else 0 */
     bool resampled;    /* by --resample: the samples are no longer those of the file */
     size_t mixed;      /* number of channels whose mean this is; 0: of none */
     sp_clip_coding coding;
@@ -100,6 +101,12 @@ SP_NODISCARD sp_status sp_clip_embed(sp_error *err, sp_clip *out, const sp_clip 
  *  budgets relative to the peak mean the same noise. */
 SP_NODISCARD sp_status sp_clip_part(sp_error *err, sp_clip *part, const sp_clip *clip, size_t first,
                                     size_t n);
+/** sp_clip_window - the same; rms and energy stay those of the whole too, and so does every budget.
+ */
+SP_NODISCARD sp_status sp_clip_window(sp_error *err, sp_clip *part, const sp_clip *clip,
+                                      size_t first, size_t n);
+/** sp_clip_energy - about the l2 norm of what a clip's budgets are relative to. */
+double sp_clip_energy(const sp_clip *clip);
 /** sp_clip_white_noise - independent Gaussian numbers of variance 1, the same for a seed.
  *  O noise [n] */
 void sp_clip_white_noise(double *noise, size_t n, uint64_t seed);

@@ -23,6 +23,10 @@ static double ratio_above(double decibels, double units) {
     return sp_above(power * sp_above(inflation));
 }
 
+double sp_clip_energy(const sp_clip *clip) {
+    return clip->rms * sqrt((double)(clip->whole ? clip->whole : clip->n));
+}
+
 const sp_noise_set *sp_budget_set(const sp_budget *budget) {
     return budget->set ? budget->set : &sp_noise_set_box;
 }
@@ -31,7 +35,7 @@ const sp_noise_set *sp_budget_set(const sp_budget *budget) {
  * times rms, or times the clip's l2 norm, whose root and product take less than 8 u beyond those of
  * rms. */
 static double part_of_energy(const sp_clip *clip, const sp_noise_set *set, double decibels) {
-    const double norm = set->box ? clip->rms : clip->rms * sqrt((double)clip->n);
+    const double norm = set->box ? clip->rms : sp_clip_energy(clip);
     return sp_above(norm * ratio_above(decibels, set->box ? 32.0 : 40.0));
 }
 
@@ -101,7 +105,7 @@ sp_status sp_budget_radius(sp_error *err, double *eps, const sp_budget *budget,
 
 void sp_budget_describe(sp_budget_scale *scale, double eps, const sp_noise_set *set,
                         const sp_clip *clip) {
-    const double norm = clip->rms * sqrt((double)clip->n);
+    const double norm = sp_clip_energy(clip);
     if (clip->width > 0) {
         *scale = (sp_budget_scale){NAN, NAN, NAN, false};
         return;

@@ -63,3 +63,11 @@ sp_status sp_clip_part(sp_error *err, sp_clip *part, const sp_clip *clip, size_t
     part->peak = clip->peak;
     return SP_OK;
 }
+
+sp_status sp_clip_window(sp_error *err, sp_clip *part, const sp_clip *clip, size_t first,
+                         size_t n) {
+    SP_TRY(sp_clip_part(err, part, clip, first, n));
+    part->rms = clip->rms;
+    part->whole = clip->n;
+    return SP_OK;
+}

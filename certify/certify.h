@@ -131,6 +131,12 @@ SP_NODISCARD sp_status sp_pipeline_init(sp_error *err, sp_pipeline *pipeline, co
                                         sp_front_rule rule);
 void sp_pipeline_clear(sp_pipeline *pipeline);
 
+/** sp_pipeline_shares - O share [n], owned: the share of every sample of a recording. SP_E_MISMATCH
+ *  where the profile is one of neither its samples nor its frames. */
+SP_NODISCARD sp_status sp_pipeline_shares(sp_error *err, double **share,
+                                          const sp_noise_profile *profile, const sp_front *front,
+                                          size_t n);
+
 typedef enum {
     SP_VERDICT_CERTIFIED,     /* no noise of the set changes the answer: every margin is positive */
     SP_VERDICT_BROKEN,        /* a noise of the set that changes it is known */

@@ -1,6 +1,7 @@
 /* The noises of a budget; noise in the samples of some frames only. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "certify/impl.h"
 
@@ -38,23 +39,35 @@ static void spread(double *share, size_t n, const sp_noise_profile *profile,
     }
 }
 
-sp_status sp_pipeline_share(sp_error *err, sp_noise *noise, const sp_noise_profile *profile,
-                            const sp_front *front) {
-    const size_t frames = sp_front_frames(front, noise->n);
-    if (profile == NULL || profile->count == noise->n) {
-        return profile == NULL ? SP_OK : sp_noise_share(err, noise, profile->share);
-    }
-    if (profile->count != frames) {
+sp_status sp_pipeline_shares(sp_error *err, double **share, const sp_noise_profile *profile,
+                             const sp_front *front, size_t n) {
+    const size_t frames = sp_front_frames(front, n);
+    *share = NULL;
+    if (profile->count != n && profile->count != frames) {
         return sp_fail(err, SP_E_MISMATCH,
                        "the profile has %zu shares, one for each of %zu samples or of %zu frames "
                        "is needed",
-                       profile->count, noise->n, frames);
+                       profile->count, n, frames);
     }
-    double *share = malloc(noise->n * sizeof *share);
-    if (!share) {
-        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", noise->n);
+    *share = malloc(n * sizeof **share);
+    if (!*share) {
+        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu samples", n);
     }
-    spread(share, noise->n, profile, front);
+    if (profile->count == n) {
+        memcpy(*share, profile->share, n * sizeof **share);
+    } else {
+        spread(*share, n, profile, front);
+    }
+    return SP_OK;
+}
+
+sp_status sp_pipeline_share(sp_error *err, sp_noise *noise, const sp_noise_profile *profile,
+                            const sp_front *front) {
+    double *share = NULL;
+    if (profile == NULL) {
+        return SP_OK;
+    }
+    SP_TRY(sp_pipeline_shares(err, &share, profile, front, noise->n));
     const sp_status status = sp_noise_share(err, noise, share);
     free(share);
     return status;

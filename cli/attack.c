@@ -89,37 +89,6 @@ static sp_attack_options options_of(const cli_job *j, const item *it, const char
     return options;
 }
 
-/* Window after window, those with the least margin first, until one is broken; else the one of
- * these that came nearest to it. */
-static void attack_windows(const budget_task *task, size_t index,
-                           const sp_attack_options *options) {
-    const cli_windows *w = task->windows;
-    sp_attack *best = &task->item->attack[index];
-    double seconds = 0.0;
-    for (size_t k = 0; k < w->count; k++) {
-        const size_t window = w->order[k];
-        sp_attack attack;
-        sp_attack_budget(NULL, &attack, &task->job->attacker, &w->part[window],
-                         &task->job->options->budget[index], w->label, options);
-        seconds += attack.verdict.seconds;
-        cli_windows_name(&attack.verdict, w, window);
-        const bool nearer = k == 0 || cli_windows_worse(&attack.verdict, &best->verdict) ||
-                            (attack.real_broken && !best->real_broken);
-        if (nearer && k > 0) {
-            sp_attack_clear(best);
-        }
-        if (nearer) {
-            *best = attack;
-        } else {
-            sp_attack_clear(&attack);
-        }
-        if (best->verdict.kind == SP_VERDICT_BROKEN) {
-            break;
-        }
-    }
-    best->verdict.seconds = seconds;
-}
-
 static void attack_budget(void *context, size_t index) {
     const budget_task *task = context;
     const sp_attack_options options = options_of(task->job, task->item, task->file, index);
@@ -127,7 +96,8 @@ static void attack_budget(void *context, size_t index) {
         return;
     }
     if (task->windows->count > 0) {
-        attack_windows(task, index, &options);
+        cli_windows_attack(&task->item->attack[index], task->windows, &task->job->attacker,
+                           &task->job->options->budget[index], &options);
         keep(task->job, task->item, index);
         return;
     }

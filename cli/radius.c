@@ -80,7 +80,8 @@ static sp_radius_options options_of(const moment_task *task) {
 
 static void search_window(void *context, size_t index) {
     const moment_task *task = context;
-    const sp_radius_options wanted = options_of(task);
+    sp_radius_options wanted = options_of(task);
+    wanted.profile = task->windows->profile ? &task->windows->profile[index] : NULL;
     (void)sp_radius_find(NULL, &task->item->radius[index], &task->job->attacker,
                          &task->windows->part[index], task->windows->label, &wanted);
 }
@@ -150,18 +151,6 @@ static size_t count_moments(const cli_job *j, size_t samples) {
         return 1; // with too few frames the search says so
     }
     return frames - burst + 1;
-}
-
-static sp_status cut(sp_error *err, cli_windows *windows, const cli_job *j, const sp_clip *clip,
-                     long label) {
-    SP_TRY(cli_windows_cut(err, windows, &j->session, clip, label, (size_t)((const job *)j)->hop));
-    if (windows->count > 0 && wants_moments(j->options)) {
-        cli_windows_clear(windows);
-        return sp_fail(err, SP_E_UNSUPPORTED,
-                       "--frame and --burst are of clips that the model hears as they are, and "
-                       "this one is longer than its window");
-    }
-    return SP_OK;
 }
 
 /* ---- the journal: all searches of a clip are one result ---- */
@@ -241,7 +230,8 @@ static void work(void *context, size_t index) {
     cli_windows windows = {0};
     const bool read =
         cli_clips_read(&it->err, &clip, &label, clips, index, j->session.files.front) == SP_OK &&
-        cut(&it->err, &windows, j, &clip, label) == SP_OK;
+        cli_windows_cut(&it->err, &windows, &j->session, &clip, label,
+                        (size_t)((const job *)j)->hop) == SP_OK;
     it->longer = it->record.longer = windows.count > 0;
     it->count = !read ? 1 : it->longer ? windows.count : count_moments(j, clip.n);
     it->radius = calloc(it->count, sizeof *it->radius);

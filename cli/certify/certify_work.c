@@ -193,6 +193,22 @@ bool cli_certify_recall(cli_job *j, size_t unit) {
     return whole;
 }
 
+/* All budgets, also those that are known. */
+static void ask_windows(const group *g, size_t index) {
+    const cli_job *j = g->job;
+    const cli_options *options = j->options;
+    cli_certify_clip *it = item_of(j, g->first + index);
+    const sp_attack_options attack =
+        cli_attack_options(options, j->session.clips.file[g->first + index]);
+    for (size_t b = 0; b < options->budgets; b++) {
+        sp_verdict_clear(&it->verdict[b]);
+        it->known[b] = false;
+        cli_windows_certify(&it->verdict[b], &g->windows[index], &j->session.pipeline,
+                            &options->budget[b], options->timeout,
+                            options->attack ? &j->attacker : NULL, &attack);
+    }
+}
+
 static void certify_group(group *g) {
     const cli_options *options = g->job->options;
     sp_error err = {0};
@@ -214,13 +230,8 @@ static void certify_group(group *g) {
     }
     for (size_t i = 0; i < g->count; i++) {
         cli_certify_clip *it = item_of(g->job, g->first + i);
-        if (it->usable && it->longer) { // all budgets, also those that are known
-            for (size_t b = 0; b < options->budgets; b++) {
-                sp_verdict_clear(&it->verdict[b]);
-                it->known[b] = false;
-            }
-            cli_windows_certify(it->verdict, g->job, &g->windows[i], options->budget,
-                                g->job->session.clips.file[g->first + i]);
+        if (it->usable && it->longer) {
+            ask_windows(g, i);
         }
         cli_windows_clear(&g->windows[i]);
         keep_clip(g->job, item_of(g->job, g->first + i));

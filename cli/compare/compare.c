@@ -152,20 +152,29 @@ static void work(void *context, size_t index) {
     const cli_clips *clips = &j->session.clips;
     item *it = item_of(j, index);
     sp_clip clip = {0};
+    cli_windows windows = {0};
     long label = -1;
     it->job = j;
     if (!it->comparison.verdict && sp_comparison_init(&it->err, &it->comparison, own->setup.budgets,
                                                       own->setup.methods) != SP_OK) {
         return;
     }
-    if (cli_clips_read(&it->err, &clip, &label, clips, index, j->session.files.front) != SP_OK) {
+    if (cli_clips_read(&it->err, &clip, &label, clips, index, j->session.files.front) != SP_OK ||
+        cli_windows_cut(&it->err, &windows, &j->session, &clip, label, (size_t)own->hop) != SP_OK) {
         fail_item(it, label, cli_session_names(&j->session));
+        sp_clip_clear(&clip);
         keep_all(it);
         return;
     }
     it->comparison.finished = keep;
     it->comparison.context = it;
-    sp_comparison_run(&it->comparison, &own->setup, &clip, label, clips->file[index]);
+    it->record.longer = windows.count > 0;
+    if (it->record.longer) {
+        cli_compare_windows(&it->comparison, &own->setup, &windows, clips->file[index]);
+    } else {
+        sp_comparison_run(&it->comparison, &own->setup, &clip, label, clips->file[index]);
+    }
+    cli_windows_clear(&windows);
     sp_clip_clear(&clip);
 }
 
@@ -230,6 +239,7 @@ static void emit(void *context, size_t index) {
         return;
     }
     sp_comparison_totals_add(&own->totals, &it->comparison);
+    own->longer += it->record.longer;
     put_objects(own, index, it);
     cli_compare_page_row(own, index, &it->comparison);
     if (!j->options->json) {
@@ -253,6 +263,7 @@ static void print_summary(cli_job *j) {
     const cli_compare_job *own = (const cli_compare_job *)j;
     putchar('\n');
     cli_print(sp_report_comparison_table(&own->totals, &own->setup));
+    cli_windows_says(&j->session, own->longer, own->hop);
     cli_asks_says(&j->session);
     cli_norm_says(j->options);
     cli_job_seconds(j);
@@ -343,6 +354,9 @@ static int prepare(cli_job *j) {
                                        .attacker = options->no_attack ? NULL : &j->attacker,
                                        .attack = cli_attack_options(options, NULL),
                                        .timeout = options->timeout};
+    if (code < 0) {
+        code = cli_windows_hop_read(&own->hop, j->command, options->own[CLI_COMPARE_HOP]);
+    }
     if (code < 0 && !cli_compare_page_begin(own)) {
         code = cli_clips_out_of_memory(&j->session.clips);
     }

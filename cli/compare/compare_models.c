@@ -7,12 +7,15 @@
 #include "base/json.h"
 #include "cli/compare/compare.h"
 
-enum { MODELS };
 static const cli_own own_options[] = {
-    {"models",
-     "several models instead of --model, with commas between them; their front ends are "
-     "their own unless --front names one for all",
-     "A,B,C"}};
+    [CLI_COMPARE_MODELS] = {"models",
+                            "several models instead of --model, with commas between them; their "
+                            "front ends are their own unless --front names one for all",
+                            "A,B,C"},
+    [CLI_COMPARE_HOP] = {
+        "hop",
+        "of recordings that are longer than the model's window: every N-th frame begins one; 1",
+        "N"}};
 
 /* ---- several models ---- */
 
@@ -64,7 +67,7 @@ static void drop_rows(models *c) {
 }
 
 static bool name_models(models *c, const cli_options *options) {
-    const char *given = options->own[MODELS] ? options->own[MODELS] : "";
+    const char *given = options->own[CLI_COMPARE_MODELS] ? options->own[CLI_COMPARE_MODELS] : "";
     size_t most = 1;
     for (const char *at = given; *at; at++) {
         most += *at == ',';
@@ -82,7 +85,7 @@ static bool name_models(models *c, const cli_options *options) {
             *comma = '\0';
         }
         c->options[c->count] = *options;
-        c->options[c->count].model = options->own[MODELS] ? name : options->model;
+        c->options[c->count].model = options->own[CLI_COMPARE_MODELS] ? name : options->model;
         c->job[c->count].base = (cli_job){.command = &cli_compare,
                                           .steps = &cli_compare_steps,
                                           .options = &c->options[c->count],
@@ -184,10 +187,10 @@ static int check_usage(const cli_options *options) {
                          "noise: --no-attack leaves them out",
                          sp_budget_deployed_name(options->deployed));
     }
-    if (code < 0 && options->model && options->own[MODELS]) {
+    if (code < 0 && options->model && options->own[CLI_COMPARE_MODELS]) {
         return cli_usage(&cli_compare, "--model and --models exclude each other");
     }
-    const char *list = options->own[MODELS];
+    const char *list = options->own[CLI_COMPARE_MODELS];
     const size_t length = list ? strlen(list) : 0;
     if (code < 0 && list &&
         (length == 0 || list[0] == ',' || list[length - 1] == ',' || strstr(list, ",,"))) {
@@ -279,7 +282,7 @@ const cli_command cli_compare = {
     .sequences = true,
     .own = own_options,
     .owned = sizeof own_options / sizeof own_options[0],
-    .apart = 1 << MODELS,
+    .apart = 1 << CLI_COMPARE_MODELS,
     .corpus = true,
     .programs = true,
     .deployed = true,

@@ -111,8 +111,7 @@ static sp_status cut(sp_error *err, cli_windows *w, const cli_session *session, 
         size_t answer = 0;
         double score = 0.0;
         w->first[i] = i * hop;
-        status = sp_clip_part(err, &w->part[i], clip, w->first[i] * layout->step, length);
-        w->part[i].rms = clip->rms;
+        status = sp_clip_window(err, &w->part[i], clip, w->first[i] * layout->step, length);
         status = status == SP_OK ? hear(err, w, pipeline, i, logits, &answer, &score) : status;
         if (status == SP_OK && score > most) {
             most = score;
@@ -124,8 +123,53 @@ static sp_status cut(sp_error *err, cli_windows *w, const cli_session *session, 
     if (status == SP_OK && label >= 0 && (size_t)label != predicted) {
         keep_one(w, loudest, label);
     }
-    sort(w);
     return status;
+}
+
+static bool is_noisy(const double *share, size_t n) {
+    size_t quiet = 0;
+    while (quiet < n && share[quiet] == 0.0) {
+        quiet++;
+    }
+    return quiet < n;
+}
+
+/* Every window gets its samples' shares; those of which all are 0 go. */
+static sp_status share_out(sp_error *err, cli_windows *w, const cli_session *session,
+                           const sp_clip *clip) {
+    const sp_front *front = session->files.front;
+    const size_t step = sp_front_layout_of(front)->step;
+    const size_t length = sp_front_samples(front, session->files.model.net.steps);
+    double *share = NULL;
+    SP_TRY(sp_pipeline_shares(err, &share, session->options->profile, front, clip->n));
+    size_t kept = 0;
+    w->profile = calloc(w->count, sizeof *w->profile);
+    sp_status status =
+        w->profile ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory for %zu windows", w->count);
+    for (size_t i = 0; i < w->count && status == SP_OK; i++) {
+        const double *of = share + w->first[i] * step;
+        if (!is_noisy(of, length)) {
+            continue;
+        }
+        double *own = malloc(length * sizeof *own);
+        if (!own) {
+            status = sp_fail(err, SP_E_MEMORY, "out of memory for %zu shares", length);
+            break;
+        }
+        memcpy(own, of, length * sizeof *own);
+        const sp_clip part = w->part[i];
+        w->part[i] = w->part[kept];
+        w->part[kept] = part;
+        w->first[kept] = w->first[i];
+        w->margin[kept] = w->margin[i];
+        w->profile[kept++] = (sp_noise_profile){own, length};
+    }
+    free(share);
+    w->count = kept;
+    return status != SP_OK || kept > 0
+               ? status
+               : sp_fail(err, SP_E_MISMATCH,
+                         "the profile leaves no noise in the windows that are asked about");
 }
 
 sp_status cli_windows_cut(sp_error *err, cli_windows *windows, const cli_session *session,
@@ -146,16 +190,21 @@ sp_status cli_windows_cut(sp_error *err, cli_windows *windows, const cli_session
         return refuse_short(err, front, clip->n, frames, steps);
     }
     SP_TRY(check_front(err, front, frames, steps));
-    if (!session->options->set->box) {
+    if (session->options->frame != CLI_NO_FRAME || session->options->burst > 0) {
         return sp_fail(err, SP_E_UNSUPPORTED,
-                       "windows of a longer recording are asked about noise of --norm inf only: "
-                       "give it clips of %zu frames",
-                       steps);
+                       "--frame and --burst are of clips that the model hears as they are, and "
+                       "this one has %zu frames, its window %zu: --profile says where noise is in "
+                       "a recording",
+                       frames, steps);
     }
     sp_status status = take(err, windows, (frames - steps) / hop + 1);
     if (status == SP_OK) {
         status = cut(err, windows, session, clip, label, hop);
     }
+    if (status == SP_OK && session->options->profile) {
+        status = share_out(err, windows, session, clip);
+    }
+    sort(windows);
     if (status != SP_OK) {
         cli_windows_clear(windows);
     }
@@ -166,48 +215,15 @@ void cli_windows_clear(cli_windows *w) {
     for (size_t i = 0; w->part && i < w->all; i++) {
         sp_clip_clear(&w->part[i]);
     }
+    for (size_t i = 0; w->profile && i < w->count; i++) {
+        sp_noise_profile_clear(&w->profile[i]);
+    }
+    free(w->profile);
     free(w->part);
     free(w->first);
     free(w->margin);
     free(w->order);
     *w = (cli_windows){0};
-}
-
-/* ---- one verdict ---- */
-
-void cli_windows_name(sp_verdict *verdict, const cli_windows *w, size_t i) {
-    verdict->windows = w->all;
-    verdict->first_frame = w->first[i];
-    verdict->begin_s = (double)w->first[i] * w->step_s;
-    if (verdict->reason[0]) {
-        char reason[sizeof verdict->reason];
-        snprintf(reason, sizeof reason, "in the window at %.2f s: %.460s", verdict->begin_s,
-                 verdict->reason);
-        memcpy(verdict->reason, reason, sizeof reason);
-    }
-}
-
-static int rank(sp_verdict_kind kind) {
-    switch (kind) {
-    case SP_VERDICT_ERROR:
-        return 0;
-    case SP_VERDICT_MISCLASSIFIED:
-        return 1;
-    case SP_VERDICT_BROKEN:
-        return 2;
-    case SP_VERDICT_TIMEOUT:
-        return 3;
-    case SP_VERDICT_UNKNOWN:
-        return 4;
-    case SP_VERDICT_CERTIFIED:
-        return 5;
-    }
-    return 0;
-}
-
-bool cli_windows_worse(const sp_verdict *a, const sp_verdict *b) {
-    const int p = rank(a->kind), q = rank(b->kind);
-    return p < q || (p == q && !(a->margin >= b->margin) && !isnan(b->margin));
 }
 
 void cli_windows_says(const cli_session *session, size_t recordings, long hop) {

@@ -14,9 +14,11 @@ static cli_report_item *item_of(const cli_job *j, size_t clip) {
 
 /* ---- one clip ---- */
 
-/* Of a longer recording the clip becomes the window that is certified least. */
+/* Of a longer recording the clip becomes the window that is certified least, with its shares of the
+ * noise. */
 static sp_status take_window(sp_error *err, const cli_report_job *own, cli_report_item *it,
-                             sp_clip *clip, long *label, const sp_radius_options *wanted) {
+                             sp_clip *clip, long *label, sp_noise_profile *profile,
+                             const sp_radius_options *wanted) {
     const cli_job *j = &own->base;
     cli_windows w = {0};
     SP_TRY(cli_windows_cut(err, &w, &j->session, clip, *label, (size_t)own->hop));
@@ -26,6 +28,7 @@ static sp_status take_window(sp_error *err, const cli_report_job *own, cli_repor
     options.no_attack = true;
     for (size_t i = 0; i < w.count; i++) {
         sp_radius radius;
+        options.profile = w.profile ? &w.profile[i] : NULL;
         (void)sp_radius_find(NULL, &radius, &j->attacker, &w.part[i], w.label, &options);
         const sp_radius two[2] = {least, radius};
         const bool weaker = i == 0 || sp_radius_weakest(two, 2) == 1;
@@ -41,6 +44,10 @@ static sp_status take_window(sp_error *err, const cli_report_job *own, cli_repor
         *label = w.label;
         it->record.longer = true;
         it->frame = w.first[weakest];
+    }
+    if (w.profile) {
+        *profile = w.profile[weakest];
+        w.profile[weakest] = (sp_noise_profile){0};
     }
     cli_windows_clear(&w);
     return SP_OK;
@@ -84,9 +91,8 @@ static sp_status hear_again(sp_error *err, const cli_job *j, cli_report_item *it
     SP_TRY(cli_clip_read(err, &clip, file, front, j->options));
     if (it->record.longer) {
         const size_t begin = it->frame * sp_front_layout_of(front)->step;
-        const sp_status status = sp_clip_part(
+        const sp_status status = sp_clip_window(
             err, &part, &clip, begin, sp_front_samples(front, j->session.files.model.net.steps));
-        part.rms = clip.rms;
         sp_clip_clear(&clip);
         SP_TRY(status);
         clip = part;
@@ -167,6 +173,16 @@ bool cli_report_recall(cli_job *j, size_t index) {
 
 /* ---- the work ---- */
 
+/* What is asked of a window that has shares of its own.  O budget [budgets] */
+static void ask_shares(sp_study_options *wanted, sp_budget *budget, const sp_noise_profile *own) {
+    for (size_t b = 0; b < wanted->budgets; b++) {
+        budget[b] = wanted->budget[b];
+        budget[b].profile = own;
+    }
+    wanted->budget = budget;
+    wanted->radius.profile = own;
+}
+
 void cli_report_work(void *context, size_t index) {
     cli_report_job *own = context;
     cli_job *j = &own->base;
@@ -185,12 +201,22 @@ void cli_report_work(void *context, size_t index) {
     wanted.radius.attack.starts = options->starts ? (size_t)options->starts : STARTS;
     wanted.radius.attack.out = own->kept[index];
     sp_clip clip = {0};
+    sp_noise_profile profile = {0};
     sp_error err = {0};
     long label = -1;
-    if (cli_clips_read(&err, &clip, &label, clips, index, j->session.files.front) == SP_OK &&
-        take_window(&err, own, it, &clip, &label, &wanted.radius) == SP_OK) {
+    sp_budget *budget = calloc(own->budgets + 1, sizeof *budget);
+    sp_status status =
+        budget ? cli_clips_read(&err, &clip, &label, clips, index, j->session.files.front)
+               : sp_fail(&err, SP_E_MEMORY, "out of memory");
+    if (status == SP_OK) {
+        status = take_window(&err, own, it, &clip, &label, &profile, &wanted.radius);
+    }
+    if (status == SP_OK) {
         if (it->record.longer) {
             say_window(j, index);
+        }
+        if (profile.count > 0) {
+            ask_shares(&wanted, budget, &profile);
         }
         sp_study_make(&it->study, &j->attacker, &clip, label, &wanted);
     } else {
@@ -198,5 +224,7 @@ void cli_report_work(void *context, size_t index) {
         sp_study_init(&it->study);
         cli_verdict_fail(&it->study.radius.verdict, &err, label, cli_session_names(&j->session));
     }
+    sp_noise_profile_clear(&profile);
+    free(budget);
     keep(own, it);
 }
