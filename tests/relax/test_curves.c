@@ -9,6 +9,7 @@
 #include <float.h>
 
 #include "relax/line/line_activation.h"
+#include "relax/rules.h"
 #include "tests/relax/check.h"
 
 enum { GRID = 40 };
@@ -113,6 +114,30 @@ static void ranges_and_lines_contain_the_values(void **state) {
     }
 }
 
+static bool rule_is_parallel(int rule) {
+    return rule == SP_LINE_RULE_CHORD || rule == SP_LINE_RULE_LEAST || rule == SP_LINE_RULE_END ||
+           rule == SP_LINE_RULE_BOX;
+}
+
+/* Of every curve, not only of those that the papers speak of. */
+static void lines_of_published_rules_contain_the_values(void **state) {
+    (void)state;
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed() + 3);
+    for (int i = 0; i < trials(600); i++) {
+        for (size_t kind = 0; kind < SP_ACTIVATION_KINDS; kind++) {
+            const sp_activation f = random_curve(&rng, kind);
+            const sp_iv x = random_domain(&rng, f);
+            for (int rule = SP_LINE_RULE_OWN; rule <= SP_LINE_RULE_BOX; rule++) {
+                const sp_line_pair pair = sp_line_rule_lines((sp_line_rule)rule, f, x);
+                check_lines(f, x, pair, "lines of a rule");
+                assert_true(!rule_is_parallel(rule) || kind == SP_ACTIVATION_AFFINE ||
+                            pair.lower.w == pair.upper.w);
+            }
+        }
+    }
+}
+
 /* On an interval of next to no width the lines are next to the function. */
 static void lines_are_near_the_function(void **state) {
     (void)state;
@@ -127,6 +152,12 @@ static void lines_are_near_the_function(void **state) {
             const double v = sp_activation_value(f, at);
             assert_true(fabs(pair.lower.w * at + pair.lower.c - v) <= 1e-5);
             assert_true(fabs(pair.upper.w * at + pair.upper.c - v) <= 1e-5);
+            const double near = 1e-5 + 1e-6 * fabs(pair.upper.w); // a box loses slope times width
+            for (int rule = SP_LINE_RULE_OWN; rule <= SP_LINE_RULE_BOX; rule++) {
+                const sp_line_pair of = sp_line_rule_lines((sp_line_rule)rule, f, x);
+                assert_true(fabs(of.lower.w * at + of.lower.c - v) <= near);
+                assert_true(fabs(of.upper.w * at + of.upper.c - v) <= near);
+            }
         }
     }
 }
@@ -212,6 +243,7 @@ static void first_lines_of_tanh_are_tangents(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranges_and_lines_contain_the_values),
+        cmocka_unit_test(lines_of_published_rules_contain_the_values),
         cmocka_unit_test(lines_are_near_the_function),
         cmocka_unit_test(slopes_are_derivatives),
         cmocka_unit_test(domains_that_are_none_give_no_information),

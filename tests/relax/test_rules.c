@@ -104,6 +104,33 @@ static void three_cases_of_deepcert(void **state) {
     }
 }
 
+/* Chords, tangents in the middle, tangents through the opposite ends. */
+static void lines_of_crown(void **state) {
+    (void)state;
+    static const struct {
+        const sp_activation *f;
+        sp_iv x;
+        double upper_w, upper_c, lower_w, lower_c;
+    } cases[] = {
+        {&hyperbolic, {-3, 3}, .439234024, .322647317, .439234024, -.322647317},
+        {&hyperbolic, {-3, 1}, .439234024, .322647317, .816218753, -.054624597},
+        {&hyperbolic, {-.5, 2}, .942725133, .009245409, .570457895, -.176888210},
+        {&hyperbolic, {-2, .4}, .559990226, .155952872, .962210144, -.004935095},
+        {&hyperbolic, {.5, 2}, .280414866, .497765057, .334606949, .294813683},
+        {&hyperbolic, {-2, -.5}, .334606949, -.294813683, .280414866, -.497765057},
+        {&sigmoid, {-3, 1}, .170908176, .560150402, .235681283, .495377295},
+        {&sigmoid, {-.5, 2}, .246181158, .500631248, .201302564, .478191951},
+        {&sigmoid, {.5, 2}, .173104787, .560918877, .172225165, .536346749},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const sp_line_pair lines = sp_line_rule_lines(SP_LINE_RULE_CROWN, *cases[i].f, cases[i].x);
+        expect(lines.upper.w, cases[i].upper_w);
+        expect(lines.upper.c, cases[i].upper_c);
+        expect(lines.lower.w, cases[i].lower_w);
+        expect(lines.lower.c, cases[i].lower_c);
+    }
+}
+
 static sp_line_pair relu_lines(sp_relu_rule rule, sp_iv x) {
     const sp_relax_rules rules = {.line = SP_LINE_RULE_CHORD, .relu = rule};
     return sp_relax_rules_lines(&rules, rectifier, x);
@@ -208,6 +235,29 @@ static void planes_of_table_8(void **state) {
         {{{-3, 3}, {-3, 3}}, CORNERS, 0, .165842459, -.613521384, .613521384},
         {{{.5, .5}, {-1, 1}}, TABLES, 0, .474061389, -.050880765, .050880765},
         {{{-1, 1}, {.3, .3}}, TABLES, .067310278, .457568481, .006328933, .010442591},
+        // the entries of case 2 that are tightest somewhere, as they are and turned round
+        {{{-3.19, -.93}, {.06, 2.77}}, TABLES, .076968343, .055465150, .085207792, .244570889},
+        {{{-1.63, -.69}, {.48, .77}}, TABLES, .098968627, .172265761, .133774619, .151739549},
+        {{{-3.77, -3.31}, {-2.33, -1.49}},
+         TABLES,
+         -.026268069,
+         .002679069,
+         -.115555267,
+         -.114405619},
+        {{{-2.62, -1.61}, {-1.23, -.96}},
+         TABLES,
+         -.077556669,
+         .042679816,
+         -.212734186,
+         -.202146800},
+        // case 7, and turned round
+        {{{-.09, .89}, {.11, 1.6}}, TABLES, .025866419, .260265026, .026014657, .258191930},
+        {{{-2.49, 3.68}, {-2.85, -1.77}},
+         TABLES,
+         -.137463457,
+         .003524765,
+         -.596492197,
+         -.372034764},
     };
     check_planes(SP_PRODUCT_SIGMOID_TANH, cases, sizeof cases / sizeof *cases);
 }
@@ -233,6 +283,63 @@ static void planes_of_table_9(void **state) {
     }
 }
 
+/* The product of two affine forms, each in the middle of its parallel lines. */
+static void products_of_forms(void **state) {
+    (void)state;
+    static const struct {
+        sp_line_rule lines;
+        sp_product f;
+        sp_box box;
+        double a, b, lower, upper;
+    } cases[] = {
+        {SP_LINE_RULE_CHORD,
+         SP_PRODUCT_SIGMOID_TANH,
+         {{-1, 2}, {-2, 1}},
+         -.058657301,
+         .346260924,
+         -.207737816,
+         .441863586},
+        {SP_LINE_RULE_CHORD,
+         SP_PRODUCT_SIGMOID_ID,
+         {{-1, 2}, {-2, 1}},
+         -.101975943,
+         .601975943,
+         -.435010464,
+         .564093100},
+        {SP_LINE_RULE_CHORD,
+         SP_PRODUCT_SIGMOID_TANH,
+         {{-2, 0}, {.5, 2}},
+         .148919964,
+         .096756981,
+         .182680088,
+         .307561464},
+        {SP_LINE_RULE_END,
+         SP_PRODUCT_SIGMOID_TANH,
+         {{-1, 2}, {-2, 1}},
+         -.010627106,
+         .040614987,
+         -.746628491,
+         .651449132},
+        {SP_LINE_RULE_END,
+         SP_PRODUCT_SIGMOID_ID,
+         {{-2, 0}, {.5, 2}},
+         .131241982,
+         .309601461,
+         -.118313114,
+         .380797078},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const sp_plane_pair pair =
+            sp_plane_rule_planes(SP_PLANE_RULE_FORMS, cases[i].lines, cases[i].f, cases[i].box);
+        expect(pair.lower.a, cases[i].a);
+        expect(pair.upper.a, cases[i].a);
+        expect(pair.lower.b, cases[i].b);
+        expect(pair.upper.b, cases[i].b);
+        expect(pair.lower.c, cases[i].lower);
+        expect(pair.upper.c, cases[i].upper);
+    }
+}
+
 /* Slopes of DeepCert's lines in McCormick's lower plane; the constants are better than composed
  * ones. */
 static void lines_and_mccormick(void **state) {
@@ -246,6 +353,14 @@ static void lines_and_mccormick(void **state) {
         expect(pair.lower.a, cases[i].a);
         expect(pair.lower.b, cases[i].b);
         assert_true(pair.lower.c >= cases[i].lower - 1e-8);
+        // the product is odd in y: the upper plane of the flipped box is this one, flipped
+        const sp_iv y = cases[i].box.y;
+        const sp_box turned = {cases[i].box.x, {-y.hi, -y.lo}};
+        const sp_plane_pair flipped = sp_plane_rule_planes(cases[i].rule, SP_LINE_RULE_DEEPCERT,
+                                                           SP_PRODUCT_SIGMOID_TANH, turned);
+        expect(flipped.upper.a, -cases[i].a);
+        expect(flipped.upper.b, cases[i].b);
+        expect(flipped.upper.c, -pair.lower.c);
     }
 }
 
@@ -255,6 +370,7 @@ int main(void) {
         cmocka_unit_test(three_cases_of_deepcert), cmocka_unit_test(planes_of_table_8),
         cmocka_unit_test(planes_of_table_9),       cmocka_unit_test(lines_and_mccormick),
         cmocka_unit_test(lines_of_relu),           cmocka_unit_test(lines_of_relu_contain_it),
+        cmocka_unit_test(lines_of_crown),          cmocka_unit_test(products_of_forms),
     };
     return cmocka_run_group_tests_name("relax/rules", tests, NULL, NULL);
 }
