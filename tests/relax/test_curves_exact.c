@@ -143,11 +143,11 @@ static bool exact_shaped(arb_t z, sp_activation f, double x) {
     return known;
 }
 
-/* z = f(x); false: not one of these curves. */
+/* z = f(x); false: not one of these curves, or too near to its limit for a ball. */
 static bool exact(arb_t z, sp_activation f, double x) {
     arb_t end;
     bool known = true;
-    arb_init(end);
+    arb_init(end); // 0
     arb_set_d(z, x);
     switch (f.kind) {
     case SP_ACTIVATION_HARD_SIGMOID:
@@ -177,6 +177,21 @@ static bool exact(arb_t z, sp_activation f, double x) {
         break;
     case SP_ACTIVATION_LOG:
         arb_log(z, z, SP_ARB_BITS);
+        break;
+    case SP_ACTIVATION_SQRT:
+        arb_max(z, z, end, SP_ARB_BITS);
+        arb_sqrt(z, z, SP_ARB_BITS);
+        break;
+    case SP_ACTIVATION_AT_LEAST:
+        arb_set_d(z, fmax(x, f.alpha));
+        break;
+    case SP_ACTIVATION_SIGMOID:
+        logistic(z, z);
+        known = fabs(x) < 50.0; // so far away a ball reaches beyond 1
+        break;
+    case SP_ACTIVATION_TANH:
+        arb_tanh(z, z, SP_ARB_BITS);
+        known = fabs(x) < 25.0;
         break;
     default:
         known = exact_shaped(z, f, x);
@@ -260,6 +275,10 @@ static void lines_hold_in_exact_mathematics(void **state) {
             check_at(f, pair, x, x.lo);
             check_at(f, pair, x, x.hi);
             check_at(f, pair, x, m);
+            for (size_t k = 0; k < 4; k++) {
+                check_at(f, sp_line_spread(f, x, k), x, x.lo);
+                check_at(f, sp_line_spread(f, x, k), x, x.hi);
+            }
             for (size_t k = 0; k < sizeof kinks / sizeof kinks[0]; k++) {
                 if (kinks[k] >= x.lo && kinks[k] <= x.hi) {
                     check_at(f, pair, x, kinks[k]);
