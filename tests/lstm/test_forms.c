@@ -311,12 +311,115 @@ static void fewer_symbols_keep_every_value(void **state) {
     arb_clear(noise);
 }
 
+enum { FRAMES = 2, BANDS = 2, FRAME = 40, STEP = 20 };
+
+/* A front end: lines of bands over a linear form each, or constants (`linear` false). */
+typedef struct test_front {
+    double radius[FRAMES * STEP + FRAME], form[FRAMES * BANDS * FRAME], form_max[FRAMES * BANDS];
+    double lo_w[FRAMES * BANDS], up_w[FRAMES * BANDS], lo_c[FRAMES * BANDS], up_c[FRAMES * BANDS];
+    double lo[FRAMES * BANDS], hi[FRAMES * BANDS];
+    sp_front_bound bound;
+} test_front;
+
+static void make_front(sp_rng *rng, test_front *f, test_case which, bool one_line) {
+    for (size_t i = 0; i < FRAMES * STEP + FRAME; i++) {
+        f->radius[i] = which == LOSING ? 1.5 : fabs(number(rng, which, i));
+    }
+    for (size_t k = 0; k < FRAMES * BANDS; k++) {
+        f->form_max[k] = 0.0;
+        for (size_t i = 0; i < FRAME; i++) {
+            f->form[k * FRAME + i] =
+                which == LOSING ? 1.0 + 0x1p-52 : number(rng, which, which == ORDINARY ? i : k + i);
+            f->form_max[k] += fabs(f->form[k * FRAME + i]) * f->radius[k / BANDS * STEP + i];
+        }
+        f->form_max[k] = f->form_max[k] * (1.0 + 0x1p-40) + 0x1p-1060;
+        f->lo_w[k] = which == LOSING ? 1.5 : which == VANISHING ? 1.0 : sp_rng_normal(rng);
+        f->up_w[k] = one_line ? f->lo_w[k] : sp_rng_normal(rng);
+        f->lo_c[k] = one_line ? 0.0 : sp_rng_normal(rng);
+        f->up_c[k] = one_line ? 0.0 : f->lo_c[k] + 0.01;
+        f->lo[k] = f->lo_c[k];
+        f->hi[k] = f->up_c[k];
+    }
+    f->bound = (sp_front_bound){.frames = FRAMES,
+                                .bands = BANDS,
+                                .features = BANDS,
+                                .frame = FRAME,
+                                .step = STEP,
+                                .padded = (FRAMES - 1) * STEP + FRAME,
+                                .joint = true,
+                                .forms = BANDS,
+                                .form = f->form,
+                                .form_max = f->form_max,
+                                .radius = f->radius,
+                                .lo_w = f->lo_w,
+                                .up_w = f->up_w,
+                                .lo_c = f->lo_c,
+                                .up_c = f->up_c,
+                                .lo = f->lo,
+                                .hi = f->hi};
+}
+
+/* Both lines of every band, at noises of all signs, are among the values of its form. */
+static void features_have_every_value(void **state) {
+    (void)state;
+    sp_rng rng;
+    sp_rng_init(&rng, sp_test_seed() + 4);
+    arb_t v, linear, w;
+    arb_init(v);
+    arb_init(linear);
+    arb_init(w);
+    for (int trial = 0; trial < 4 * trials(); trial++) {
+        const test_case which = (test_case)(trial % CASES);
+        sp_zonotope *z = domain_new(true);
+        sp_zonotope_form forms[FRAMES];
+        test_front front;
+        const bool samples = trial / CASES % 4 > 0;
+        make_front(&rng, &front, which, trial / CASES % 2 > 0);
+        z->capacity = SYMBOLS + FRAMES * BANDS;
+        z->samples = samples ? front.bound.padded : 0;
+        z->boxes.front = &front.bound;
+        z->features = forms;
+        for (size_t t = 0; t < FRAMES; t++) {
+            forms[t] = form_new(z, BANDS);
+        }
+        sp_zonotope_features(z);
+        for (int sample = 0; sample < 8; sample++) {
+            double e[SYMBOLS];
+            choose(&rng, e, SYMBOLS, sample == 0);
+            for (size_t k = 0; k < FRAMES * BANDS; k++) {
+                const size_t t = k / BANDS;
+                arb_zero(linear);
+                for (size_t i = 0; i < FRAME && samples; i++) {
+                    arb_set_d(w, front.form[k * FRAME + i]);
+                    arb_zero(v);
+                    sp_arb_addmul_d(v, front.radius[t * STEP + i], e[t * STEP + i]);
+                    arb_addmul(linear, w, v, SP_ARB_BITS);
+                }
+                for (int upper = 0; upper < 2; upper++) {
+                    arb_set_d(v, upper ? front.up_c[k] : front.lo_c[k]);
+                    arb_set_d(w, upper ? front.up_w[k] : front.lo_w[k]);
+                    arb_addmul(v, linear, w, SP_ARB_BITS);
+                    check(v, z, &forms[t], k % BANDS, e, "feature");
+                }
+            }
+        }
+        for (size_t t = 0; t < FRAMES; t++) {
+            free(forms[t].center);
+        }
+        domain_free(z);
+    }
+    arb_clear(v);
+    arb_clear(linear);
+    arb_clear(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_image_has_every_value),
         cmocka_unit_test(sums_and_products_have_every_value),
         cmocka_unit_test(ranges_reach_every_value),
         cmocka_unit_test(fewer_symbols_keep_every_value),
+        cmocka_unit_test(features_have_every_value),
     };
     return cmocka_run_group_tests_name("lstm/forms", tests, toy_backend, NULL);
 }
