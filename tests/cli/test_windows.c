@@ -258,10 +258,12 @@ static void every_window_has_its_part_of_a_profile(void **state) {
 /* Every method's verdict is that of certify, and the attack breaks what attack does. */
 static void methods_are_compared_window_by_window(void **state) {
     (void)state;
+    char journal[PATH];
+    (void)remove(sp_test_scratch("cli_windows.journal", journal, PATH));
     static const char *const methods[] = {"ibp", "exact"};
     sp_process process =
         RUN("compare", SYSTEM, "--methods", "ibp,exact", "--budget", "1lsb", "--budget", "-10dB",
-            "--hop", "2", "--json", "--journal", "windows.journal", recording);
+            "--hop", "2", "--json", "--journal", journal, recording);
     expect_code(&process, 0);
     const char *at = process.out;
     for (size_t m = 0; m < 2; m++) {
@@ -279,7 +281,7 @@ static void methods_are_compared_window_by_window(void **state) {
     assert_non_null(strstr(at, "\"verdict\":\"broken\""));
     sp_process again =
         RUN("compare", SYSTEM, "--methods", "ibp,exact", "--budget", "1lsb", "--budget", "-10dB",
-            "--hop", "2", "--json", "--journal", "windows.journal", recording);
+            "--hop", "2", "--json", "--journal", journal, recording);
     assert_string_equal(again.out, process.out);
     sp_process_clear(&again);
     sp_process_clear(&process);
