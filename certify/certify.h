@@ -124,6 +124,16 @@ size_t sp_pipeline_answers(const sp_net *net);
 bool sp_pipeline_asks_many(const sp_pipeline *pipeline);
 size_t sp_pipeline_scores(const sp_pipeline *pipeline, size_t n);
 
+/** sp_decision_logit - an answer as a logit, of outputs that are sigmoids unless it is one; false:
+ *  it is no probability. sp_decision_thresholds - "0.5", "logit:2" or one for each output with
+ *  commas between.  O threshold [classes]
+ *  sp_pipeline_ask - what is asked of a pipeline, with thresholds or NULL; borrows `threshold`. */
+bool sp_decision_logit(double *value, const sp_net *net, bool logit);
+SP_NODISCARD sp_status sp_decision_thresholds(sp_error *err, double *threshold, const sp_net *net,
+                                              const char *text);
+SP_NODISCARD sp_status sp_pipeline_ask(sp_error *err, sp_pipeline *pipeline, double *threshold,
+                                       sp_decision asks, const char *text);
+
 /** sp_pipeline_init - checks that net and front end fit together and prepares the forms of `rule`
  *  (method->front, or another one asked for by --front-relax). Sequences have the joint ones. */
 SP_NODISCARD sp_status sp_pipeline_init(sp_error *err, sp_pipeline *pipeline, const sp_net *net,

@@ -291,11 +291,9 @@ const sp_class_names *cli_session_names(const cli_session *session);
 int cli_session_open(cli_session *session, const cli_command *command, const cli_options *options,
                      bool bounds);
 /** cli_asks_open - takes --property and --threshold into the pipeline (asks.c): -1, or the exit
- *  code after a message. cli_asks_logit - an answer as a logit, of outputs that are sigmoids unless
- *  `logit`; false: it is no probability. cli_asks_says - behind a table: what is asked, where many
- *  decisions are. cli_asks_print - behind a row: where the least margin is. */
+ *  code after a message. cli_asks_says - behind a table: what is asked, where many decisions are.
+ *  cli_asks_print - behind a row: where the least margin is. */
 int cli_asks_open(cli_session *session, const cli_command *command);
-bool cli_asks_logit(double *value, const sp_net *net, bool logit);
 void cli_asks_says(const cli_session *session);
 void cli_asks_print(const sp_verdict *verdict);
 void cli_session_clear(cli_session *session);

@@ -63,6 +63,25 @@ typedef struct soundproof soundproof;
 soundproof *soundproof_open(const char *model, const char *front, const char *method);
 void soundproof_close(soundproof *system);
 
+/** soundproof_choice - what a model's file leaves open. Start it with soundproof_choice_init; later
+ *  versions append members. */
+typedef struct soundproof_choice {
+    size_t size; /* of this struct, for the library */
+    /* which output is asked about: "NAME", "NAME@last", "NAME@first", "NAME@7" (its row of one
+     * step), "NAME@all" (those of all: an answer at every frame), "NAME[3]" (one number of it);
+     * without a name: the first output; NULL: the one that the file makes out */
+    const char *output;
+    /* "NAME=VALUE" for the other inputs: a number, or lengths ("1x576"); NULL behind the last one;
+     * NULL: none */
+    const char *const *inputs;
+    long steps_axis; /* of the input; -1: the one that the file makes out */
+} soundproof_choice;
+void soundproof_choice_start(soundproof_choice *choice, size_t size);
+#define soundproof_choice_init(choice) soundproof_choice_start((choice), sizeof *(choice))
+/** soundproof_open_as - soundproof_open with such a choice; NULL: none. */
+soundproof *soundproof_open_as(const char *model, const char *front, const char *method,
+                               const soundproof_choice *choice);
+
 /** soundproof_classes - number of labels; soundproof_sample_rate - Hz that the model hears. */
 size_t soundproof_classes(const soundproof *system);
 int soundproof_sample_rate(const soundproof *system);
@@ -159,9 +178,23 @@ typedef struct soundproof_query {
     /* certify: what a noisy clip becomes before it is heard: "real"; "file", rounded and clipped to
      * the values that its file can hold; "int16", to 16-bit integers; NULL: "real" */
     const char *deployed;
+    /* what must stay as it is: "answer", the largest logit; or "outputs", on which side of its
+     * threshold each output is; NULL: "answer". Of a model that was opened with "NAME@all": at
+     * every frame. Where that are many decisions, there is no label to ask for */
+    const char *property;
+    /* from where on an output is above: "0.5", a probability where the model ends in a sigmoid;
+     * "logit:2"; or one for each output with commas between; NULL: logit:0 */
+    const char *threshold;
 } soundproof_query;
 void soundproof_query_start(soundproof_query *query, size_t size);
 #define soundproof_query_init(query) soundproof_query_start((query), sizeof *(query))
+
+/** soundproof_outputs - how many scores a frame has, where a query asks about many decisions at
+ *  once: several outputs, or answers at every frame. The classes of such a verdict are the scores
+ *  of all frames, one frame after the other, its label and answer -1; its margins are the distances
+ *  to the thresholds, or the leads of every frame's largest score (NaN at that one). 0: the query
+ *  asks for one answer, or is wrong. */
+size_t soundproof_outputs(const soundproof *system, const soundproof_query *query);
 
 /** soundproof_certify - the verdict for one clip.
  *  O verdict  always filled; pass it to soundproof_verdict_clear */
@@ -171,7 +204,8 @@ int soundproof_certify(const soundproof *system, soundproof_verdict *verdict,
 /** soundproof_attack - looks for noise that changes the answer, see soundproof_attack_file. Of a
  *  clip in memory, SOUNDPROOF_BROKEN says that the noisy samples themselves are given another
  *  label, by more than rounding errors.
- *  O answer  the label given to the breaking clip; -1 without one
+ *  O answer  the label given to the breaking clip (of many decisions which score it changes); -1
+ *            without one
  *  O noisy   [size of the clip] in the model's sample units: the breaking clip, else the one that
  *            came closest (the clip itself when there was nothing to look for); may be NULL
  *  I out     of clips that were read from a file: where the breaking one is kept; NULL: nowhere */
@@ -189,8 +223,10 @@ int soundproof_radius(const soundproof *system, soundproof_verdict *verdict, dou
                       double *broken_db, const soundproof_clip *clip,
                       const soundproof_query *query);
 
-/** soundproof_logits - O logits [classes] of the clip without noise (of a model with one logit its
- *  threshold and that logit). */
+/** soundproof_logits - O logits [soundproof_scores] of the clip without noise (of a model with one
+ *  logit and one answer its threshold, 0, and that logit). soundproof_scores - how many there are:
+ *  soundproof_classes, or of a model with answers at every frame the outputs of all frames. */
+size_t soundproof_scores(const soundproof *system, const soundproof_clip *clip);
 int soundproof_logits(const soundproof *system, double *logits, const soundproof_clip *clip);
 
 /** soundproof_features - what the front end gives: O values [frames, width], owned by the caller

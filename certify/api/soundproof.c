@@ -36,57 +36,6 @@ const char *soundproof_kernels(void) {
     return sp_gpu_fitting_kernels();
 }
 
-static sp_status read_front(sp_error *err, soundproof *system, const char *model,
-                            const char *front) {
-    if (front) {
-        return sp_front_read(err, &system->front, front);
-    }
-    if (!system->model.front) {
-        return sp_fail(err, SP_E_ARGUMENT,
-                       "%s: carries no front-end description: pass the path of one", model);
-    }
-    return sp_front_parse(err, &system->front, system->model.front, strlen(system->model.front),
-                          model);
-}
-
-static sp_status open_parts(sp_error *err, soundproof *system, const char *model, const char *front,
-                            const char *method) {
-    const sp_method *row = sp_method_find(method ? method : "exact");
-    if (!row) {
-        return sp_fail(err, SP_E_ARGUMENT, "there is no method '%s'", method);
-    }
-    SP_TRY(sp_model_read(err, &system->model, model));
-    SP_TRY(read_front(err, system, model, front));
-    return sp_pipeline_init(err, &system->pipeline, &system->model.net, system->front, row,
-                            row->front);
-}
-
-soundproof *soundproof_open(const char *model, const char *front, const char *method) {
-    sp_api_begin();
-    soundproof *system = calloc(1, sizeof *system);
-    if (!system || !model) {
-        free(system);
-        sp_fail(sp_api_error(), model ? SP_E_MEMORY : SP_E_ARGUMENT,
-                model ? "out of memory" : "no model was named");
-        return NULL;
-    }
-    sp_gpu_init();
-    if (open_parts(sp_api_error(), system, model, front, method) != SP_OK) {
-        soundproof_close(system);
-        return NULL;
-    }
-    return system;
-}
-
-void soundproof_close(soundproof *system) {
-    if (system) {
-        sp_pipeline_clear(&system->pipeline);
-        sp_front_destroy(system->front);
-        sp_model_clear(&system->model);
-        free(system);
-    }
-}
-
 size_t soundproof_classes(const soundproof *system) {
     return sp_pipeline_answers(&system->model.net);
 }
@@ -141,81 +90,24 @@ static int fail_early(soundproof_verdict *verdict, sp_status status) {
 
 /* ---- queries ---- */
 
-void soundproof_query_start(soundproof_query *query, size_t size) {
-    const soundproof_query fresh = {
-        .size = size, .label = SOUNDPROOF_LABEL_PREDICTED, .seed = 1, .tolerance = 0.5};
-    memset(query, 0, size);
-    memcpy(query, &fresh, size < sizeof fresh ? size : sizeof fresh);
-    query->size = size;
-}
-
-/* A query as the rooms below read it. */
-typedef struct request {
-    soundproof_query query; /* members that the caller's header does not have are the defaults */
-    sp_budget budget;
-    long label;
-} request;
-
-static sp_status read_set(sp_error *err, request *asked) {
-    const char *norm = asked->query.norm;
-    asked->budget.set = sp_noise_set_of_norm(norm ? norm : "inf");
-    return asked->budget.set
-               ? SP_OK
-               : sp_fail(err, SP_E_ARGUMENT, "the norm is inf, 2 or 1, not '%s'", norm);
-}
-
-static sp_status read_query(sp_error *err, request *asked, const soundproof *system,
-                            const soundproof_clip *clip, const soundproof_query *query,
-                            bool of_budget) {
-    *asked = (request){0};
-    soundproof_query_start(&asked->query, sizeof asked->query);
-    if (!clip || !query) {
-        return sp_fail(err, SP_E_ARGUMENT, "a clip and a query are needed");
-    }
-    if (query->size < offsetof(soundproof_query, tolerance) || query->size > 4096) {
-        return sp_fail(err, SP_E_ARGUMENT, "the query was not begun by soundproof_query_init");
-    }
-    memcpy(&asked->query, query,
-           query->size < sizeof asked->query ? query->size : sizeof asked->query);
-    if (!(asked->query.timeout >= 0.0) || asked->query.steps < 0 || asked->query.starts < 0) {
-        return sp_fail(err, SP_E_ARGUMENT, "time limits, steps and starts are numbers from 0");
-    }
-    if (of_budget && !query->budget) {
-        return sp_fail(err, SP_E_ARGUMENT, "the query has no budget");
-    }
-    if (of_budget) {
-        SP_TRY(sp_budget_parse(err, &asked->budget, query->budget));
-    }
-    SP_TRY(read_set(err, asked));
-    if (asked->query.deployed &&
-        !sp_budget_deployed_find(&asked->budget.deployed, asked->query.deployed)) {
-        return sp_fail(err, SP_E_ARGUMENT, "deployed is real, file or int16, not '%s'",
-                       asked->query.deployed);
-    }
-    asked->label = query->label;
-    if (query->label == SOUNDPROOF_LABEL_OF_NAME) {
-        asked->label =
-            clip->path ? sp_label_of_name(clip->path, sp_pipeline_answers(&system->model.net)) : -1;
-    }
-    return SP_OK;
-}
-
 int soundproof_certify(const soundproof *system, soundproof_verdict *verdict,
                        const soundproof_clip *clip, const soundproof_query *query) {
-    request asked;
+    sp_api_request asked;
     sp_verdict inner;
     sp_api_begin();
-    sp_status status = read_query(sp_api_error(), &asked, system, clip, query, true);
+    sp_status status = sp_api_request_read(sp_api_error(), &asked, system, clip, query, true);
     if (status != SP_OK) {
+        sp_api_request_clear(&asked);
         return fail_early(verdict, status);
     }
-    status = sp_certify(sp_api_error(), &inner, &system->pipeline, &clip->clip, &asked.budget,
+    status = sp_certify(sp_api_error(), &inner, &asked.pipeline, &clip->clip, &asked.budget,
                         asked.label, asked.query.timeout);
     publish(verdict, &inner);
+    sp_api_request_clear(&asked);
     return (int)status;
 }
 
-static sp_attack_options attack_options(const request *asked, const soundproof_clip *clip,
+static sp_attack_options attack_options(const sp_api_request *asked, const soundproof_clip *clip,
                                         const char *out) {
     return (sp_attack_options){.steps = (size_t)asked->query.steps,
                                .starts = (size_t)asked->query.starts,
@@ -227,10 +119,17 @@ static sp_attack_options attack_options(const request *asked, const soundproof_c
 
 /* Of a clip in memory the noisy samples count as they are, for there is no file. */
 static void take_real_noise(sp_attack *attack) {
-    if (attack->verdict.kind == SP_VERDICT_UNKNOWN && attack->real_broken) {
-        attack->verdict.kind = SP_VERDICT_BROKEN;
-        snprintf(attack->verdict.reason, sizeof attack->verdict.reason,
-                 "real-valued noise within the budget makes it %zu", attack->real_answer);
+    sp_verdict *verdict = &attack->verdict;
+    char where[SP_VERDICT_WHERE];
+    if (verdict->kind == SP_VERDICT_UNKNOWN && attack->real_broken) {
+        verdict->kind = SP_VERDICT_BROKEN;
+        snprintf(verdict->reason, sizeof verdict->reason,
+                 verdict->outputs == 0 ? "real-valued noise within the budget makes it %s"
+                 : verdict->sides
+                     ? "real-valued noise within the budget moves %s across its threshold"
+                     : "real-valued noise within the budget lets %s lead",
+                 verdict->outputs == 0 ? sp_class_text(where, NULL, attack->real_answer)
+                                       : sp_verdict_where(where, verdict, attack->real_answer));
         attack->file_answer = attack->real_answer;
     }
 }
@@ -238,12 +137,12 @@ static void take_real_noise(sp_attack *attack) {
 int soundproof_attack(const soundproof *system, soundproof_verdict *verdict, int *answer,
                       double *noisy, const soundproof_clip *clip, const soundproof_query *query,
                       const char *out) {
-    request asked;
+    sp_api_request asked;
     sp_attacker attacker;
     sp_attack attack;
     *answer = -1;
     sp_api_begin();
-    sp_status status = read_query(sp_api_error(), &asked, system, clip, query, true);
+    sp_status status = sp_api_request_read(sp_api_error(), &asked, system, clip, query, true);
     if (status == SP_OK && asked.budget.deployed != SP_BUDGET_AS_REAL) {
         status = sp_fail(sp_api_error(), SP_E_ARGUMENT,
                          "attacks search real-valued noise, not rounded clips: ask for a budget in "
@@ -254,10 +153,11 @@ int soundproof_attack(const soundproof *system, soundproof_verdict *verdict, int
                          "a clip in memory has no file format to write %s in", out);
     }
     if (status != SP_OK) {
+        sp_api_request_clear(&asked);
         return fail_early(verdict, status);
     }
     const sp_attack_options options = attack_options(&asked, clip, out);
-    status = sp_attacker_init(sp_api_error(), &attacker, &system->pipeline);
+    status = sp_attacker_init(sp_api_error(), &attacker, &asked.pipeline);
     if (status == SP_OK) {
         status = sp_attack_budget(sp_api_error(), &attack, &attacker, &clip->clip, &asked.budget,
                                   asked.label, &options);
@@ -277,29 +177,31 @@ int soundproof_attack(const soundproof *system, soundproof_verdict *verdict, int
         fail_early(verdict, status);
     }
     sp_attacker_clear(&attacker);
+    sp_api_request_clear(&asked);
     return (int)status;
 }
 
 int soundproof_radius(const soundproof *system, soundproof_verdict *verdict, double *certified_db,
                       double *broken_db, const soundproof_clip *clip,
                       const soundproof_query *query) {
-    request asked;
+    sp_api_request asked;
     sp_attacker attacker;
     sp_radius radius;
     *certified_db = *broken_db = NAN;
     sp_api_begin();
-    sp_status status = read_query(sp_api_error(), &asked, system, clip, query, false);
+    sp_status status = sp_api_request_read(sp_api_error(), &asked, system, clip, query, false);
     if (status == SP_OK && !(asked.query.tolerance > 0.0 && isfinite(asked.query.tolerance))) {
         status = sp_fail(sp_api_error(), SP_E_ARGUMENT, "the tolerance is a positive number of dB");
     }
     if (status != SP_OK) {
+        sp_api_request_clear(&asked);
         return fail_early(verdict, status);
     }
     const sp_radius_options options = {.tolerance = asked.query.tolerance,
                                        .set = asked.budget.set,
                                        .attack = attack_options(&asked, clip, NULL),
                                        .timeout = asked.query.timeout};
-    status = sp_attacker_init(sp_api_error(), &attacker, &system->pipeline);
+    status = sp_attacker_init(sp_api_error(), &attacker, &asked.pipeline);
     if (status == SP_OK) {
         sp_radius_init(&radius);
         status =
@@ -313,10 +215,15 @@ int soundproof_radius(const soundproof *system, soundproof_verdict *verdict, dou
         fail_early(verdict, status);
     }
     sp_attacker_clear(&attacker);
+    sp_api_request_clear(&asked);
     return (int)status;
 }
 
 /* ---- what a clip is without noise, and what its bounds are ---- */
+
+size_t soundproof_scores(const soundproof *system, const soundproof_clip *clip) {
+    return sp_pipeline_scores(&system->pipeline, clip->clip.n);
+}
 
 int soundproof_logits(const soundproof *system, double *logits, const soundproof_clip *clip) {
     sp_api_begin();
@@ -349,11 +256,15 @@ void soundproof_free(double *values) {
 
 int soundproof_bounds(const soundproof *system, const soundproof_clip *clip,
                       const soundproof_query *query, soundproof_box *see, void *context) {
-    request asked;
+    sp_api_request asked;
     sp_api_begin();
-    SP_TRY(read_query(sp_api_error(), &asked, system, clip, query, true));
-    return sp_certify_boxes(sp_api_error(), &system->pipeline, &clip->clip, &asked.budget,
-                            asked.query.timeout, see, context);
+    const sp_status status = sp_api_request_read(sp_api_error(), &asked, system, clip, query, true);
+    const int result = status == SP_OK
+                           ? sp_certify_boxes(sp_api_error(), &asked.pipeline, &clip->clip,
+                                              &asked.budget, asked.query.timeout, see, context)
+                           : (int)status;
+    sp_api_request_clear(&asked);
+    return result;
 }
 
 void soundproof_stop(int stopped) {

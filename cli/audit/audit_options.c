@@ -191,7 +191,7 @@ static int read_rules(cli_audit_options *asked, char *const *own) {
 static int to_logit(double *logit, double answer, const cli_audit_options *asked,
                     const sp_net *net) {
     *logit = answer;
-    if (!cli_asks_logit(logit, net, asked->logit)) {
+    if (!sp_decision_logit(logit, net, asked->logit)) {
         return cli_usage(asked->command,
                          "--threshold, --trigger: %g is no probability between 0 and 1, which this "
                          "model's answers are; logit:%g says a logit",

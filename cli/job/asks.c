@@ -5,72 +5,14 @@
 
 #include "cli/impl.h"
 
-bool cli_asks_logit(double *value, const sp_net *net, bool logit) {
-    if (!net->sigmoid || logit) {
-        return true;
-    }
-    const double p = *value;
-    *value = log(p) - log1p(-p);
-    return p > 0.0 && p < 1.0;
-}
-
-/* One number of --threshold; *rest: what stands behind it, or NULL. */
-static int read_threshold(double *value, const cli_command *command, const sp_net *net,
-                          const char *text, const char **rest) {
-    const bool logit = strncmp(text, "logit:", 6) == 0;
-    char *end = NULL;
-    const char *at = text + (logit ? 6 : 0);
-    *value = strtod(at, &end);
-    if (end == at || (*end != '\0' && *end != ',') || !(fabs(*value) <= 1e6)) {
-        return cli_usage(command,
-                         "--threshold needs a number, or logit: and a number, or one for each "
-                         "output with commas between, not '%s'",
-                         text);
-    }
-    *rest = *end == ',' ? end + 1 : NULL;
-    if (!cli_asks_logit(value, net, logit)) {
-        return cli_usage(command,
-                         "--threshold: %.*s is no probability between 0 and 1, which this model's "
-                         "outputs are; logit:%.*s says a logit",
-                         (int)(end - at), at, (int)(end - at), at);
-    }
-    return -1;
-}
-
-static int read_thresholds(cli_session *session, const cli_command *command) {
-    const sp_net *net = &session->files.model.net;
-    const char *at = session->options->threshold;
-    size_t count = 0;
-    session->threshold = calloc(net->classes + 1, sizeof *session->threshold);
-    if (!session->threshold) {
-        return cli_clips_out_of_memory(&session->clips);
-    }
-    for (; at && count < net->classes; count++) {
-        const int code = read_threshold(&session->threshold[count], command, net, at, &at);
-        if (code >= 0) {
-            return code;
-        }
-    }
-    if (at || (count != 1 && count != net->classes)) {
-        return cli_usage(command, "--threshold: one for all outputs, or one for each of %zu",
-                         net->classes);
-    }
-    for (size_t k = count; k < net->classes; k++) {
-        session->threshold[k] = session->threshold[0];
-    }
-    return -1;
-}
-
 int cli_asks_open(cli_session *session, const cli_command *command) {
     const cli_options *options = session->options;
     sp_pipeline *pipeline = &session->pipeline;
-    pipeline->asks = options->asks;
-    const bool many = sp_pipeline_asks_many(pipeline);
+    sp_error err = {0};
     const size_t classes = session->files.model.net.classes;
-    session->clips.unlabelled = many;
-    if (many && options->label >= 0) {
-        return cli_usage(command, "--label is the one right answer, and many decisions are asked "
-                                  "about: each must stay as it is without noise");
+    session->threshold = calloc(classes + 1, sizeof *session->threshold);
+    if (!session->threshold) {
+        return cli_clips_out_of_memory(&session->clips);
     }
     if (options->threshold && classes > 1 && options->asks != SP_DECISION_OUTPUTS) {
         return cli_usage(command,
@@ -78,12 +20,14 @@ int cli_asks_open(cli_session *session, const cli_command *command) {
                          "the largest knows no threshold",
                          classes);
     }
-    const int code = options->threshold ? read_thresholds(session, command) : -1;
-    if (code < 0 && session->threshold) {
-        pipeline->threshold = session->threshold[0];
-        pipeline->thresholds = session->threshold;
+    const sp_status status =
+        sp_pipeline_ask(&err, pipeline, session->threshold, options->asks, options->threshold);
+    session->clips.unlabelled = sp_pipeline_asks_many(pipeline);
+    if (session->clips.unlabelled && options->label >= 0) {
+        return cli_usage(command, "--label is the one right answer, and many decisions are asked "
+                                  "about: each must stay as it is without noise");
     }
-    return code;
+    return status == SP_OK ? -1 : cli_usage(command, "--threshold: %s", err.text);
 }
 
 void cli_asks_says(const cli_session *session) {

@@ -17,6 +17,7 @@ import json
 import math
 import os
 import tempfile
+import threading
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -45,6 +46,7 @@ __all__ = ["Pipeline", "Verdict", "Radius", "SoundproofError", "Box", "front_of"
 
 Clip = Union[str, "os.PathLike[str]", Sequence[float], np.ndarray, Any]
 Label = Union[int, str, None]
+Threshold = Union[float, str, Sequence[Union[float, str]], None]
 
 
 class SoundproofError(Exception):
@@ -90,6 +92,17 @@ class Verdict:
     seconds: float
     reason: str  #: why it is not certified, in one line
     clip: Optional[str] = None  #: the path, of clips that have one
+    #: scores of a frame, where many decisions are asked about at once; margins and logits are then
+    #: those of all frames, `margins.reshape(-1, outputs)`, and label and answer None
+    outputs: Optional[int] = None
+
+    @property
+    def weakest(self) -> Optional[Tuple[int, int]]:
+        """(frame, output) with the least margin, where many decisions are asked about."""
+        if not self.outputs or not np.isfinite(self.margins).any():
+            return None
+        frame, output = divmod(int(np.nanargmin(self.margins)), self.outputs)
+        return frame, output
 
     @property
     def certified(self) -> bool:
@@ -141,7 +154,16 @@ def _label(label: Label) -> int:
     )
 
 
-def _verdict(raw: Any, path: Optional[str]) -> Verdict:
+def _threshold(threshold: Threshold) -> Optional[str]:
+    """As --threshold is written."""
+    if threshold is None or isinstance(threshold, str):
+        return threshold
+    if isinstance(threshold, (int, float, np.number)):
+        return repr(float(threshold))
+    return ",".join(x if isinstance(x, str) else repr(float(x)) for x in threshold)
+
+
+def _verdict(raw: Any, path: Optional[str], outputs: int = 0) -> Verdict:
     """Takes over what the struct points at, and frees what it owns."""
 
     def array(pointer: Any) -> np.ndarray:
@@ -166,6 +188,7 @@ def _verdict(raw: Any, path: Optional[str]) -> Verdict:
             seconds=raw.seconds,
             reason=_text(raw.reason),
             clip=path,
+            outputs=outputs or None,
         )
     finally:
         _lib.soundproof_verdict_clear(raw)
@@ -244,8 +267,8 @@ def _call(function: Any, *arguments: Any) -> Tuple[int, str]:
             raise
 
 
-def _judge(status: int, raw: Any, held: _Clip) -> Verdict:
-    verdict = _verdict(raw, held.path)
+def _judge(status: int, raw: Any, held: _Clip, outputs: int) -> Verdict:
+    verdict = _verdict(raw, held.path, outputs)
     if status and verdict.outcome == "error":
         raise SoundproofError(verdict.reason)
     return verdict
@@ -285,6 +308,11 @@ class Pipeline:
     method  a name of `soundproof methods`
     threads inside each call; lists of clips take one clip per thread instead. 0: all processors.
             The first pipeline of a program decides it
+    output  which output of the model is asked about, where its file leaves that open: "NAME",
+            "NAME@last", "NAME@all" (an answer at every frame), "NAME[3]"; as --output of the command
+    inputs  a dict of what its other inputs are: {"sr": 16000, "input": "1x576"}
+    steps_axis
+            which axis of its input counts the steps
     """
 
     _threads: Optional[int] = None
@@ -295,12 +323,18 @@ class Pipeline:
         front: Union[str, "os.PathLike[str]", Dict[str, Any], Callable[..., Any], None] = None,
         method: str = "exact",
         threads: int = 0,
+        output: Optional[str] = None,
+        inputs: Optional[Dict[str, Union[int, float, str]]] = None,
+        steps_axis: Optional[int] = None,
     ):
         if Pipeline._threads is None:
             if _lib.soundproof_threads(threads):
                 raise _fail()
             Pipeline._threads = threads
-        self.model, self.method = os.fspath(model), method
+        self.model, self.method, self.output = os.fspath(model), method, output
+        self._inputs, self._steps_axis, self._front = inputs, steps_axis, front
+        self._others: Dict[str, "Pipeline"] = {}
+        self._lock = threading.Lock()
         if callable(front):
             front = front_of(front)
         if isinstance(front, dict):
@@ -312,14 +346,38 @@ class Pipeline:
             self._open(os.fspath(front) if front is not None else None)
 
     def _open(self, front: Optional[str]) -> None:
-        raw = _lib.soundproof_open(
+        choice = _ffi.new("soundproof_choice *")
+        _lib.soundproof_choice_start(choice, _ffi.sizeof("soundproof_choice"))
+        inputs = [
+            _ffi.new("char[]", f"{name}={value}".encode())
+            for name, value in (self._inputs or {}).items()
+        ]
+        listed = _ffi.new("char *[]", inputs + [_ffi.NULL])
+        output = _ffi.new("char[]", self.output.encode()) if self.output is not None else _ffi.NULL
+        choice.output, choice.inputs = output, listed
+        if self._steps_axis is not None:
+            choice.steps_axis = self._steps_axis
+        raw = _lib.soundproof_open_as(
             os.fsencode(self.model),
             os.fsencode(front) if front is not None else _ffi.NULL,
             self.method.encode(),
+            choice,
         )
         if raw == _ffi.NULL:
             raise _fail()
         self._system = _ffi.gc(raw, _lib.soundproof_close)
+
+    def with_output(self, output: Optional[str]) -> "Pipeline":
+        """The same pipeline, asked about another output of its model; it is opened once."""
+        if output is None or output == self.output:
+            return self
+        with self._lock:
+            if output not in self._others:
+                self._others[output] = Pipeline(
+                    self.model, self._front, self.method, output=output, inputs=self._inputs,
+                    steps_axis=self._steps_axis
+                )
+            return self._others[output]
 
     @property
     def rate(self) -> int:
@@ -337,9 +395,10 @@ class Pipeline:
     # ---- without noise ----
 
     def logits(self, clip: Clip, rate: Optional[int] = None) -> np.ndarray:
-        """[classes] of the clip without noise. rate: Hz of an array; the model's unless given."""
+        """[classes] of the clip without noise, of an output "NAME@all" those of all frames. rate: Hz
+        of an array; the model's unless given."""
         held = _Clip(self, clip, rate)
-        values = np.empty(self.classes)
+        values = np.empty(_lib.soundproof_scores(self._system, held.raw))
         if _lib.soundproof_logits(
             self._system, _ffi.cast("double *", values.ctypes.data), held.raw
         ):
@@ -370,6 +429,9 @@ class Pipeline:
         timeout: float = 0.0,
         rate: Optional[int] = None,
         deployed: str = "real",
+        property: str = "answer",
+        threshold: Threshold = None,
+        output: Optional[str] = None,
     ) -> Union[Verdict, List[Verdict]]:
         """The verdict for a clip, or those for a list of clips.
 
@@ -382,8 +444,19 @@ class Pipeline:
         deployed
                 what a noisy clip becomes before it is heard: "real"; "file", rounded and clipped to
                 the values that its file can hold; "int16", to 16-bit integers
+        property
+                what must stay as it is: "answer", the largest logit; "outputs", on which side of its
+                threshold each output is
+        threshold
+                of the outputs: a number (a probability where the model ends in a sigmoid), "logit:2",
+                or a list with one for each; None: logit 0
+        output  which output of the model is asked about, as of Pipeline; None: the pipeline's
         """
-        return _many(self._certify, _refused, clip, label, (budget, norm, timeout, rate, deployed))
+        of = self.with_output(output)
+        asked = (property, _threshold(threshold))
+        return _many(
+            of._certify, _refused, clip, label, (budget, norm, timeout, rate, deployed, asked)
+        )
 
     def _certify(
         self,
@@ -394,14 +467,15 @@ class Pipeline:
         timeout: float,
         rate: Any,
         deployed: str,
+        asked: Tuple[str, Optional[str]],
     ) -> Verdict:
         held = _Clip(self, clip, rate)
-        query, keep = self._query(budget, norm, label, timeout)
+        query, keep = self._query(budget, norm, label, timeout, asked)
         keep.append(_ffi.new("char[]", str(deployed).encode()))
         query.deployed = keep[-1]
         raw = _ffi.new("soundproof_verdict *")
         status, _ = _call(_lib.soundproof_certify, self._system, raw, held.raw, query)
-        return _judge(status, raw, held)
+        return _judge(status, raw, held, self._outputs(query))
 
     def radius(
         self,
@@ -411,26 +485,38 @@ class Pipeline:
         tolerance: float = 0.5,
         timeout: float = 0.0,
         rate: Optional[int] = None,
+        property: str = "answer",
+        threshold: Threshold = None,
+        output: Optional[str] = None,
     ) -> Union[Radius, List[Radius]]:
         """The loudest noise that is certified and the quietest that was found to break the answer,
-        to `tolerance` dB."""
+        to `tolerance` dB. property, threshold, output: as of certify."""
         def refused(error: SoundproofError, of: Any) -> Radius:
             return Radius(None, None, _refused(error, of))
 
-        return _many(self._radius, refused, clip, label, (norm, tolerance, timeout, rate))
+        of = self.with_output(output)
+        asked = (property, _threshold(threshold))
+        return _many(of._radius, refused, clip, label, (norm, tolerance, timeout, rate, asked))
 
     def _radius(
-        self, clip: Clip, label: Label, norm: Any, tolerance: float, timeout: float, rate: Any
+        self,
+        clip: Clip,
+        label: Label,
+        norm: Any,
+        tolerance: float,
+        timeout: float,
+        rate: Any,
+        asked: Tuple[str, Optional[str]],
     ) -> Radius:
         held = _Clip(self, clip, rate)
-        query, keep = self._query(None, norm, label, timeout)
+        query, keep = self._query(None, norm, label, timeout, asked)
         query.tolerance = tolerance
         raw = _ffi.new("soundproof_verdict *")
         edges = _ffi.new("double[2]")
         status, _ = _call(
             _lib.soundproof_radius, self._system, raw, edges, edges + 1, held.raw, query
         )
-        verdict = _judge(status, raw, held)
+        verdict = _judge(status, raw, held, self._outputs(query))
         return Radius(_number(edges[0]), _number(edges[1]), verdict)
 
     def attack(
@@ -445,16 +531,35 @@ class Pipeline:
         seed: int = 1,
         timeout: float = 0.0,
         rate: Optional[int] = None,
+        property: str = "answer",
+        threshold: Threshold = None,
+        output: Optional[str] = None,
     ) -> Tuple[np.ndarray, Verdict]:
         """(wave, verdict): the noisy clip with another answer, or the one that came closest.
 
         The wave has the units of the clip: those of the array, floats of full scale 1 for files. Of
         a file, "broken" means that a file in its own format was written, read again, found within
         the budget and answered otherwise; `out` keeps it. Of an array, that the real-valued wave
-        [n] is."""
+        [n] is. property, threshold, output: as of certify."""
+        of = self.with_output(output)
+        asked = (property, _threshold(threshold))
+        return of._attack(clip, budget, norm, label, out, (steps, starts, seed), timeout, rate, asked)
+
+    def _attack(
+        self,
+        clip: Clip,
+        budget: str,
+        norm: Any,
+        label: Label,
+        out: Any,
+        effort: Tuple[int, int, int],
+        timeout: float,
+        rate: Any,
+        asked: Tuple[str, Optional[str]],
+    ) -> Tuple[np.ndarray, Verdict]:
         held = _Clip(self, clip, rate)
-        query, keep = self._query(budget, norm, label, timeout)
-        query.steps, query.starts, query.seed = steps, starts, seed
+        query, keep = self._query(budget, norm, label, timeout, asked)
+        query.steps, query.starts, query.seed = effort
         raw = _ffi.new("soundproof_verdict *")
         answer = _ffi.new("int *")
         wave = np.empty(_lib.soundproof_clip_size(held.raw))
@@ -468,7 +573,7 @@ class Pipeline:
             query,
             os.fsencode(out) if out is not None else _ffi.NULL,
         )
-        verdict = _judge(status, raw, held)
+        verdict = _judge(status, raw, held, self._outputs(query))
         return wave * (held.scale / _lib.soundproof_full_scale(self._system)), verdict
 
     def bounds(
@@ -506,8 +611,16 @@ class Pipeline:
 
     # ---- within ----
 
+    def _outputs(self, query: Any) -> int:
+        return _lib.soundproof_outputs(self._system, query)
+
     def _query(
-        self, budget: Optional[str], norm: Any, label: Label, timeout: float
+        self,
+        budget: Optional[str],
+        norm: Any,
+        label: Label,
+        timeout: float,
+        asked: Tuple[str, Optional[str]] = ("answer", None),
     ) -> Tuple[Any, List[Any]]:
         """The struct, and what it points at."""
         query = _ffi.new("soundproof_query *")
@@ -518,4 +631,9 @@ class Pipeline:
             keep.append(_ffi.new("char[]", str(budget).encode()))
             query.budget = keep[1]
         query.label, query.timeout = _label(label), timeout
+        keep.append(_ffi.new("char[]", str(asked[0]).encode()))
+        query.property = keep[-1]
+        if asked[1] is not None:
+            keep.append(_ffi.new("char[]", asked[1].encode()))
+            query.threshold = keep[-1]
         return query, keep

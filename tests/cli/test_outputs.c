@@ -2,39 +2,13 @@
  */
 #include <unistd.h>
 
-#include "tests/cli/command.h"
-#include "tests/onnx/lstm.h"
+#include "tests/cli/rows_model.h"
 
 const char *const program = "cli_outputs";
 
 #include "tests/cli/toy.h"
 
-enum { HIDDEN = 4, OUTPUTS = 3 };
 static char model[PATH], window[PATH], unpadded[PATH];
-
-/* Three sigmoids for each frame of ten numbers; or behind the last one of a fixed number. */
-static void make_model(char path[PATH], const char *name, bool rows) {
-    om *m = om_new(17);
-    sp_rng rng;
-    double w[HIDDEN * OUTPUTS];
-    size_t size = 0;
-    sp_rng_init(&rng, 11);
-    const om_lstm l = om_lstm_random(m, &rng, 10, HIDDEN);
-    om_random(&rng, w, HIDDEN * OUTPUTS);
-    om_input(m, "x", rows ? "T x 1 x 10" : "4 x 1 x 10");
-    om_lstm_weights(m, &l, "", OM_RAW);
-    om_int(m, om_node(m, "LSTM", "x,W,R,B", "Y,Yh"), "hidden_size", HIDDEN);
-    om_list(m, "axes", rows ? 2 : 1, rows ? (const int64_t[]){1, 2} : (const int64_t[]){0});
-    om_reals(m, "w", "4x3", w);
-    om_node(m, "Squeeze", rows ? "Y,axes" : "Yh,axes", "h");
-    om_node(m, "MatMul", "h,w", "y");
-    om_node(m, "Sigmoid", "y", "p");
-    om_output(m, "p");
-    uint8_t *data = om_pack(m, &size);
-    write_bytes(path, name, data, size);
-    free(data);
-    om_free(m);
-}
 
 /* The front end without its padding: a window of a recording is a clip of its own. */
 static void make_unpadded(void) {
@@ -47,8 +21,8 @@ static void make_unpadded(void) {
 static int prepare_models(void **state) {
     (void)prepare(state);
     make_unpadded();
-    make_model(model, "rows.onnx", true);
-    make_model(window, "window.onnx", false);
+    make_rows_model(model, "rows.onnx", true);
+    make_rows_model(window, "window.onnx", false);
     return 0;
 }
 

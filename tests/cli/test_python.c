@@ -1,7 +1,8 @@
 /* The package of python/, in an environment of its own that tests/python/environment.sh makes. */
+#include <stdlib.h>
 #include <unistd.h>
 
-#include "tests/cli/command.h"
+#include "tests/cli/rows_model.h"
 
 const char *const program = "cli_python";
 
@@ -15,6 +16,9 @@ static void the_package_does_what_the_command_does(void **state) {
         print_message("build/python-env is not complete: make check makes it\n");
         skip();
     }
+    char model[PATH];
+    make_rows_model(model, "rows.onnx", true);
+    assert_int_equal(setenv("SOUNDPROOF_ROWS_MODEL", model, 1), 0);
     sp_process process = sp_process_run(
         program, (const char *const[]){"build/python-env/bin/python", "-m", "pytest", "-q", "-p",
                                        "no:cacheprovider", "tests/python", NULL});
