@@ -12,7 +12,7 @@
 #include "checker.h"
 
 enum { PRECISION = 64, MOST_CELLS = 1 << 16 };
-#define TOLERANCE 1e-9
+#define TOLERANCE 1e-12
 
 typedef void function(arb_t y, const arb_t x, slong precision);
 

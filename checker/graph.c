@@ -10,12 +10,9 @@
 
 #include "checker.h"
 
-/* `bias` and `error` add up fewer than 2^20 dot products of at most CK_TERMS terms. */
-#define LONG_EPS 0x1p-30
-
 /* What a row has on its way; each thread has one. */
 typedef struct row {
-    double bias, mass, error;
+    double bias, mass, terms, error; /* bias: the sum of `terms` numbers, mass: of their sizes */
     double **c;      /* [most] coefficients, NULL until a row reads the vector */
     bool *live;      /* [most] */
     double *samples; /* [padded] */
@@ -124,7 +121,7 @@ static row *own_row(const ck_graph *g) {
         r.samples = ck_alloc(g->front->padded, sizeof(double));
         r.bins = ck_alloc(g->front->bank.rows, sizeof(double));
     }
-    r.bias = r.mass = r.error = 0.0;
+    r.bias = r.mass = r.terms = r.error = 0.0;
     memset(r.samples, 0, g->front->padded * sizeof(double));
     return &r;
 }
@@ -138,13 +135,15 @@ static double lower(const ck_graph *g, size_t j, double sign) {
     for (int i = g->of; i >= 0; i--) {
         if (r->live[i]) {
             r->live[i] = false;
+            r->terms += (double)g->v[i].n + 1.0;
             back[g->v[i].kind](g, r, &g->v[i], r->c[i]);
         }
     }
     const double support =
         ck_support(g->front->norm, r->samples, g->front->radius, g->front->padded);
-    return r->bias - support * (1.0 + LONG_EPS) - r->error * (1.0 + LONG_EPS) - LONG_EPS * r->mass -
-           CK_TINY;
+    /* as CK_EPS, of as many terms as there are */
+    const double eps = (r->terms + (double)g->front->padded + 64.0) * 0x1p-53 + 0x1p-48;
+    return r->bias - eps * r->mass - support * (1.0 + eps) - 1.001 * r->error - CK_TINY;
 }
 
 /* ---- boxes ---- */

@@ -244,6 +244,40 @@ static void threads_change_nothing(void **state) {
     sp_process_clear(&four);
 }
 
+/* However near to the edge: what is certified has a certificate that is accepted, or none, and one
+ * line that says so. */
+static void no_certificate_of_the_edge_is_refused(void **state) {
+    (void)state;
+    double low = -70.0, high = 0.0;
+    char model[PATH], clip[PATH], path[PATH], budget[64];
+    for (uint64_t seed = 1; !prove_one(seed, LSTM, 0, "inf", "-70dB"); seed++) {
+        assert_true(seed < 100);
+    }
+    file_in(model, "net.onnx");
+    file_in(clip, "clip_-70dB.wav");
+    for (int i = 0; i < 48; i++) {
+        const double middle = 0.5 * (low + high);
+        snprintf(budget, sizeof budget, "%.17gdB", middle);
+        sp_process process = RUN("certify", "--model", model, "--method", "exact", "--budget",
+                                 budget, "--proof", proof_folder(), clip);
+        const bool yes = strstr(process.out, "certified 1 of 1") != NULL;
+        proof_path(path, clip, budget);
+        FILE *file = fopen(path, "rb");
+        assert_true(yes || !file);
+        if (file) {
+            fclose(file);
+            sp_process check = check_proof(model, clip, NULL, path, "1");
+            expect_code(&check, 0);
+            sp_process_clear(&check);
+        } else if (yes) {
+            assert_non_null(strstr(process.err, "no certificate: the margin"));
+            assert_true(high - low < 1e-4); /* dB */
+        }
+        sp_process_clear(&process);
+        *(yes ? &low : &high) = middle;
+    }
+}
+
 /* What certificates do not know: one line says what, before anything is computed, and no file is
  * written. */
 static void expect_unknown(const sp_net *net, const char *front, const char *word) {
@@ -289,6 +323,7 @@ int main(void) {
         cmocka_unit_test(nets_of_every_kind_are_proved),
         cmocka_unit_test(front_ends_of_every_kind_are_proved_in_every_norm),
         cmocka_unit_test(files_are_read_as_exporters_write_them),
+        cmocka_unit_test(no_certificate_of_the_edge_is_refused),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(other_kinds_are_refused_by_name),
     };
