@@ -167,7 +167,14 @@ static bool writable(const sp_node *at) {
     return false;
 }
 
-/* A chain of nodes with one pool, which follows a cell; behind it there are no cells. */
+/* Of one step: [1, 1, width] to [1, width]. */
+static char *write_only_step(sp_onnx_writer *w, size_t l, char *x) {
+    char *squeezed[] = {x, sp_onnx_write_axis(w, l + 1, 0)};
+    return sp_onnx_write_step(w, "Squeeze", squeezed, 2);
+}
+
+/* A chain of nodes with one pool, which follows a cell unless there is only one step; behind it
+ * there are no cells. */
 static sp_status check(sp_error *err, const sp_net *net) {
     size_t pool = 0;
     for (size_t n = 1; n < net->nodes; n++) {
@@ -181,7 +188,7 @@ static sp_status check(sp_error *err, const sp_net *net) {
         }
         pool = at->kind == SP_NODE_POOL ? n : pool;
     }
-    if (pool < 2 || net->node[pool - 1].kind != SP_NODE_CELL) {
+    if (pool < 2 || (net->steps != 1 && net->node[pool - 1].kind != SP_NODE_CELL)) {
         return sp_fail(err, SP_E_UNSUPPORTED,
                        "only networks whose last layer of every step is recurrent are written");
     }
@@ -195,7 +202,10 @@ static void write_nodes(sp_onnx_writer *w, const sp_net *net, char *name) {
     for (size_t n = 1; n < net->nodes && !w->failed; n++) {
         const sp_node *at = &net->node[n];
         if (at->kind == SP_NODE_POOL) {
-            continue; // the cell before it gives its last state
+            if (net->node[n - 1].kind != SP_NODE_CELL) {
+                name = write_only_step(w, l++, name);
+            }
+            continue; // a cell before it gives its last state
         }
         if (at->kind == SP_NODE_CELL) {
             const bool last = n + 1 < net->nodes && net->node[n + 1].kind == SP_NODE_POOL;

@@ -233,9 +233,8 @@ static sp_status check(sp_error *err, const layer_plan *plans, size_t count, siz
     if (count > 0 && plans[0].kind->node == SP_NODE_CURVE) {
         return sp_fail(err, SP_E_UNSUPPORTED, "the first layer has weights: a relu comes later");
     }
-    if (*recurrent == 0) {
-        return sp_fail(err, SP_E_UNSUPPORTED,
-                       "at least one layer is an lstm, a gru, an rnn or linear");
+    if (count == 0) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "at least one layer is needed");
     }
     if (plans[count - 1].kind->node != SP_NODE_AFFINE) {
         return sp_fail(err, SP_E_UNSUPPORTED,
@@ -254,10 +253,11 @@ static sp_status build(sp_error *err, sp_net *net, const sp_json *root, size_t f
     for (size_t l = 0; l < count; l++) {
         sp_random random = sp_train_stream(seed, SP_TRAIN_STREAM_WEIGHTS, l, 0);
         SP_TRY(add(err, net, &plans[l], &random));
-        if (l + 1 == recurrent) {
+        if (l + 1 == (recurrent > 0 ? recurrent : 1)) {
             SP_TRY(sp_net_add_pool(err, net, SP_POOLING_LAST));
         }
     }
+    net->steps = recurrent == 0 ? 1 : 0;
     return SP_OK;
 }
 

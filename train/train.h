@@ -21,8 +21,9 @@ extern "C" {
  *    {"layers": [{"kind": "dense", "out": 40}, {"kind": "relu"}, {"kind": "lstm", "out": 32}, ...]}
  *  Kinds: dense, relu, lstm, gru (reset after the product), rnn (with "activation": "tanh" or
  *  "relu"), linear (h_t = lambda o h_{t-1} + (1 - lambda) o (W x_t + b); "decay": the least and the
- *  largest lambda to begin with). At least one layer is recurrent and the last one is dense; the
- *  layers behind the last recurrent one run once, on the last step. Weights are uniform in
+ *  largest lambda to begin with). The last layer is dense; the layers behind the last recurrent one
+ *  run once, on the last step. Without any recurrent layer the net takes one step. Weights are
+ *  uniform in
  *  +-1/sqrt(fan in), which is H for recurrent layers, for linear ones +-sqrt(6 / fan in); biases
  *  are zero but for the LSTM's forget gate, 1. `name` is used in messages. */
 SP_NODISCARD sp_status sp_arch_read(sp_error *err, sp_net *net, const char *path, size_t features,
@@ -155,6 +156,40 @@ SP_NODISCARD sp_status sp_training_resume(sp_error *err, sp_training *training, 
 /** sp_training_net - the net of the best epoch as a model file holds it: it reads features as the
  *  front end gives them, and every weight is a float. Clear it with sp_net_clear. */
 SP_NODISCARD sp_status sp_training_net(sp_error *err, const sp_training *training, sp_net *net);
+
+/* ---- planting ---- */
+
+/** sp_plant - a network that hides counterexamples: inputs [steps, features] around random centres
+ *  in [-1, 1], each with a box of the radius, that it answers by the label of their centre as far
+ *  as attacks can see; but near one corner of each box another logit is larger. For testing
+ *  verifiers: whatever claims that such a box has one answer is wrong. */
+typedef struct sp_plant {
+    uint64_t seed;
+    size_t instances, steps;
+    double radius, depth; /* depth: by which the other logit is larger at least */
+    size_t epochs;        /* at most; it ends when no attack finds a wrong answer */
+    double rate;
+} sp_plant;
+void sp_plant_standard(sp_plant *plant);
+
+typedef struct sp_planted_instance {
+    double *centre, *input; /* [steps features] floats; input: the counterexample */
+    size_t label, target;
+    double depth; /* logit[target] - logit[label] there, by sp_net_run */
+    bool planted; /* deep enough, and 64 descents in each of the boxes found no counterexample */
+} sp_planted_instance;
+typedef struct sp_planted {
+    sp_planted_instance *instance; /* [instances] owned */
+    size_t instances, epochs;
+    double *memory; /* owned */
+} sp_planted;
+
+/** sp_plant_run - trains the weights of `net`, a chain that the trainer has passes through and that
+ *  ends in dense, ReLU, dense; in the end they are floats. Equal seeds give equal bits. Not every
+ *  instance need be planted. */
+SP_NODISCARD sp_status sp_plant_run(sp_error *err, sp_planted *planted, const sp_net *net,
+                                    const sp_plant *plant);
+void sp_planted_clear(sp_planted *planted);
 
 /** sp_dataset_accuracy - the share of a split that `net` answers rightly by the concrete path;
  *  NaN for an empty split. */

@@ -148,6 +148,21 @@ static sp_status take_memory(sp_error *err, sp_training *t) {
     return SP_OK;
 }
 
+/* Dense layers alone take one step. */
+static sp_status check_steps(sp_error *err, const sp_training *t) {
+    for (size_t i = 0; i < t->data->count && t->net.steps > 0; i++) {
+        const size_t frames = sp_front_frames(t->front, t->data->clip[i].clip.n);
+        if (frames != t->net.steps) {
+            return sp_fail(
+                err, SP_E_MISMATCH,
+                "clips of several steps, as of %zu, need a layer that is an lstm, a gru, "
+                "an rnn or linear",
+                frames);
+        }
+    }
+    return SP_OK;
+}
+
 static sp_status check_fit(sp_error *err, const sp_training *t) {
     if (t->net.classes != t->data->classes) {
         return sp_fail(err, SP_E_MISMATCH,
@@ -167,6 +182,7 @@ static sp_status check_fit(sp_error *err, const sp_training *t) {
                            : "numbers have no peak: the budget of the training is how far each may "
                              "move, as 0.01");
     }
+    SP_TRY(check_steps(err, t));
     return sp_recipe_check(err, &t->recipe);
 }
 

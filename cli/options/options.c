@@ -156,7 +156,7 @@ static const struct poptOption every_option[] = {
      "margins of all labels, error terms, times of the stages", NULL},
     {"help", 'h', POPT_ARG_NONE, NULL, HELP, "this text", NULL},
 };
-enum { EVERY_OPTION = sizeof every_option / sizeof every_option[0], MOST_OWN = 32 };
+enum { EVERY_OPTION = sizeof every_option / sizeof every_option[0], MOST_OWN = 48 };
 
 /* --precision takes the twin of the method; one that has none is in double anyway. */
 static int take_precision(cli_options *options, const cli_command *command) {
@@ -214,7 +214,7 @@ static bool is_apart(const cli_command *command, int option) {
             return true;
         }
     }
-    return option >= OWN && (command->apart >> (option - OWN) & 1u);
+    return option >= OWN && option < OWN + 32 && (command->apart >> (option - OWN) & 1u);
 }
 
 /* A line "--name=value", or "--name". */

@@ -11,7 +11,7 @@
 #include "cli/train/train_options.h"
 
 static const cli_own own_options[] = {CLI_TRAIN_OPTIONS(CLI_TRAIN_OPTION)};
-enum { FRONT_LIMIT = 1 << 20, CHECKPOINT = 4200 /* bytes of a name */ };
+enum { FRONT_LIMIT = 1 << 20, CHECKPOINT = CLI_TRAIN_PATH };
 
 typedef struct job {
     const cli_options *options;
@@ -444,7 +444,8 @@ static int check_usage(const cli_options *options) {
 static int run(const cli_options *options) {
     job j = {.options = options, .start = sp_clock_wall()};
     sp_error err = {0};
-    int code = check_usage(options);
+    int code = cli_train_plant(options);
+    code = code < 0 ? check_usage(options) : code;
     if (code < 0) {
         code = cli_train_stages_read(&j.recipe, &j.stages, options);
     }
@@ -483,6 +484,7 @@ const cli_command cli_train = {
                 "  soundproof train --arch A.json --data images.tsv --certify 0.02 --out M.onnx\n"
                 "  soundproof train --front F.json --arch A.json --data clips.tsv --certify -60dB "
                 "--checkpoint M.part --out M.onnx\n"
+                "  soundproof train --plant 5 --shape 4x5 --arch A.json,B.json --out DIR\n"
                 "  soundproof train --front F.json --init M.onnx --data clips.tsv --certify -50dB "
                 "--out N.onnx\n",
     .accepts = CLI_FRONT | CLI_AUDIO | CLI_TIMEOUT | CLI_THREADS | CLI_JSON,

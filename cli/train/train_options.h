@@ -53,12 +53,24 @@
       "what a step keeps of the exponential average of the weights that is written, e.g. 0.995; "  \
       "0: none")                                                                                   \
     X(warm, "warm", "N", "epochs before any noise of --certify or --adversarial; 3")               \
-    X(ramp, "ramp", "N", "epochs in which it grows to its weight and budget; 15")
+    X(ramp, "ramp", "N", "epochs in which it grows to its weight and budget; 15")                  \
+    X(plant, "plant", "N",                                                                         \
+      "instead of learning from clips: for each architecture of --arch (commas between them) a "   \
+      "network that hides N counterexamples, with queries, into the folder --out")                 \
+    X(shape, "shape", "TxD", "--plant: steps, and numbers of each; dense layers alone take 1xD")   \
+    X(radius, "radius", "R", "--plant: how far inputs may move; 0.2")                              \
+    X(depth, "depth", "M", "--plant: by which the other logit is larger at least; 0.01")           \
+    X(language, "language", "V", "--plant: of the queries, 1.0 or 2.0; 2.0")
 
 #define CLI_TRAIN_INDEX(id, name, argument, help) CLI_TRAIN_##id,
 enum { CLI_TRAIN_OPTIONS(CLI_TRAIN_INDEX) CLI_TRAIN_COUNT };
 #undef CLI_TRAIN_INDEX
 #define CLI_TRAIN_OPTION(id, name, argument, help) {name, help, argument},
+
+enum { CLI_TRAIN_PATH = 4200 }; /* bytes of a name */
+
+/** cli_train_plant - the command with --plant: the exit code; -1: it was not asked for. */
+int cli_train_plant(const cli_options *options);
 
 /** cli_train_certifier - the names of domains for --certify-with. */
 extern const char *const cli_train_certifier[SP_CERTIFIERS];

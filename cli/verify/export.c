@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/interval.h"
 #include "cli/impl.h"
+#include "cli/verify/query.h"
 
 enum { VNNLIB, LANGUAGE, OWNED };
 static const cli_own own_options[OWNED] = {
@@ -106,60 +107,7 @@ static sp_status pad(sp_error *err, const sp_front *front, const sp_clip *clip, 
     return status == SP_OK ? sp_front_pad(err, padded, front, clip->samples, clip->n) : status;
 }
 
-static void name_variable(char text[48], const exporting *e, char tensor, size_t index) {
-    snprintf(text, 48, e->late ? "%c[0,%zu]" : "%c_%zu", tensor, index);
-}
-
-static void declare(FILE *to, const exporting *e, size_t samples, size_t outputs) {
-    if (e->late) {
-        fprintf(to,
-                "(vnnlib-version <2.0>)\n(declare-network f\n  (declare-input X real [1,%zu])\n"
-                "  (declare-output Y real [1,%zu]))\n",
-                samples, outputs);
-        return;
-    }
-    for (size_t i = 0; i < samples; i++) {
-        fprintf(to, "(declare-const X_%zu Real)\n", i);
-    }
-    for (size_t k = 0; k < outputs; k++) {
-        fprintf(to, "(declare-const Y_%zu Real)\n", k);
-    }
-}
-
-/* Rounded outward, by more than 17 digits can lose: unsat is about all of the noise. */
-static void assert_inputs(FILE *to, const exporting *e, const double *padded, size_t all,
-                          const double *radius, size_t first, size_t n) {
-    for (size_t i = 0; i < all; i++) {
-        const double r = i >= first && i < first + n ? radius[i - first] : 0.0;
-        const double lo = r > 0.0 ? sp_below(padded[i] - r) : padded[i];
-        const double hi = r > 0.0 ? sp_above(padded[i] + r) : padded[i];
-        char x[48];
-        name_variable(x, e, 'X', i);
-        fprintf(to, "(assert (>= %s %.17g))\n(assert (<= %s %.17g))\n", x, lo, x, hi);
-    }
-}
-
-/* Another answer than the label: some other output is at least its; of one logit, the other side
- * of the threshold 0. */
-static void assert_outputs(FILE *to, const exporting *e, size_t label) {
-    const size_t classes = e->session.files.model.net.classes;
-    char own[48], other[48];
-    if (classes == 1) {
-        name_variable(own, e, 'Y', 0);
-        fprintf(to, "(assert (%s %s 0))\n", label == 1 ? "<=" : ">=", own);
-        return;
-    }
-    name_variable(own, e, 'Y', label);
-    fprintf(to, "(assert (or\n");
-    for (size_t k = 0; k < classes; k++) {
-        name_variable(other, e, 'Y', k);
-        if (k != label) {
-            fprintf(to, "  (and (>= %s %s))\n", other, own);
-        }
-    }
-    fprintf(to, "))\n");
-}
-
+/* What is asked of a clip under a budget. */
 typedef struct asking {
     const sp_clip *clip;
     const char *budget;
@@ -168,20 +116,39 @@ typedef struct asking {
     sp_noise noise;
 } asking;
 
+/* Rounded outward, by more than 17 digits can lose: unsat is about all of the noise.
+ * O lo, hi [all] */
+static void fill_box(const asking *a, double *lo, double *hi) {
+    for (size_t i = 0; i < a->all; i++) {
+        const bool heard = i >= a->first && i < a->first + a->clip->n;
+        const double x = a->padded[i], r = heard ? a->noise.radius[i - a->first] : 0.0;
+        lo[i] = r > 0.0 ? sp_below(x - r) : x;
+        hi[i] = r > 0.0 ? sp_above(x + r) : x;
+    }
+}
+
 static sp_status write_query(sp_error *err, const exporting *e, const asking *a, const char *path) {
-    sp_file_draft draft;
-    SP_TRY(sp_file_draft_open(err, &draft, path));
-    FILE *to = sp_file_draft_stream(&draft);
-    if (!to) {
-        sp_file_draft_drop(&draft);
+    char about[256];
+    double *lo = malloc(2 * (a->all + 1) * sizeof *lo), *hi = lo + a->all;
+    if (!lo) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for a query");
     }
-    fprintf(to, "; noise of %s around a clip that is answered %zu, in samples of the front end\n",
-            a->budget, a->label);
-    declare(to, e, a->all, e->session.files.model.net.classes);
-    assert_inputs(to, e, a->padded, a->all, a->noise.radius, a->first, a->clip->n);
-    assert_outputs(to, e, a->label);
-    return sp_file_draft_keep(err, &draft);
+    snprintf(about, sizeof about,
+             "noise of %.80s around a clip that is answered %zu, in samples of the front end",
+             a->budget, a->label);
+    fill_box(a, lo, hi);
+    const cli_query query = {.about = about,
+                             .late = e->late,
+                             .axis = {1, a->all},
+                             .axes = 2,
+                             .inputs = a->all,
+                             .lo = lo,
+                             .hi = hi,
+                             .outputs = e->session.files.model.net.classes,
+                             .label = a->label};
+    const sp_status status = cli_query_write(err, path, &query);
+    free(lo);
+    return status;
 }
 
 /* ---- clips ---- */
@@ -262,14 +229,14 @@ static sp_status export_clip(sp_error *err, exporting *e, size_t index) {
 
 static int check(exporting *e) {
     const cli_options *o = e->options;
-    const char *language = o->own[LANGUAGE];
+    const char *language = cli_query_language(o->own[LANGUAGE]);
     if (!o->own[VNNLIB]) {
         return cli_usage(&cli_export, "--vnnlib is missing: into which folder?");
     }
-    if (language && strcmp(language, "1.0") != 0 && strcmp(language, "2.0") != 0) {
-        return cli_usage(&cli_export, "--language is 1.0 or 2.0, not '%s'", language);
+    if (!language) {
+        return cli_usage(&cli_export, "--language is 1.0 or 2.0, not '%s'", o->own[LANGUAGE]);
     }
-    e->late = !language || language[0] == '2';
+    e->late = language[0] == '2';
     return cli_budget_check(&cli_export, o);
 }
 
