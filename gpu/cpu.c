@@ -73,7 +73,7 @@ void sp_gpu_gemm_single(size_t m, size_t n, size_t k, const float *a, size_t lda
 /* ---- rows, LANES columns of a tile of rows at a time: what belongs to the columns stays in
  * registers for all rows, and each lane of a row's sums is a sum of its own ---- */
 
-enum { LANES = 8, TILE = 64 };
+enum { LANES = 8, TILE = 64, MOST = 2 * LANES };
 
 /** sp_lanes - of each row of a tile, two sums lane by lane. */
 typedef struct sp_lanes {
@@ -97,9 +97,9 @@ static inline void add_lanes(const sp_lanes *lanes, size_t rows, double *SP_REST
     }
 }
 
-/** sp_sides - numbers of LANES units, for coefficients >= 0 and for the others. */
+/** sp_sides - numbers of up to MOST units, for coefficients >= 0 and for the others. */
 typedef struct sp_sides {
-    double lower[LANES], upper[LANES];
+    double lower[MOST], upper[MOST];
 } sp_sides;
 
 /* The side of each coefficient, in a loop of its own: otherwise compilers multiply on both. */
@@ -121,6 +121,26 @@ static inline sp_sides sides_of(const double *lower, const double *upper, size_t
     return s;
 }
 
+/* Adds v c and |v| mass of `count` units to the lanes of a row, LANES after LANES. */
+static inline void add_terms(size_t count, const double *SP_RESTRICT v, const double *SP_RESTRICT c,
+                             const double *SP_RESTRICT mass, double *SP_RESTRICT sum,
+                             double *SP_RESTRICT absolute) {
+    if (count == MOST) {
+#pragma omp simd
+        for (size_t l = 0; l < LANES; l++) {
+            sum[l] = (sum[l] + v[l] * c[l]) + v[l + LANES] * c[l + LANES];
+            absolute[l] =
+                (absolute[l] + fabs(v[l]) * mass[l]) + fabs(v[l + LANES]) * mass[l + LANES];
+        }
+        return;
+    }
+#pragma omp simd
+    for (size_t l = 0; l < count; l++) {
+        sum[l] += v[l] * c[l];
+        absolute[l] += fabs(v[l]) * mass[l];
+    }
+}
+
 /* Columns [first, first + count) of sp_gpu_product_back. Where count and add are constants, loops
  * for them are compiled apart. */
 static inline void product_columns(size_t rows, const double *w, size_t ldw,
@@ -135,7 +155,7 @@ static inline void product_columns(size_t rows, const double *w, size_t ldw,
     for (size_t r = 0; r < rows; r++) {
         const double *SP_RESTRICT wr = w + r * ldw + first; /* w[r,first:] */
         double *SP_RESTRICT xr = x + r * ldx + first, *SP_RESTRICT yr = y + r * ldy + first;
-        double slope_x[LANES], slope_y[LANES], constant[LANES];
+        double slope_x[MOST], slope_y[MOST], constant[MOST];
         choose_sides(count, wr, &a, slope_x);
         choose_sides(count, wr, &b, slope_y);
         choose_sides(count, wr, &c, constant);
@@ -144,9 +164,8 @@ static inline void product_columns(size_t rows, const double *w, size_t ldw,
             const double v = wr[l], vb = v * slope_y[l];
             xr[l] = v * slope_x[l];
             yr[l] = add ? yr[l] + vb : vb;
-            lanes->sum[r][l] += v * constant[l];
-            lanes->absolute[r][l] += fabs(v) * mass.lower[l];
         }
+        add_terms(count, wr, constant, mass.lower, lanes->sum[r], lanes->absolute[r]);
     }
 }
 
@@ -154,6 +173,9 @@ static inline void product_tile(size_t rows, const double *w, size_t ldw, const 
                                 double *x, size_t ldx, double *y, size_t ldy, bool add,
                                 sp_lanes *lanes) {
     size_t j = 0;
+    for (; j + MOST <= planes->n; j += MOST) {
+        product_columns(rows, w, ldw, planes, j, MOST, x, ldx, y, ldy, add, lanes);
+    }
     for (; j + LANES <= planes->n; j += LANES) {
         product_columns(rows, w, ldw, planes, j, LANES, x, ldx, y, ldy, add, lanes);
     }

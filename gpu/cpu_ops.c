@@ -64,86 +64,138 @@ static void run_support(const sp_gpu_support_args *p) {
     }
 }
 
-enum { NARROW_BLOCK = 64 };
+/* Columns at a time: what several loops read of a row stays in the first cache. */
+enum { SINGLE_BLOCK = 256 };
 
-/* A loop for numbers of each size: one for both does not vectorise. */
-SP_CLONES static void narrow_row(size_t n, const double *SP_RESTRICT a,
-                                 const double *SP_RESTRICT omega, float *SP_RESTRICT to,
-                                 double *SP_RESTRICT bias) {
-    double lost = 0.0, kept[NARROW_BLOCK];
-    for (size_t first = 0; first < n; first += NARROW_BLOCK) {
-        const size_t count = n - first < NARROW_BLOCK ? n - first : NARROW_BLOCK;
-#pragma omp simd reduction(+ : lost)
-        for (size_t j = 0; j < count; j++) {
-            const double v = a[first + j], size = fabs(v) * fabs(omega[first + j]);
-            kept[j] = fabs(v) < SP_GPU_TINY ? 0.0 : v;
-            lost += fabs(v) < SP_GPU_TINY ? size : 0.0;
-        }
+static inline size_t block_of(size_t n, size_t first) {
+    return n - first < SINGLE_BLOCK ? n - first : SINGLE_BLOCK;
+}
+
+/* Floats of up to SINGLE_BLOCK coefficients; returns sum |a| |omega| over those that become 0.
+ * A loop for numbers of each size: one for both does not vectorise. */
+static inline double narrow_block(size_t n, const double *SP_RESTRICT a,
+                                  const double *SP_RESTRICT omega, float *SP_RESTRICT to) {
+    double tiny = 0.0, lost = 0.0, kept[SINGLE_BLOCK];
+#pragma omp simd reduction(+ : tiny)
+    for (size_t j = 0; j < n; j++) {
+        tiny += fabs(a[j]) < SP_GPU_TINY ? 1.0 : 0.0;
+    }
+    if (tiny == 0.0) {
 #pragma omp simd
-        for (size_t j = 0; j < count; j++) {
-            to[first + j] = (float)kept[j];
+        for (size_t j = 0; j < n; j++) {
+            to[j] = (float)a[j];
+        }
+        return 0.0;
+    }
+#pragma omp simd reduction(+ : lost)
+    for (size_t j = 0; j < n; j++) {
+        const double v = a[j], size = fabs(v) * fabs(omega[j]);
+        kept[j] = fabs(v) < SP_GPU_TINY ? 0.0 : v;
+        lost += fabs(v) < SP_GPU_TINY ? size : 0.0;
+    }
+#pragma omp simd
+    for (size_t j = 0; j < n; j++) {
+        to[j] = (float)kept[j];
+    }
+    return lost;
+}
+
+/* a . shift and |a| . |spread|; shift NULL: none. */
+static inline sp_gpu_sums centre_block(size_t n, const double *SP_RESTRICT a,
+                                       const double *SP_RESTRICT shift,
+                                       const double *SP_RESTRICT spread) {
+    double sum = 0.0, absolute = 0.0;
+    if (shift == NULL) {
+#pragma omp simd reduction(+ : absolute)
+        for (size_t j = 0; j < n; j++) {
+            absolute += fabs(a[j]) * fabs(spread[j]);
+        }
+    } else {
+#pragma omp simd reduction(+ : sum, absolute)
+        for (size_t j = 0; j < n; j++) {
+            sum += a[j] * shift[j];
+            absolute += fabs(a[j]) * fabs(spread[j]);
         }
     }
-    *bias -= lost;
+    return (sp_gpu_sums){sum, absolute};
 }
 
-static void run_narrow(const sp_gpu_narrow_args *p) {
-    for (size_t r = 0; r < p->at.rows; r++) {
-        narrow_row(p->n, p->a + r * p->lda, p->omega + sp_gpu_clip_offset(p->at, r),
-                   p->to + r * p->n, p->bias + r);
-    }
-}
-
-SP_CLONES static void centre_row(size_t n, const double *SP_RESTRICT a,
-                                 const double *SP_RESTRICT shift, const double *SP_RESTRICT spread,
-                                 double *SP_RESTRICT bias, double *SP_RESTRICT rough) {
-    double sum = 0.0, absolute = 0.0;
-#pragma omp simd reduction(+ : sum, absolute)
-    for (size_t j = 0; j < n; j++) {
-        sum += a[j] * shift[j];
-        absolute += fabs(a[j]) * fabs(spread[j]);
-    }
-    *bias += sum;
-    *rough += absolute;
-}
-
-SP_CLONES static void spread_row(size_t n, const double *SP_RESTRICT a,
-                                 const double *SP_RESTRICT spread, double *SP_RESTRICT rough) {
-    double absolute = 0.0;
-#pragma omp simd reduction(+ : absolute)
-    for (size_t j = 0; j < n; j++) {
-        absolute += fabs(a[j]) * fabs(spread[j]);
-    }
-    *rough += absolute;
-}
-
-static void run_centre(const sp_gpu_centre_args *p) {
+SP_CLONES static void run_narrow(const sp_gpu_narrow_args *p) {
     for (size_t r = 0; r < p->at.rows; r++) {
         const size_t clip = sp_gpu_clip_offset(p->at, r);
-        const double *a = p->a + r * p->lda; /* a[r,:] */
-        if (p->shift != NULL) {
-            centre_row(p->n, a, p->shift + clip, p->spread + clip, p->bias + r, p->rough + r);
-        } else {
-            spread_row(p->n, a, p->spread + clip, p->rough + r);
+        sp_gpu_sums all = {0.0, 0.0};
+        for (size_t first = 0; first < p->n; first += SINGLE_BLOCK) {
+            const size_t n = block_of(p->n, first), at = clip + first;
+            const double *a = p->a + r * p->lda + first; /* a[r,first:] */
+            const double lost = narrow_block(n, a, p->omega + at, p->to + r * p->n + first);
+            sp_gpu_sums s = {0.0, 0.0};
+            if (p->spread != NULL) {
+                s = centre_block(n, a, p->shift != NULL ? p->shift + at : NULL, p->spread + at);
+            }
+            all.sum += s.sum - lost;
+            all.absolute += s.absolute;
+        }
+        p->bias[r] += all.sum;
+        if (p->spread != NULL) {
+            p->rough[r] += all.absolute;
         }
     }
 }
 
-SP_CLONES static void recentre_row(size_t n, const float *SP_RESTRICT from,
-                                   const double *SP_RESTRICT lo, const double *SP_RESTRICT hi,
-                                   double *SP_RESTRICT bias) {
+SP_CLONES static void run_centre(const sp_gpu_centre_args *p) {
+    for (size_t r = 0; r < p->at.rows; r++) {
+        const size_t clip = sp_gpu_clip_offset(p->at, r);
+        const sp_gpu_sums s = centre_block(
+            p->n, p->a + r * p->lda, p->shift != NULL ? p->shift + clip : NULL, p->spread + clip);
+        p->bias[r] += s.sum;
+        p->rough[r] += s.absolute;
+    }
+}
+
+static inline void widen_block(size_t n, const float *SP_RESTRICT from, bool add,
+                               double *SP_RESTRICT to) {
+#pragma omp simd
+    for (size_t j = 0; j < n; j++) {
+        to[j] = add ? to[j] + (double)from[j] : (double)from[j];
+    }
+}
+
+static inline double dot_block(size_t n, const float *SP_RESTRICT from,
+                               const double *SP_RESTRICT middle) {
     double sum = 0.0;
 #pragma omp simd reduction(+ : sum)
     for (size_t j = 0; j < n; j++) {
-        sum += (double)from[j] * (0.5 * lo[j] + 0.5 * hi[j]); // sp_gpu_middle
+        sum += (double)from[j] * middle[j];
     }
-    *bias -= sum;
+    return sum;
 }
 
-static void run_recentre(const sp_gpu_recentre_args *p) {
-    for (size_t r = 0; r < p->at.rows; r++) {
-        const size_t clip = sp_gpu_clip_offset(p->at, r);
-        recentre_row(p->n, p->from + r * p->n, p->box.lo + clip, p->box.hi + clip, p->bias + r);
+/* The rows of one clip whose arrays stand `clip` doubles further, a block of columns. */
+static inline void widen_columns(const sp_gpu_widen_args *p, sp_gpu_part c, size_t first,
+                                 size_t n) {
+    double middle[SINGLE_BLOCK];
+    for (size_t j = 0; p->box.lo != NULL && j < n; j++) {
+        middle[j] = sp_gpu_middle(p->box, c.offset + first + j);
+    }
+    for (size_t r = c.row; r < c.row + c.rows; r++) {
+        const float *from = p->from + r * p->n + first; /* from[r,first:] */
+        double *to = p->to + r * p->ldt + first;        /* to[r,first:] */
+        if (p->add) {
+            widen_block(n, from, true, to);
+        } else {
+            widen_block(n, from, false, to);
+        }
+        if (p->box.lo != NULL) {
+            p->bias[r] -= dot_block(n, from, middle);
+        }
+    }
+}
+
+SP_CLONES static void run_widen(const sp_gpu_widen_args *p) {
+    for (size_t k = 0; k < parts(p->at); k++) {
+        for (size_t first = 0; first < p->n; first += SINGLE_BLOCK) {
+            widen_columns(p, part(p->at, k), first, block_of(p->n, first));
+        }
     }
 }
 
@@ -254,17 +306,6 @@ SP_CLONES static void run_add(const sp_gpu_add_args *p) {
         double *to = p->to + r * p->ldt;                             /* to[r,:] */
         for (size_t j = 0; j < p->n; j++) {
             to[j] = a[j] + sign * b[j];
-        }
-    }
-}
-
-SP_CLONES static void run_widen(const sp_gpu_widen_args *p) {
-    for (size_t r = 0; r < p->rows; r++) {
-        const float *SP_RESTRICT from = p->from + r * p->n; /* from[r,:] */
-        double *SP_RESTRICT to = p->to + r * p->ldt;        /* to[r,:] */
-#pragma omp simd
-        for (size_t j = 0; j < p->n; j++) {
-            to[j] = p->add ? to[j] + (double)from[j] : (double)from[j];
         }
     }
 }

@@ -85,13 +85,16 @@ SP_HD sp_gpu_sums sp_gpu_lane_support(const sp_gpu_support_args *p, size_t row, 
 
 SP_HD sp_gpu_sums sp_gpu_lane_narrow(const sp_gpu_narrow_args *p, size_t row, size_t lane) {
     const double *a = p->a + row * p->lda; /* a[row,:] */
-    const double *omega = p->omega + sp_gpu_clip_offset(p->at, row);
+    const size_t clip = sp_gpu_clip_offset(p->at, row);
     float *to = p->to + row * p->n; /* to[row,:] */
     sp_gpu_sums s = {0.0, 0.0};
     for (size_t j = lane; j < p->n; j += SP_GPU_ROW_LANES) {
-        const bool tiny = fabs(a[j]) < SP_GPU_TINY;
+        const double size = fabs(a[j]);
+        const bool tiny = size < SP_GPU_TINY, moves = p->spread != NULL;
         to[j] = tiny ? 0.0F : (float)a[j];
-        s.sum -= tiny ? fabs(a[j]) * fabs(omega[j]) : 0.0;
+        s.sum += (moves && p->shift != NULL ? a[j] * p->shift[clip + j] : 0.0) -
+                 (tiny ? size * fabs(p->omega[clip + j]) : 0.0);
+        s.absolute += moves ? size * fabs(p->spread[clip + j]) : 0.0;
     }
     return s;
 }
@@ -107,12 +110,15 @@ SP_HD sp_gpu_sums sp_gpu_lane_centre(const sp_gpu_centre_args *p, size_t row, si
     return s;
 }
 
-SP_HD sp_gpu_sums sp_gpu_lane_recentre(const sp_gpu_recentre_args *p, size_t row, size_t lane) {
+SP_HD sp_gpu_sums sp_gpu_lane_widen(const sp_gpu_widen_args *p, size_t row, size_t lane) {
     const float *from = p->from + row * p->n; /* from[row,:] */
+    double *to = p->to + row * p->ldt;        /* to[row,:] */
     const size_t clip = sp_gpu_clip_offset(p->at, row);
     sp_gpu_sums s = {0.0, 0.0};
     for (size_t j = lane; j < p->n; j += SP_GPU_ROW_LANES) {
-        s.sum -= (double)from[j] * sp_gpu_middle(p->box, clip + j);
+        const double v = from[j];
+        to[j] = p->add ? to[j] + v : v;
+        s.sum -= p->box.lo != NULL ? v * sp_gpu_middle(p->box, clip + j) : 0.0;
     }
     return s;
 }
@@ -146,9 +152,9 @@ SP_GPU_ROW_KERNEL(product, p->bias, p->mass)
 SP_GPU_ROW_KERNEL(line, p->bias, p->mass)
 SP_GPU_ROW_KERNEL(affine, p->bias, p->mass)
 SP_GPU_ROW_KERNEL(support, p->out, NULL)
-SP_GPU_ROW_KERNEL(narrow, p->bias, NULL)
+SP_GPU_ROW_KERNEL(narrow, p->bias, p->spread != NULL ? p->rough : NULL)
 SP_GPU_ROW_KERNEL(centre, p->bias, p->rough)
-SP_GPU_ROW_KERNEL(recentre, p->bias, NULL)
+SP_GPU_ROW_KERNEL(widen, p->bias, NULL)
 SP_GPU_ROW_KERNEL(pick, p->bias, p->mass)
 
 #endif

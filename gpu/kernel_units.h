@@ -27,15 +27,6 @@ SP_HD void sp_gpu_unit_add(const sp_gpu_add_args *p, size_t i) {
     p->to[row * p->ldt + j] = p->minus ? a - b : a + b;
 }
 
-SP_HD size_t sp_gpu_count_widen(const sp_gpu_widen_args *p) {
-    return p->rows * p->n;
-}
-
-SP_HD void sp_gpu_unit_widen(const sp_gpu_widen_args *p, size_t i) {
-    double *to = p->to + i / p->n * p->ldt + i % p->n;
-    *to = p->add ? *to + (double)p->from[i] : (double)p->from[i];
-}
-
 /** sp_gpu_tiles - how many tiles of rows there are. */
 SP_HD size_t sp_gpu_tiles(size_t rows, size_t tile) {
     return (rows + tile - 1) / tile;

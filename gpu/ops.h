@@ -94,22 +94,23 @@ typedef struct sp_gpu_support_args {
 
 /** narrow - to = a in floats, for a product in single precision. Coefficients below SP_GPU_TINY,
  *  whose products floats may not hold, become 0: what they multiply is at most omega, so bias -=
- *  sum |a| |omega| over them. */
+ *  sum |a| |omega| over them. spread not NULL: and what `centre` does. */
 typedef struct sp_gpu_narrow_args {
     sp_gpu_rows at;
     size_t n;
     const double *a;
     size_t lda;
-    const double *omega; /* [n] clip; magnitudes, of either sign */
-    float *to;           /* [rows, n] */
-    double *bias;        /* [rows] */
+    const double *omega;          /* [n] clip; magnitudes, of either sign */
+    const double *shift, *spread; /* [n] clip, as in `centre` */
+    float *to;                    /* [rows, n] */
+    double *bias, *rough;         /* [rows] */
 } sp_gpu_narrow_args;
 #define SP_GPU_TINY 0x1p-50
 /* The largest entry of a matrix in single precision. */
 #define SP_GPU_LARGE 0x1p60
 
 /** centre - before a product in single precision whose result is read around the middles of boxes
- *  (recentre): bias += a . shift and rough += |a| . spread, both of `spread`. shift NULL: none. */
+ *  (widen): bias += a . shift and rough += |a| . spread, both of `spread`. shift NULL: none. */
 typedef struct sp_gpu_centre_args {
     sp_gpu_rows at;
     size_t n;
@@ -119,15 +120,18 @@ typedef struct sp_gpu_centre_args {
     double *bias, *rough;         /* [rows] */
 } sp_gpu_centre_args;
 
-/** recentre - after it: bias -= from . the middles of the boxes of what these coefficients stand
- *  on. */
-typedef struct sp_gpu_recentre_args {
+/** widen - after it: to = from, or to += from. box not NULL: bias -= from . the middles of the
+ *  boxes of what these coefficients stand on. */
+typedef struct sp_gpu_widen_args {
     sp_gpu_rows at;
     size_t n;
     const float *from; /* [rows, n] */
-    sp_gpu_range box;  /* [n] clip */
-    double *bias;      /* [rows] */
-} sp_gpu_recentre_args;
+    bool add;
+    double *to;
+    size_t ldt;
+    sp_gpu_range box; /* [n] clip */
+    double *bias;     /* [rows] */
+} sp_gpu_widen_args;
 
 /** pick - product or line (planes.b NULL) with the entry choice[r n + j] for each coefficient, or
  *  the standard one where that entry bounds from the wrong side; choice is set to the entry used.
@@ -165,15 +169,6 @@ typedef struct sp_gpu_add_args {
     double *to;
     size_t ldt;
 } sp_gpu_add_args;
-
-/** widen - to = from, or to += from. */
-typedef struct sp_gpu_widen_args {
-    size_t rows, n;
-    const float *from; /* [rows, n] */
-    bool add;
-    double *to;
-    size_t ldt;
-} sp_gpu_widen_args;
 
 /** keep - raises lower (and sets error, or NULL) to bias - support - gamma (mass + support) - lost,
  *  rounded down, where that is more, less rough_gamma rough if there is any; `fresh`: lower starts
@@ -452,11 +447,10 @@ typedef struct sp_gpu_settle_args {
 
 /* The operations; those of the first list reduce rows. */
 #define SP_GPU_ROW_OPS(X)                                                                          \
-    X(product) X(line) X(affine) X(support) X(narrow) X(centre) X(recentre) X(pick)
+    X(product) X(line) X(affine) X(support) X(narrow) X(centre) X(widen) X(pick)
 #define SP_GPU_UNIT_OPS(X)                                                                         \
     X(copy)                                                                                        \
     X(add)                                                                                         \
-    X(widen)                                                                                       \
     X(keep)                                                                                        \
     X(interval)                                                                                    \
     X(spread)                                                                                      \

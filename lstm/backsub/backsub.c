@@ -81,7 +81,7 @@ static bool has_wide_cell(const sp_net *net) {
 static bool single_is_of_use(const sp_bound_task *task, const sp_backsub_options *options) {
     return (options->single || (options->single_wide && has_wide_cell(task->net))) &&
            options->planes == SP_BACKSUB_STATIC && !has_slopes(task, options) &&
-           !options->energies && task->fronts[0]->tangents > 0 && task->fronts[0]->bins == 0;
+           !options->energies && task->fronts[0]->bins == 0;
 }
 
 /* ---- memory ---- */

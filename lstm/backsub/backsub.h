@@ -36,7 +36,7 @@ typedef struct sp_backsub_options {
      * where they are a box under the joint front end, on the CPU; 0: none (branch.c) */
     size_t parts;
     /* products of matrices in single precision, with its error terms, where they are of use: static
-     * planes, the joint front end without halfspaces and lines, weights that floats hold */
+     * planes without halfspaces and lines, any front end but bins, weights that floats hold */
     bool single;
     bool single_wide; /* the same for nets with an LSTM or GRU of SP_BACKSUB_WIDE units or more */
 } sp_backsub_options;

@@ -26,7 +26,7 @@ static void pass(sp_walk_cell *c, sp_backsub_rows from, int v, bool minus) {
 /* Where an operation may write coefficients on pre-activation v: its columns, or a spare that
  * finish_image adds to them. */
 static sp_backsub_rows begin_image(const sp_walk_cell *c, int v) {
-    return sp_walk_cell_live(c, v) ? (sp_backsub_rows){c->walk->ws->spare, c->H}
+    return sp_walk_cell_live(c, v) ? (sp_backsub_rows){c->walk->ws->spare, sp_backsub_apart(c->H)}
                                    : sp_walk_cell_place(c, v);
 }
 
@@ -123,19 +123,39 @@ static void images_back(sp_walk_cell *c, int first, int end) {
         }
     }
     biases_back(c, first, end, false); // those that fold came with the constants
-    if (c->weights->weight.narrow != NULL || c->weights->recurrent.narrow != NULL) {
-        sp_walk_centre(c->walk, c->rows, n, in, sp_boxes_array_at(state->shift, v->place * H),
-                       sp_boxes_array_at(state->spread, v->place * H));
+    const bool meets = v->a != SP_NO_VARIABLE && !sp_walk_cell_zero(c, v->a);
+    const bool narrow = meets && c->weights->recurrent.narrow != NULL;
+    const sp_boxes_array shift = sp_boxes_array_at(state->shift, v->place * H);
+    const sp_boxes_array spread = sp_boxes_array_at(state->spread, v->place * H);
+    if (!narrow && (c->weights->weight.narrow != NULL || c->weights->recurrent.narrow != NULL)) {
+        sp_walk_centre(c->walk, c->rows, n, in, shift, spread);
     }
-    if (v->a != SP_NO_VARIABLE && !sp_walk_cell_zero(c, v->a)) {
+    if (meets) {
         const bool add = sp_walk_cell_live(c, v->a);
+        const sp_boxes_matrix b = sp_boxes_matrix_at(&c->weights->recurrent, v->block * H, 0);
+        const sp_backsub_rows to = sp_walk_cell_place(c, v->a);
         sp_walk_cell_settle(c, v->a);
-        sp_walk_multiply(c->walk, c->rows, H, n, in, omega,
-                         sp_boxes_matrix_at(&c->weights->recurrent, v->block * H, 0),
-                         sp_boxes_variable(&c->walk->self->boxes, c->index, c->t, v->a), add,
-                         sp_walk_cell_place(c, v->a));
-        c->view[v->a] = sp_walk_cell_place(c, v->a);
-        c->narrowed = c->weights->recurrent.narrow != NULL && v->place == 0 ? n : 0;
+        if (narrow) {
+            sp_walk_multiply_narrow(
+                c->walk, &(sp_walk_narrow_product){
+                             .rows = c->rows,
+                             .n = H,
+                             .k = n,
+                             .count = 1,
+                             .a = in,
+                             .omega = omega,
+                             .shift = shift,
+                             .spread = spread,
+                             .b = b.narrow,
+                             .ldb = b.ld,
+                             .box = sp_boxes_variable(&c->walk->self->boxes, c->index, c->t, v->a),
+                             .add = add,
+                             .c = to});
+        } else {
+            sp_walk_multiply_wide(c->walk, c->rows, H, n, in, b, add, to);
+        }
+        c->view[v->a] = to;
+        c->narrowed = narrow && v->place == 0 ? n : 0;
     }
     if (v->b != SP_NO_VARIABLE && !sp_walk_cell_zero(c, v->b)) {
         pass(c, in, v->b, false);
@@ -300,7 +320,7 @@ static void begin_inside(sp_walk_cell *c) {
         cuts.gates = c->gates.at.on;
         cuts.gates_width = c->gates.ld;
         cuts.other = other.at.on;
-        cuts.other_width = c->H;
+        cuts.other_width = other.ld;
         sp_gpu_cut_rows(walk->self->boxes.gpu, &cuts);
     }
     if (start->cuts != NULL || sp_backsub_rows_are(start->images)) {

@@ -35,7 +35,7 @@ static inline bool sp_walk_cell_live(const sp_walk_cell *c, int v) {
 }
 
 static inline sp_backsub_rows sp_walk_cell_own(const sp_walk_cell *c, int v) {
-    return (sp_backsub_rows){c->own[v], c->H};
+    return (sp_backsub_rows){c->own[v], sp_backsub_apart(c->H)};
 }
 
 static inline sp_backsub_rows sp_walk_cell_image(const sp_walk_cell *c, size_t place) {
@@ -69,7 +69,7 @@ static inline sp_walk_cell sp_walk_cell_begin(sp_walk *walk, size_t index) {
 }
 
 static inline void sp_walk_cell_enter(sp_walk_cell *c, size_t t) {
-    const size_t ld = c->steps->images * c->H;
+    const size_t ld = sp_backsub_apart(c->steps->images * c->H);
     c->t = t;
     c->narrowed = 0;
     c->rows = sp_walk_rows(c->walk, c->index, t);

@@ -62,6 +62,12 @@ typedef struct sp_backsub_rows {
     size_t ld;
 } sp_backsub_rows;
 static const sp_backsub_rows sp_backsub_no_rows = {{NULL}, 0};
+/** sp_backsub_apart - how far apart rows of n coefficients stand that loops take a few columns at a
+ *  time: an odd number of 64 bytes, or the rows of a tile would meet in a few sets of the first
+ *  cache. */
+static inline size_t sp_backsub_apart(size_t n) {
+    return n % 16 == 0 ? n + 8 : n;
+}
 static inline bool sp_backsub_rows_are(sp_backsub_rows rows) {
     return rows.at.on != NULL;
 }
@@ -96,11 +102,11 @@ typedef struct sp_backsub_part {
 } sp_backsub_part;
 
 typedef struct sp_backsub_workspace {
-    sp_boxes_array *slot;  /* [slots] coefficients on nodes, [frames, rows, width]; see slot_of */
+    sp_boxes_array *slot;  /* [slots] coefficients on nodes, [frames, rows, apart]; see slot_of */
     sp_backsub_span *span; /* [nodes] */
-    sp_boxes_array gates;  /* [steps, rows, images H] of a cell's pre-activations */
-    sp_boxes_array *own;   /* [SP_CELL_VARIABLES] [rows, H] of a cell's other variables */
-    sp_boxes_array spare;  /* [rows, widest] */
+    sp_boxes_array gates;  /* [steps, rows, images H apart] of a cell's pre-activations */
+    sp_boxes_array *own;   /* [SP_CELL_VARIABLES] [rows, H apart] of a cell's other variables */
+    sp_boxes_array spare;  /* [rows, widest apart] */
     sp_boxes_array band; /* [rows, bands] coefficients on the bands, where features are not these */
     sp_boxes_array energy; /* [rows, bands] coefficients on the energies, with bins */
     sp_boxes_array form;   /* [rows, forms] on the linear forms of a frame, or their values */
@@ -260,7 +266,7 @@ typedef struct sp_walk_mixer {
     void (*back)(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp_backsub_rows in,
                  sp_backsub_rows x, sp_backsub_rows y, bool add);
     void (*value)(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp_backsub_rows x,
-                  sp_backsub_rows y, sp_boxes_array out);
+                  sp_backsub_rows y, sp_backsub_rows out);
 } sp_walk_mixer;
 
 /** sp_walk - one tile of rows on its way. */
@@ -360,7 +366,8 @@ void sp_walk_centre(sp_walk *walk, size_t rows, size_t n, sp_backsub_rows a, sp_
 typedef struct sp_walk_narrow_product {
     size_t rows, n, k, count, step, ldb;
     sp_backsub_rows a;
-    sp_boxes_array omega; /* [k] clip */
+    sp_boxes_array omega;         /* [k] clip */
+    sp_boxes_array shift, spread; /* as in sp_walk_centre; spread none: that is done already */
     const float *b;
     sp_boxes_range box; /* none: the middles are 0 */
     bool again;         /* the same coefficients as in the product before, in the same place */

@@ -141,9 +141,10 @@ static void carve_front(sp_backsub *self, sp_boxes_carver *carver) {
     const size_t steps = front->frames;
     source->form.wide = clip_array(boxes, carver, front->form, steps * front->forms * front->frame);
     source->form.ld = front->frame;
-    source->form.narrow =
-        boxes->single ? sp_boxes_carve(carver, steps * front->forms * front->frame, sizeof(float))
-                      : NULL;
+    if (boxes->single && front->tangents > 0) {
+        source->form.narrow =
+            sp_boxes_carve(carver, steps * front->forms * front->frame, sizeof(float));
+    }
     source->form_max = clip_array(boxes, carver, front->form_max,
                                   sp_backsub_features_choose(self) ? steps * front->forms : 0);
     source->radius = clip_array(boxes, carver, front->radius, sp_backsub_samples_read(front));
@@ -216,7 +217,8 @@ static void assign_slots(sp_backsub *self) {
             if (self->slot_of[i] == none) {
                 self->slot_of[i] = count > 0 ? free_slots[--count] : self->slots++;
             }
-            const size_t need = net->node[i].width * sp_boxes_frames(&self->boxes, 0, i);
+            const size_t need =
+                sp_backsub_apart(net->node[i].width) * sp_boxes_frames(&self->boxes, 0, i);
             size_t *size = &self->slot_size[self->slot_of[i]];
             *size = larger(*size, need);
         }
@@ -325,6 +327,11 @@ static void count_entries(sp_backsub *self) {
 
 /* ---- workspaces ---- */
 
+/* At least what rows of up to n coefficients take. */
+static size_t apart(size_t n) {
+    return n + 8;
+}
+
 static void carve_workspace(sp_backsub *self, sp_boxes_carver *carver, sp_backsub_workspace *ws,
                             sp_widths w) {
     const sp_boxes *boxes = &self->boxes;
@@ -341,13 +348,13 @@ static void carve_workspace(sp_backsub *self, sp_boxes_carver *carver, sp_backsu
         }
     }
     for (size_t v = 0; v < SP_CELL_VARIABLES; v++) {
-        const sp_boxes_array own = sp_boxes_carve_array(carver, rows * w.hidden);
+        const sp_boxes_array own = sp_boxes_carve_array(carver, rows * apart(w.hidden));
         if (ws->own != NULL) {
             ws->own[v] = own;
         }
     }
-    ws->gates = sp_boxes_carve_array(carver, self->steps * rows * w.images);
-    ws->spare = sp_boxes_carve_array(carver, rows * larger(w.node, w.hidden));
+    ws->gates = sp_boxes_carve_array(carver, self->steps * rows * apart(w.images));
+    ws->spare = sp_boxes_carve_array(carver, rows * apart(larger(w.node, w.hidden)));
     ws->form = sp_boxes_carve_array(carver,
                                     rows * larger(larger(front->forms, front->bands), front->bins));
     ws->band = sp_boxes_carve_array(carver, rows * front->bands);

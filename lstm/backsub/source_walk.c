@@ -166,9 +166,7 @@ static void multiply_forms(sp_walk *walk, size_t rows, size_t t, size_t forms) {
     const size_t frame = front->frame, clips = rows / walk->span;
     sp_backsub_workspace *ws = walk->ws;
     if (source->narrow) {
-        const sp_boxes_array form_max = sp_boxes_array_at(source->form_min, t * forms),
-                             none = {NULL};
-        sp_walk_centre(walk, rows, forms, (sp_backsub_rows){ws->form, forms}, none, form_max);
+        const sp_boxes_array form_max = sp_boxes_array_at(source->form_min, t * forms);
         sp_walk_multiply_narrow(walk, &(sp_walk_narrow_product){
                                           .rows = rows,
                                           .n = frame,
@@ -178,6 +176,7 @@ static void multiply_forms(sp_walk *walk, size_t rows, size_t t, size_t forms) {
                                           .ldb = frame,
                                           .a = {ws->form, forms},
                                           .omega = form_max,
+                                          .spread = form_max,
                                           .b = source->form.narrow + t * forms * frame,
                                           .c = {ws->sample, frame}});
         return;

@@ -10,9 +10,9 @@ size_t sp_walk_rows(const sp_walk *walk, size_t node, size_t t) {
 }
 
 sp_backsub_rows sp_walk_on(const sp_walk *walk, size_t node, size_t frame) {
-    const size_t width = walk->self->boxes.net->node[node].width;
+    const size_t ld = sp_backsub_apart(walk->self->boxes.net->node[node].width);
     const sp_boxes_array slot = walk->ws->slot[walk->self->slot_of[node]];
-    return (sp_backsub_rows){sp_boxes_array_at(slot, frame * walk->rows * width), width};
+    return (sp_backsub_rows){sp_boxes_array_at(slot, frame * walk->rows * ld), ld};
 }
 
 /* Frames [first, end) of a node become 0. */
@@ -108,8 +108,11 @@ void sp_walk_multiply_narrow(sp_walk *walk, const sp_walk_narrow_product *p) {
                                                  .a = p->a.at.on,
                                                  .lda = p->a.ld,
                                                  .omega = p->omega.on,
+                                                 .shift = p->shift.on,
+                                                 .spread = p->spread.on,
                                                  .to = a,
-                                                 .bias = walk->ws->bias.on});
+                                                 .bias = walk->ws->bias.on,
+                                                 .rough = walk->ws->rough.on});
     }
     sp_gpu_multiply_single(gpu, &(sp_gpu_multiply_single_args){.m = rows,
                                                                .n = p->n,
@@ -124,19 +127,14 @@ void sp_walk_multiply_narrow(sp_walk *walk, const sp_walk_narrow_product *p) {
                                                                .a_step = rows * p->k,
                                                                .b_step = p->step,
                                                                .c_step = rows * p->n});
-    if (p->box.lo.on != NULL) {
-        sp_gpu_recentre(gpu, &(sp_gpu_recentre_args){.at = sp_walk_at(walk, p->rows),
-                                                     .n = p->n,
-                                                     .from = c,
-                                                     .box = sp_boxes_range_of(p->box),
-                                                     .bias = walk->ws->bias.on});
-    }
-    sp_gpu_widen(gpu, &(sp_gpu_widen_args){.rows = p->rows,
+    sp_gpu_widen(gpu, &(sp_gpu_widen_args){.at = sp_walk_at(walk, p->rows),
                                            .n = p->n,
                                            .from = c,
                                            .add = p->add,
                                            .to = p->c.at.on,
-                                           .ldt = p->c.ld});
+                                           .ldt = p->c.ld,
+                                           .box = sp_boxes_range_of(p->box),
+                                           .bias = walk->ws->bias.on});
     walk->ws->flops += 2.0 * (double)p->rows * (double)p->n * (double)p->k;
 }
 
@@ -351,7 +349,7 @@ void sp_walk_product_value(sp_walk *walk, size_t rows, size_t node, size_t t, in
                            sp_backsub_rows out) {
     const sp_gpu_menu *planes = &sp_backsub_relaxations_at(walk->self, node, t)->menu[v];
     if (walk->mixer != NULL) {
-        walk->mixer->value(walk->mixture, walk, node, t, v, x.at, y.at, out.at);
+        walk->mixer->value(walk->mixture, walk, node, t, v, x.at, y.at, out);
         return;
     }
     const sp_backsub_choices *choices = sp_backsub_choices_at(walk, node, t);

@@ -128,7 +128,7 @@ static void curve_back(sp_walk *walk, size_t i) {
     const sp_node *node = node_at(walk, i);
     const sp_backsub_span span = walk->ws->span[i];
     const bool add = sp_walk_open(walk, node->input, span.first, span.end);
-    const sp_backsub_rows spare = {walk->ws->spare, node->width};
+    const sp_backsub_rows spare = {walk->ws->spare, sp_backsub_apart(node->width)};
     for (size_t t = span.first; t < span.end; t++) {
         const size_t rows = sp_walk_rows(walk, i, t);
         const sp_backsub_rows to = sp_walk_on(walk, node->input, t);

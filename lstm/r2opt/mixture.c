@@ -165,13 +165,13 @@ static void back(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp_
 }
 
 static void value(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp_backsub_rows x,
-                  sp_backsub_rows y, sp_boxes_array out) {
+                  sp_backsub_rows y, sp_backsub_rows out) {
     const sp_boxes *boxes = &walk->self->boxes;
     const sp_gpu_menu *menu = &sp_backsub_relaxations_at(walk->self, node, t)->menu[v];
     const size_t n = menu->n, K = menu->lower;
     const sp_r2opt_mixed *mixed = mixed_at(mixture, node, t, v);
     const double *at_x = sp_boxes_program(boxes, x.at), *at_y = sp_boxes_program(boxes, y.at);
-    double *to = sp_boxes_program(boxes, out);
+    double *to = sp_boxes_program(boxes, out.at);
     double weight[SP_R2_CANDIDATES];
     for (size_t i = 0; i < walk->rows * n; i++) {
         const size_t r = i / n, j = i % n;
@@ -179,12 +179,13 @@ static void value(void *mixture, sp_walk *walk, size_t node, size_t t, int v, sp
         const size_t side = mixed->w[i] >= 0.0 ? 0 : 1;
         const double *score = mixed->score + (2 * i + side) * K;
         double *gradient = mixed->gradient + 2 * i * K;
-        to[i] = mixed->a[i] * px + mixed->b[i] * py + mixed->c[i];
+        const double mean = mixed->a[i] * px + mixed->b[i] * py + mixed->c[i];
+        to[r * out.ld + j] = mean;
         softmax(K, score, weight);
         for (size_t k = 0; k < K; k++) {
             const size_t at = (side * K + k) * n + j;
             const double plane = menu->a[at] * px + menu->b[at] * py + menu->c[at];
-            gradient[side * K + k] = mixed->w[i] * weight[k] * (plane - to[i]);
+            gradient[side * K + k] = mixed->w[i] * weight[k] * (plane - mean);
             gradient[(1 - side) * K + k] = 0.0;
         }
     }

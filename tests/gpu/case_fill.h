@@ -23,6 +23,15 @@ static inline void clip_arrays(gpu_case *c, sp_gpu_op op, double *base, const cl
         return;
     case SP_GPU_OP_narrow:
         args->narrow.omega = base + case_take(c, n);
+        args->narrow.spread = s->cut ? NULL : base + case_take(c, n);
+        args->narrow.shift = s->second ? NULL : base + case_take(c, n);
+        return;
+    case SP_GPU_OP_centre:
+        args->centre.spread = base + case_take(c, n);
+        args->centre.shift = s->second ? NULL : base + case_take(c, n);
+        return;
+    case SP_GPU_OP_widen:
+        args->widen.box = s->cut ? (sp_gpu_range){NULL, NULL} : box_of(c, base, n);
         return;
     case SP_GPU_OP_support:
         args->support.radius = base + case_positive(c, n);
@@ -202,11 +211,24 @@ static inline void row_arrays(gpu_case *c, sp_gpu_op op, double *base, const cli
         }
         a->narrow.to = (float *)(base + case_take(c, rows * n));
         a->narrow.bias = base + case_sum(c, rows);
+        a->narrow.rough = base + case_sum(c, rows);
+        return;
+    case SP_GPU_OP_centre:
+        a->centre.at = at;
+        a->centre.n = n;
+        a->centre.lda = n + extra;
+        a->centre.a = base + case_coefficients(c, rows * (n + extra));
+        a->centre.bias = base + case_sum(c, rows);
+        a->centre.rough = base + case_sum(c, rows);
         return;
     case SP_GPU_OP_widen:
-        a->widen = (sp_gpu_widen_args){.rows = rows, .n = n, .add = coin(c), .ldt = n + extra};
+        a->widen.at = at;
+        a->widen.n = n;
+        a->widen.add = coin(c);
+        a->widen.ldt = n + extra;
         a->widen.from = case_floats(c, base, rows * n);
         a->widen.to = base + case_take(c, rows * (n + extra));
+        a->widen.bias = base + case_sum(c, rows);
         return;
     case SP_GPU_OP_support:
         a->support.at = at;
