@@ -7,7 +7,7 @@
 #include "gpu/backend.h"
 #include "gpu/cpu_loops.h"
 
-enum { BLOCK = 64, ROW_BLOCK = 16 };
+enum { BLOCK = 64, ROW_BLOCK = 16, ROWS_AT_ONCE = 2 };
 
 static inline size_t block_at(size_t first, size_t n) {
     return n - first < BLOCK ? n - first : BLOCK;
@@ -142,7 +142,7 @@ static inline void move(size_t count, const double *SP_RESTRICT x, const double 
     }
 }
 
-/* An entry of each unit at (x, y), times sign: in a loop of its own, or compilers gather what they
+/* An entry of each unit at (x, y): in a loop of its own, or compilers gather what they
  * need of the two sides. */
 static inline void value_at(size_t count, const float *SP_RESTRICT plane, size_t n,
                             const float *SP_RESTRICT x, const float *SP_RESTRICT y,
@@ -175,27 +175,46 @@ static inline void raise_best(size_t count, const float *SP_RESTRICT side,
     }
 }
 
-/* The best entry of each unit's side at (x, y), of `pairs` pairs of a lower and an upper one; entry
- * k stands with lower + k. */
-static inline void choose_block(size_t count, const float *SP_RESTRICT rough, size_t n,
-                                size_t lower, size_t upper, const float *SP_RESTRICT x,
-                                const float *SP_RESTRICT y, unsigned char *SP_RESTRICT chosen) {
+/** sp_rated - a block of units of a row: where entries are judged, and the best one so far. */
+typedef struct sp_rated {
+    float x[ROW_BLOCK], y[ROW_BLOCK], side[ROW_BLOCK], best[ROW_BLOCK], entry[ROW_BLOCK];
+} sp_rated;
+
+static inline void rate_none(size_t count, sp_rated *rated, const unsigned char *chosen,
+                             size_t lower) {
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        rated->side[i] = chosen[i] < (int)lower ? 1.0F : -1.0F;
+        rated->best[i] = -INFINITY;
+        rated->entry[i] = 0.0F;
+    }
+}
+
+/* The best of `pairs` pairs of a lower and an upper entry for some rows: an entry is loaded once
+ * for all of them. Entry k stands with lower + k. */
+static inline void rate_all(size_t rows, size_t count, const sp_gpu_menu *menu, size_t first,
+                            sp_rated *rated) {
+    const size_t n = menu->n, lower = menu->lower, upper = menu->entries - lower;
     const size_t pairs = lower > upper ? lower : upper;
-    float side[ROW_BLOCK], best[ROW_BLOCK], entry[ROW_BLOCK], below[ROW_BLOCK], above[ROW_BLOCK];
-#pragma omp simd
-    for (size_t i = 0; i < count; i++) {
-        side[i] = chosen[i] < (int)lower ? 1.0F : -1.0F;
-        best[i] = -INFINITY;
-        entry[i] = 0.0F;
-    }
+    const float *rough = menu->rough + first;
     for (size_t k = 0; k < pairs; k++) {
-        value_at(count, rough + (k < lower ? k : lower - 1) * 3 * n, n, x, y, below);
-        value_at(count, rough + (lower + (k < upper ? k : upper - 1)) * 3 * n, n, x, y, above);
-        raise_best(count, side, below, above, (float)k, best, entry);
+        const float *below = rough + (k < lower ? k : lower - 1) * 3 * n;
+        const float *above = rough + (lower + (k < upper ? k : upper - 1)) * 3 * n;
+        for (size_t r = 0; r < rows; r++) {
+            float value[ROW_BLOCK], other[ROW_BLOCK];
+            value_at(count, below, n, rated[r].x, rated[r].y, value);
+            value_at(count, above, n, rated[r].x, rated[r].y, other);
+            raise_best(count, rated[r].side, value, other, (float)k, rated[r].best, rated[r].entry);
+        }
     }
+}
+
+static inline void take_best(size_t count, const sp_rated *rated, size_t lower,
+                             unsigned char *SP_RESTRICT chosen) {
 #pragma omp simd
     for (size_t i = 0; i < count; i++) {
-        chosen[i] = (unsigned char)((int)entry[i] + (side[i] > 0.0F ? 0 : (int)lower));
+        chosen[i] =
+            (unsigned char)((int)rated->entry[i] + (rated->side[i] > 0.0F ? 0 : (int)lower));
     }
 }
 
@@ -212,20 +231,38 @@ typedef struct sp_choosing {
     unsigned char *choice;
 } sp_choosing;
 
-static inline void choose_units(const sp_choosing *c, size_t first, size_t count) {
-    const size_t n = c->menu->n, lower = c->menu->lower, upper = c->menu->entries - lower;
-    float x[ROW_BLOCK], y[ROW_BLOCK] = {0.0F};
-    for (size_t r = 0; r < c->rows; r++) {
+static inline void choose_units(const sp_choosing *c, size_t row, size_t rows, size_t first,
+                                size_t count) {
+    const size_t n = c->menu->n;
+    sp_rated rated[ROWS_AT_ONCE];
+    for (size_t i = 0; i < rows; i++) {
+        const size_t r = row + i;
         float *ax = c->anchor != NULL ? c->anchor + r * n + first : NULL;
         float *ay = c->anchor != NULL ? ax + c->rows * n : NULL;
         move(count, c->x + r * c->ldx + first, c->x_box.lo + first, c->x_box.hi + first, c->first,
-             c->step, ax, x);
+             c->step, ax, rated[i].x);
         if (c->y != NULL) {
             move(count, c->y + r * c->ldy + first, c->y_box.lo + first, c->y_box.hi + first,
-                 c->first, c->step, ay, y);
+                 c->first, c->step, ay, rated[i].y);
+        } else {
+            memset(rated[i].y, 0, sizeof rated[i].y);
         }
-        choose_block(count, c->menu->rough + first, n, lower, upper, x, y,
-                     c->choice + r * n + first);
+        rate_none(count, &rated[i], c->choice + r * n + first, c->menu->lower);
+    }
+    rate_all(rows, count, c->menu, first, rated);
+    for (size_t i = 0; i < rows; i++) {
+        take_best(count, &rated[i], c->menu->lower, c->choice + (row + i) * n + first);
+    }
+}
+
+/* Constants where they can be: loops for them are compiled apart. */
+static inline void choose_rows(const sp_choosing *c, size_t first, size_t count) {
+    size_t r = 0;
+    for (; r + ROWS_AT_ONCE <= c->rows; r += ROWS_AT_ONCE) {
+        choose_units(c, r, ROWS_AT_ONCE, first, count);
+    }
+    for (; r < c->rows; r++) {
+        choose_units(c, r, 1, first, count);
     }
 }
 
@@ -238,9 +275,9 @@ SP_CLONES void sp_gpu_menu_choose(size_t rows, const sp_gpu_menu *menu, const do
         anchor, choice};
     size_t j = 0;
     for (; j + ROW_BLOCK <= menu->n; j += ROW_BLOCK) { // a constant: compiled apart
-        choose_units(&c, j, ROW_BLOCK);
+        choose_rows(&c, j, ROW_BLOCK);
     }
     if (j < menu->n) {
-        choose_units(&c, j, menu->n - j);
+        choose_rows(&c, j, menu->n - j);
     }
 }
