@@ -40,8 +40,9 @@ static struct {
 /* What two backends may differ by: sums in another order. Rounded to floats, a last bit of a double
  * may become one of a float. Rows choose by planes in single precision: a tie of planes of a tiny
  * box, settled by a last bit, moves a bound by about a bit of a float. Planes of gates that bend,
- * and of polygons with corners on a side of the box, turn on a rounding by more; none by the
- * tolerance that they are searched to. */
+ * and of polygons with corners on a side of the box, turn on a rounding by more, which the steps
+ * behind them carry on; none by the tolerance that they are searched to. That such planes are few
+ * is what check_strayed holds them to. */
 static inline double tolerance_of(const sp_net *net, const sp_method *method) {
     const sp_backsub_options *options = &method->backsub;
     const bool choosing = options->box_iterations + options->row_iterations > 0;
@@ -50,7 +51,7 @@ static inline double tolerance_of(const sp_net *net, const sp_method *method) {
         const sp_node *node = &net->node[i];
         bends = bends || (node->kind == SP_NODE_CELL && node->cell.kind != SP_CELL_LSTM);
     }
-    if (bends && (choosing || options->octagons)) {
+    if (options->octagons || (bends && choosing)) {
         return 1e-4;
     }
     return options->single ? 1e-5 : choosing ? 1e-7 : 1e-9;
