@@ -362,6 +362,7 @@ static sp_status read_graph(sp_error *err, sp_model *model, sp_onnx_reference *r
     reference->steps_axis = r.steps_axis;
     reference->batch = r.batch;
     reference->head = r.head;
+    model->log_softmax = r.head == SP_ONNX_HEAD_LOG_SOFTMAX;
     reference->chosen = r.chosen;
     sp_onnx_reader_clear(&r);
     model->parameters = count_parameters(&model->net);

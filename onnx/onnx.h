@@ -28,6 +28,7 @@ typedef struct sp_model {
     size_t recordings; /* the file takes so many at once; 0: one */
     char *doubt;       /* owned; NULL, or why that axis may be the wrong one */
     char *inputs;      /* owned; what its other inputs are, "h0 -> hn, from 0; sr = 16000", or "" */
+    bool log_softmax;  /* the file has a LogSoftmax behind the logits */
     bool streams;      /* the file computes one hop, and its states go from each hop to the next */
     char digest[SP_DIGEST_TEXT]; /* SHA-256 of the file and of its numbers in files beside it */
     long opset;
@@ -110,13 +111,13 @@ typedef struct sp_model_note {
  *  be recurrent; SP_E_UNSUPPORTED names a layer that cannot be written. */
 SP_NODISCARD sp_status sp_model_pack(sp_error *err, void **data, size_t *size, const sp_net *net,
                                      const sp_model_note *note, size_t notes);
-/** sp_model_pack_pipeline - the nodes of a front end over samples (sp_front_graph) and behind them
- *  the graph of the file as it is: "front.samples" [1, samples] to its outputs. SP_E_UNSUPPORTED:
- *  nodes that are no convolutions, squares, logarithms, roots and floors; files with several
- *  inputs, or numbers beside them. */
+/** sp_model_pack_pipeline - the nodes of a front end over samples (sp_front_graph_scaled) and
+ *  behind them the graph of the file as it is: "front.samples" [1, samples] to its outputs. With a
+ *  peak > 0 the samples are brought to it first. SP_E_UNSUPPORTED: nodes that are no convolutions,
+ *  squares, logarithms, roots and floors; files with several inputs, or numbers beside them. */
 SP_NODISCARD sp_status sp_model_pack_pipeline(sp_error *err, void **data, size_t *size,
                                               const sp_model *model, const sp_net *front,
-                                              size_t samples);
+                                              double peak, size_t samples);
 SP_NODISCARD sp_status sp_model_write(sp_error *err, const char *path, const sp_net *net,
                                       const sp_model_note *note, size_t notes);
 

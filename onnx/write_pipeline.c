@@ -196,13 +196,29 @@ static void copy_metadata(sp_onnx_writer *w, const Onnx__ModelProto *from) {
     }
 }
 
+/* peak / max |x| times x; silence stays silent. */
+static char *write_gain(sp_onnx_writer *w, char *samples, double peak) {
+    static const double least = 0x1p-100; // far below half a unit in the last place of any format
+    const int64_t one[] = {1, 1};
+    char *loudest = sp_onnx_write_step(w, "Abs", &samples, 1);
+    loudest = sp_onnx_write_step(w, "ReduceMax", &loudest, 1); // over all axes, which it keeps
+    char *above[] = {loudest, numbers(w, &least, one, 2, 1)};
+    char *quotient[] = {numbers(w, &peak, one, 2, 1), sp_onnx_write_step(w, "Max", above, 2)};
+    char *both[] = {samples, sp_onnx_write_step(w, "Div", quotient, 2)};
+    return sp_onnx_write_step(w, "Mul", both, 2);
+}
+
 /* The features that the nodes make, under the name of the file's input. */
 static sp_status write_front(sp_error *err, sp_onnx_writer *w, const sp_model *model,
-                             const sp_net *front, char *samples, const Onnx__ValueInfoProto *to) {
+                             const sp_net *front, double peak, char *samples,
+                             const Onnx__ValueInfoProto *to) {
     static const int64_t channel[] = {1, 1, -1};
     char **name = sp_onnx_write_take(w, front->nodes, sizeof *name);
     if (!name) {
         return SP_OK; // packing says so
+    }
+    if (peak > 0.0) {
+        samples = write_gain(w, samples, peak);
     }
     char *both[] = {samples, whole_numbers(w, channel, 3)};
     name[0] = sp_onnx_write_step(w, "Reshape", both, 2);
@@ -223,7 +239,7 @@ static sp_status write_front(sp_error *err, sp_onnx_writer *w, const sp_model *m
 }
 
 sp_status sp_model_pack_pipeline(sp_error *err, void **data, size_t *size, const sp_model *model,
-                                 const sp_net *front, size_t samples) {
+                                 const sp_net *front, double peak, size_t samples) {
     const Onnx__ModelProto *from = model->reference->proto;
     const Onnx__GraphProto *graph = from->graph;
     const Onnx__ValueInfoProto *features = model->reference->graph.features;
@@ -241,16 +257,16 @@ sp_status sp_model_pack_pipeline(sp_error *err, void **data, size_t *size, const
     }
     copy_metadata(&w, from);
     w.graph.n_node = 0;
-    w.graph.node = sp_onnx_write_take(&w, graph->n_node + NODES_PER_STAGE * (front->nodes + 1),
+    w.graph.node = sp_onnx_write_take(&w, graph->n_node + NODES_PER_STAGE * (front->nodes + 2),
                                       sizeof(void *));
     w.graph.initializer = join_arrays(&w, (void *const *)graph->initializer, graph->n_initializer,
-                                      TENSORS_PER_STAGE * (front->nodes + 1));
+                                      TENSORS_PER_STAGE * (front->nodes + 2));
     w.graph.input = join_arrays(&w, (void *const *)graph->input, graph->n_input, 0);
     sp_status status = SP_OK;
     if (!w.failed) {
         Onnx__ValueInfoProto *input =
             sp_onnx_write_value_info(&w, sp_onnx_write_text(&w, "front.samples"), shape, 2, "");
-        status = input ? write_front(err, &w, model, front, input->name, features) : SP_OK;
+        status = input ? write_front(err, &w, model, front, peak, input->name, features) : SP_OK;
         for (size_t i = 0; i < graph->n_input; i++) {
             w.graph.input[i] = graph->input[i] == features ? input : graph->input[i];
         }

@@ -146,6 +146,25 @@ sp_status sp_front_graph(sp_error *err, sp_net *graph, size_t *features, const s
     return status;
 }
 
+sp_status sp_front_graph_scaled(sp_error *err, sp_net *graph, double *peak, const sp_front *front) {
+    *peak = front->description.gain_peak;
+    *graph = (sp_net){0};
+    if (front->sequence) {
+        return sp_fail(err, SP_E_UNSUPPORTED, "sequences have no front end");
+    }
+    if (front->top > 0.0) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "top_db compares every band with the loudest of the clip, which no node of "
+                       "a written graph does: certify takes it");
+    }
+    SP_TRY(sp_front_nodes(err, graph, front));
+    const sp_status status = sp_sequence_nodes(err, graph, &front->description);
+    if (status != SP_OK) {
+        sp_net_clear(graph);
+    }
+    return status;
+}
+
 sp_status sp_front_join(sp_error *err, sp_net *joined, const sp_front *front, const sp_net *net) {
     sp_status status = sp_net_init(err, joined, sp_front_core(front)->layout.features);
     for (size_t i = front->core_stages; status == SP_OK && i < front->stages; i++) {

@@ -75,6 +75,11 @@ const sp_stage *sp_front_stages(const sp_front *front, size_t *count);
 SP_NODISCARD sp_status sp_front_graph(sp_error *err, sp_net *graph, size_t *features,
                                       const sp_front *front, const sp_net *net);
 
+/** sp_front_graph_scaled - sp_front_graph without a network, for samples that have been brought to
+ *  the peak of the gain already: *peak, 0 without a gain. */
+SP_NODISCARD sp_status sp_front_graph_scaled(sp_error *err, sp_net *graph, double *peak,
+                                             const sp_front *front);
+
 /** sp_front_core - the front end up to the last features that front_bound.h bounds: itself, or, of
  *  magnitudes, what stands before their floor and logarithm, and without what becomes of the
  *  features of all frames. Borrowed.

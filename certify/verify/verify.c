@@ -22,30 +22,6 @@ void sp_verify_answer_clear(sp_verify_answer *answer) {
 
 /* ---- whether they fit ---- */
 
-/* A softmax keeps the order of the logits, and nothing else of them. */
-static bool compares_two(const sp_vnnlib_constraint *c, size_t n) {
-    return c->terms == 2 && c->term[0].variable >= n && c->bound == 0.0 && c->error == 0.0 &&
-           c->term[0].error == 0.0 && c->term[1].error == 0.0 &&
-           c->term[0].coefficient == -c->term[1].coefficient;
-}
-
-static sp_status check_head(sp_error *err, const sp_vnnlib *query, const sp_net *net) {
-    if (net->sigmoid) {
-        return sp_fail(err, SP_E_UNSUPPORTED,
-                       "the network ends in a sigmoid of one output: queries about logits are "
-                       "verified, and those that compare outputs of a softmax");
-    }
-    for (size_t i = 0; i < query->constraints && net->softmax; i++) {
-        const sp_vnnlib_constraint *c = &query->constraint[i];
-        if (c->outputs && !compares_two(c, query->input.size)) {
-            return sp_fail(err, SP_E_UNSUPPORTED,
-                           "the network ends in a softmax: of its outputs only comparisons of two "
-                           "are verified");
-        }
-    }
-    return SP_OK;
-}
-
 sp_status sp_verify_fits(sp_error *err, const sp_vnnlib *query, const sp_model *model) {
     const sp_net *net = &model->net;
     const size_t n = query->input.size, steps = n / net->features;
@@ -68,13 +44,15 @@ sp_status sp_verify_fits(sp_error *err, const sp_vnnlib *query, const sp_model *
     if (sp_net_frames(net, 0, net->nodes - 1, steps) != 1) {
         return sp_fail(err, SP_E_MISMATCH, "%zu steps are too few for the network", steps);
     }
-    return check_head(err, query, net);
+    return SP_OK;
 }
 
 /* ---- preparation ---- */
 
 typedef struct verification {
-    const sp_vnnlib *query;
+    const sp_vnnlib *query; /* within head */
+    sp_verify_head head;
+    const sp_net *net; /* that of the model, or of head */
     const sp_model *model;
     const sp_verify_options *options;
     sp_verify_answer *answer;
@@ -99,7 +77,7 @@ static sp_status open_samples(sp_error *err, verification *v, const sp_method *m
     static const char text[] = "{\"sample_rate\": 16000, \"scale\": \"unit\", \"samples\": {}}";
     SP_TRY(sp_front_parse(err, &v->front, text, sizeof text - 1, "samples"));
     const sp_status status =
-        sp_pipeline_init(err, &v->pipeline, &v->model->net, v->front, method, method->front);
+        sp_pipeline_init(err, &v->pipeline, v->net, v->front, method, method->front);
     if (status != SP_OK) {
         sp_front_destroy(v->front);
         v->front = NULL;
@@ -115,7 +93,7 @@ static sp_status open_pipeline(sp_error *err, verification *v) {
         return SP_OK;
     }
     SP_TRY(sp_front_sequence(err, &v->front, v->model->net.features));
-    return sp_pipeline_init(err, &v->pipeline, &v->model->net, v->front, method, method->front);
+    return sp_pipeline_init(err, &v->pipeline, v->net, v->front, method, method->front);
 }
 
 /* The inputs of a query in single precision are floats: nothing rounds them. */
@@ -131,6 +109,9 @@ static sp_status take_arithmetic(sp_error *err, verification *v) {
 static sp_status prepare(sp_error *err, verification *v) {
     SP_TRY(sp_arithmetic_check(err));
     SP_TRY(sp_verify_fits(err, v->query, v->model));
+    SP_TRY(sp_verify_head_init(err, &v->head, v->query, v->model, v->options->arithmetic));
+    v->query = &v->head.query;
+    v->net = v->head.opened ? &v->head.net : &v->model->net;
     v->place = malloc(v->query->input.size * sizeof *v->place);
     if (v->place == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu inputs", v->query->input.size);
@@ -166,9 +147,10 @@ static sp_status take_witness(sp_error *err, const verification *v, const sp_ver
     if (status == SP_OK) {
         status = sp_model_evaluate(err, v->model, logits, answer->output, sequence, n / D);
     }
+    const double *theirs = v->head.opened ? answer->output : logits;
     for (size_t k = 0; k < C && status == SP_OK; k++) {
-        largest = fmax(largest, fabs(logits[k]));
-        apart = fmax(apart, fabs(logits[k] - y[k]));
+        largest = fmax(largest, fabs(theirs[k]));
+        apart = fmax(apart, fabs(theirs[k] - y[k]));
     }
     if (status == SP_OK && !(apart <= AGREEMENT * largest)) {
         status = sp_fail(err, SP_E_CONTRADICTION,
@@ -282,6 +264,7 @@ sp_status sp_verify_query(sp_error *err, sp_verify_answer *answer, const sp_vnnl
     }
     sp_pipeline_clear(&v.pipeline);
     sp_front_destroy(v.front);
+    sp_verify_head_clear(&v.head);
     free(v.place);
     answer->seconds = sp_clock_wall() - start;
     if (status != SP_OK) {

@@ -43,6 +43,24 @@ typedef struct sp_verify_part {
 SP_NODISCARD sp_status sp_verify_part_init(sp_error *err, sp_verify_part *part);
 void sp_verify_part_clear(sp_verify_part *part);
 
+/* ---- sigmoids and softmaxes at the end: verify_head.c ---- */
+
+/** sp_verify_head - the query as it is asked of logits, or of the network with the function as
+ *  nodes behind it (`opened`). Without such a head, or for real numbers and constraints that its
+ *  monotony translates, `net` is empty and the network that of the file. */
+typedef struct sp_verify_head {
+    sp_vnnlib query; /* that of the file but for its constraints; not to be cleared */
+    bool opened;
+    sp_net net;                       /* owned */
+    sp_vnnlib_constraint *constraint; /* owned, or NULL */
+    sp_vnnlib_term *term;             /* owned, or NULL */
+} sp_verify_head;
+/** sp_verify_head_init - `query` and `model` are borrowed. Clear it after a failure, too. */
+SP_NODISCARD sp_status sp_verify_head_init(sp_error *err, sp_verify_head *head,
+                                           const sp_vnnlib *query, const sp_model *model,
+                                           sp_arithmetic arithmetic);
+void sp_verify_head_clear(sp_verify_head *head);
+
 /* ---- boxes: verify_box.c ---- */
 
 /** sp_verify_margins - lower bounds of weight . y for all inputs between lo and hi [n].

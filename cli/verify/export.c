@@ -22,6 +22,7 @@ typedef struct exporting {
     cli_session session;
     bool late;           /* version 2.0 */
     sp_net front;        /* the front end as nodes */
+    double peak;         /* to which it brings clips first, or 0 */
     size_t lengths;      /* of clips, for each of which there is a network */
     size_t length[MOST]; /* in padded samples */
     sp_file_draft instances;
@@ -67,7 +68,7 @@ static sp_status write_network(sp_error *err, exporting *e, size_t samples) {
                        : e->lengths == MOST
                            ? sp_fail(err, SP_E_UNSUPPORTED, "clips of more than %d lengths", MOST)
                            : sp_model_pack_pipeline(err, &data, &size, &e->session.files.model,
-                                                    &e->front, samples);
+                                                    &e->front, e->peak, samples);
     status = status == SP_OK ? sp_file_replace(err, path, data, size) : status;
     if (status == SP_OK) {
         e->length[e->lengths++] = samples;
@@ -128,6 +129,7 @@ static void fill_box(const asking *a, double *lo, double *hi) {
 }
 
 static sp_status write_query(sp_error *err, const exporting *e, const asking *a, const char *path) {
+    const sp_net *net = &e->session.files.model.net;
     char about[256];
     double *lo = malloc(2 * (a->all + 1) * sizeof *lo), *hi = lo + a->all;
     if (!lo) {
@@ -144,7 +146,8 @@ static sp_status write_query(sp_error *err, const exporting *e, const asking *a,
                              .inputs = a->all,
                              .lo = lo,
                              .hi = hi,
-                             .outputs = e->session.files.model.net.classes,
+                             .outputs = net->classes,
+                             .threshold = net->sigmoid ? 0.5 : 0.0,
                              .label = a->label};
     const sp_status status = cli_query_write(err, path, &query);
     free(lo);
@@ -242,14 +245,13 @@ static int check(exporting *e) {
 
 static sp_status open_folder(sp_error *err, exporting *e) {
     const char *folder = e->options->own[VNNLIB];
-    size_t features = 0;
     char *networks = place(folder, "onnx", "", "", "");
     char *queries = place(folder, "vnnlib", "", "", "");
     char *list = place(folder, ".", "instances", "", ".csv");
     sp_status status =
         networks && queries && list ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory for a name");
     status = status == SP_OK
-                 ? sp_front_graph(err, &e->front, &features, e->session.files.front, NULL)
+                 ? sp_front_graph_scaled(err, &e->front, &e->peak, e->session.files.front)
                  : status;
     status = status == SP_OK ? cli_path_make_folder(err, networks) : status;
     status = status == SP_OK ? cli_path_make_folder(err, queries) : status;
@@ -288,12 +290,7 @@ static int run(const cli_options *options) {
     if (code >= 0) {
         return code;
     }
-    if (e.session.files.model.net.sigmoid) {
-        cli_complain("%s: ends in a sigmoid, of which VNN-LIB has no logit: --output names the "
-                     "number before it",
-                     options->model);
-        code = CLI_INPUT;
-    } else if (open_folder(&err, &e) != SP_OK) {
+    if (open_folder(&err, &e) != SP_OK) {
         cli_complain_about(options->model, err.text);
         sp_file_draft_drop(&e.instances);
         code = CLI_INPUT;

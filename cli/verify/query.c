@@ -60,7 +60,7 @@ static void assert_outputs(FILE *to, const cli_query *q) {
     char own[NAME], other[NAME];
     if (q->outputs == 1) {
         name_output(own, q, 0);
-        fprintf(to, "(assert (%s %s 0))\n", q->label == 1 ? "<=" : ">=", own);
+        fprintf(to, "(assert (%s %s %g))\n", q->label == 1 ? "<=" : ">=", own, q->threshold);
         return;
     }
     name_output(own, q, q->label);

@@ -1,7 +1,8 @@
-/* Small networks as files: feed-forward ones, and an LSTM. */
+/* Small networks as files, feed-forward ones and an LSTM, and queries about them. */
 #ifndef SP_TESTS_CERTIFY_VERIFY_NETS_H
 #define SP_TESTS_CERTIFY_VERIFY_NETS_H
 
+#include "certify/verify/verify.h"
 #include "tests/onnx/build.h"
 
 enum { MOST_INPUTS = 6, HIDDEN = 6, OUTPUTS = 3, TEXT = 16384 };
@@ -30,8 +31,8 @@ static inline sp_model finish(om *m) {
     return model;
 }
 
-/* x [1, inputs] through two hidden layers. */
-static inline sp_model perceptron(sp_rng *rng, size_t inputs, const char *curve) {
+/* x [1, inputs] through two hidden layers; head: an operator behind them, or NULL. */
+static inline sp_model perceptron(sp_rng *rng, size_t inputs, const char *curve, const char *head) {
     char shape[32];
     om *m = om_new(14);
     snprintf(shape, sizeof shape, "1x%zu", inputs);
@@ -47,7 +48,10 @@ static inline sp_model perceptron(sp_rng *rng, size_t inputs, const char *curve)
     om_node(m, "MatMul", "h1,w2", "m2");
     om_node(m, "Add", "m2,b2", "a2");
     om_node(m, curve, "a2", "h2");
-    om_node(m, "Gemm", "h2,w3,b3", "y");
+    om_node(m, "Gemm", "h2,w3,b3", head ? "z" : "y");
+    if (head) {
+        om_node(m, head, "z", "y");
+    }
     om_output(m, "y");
     return finish(m);
 }
@@ -81,6 +85,49 @@ static inline sp_model recurrent(sp_rng *rng) {
     free(data);
     sp_net_clear(&net);
     return model;
+}
+
+/* ---- queries ---- */
+
+static inline void add(char *text, const char *format, ...) SP_PRINTF(2, 3);
+static inline void add(char *text, const char *format, ...) {
+    va_list values;
+    const size_t used = strlen(text);
+    va_start(values, format);
+    vsnprintf(text + used, TEXT - used, format, values);
+    va_end(values);
+}
+
+static inline sp_vnnlib parse(const char *text) {
+    sp_vnnlib query;
+    sp_error err = {0};
+    if (sp_vnnlib_parse(&err, &query, text, strlen(text), "q") != SP_OK) {
+        fail_msg("%s: %s", text, err.text);
+    }
+    return query;
+}
+
+static inline void answer(sp_verify_answer *made, const sp_vnnlib *query, const sp_model *model,
+                          const sp_verify_options *options) {
+    sp_error err = {0};
+    if (sp_verify_query(&err, made, query, model, options) != SP_OK) {
+        fail_msg("%s", err.text);
+    }
+}
+
+static inline sp_verify_kind ask(const sp_model *model, const char *head, const char *assertion,
+                                 sp_arithmetic arithmetic) {
+    char text[TEXT] = "";
+    add(text, "%s%s", head, assertion);
+    sp_vnnlib query = parse(text);
+    sp_verify_answer made;
+    const sp_verify_options options = {
+        .most_boxes = 5000, .arithmetic = arithmetic, .seed = 1, .timeout = 60.0};
+    answer(&made, &query, model, &options);
+    const sp_verify_kind kind = made.kind;
+    sp_verify_answer_clear(&made);
+    sp_vnnlib_clear(&query);
+    return kind;
 }
 
 #endif

@@ -27,14 +27,6 @@ static void add(char *text, const char *format, ...) {
     va_end(values);
 }
 
-/* 1: onnxruntime repeats the witness that was printed; without onnxruntime nothing is asked. */
-static size_t replays(const char *file, const char *query, const char *answered) {
-    char answer[PATH];
-    write_text(answer, "answer", answered);
-    (void)replays_file(file, query, answer);
-    return 1;
-}
-
 /* A query of either version: inputs within `width` of 0. */
 static const char *write_query(char path[PATH], const char *name, int version, double width,
                                const char *assertion) {
@@ -216,131 +208,6 @@ static void capabilities_are_answered(void **state) {
     sp_process_clear(&process);
 }
 
-/* ---- export ---- */
-
-static void read_line(char line[PATH], const char *text, size_t number) {
-    for (size_t i = 0; i < number; i++) {
-        text = strchr(text, '\n');
-        assert_non_null(text);
-        text++;
-    }
-    snprintf(line, PATH, "%.*s", (int)strcspn(text, "\n"), text);
-}
-
-/* What certify proves of a clip is unsat for the file over samples, what is loud enough is sat: in
- * both versions, with the same logits. */
-/* Every box of the inputs, around whole samples, holds all that is within eps of its sample: both
- * differences are exact. */
-static void expect_all_noise(const char *path, double eps) {
-    char line[PATH];
-    size_t moving = 0;
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    while (fgets(line, sizeof line, file)) {
-        if (strncmp(line, "(assert (>= X", 13) == 0) {
-            const double lo = strtod(strrchr(line, ' '), NULL);
-            assert_non_null(fgets(line, sizeof line, file));
-            const double hi = strtod(strrchr(line, ' '), NULL);
-            const double x = rint(0.5 * (lo + hi));
-            if (lo < hi && fabs(x) > 4.0 * eps) {
-                assert_true(x - lo >= eps && hi - x >= eps);
-                moving++;
-            }
-        }
-    }
-    fclose(file);
-    assert_true(moving > 50);
-}
-
-static void exported_queries_have_the_verdicts_of_certify(void **state) {
-    (void)state;
-    static const char *const languages[] = {"1.0", "2.0"};
-    toy t;
-    size_t certified = 0, broken = 0;
-    make_toy(&t);
-    for (int v = 0; v < 2; v++) {
-        const sp_test_onnx shape = {
-            .features = 10, .hidden = 4, .classes = 3, .seed = 31 + (uint64_t)v};
-        char folder[PATH], line[PATH], onnx[PATH] = "f=";
-        write_model(t.model, "toy.onnx", &shape);
-        file_in(folder, v == 0 ? "export1" : "export2");
-        sp_process made = RUN("export", "--vnnlib", folder, "--language", languages[v], "--model",
-                              t.model, "--front", t.front, "--budget", "-95dB", "--budget", "6dB",
-                              "--timeout", "77", t.clip[v], t.clip[v + 2]);
-        expect_code(&made, 0);
-        assert_int_equal(sp_process_lines(made.out), 5); // clips of one length
-        read_line(line, made.out, 0);
-        strcat(onnx, line);
-        for (size_t i = 0; i < 4; i++) {
-            read_line(line, made.out, 1 + i);
-            sp_process verified = RUN("verify", line, "--network", onnx);
-            expect_code(&verified, 0);
-            sp_process proved =
-                RUN("certify", "--method", "opt", "--model", t.model, "--front", t.front, "--json",
-                    "--budget", i % 2 == 0 ? "-95dB" : "6dB", t.clip[v + 2 * (int)(i / 2)]);
-            expect_code(&proved, 0);
-            if (i % 2 == 0) {
-                expect_all_noise(line, strtod(strstr(proved.out, "\"eps\":") + 6, NULL));
-            }
-            const bool unsat = strcmp(verified.out, "unsat\n") == 0;
-            assert_true(unsat == (strstr(proved.out, "\"certified\"") != NULL));
-            certified += unsat;
-            if (strncmp(verified.out, "sat\n", 4) == 0) {
-                broken += replays(onnx + 2, line, verified.out);
-            }
-            sp_process_clear(&verified);
-            sp_process_clear(&proved);
-        }
-        strcat(folder, "/instances.csv");
-        FILE *list = fopen(folder, "r");
-        assert_non_null(list);
-        assert_non_null(fgets(line, sizeof line, list));
-        assert_non_null(strstr(line, ".vnnlib,77\n"));
-        assert_true(strncmp(line, "onnx/", 5) == 0);
-        fclose(list);
-        sp_process_clear(&made);
-    }
-    print_message("%zu certified, %zu broken\n", certified, broken);
-    assert_true(certified > 1 && broken > 1);
-}
-
-static void what_is_not_exported_is_said(void **state) {
-    (void)state;
-    char gain[PATH], text[2048], folder[PATH];
-    toy t;
-    make_toy(&t);
-    file_in(folder, "export3");
-    snprintf(text, sizeof text, "{\"gain\": {\"rule\": \"peak\", \"to\": 10000}, %s",
-             toy_front + 1);
-    write_text(gain, "gain.json", text);
-    const struct {
-        const char *list[16];
-        int code;
-        const char *word;
-    } cases[] = {
-        {{"export", "--model", t.model, "--front", t.front, "--budget", "-60dB", t.clip[0]},
-         1,
-         "--vnnlib is missing"},
-        {{"export", "--vnnlib", folder, "--model", t.model, "--front", t.front, t.clip[0]},
-         1,
-         "--budget is missing"},
-        {{"export", "--vnnlib", folder, "--language", "3", "--model", t.model, "--front", t.front,
-          "--budget", "-60dB", t.clip[0]},
-         1,
-         "--language is 1.0 or 2.0"},
-        {{"export", "--vnnlib", folder, "--model", t.model, "--front", gain, "--budget", "-60dB",
-          t.clip[0]},
-         2,
-         "a gain by the clip's peak is no node"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        sp_process process = run_list(cases[i].list);
-        expect_code(&process, cases[i].code);
-        expect_complaint(&process, 1, cases[i].word);
-        sp_process_clear(&process);
-    }
-}
-
 /* ---- the scripts of VNN-COMP ---- */
 
 static int script(const char *name, const char *const *arguments) {
@@ -421,8 +288,6 @@ int main(void) {
         cmocka_unit_test(time_runs_out),
         cmocka_unit_test(what_cannot_be_asked_is_said),
         cmocka_unit_test(capabilities_are_answered),
-        cmocka_unit_test(exported_queries_have_the_verdicts_of_certify),
-        cmocka_unit_test(what_is_not_exported_is_said),
         cmocka_unit_test(scripts_of_the_competition_write_results),
         cmocka_unit_test(onnxruntime_repeats_the_witnesses),
     };
