@@ -63,40 +63,27 @@ ck_range ck_value(ck_curve f, double x) {
                                        : (ck_range){positive, positive};
 }
 
-/* How far f may be from its chord from x to x + h, whose ends have these values. */
-static ck_range from_chord(ck_curve f, ck_range ends, double x, double h) {
-    const double in_h2 = 0.1250001 * h * h, s = fmax(fabs(ends.lo), fabs(ends.hi));
-    double bend = 0.0; /* of the second derivative */
-    bool below = false, above = false;
-    switch (f.kind) {
-    case CK_SIGMOID: { /* s (1 - s) (1 - 2 s), at most 0.09623 */
-        const double near = ends.lo > 0.5 ? ends.lo : ends.hi < 0.5 ? ends.hi : 0.5;
-        const double slant = fmax(fabs(1.0 - 2.0 * ends.lo), fabs(1.0 - 2.0 * ends.hi));
-        bend = in_h2 * fmin(0.09623, 1.000001 * near * (1.0 - near) * slant + 1e-18);
-        below = ends.lo < 0.5;
-        above = ends.hi > 0.5;
-        break;
+/* How far f may be from its chord over h, whose ends have these values. */
+static ck_range from_chord(ck_curve f, ck_range ends, double h) {
+    if (f.kind == CK_IDENTITY) {
+        return (ck_range){0.0, 0.0};
     }
-    case CK_TANH: { /* -2 t (1 - t^2), at most 0.76981 */
+    if (f.kind == CK_SIGMOID) { /* (1 + tanh(x / 2)) / 2 */
+        const ck_range t = {2.0 * ends.lo - 1.0, 2.0 * ends.hi - 1.0};
+        const ck_range twice = from_chord((ck_curve){.kind = CK_TANH}, t, 0.5 * h);
+        return (ck_range){0.5 * twice.lo, 0.5 * twice.hi};
+    }
+    if (f.kind == CK_TANH) { /* -2 t (1 - t^2), at most 0.76981; t may be off by 2^-53 */
+        const double large = fmax(fabs(ends.lo), fabs(ends.hi));
         const double small = ends.lo > 0.0 ? ends.lo : ends.hi < 0.0 ? ends.hi : 0.0;
-        bend = in_h2 * fmin(0.76981, 2.000001 * s * (1.0 - small) * (1.0 + small) + 1e-18);
-        below = ends.lo < 0.0;
-        above = ends.hi > 0.0;
-        break;
+        const double second = 2.000001 * large * (1.0 - small) * (1.0 + small) + 1e-15;
+        const double bend = 0.1250001 * h * h * fmin(0.76981, second);
+        return (ck_range){ends.lo < 0.0 ? -bend : 0.0, ends.hi > 0.0 ? bend : 0.0};
     }
-    case CK_HARD_SIGMOID:
-        bend = 0.2500001 * h * fabs(f.alpha);
-        below = ends.lo <= 0.0 && ends.hi > 0.0;
-        above = ends.hi >= 1.0 && ends.lo < 1.0;
-        break;
-    case CK_RECTIFIER:
-        bend = 0.2500001 * h;
-        below = x < 0.0 && ends.hi > 0.0;
-        break;
-    case CK_IDENTITY:
-        break;
-    }
-    return (ck_range){below ? -bend : 0.0, above ? bend : 0.0};
+    const bool hard = f.kind == CK_HARD_SIGMOID;
+    const double bend = 0.2500001 * h * (hard ? fabs(f.alpha) : 1.0);
+    return (ck_range){ends.lo <= 0.0 && ends.hi > 0.0 ? -bend : 0.0,
+                      hard && ends.hi >= 1.0 && ends.lo < 1.0 ? bend : 0.0};
 }
 
 /* The products of two ranges, rounded to nearest. */
@@ -133,8 +120,8 @@ static double least(search *g, const cell *c) {
     g->best = fmin(g->best, lowest);
     const double h = c->x[1] - c->x[0], k = c->y[1] - c->y[0];
     const ck_range s = {c->s[0].lo, c->s[1].hi}, t = {c->t[0].lo, c->t[1].hi};
-    const double in_x = fmin(0.0, times(from_chord(g->f, s, c->x[0], h), t).lo);
-    const double in_y = fmin(0.0, times(from_chord(g->q, t, c->y[0], k), s).lo);
+    const double in_x = fmin(0.0, times(from_chord(g->f, s, h), t).lo);
+    const double in_y = fmin(0.0, times(from_chord(g->q, t, k), s).lo);
     low += 1.0000001 * (in_x + in_y) - CK_TINY;
 
     const double x = c->x[0] + 0.5 * h, y = c->y[0] + 0.5 * k;

@@ -22,10 +22,6 @@ static const ck_object *part(ck_object *to, const ck_object *of, const char *key
 
 /* ---- balls ---- */
 
-static arb_ptr ball(void) {
-    return _arb_vec_init(1);
-}
-
 static void set_ratio(arb_t x, slong p, size_t q) {
     arb_set_si(x, p);
     arb_div_ui(x, x, q, BITS);
@@ -51,7 +47,7 @@ static double nearest(const arb_t x) {
 
 static void fill_window(arb_ptr w, size_t n, size_t kind) {
     const bool hamming = kind < 2, periodic = kind % 2 == 0;
-    arb_ptr mean = ball(), swing = ball();
+    arb_ptr mean = _arb_vec_init(1), swing = _arb_vec_init(1);
     set_ratio(mean, hamming ? 54 : 50, 100);
     set_ratio(swing, hamming ? 46 : 50, 100);
     for (size_t j = 0; j < n; j++) {
@@ -69,7 +65,8 @@ static void fill_window(arb_ptr w, size_t n, size_t kind) {
 static void fill_spectrum(ck_bank *bank, const ck_object *root, size_t n) {
     const size_t frame = bank->frame, over_n = ck_choice(root, "power_norm", "none|1/N");
     arb_ptr w = _arb_vec_init((slong)bank->span), table = _arb_vec_init(2 * n);
-    arb_ptr scale = ball(), a = ball(), g = ball(), next = ball();
+    arb_ptr scale = _arb_vec_init(1), a = _arb_vec_init(1), g = _arb_vec_init(1),
+            next = _arb_vec_init(1);
     ck_object at;
     if (part(&at, root, "preemphasis", false) != NULL) {
         (void)ck_choice(&at, "where", "inside each frame");
@@ -110,7 +107,7 @@ static void mel_of(arb_t mel, double hz) {
 /* The bin of corner j: the frequency, times `factor` over the rate, rounded down. */
 static size_t corner(const ck_object *mel, size_t j, size_t bands, size_t factor, int rate) {
     const double ends[] = {ck_number(mel, "low_hz"), ck_number(mel, "high_hz")};
-    arb_ptr hz = ball(), high = ball();
+    arb_ptr hz = _arb_vec_init(1), high = _arb_vec_init(1);
     fmpz_t bin;
     fmpz_init(bin);
     if (j == 0 || j == bands + 1) {
@@ -169,7 +166,7 @@ static void fill_mel(ck_bank *bank, const ck_object *mel, size_t n, size_t filte
 static void set_dct(arb_t entry, const ck_object *dct, size_t i, size_t j, size_t n) {
     (void)ck_choice(dct, "type", "II");
     const size_t norm = ck_choice(dct, "norm", "orthonormal|none|sqrt(2/N)");
-    arb_ptr x = ball();
+    arb_ptr x = _arb_vec_init(1);
     set_cos(entry, i * (2 * j + 1), 2 * n);
     set_ratio(x, norm == 0 && i == 0 ? 1 : norm == 1 ? 4 : 2, norm == 1 ? 1 : n);
     arb_sqrt(x, x, BITS);
@@ -197,7 +194,8 @@ static void fill_map(ck_bank *bank, const ck_object *root, size_t filters) {
     const size_t M = bank->bands, n = dct != NULL ? ck_whole(dct, "coefficients", 1, filters) : M;
     const size_t unit = ck_choice(root, "log", "natural|log10|dB");
     const double *mean = normal(root, "mean", n, 0.0), *deviation = normal(root, "std", n, 1.0);
-    arb_ptr one = ball(), level = ball(), entry = ball(), sum = ball(), by = ball();
+    arb_ptr one = _arb_vec_init(1), level = _arb_vec_init(1), entry = _arb_vec_init(1),
+            sum = _arb_vec_init(1), by = _arb_vec_init(1);
     if (unit > 0) {
         arb_log_ui(one, 10, BITS);
     }

@@ -113,13 +113,14 @@ double ck_most(ck_curve f, ck_range x, ck_curve q, ck_range y, double a, double 
 
 /* ---- networks (network.c) ---- */
 
-typedef enum { CK_PLAIN, CK_LSTM, CK_GRU, CK_LAST } ck_layer_kind;
-/** ck_layer - CK_PLAIN: h = q(W x + R h' + b), x layer `from` (0: the features), of which W (then
+typedef enum { CK_PLAIN, CK_LSTM, CK_GRU, CK_TWO, CK_LAST, CK_SUM, CK_MEAN, CK_MAX } ck_node;
+/** ck_layer - CK_PLAIN: h = q(W x + R h' + b), x layer from[0] (0: the features), of which W (then
  *  x itself), R, b, or q may be missing (NULL, NULL, NULL, CK_IDENTITY): dense layers, biases, curves
- *  and RNN. CK_LAST: of a sequence the last step. */
+ *  and RNN. CK_TWO: x + y, y layer from[1]. CK_LAST and those behind it: one step, the last of a
+ *  sequence, or the sum, mean or maximum of all. */
 typedef struct ck_layer {
-    ck_layer_kind kind;
-    size_t in, out, from;
+    ck_node kind;
+    size_t in, out, from[2];
     double *weight;           /* [out, in], of cells [gates, out, in]: LSTM i f g o, GRU z r n */
     double *recurrent;        /* [gates, out, out] */
     double *bias;             /* [out], [gates, out] */
@@ -130,7 +131,7 @@ typedef struct ck_network {
     ck_layer *layer;
     size_t layers, features, steps; /* frames that it hears; 0: any */
     size_t output;                  /* the layer that gives the logits */
-    char *front;                    /* the description in the file's metadata, or NULL */
+    ck_bytes front;                 /* the description in the file's metadata, or NULL */
 } ck_network;
 void ck_network_read(ck_network *network, ck_bytes file);
 
@@ -184,9 +185,8 @@ typedef struct ck_front {
     double *energy; /* [frames] */
     double *peak;   /* [bands, rows] */
 } ck_front;
-/** ck_front_bound - of front->norm, with this radius for each of n samples. */
-void ck_front_bound(ck_front *front, ck_proof *proof, const double *sample, size_t n,
-                    double radius);
+/** ck_front_bound - of front->norm, with this radius for each of n samples s. */
+void ck_front_bound(ck_front *front, ck_proof *proof, const double *s, size_t n, double radius);
 
 /* ---- vectors and rows (graph.c) ---- */
 
@@ -199,17 +199,17 @@ typedef struct ck_part {
     double scale;
 } ck_part;
 /** ck_vector - the logarithms of a frame's bands; an image, the sum of two parts and a bias, if any;
- *  or numbers f(a) q(b), or f(a) where part[1] is nothing, between lines and planes. */
+ *  or numbers f(a) q(b), or f(a) where part[1] is nothing, between lines and planes. lo, hi: the box;
+ *  size: its largest absolute values; omega, of images: |m| |parts| + |bias|. */
 typedef struct ck_vector {
     ck_vector_kind kind;
     size_t n, frame; /* CK_FRAME */
     ck_part part[2];
     const double *bias;
-    const double *slope;    /* [2, n], of products [2, 2, n]: below, above */
-    double *below, *above;  /* [n] offsets, found here */
-    double *lo, *hi, *size; /* [n] the box; its largest absolute values */
-    double *omega;          /* [n] CK_IMAGE: |m| |parts| + |bias| */
-    bool tight;             /* the box was met with rows */
+    const double *slope;   /* [2, n], of products [2, 2, n]: below, above */
+    double *below, *above; /* [n] offsets, found here */
+    double *lo, *hi, *size, *omega;
+    bool tight; /* the box was met with rows */
 } ck_vector;
 typedef struct ck_graph {
     ck_vector *v;
@@ -222,8 +222,7 @@ typedef struct ck_graph {
  *  a box with rows. ck_check_box - of a box that was changed. */
 int ck_add_frame(ck_graph *g, size_t t);
 int ck_add_image(ck_graph *g, size_t n, ck_part a, ck_part b, const double *bias);
-int ck_add_relaxed(ck_graph *g, ck_curve f, int a, ck_curve q, int b, bool rest,
-                   const double *slope);
+int ck_add_relaxed(ck_graph *g, ck_curve f, int a, ck_curve q, int b, bool rest, const double *s);
 void ck_check_box(ck_graph *g, int i, const char *what);
 void ck_tighten(ck_graph *g, int i);
 

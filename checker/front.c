@@ -196,8 +196,7 @@ static void move(double *lower, double *upper, ck_range by) {
     *upper += 0x1p-50 * (fabs(*upper) + fabs(by.hi));
 }
 
-void ck_front_bound(ck_front *front, ck_proof *proof, const double *sample, size_t n,
-                    double radius) {
+void ck_front_bound(ck_front *front, ck_proof *proof, const double *s, size_t n, double radius) {
     ck_bank *bank = &front->bank;
     const size_t M = bank->bands, N = bank->frame;
     front->padded = bank->pad_step && n % bank->step != 0 ? n + bank->step : n;
@@ -231,7 +230,7 @@ void ck_front_bound(ck_front *front, ck_proof *proof, const double *sample, size
     double *x = ck_alloc(front->padded, sizeof *x), *work = ck_alloc(N, sizeof *work);
     front->radius = ck_alloc(front->padded, sizeof *x);
     for (size_t i = 0; i < n; i++) {
-        x[i] = sample[i] * bank->scale;
+        x[i] = s[i] * bank->scale;
         front->radius[i] = radius;
     }
     const ck_range shift =

@@ -13,10 +13,10 @@
 /* What a row has on its way; each thread has one. */
 typedef struct row {
     double bias, mass, terms, error; /* bias: the sum of `terms` numbers, mass: of their sizes */
-    double **c;      /* [most] coefficients, NULL until a row reads the vector */
-    bool *live;      /* [most] */
-    double *samples; /* [padded] */
-    double *bins;    /* [rows of the spectrum] */
+    double **c;                      /* [most] coefficients, NULL until a row reads the vector */
+    bool *live;                      /* [most] */
+    double *samples;                 /* [padded] */
+    double *bins;                    /* [rows of the spectrum] */
 } row;
 
 /* ---- a row on its way ---- */
@@ -223,13 +223,12 @@ int ck_add_image(ck_graph *g, size_t n, ck_part a, ck_part b, const double *bias
     return i;
 }
 
-int ck_add_relaxed(ck_graph *g, ck_curve f, int a, ck_curve q, int b, bool rest,
-                   const double *slope) {
+int ck_add_relaxed(ck_graph *g, ck_curve f, int a, ck_curve q, int b, bool rest, const double *s) {
     ck_tighten(g, a);
     ck_tighten(g, b);
     const size_t n = g->v[a].n, above = b != CK_NONE ? 2 : 1;
-    const int i = add(
-        g, (ck_vector){.kind = CK_RELAXED, .n = n, .part = {{.of = a}, {.of = b}}, .slope = slope});
+    const int i =
+        add(g, (ck_vector){.kind = CK_RELAXED, .n = n, .part = {{.of = a}, {.of = b}}, .slope = s});
     ck_vector *v = &g->v[i];
     f.beta = rest ? 1.0 - f.beta : f.beta; /* 1 - f(x) is f(-x) with that */
     for (size_t j = 0; j < n; j++) {
@@ -237,12 +236,12 @@ int ck_add_relaxed(ck_graph *g, ck_curve f, int a, ck_curve q, int b, bool rest,
         const ck_range x = rest ? (ck_range){-of.hi, -of.lo} : of;
         const ck_range y =
             b != CK_NONE ? (ck_range){g->v[b].lo[j], g->v[b].hi[j]} : (ck_range){1.0, 1.0};
-        const double *s = slope + j, *t = s + above * n, sign = rest ? -1.0 : 1.0;
-        v->below[j] = ck_least(f, x, q, y, sign * s[0], b != CK_NONE ? s[n] : 0.0);
+        const double *p = s + j, *t = p + above * n, sign = rest ? -1.0 : 1.0;
+        v->below[j] = ck_least(f, x, q, y, sign * p[0], b != CK_NONE ? p[n] : 0.0);
         v->above[j] = ck_most(f, x, q, y, sign * t[0], b != CK_NONE ? t[n] : 0.0);
-        const ck_range p = ck_product(f, x, q, y);
-        v->lo[j] = p.lo;
-        v->hi[j] = p.hi;
+        const ck_range all = ck_product(f, x, q, y);
+        v->lo[j] = all.lo;
+        v->hi[j] = all.hi;
     }
     ck_check_box(g, i, "product");
     return i;

@@ -20,8 +20,8 @@ typedef enum {
 typedef struct value {
     const char *name;
     value_kind kind;
-    size_t at, member[8], members; /* the layer, 0: the features; of a STACK */
-    bool turned;                   /* steps are its second axis, not its first */
+    size_t at, axes, member[8], members; /* the layer, 0: the features; of a STACK */
+    bool turned;                         /* steps are the second of the axes, not the first */
     const Onnx__TensorProto *tensor;
 } value;
 
@@ -37,15 +37,9 @@ static const char *text_of(const char *text) {
     return text != NULL ? text : "";
 }
 
-static _Noreturn void cannot(const reader *r, const char *what) {
-    ck_refuse("model", "node %s (%s): %s", text_of(r->node != NULL ? r->node->name : NULL),
-              text_of(r->node != NULL ? r->node->op_type : "graph"), what);
-}
-
 static void require(const reader *r, bool holds, const char *what) {
-    if (!holds) {
-        cannot(r, what);
-    }
+    ck_require(holds, "model", "node %s (%s): %s", text_of(r->node != NULL ? r->node->name : NULL),
+               text_of(r->node != NULL ? r->node->op_type : "graph"), what);
 }
 
 /* ---- values ---- */
@@ -115,6 +109,13 @@ static const Onnx__AttributeProto *attribute(const reader *r, const char *name) 
     return NULL;
 }
 
+/* The only axis that an attribute or an input names. */
+static int64_t axis_of(const reader *r) {
+    const Onnx__AttributeProto *a = attribute(r, "axes");
+    require(r, a == NULL || a->n_ints == 1, "names several axes");
+    return a != NULL ? a->ints[0] : index_of(r, input(r, 1));
+}
+
 /* Refuses attributes that are not in the list, each between blanks. */
 static void only(const reader *r, const char *list) {
     for (size_t i = 0; i < r->node->n_attribute; i++) {
@@ -136,21 +137,22 @@ static size_t width(const reader *r, const value *v) {
 }
 
 /* A layer that reads this value. */
-static ck_layer *append(reader *r, ck_layer_kind kind, size_t out, const value *from) {
+static ck_layer *append(reader *r, ck_node kind, size_t out, const value *from) {
     ck_network *n = r->network;
     require(r, from->kind == SEQUENCE || from->kind == SINGLE, "reads what no layer gives");
     require(r, n->layers < 64 && out > 0 && out <= 512, "more than 64 layers, or 512 numbers");
     n->layer[n->layers] = (ck_layer){.kind = kind,
                                      .in = width(r, from),
                                      .out = out,
-                                     .from = from->at,
+                                     .from = {from->at, from->at},
                                      .candidate = {.kind = CK_IDENTITY}};
     return &n->layer[n->layers++];
 }
 
 /* What the newest layer gives, in the order of this value. */
-static void give_layer(reader *r, size_t output, const value *as) {
-    give(r, output, (value){.kind = as->kind, .at = r->network->layers, .turned = as->turned});
+static void give_layer(reader *r, size_t output, value v) {
+    v.at = r->network->layers;
+    give(r, output, v);
 }
 
 static void give_last(reader *r, size_t output, const value *x) {
@@ -178,71 +180,80 @@ static void dense(reader *r) {
     }
     layer->bias =
         gemm && has(r, 2) ? numbers(r, input(r, 2), &out, 1) : ck_alloc(out, sizeof(double));
-    give_layer(r, 0, &x);
+    give_layer(r, 0, x);
 }
 
-/* A bias. */
+/* A bias, or the sum of two layers. */
 static void add(reader *r) {
     const size_t other = input(r, 0)->kind == CONSTANT ? 1 : 0;
-    const value x = *input(r, other);
-    ck_layer *layer = append(r, CK_PLAIN, width(r, &x), &x);
-    layer->bias = numbers(r, input(r, 1 - other), &layer->out, 1);
-    give_layer(r, 0, &x);
+    const value x = *input(r, other), y = *input(r, 1 - other);
+    const bool bias = y.kind == CONSTANT;
+    ck_layer *layer = append(r, bias ? CK_PLAIN : CK_TWO, width(r, &x), &x);
+    layer->bias = bias ? numbers(r, &y, &layer->out, 1) : NULL;
+    layer->from[1] = bias ? x.at : y.at;
+    require(r, bias || (y.kind == x.kind && y.axes == x.axes && y.turned == x.turned),
+            "other axes");
+    require(r, bias || width(r, &y) == layer->out, "adds what does not fit");
+    give_layer(r, 0, x);
 }
 
-/* The cells there are, each with its activations, the usual ones first; gate g of the layer is gate
- * order[g] of the file. */
-typedef struct cell_kind {
-    const char *op;
-    ck_layer_kind kind;
-    size_t gates, order[4];
-    ck_curve_kind gate, candidate;
-    const char *activations;
-} cell_kind;
-static const cell_kind cells[] = {
-    {"LSTM", CK_LSTM, 4, {0, 2, 3, 1}, CK_SIGMOID, CK_TANH, "Sigmoid Tanh Tanh "}, /* of i o f g */
-    {"GRU", CK_GRU, 3, {0, 1, 2, 0}, CK_SIGMOID, CK_TANH, "Sigmoid Tanh "},
-    {"GRU", CK_GRU, 3, {0, 1, 2, 0}, CK_SIGMOID, CK_IDENTITY, "Sigmoid Affine "},
-    {"GRU", CK_GRU, 3, {0, 1, 2, 0}, CK_HARD_SIGMOID, CK_TANH, "HardSigmoid Tanh "},
-    {"GRU", CK_GRU, 3, {0, 1, 2, 0}, CK_HARD_SIGMOID, CK_IDENTITY, "HardSigmoid Affine "},
-    {"RNN", CK_PLAIN, 1, {0, 0, 0, 0}, CK_TANH, CK_TANH, "Tanh "},
-    {"RNN", CK_PLAIN, 1, {0, 0, 0, 0}, CK_TANH, CK_IDENTITY, "Affine "}};
+/* The sum, mean or maximum of all steps. */
+static void reduce(reader *r) {
+    const char *op = r->node->op_type; /* ReduceSum, ReduceMean, ReduceMax */
+    const value x = *input(r, 0);
+    only(r, " axes keepdims noop_with_empty_axes ");
+    require(r, x.kind == SEQUENCE && axis_of(r) == x.turned, "is of another axis than the steps");
+    append(r, op[6] == 'S' ? CK_SUM : op[8] == 'a' ? CK_MEAN : CK_MAX, width(r, &x), &x);
+    give(r, 0, (value){.kind = SINGLE, .at = r->network->layers});
+}
 
-static const cell_kind *cell_of(const reader *r) {
+/* Gate g of a layer is gate order[g] of the file: i f g o of i o f g; z r n. */
+static const struct cell_kind {
+    const char *op;
+    ck_node kind;
+    size_t gates, order[4];
+} cells[] = {
+    {"LSTM", CK_LSTM, 4, {0, 2, 3, 1}}, {"GRU", CK_GRU, 3, {0, 1, 2}}, {"RNN", CK_PLAIN, 1, {0}}};
+static const char *const functions[] = {"Sigmoid", "HardSigmoid", "Relu", "Tanh", "Affine"};
+
+/* Function i of a cell; those that have factors take them one after the other. */
+static ck_curve function(const reader *r, size_t i, ck_curve_kind usual, size_t *taken) {
     const Onnx__AttributeProto *a = attribute(r, "activations");
-    char list[128] = "";
-    for (size_t i = 0; a != NULL && i < a->n_strings && a->n_strings <= 3; i++) {
-        snprintf(list + strlen(list), 40, "%.*s ", (int)fmin((double)a->strings[i].len, 31.0),
-                 (const char *)a->strings[i].data);
-    }
-    for (size_t k = 0; k < sizeof cells / sizeof cells[0]; k++) {
-        if (strcmp(cells[k].op, r->node->op_type) == 0 &&
-            (a == NULL || strcmp(cells[k].activations, list) == 0)) {
-            return &cells[k];
+    const Onnx__AttributeProto *by = attribute(r, "activation_alpha"),
+                               *and = attribute(r, "activation_beta");
+    ck_curve f = {usual, 1.0, 0.0};
+    for (size_t k = 0; a != NULL; k++) {
+        require(r, i < a->n_strings && k < 5, "has activations that are not known");
+        if (strlen(functions[k]) == a->strings[i].len &&
+            memcmp(functions[k], a->strings[i].data, a->strings[i].len) == 0) {
+            f.kind = (ck_curve_kind)k;
+            break;
         }
     }
-    cannot(r, "has activations that are not known");
+    if (f.kind == CK_HARD_SIGMOID || f.kind == CK_IDENTITY) {
+        const bool hard = f.kind == CK_HARD_SIGMOID;
+        const size_t at = (*taken)++;
+        require(r, (by == NULL || at < by->n_floats) && (and == NULL || at < and->n_floats),
+                "a list of factors is too short");
+        f.alpha = (double)(by != NULL ? by->floats[at] : hard ? 0.2F : 1.0F);
+        f.beta = (double)(and != NULL ? and->floats[at] : hard ? 0.5F : 0.0F);
+    }
+    return f;
 }
 
-/* Factor i of the activations: those that have factors take one after the other. */
-static double factor(const reader *r, const char *name, size_t i, float otherwise) {
-    const Onnx__AttributeProto *a = attribute(r, name);
-    require(r, a == NULL || i < a->n_floats, "a list of factors is too short");
-    return (double)(a != NULL ? a->floats[i] : otherwise);
-}
-
-static void take_functions(const reader *r, const cell_kind *cell, ck_layer *layer) {
-    const bool hard = cell->gate == CK_HARD_SIGMOID, line = cell->candidate == CK_IDENTITY;
-    const double alpha = hard ? factor(r, "activation_alpha", 0, 0.2F) : 1.0;
-    const double beta = hard ? factor(r, "activation_beta", 0, 0.5F) : 0.0;
-    const double slope = line ? factor(r, "activation_alpha", hard, 1.0F) : 1.0;
-    const double offset = line ? factor(r, "activation_beta", hard, 0.0F) : 0.0;
+static void take_functions(const reader *r, ck_layer *layer, size_t gates) {
+    size_t taken = 0;
+    const ck_curve gate = gates > 1 ? function(r, 0, CK_SIGMOID, &taken) : layer->gate;
+    const ck_curve q = function(r, gates > 1, CK_TANH, &taken);
+    const bool line = q.kind == CK_IDENTITY && q.alpha == 1.0 && q.beta == 0.0 && gates < 4;
+    const bool hard = gate.kind == CK_HARD_SIGMOID && gates < 4 && gate.alpha > 0x1p-10 &&
+                      gate.alpha < 0x1p10 && fabs(gate.beta) < 0x1p10;
     require(r,
-            alpha > 0x1p-10 && alpha < 0x1p10 && fabs(beta) < 0x1p10 && slope == 1.0 &&
-                offset == 0.0,
-            "has factors that are not known");
-    layer->gate = (ck_curve){cell->gate, alpha, beta};
-    layer->candidate.kind = cell->candidate;
+            (gate.kind == CK_SIGMOID || hard) && (q.kind == CK_TANH || line) &&
+                (gates < 4 || function(r, 2, CK_TANH, &taken).kind == CK_TANH),
+            "has activations that are not known");
+    layer->gate = gate;
+    layer->candidate.kind = q.kind;
 }
 
 static void check_default(const reader *r) {
@@ -250,9 +261,8 @@ static void check_default(const reader *r) {
     only(r, " hidden_size direction activations layout input_forget linear_before_reset "
             "activation_alpha activation_beta ");
     require(r,
-            (d == NULL || (d->s.len == 7 && memcmp(d->s.data, "forward", 7) == 0)) &&
-                integer(r, "layout", 0) == 0 && integer(r, "input_forget", 0) == 0 && !has(r, 4) &&
-                !has(r, 7),
+            (d == NULL || (d->s.len == 7 && memcmp(d->s.data, "forward", 7) == 0)) && !has(r, 4) &&
+                integer(r, "layout", 0) == 0 && integer(r, "input_forget", 0) == 0 && !has(r, 7),
             "this checker knows forward cells without lengths and peepholes");
     for (size_t i = 5; i < 7; i++) {
         require(r, !has(r, i) || input(r, i)->kind == ZERO, "initial states must be 0");
@@ -260,9 +270,10 @@ static void check_default(const reader *r) {
 }
 
 static void recurrent(reader *r) {
-    const cell_kind *cell = cell_of(r);
+    const struct cell_kind *cell = cells;
+    for (; strcmp(cell->op, r->node->op_type) != 0; cell++) {
+    }
     const size_t H = (size_t)integer(r, "hidden_size", 0), gates = cell->gates;
-    const bool after = cell->kind == CK_GRU && integer(r, "linear_before_reset", 0) != 0;
     check_default(r);
     const value x = *input(r, 0);
     require(r, x.kind == SEQUENCE && !x.turned, "a cell behind the last step, or across");
@@ -275,8 +286,9 @@ static void recurrent(reader *r) {
     layer->weight = ck_alloc(gates * H * D, sizeof(double));
     layer->recurrent = ck_alloc(gates * H * H, sizeof(double));
     layer->bias = ck_alloc(gates * H, sizeof(double));
+    const bool after = cell->kind == CK_GRU && integer(r, "linear_before_reset", 0) != 0;
     layer->inside = after ? bias + 5 * H : NULL;
-    take_functions(r, cell, layer);
+    take_functions(r, layer, gates);
     for (size_t g = 0; g < gates; g++) {
         const size_t from = cell->order[g];
         memcpy(layer->weight + g * H * D, weight + from * H * D, H * D * sizeof(double));
@@ -286,8 +298,8 @@ static void recurrent(reader *r) {
             layer->bias[g * H + j] = bias[from * H + j] + (after && g == 2 ? 0.0 : other);
         }
     }
-    give_layer(r, 0, &x);
-    const value all = {.kind = SEQUENCE, .at = r->network->layers};
+    const value all = {.kind = SEQUENCE, .at = r->network->layers, .axes = x.axes + 1};
+    give(r, 0, all);
     give_last(r, 1, &all);
 }
 
@@ -322,20 +334,20 @@ static void gather(reader *r) {
 
 static void zeros(reader *r) {
     const Onnx__AttributeProto *a = attribute(r, "value");
-    const value_kind size = input(r, 0)->kind;
     const value v = {.kind = CONSTANT, .tensor = a != NULL ? a->t : NULL};
-    require(
-        r,
-        (size == SHAPE || size == CONSTANT) &&
-            (a == NULL || (v.tensor != NULL && numbers(r, &v, (const size_t[]){1}, 1)[0] == 0.0)),
-        "this checker knows zeros only");
+    const size_t one = 1;
+    require(r, a == NULL || (a->t != NULL && numbers(r, &v, &one, 1)[0] == 0.0), "is not 0");
     give(r, 0, (value){.kind = ZERO});
 }
 
-/* Axes of one number are dropped, the numbers stay in their order. */
+/* Axes of one number are dropped, the numbers stay in their order; parts of zeros are zeros. */
 static void pass(reader *r) {
-    require(r, !input(r, 0)->turned, "axes in front of turned steps are dropped");
-    give(r, 0, *input(r, 0));
+    value x = *input(r, 0);
+    const char op = r->node->op_type[1]; /* Squeeze, Slice, Identity */
+    const bool drops = op == 'q' && x.kind == SEQUENCE;
+    require(r, op == 'l' ? x.kind == ZERO : !drops || (!x.turned && axis_of(r) > 0), "other axes");
+    x.axes -= drops;
+    give(r, 0, x);
 }
 
 /* The first two axes change places. */
@@ -363,7 +375,7 @@ static void curve(reader *r) {
     const value x = *input(r, 0);
     append(r, CK_PLAIN, width(r, &x), &x)->candidate.kind =
         r->node->op_type[0] == 'T' ? CK_TANH : CK_RECTIFIER;
-    give_layer(r, 0, &x);
+    give_layer(r, 0, x);
 }
 
 static void constant(reader *r) {
@@ -376,19 +388,23 @@ static void shape(reader *r) {
     give(r, 0, (value){.kind = SHAPE});
 }
 
-static void part(reader *r) {
-    require(r, input(r, 0)->kind == ZERO, "this checker knows parts of zeros");
-    pass(r);
-}
-
 static const struct {
     const char *ops;
     void (*read)(reader *r);
-} operators[] = {{" MatMul Gemm ", dense},      {" Add ", add},       {" Relu Tanh ", curve},
-                 {" LSTM GRU RNN ", recurrent}, {" Shape ", shape},   {" Constant ", constant},
-                 {" Concat ", concat},          {" Gather ", gather}, {" ConstantOfShape ", zeros},
-                 {" Squeeze Identity ", pass},  {" Slice ", part},    {" Transpose ", transpose},
-                 {" Sigmoid Softmax ", answer}};
+} operators[] = {{" MatMul Gemm ", dense},
+                 {" Add ", add},
+                 {" Relu Tanh ", curve},
+                 {" LSTM GRU RNN ", recurrent},
+                 {" Shape ", shape},
+                 {" Constant ", constant},
+                 {" Concat ", concat},
+                 {" Gather ", gather},
+                 {" ConstantOfShape ", zeros},
+                 {" Squeeze Identity Slice ", pass},
+
+                 {" Transpose ", transpose},
+                 {" Sigmoid Softmax ", answer},
+                 {" ReduceSum ReduceMean ReduceMax ", reduce}};
 
 static void read_node(reader *r) {
     char op[64];
@@ -434,7 +450,7 @@ static void read_input(reader *r, const Onnx__GraphProto *graph) {
             "only inputs of steps by 1 by features are known");
     r->network->features = (size_t)size[2];
     r->network->steps = (size_t)steps;
-    r->value[r->values++] = (value){.name = in->name, .kind = SEQUENCE, .turned = turned};
+    r->value[r->values++] = (value){.name = in->name, .axes = 3, .turned = turned}; /* SEQUENCE */
 }
 
 void ck_network_read(ck_network *network, ck_bytes file) {
@@ -462,7 +478,8 @@ void ck_network_read(ck_network *network, ck_bytes file) {
     network->output = out->at;
     for (size_t i = 0; i < model->n_metadata_props; i++) {
         if (strcmp(text_of(model->metadata_props[i]->key), "soundproof.front") == 0) {
-            network->front = model->metadata_props[i]->value;
+            char *text = model->metadata_props[i]->value;
+            network->front = (ck_bytes){(unsigned char *)text, strlen(text_of(text))};
         }
     }
 }

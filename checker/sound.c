@@ -42,12 +42,11 @@ static bool read_riff(ck_sound *sound, ck_bytes file) {
         return false;
     }
     const unsigned char *format = chunk(file, "fmt ", &header), *data = chunk(file, "data", &size);
-    if (format == NULL || header < 16 || data == NULL || ck_little(format + 2, 2) != 1) {
-        return false;
-    }
-    const size_t coding = ck_little(format, 2), bits = ck_little(format + 14, 2);
+    const bool one = format != NULL && header >= 16 && ck_little(format + 2, 2) == 1;
+    const size_t coding = one ? ck_little(format, 2) : 0,
+                 bits = one ? ck_little(format + 14, 2) : 0;
     const bool whole = coding == 1 && bits == 16;
-    if (!(whole || (coding == 3 && bits == 32)) || size % (bits / 8) != 0) {
+    if (data == NULL || !(whole || (coding == 3 && bits == 32)) || size % (bits / 8) != 0) {
         return false;
     }
     sound->rate = (int)ck_little(format + 4, 4);

@@ -5,17 +5,17 @@
 #include "checker.h"
 
 static const ck_curve identity = {.kind = CK_IDENTITY}, sigmoid = {.kind = CK_SIGMOID},
-                      hyperbolic = {.kind = CK_TANH};
+                      hyperbolic = {.kind = CK_TANH}, rectifier = {.kind = CK_RECTIFIER};
 static const ck_part nothing = {.of = CK_NONE};
 
-/* A layer on its way through the steps: what it reads, and gives, step by step. */
+/* A layer on its way through the steps: what it reads and gives, step by step, and its state. */
 typedef struct layer_at {
     ck_graph *g;
     const ck_layer *layer;
     ck_proof *proof;
     size_t index, frames, t; /* index: of those with slopes, from 1 */
-    const int *x;
-    int *at;
+    const int *x, *y;
+    int h, c;
 } layer_at;
 
 /* The slopes of a vector at step t, of `each` times H numbers a step. */
@@ -53,79 +53,86 @@ static int gate(const layer_at *l, size_t k, int x, int h) {
 }
 
 /* The states before the first step are 0, and so is what they are multiplied by. */
-static void add_lstm(layer_at *l) {
-    int h = CK_NONE, c = CK_NONE, a[4];
-    for (l->t = 0; l->t < l->frames; l->t++) {
-        for (size_t k = 0; k < 4; k++) {
-            a[k] = gate(l, k, l->x[l->t], h);
-        }
-        const int ig = product(l, sigmoid, a[0], hyperbolic, a[2], "ig");
-        const int fc = c != CK_NONE ? product(l, sigmoid, a[1], identity, c, "fc") : CK_NONE;
-        c = sum(l, all_of(ig), all_of(fc));
-        h = product(l, sigmoid, a[3], hyperbolic, c, "h");
-        (void)slopes(l, "fc", 4);
-        l->at[l->t] = h;
+static int lstm(layer_at *l) {
+    int a[4];
+    for (size_t k = 0; k < 4; k++) {
+        a[k] = gate(l, k, l->x[l->t], l->h);
     }
+    (void)slopes(l, "fc", 4);
+    const int ig = product(l, sigmoid, a[0], hyperbolic, a[2], "ig");
+    const int fc = l->c != CK_NONE ? product(l, sigmoid, a[1], identity, l->c, "fc") : CK_NONE;
+    l->c = sum(l, all_of(ig), all_of(fc));
+    return product(l, sigmoid, a[3], hyperbolic, l->c, "h");
 }
 
 /* z r n; h = (1 - z) q(n) + z h', which lies between q(n) and h'; where q is the identity,
  * h = n + z (h' - n). */
-static void add_gru(layer_at *l) {
+static int gru(layer_at *l) {
     ck_graph *g = l->g;
     const ck_layer *of = l->layer;
     const size_t H = of->out;
-    int h = CK_NONE, n;
-    for (l->t = 0; l->t < l->frames; l->t++) {
-        const int x = l->x[l->t], z = gate(l, 0, x, h), r = gate(l, 1, x, h), before = h;
-        (void)slopes(l, "rh", 4);
-        if (of->inside != NULL) { /* r multiplies R h' + its own bias */
-            const ck_part own = {.of = h, .m = of->recurrent + 2 * H * H};
-            const int q = ck_add_image(g, H, own, nothing, of->inside);
-            const ck_part in = {.of = x, .m = of->weight + 2 * H * of->in};
-            n = ck_add_image(g, H, in, all_of(product(l, of->gate, r, identity, q, "rh")),
-                             of->bias + 2 * H);
-        } else {
-            n = gate(l, 2, x, h != CK_NONE ? product(l, of->gate, r, identity, h, "rh") : CK_NONE);
-        }
-        if (of->candidate.kind == CK_IDENTITY) {
-            const int d = sum(l, all_of(before), (ck_part){.of = n, .scale = -1.0});
-            h = sum(l, all_of(n), all_of(product(l, of->gate, z, identity, d, "zd")));
-        } else {
-            (void)slopes(l, "zh", 4);
-            const int old = h != CK_NONE ? product(l, of->gate, z, identity, h, "zh") : CK_NONE;
-            h = sum(
-                l,
+    const int x = l->x[l->t], before = l->h, z = gate(l, 0, x, before), r = gate(l, 1, x, before);
+    int h = before, n;
+    (void)slopes(l, "rh", 4);
+    if (of->inside != NULL) { /* r multiplies R h' + its own bias */
+        const ck_part own = {.of = h, .m = of->recurrent + 2 * H * H};
+        const int q = ck_add_image(g, H, own, nothing, of->inside);
+        const ck_part in = {.of = x, .m = of->weight + 2 * H * of->in};
+        n = ck_add_image(g, H, in, all_of(product(l, of->gate, r, identity, q, "rh")),
+                         of->bias + 2 * H);
+    } else {
+        n = gate(l, 2, x, h != CK_NONE ? product(l, of->gate, r, identity, h, "rh") : CK_NONE);
+    }
+    if (of->candidate.kind == CK_IDENTITY) {
+        const int d = sum(l, all_of(before), (ck_part){.of = n, .scale = -1.0});
+        h = sum(l, all_of(n), all_of(product(l, of->gate, z, identity, d, "zd")));
+    } else {
+        (void)slopes(l, "zh", 4);
+        const int old = h != CK_NONE ? product(l, of->gate, z, identity, h, "zh") : CK_NONE;
+        h = sum(l,
                 all_of(ck_add_relaxed(g, of->gate, z, of->candidate, n, true, slopes(l, "zn", 4))),
                 all_of(old));
-        }
-        for (size_t j = 0; j < H; j++) {
-            const double lo = before == CK_NONE ? 0.0 : g->v[before].lo[j];
-            const double hi = before == CK_NONE ? 0.0 : g->v[before].hi[j];
-            const double least = ck_value(of->candidate, g->v[n].lo[j]).lo;
-            const double most = ck_value(of->candidate, g->v[n].hi[j]).hi;
-            g->v[h].lo[j] = fmax(g->v[h].lo[j], fmin(lo, least));
-            g->v[h].hi[j] = fmin(g->v[h].hi[j], fmax(hi, most));
-        }
-        ck_check_box(g, h, "state");
-        l->at[l->t] = h;
     }
+    for (size_t j = 0; j < H; j++) {
+        const ck_vector *old = before != CK_NONE ? &g->v[before] : NULL, *new = &g->v[n];
+        const double least = fmin(old ? old->lo[j] : 0.0, ck_value(of->candidate, new->lo[j]).lo);
+        const double most = fmax(old ? old->hi[j] : 0.0, ck_value(of->candidate, new->hi[j]).hi);
+        g->v[h].lo[j] = fmax(g->v[h].lo[j], least);
+        g->v[h].hi[j] = fmin(g->v[h].hi[j], most);
+    }
+    ck_check_box(g, h, "state");
+    return h;
 }
 
-static void add_plain(layer_at *l) {
+static int plain(layer_at *l) {
     const ck_layer *of = l->layer;
-    int h = CK_NONE;
-    for (l->t = 0; l->t < l->frames; l->t++) {
-        const int x = l->x[l->t];
-        h = of->bias != NULL ? gate(l, 0, x, of->recurrent != NULL ? h : CK_NONE) : x;
-        if (of->candidate.kind != CK_IDENTITY) {
-            h = ck_add_relaxed(l->g, of->candidate, h, identity, CK_NONE, false, slopes(l, "h", 2));
-        }
-        l->at[l->t] = h;
-    }
+    const int x = l->x[l->t];
+    const int a = of->kind == CK_TWO ? sum(l, all_of(x), all_of(l->y[l->t]))
+                  : of->bias != NULL ? gate(l, 0, x, of->recurrent != NULL ? l->h : CK_NONE)
+                                     : x;
+    return of->candidate.kind != CK_IDENTITY
+               ? ck_add_relaxed(l->g, of->candidate, a, identity, CK_NONE, false, slopes(l, "h", 2))
+               : a;
 }
 
-static void take_last(layer_at *l) {
-    l->at[0] = l->x[l->frames - 1];
+/* The sum so far; of a mean at the end over their number. */
+static int total(layer_at *l) {
+    const int h = sum(l, all_of(l->h), all_of(l->x[l->t]));
+    const bool mean = l->layer->kind == CK_MEAN && l->t + 1 == l->frames;
+    return mean ? sum(l, (ck_part){.of = h, .scale = 1.0 / (double)l->frames}, nothing) : h;
+}
+
+/* The state is how far the largest number so far is above the one at hand:
+ * max(state' + x' - x, 0). */
+static int maximum(layer_at *l) {
+    const int x = l->x[l->t];
+    const double *s = slopes(l, "h", 2);
+    if (l->t > 0) {
+        const int fall = sum(l, all_of(l->x[l->t - 1]), (ck_part){.of = x, .scale = -1.0});
+        const int above = sum(l, all_of(l->c), all_of(fall));
+        l->c = ck_add_relaxed(l->g, rectifier, above, identity, CK_NONE, false, s);
+    }
+    return l->t + 1 == l->frames ? sum(l, all_of(x), all_of(l->c)) : x;
 }
 
 /* What the claim says of the logits is positive, as an image of them: by rows or by their box. */
@@ -152,8 +159,9 @@ static double margin_of(ck_graph *g, int logits, const ck_claim *claim) {
 
 double ck_walk(const ck_network *network, const ck_front *front, ck_proof *proof,
                const ck_claim *claim) {
-    static void (*const add[])(layer_at *) = {
-        [CK_PLAIN] = add_plain, [CK_LSTM] = add_lstm, [CK_GRU] = add_gru, [CK_LAST] = take_last};
+    static int (*const step[])(layer_at *) = {
+        [CK_PLAIN] = plain, [CK_LSTM] = lstm, [CK_GRU] = gru,    [CK_TWO] = plain,
+        [CK_LAST] = plain,  [CK_SUM] = total, [CK_MEAN] = total, [CK_MAX] = maximum};
     const ck_bank *bank = &front->bank;
     const size_t T = front->frames, most = T * (3 + 10 * network->layers);
     ck_require(network->features == bank->features, "model",
@@ -170,14 +178,19 @@ double ck_walk(const ck_network *network, const ck_front *front, ck_proof *proof
         at[t] = ck_add_image(&g, bank->features, bands, nothing, bank->bias);
     }
     for (size_t k = 1; k <= network->layers; k++) {
-        l.layer = &network->layer[k - 1];
-        l.frames = frames[l.layer->from];
-        frames[k] = l.layer->kind == CK_LAST ? 1 : l.frames;
-        l.x = at + l.layer->from * T;
-        l.at = at + k * T;
-        l.index += l.layer->kind == CK_LSTM || l.layer->kind == CK_GRU ||
-                   l.layer->recurrent != NULL || l.layer->candidate.kind != CK_IDENTITY;
-        add[l.layer->kind](&l);
+        const ck_layer *of = l.layer = &network->layer[k - 1];
+        l.frames = frames[of->from[0]];
+        l.x = at + of->from[0] * T;
+        l.y = at + of->from[1] * T;
+        l.h = l.c = CK_NONE;
+        ck_require(frames[of->from[1]] == l.frames, "model", "layer %zu adds other steps", k);
+        l.index += of->kind == CK_LSTM || of->kind == CK_GRU || of->kind == CK_MAX ||
+                   of->recurrent != NULL || of->candidate.kind != CK_IDENTITY;
+        for (l.t = 0; l.t < l.frames; l.t++) {
+            at[k * T + l.t] = l.h = step[of->kind](&l);
+        }
+        at[k * T] = of->kind >= CK_LAST ? l.h : at[k * T];
+        frames[k] = of->kind >= CK_LAST ? 1 : l.frames;
     }
     return margin_of(&g, at[network->output * T], claim);
 }

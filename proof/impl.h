@@ -26,8 +26,10 @@ SP_NODISCARD sp_status sp_proof_add(sp_error *err, sp_proof_arrays *arrays, cons
                                     const double *from, size_t size);
 void sp_proof_arrays_clear(sp_proof_arrays *arrays);
 
-/** sp_proof_nodes - the nodes of a chain in words ("affine 40, relu 40, lstm 32, last 32, affine
+/** sp_proof_linear - whether the cell has no curve: h = W x + R h' + b, or n = W x + R (r o h') + b
+ *  of a GRU. sp_proof_nodes - the nodes in words ("affine 40, relu 40, lstm 32, last 32, affine
  *  10"); SP_E_UNSUPPORTED names what certificates do not know. */
+bool sp_proof_linear(const sp_cell *cell);
 SP_NODISCARD sp_status sp_proof_nodes(sp_error *err, sp_proof_text *nodes, const sp_net *net);
 /** sp_proof_front - whether certificates know a front end; the error names what they do not. */
 SP_NODISCARD sp_status sp_proof_front(sp_error *err, const char *text);

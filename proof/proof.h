@@ -36,6 +36,9 @@ typedef struct sp_proof_claim {
 /** sp_proof_knows - whether there can be certificates of a network behind the front end of this
  *  description; SP_E_UNSUPPORTED names what they do not know. */
 SP_NODISCARD sp_status sp_proof_knows(sp_error *err, const sp_net *net, const char *front_text);
+/** sp_proof_is_chain - whether every node reads the one before it, and nothing but the last step of
+ *  all steps: whatever file it was, the network can be written anew. */
+bool sp_proof_is_chain(const sp_net *net);
 /** sp_proof_write - writes the certificate to `path`, which is replaced whole. SP_E_UNSUPPORTED: it
  *  says what certificates do not know. */
 SP_NODISCARD sp_status sp_proof_write(sp_error *err, const char *path, const sp_proof_claim *claim);

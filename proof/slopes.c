@@ -1,4 +1,4 @@
-/* The nodes of a network as a certificate names them, and the slopes of their planes and lines. */
+/* The slopes of planes and lines, node by node. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,93 +27,6 @@ static const char *variable_name(const sp_cell *cell, const sp_cell_steps *steps
     return cell->kind == SP_CELL_LSTM  ? lstm_names[v]
            : cell->kind == SP_CELL_GRU ? gru_name(steps, v)
                                        : rnn_names[v];
-}
-
-/* ---- nodes ---- */
-
-static sp_status refuse(sp_error *err, size_t node, const char *what) {
-    return sp_fail(
-        err, SP_E_UNSUPPORTED,
-        "certificates do not know %s (node %zu): they are of chains of dense layers, "
-        "ReLU, tanh, LSTM, GRU, tanh RNN and linear recurrences that run forward, and their "
-        "last step",
-        what, node);
-}
-
-static bool is_dense(const sp_node *node, size_t before) {
-    const sp_timing *t = &node->term[0].timing;
-    return node->terms == 1 && node->term[0].input == before && t->taps == 1 && t->stride == 1 &&
-           t->before == 0 && t->after == 0;
-}
-
-/* Without a curve: h = W x + R h' + b, or n = W x + R (r o h') + b. */
-static bool is_linear(const sp_cell *cell) {
-    const sp_activation *f = &cell->candidate;
-    return cell->kind != SP_CELL_LSTM && f->kind == SP_ACTIVATION_AFFINE && f->alpha == 1.0 &&
-           f->beta == 0.0;
-}
-
-/* Sigmoids, hard or not; of these a tanh needs one whose complement is known exactly. */
-static bool has_known_functions(const sp_cell *cell) {
-    const sp_activation_kind gate = cell->gate.kind;
-    return (gate == SP_ACTIVATION_SIGMOID || gate == SP_ACTIVATION_HARD_SIGMOID) &&
-           (is_linear(cell) ||
-            (cell->candidate.kind == SP_ACTIVATION_TANH && sp_gate_has_complement(cell->gate)));
-}
-
-static sp_status cell_word(sp_error *err, const char **word, const sp_cell *cell, size_t node) {
-    const bool tanh_inside = cell->candidate.kind == SP_ACTIVATION_TANH;
-    bool known = true;
-    switch (cell->kind) {
-    case SP_CELL_LSTM:
-        *word = "lstm";
-        break;
-    case SP_CELL_GRU:
-        *word = "gru";
-        known = has_known_functions(cell);
-        break;
-    case SP_CELL_RNN:
-        *word = is_linear(cell) ? "linear" : "rnn";
-        known = tanh_inside || is_linear(cell);
-        break;
-    case SP_CELL_TIMES:
-        return refuse(err, node, "products");
-    }
-    if (cell->reverse) {
-        return refuse(err, node, "cells that run backward");
-    }
-    if (!sp_cell_is_plain(cell)) {
-        return refuse(err, node,
-                      "cells that do not start at zero, limit what they compute, or are "
-                      "LSTMs with other functions");
-    }
-    return known ? SP_OK : refuse(err, node, "cells with this activation");
-}
-
-sp_status sp_proof_nodes(sp_error *err, sp_proof_text *nodes, const sp_net *net) {
-    for (size_t i = 1; i < net->nodes; i++) {
-        const sp_node *node = &net->node[i];
-        const char *word = "affine";
-        if (node->kind == SP_NODE_AFFINE ? !is_dense(node, i - 1) : node->input != i - 1) {
-            return refuse(err, i, "convolutions and graphs that branch");
-        }
-        if (node->kind == SP_NODE_CURVE) {
-            const bool relu = node->curve.kind == SP_ACTIVATION_RELU;
-            word = relu ? "relu" : "tanh";
-            if (!relu && node->curve.kind != SP_ACTIVATION_TANH) {
-                return refuse(err, i, "other curves than ReLU and tanh between layers");
-            }
-        } else if (node->kind == SP_NODE_CELL) {
-            SP_TRY(cell_word(err, &word, &node->cell, i));
-        } else if (node->kind == SP_NODE_POOL) {
-            word = "last";
-            if (node->pool != SP_POOLING_LAST) {
-                return refuse(err, i, "the first step of a sequence");
-            }
-        }
-        SP_TRY(sp_proof_append(err, nodes, "%s%s %zu", i > 1 ? ", " : "", word, node->width));
-    }
-    return SP_OK;
 }
 
 /* ---- slopes ---- */
@@ -171,7 +84,7 @@ sp_status sp_proof_add_slopes(sp_error *err, sp_proof_arrays *arrays, const sp_p
         for (size_t v = 0; v < steps.count; v++) {
             const sp_cell_op op = steps.variable[v].op;
             if (steps.variable[v].used &&
-                (op == SP_CELL_PRODUCT || (op == SP_CELL_CURVE && !is_linear(&node->cell)))) {
+                (op == SP_CELL_PRODUCT || (op == SP_CELL_CURVE && !sp_proof_linear(&node->cell)))) {
                 SP_TRY(add_variable(err, arrays, claim, i, number, (int)v, own));
             }
         }

@@ -1,6 +1,7 @@
 /* Certificates of verdicts, written by whoever proves them while the bounds are there. */
 #include "cli/job/certificates.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,10 @@
 /* Engine and checker round by themselves: a margin that is thinner may be one of the engine's
  * only. The largest difference seen is a hundredth of it. */
 #define THIN_MARGIN 1e-3
+
+struct cli_proof_told {
+    atomic_bool yes;
+};
 
 /* Methods that begin with the pass that certificates know. */
 static bool begins_with_exact(const sp_method *method) {
@@ -49,7 +54,7 @@ static bool same_cell(const sp_cell *a, const sp_cell *b) {
            same_numbers(a->recurrent_bias, b->recurrent_bias, a->out);
 }
 
-/* Of nets that certificates know: chains of dense layers, curves, cells and the last step. */
+/* Of chains that certificates know. */
 static bool same_nets(const sp_net *a, const sp_net *b) {
     bool same = a->nodes == b->nodes && a->features == b->features;
     for (size_t i = 1; same && i < a->nodes; i++) {
@@ -99,9 +104,12 @@ static int write_plain(cli_proof *proof) {
     const char *path = proof->job->options->model;
     sp_error err = {0};
     double biases = 0.0;
-    if (sp_model_single(NULL, model, &biases) == SP_OK) {
+    const bool chain = sp_proof_is_chain(&model->net);
+    atomic_store(&proof->told->yes, chain && strncmp(model->producer, "soundproof", 10) == 0);
+    if (!chain || sp_model_single(NULL, model, &biases) == SP_OK) {
         return -1;
     }
+    atomic_store(&proof->told->yes, true); // of a file that is written here
     if (write_net(&err, proof, model, path) != SP_OK) {
         cli_complain("%s: the file writes its net in another way than certificates read, and it "
                      "cannot be written anew for them: %s",
@@ -118,7 +126,11 @@ int cli_proof_open(cli_proof *proof, const cli_job *job, const char *folder) {
     const cli_options *options = job->options;
     sp_error err = {0};
     size_t size = 0;
-    *proof = (cli_proof){.job = job, .folder = folder};
+    *proof = (cli_proof){.job = job, .folder = folder, .told = calloc(1, sizeof *proof->told)};
+    if (!proof->told) {
+        cli_complain("out of memory");
+        return CLI_INPUT;
+    }
     if (!begins_with_exact(options->method) || options->front_rule != SP_FRONT_JOINT) {
         return cli_usage(job->command, "--proof knows --method exact, opt and opt-rest with their "
                                        "own front-end relaxation");
@@ -154,6 +166,7 @@ int cli_proof_open(cli_proof *proof, const cli_job *job, const char *folder) {
 }
 
 void cli_proof_close(cli_proof *proof) {
+    free(proof->told);
     free(proof->front_text);
     free(proof->plain);
     *proof = (cli_proof){0};
@@ -203,7 +216,7 @@ static char *path_of(const cli_proof_one *one) {
 }
 
 /* What is refused does not stay. */
-static sp_status rehearse(cli_proof_one *one, const char *path, double margin) {
+static sp_status rehearse(cli_proof_one *one, const char *path, const char *why) {
     const cli_options *options = one->proof->job->options;
     const char *plain = one->proof->plain;
     sp_error said = {0};
@@ -212,20 +225,25 @@ static sp_status rehearse(cli_proof_one *one, const char *path, double margin) {
         return SP_OK;
     }
     remove(path);
-    return sp_fail(&one->err, SP_E_UNSUPPORTED, "the margin of %.3g is within rounding: %.200s",
-                   margin, said.text);
+    return sp_fail(&one->err, SP_E_UNSUPPORTED, "%.100s: %.200s", why, said.text);
 }
 
 static void keep(void *context, const sp_domain *domain, void *bounds, const sp_front_bound *front,
                  double margin) {
     cli_proof_one *one = context;
-    char *path = path_of(one);
+    char *path = path_of(one), why[64];
     sp_status status = path ? SP_OK : sp_fail(&one->err, SP_E_MEMORY, "out of memory");
     if (status == SP_OK) {
         status = write_to(&one->err, one, path, domain, bounds, front, margin);
     }
     if (status == SP_OK && margin < THIN_MARGIN) {
-        status = rehearse(one, path, margin);
+        snprintf(why, sizeof why, "the margin of %.3g is within rounding", margin);
+        status = rehearse(one, path, why);
+    } else if (status == SP_OK && !atomic_load(&one->proof->told->yes)) {
+        status = rehearse(one, path, "the first certificate of a file");
+    }
+    if (status == SP_OK) {
+        atomic_store(&one->proof->told->yes, true);
     }
     one->written = status == SP_OK;
     free(path);

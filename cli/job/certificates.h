@@ -9,7 +9,10 @@ typedef struct cli_proof {
     const cli_job *job; /* borrowed */
     const char *folder;
     char *front_text; /* owned: the description in --front, or NULL */
-    char *plain;      /* owned: the file that certificates are of instead of the model's; or NULL */
+    /* whether of the network alone, or from a certificate before, it can be told that the checker
+     * reads the file; owned */
+    struct cli_proof_told *told;
+    char *plain; /* owned: the file that certificates are of instead of the model's; or NULL */
     char plain_digest[SP_DIGEST_TEXT];
 } cli_proof;
 /** cli_proof_open - refuses what certificates do not know, before any work is done, and makes the

@@ -11,11 +11,10 @@
  *   - with a margin that no noise of the set falls below: margins that random noises attain, as
  *     loud as can be in every sample, are above it.
  * Everything else must be refused. */
+#include "tests/cli/attained.h"
 #include "tests/cli/forged.h"
 
 #include "base/file.h"
-#include "certify/certify.h"
-#include "onnx/onnx.h"
 
 const char *const program = "cli_proof_forged";
 
@@ -231,42 +230,6 @@ static void make_model(char path[PATH], const char *name, uint64_t seed) {
     write_model(path, name, &shape);
 }
 
-/* The least margin of the label that the clip and random loudest noises attain. */
-static double least_attained(uint64_t seed, size_t label) {
-    sp_model read = {0};
-    sp_front *front = NULL;
-    sp_pipeline pipeline = {0};
-    sp_clip samples = {0};
-    sp_rng rng;
-    double least = INFINITY;
-    assert_int_equal(sp_model_read(NULL, &read, model), SP_OK);
-    assert_int_equal(
-        sp_front_parse(NULL, &front, small_fronts[0], strlen(small_fronts[0]), "small"), SP_OK);
-    assert_int_equal(sp_pipeline_init(NULL, &pipeline, &read.net, front, sp_method_find("exact"),
-                                      SP_FRONT_JOINT),
-                     SP_OK);
-    int16_t clean[SMALL_SAMPLES];
-    make_samples(clean, SMALL_SAMPLES, seed);
-    sp_rng_init(&rng, seed);
-    for (size_t k = 0; k <= NOISES; k++) {
-        double x[SMALL_SAMPLES], logits[CLASSES];
-        for (size_t i = 0; i < SMALL_SAMPLES; i++) {
-            const double d = sp_rng_uniform(&rng, -1.0, 1.0) >= 0.0 ? radius : -radius;
-            x[i] = (double)clean[i] + (k > 0 ? d : 0.0);
-        }
-        assert_int_equal(sp_clip_init(NULL, &samples, x, SMALL_SAMPLES, 8000, 32768.0, 1.0), SP_OK);
-        assert_int_equal(sp_pipeline_clean(NULL, &pipeline, logits, &samples), SP_OK);
-        sp_clip_clear(&samples);
-        for (size_t i = 0; i < CLASSES; i++) {
-            least = i != label ? fmin(least, logits[label] - logits[i]) : least;
-        }
-    }
-    sp_pipeline_clear(&pipeline);
-    sp_front_destroy(front);
-    sp_model_clear(&read);
-    return least;
-}
-
 static bool engine_certifies(double decibels) {
     char text[64];
     snprintf(text, sizeof text, "%.17gdB", decibels);
@@ -302,7 +265,8 @@ static int prepare(void **state) {
     parts p;
     take_apart(&p, file_data, file_size);
     radius = member(&p, "radius");
-    attained = least_attained(seed, (size_t)member(&p, "label"));
+    attained =
+        least_attained(model, small_fronts[0], seed, (size_t)member(&p, "label"), radius, NOISES);
     parts_clear(&p);
     return 0;
 }

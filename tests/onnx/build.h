@@ -373,23 +373,23 @@ static inline void om_accept(om *m, sp_model *model) {
     om_free(m);
 }
 
-/* The model must be refused with this status and a line that holds all parts, separated by '|'. */
-static inline void om_refuse(om *m, sp_status status, const char *parts) {
+/* The model must be refused with this status and a line that holds all words, separated by '|'. */
+static inline void om_refuse(om *m, sp_status status, const char *words) {
     sp_error err = {0};
     sp_model model;
     const sp_status found = om_parse(m, &err, &model);
     char copy[512], *rest = NULL;
     if (found == SP_OK) {
-        fail_msg("accepted, but expected status %d and '%s'", status, parts);
+        fail_msg("accepted, but expected status %d and '%s'", status, words);
     }
     if (found != status) {
-        fail_msg("status %d, expected %d and '%s': %s", found, status, parts, err.text);
+        fail_msg("status %d, expected %d and '%s': %s", found, status, words, err.text);
     }
     assert_int_equal(err.code, status);
-    snprintf(copy, sizeof copy, "%s", parts);
-    for (char *part = strtok_r(copy, "|", &rest); part; part = strtok_r(NULL, "|", &rest)) {
-        if (!strstr(err.text, part)) {
-            fail_msg("'%s' does not hold '%s'", err.text, part);
+    snprintf(copy, sizeof copy, "%s", words);
+    for (char *word = strtok_r(copy, "|", &rest); word; word = strtok_r(NULL, "|", &rest)) {
+        if (!strstr(err.text, word)) {
+            fail_msg("'%s' does not hold '%s'", err.text, word);
         }
     }
     assert_null(strchr(err.text, '\n'));

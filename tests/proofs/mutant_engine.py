@@ -19,9 +19,12 @@ import sys
 import wave
 
 MODELS = [f"examples/models/fsdd-{name}.onnx" for name in ("certified", "loud")]
-FRONT = "examples/fronts/fsdd.json"  # of a model with one logit, which is made here
+FRONT = "examples/fronts/fsdd.json"  # of the models that are made here
 FIRST = -90.0  # dB, where all models are certified
 LOUDER = [0.016, 0.04, 0.1, 0.4, 1.5, 6.0]  # dB above the engine's own edge
+# Of ReLU behind ReLU other slopes, which a fault leads to, may prove a little more than the engine
+# does: those claims are true. Nothing of the kind was seen from here on.
+POOLED_LOUDER = LOUDER[2:]
 # what, file, text, what stands for it; FAULT: whether the fault is there
 FAULTS = [
     ("planes are a tenth of their gap too high", "relax/plane/plane_offset.h",
@@ -58,6 +61,9 @@ FAULTS = [
      "weight[2 * r] * pipeline->threshold : 0.0;",
      "weight[2 * r] * pipeline->threshold + (FAULT ? 0.02 : 0.0) : 0.0;"),
 ]
+# Certificates stay without a rehearsal.
+UNREHEARSED = ("cli/job/certificates.c", "if (status == SP_OK && margin < THIN_MARGIN) {",
+               "atomic_store(&one->proof->told->yes, true);\n    if (status == SP_OK && margin < 0.0) {")
 HEADER = """#ifndef SP_FAULT_H
 #define SP_FAULT_H
 #include <stdlib.h>
@@ -97,38 +103,66 @@ def message(*fields):
     return out
 
 
+def make_tensor(source, name, scale, *dims):
+    count = math.prod(dims)
+    data = struct.pack(f"<{count}f", *(source.uniform(-scale, scale) for _ in range(count)))
+    return 5, message(*((1, d) for d in dims), (2, 1), (8, name), (9, data))
+
+
+def make_node(kind, inputs, outputs, *attributes):
+    return 1, message(*((1, i) for i in inputs), *((2, o) for o in outputs), (4, kind),
+                      *((5, a) for a in attributes))
+
+
+def make_floats(name, *values):
+    return message((1, name), (7, struct.pack(f"<{len(values)}f", *values)), (20, 6))
+
+
+def make_value(name, *dims):
+    shape = message(*((1, message((1, d) if d else (2, "T"))) for d in dims))
+    return message((1, name), (2, message((1, message((1, 1), (2, shape))))))
+
+
+def write_model(path, *graph):
+    with open(path, "wb") as file:
+        file.write(message((1, 8), (7, message((2, "graph"), *graph)),
+                           (8, message((1, ""), (2, 14)))))
+
+
 def write_single(path, features=10, width=6):
     """A wake-word model: a GRU with hard sigmoids and without a curve, and one logit."""
     source = random.Random(11)
-
-    def tensor(name, scale, *dims):
-        count = math.prod(dims)
-        data = struct.pack(f"<{count}f", *(source.uniform(-scale, scale) for _ in range(count)))
-        return 5, message(*((1, d) for d in dims), (2, 1), (8, name), (9, data))
-
-    def node(kind, inputs, outputs, *attributes):
-        return 1, message(*((1, i) for i in inputs), *((2, o) for o in outputs), (4, kind),
-                          *((5, a) for a in attributes))
-
-    def floats(name, *values):
-        return message((1, name), (7, struct.pack(f"<{len(values)}f", *values)), (20, 6))
-
-    def value(name, *dims):
-        shape = message(*((1, message((1, d) if d else (2, "T"))) for d in dims))
-        return message((1, name), (2, message((1, message((1, 1), (2, shape))))))
-
-    graph = message(
-        node("GRU", "xWRB", ["", "h"], message((1, "hidden_size"), (3, width), (20, 2)),
-             message((1, "activations"), (9, "HardSigmoid"), (9, "Affine"), (20, 8)),
-             floats("activation_alpha", 0.2, 1.0), floats("activation_beta", 0.5, 0.0)),
-        node("Squeeze", ["h", "axis"], ["last"]), node("Gemm", ["last", "V", "b"], ["logit"]),
-        (2, "graph"), tensor("W", 0.05, 1, 3 * width, features),
-        tensor("R", 0.3, 1, 3 * width, width), tensor("B", 0.3, 1, 6 * width),
-        tensor("V", 1.0, width, 1), tensor("b", 0.1, 1),
+    write_model(
+        path,
+        make_node("GRU", "xWRB", ["", "h"], message((1, "hidden_size"), (3, width), (20, 2)),
+                  message((1, "activations"), (9, "HardSigmoid"), (9, "Affine"), (20, 8)),
+                  make_floats("activation_alpha", 0.2, 1.0),
+                  make_floats("activation_beta", 0.5, 0.0)),
+        make_node("Squeeze", ["h", "axis"], ["last"]),
+        make_node("Gemm", ["last", "V", "b"], ["logit"]),
+        make_tensor(source, "W", 0.05, 1, 3 * width, features),
+        make_tensor(source, "R", 0.3, 1, 3 * width, width),
+        make_tensor(source, "B", 0.3, 1, 6 * width),
+        make_tensor(source, "V", 1.0, width, 1), make_tensor(source, "b", 0.1, 1),
         (5, message((1, 1), (2, 7), (8, "axis"), (9, struct.pack("<q", 0)))),
-        (11, value("x", 0, 1, features)), (12, value("logit", 1, 1)))
-    with open(path, "wb") as file:
-        file.write(message((1, 8), (7, graph), (8, message((1, ""), (2, 14)))))
+        (11, make_value("x", 0, 1, features)), (12, make_value("logit", 1, 1)))
+
+
+def write_pooled(path, features=10, width=8, classes=3):
+    """A layer that is added to what it reads, and the maximum of all steps."""
+    source = random.Random(12)
+    write_model(
+        path,
+        make_node("MatMul", "xA", "p"), make_node("Add", "pa", "q"), make_node("Relu", "q", "y"),
+        make_node("MatMul", "yC", "r"), make_node("Add", "rc", "s"), make_node("Tanh", "s", "t"),
+        make_node("Add", "ty", "z"),
+        make_node("ReduceMax", "z", "m", message((1, "axes"), (8, 0), (20, 7)),
+                  message((1, "keepdims"), (3, 0), (20, 2))),
+        make_node("Gemm", "mVb", "l"),
+        make_tensor(source, "A", 0.1, features, width), make_tensor(source, "a", 0.3, width),
+        make_tensor(source, "C", 0.5, width, width), make_tensor(source, "c", 0.3, width),
+        make_tensor(source, "V", 1.0, width, classes), make_tensor(source, "b", 0.1, classes),
+        (11, make_value("x", 0, 1, features)), (12, make_value("l", 1, classes)))
 
 
 def build(folder):
@@ -141,7 +175,7 @@ def build(folder):
             shutil.copy(name, os.path.join(tree, name))
     with open(os.path.join(tree, "base/fault.h"), "w", encoding="utf-8") as header:
         header.write(HEADER)
-    for number, (_, file, old, new) in enumerate(FAULTS, 1):
+    for number, (_, file, old, new) in enumerate([*FAULTS, ("", *UNREHEARSED)], 1):
         path = os.path.join(tree, file)
         with open(path, encoding="utf-8") as source:
             text = source.read()
@@ -192,9 +226,11 @@ def main():
     os.makedirs(options.build, exist_ok=True)
     clip = os.path.join(options.build, "clip.wav")
     single = os.path.join(options.build, "single.onnx")
+    pooled = os.path.join(options.build, "pooled.onnx")
     write_clip(clip)
     write_single(single)
-    models = [*MODELS, single]
+    write_pooled(pooled)
+    models = [*MODELS, single, pooled]
     program, good = build(options.build), True
     edges = {model: edge(f"{options.programs}/soundproof", model, clip) for model in models}
     print("the engine certifies up to", ", ".join(f"{edges[m]:.2f} dB ({os.path.basename(m)})"
@@ -204,7 +240,8 @@ def main():
         for model in models:
             proofs = os.path.join(options.build, f"proofs{number}-{os.path.basename(model)}")
             shutil.rmtree(proofs, ignore_errors=True)
-            louder = [edges[model] + more for more in LOUDER]
+            louder = [edges[model] + more
+                      for more in (POOLED_LOUDER if model == pooled else LOUDER)]
             for budget in certified(program, number, model, clip, louder, proofs):
                 claims += 1
                 done = subprocess.run([f"{options.programs}/soundproof-check", "--model", model,
