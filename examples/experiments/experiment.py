@@ -46,6 +46,15 @@ def kept(folder, name, arguments, clips, at_once=8):
     return [item for item in found if "clip" in item]
 
 
+def asked_budgets(verdicts, budgets):
+    """Notes at each verdict which budget it is about: they come in the order asked for."""
+    seen = {}
+    for verdict in verdicts:
+        at = seen[verdict["clip"]] = seen.get(verdict["clip"], -1) + 1
+        verdict["asked"] = budgets[at]
+    return verdicts
+
+
 def mean(values):
     values = list(values)
     return sum(values) / len(values) if values else float("nan")

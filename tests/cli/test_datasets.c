@@ -290,6 +290,16 @@ static void images_become_rows_of_pixels(void **state) {
     }
     assert_int_equal(split[SP_SPLIT_VALIDATION], 3);
     sp_manifest_clear(&manifest);
+
+    process = shell("datasets/mnist '%s' '%s' --order file", out, folder);
+    expect_code(&process, 0);
+    sp_process_clear(&process);
+    snprintf(path, sizeof path, "%s/image-4.tsv", out);
+    assert_int_equal(sp_manifest_read(NULL, &manifest, path), SP_OK);
+    for (size_t i = 0; i < manifest.count; i++) { // image i of the folder has the label i mod 10
+        assert_int_equal(manifest.entry[i].label, i % 10);
+    }
+    sp_manifest_clear(&manifest);
 }
 
 static void images_that_were_changed_are_refused(void **state) {
