@@ -249,41 +249,6 @@ sp_status sp_boxes_check_objectives(sp_error *err, const double *weight, size_t 
     return SP_OK;
 }
 
-/* The lower bound of a row from the box of the output alone. */
-static double interval_row(size_t classes, const double *weight, const double *lo,
-                           const double *hi) {
-    const double zero = 0.0;
-    double row_lo, row_hi, omega;
-    sp_gpu_affine_interval(&(sp_gpu_interval_args){.at = {1, 0},
-                                                   .out = 1,
-                                                   .in = classes,
-                                                   .weight = weight,
-                                                   .bias = &zero,
-                                                   .x = {lo, hi},
-                                                   .lo = &row_lo,
-                                                   .hi = &row_hi,
-                                                   .omega = &omega});
-    return row_lo;
-}
-
-sp_status sp_boxes_raise(sp_error *err, sp_boxes *boxes, double *lower, const double *weight,
-                         size_t rows) {
-    const size_t classes = boxes->net->classes;
-    double *box = malloc((2 * classes + 1) * sizeof *box);
-    if (box == NULL) {
-        return sp_fail(err, SP_E_MEMORY, "out of memory for %zu classes", classes);
-    }
-    for (size_t clip = 0; clip < boxes->clips; clip++) {
-        sp_boxes_output(boxes, clip, box, box + classes);
-        for (size_t r = clip * rows; r < (clip + 1) * rows; r++) {
-            const double bound = interval_row(classes, weight + r * classes, box, box + classes);
-            lower[r] = bound > lower[r] ? bound : lower[r];
-        }
-    }
-    free(box);
-    return SP_OK;
-}
-
 /* ---- underflow ---- */
 
 void sp_boxes_lose(sp_boxes *boxes, sp_gpu_clips at, size_t n, sp_boxes_range box) {

@@ -242,8 +242,13 @@ void sp_boxes_output(sp_boxes *boxes, size_t clip, double *lo, double *hi);
  *  SP_E_NONFINITE for weights that are no numbers. */
 void sp_boxes_know_nothing(double *lower, double *error, size_t rows);
 SP_NODISCARD sp_status sp_boxes_check_objectives(sp_error *err, const double *weight, size_t count);
-/** sp_boxes_raise - raises lower bounds of objectives by the box of the output.
- *  I/O lower [clips, rows]   I weight [clips, rows, classes] */
+/** sp_boxes_row_through - an objective of an output that is affine as one of what it reads, of the
+ *  numbers in its window: constant + row . x, and how far row and, last, constant can be from
+ *  exact (raise.c).   O row [columns], off [columns + 1] */
+void sp_boxes_row_through(const sp_boxes *boxes, const double *weight, double *row, double *off,
+                          double *constant);
+/** sp_boxes_raise - raises lower bounds of objectives by the box of the output and, where it is
+ *  affine, by that of what it reads.   I/O lower [clips, rows]   I weight [clips, rows, classes] */
 SP_NODISCARD sp_status sp_boxes_raise(sp_error *err, sp_boxes *boxes, double *lower,
                                       const double *weight, size_t rows);
 /** sp_boxes_box - the `box` of a domain. */

@@ -44,40 +44,23 @@ static void take_row(sp_zonotope *z, sp_zonotope_form *to, const double *weight)
 }
 
 /* The same of a layer before it, so that what its outputs have in common cancels: errors have no
- * symbols that would. A product of C terms is off by at most gamma_{C+2} of their sizes.
- * scratch: row [2, columns] */
+ * symbols that would. scratch: row [columns], off [columns + 1] */
 static void take_row_through(sp_zonotope *z, sp_zonotope_form *to, const double *weight,
                              double *row) {
     const sp_boxes *boxes = &z->boxes;
-    const size_t last = boxes->net->nodes - 1, C = boxes->net->classes;
-    const sp_node *node = &boxes->net->node[last];
-    const size_t K = boxes->constants[last].columns;
-    const sp_boxes_matrix m = sp_boxes_matrix_at(&boxes->constants[last].weight, 0, 0);
-    const double *W = sp_boxes_program(boxes, m.wide);
-    double *size = row + K;
-    double bias = 0.0, bias_size = 0.0, lost = 0.0;
-    memset(row, 0, 2 * K * sizeof *row);
-    for (size_t c = 0; c < C; c++) {
-        const double *from = W + c * m.ld; /* W[c,:] */
-        bias += weight[c] * node->bias[c];
-        bias_size += fabs(weight[c] * node->bias[c]);
-        for (size_t j = 0; j < K; j++) {
-            row[j] += weight[c] * from[j];
-            size[j] += fabs(weight[c] * from[j]);
-        }
-    }
+    const size_t last = boxes->net->nodes - 1, K = boxes->constants[last].columns;
+    double *off = row + K, bias = 0.0;
+    sp_boxes_row_through(boxes, weight, row, off, &bias);
     const size_t parts = sp_zonotope_parts(z, last, boxes->answer, row, K);
     memset(to->generator, 0, parts == 0 ? z->capacity * sizeof(double) : 0);
     sp_zonotope_image(z, to, 0, 1, z->part, parts, &bias);
-    const double gamma = sp_gamma(2.0 * (double)C + 8.0), least = (double)C * 0x1p-1070;
+    double lost = off[K];
     for (size_t p = 0, at = 0; p < parts; p++) {
-        const double *of_part = size + (z->part[p].matrix - row);
+        const double *of_part = off + (z->part[p].matrix - row);
         for (size_t j = 0; j < z->part[p].x->n; j++, at++) {
-            const double off = sp_above(gamma * of_part[j] + least);
-            lost = sp_above(lost + sp_above(off * z->scratch[at]));
+            lost = sp_above(lost + sp_above(of_part[j] * z->scratch[at]));
         }
     }
-    lost = sp_above(lost + sp_above(gamma * bias_size + least));
     to->noise[0] = sp_above(to->noise[0] + lost);
 }
 
@@ -93,7 +76,7 @@ sp_status sp_zonotope_margins(sp_error *err, void *self, double *lower, double *
     const bool through = net->node[net->nodes - 1].kind == SP_NODE_AFFINE;
     const size_t columns = through ? z->boxes.constants[net->nodes - 1].columns : 0;
     SP_TRY(sp_boxes_check_objectives(err, weight, rows * net->classes));
-    double *row = calloc(z->capacity + 2 + 2 * columns, sizeof *row);
+    double *row = calloc(z->capacity + 3 + 2 * columns, sizeof *row);
     if (row == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for %zu rows", rows);
     }

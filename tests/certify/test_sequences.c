@@ -4,7 +4,9 @@
 
 #include "certify/attack/attack.h"
 #include "certify/study/study.h"
+#include "lstm/backsub/backsub.h"
 #include "tests/certify/small_net.h"
+#include "tests/net/sines.h"
 
 enum { STEPS = 5, N = STEPS * SMALL_FEATURES };
 
@@ -158,6 +160,45 @@ static void smaller_sets_have_larger_margins(void **state) {
     }
 }
 
+/* Balls around the input of a network of sines, against figures of a program in another language:
+ * supporting planes met with intervals (there a thousandth of their gap lower), and zonotopes. */
+static void balls_around_sines(void **state) {
+    (void)state;
+    enum { POINTS = SINES_FRAMES * SINES_WIDTH };
+    static const sp_backsub_options corners = {
+        .planes = SP_BACKSUB_RULES,
+        .rules = {.plane = SP_PLANE_RULE_CORNERS, .line = SP_LINE_RULE_CHORD, .alone = true}};
+    static const sp_method_pass pass = {&sp_domain_backsub, &corners, 0.0};
+    const sp_method alone = {
+        .name = "corners", .front = SP_FRONT_JOINT, .passes = 1, .pass = &pass};
+    static const double wanted[2][2][2] = {/* l2, l1; labels 0 and 2 against 1 */
+                                           {{.253559, .354304}, {.258835, .364375}},
+                                           {{.250412, .348129}, {.256905, .361543}}};
+    double x[POINTS];
+    small s = {.clip = {.samples = x, .n = POINTS, .width = SINES_WIDTH, .full_scale = 1.0}};
+    sines_input(x);
+    sines_make(&s.net, 4);
+    assert_int_equal(sp_front_sequence(NULL, &s.front, SINES_WIDTH), SP_OK);
+    for (int i = 0; i < 4; i++) {
+        const sp_budget budget = budget_of(1 + i % 2, 0, 0.1);
+        sp_pipeline pipeline = make_system(&s, "exact");
+        sp_verdict verdict;
+        pipeline.method = i / 2 ? &alone : pipeline.method;
+        assert_int_equal(sp_certify(NULL, &verdict, &pipeline, &s.clip, &budget, 1, 0.0), SP_OK);
+        for (int k = 0; k < 2; k++) {
+            const double margin = verdict.margins[2 * k];
+            const double above = margin - wanted[i / 2][i % 2][k];
+            if (!(above >= -1e-6 && above <= (i / 2 ? 1e-6 : 1e-5))) {
+                fail_msg("%d: %.8f instead of %f", i, margin, wanted[i / 2][i % 2][k]);
+            }
+        }
+        sp_verdict_clear(&verdict);
+        sp_pipeline_clear(&pipeline);
+    }
+    sp_front_destroy(s.front);
+    sp_net_clear(&s.net);
+}
+
 /* Of noise in one number all norms say the same. */
 static void one_number_has_one_norm(void **state) {
     (void)state;
@@ -273,6 +314,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_method_bounds_what_noises_attain),
         cmocka_unit_test(smaller_sets_have_larger_margins),
+        cmocka_unit_test(balls_around_sines),
         cmocka_unit_test(one_number_has_one_norm),
         cmocka_unit_test(attacks_stay_in_the_set_and_break_nothing_certified),
         cmocka_unit_test(radii_are_certified_below_and_broken_above),

@@ -15,6 +15,7 @@
 static const sp_activation sigmoid = {.kind = SP_ACTIVATION_SIGMOID};
 static const sp_activation hyperbolic = {.kind = SP_ACTIVATION_TANH};
 static const sp_activation rectifier = {.kind = SP_ACTIVATION_RELU};
+static const sp_activation square = {.kind = SP_ACTIVATION_SQUARE};
 
 static void expect(double got, double wanted) {
     if (!(fabs(got - wanted) <= NEAR)) {
@@ -36,12 +37,14 @@ static void parallel_lines(void **state) {
         {&hyperbolic, SP_LINE_RULE_CHORD, {.5, 2}, .334606949, .294813683, .432966287},
         {&hyperbolic, SP_LINE_RULE_CHORD, {-30, 30}, .033333333, -.903681870, .903681870},
         {&hyperbolic, SP_LINE_RULE_END, {-3, 3}, .009866037, -.965456643, .965456643},
+        {&hyperbolic, SP_LINE_RULE_END, {-1, 1}, .419974342, -.341619814, .341619814},
         {&hyperbolic, SP_LINE_RULE_END, {-3, 1}, .009866037, -.965456643, .751728119},
         {&hyperbolic, SP_LINE_RULE_END, {.5, 2}, .070650825, .426791745, .822725930},
         {&sigmoid, SP_LINE_RULE_CHORD, {-3, 3}, .150858042, .408697140, .591302860},
         {&sigmoid, SP_LINE_RULE_CHORD, {.5, 2}, .172225165, .536346753, .562022430},
         {&sigmoid, SP_LINE_RULE_END, {-3, 3}, .045176660, .182955853, .817044147},
         {&sigmoid, SP_LINE_RULE_END, {.5, 2}, .104993585, .569962538, .670809907},
+        {&square, SP_LINE_RULE_CHORD, {-1, 3}, 2, -1, 3},
         {&rectifier, SP_LINE_RULE_CHORD, {-.8, 1.2}, .6, 0, .48},
         {&rectifier, SP_LINE_RULE_BOX, {-.8, 1.2}, 0, 0, 1.2},
         {&rectifier, SP_LINE_RULE_END, {-3, .1}, .032258065, 0, .096774194},
