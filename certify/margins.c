@@ -12,6 +12,7 @@ static sp_bound_task task_of(const sp_margins *margins) {
                            .clips = margins->clips,
                            .within = margins->within,
                            .lines = margins->line != NULL,
+                           .evident = margins->keep != NULL,
                            .goal = margins->goal,
                            .deadline = margins->deadline};
 }

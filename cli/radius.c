@@ -132,7 +132,8 @@ static void prove_radius(item *it, const job *own, size_t index, const sp_clip *
                          .clip = clip,
                          .budget = &budget,
                          .budget_text = "radius",
-                         .verdict = &verdict};
+                         .verdict = &verdict,
+                         .proved = true};
     if (isfinite(budget.value)) {
         cli_proof_begin(&one);
         (void)sp_certify_kept(NULL, &verdict, &own->base.session.pipeline, clip, &budget, label,

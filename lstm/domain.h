@@ -28,8 +28,9 @@ typedef struct sp_bound_task {
     size_t clips;
     const sp_halfspace *within; /* NULL, or: only the noises in it; serves HALFSPACE */
     bool lines;                 /* `lines` will be asked; serves LINES */
-    const double *goal;         /* NULL, or [rows] of the margins: they need not be better */
-    double deadline;            /* sp_clock_wall() after which SP_E_TIMEOUT is returned; 0: none */
+    bool evident;       /* margins are what `evidence` shows: not by what the last layer reads */
+    const double *goal; /* NULL, or [rows] of the margins: they need not be better */
+    double deadline;    /* sp_clock_wall() after which SP_E_TIMEOUT is returned; 0: none */
 } sp_bound_task;
 
 /** sp_domain_planes - the slopes of what bounds numbers from below and from above: a x + b y, lines

@@ -69,6 +69,7 @@ static sp_status prove(sp_error *err, const cli_audit_job *j, const sp_finding *
         .budget = given ? &options->budget[asked->budget] : &loudest,
         .budget_text = text,
         .verdict = &verdict,
+        .proved = true,
     };
     SP_TRY(sp_clip_part(err, &window, heard, one.begin,
                         sp_front_samples(pipeline->front, pipeline->net->steps)));

@@ -264,11 +264,11 @@ sp_status cli_proof_end(sp_error *err, const cli_proof_one *one) {
         }
         free(path);
     }
-    if (one->written || !certified) {
+    if (one->written || (!certified && !one->proved)) {
         return SP_OK;
     }
     return sp_fail(err, SP_E_UNSUPPORTED, "no certificate: %.400s",
                    one->err.text[0] ? one->err.text
-                                    : "it takes several passes, or parts of the noise, to prove "
-                                      "this verdict");
+                                    : "it takes several passes, parts of the noise, or intervals "
+                                      "of what the last layer reads, to prove this verdict");
 }

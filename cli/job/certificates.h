@@ -32,12 +32,14 @@ typedef struct cli_proof_one {
     const sp_budget *budget;
     const char *budget_text;
     const sp_verdict *verdict; /* its label and radius are read when a certificate is written */
+    bool proved;               /* it was certified before, without a certificate */
     sp_certify_keep keep;      /* to be given to sp_certify_kept, or in an item */
     bool written;
     sp_error err; /* why it could not be written */
 } cli_proof_one;
 void cli_proof_begin(cli_proof_one *one);
-/** cli_proof_end - once the verdict is there: SP_OK, or why a certified one has no certificate.
+/** cli_proof_end - once the verdict is there: SP_OK, or why a certified one, or one that was
+ *  `proved`, has no certificate.
  *  What was written of one that came to be none is removed. */
 SP_NODISCARD sp_status cli_proof_end(sp_error *err, const cli_proof_one *one);
 

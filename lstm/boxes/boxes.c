@@ -137,6 +137,7 @@ sp_status sp_boxes_shape(sp_error *err, sp_boxes *boxes, const sp_bound_task *ta
     boxes->clips = task->clips;
     boxes->source = task->fronts[0]->node;
     boxes->deadline = task->deadline;
+    boxes->evident = task->evident;
     boxes->device = device;
     boxes->refinement = refinement;
     boxes->fronts = calloc(task->clips, sizeof *boxes->fronts);

@@ -147,6 +147,7 @@ struct sp_boxes {
     size_t clips, source;          /* source: the node that the fronts bound */
     size_t answer;                 /* frame of the output whose rows are asked for */
     const sp_boxes_refinement *refinement;
+    bool evident;
     double deadline;
     bool single; /* matrices are wanted in floats too */
     /* The rate of underflow: what products lose per unit of the variables behind them

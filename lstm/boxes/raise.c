@@ -94,7 +94,7 @@ static double row_through(const sp_boxes *boxes, const double *weight, size_t co
 sp_status sp_boxes_raise(sp_error *err, sp_boxes *boxes, double *lower, const double *weight,
                          size_t rows) {
     const size_t classes = boxes->net->classes, last = boxes->net->nodes - 1;
-    const bool through = boxes->net->node[last].kind == SP_NODE_AFFINE;
+    const bool through = boxes->net->node[last].kind == SP_NODE_AFFINE && !boxes->evident;
     const size_t columns = through ? boxes->constants[last].columns : 0;
     double *box = malloc((2 * classes + 4 * columns + 2) * sizeof *box);
     double *lo = box + 2 * classes, *hi = lo + columns, *row = hi + columns;

@@ -427,6 +427,44 @@ static void parts_must_fit(void **state) {
     clear(&s);
 }
 
+static void note_margin(void *context, const sp_domain *domain, void *bounds,
+                        const sp_front_bound *front, double margin) {
+    (void)domain, (void)bounds, (void)front;
+    *(double *)context = margin;
+}
+
+/* Margins with a certificate are what it can show: not by intervals of what the last layer reads,
+ * with which they are larger here and there. */
+static void what_is_kept_can_be_shown(void **state) {
+    (void)state;
+    size_t less = 0, kept = 0;
+    for (uint64_t seed = 0; seed < 5; seed++) {
+        small s;
+        make(&s, sp_test_seed() + seed, false);
+        sp_pipeline pipeline = make_system(&s, "exact");
+        for (double db = -50.0; db <= 0.0; db += 5.0) {
+            const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = db};
+            double margin = NAN;
+            const sp_certify_keep keep = {note_margin, &margin};
+            sp_verdict shown, all;
+            assert_int_equal(
+                sp_certify_kept(NULL, &shown, &pipeline, &s.clip, &budget, -1, 0.0, &keep), SP_OK);
+            assert_int_equal(sp_certify(NULL, &all, &pipeline, &s.clip, &budget, -1, 0.0), SP_OK);
+            assert_true(shown.margin <= all.margin);
+            assert_true(isnan(margin) == (shown.kind != SP_VERDICT_CERTIFIED));
+            assert_true(isnan(margin) || margin == shown.margin);
+            less += shown.margin < all.margin;
+            kept += !isnan(margin);
+            sp_verdict_clear(&shown);
+            sp_verdict_clear(&all);
+        }
+        sp_pipeline_clear(&pipeline);
+        clear(&s);
+    }
+    print_message("%zu margins are kept, %zu are larger by intervals\n", kept, less);
+    assert_true(less > 0 && kept > 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(margins_hold_for_sampled_noise),
@@ -442,6 +480,7 @@ int main(void) {
         cmocka_unit_test(small_coefficients_are_paid_for_in_single_precision),
         cmocka_unit_test(one_logit_is_two_answers),
         cmocka_unit_test(parts_must_fit),
+        cmocka_unit_test(what_is_kept_can_be_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
