@@ -57,6 +57,15 @@ static void fill(double *numbers, size_t count, uint64_t state) {
 
 enum { WIDEST = 256 }; /* n of the shapes */
 
+/* sum += a b, and size += |a b|, of n numbers that stand `across` apart. */
+static inline void add_terms(size_t n, double a, const double *SP_RESTRICT b, size_t across,
+                             double *SP_RESTRICT sum, double *SP_RESTRICT size) {
+    for (size_t j = 0; j < n; j++) {
+        sum[j] += a * b[j * across];
+        size[j] += fabs(a * b[j * across]);
+    }
+}
+
 /* Row i computed here, and the sums of its terms' sizes.   O sum, size [n] */
 static void take_row(const sp_gpu_multiply_args *p, size_t i, double *SP_RESTRICT sum,
                      double *SP_RESTRICT size) {
@@ -67,9 +76,10 @@ static void take_row(const sp_gpu_multiply_args *p, size_t i, double *SP_RESTRIC
     }
     for (size_t l = 0; l < p->k; l++) {
         const double a = p->a[i * p->lda + l], *b = p->b + l * along; /* b[l,:] */
-        for (size_t j = 0; j < p->n; j++) {
-            sum[j] += a * b[j * across];
-            size[j] += fabs(a * b[j * across]);
+        if (across == 1) {                                            // a constant: compiled apart
+            add_terms(p->n, a, b, 1, sum, size);
+        } else {
+            add_terms(p->n, a, b, across, sum, size);
         }
     }
 }

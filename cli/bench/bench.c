@@ -291,6 +291,9 @@ static int run(const cli_options *options) {
         code = bench_wide(options, &c);
     }
     if (code == CLI_OK) {
+        code = bench_process(options, &c);
+    }
+    if (code == CLI_OK) {
         code = bench_rivals(options, &c);
     }
     bench_case_clear(&c);

@@ -23,7 +23,8 @@ typedef struct bench_case {
     sp_net random;  /* otherwise */
     const sp_net *net;
     sp_front *front;
-    char *clips; /* owned; folder of real clips, or NULL */
+    char *clips;                   /* owned; folder of real clips, or NULL */
+    char *model_file, *front_file; /* owned; with_model, front_file may be NULL */
     bool with_model;
 } bench_case;
 /** bench_case_open - -1, or the exit code after a message. */
@@ -32,6 +33,9 @@ void bench_case_clear(bench_case *c);
 /** bench_case_net - a random net like FSDD's with LSTMs of width `hidden`: dense 10 -> 40, ReLU,
  *  two LSTMs, dense -> 10. */
 SP_NODISCARD sp_status bench_case_net(sp_error *err, sp_net *net, size_t hidden);
+/** bench_case_find - the first file of the folder, in order of names, with that many frames.
+ *  O name [64] of the file */
+bool bench_case_find(sp_clip *clip, char name[64], const bench_case *c, size_t frames);
 /** bench_case_clip - a clip of `frames` frames: the first real one by name, or white noise.
  *  O name [64] what it is, for people */
 SP_NODISCARD sp_status bench_case_clip(sp_error *err, sp_clip *clip, char name[64],
@@ -81,6 +85,12 @@ int bench_backend(const cli_options *options, const bench_case *c);
 /** bench_many - clips per second, together and one after the other: CLI_OK, or the exit code after
  *  a message. */
 int bench_many(const cli_options *options, const bench_case *c);
+
+/* ---- a process (bench_process.c) ---- */
+
+/** bench_process - a process that certifies one clip against the pass: CLI_OK, or the exit code
+ *  after a message. */
+int bench_process(const cli_options *options, const bench_case *c);
 
 /* ---- planes (bench_planes.c) ---- */
 

@@ -93,6 +93,8 @@ static int open_named(bench_case *c, const cli_options *options, char *model, ch
         c->front = source.front;
         c->with_model = true;
         c->net = &c->model.net;
+        c->model_file = strdup(named.model);
+        c->front_file = named.front ? strdup(named.front) : NULL;
     }
     return code;
 }
@@ -132,6 +134,8 @@ void bench_case_clear(bench_case *c) {
     }
     sp_front_destroy(c->front);
     free(c->clips);
+    free(c->model_file);
+    free(c->front_file);
     *c = (bench_case){0};
 }
 
@@ -149,8 +153,7 @@ static bool read_clip(sp_clip *clip, const bench_case *c, const char *name) {
     return read;
 }
 
-/* The first file of the folder, in order of names, with that many frames. */
-static bool find_clip(sp_clip *clip, char name[64], const bench_case *c, size_t frames) {
+bool bench_case_find(sp_clip *clip, char name[64], const bench_case *c, size_t frames) {
     struct dirent **entry = NULL;
     bool found = false;
     const int count = c->clips ? scandir(c->clips, &entry, is_wav, alphasort) : -1;
@@ -190,7 +193,7 @@ static sp_status make_noise(sp_error *err, sp_clip *clip, const bench_case *c, s
 
 sp_status bench_case_clip(sp_error *err, sp_clip *clip, char name[64], const bench_case *c,
                           size_t frames) {
-    if (find_clip(clip, name, c, frames)) {
+    if (bench_case_find(clip, name, c, frames)) {
         return SP_OK;
     }
     snprintf(name, 64, "white noise");

@@ -66,8 +66,11 @@ typedef struct sp_columns {
 static bool is_covered(const sp_columns *p, size_t a, size_t b, size_t c) {
     double least = 0.0, most = 1.0;
     for (size_t m = 0; m < p->bands; m++) {
-        const double x = p->all[m * p->rows + a] * (1.0 - 0.25 * SLACK);
+        const double own = p->all[m * p->rows + a], x = own * (1.0 - 0.25 * SLACK);
         const double y = p->all[m * p->rows + b], z = p->all[m * p->rows + c];
+        if (own * (1.0 - 0.5 * SLACK) > fmax(y, z) * (1.0 + 0x1p-50)) {
+            return false; // as what follows would find, later
+        }
         if (y > z) {
             least = fmax(least, (x - z) / (y - z));
         } else if (y < z) {
@@ -145,7 +148,8 @@ sp_status sp_front_energy(sp_error *err, sp_front_forms *forms, const bool *zero
     const size_t frame = forms->spectrum->in;
     sp_band *energy = &forms->energy;
     forms->energy_rows = malloc(out * sizeof *energy->row);
-    forms->energy_memory = calloc(out + frame + 2 * bands * out, sizeof *energy->weight);
+    forms->energy_memory =
+        calloc(out + frame + 2 * bands * out + SP_FRONT_SETS, sizeof *energy->weight);
     size_t *chosen = calloc(out, sizeof *chosen);
     sp_status status = SP_OK;
     if (forms->energy_rows == NULL || forms->energy_memory == NULL || chosen == NULL) {
@@ -155,6 +159,7 @@ sp_status sp_front_energy(sp_error *err, sp_front_forms *forms, const bool *zero
         energy->weight = forms->energy_memory;
         energy->diagonal = energy->weight + out;
         forms->peak = energy->diagonal + frame;
+        energy->fact = forms->peak + 2 * bands * out;
         take_rows(forms, zero);
         take_peaks(forms, forms->peak + bands * out, chosen);
         status = energy->rows > 0 ? sp_band_diagonal(err, energy, forms->spectrum) : SP_OK;

@@ -33,15 +33,15 @@ static double *fill_witness(double *to, const sp_frame *frame, size_t m, double 
  * entry at least, so that no pivot is lost in rounding. */
 #define LEAST_PART 0x1p-36
 
-static void fill_diagonal(double *to, const sp_band *band, size_t used, size_t frame,
-                          const sp_noise_set *set) {
+static void fill_diagonal(double *to, const sp_band *band, const sp_stage *spectrum, size_t used,
+                          size_t frame, const sp_noise_set *set) {
     double largest = 0.0;
     for (size_t i = 0; i < used; i++) {
         largest = fmax(largest, band->diagonal[i]);
     }
     for (size_t i = 0; i < frame; i++) {
         const double own = fmax(i < used ? band->diagonal[i] : 0.0, LEAST_PART * largest);
-        to[i] = set->box ? own : sp_front_fact(band, set) * (1.0 + LEAST_PART);
+        to[i] = set->box ? own : sp_front_fact(band, spectrum, set) * (1.0 + LEAST_PART);
     }
 }
 
@@ -49,13 +49,14 @@ static void fill_forms(sp_front_evidence *e, const sp_front_forms *forms, const 
     const sp_band *energy = &forms->energy;
     const size_t used = forms->layout->used < e->frame ? forms->layout->used : e->frame;
     for (size_t m = 0; m < e->bands; m++) {
-        fill_diagonal(e->diagonal + m * e->frame, &forms->band[m], used, e->frame, set);
+        fill_diagonal(e->diagonal + m * e->frame, &forms->band[m], forms->spectrum, used, e->frame,
+                      set);
     }
     memset(e->share, 0, e->rows * sizeof(double));
     for (size_t k = 0; k < energy->rows; k++) {
         e->share[energy->row[k]] = energy->weight[k];
     }
-    fill_diagonal(e->energy, energy, used, e->frame, set);
+    fill_diagonal(e->energy, energy, forms->spectrum, used, e->frame, set);
 }
 
 /* The z of all bands and frames; z [most rows] and `memory` [sp_frame_size] are scratch. */

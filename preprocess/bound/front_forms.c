@@ -76,7 +76,7 @@ static sp_status take_bands(sp_error *err, sp_front_forms *forms, const bool *ze
         forms->most_rows = band->rows > forms->most_rows ? band->rows : forms->most_rows;
     }
     forms->rows = calloc(total + 1, sizeof *forms->rows);
-    forms->memory = calloc(total + bands * diagonal + 1, sizeof *forms->memory);
+    forms->memory = calloc(total + bands * (diagonal + SP_FRONT_SETS) + 1, sizeof *forms->memory);
     if (forms->rows == NULL || forms->memory == NULL) {
         return sp_fail(err, SP_E_MEMORY, "out of memory for the forms of the front end");
     }
@@ -87,9 +87,10 @@ static sp_status take_bands(sp_error *err, sp_front_forms *forms, const bool *ze
         band->row = row;
         band->weight = at;
         band->diagonal = diagonal > 0 ? at + band->rows : NULL;
+        band->fact = at + band->rows + diagonal;
         (void)list_rows(band, forms, m, zero);
         row += band->rows;
-        at += band->rows + diagonal;
+        at += band->rows + diagonal + SP_FRONT_SETS;
     }
     return SP_OK;
 }

@@ -43,16 +43,19 @@ typedef enum { SP_BAND_LOG, SP_BAND_SQRT, SP_BAND_ENERGY } sp_band_kind;
  *  zero are left out. */
 enum { SP_BAND_KEPT_SCALE, SP_BAND_KEPT_CURVATURE, SP_BAND_KEPT_EIGENVALUE, SP_BAND_KEPT };
 typedef struct sp_band {
-    size_t rows;      /* R */
-    size_t *row;      /* [R] indices into the spectrum matrix */
-    double *weight;   /* [R] > 0 */
-    double floor;     /* >= 0, added to the energy */
-    double least;     /* the energy is raised to it; 0: it is not */
-    double for_zero;  /* stands for an energy of exactly 0; 0: nothing does */
-    double *diagonal; /* [frame] D >= Q = F' diag(weight) F; joint rule only */
-    double *kept;     /* [SP_BAND_KEPT + frame] of an earlier run, for a later one; or NULL */
-    double curvature; /* about the largest eigenvalue of Q; steers a descent, proves nothing */
-    double fact[SP_FRONT_SETS]; /* one number for each kind of noise set, see there; joint only */
+    size_t rows;       /* R */
+    size_t *row;       /* [R] indices into the spectrum matrix */
+    double *weight;    /* [R] > 0 */
+    double floor;      /* >= 0, added to the energy */
+    double least;      /* the energy is raised to it; 0: it is not */
+    double for_zero;   /* stands for an energy of exactly 0; 0: nothing does */
+    double *diagonal;  /* [frame] D >= Q = F' diag(weight) F; joint rule only */
+    double *kept;      /* [SP_BAND_KEPT + frame] of an earlier run, for a later one; or NULL */
+    double curvature;  /* about the largest eigenvalue of Q; steers a descent, proves nothing */
+    double eigenvalue; /* of Q, of an earlier run, for set_l2.c to try first; 0: none */
+    double
+        *fact; /* [SP_FRONT_SETS] one number for each kind of noise set, NaN until it is asked for
+                   * (sp_front_fact); joint only */
 } sp_band;
 
 struct sp_front_forms {
@@ -174,11 +177,12 @@ typedef struct sp_front_set {
 #define SP_DECLARE_FRONT_SET(name) extern const sp_front_set sp_front_set_##name;
 SP_NOISE_SETS(SP_DECLARE_FRONT_SET)
 #undef SP_DECLARE_FRONT_SET
-/** sp_front_square - at least d' Q d over the set of a loaded frame. sp_front_facts - the numbers
- *  of a band; sp_front_fact - that for a set. */
+/** sp_front_square - at least d' Q d over the set of a loaded frame. sp_front_fact - the number of
+ *  a band for a set, found when it is first asked for; any thread may ask. sp_front_facts - of one
+ *  without an earlier run: all of them, so that they can be kept. */
 double sp_front_square(const sp_frame *frame, const sp_band *band);
+double sp_front_fact(const sp_band *band, const sp_stage *spectrum, const sp_noise_set *set);
 void sp_front_facts(sp_band *band, const sp_stage *spectrum);
-double sp_front_fact(const sp_band *band, const sp_noise_set *set);
 
 /** sp_front_gain - what a peak gain does to the features of one clip; nothing when `to` is 0. */
 typedef struct sp_front_gain {

@@ -238,6 +238,7 @@ static bool recall(mixing *s, sp_band *band) {
     }
     scale_diagonal(s, band, kept[SP_BAND_KEPT_SCALE]);
     band->curvature = kept[SP_BAND_KEPT_CURVATURE];
+    band->eigenvalue = kept[SP_BAND_KEPT_EIGENVALUE];
     return true;
 }
 

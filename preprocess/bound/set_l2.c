@@ -39,7 +39,7 @@ static double least_gap(const double *c, double *work, size_t rows, size_t terms
 
 /* What an earlier run proved is tried alone, first. */
 static double prove(const double *c, double *work, const sp_band *band, size_t terms) {
-    const double known = band->kept != NULL ? band->kept[SP_BAND_KEPT_EIGENVALUE] : 0.0;
+    const double known = band->eigenvalue;
     if (known > 0.0 && known < INFINITY &&
         sp_eigenvalues_below(c, work, band->rows, terms, known)) {
         return known;
