@@ -153,7 +153,7 @@ static int bench_opt(const cli_options *options, const bench_case *c) {
         bench_pass pass;
         one.pass = &opt->pass[i];
         one.passes = 1;
-        status = bench_pass_run(&err, &pass, c, &one, &clip, i == 0 ? 5 : 1);
+        status = bench_pass_run(&err, &pass, c, &one, &clip, i == 0 ? 5 : options->quick ? 1 : 3);
         if (status == SP_OK) {
             exact = i == 0 ? pass.cpu_seconds : exact;
             sum += opt->pass[i].hopeless < 0.0 ? 0.0 : pass.cpu_seconds;
