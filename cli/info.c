@@ -113,8 +113,13 @@ static void print_ends(const sp_model *model) {
     }
     putchar('\n');
     if (model->inputs[0] != '\0') {
-        printf("besides     %s%s\n", model->inputs,
-               model->streams ? "; a frame is a hop, the answer that of the last one" : "");
+        printf("besides     %s", model->inputs);
+        if (model->streams && net->hop > 0) {
+            printf("; %zu frames are a hop, the answer that of the last whole one", net->hop);
+        } else if (model->streams) {
+            printf("; a frame is a hop, the answer that of the last one");
+        }
+        putchar('\n');
     }
     if (model->doubt) {
         printf("            CONTRADICTION: %s\n", model->doubt);

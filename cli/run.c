@@ -43,7 +43,7 @@ static bool has_rows(const cli_job *j) {
 
 /* Frames of a window; those of a streaming model are its hops. */
 static size_t window_of(const cli_job *j) {
-    return streams(j) ? 1 : net_of(j)->steps;
+    return streams(j) ? sp_net_hop(net_of(j)) : net_of(j)->steps;
 }
 
 /* ---- the pipeline ---- */
@@ -64,7 +64,7 @@ static sp_status count_hops(sp_error *err, const cli_job *j, outcome *out) {
                        "longer clip",
                        out->frames, steps);
     }
-    out->hops = out->frames - steps + 1;
+    out->hops = streams(j) ? out->frames / steps : out->frames - steps + 1;
     return SP_OK;
 }
 
@@ -160,7 +160,8 @@ static double *probabilities(const sp_net *net, const outcome *out) {
 
 static double seconds_per_hop(const cli_job *j) {
     const sp_front_layout *layout = sp_front_layout_of(j->session.files.front);
-    return (double)layout->step / layout->sample_rate;
+    const size_t hop = streams(j) ? sp_net_hop(net_of(j)) : 1;
+    return (double)(hop * layout->step) / layout->sample_rate;
 }
 
 static double window_seconds(const cli_job *j) {
@@ -281,7 +282,7 @@ static void print_hop(const cli_job *j, size_t index, const outcome *out, size_t
         sp_class_text(title, cli_session_names(&j->session), answer_of(net, logits, &score)),
         answer_width(j));
     if (net->every) {
-        printf("  %6zu ", hop);
+        printf("  %6zu ", (hop + 1) * sp_net_hop(net) - 1);
     } else if (has_window(j)) {
         printf("  %6.2f ", (double)hop * seconds_per_hop(j) + window_seconds(j));
     } else {

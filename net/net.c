@@ -485,6 +485,7 @@ sp_status sp_net_copy(sp_error *err, sp_net *copy, const sp_net *net) {
     copy->sigmoid = net->sigmoid;
     copy->softmax = net->softmax;
     copy->every = net->every;
+    copy->hop = net->hop;
     if (status != SP_OK) {
         sp_net_clear(copy);
     }

@@ -82,7 +82,14 @@ typedef struct sp_net {
     bool softmax;    /* the model's answer is the softmax of the logits */
     bool every;      /* it answers at every frame of its output, which may have any number; else at
                       * its only one */
+    size_t hop;      /* frames that a call of a streaming model hears, which its last node tells
+                      * apart; 0: one, or it is none */
 } sp_net;
+
+/** sp_net_hop - frames of a call, 1 unless the net says otherwise. sp_net_is_call - whether a sum
+ *  over frames is one over those of one call. */
+size_t sp_net_hop(const sp_net *net);
+bool sp_net_is_call(const sp_net *net, const sp_timing *timing);
 
 /** sp_net_init - a graph whose only node is an input of `features` numbers per frame. */
 SP_NODISCARD sp_status sp_net_init(sp_error *err, sp_net *net, size_t features);

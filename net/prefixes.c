@@ -5,13 +5,23 @@
 
 #include "net/impl.h"
 
-/* Whether frame t depends on frames up to t only, one for one. */
-static bool is_causal(const sp_node *node) {
+size_t sp_net_hop(const sp_net *net) {
+    return net->hop > 0 ? net->hop : 1;
+}
+
+bool sp_net_is_call(const sp_net *net, const sp_timing *timing) {
+    return timing->taps == sp_net_hop(net) && timing->stride == timing->taps &&
+           timing->dilation == 1 && timing->before == 0 && timing->after == 0 && !timing->repeats;
+}
+
+/* Whether frame t depends on frames up to t only, one for one, or on those of a call. */
+static bool is_causal(const sp_net *net, const sp_node *node) {
     bool causal = true;
     for (size_t i = 0; node->kind == SP_NODE_AFFINE && i < node->terms; i++) {
         const sp_timing *timing = &node->term[i].timing;
-        causal = causal && timing->stride == 1 && timing->after == 0 && !timing->repeats &&
-                 timing->before == (timing->taps - 1) * timing->dilation;
+        const bool one = timing->stride == 1 && timing->after == 0 && !timing->repeats &&
+                         timing->before == (timing->taps - 1) * timing->dilation;
+        causal = causal && (one || sp_net_is_call(net, timing));
     }
     return causal && !(node->kind == SP_NODE_CELL && node->cell.reverse) &&
            !(node->kind == SP_NODE_POOL && node->pool != SP_POOLING_LAST);
@@ -24,7 +34,7 @@ static sp_status without_pools(sp_error *err, sp_net *bare, const sp_net *net) {
                                      : sp_fail(err, SP_E_MEMORY, "no memory for a network");
     for (size_t n = 1; n < net->nodes && status == SP_OK; n++) {
         const sp_node *node = &net->node[n];
-        if (!is_causal(node)) {
+        if (!is_causal(net, node)) {
             status = sp_fail(err, SP_E_UNSUPPORTED,
                              "node %zu hears frames behind the one that it answers at", n);
         } else if (node->kind == SP_NODE_POOL) {
@@ -45,7 +55,8 @@ sp_status sp_net_run_prefixes(sp_error *err, const sp_net *net, double *logits, 
     if (status == SP_OK) {
         status = sp_values_compute(err, &values, &bare, 0, input, frames, false);
         if (status == SP_OK) {
-            memcpy(logits, values.value[bare.nodes - 1], frames * net->classes * sizeof *logits);
+            const size_t rows = values.frames[bare.nodes - 1];
+            memcpy(logits, values.value[bare.nodes - 1], rows * net->classes * sizeof *logits);
         }
         sp_values_clear(&values);
     }

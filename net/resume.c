@@ -5,13 +5,15 @@
 
 #include "net/impl.h"
 
-/* Nodes other than cells must hear one frame each. */
-static sp_status check_node(sp_error *err, const sp_node *node, size_t n) {
+/* Nodes other than cells must hear one frame each, or those of one call. */
+static sp_status check_node(sp_error *err, const sp_net *net, size_t n) {
+    const sp_node *node = &net->node[n];
     bool alone = node->kind != SP_NODE_POOL || node->pool == SP_POOLING_LAST;
     for (size_t i = 0; node->kind == SP_NODE_AFFINE && i < node->terms; i++) {
         const sp_timing *timing = &node->term[i].timing;
-        alone = alone && timing->taps == 1 && timing->stride == 1 && timing->before == 0 &&
-                timing->after == 0;
+        alone =
+            alone && (sp_net_is_call(net, timing) || (timing->taps == 1 && timing->stride == 1 &&
+                                                      timing->before == 0 && timing->after == 0));
     }
     alone = alone && !(node->kind == SP_NODE_CELL && (node->cell.reverse || node->cell.seeded));
     return alone ? SP_OK
@@ -39,7 +41,7 @@ sp_status sp_net_states(sp_error *err, const sp_net *net, double *states, const 
     sp_values values;
     sp_status status = SP_OK;
     for (size_t n = 1; n < net->nodes && status == SP_OK; n++) {
-        status = check_node(err, &net->node[n], n);
+        status = check_node(err, net, n);
     }
     SP_TRY(status);
     status = sp_values_compute(err, &values, net, 0, input, frames, true);
@@ -51,8 +53,11 @@ sp_status sp_net_states(sp_error *err, const sp_net *net, double *states, const 
         }
         sp_cell_describe(&steps, &node->cell);
         const size_t size = sp_cell_block(&node->cell, &steps), H = node->width;
-        if (values.trace[n] == NULL) {
-            status = sp_fail(err, SP_E_UNSUPPORTED, "node %zu is not part of the answer", n);
+        if (values.trace[n] == NULL || values.frames[n] != frames) {
+            status = sp_fail(err, SP_E_UNSUPPORTED,
+                             values.trace[n] == NULL ? "node %zu is not part of the answer"
+                                                     : "node %zu hears calls, not their frames",
+                             n);
         }
         for (size_t t = 0; t < frames && status == SP_OK; t++) {
             for (size_t s = 0; s < steps.states; s++) {
@@ -151,7 +156,7 @@ sp_status sp_net_resume(sp_error *err, sp_net *resumed, const sp_net *net, const
     for (size_t n = 1; n < net->nodes && status == SP_OK; n++) {
         const sp_node *node = &net->node[n];
         const size_t states = states_of(node);
-        status = check_node(err, node, n);
+        status = check_node(err, net, n);
         if (status == SP_OK) {
             status = states > 0 ? add_cell(err, resumed, node, place[node->input], state, &place[n])
                                 : sp_net_append_moved(err, resumed, node, place, &place[n]);
@@ -167,5 +172,6 @@ sp_status sp_net_resume(sp_error *err, sp_net *resumed, const sp_net *net, const
     resumed->sigmoid = net->sigmoid;
     resumed->softmax = net->softmax;
     resumed->every = net->every;
+    resumed->hop = net->hop;
     return SP_OK;
 }

@@ -244,7 +244,8 @@ typedef struct sp_onnx_reader {
     bool wants_length;       /* it failed for want of a fixed number of steps */
     size_t wants_steps;      /* it failed because it takes this number of steps alone; 0: not so */
     const struct sp_onnx_guard *guard; /* what must hold, the last one first; in the region */
-    bool streams;                      /* states go from hop to hop, each of which is one step */
+    bool streams;                      /* states go from hop to hop */
+    size_t hop;                        /* steps of each; 0: one, without an axis of steps */
     /* the graph at hand: the outermost one or the body of a Loop */
     const sp_onnx_graph *graph;
     sp_onnx_value **value;       /* [graph->definitions] */
@@ -484,6 +485,7 @@ typedef struct sp_onnx_reference {
     sp_onnx_defined logits; /* what stands in front of the head, if any */
     sp_onnx_head head;
     bool streams; /* one evaluation is a hop */
+    size_t hop;   /* of so many steps; 0: of one */
     sp_onnx_part_of chosen;
 } sp_onnx_reference;
 

@@ -96,13 +96,6 @@ static sp_status start_others(sp_onnx_reader *r, sp_onnx_dim steps) {
     for (size_t i = 0; i < r->root->roles; i++) {
         const sp_onnx_role *role = &r->root->role[i];
         const bool state = role->kind == SP_ONNX_ROLE_STATE;
-        if (state && r->steps_axis != SP_ONNX_NO_AXIS && r->steps > 0) {
-            return sp_fail(r->err, SP_E_UNSUPPORTED,
-                           "the file computes hops of %zu steps and hands on '%.60s': files with "
-                           "states are read where a hop is one step, or where the number of steps "
-                           "is open: export the same weights with one of them",
-                           r->steps, role->name);
-        }
         if (role->kind == SP_ONNX_ROLE_FEATURES) {
             continue;
         }
@@ -122,7 +115,8 @@ static bool has_states(const sp_onnx_reader *r) {
 static sp_status start_sequence(sp_onnx_reader *r) {
     const size_t id = sp_onnx_graph_find(r->root, r->root->features->name);
     const bool steps = r->steps_axis != SP_ONNX_NO_AXIS;
-    r->streams = !steps && has_states(r);
+    r->hop = steps && r->steps > 0 && has_states(r) ? r->steps : 0;
+    r->streams = (!steps || r->hop > 0) && has_states(r);
     const sp_onnx_dim length = !steps         ? sp_onnx_dim_of(1)
                                : r->steps > 0 ? sp_onnx_dim_of((int64_t)r->steps)
                                               : (sp_onnx_dim){.t = 1};
@@ -140,11 +134,12 @@ static sp_status start_sequence(sp_onnx_reader *r) {
         sequence->width *= i == sequence->outer ? 1 : (size_t)sequence->dim[i].k;
     }
     size_t layer = 0;
-    SP_TRY(sp_onnx_layer_push(
-        r,
-        (sp_onnx_layer){
-            .kind = SP_NODE_INPUT, .out = sequence->width, .frames = length, .once = r->streams},
-        &layer));
+    SP_TRY(sp_onnx_layer_push(r,
+                              (sp_onnx_layer){.kind = SP_NODE_INPUT,
+                                              .out = sequence->width,
+                                              .frames = length,
+                                              .once = r->streams && !steps},
+                              &layer));
     r->value[id] = value;
     SP_TRY(sp_onnx_sequence_set(
         r, sequence, (sp_onnx_source){layer, steps ? SP_ONNX_READ_EVERY : SP_ONNX_READ_STEP, {0}}));
@@ -183,6 +178,7 @@ static void restart(sp_onnx_reader *r) {
     r->wants_length = false;
     r->wants_steps = 0;
     r->streams = false;
+    r->hop = 0;
     r->captured = NULL;
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "onnx/impl.h"
+#include "onnx/cell/seed.h"
 #include "onnx/layer/mask.h"
 
 static const size_t largest_file = (size_t)1 << 30;
@@ -115,6 +115,7 @@ static sp_status read_guess(sp_onnx_reader *r, sp_net *net, sp_onnx_defined *log
     SP_TRY(sp_onnx_sequence_set(r, &logits_of, last));
     SP_TRY(sp_onnx_unrolled_find(r, logits_of.row, logits_of.width));
     SP_TRY(sp_onnx_states_close(r));
+    SP_TRY(r->hop > 0 ? sp_onnx_hop_close(r, &last) : SP_OK);
     SP_TRY(sp_onnx_layers_compact(r, &last));
     *followed = true;
     if (!net) {
@@ -197,13 +198,15 @@ static sp_status read_net(sp_onnx_reader *r, sp_model *model, sp_onnx_defined *l
             return sp_fail(err, why.code, "%s", why.text);
         }
         if (status == SP_OK) {
+            const bool streams = r->streams;
             char doubt[400] = "";
             SP_TRY(chosen ? SP_OK : find_doubt(r, doubt, sizeof doubt, &guess[i], guess, count));
             r->steps_axis = guess[i].axis;
             r->steps = guess[i].steps;
             r->batch = guess[i].batch;
             model->recordings = guess[i].batch.recordings;
-            model->streams = model->reference->streams = r->streams;
+            model->streams = model->reference->streams = streams;
+            model->reference->hop = model->net.hop;
             model->steps_axis = guess[i].axis == SP_ONNX_NO_AXIS ? -1L : (long)guess[i].axis;
             model->inner = sp_onnx_input_inner(shape, guess[i].axis);
             if (doubt[0] != '\0' && !choice->accept_doubt) {
@@ -241,19 +244,23 @@ static bool read_index(size_t *number, const char *text, char end) {
     return *behind == end && value <= 1000000;
 }
 
-/* NAME, NAME[k], NAME@first, NAME@last, NAME@step, NAME@all, NAME[k]@..: takes what stands behind
- * the name off. */
+/* NAME, NAME[k], NAME@first, NAME@last, NAME@step, NAME@all, NAME@last@all, NAME[k]@..: takes what
+ * stands behind the name off. */
 static bool read_part(char *name, sp_onnx_part_of *part) {
     char *at = strrchr(name, '@');
     size_t step = 0;
+    part->every = at && strcmp(at + 1, "all") == 0;
+    bool taken = part->every;
+    if (part->every) {
+        *at = '\0';
+        at = strrchr(name, '@');
+    }
     if (at) {
         const bool last = strcmp(at + 1, "last") == 0, first = strcmp(at + 1, "first") == 0;
-        const bool every = strcmp(at + 1, "all") == 0;
-        if (!last && !first && !every && !read_index(&step, at + 1, '\0')) {
+        if (!last && !first && !read_index(&step, at + 1, '\0')) {
             return false;
         }
-        part->step = !every;
-        part->every = every;
+        part->step = taken = true;
         part->at = last ? -1 : (long)step;
         *at = '\0';
     }
@@ -265,7 +272,7 @@ static bool read_part(char *name, sp_onnx_part_of *part) {
         part->number = true;
         *bracket = '\0';
     }
-    return at || bracket;
+    return taken || bracket;
 }
 
 /* The output that is chosen by name, or another number that the graph computes; *part: which step

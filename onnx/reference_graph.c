@@ -17,15 +17,17 @@ void sp_onnx_reference_destroy(sp_onnx_reference *reference) {
     }
 }
 
-/* O numbers [rows, classes] */
+/* O numbers [rows, classes]; of a hop one row. */
 static sp_status copy_result(sp_onnx_reader *r, double *numbers, sp_onnx_defined place,
-                             const sp_onnx_part_of *chosen, size_t rows, size_t classes) {
+                             const sp_onnx_reference *of, size_t rows, size_t classes) {
+    const sp_onnx_part_of *chosen = &of->chosen;
     const sp_onnx_tensor *result = NULL;
+    const bool every = chosen->every && !of->streams;
     size_t steps = 1, at = 0, inner = 1;
     SP_TRY(sp_onnx_evaluated(r, &result, place));
-    if ((chosen->step || chosen->every) && chosen->axis < result->rank) {
+    if ((chosen->step || every) && chosen->axis < result->rank) {
         steps = (size_t)result->dim[chosen->axis];
-        at = chosen->every ? 0 : chosen->at < 0 ? steps - 1 : (size_t)chosen->at;
+        at = every ? 0 : chosen->at < 0 ? steps - 1 : (size_t)chosen->at;
         for (size_t i = chosen->axis + 1; i < result->rank; i++) {
             inner *= (size_t)result->dim[i];
         }
@@ -41,7 +43,7 @@ static sp_status copy_result(sp_onnx_reader *r, double *numbers, sp_onnx_defined
     // of several recordings the first one
     const size_t count = steps > 0 ? result->count / steps / recordings : 0;
     const size_t first = chosen->number ? chosen->index : 0;
-    if (at >= steps || (chosen->every && rows != steps) ||
+    if (at >= steps || (every && rows != steps) ||
         (chosen->number ? first >= count : count != classes)) {
         return sp_fail(r->err, SP_E_MISMATCH,
                        "the file's own graph gives %zu numbers, the network %zu", result->count,
@@ -87,38 +89,37 @@ static sp_status copy_results(sp_onnx_reader *r, const sp_model *model, double *
                               double *output, size_t rows) {
     const sp_onnx_reference *of = model->reference;
     const size_t classes = model->net.classes;
-    SP_TRY(copy_result(r, logits, of->logits, &of->chosen, rows, classes));
-    return output ? copy_result(r, output, (sp_onnx_defined){r->root, r->root->result[0]},
-                                &of->chosen, rows, classes)
+    SP_TRY(copy_result(r, logits, of->logits, of, rows, classes));
+    return output ? copy_result(r, output, (sp_onnx_defined){r->root, r->root->result[0]}, of, rows,
+                                classes)
                   : SP_OK;
 }
 
 static sp_status evaluate(sp_onnx_reader *r, const sp_model *model, double *logits, double *output,
                           const double *features, size_t steps) {
-    const bool streams = model->reference->streams, hops = streams && model->net.every;
-    const size_t classes = model->net.classes;
+    const bool streams = model->reference->streams, all = streams && model->net.every;
+    const size_t classes = model->net.classes, hop = sp_net_hop(&model->net);
+    const size_t hops = streams ? steps / hop : 1, rest = streams ? hop : steps;
     double *state[SP_ONNX_MOST_STATES] = {NULL};
     sp_status status = SP_OK;
     r->steps_axis = model->reference->steps_axis;
     r->batch = model->reference->batch;
     r->wanted = model->reference->logits;
-    for (size_t hop = 0; status == SP_OK && streams && hop + 1 < steps; hop++) {
-        status = sp_onnx_evaluate(r, features + hop * model->net.features, 1);
-        if (status == SP_OK && hops) {
-            status = copy_results(r, model, logits + hop * classes,
-                                  output ? output + hop * classes : NULL, 1);
+    if (hops == 0) {
+        return sp_fail(r->err, SP_E_MISMATCH, "%zu steps are no whole hop, which has %zu", steps,
+                       hop);
+    }
+    for (size_t i = 0; status == SP_OK && i < hops; i++) {
+        const size_t before = all ? i * classes : 0;
+        status = sp_onnx_evaluate(r, features + i * hop * model->net.features, rest);
+        if (status == SP_OK && (all || i + 1 == hops)) {
+            status = copy_results(r, model, logits + before, output ? output + before : NULL,
+                                  all ? 1 : sp_net_rows(&model->net, 0, steps));
         }
-        status = status == SP_OK ? keep_states(r, state) : status;
+        if (status == SP_OK && i + 1 < hops) {
+            status = keep_states(r, state);
+        }
         r->state = state;
-    }
-    const size_t rest = streams ? 1 : steps;
-    if (status == SP_OK) {
-        status = sp_onnx_evaluate(r, features + (steps - rest) * model->net.features, rest);
-    }
-    if (status == SP_OK) {
-        const size_t before = hops ? (steps - 1) * classes : 0;
-        status = copy_results(r, model, logits + before, output ? output + before : NULL,
-                              hops ? 1 : sp_net_rows(&model->net, 0, steps));
     }
     for (size_t i = 0; i < SP_ONNX_MOST_STATES; i++) {
         free(state[i]);
@@ -248,9 +249,11 @@ sp_status sp_model_check(sp_error *err, sp_model *model) {
     sp_onnx_probe probe[PROBES];
     const sp_onnx_part_of *chosen = &model->reference->chosen;
     const size_t behind = chosen->step && chosen->at > 0 ? (size_t)chosen->at : 0;
+    const size_t hop = sp_net_hop(net);
     size_t longest = 0, count = PROBES;
     for (size_t i = 0; i < count; i++) {
-        probe[i] = (sp_onnx_probe){net->steps > 0 ? net->steps : lengths[i] + behind, sizes[i]};
+        const size_t length = lengths[i] * hop + i % hop + (model->streams ? 0 : behind);
+        probe[i] = (sp_onnx_probe){net->steps > 0 ? net->steps : length, sizes[i]};
         longest = probe[i].steps > longest ? probe[i].steps : longest;
     }
     if (longest > ((size_t)1 << 24) / (net->features + 1)) {

@@ -90,6 +90,7 @@ static sp_status add_net(sp_error *err, sp_net *graph, const sp_net *net, size_t
     graph->sigmoid = net->sigmoid;
     graph->softmax = net->softmax;
     graph->every = net->every;
+    graph->hop = net->hop;
     return SP_OK;
 }
 

@@ -51,7 +51,8 @@ bool sp_audit_of_set(sp_property property) {
 }
 
 bool sp_audit_of_window(sp_property property) {
-    return property == SP_PROPERTY_FIRE || property == SP_PROPERTY_SILENT;
+    return property == SP_PROPERTY_FIRE || property == SP_PROPERTY_SILENT ||
+           property == SP_PROPERTY_TRIGGER;
 }
 
 /* ---- the clean recording ---- */

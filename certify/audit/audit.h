@@ -201,8 +201,8 @@ bool sp_audit_applies(sp_property property, bool fires, bool hops);
 bool sp_audit_of_hops(sp_property property);
 SP_NODISCARD sp_status sp_audit_check_hops(sp_error *err, const sp_pipeline *pipeline);
 bool sp_audit_of_set(sp_property property);
-/** sp_audit_of_window - whether it is about all noise in a whole window, which may have a profile
- *  or be rounded. */
+/** sp_audit_of_window - whether it is about all noise in a whole window or recording, which may
+ *  have a profile or be rounded. */
 bool sp_audit_of_window(sp_property property);
 
 #ifdef __cplusplus

@@ -8,11 +8,13 @@
 #include "base/pool.h"
 #include "certify/audit/audit_task.h"
 
-/* The mean square of the shares of a profile. */
-static double power_of_shares(const sp_audit_task *q) {
+double sp_audit_task_shares(const sp_audit_task *q, const sp_clip *clip) {
     sp_noise noise = {0};
     double power = NAN;
-    if (sp_noise_box(NULL, &noise, q->window.n, 1.0) == SP_OK &&
+    if (!q->audit->profile) {
+        return 1.0;
+    }
+    if (sp_noise_box(NULL, &noise, clip->n, 1.0) == SP_OK &&
         sp_pipeline_share(NULL, &noise, q->audit->profile, q->audit->attacker->pipeline->front) ==
             SP_OK) {
         power = noise.set->energy(noise.radius, noise.n) / (double)noise.n;
@@ -24,7 +26,7 @@ static double power_of_shares(const sp_audit_task *q) {
 /* Part of the samples of the window that noise in `frames` frames reaches; 1: in all of it. */
 static double power_of(const sp_audit_task *q, size_t frames) {
     if (q->audit->profile) {
-        return power_of_shares(q);
+        return sp_audit_task_shares(q, &q->window);
     }
     const sp_front_layout *layout = sp_front_layout_of(q->audit->attacker->pipeline->front);
     const size_t noisy = frames ? (frames - 1) * layout->step + layout->used : q->window.n;

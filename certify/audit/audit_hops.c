@@ -15,8 +15,9 @@
 typedef struct hops {
     const sp_audit_task *q;
     size_t count, burst, every; /* hops; of them noisy ones; from place to place */
+    size_t frames;              /* of a hop */
     size_t width;
-    double *states;       /* [count, width] owned; behind each hop, without noise */
+    double *states;       /* [frames of the clip, width] owned; behind each, without noise */
     double *logit;        /* [count] owned; likewise */
     sp_front *front;      /* owned; without padding before the clip, of places behind the first */
     sp_pipeline rest;     /* owned, behind that; or empty: the audit's serves */
@@ -59,10 +60,11 @@ static sp_status open_rest(sp_error *err, hops *h, const sp_pipeline *of) {
 
 static sp_status run_clean(sp_error *err, hops *h, const sp_pipeline *pipeline,
                            const sp_clip *clip) {
-    const size_t width = pipeline->net->features;
-    double *features = calloc(h->count * width + 1, sizeof *features);
+    const size_t width = pipeline->net->features,
+                 frames = sp_front_frames(pipeline->front, clip->n);
+    double *features = calloc(frames * width + 1, sizeof *features);
     h->width = sp_net_state_width(pipeline->net);
-    h->states = calloc(h->count * h->width + 1, sizeof *h->states);
+    h->states = calloc(frames * h->width + 1, sizeof *h->states);
     h->logit = calloc(h->count + 1, sizeof *h->logit);
     sp_status status = features && h->states && h->logit
                            ? SP_OK
@@ -71,10 +73,10 @@ static sp_status run_clean(sp_error *err, hops *h, const sp_pipeline *pipeline,
         status = sp_front_run(err, pipeline->front, features, clip->samples, clip->n);
     }
     if (status == SP_OK) {
-        status = sp_net_states(err, pipeline->net, h->states, features, h->count);
+        status = sp_net_states(err, pipeline->net, h->states, features, frames);
     }
     if (status == SP_OK) {
-        status = sp_net_run_rows(err, pipeline->net, h->logit, features, h->count);
+        status = sp_net_run_rows(err, pipeline->net, h->logit, features, frames);
     }
     free(features);
     return status;
@@ -84,7 +86,8 @@ static sp_status open_hops(sp_error *err, hops *h, const sp_audit_task *q) {
     const sp_audit *audit = q->audit;
     const sp_pipeline *pipeline = audit->attacker->pipeline;
     *h = (hops){.q = q, .burst = audit->burst, .every = audit->every ? audit->every : 1};
-    h->count = sp_front_frames(pipeline->front, audit->clip->n);
+    h->frames = sp_net_hop(pipeline->net);
+    h->count = sp_front_frames(pipeline->front, audit->clip->n) / h->frames;
     if (h->burst == 0 || h->burst > h->count) {
         return sp_fail(err, SP_E_ARGUMENT, "a burst of %zu hops: the recording has %zu", h->burst,
                        h->count);
@@ -100,13 +103,41 @@ static void close_place(place *p) {
     sp_noise_profile_clear(&p->profile);
 }
 
+/* Samples of a step of `hops` hops. */
+static size_t samples_of(const hops *h, size_t hops_of) {
+    const sp_pipeline *pipeline = h->q->audit->attacker->pipeline;
+    return hops_of * h->frames * sp_front_layout_of(pipeline->front)->step;
+}
+
+/* Without noise the place must answer as the recording does there. */
+static sp_status check_place(sp_error *err, const place *p, const hops *h, size_t first) {
+    double *logit = calloc(h->burst + 1, sizeof *logit);
+    sp_status status =
+        !logit ? sp_fail(err, SP_E_MEMORY, "out of memory for %zu hops", h->burst)
+        : sp_pipeline_scores(&p->pipeline, p->part.n) != h->burst
+            ? sp_fail(err, SP_E_MISMATCH, "a burst that is not of %zu hops", h->burst)
+            : sp_pipeline_clean(err, &p->pipeline, logit, &p->part);
+    for (size_t i = 0; i < h->burst && status == SP_OK; i++) {
+        const double clean = h->logit[first + i];
+        if (!(fabs(logit[i] - clean) <= 1e-6 * (1.0 + fabs(clean)))) {
+            status = sp_fail(err, SP_E_CONTRADICTION,
+                             "hop %zu is answered %g where the recording goes on, %g from its "
+                             "beginning: this is an error of soundproof, please report it",
+                             first + i, logit[i], clean);
+        }
+    }
+    free(logit);
+    return status;
+}
+
 /* The hops from `first` on, and the samples that they share with those before. */
 static sp_status open_place(sp_error *err, place *p, const hops *h, size_t first) {
     const sp_attacker *whole = h->q->audit->attacker;
     const sp_attacker *of = first > 0 && h->padded ? &h->attacker : whole;
     const sp_front_layout *layout = sp_front_layout_of(whole->pipeline->front);
-    const size_t length = sp_front_samples(of->pipeline->front, h->burst), before = layout->before;
-    const size_t begin = first * layout->step, cut = begin < before ? before - begin : 0;
+    const size_t length = sp_front_samples(of->pipeline->front, h->burst * h->frames),
+                 before = layout->before;
+    const size_t begin = samples_of(h, first), cut = begin < before ? before - begin : 0;
     const size_t shared =
         first > 0 && layout->used > layout->step ? layout->used - layout->step : 0;
     *p = (place){.pipeline = *of->pipeline, .attacker = *of};
@@ -114,8 +145,8 @@ static sp_status open_place(sp_error *err, place *p, const hops *h, size_t first
     p->attacker.pipeline = &p->pipeline;
     p->pipeline.original = NULL; // it starts at the beginning
     if (first > 0) {
-        SP_TRY(
-            sp_net_resume(err, &p->net, whole->pipeline->net, h->states + (first - 1) * h->width));
+        SP_TRY(sp_net_resume(err, &p->net, whole->pipeline->net,
+                             h->states + (first * h->frames - 1) * h->width));
         p->pipeline.net = &p->net;
     }
     SP_TRY(sp_clip_part(err, &p->part, h->q->audit->clip, begin > before ? begin - before : 0,
@@ -128,7 +159,7 @@ static sp_status open_place(sp_error *err, place *p, const hops *h, size_t first
     for (size_t i = shared; i < p->part.n; i++) {
         p->profile.share[i] = 1.0;
     }
-    return SP_OK;
+    return check_place(err, p, h, first);
 }
 
 /* ---- what is known of one place ---- */
@@ -268,8 +299,7 @@ static sp_budget_scale scale_at(const sp_audit_task *q, const hops *h, double db
     if (isnan(db) || sp_budget_radius(NULL, &eps, &budget, q->audit->clip) != SP_OK) {
         return none;
     }
-    const sp_front_layout *layout = sp_front_layout_of(q->audit->attacker->pipeline->front);
-    const double noisy = (double)(h->burst * layout->step) / (double)q->audit->clip->n;
+    const double noisy = (double)samples_of(h, h->burst) / (double)q->audit->clip->n;
     sp_budget_scale scale = sp_audit_task_scale(set, q->audit->clip, eps, fmin(noisy, 1.0));
     scale.db_peak = db;
     return scale;
@@ -280,11 +310,11 @@ static sp_status keep_file(sp_error *err, sp_audit_task *q, const hops *h, size_
                            const known *k) {
     const sp_clip *clip = q->audit->clip;
     const sp_front_layout *layout = sp_front_layout_of(q->audit->attacker->pipeline->front);
-    const size_t start = first * layout->step, before = layout->before;
+    const size_t start = samples_of(h, first), before = layout->before;
     const size_t begin = start > before ? start - before : 0;
     const size_t length =
         sp_front_samples(h->padded && first > 0 ? h->front : q->audit->attacker->pipeline->front,
-                         h->burst) -
+                         h->burst * h->frames) -
         (start < before ? before - start : 0);
     double *samples = malloc(clip->n * sizeof *samples);
     bool broken = false;
@@ -344,10 +374,10 @@ static sp_status conclude(sp_error *err, sp_audit_task *q, const hops *h, search
     f->certified = scale_at(q, h, s->at[weakest].certified);
     f->margin = s->at[weakest].margin;
     f->broken = scale_at(q, h, s->at[shown].broken);
-    f->frame = hop;
+    f->frame = hop * h->frames;
     f->logit = h->logit[hop];
-    f->begin_s = (double)(hop * layout->step) / layout->sample_rate;
-    f->end_s = (double)((hop + h->burst) * layout->step) / layout->sample_rate;
+    f->begin_s = (double)samples_of(h, hop) / layout->sample_rate;
+    f->end_s = (double)samples_of(h, hop + h->burst) / layout->sample_rate;
     tell(f, s, q->audit->budget != NULL);
     if (f->kind != SP_VERDICT_CERTIFIED && s->at[weakest].late) {
         f->kind = SP_VERDICT_TIMEOUT;

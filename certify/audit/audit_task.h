@@ -29,6 +29,8 @@ double sp_audit_task_time(const sp_audit_task *q);
  *  times eps^2, as when it moves that share of the samples. */
 sp_budget_scale sp_audit_task_scale(const sp_noise_set *set, const sp_clip *clip, double eps,
                                     double power);
+/** sp_audit_task_shares - that share under the audit's profile; 1 without one. */
+double sp_audit_task_shares(const sp_audit_task *q, const sp_clip *clip);
 /** sp_audit_task_attack - what attacks of the audit may do, which keep no file. */
 sp_attack_options sp_audit_task_attack(const sp_audit_task *q);
 /** sp_audit_task_set - of the audit, never NULL. */

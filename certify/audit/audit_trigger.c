@@ -7,16 +7,35 @@
 
 #include "certify/audit/audit_task.h"
 
+/* What is asked of a level, or of the budget. */
+static sp_budget budget_of(const sp_audit_task *q, double db) {
+    const sp_audit *audit = q->audit;
+    sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = db, .set = sp_audit_task_set(q)};
+    budget = audit->budget ? *audit->budget : budget;
+    budget.profile = audit->profile;
+    budget.deployed = audit->deployed;
+    return budget;
+}
+
+static sp_status scale_of(sp_error *err, sp_budget_scale *scale, const sp_audit_task *q,
+                          const sp_budget *budget) {
+    const sp_clip *clip = q->audit->clip;
+    double eps = NAN;
+    SP_TRY(sp_budget_radius(err, &eps, budget, clip));
+    *scale = sp_audit_task_scale(sp_audit_task_set(q), clip, eps, sp_audit_task_shares(q, clip));
+    scale->db_peak = q->audit->budget ? scale->db_peak : budget->value;
+    return SP_OK;
+}
+
 /* Of every hop whether it is certainly above a threshold, or below. O above, below [count] */
 static sp_status bound_sides(sp_error *err, const sp_audit_task *q, double threshold, double db,
                              bool *above, bool *below, double *margin) {
     sp_pipeline pipeline = *q->audit->attacker->pipeline;
-    const sp_budget level = {.unit = SP_BUDGET_DB_PEAK, .value = db, .set = sp_audit_task_set(q)};
+    const sp_budget budget = budget_of(q, db);
     sp_verdict verdict;
     pipeline.threshold = threshold;
     const sp_status status =
-        sp_certify(err, &verdict, &pipeline, q->audit->clip,
-                   q->audit->budget ? q->audit->budget : &level, -1, sp_audit_task_time(q));
+        sp_certify(err, &verdict, &pipeline, q->audit->clip, &budget, -1, sp_audit_task_time(q));
     for (size_t i = 0; i < q->whole.count; i++) {
         const bool proved =
             verdict.margins && i < verdict.classes && verdict.margins[i] > 0.0; // NaN fails
@@ -63,12 +82,15 @@ static sp_status prove_level(sp_error *err, const sp_audit_task *q, double db, b
 static sp_status break_level(sp_error *err, sp_audit_task *q, double db, bool *broken) {
     const sp_clip *clip = q->audit->clip;
     const sp_pipeline *pipeline = q->audit->attacker->pipeline;
-    const sp_budget level = {.unit = SP_BUDGET_DB_PEAK, .value = db, .set = sp_audit_task_set(q)};
+    const sp_budget budget = budget_of(q, db);
     sp_attack_options options = sp_audit_task_attack(q);
     sp_attack attack;
     *broken = false;
-    sp_status status = sp_attack_budget(err, &attack, q->audit->attacker, clip,
-                                        q->audit->budget ? q->audit->budget : &level, -1, &options);
+    if (budget.deployed != SP_BUDGET_AS_REAL) { // rounded clips are not attacked
+        return SP_OK;
+    }
+    sp_status status =
+        sp_attack_budget(err, &attack, q->audit->attacker, clip, &budget, -1, &options);
     double *samples = calloc(clip->n + q->whole.count, sizeof *samples);
     double *logit = samples ? samples + clip->n : NULL;
     if (status == SP_OK && samples && attack.noise) {
@@ -122,27 +144,22 @@ static sp_status search_trigger(sp_error *err, sp_audit_task *q, double *certifi
 sp_status sp_audit_task_trigger(sp_error *err, sp_audit_task *q) {
     const sp_audit *audit = q->audit;
     sp_finding *f = q->finding;
-    const sp_noise_set *set = sp_audit_task_set(q);
-    double certified = NAN, eps = NAN;
+    double certified = NAN;
     bool holds = false, broken = false;
     f->begin_s = 0.0;
     f->end_s = (double)audit->clip->n / audit->clip->rate;
     if (audit->budget) {
+        const sp_budget budget = budget_of(q, NAN);
         SP_TRY(prove_level(err, q, NAN, &holds, &f->margin));
-        SP_TRY(sp_budget_radius(err, &eps, audit->budget, audit->clip));
         if (holds) {
-            sp_budget_describe(&f->certified, eps, set, audit->clip);
+            SP_TRY(scale_of(err, &f->certified, q, &budget));
         } else if (!audit->no_attack) {
             SP_TRY(break_level(err, q, NAN, &broken));
         }
     } else {
         SP_TRY(search_trigger(err, q, &certified));
-        const sp_budget level = {.unit = SP_BUDGET_DB_PEAK, .value = certified, .set = set};
-        holds = !isnan(certified) && sp_budget_radius(err, &eps, &level, audit->clip) == SP_OK;
-        if (holds) {
-            sp_budget_describe(&f->certified, eps, set, audit->clip);
-            f->certified.db_peak = certified;
-        }
+        const sp_budget budget = budget_of(q, certified);
+        holds = !isnan(certified) && scale_of(NULL, &f->certified, q, &budget) == SP_OK;
     }
     const bool breaks = isfinite(f->broken.db_peak);
     f->kind = holds ? SP_VERDICT_CERTIFIED : breaks ? SP_VERDICT_BROKEN : SP_VERDICT_UNKNOWN;

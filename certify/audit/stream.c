@@ -52,7 +52,8 @@ static sp_status make(sp_error *err, sp_stream *stream, const sp_pipeline *pipel
 sp_status sp_stream_init(sp_error *err, sp_stream *stream, const sp_pipeline *pipeline, size_t n,
                          size_t chunk) {
     if (pipeline->net->every) {
-        return make(err, stream, pipeline, sp_front_frames(pipeline->front, n));
+        return make(err, stream, pipeline,
+                    sp_net_rows(pipeline->net, 0, sp_front_frames(pipeline->front, n)));
     }
     SP_TRY(make(err, stream, pipeline, n / chunk));
     for (size_t i = 0; i < stream->count; i++) {

@@ -412,16 +412,10 @@ static int prepare(cli_job *base) {
         return code;
     }
     pipeline->threshold = j->trigger.threshold;
-    if (net_of(j)->every && base->options->own[CLI_AUDIT_PROOF]) {
-        return cli_usage(base->command, "--proof is of fire and silent, and this model answers "
-                                        "after every hop of a stream");
-    }
-    const int proves = cli_audit_prove_open(j);
+    const int asks = net_of(j)->every ? cli_audit_options_of_stream(&j->asked, base->options) : -1;
+    const int proves = asks < 0 ? cli_audit_prove_open(j) : asks;
     if (proves >= 0) {
         return proves;
-    }
-    if (net_of(j)->every) { // a stream is heard as it is
-        cli_audit_options_of_stream(&j->asked);
     }
     if (base->records.merged) {
         j->base.attacker.pipeline = pipeline;

@@ -215,7 +215,7 @@ int cli_audit_trigger(sp_trigger *trigger, const cli_audit_options *asked, const
     const double threshold = isnan(asked->threshold) ? own : asked->threshold;
     const double low = isnan(asked->low) ? threshold - 0.15 : asked->low;
     *trigger = (sp_trigger){.level = LEVEL, .rule = rule, .least = asked->least};
-    trigger->chunk = net->every       ? layout->step
+    trigger->chunk = net->every       ? layout->step * sp_net_hop(net)
                      : asked->hop > 0 ? (size_t)asked->hop * layout->step
                      : precise        ? CHUNK
                                       : layout->step;
@@ -268,7 +268,7 @@ static int check_profile(const cli_audit_options *asked, const cli_options *opti
     const bool rounded = options->deployed != SP_BUDGET_AS_REAL;
     for (int p = 0; p < SP_PROPERTIES && (options->profile || rounded); p++) {
         if (asked->wanted[p] && !sp_audit_of_window((sp_property)p)) {
-            return cli_usage(asked->command, "--%s is for fire and silent, not for %s",
+            return cli_usage(asked->command, "--%s is for fire, silent and trigger, not for %s",
                              rounded ? "deployed" : "profile", sp_property_name((sp_property)p));
         }
     }
@@ -280,19 +280,38 @@ static int check_norm(const cli_audit_options *asked, const cli_options *options
     for (int p = 0; p < SP_PROPERTIES && !options->set->box; p++) {
         if (asked->wanted[p] && !sp_audit_of_set((sp_property)p)) {
             return cli_usage(asked->command,
-                             "--norm %s is for fire, silent and burst: %s is not about all noise "
-                             "of a budget",
+                             "--norm %s is for fire, silent, burst, hops and trigger: %s is not "
+                             "about all noise of a budget",
                              options->set->norm, sp_property_name((sp_property)p));
         }
     }
     return -1;
 }
 
-void cli_audit_options_of_stream(cli_audit_options *asked) {
+int cli_audit_options_of_stream(cli_audit_options *asked, const cli_options *options) {
+    static const char *const other[] = {"--proof", "--noise", "--gain"};
+    static const int option[] = {CLI_AUDIT_PROOF, CLI_AUDIT_NOISE, CLI_AUDIT_GAIN};
     sp_clip_background *b = &asked->background;
+    for (int i = 0; i < 3; i++) {
+        if (options->own[option[i]]) {
+            return cli_usage(asked->command,
+                             "%s is of models with a window, and this one answers after every hop "
+                             "of a stream, of which hops and trigger are asked",
+                             other[i]);
+        }
+    }
+    for (int p = 0; p < SP_PROPERTIES; p++) {
+        if (asked->wanted[p] && !sp_audit_of_hops((sp_property)p)) {
+            return cli_usage(asked->command,
+                             "%s is of models with a window; of one that answers after every hop "
+                             "ask hops and trigger",
+                             sp_property_name((sp_property)p));
+        }
+    }
     b->before = asked->background_given[0] ? b->before : 0.0;
     b->after = asked->background_given[1] ? b->after : 0.0;
     b->noise = asked->background_given[2] ? b->noise : 0.0;
+    return -1;
 }
 
 int cli_audit_options_read(cli_audit_options *asked, const cli_options *options) {

@@ -40,8 +40,9 @@ enum {
 extern const cli_own cli_audit_own[CLI_AUDIT_OWNED];
 /** cli_audit_options_read - -1, or the exit code after a message. */
 int cli_audit_options_read(cli_audit_options *asked, const cli_options *options);
-/** cli_audit_options_of_stream - without background, unless it was asked for. */
-void cli_audit_options_of_stream(cli_audit_options *asked);
+/** cli_audit_options_of_stream - without background, unless it was asked for; -1, or the exit code
+ *  after a message where something is asked that streams do not have. */
+int cli_audit_options_of_stream(cli_audit_options *asked, const cli_options *options);
 /** cli_audit_trigger - the trigger that they ask for, of a model behind a front end: -1, or the
  *  exit code after a message. cli_audit_trigger_text - in words. */
 int cli_audit_trigger(sp_trigger *trigger, const cli_audit_options *asked, const sp_net *net,

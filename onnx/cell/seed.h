@@ -10,6 +10,10 @@
 SP_NODISCARD sp_status sp_onnx_cell_seed(sp_onnx_reader *r, sp_cell *cell, sp_onnx_source *from,
                                          const double *const start[SP_CELL_STATES]);
 
+/** sp_onnx_hop_close - of a file whose hops have several steps: the answer as a layer that runs at
+ *  every step, and behind it the one that picks the step of each hop at which it is given. */
+SP_NODISCARD sp_status sp_onnx_hop_close(sp_onnx_reader *r, sp_onnx_source *last);
+
 /** sp_onnx_cells_push - cells as layers, the first of which reads every step of layer `below`, each
  *  other one the one before; source[h] of each cell's state h: it. */
 SP_NODISCARD sp_status sp_onnx_cells_push(sp_onnx_reader *r, sp_onnx_source *source,

@@ -54,8 +54,15 @@ static sp_status list_slots(sp_onnx_reader *r, sp_onnx_slots *slots, size_t l) {
 
 /* ---- LSTM, GRU and RNN nodes ---- */
 
-static bool are_units(const sp_onnx_affine *row, size_t count, size_t layer) {
+/* Those of the last step. */
+static bool are_units(const sp_onnx_reader *r, const sp_onnx_affine *row, size_t count,
+                      size_t layer) {
+    const sp_onnx_layer *of = &r->layer[layer];
     for (size_t i = 0; i < count; i++) {
+        if (row[i].entries == 1 && !of->once &&
+            !sp_onnx_dim_is(row[i].entry->at, of->frames.k - 1)) {
+            return false;
+        }
         if (row[i].entries != 1 || row[i].bias != 0.0 || row[i].entry->layer != layer ||
             row[i].entry->feature != i || row[i].entry->weight != 1.0) {
             return false;
@@ -94,7 +101,7 @@ static sp_status close_node(sp_onnx_reader *r, sp_onnx_slots *slots, size_t cell
                 k == 0 ? "state" : "cell state");
         }
         const size_t from = k == 0 ? cell : find_memory(r, cell);
-        if (slot->done || !are_units(slot->after, slot->width, from)) {
+        if (slot->done || !are_units(r, slot->after, slot->width, from)) {
             return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
                                   "its state starts as '%.60s', but after the hop that is not %s",
                                   slot->role->name, k == 0 ? "its Y_h" : "its Y_c");
@@ -222,6 +229,13 @@ static sp_status close_others(sp_onnx_reader *r, sp_onnx_slots *slots) {
     }
     if (!open) {
         return SP_OK;
+    }
+    if (r->hop > 0) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "a hop has %zu steps, and some state of it is read by other operators than "
+                       "an LSTM, GRU or RNN node over them: export the same weights with hops of "
+                       "one step, or with an open number of steps",
+                       r->hop);
     }
     sp_status status = sp_onnx_formulas_init(r, &f);
     if (status == SP_OK) {

@@ -89,12 +89,40 @@ static sp_status visit(sp_onnx_sorting *s, size_t root) {
     }
 }
 
-/* Layers of one hop run in every hop of a clip, whose number is open; the answer is that of the
- * last one, or there is one in every hop. */
-static void unroll(sp_onnx_sorting *s, sp_onnx_source *last) {
+/* Whether a layer computes each step of a hop by itself, or is a cell that hands its state on, so
+ * that hops one after the other are one run over all their steps. */
+static sp_status check_alone(sp_onnx_reader *r, const sp_onnx_layer *layer) {
+    const sp_timing *t = &layer->timing;
+    const bool cell = layer->role == SP_ONNX_LAYER_NODE && layer->kind == SP_NODE_CELL;
+    const bool plain = layer->role == SP_ONNX_LAYER_PRODUCT || layer->kind == SP_NODE_CURVE ||
+                       (layer->kind == SP_NODE_AFFINE && t->taps == 1 && t->stride == 1 &&
+                        t->before == 0 && t->after == 0);
+    bool alone =
+        (cell ? layer->carried->given && !layer->cell.reverse && !layer->cell.seeded : plain) &&
+        !layer->once && sp_onnx_dim_is(layer->frames, (int64_t)r->hop);
+    for (size_t i = 0; i < layer->parts; i++) {
+        alone = alone && layer->part[i].from.reading == SP_ONNX_READ_EVERY;
+    }
+    if (alone) {
+        return SP_OK;
+    }
+    r->node = layer->node ? layer->node : r->node;
+    return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                          "it mixes the %zu steps of a hop, so that what it gives depends on where "
+                          "hops begin: export the same weights with hops of one step, or with an "
+                          "open number of steps",
+                          r->hop);
+}
+
+/* Layers of one hop run in every hop of a clip, or at every step of it, whose number is open; the
+ * answer is that of the last one, or there is one in every hop. */
+static sp_status unroll(sp_onnx_sorting *s, sp_onnx_source *last) {
     const sp_onnx_dim hops = {.t = 1};
     for (size_t l = 0; l < s->count; l++) {
         sp_onnx_layer *layer = &s->kept[l];
+        if (s->r->hop > 0 && l != SP_ONNX_FEATURES && l != last->layer) {
+            SP_TRY(check_alone(s->r, layer));
+        }
         layer->once = false;
         layer->frames = hops;
         for (size_t i = 0; i < layer->parts; i++) {
@@ -103,6 +131,7 @@ static void unroll(sp_onnx_sorting *s, sp_onnx_source *last) {
     }
     last->reading = s->r->chosen.every ? SP_ONNX_READ_EVERY : SP_ONNX_READ_STEP;
     last->at = (sp_onnx_dim){.k = -1, .t = 1};
+    return SP_OK;
 }
 
 static sp_status sort(sp_onnx_sorting *s, sp_onnx_source *last) {
@@ -112,7 +141,7 @@ static sp_status sort(sp_onnx_sorting *s, sp_onnx_source *last) {
     SP_TRY(s->mark[last->layer] == DONE ? SP_OK : visit(s, last->layer));
     last->layer = s->number[last->layer];
     if (s->r->streams) {
-        unroll(s, last);
+        SP_TRY(unroll(s, last));
     }
     memcpy(s->r->layer, s->kept, s->count * sizeof *s->kept);
     s->r->layers = s->count;

@@ -55,6 +55,12 @@ static sp_status check_result(sp_onnx_reader *r, const sp_onnx_sequence **result
             "step's logits as its output",
             name, name);
     }
+    if (r->hop > 0 && steps) {
+        return sp_fail(r->err, SP_E_UNSUPPORTED,
+                       "the output '%.80s' has a row for each of the %zu steps of a hop: say which "
+                       "one is the hop's answer, --output '%.80s@last@all'",
+                       name, r->hop, name);
+    }
     if (r->chosen.every && (r->streams ? steps : !steps || part->reversed)) {
         return sp_fail(r->err, SP_E_UNSUPPORTED,
                        "the output '%.80s' has no row for each step, in their order: '@all' is of "

@@ -321,6 +321,7 @@ sp_status sp_onnx_layers_to_net(sp_onnx_reader *r, sp_net *net, sp_onnx_source l
             return sp_onnx_refuse(r, status, "%s", m.why.text);
         }
     }
+    net->hop = r->hop;
     net->steps = r->streams ? 0 : r->steps_axis == SP_ONNX_NO_AXIS ? 1 : r->steps;
     return SP_OK;
 }

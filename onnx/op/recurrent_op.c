@@ -273,10 +273,10 @@ static sp_status add_direction(sp_onnx_reader *r, sp_onnx_sequence *h,
     return sp_onnx_sequence_set(r, h, source);
 }
 
-/* Y_c of one step is the state that a streaming model hands on. */
+/* Y_c of the last step is the state that a streaming model hands on. */
 static sp_status return_memory(sp_onnx_reader *r, const sp_onnx_sequence *h, size_t directions) {
     const size_t cell = h->row->entry->layer;
-    if (directions > 1 || !r->layer[cell].once) {
+    if (directions > 1 || (!r->layer[cell].once && r->hop == 0)) {
         return sp_onnx_return_opaque(r, 2,
                                      "the cell state of an LSTM: only Y and Y_h are supported");
     }
@@ -284,7 +284,8 @@ static sp_status return_memory(sp_onnx_reader *r, const sp_onnx_sequence *h, siz
     if (!part) {
         return sp_onnx_out_of_memory(r);
     }
-    part->from = (sp_onnx_source){.layer = cell, .reading = SP_ONNX_READ_STEP};
+    part->from =
+        (sp_onnx_source){.layer = cell, .reading = SP_ONNX_READ_STEP, .at = h->row->entry->at};
     sp_onnx_source source = {.reading = SP_ONNX_READ_STEP};
     sp_onnx_sequence memory = *h;
     SP_TRY(sp_onnx_layer_push(r,

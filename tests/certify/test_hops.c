@@ -2,13 +2,14 @@
  * and of a trigger, holds for noise in the recording itself. */
 #include "tests/certify/audited.h"
 
-enum { BURST_HOPS = 2, MOST_HOPS = 64 };
+enum { BURST_HOPS = 2, MOST_HOPS = 64, MOST_FRAMES = 3 };
 
 static const char SAMPLES[] =
     "{\"sample_rate\": 8000, \"scale\": \"unit\", \"samples\": {\"frame\": "
     "80, \"step\": 60, \"before\": 20}}";
 
-static void make_stream_net(sp_net *net, size_t features) {
+/* per: frames of a hop, whose answer is that of the last one. */
+static void make_stream_net(sp_net *net, size_t features, size_t per) {
     double w[4 * H * F], r[4 * H * H], b[4 * H], out[H], offset[1];
     numbers(w, 4 * H * F, 0.15);
     numbers(r, 4 * H * H, 0.5);
@@ -35,6 +36,13 @@ static void make_stream_net(sp_net *net, size_t features) {
     assert_int_equal(sp_net_add_lstm(NULL, net, H, w, r, b), SP_OK);
     assert_int_equal(sp_net_add_affine(NULL, net, 1, out, offset), SP_OK);
     net->every = true;
+    if (per > 1) {
+        double pick[MOST_FRAMES] = {0.0}, none[1] = {0.0};
+        pick[per - 1] = 1.0;
+        const sp_timing timing = {.taps = per, .stride = per, .dilation = 1};
+        assert_int_equal(sp_net_add_convolution(NULL, net, 1, timing, pick, none), SP_OK);
+        net->hop = per;
+    }
 }
 
 static size_t hear(const wake *w, double *logit, const double *samples) {
@@ -45,7 +53,7 @@ static size_t hear(const wake *w, double *logit, const double *samples) {
     if (sp_pipeline_clean(&err, &w->pipeline, logit, &clip) != SP_OK) {
         fail_msg("%s", err.text);
     }
-    return sp_front_frames(w->front, N);
+    return sp_net_rows(&w->net, 0, sp_front_frames(w->front, N));
 }
 
 /* The threshold lies amid what the hops say. */
@@ -56,7 +64,8 @@ static void make_stream(wake *w, uint64_t seed, bool samples) {
     memset(w, 0, sizeof *w);
     sp_rng_init(&rng, seed);
     assert_int_equal(sp_front_parse(NULL, &w->front, front, strlen(front), "front"), SP_OK);
-    make_stream_net(&w->net, sp_front_layout_of(w->front)->features);
+    const size_t per = 1 + seed % MOST_FRAMES;
+    make_stream_net(&w->net, sp_front_layout_of(w->front)->features, per);
     make_clip(w, seed);
     assert_int_equal(sp_pipeline_init(NULL, &w->pipeline, &w->net, w->front, exact, exact->front),
                      SP_OK);
@@ -73,7 +82,7 @@ static void make_stream(wake *w, uint64_t seed, bool samples) {
                                       .least = 1 + seed % 2,
                                       .silence = 1,
                                       .low = mean - 0.05,
-                                      .chunk = sp_front_layout_of(w->front)->step},
+                                      .chunk = sp_front_layout_of(w->front)->step * per},
                           .clip = &w->clip,
                           .source = w->path,
                           .burst = BURST_HOPS,
@@ -94,8 +103,9 @@ static void clear_stream(wake *w) {
 static void noisy_samples(const wake *w, size_t first, size_t *begin, size_t *end) {
     const sp_front_layout *layout = sp_front_layout_of(w->front);
     const size_t shared = layout->used > layout->step ? layout->used - layout->step : 0;
-    const size_t at = first * layout->step + (first > 0 ? shared : 0);
-    const size_t last = (first + BURST_HOPS - 1) * layout->step + layout->used;
+    const size_t per = sp_net_hop(&w->net);
+    const size_t at = first * per * layout->step + (first > 0 ? shared : 0);
+    const size_t last = ((first + BURST_HOPS) * per - 1) * layout->step + layout->used;
     *begin = at > layout->before ? at - layout->before : 0;
     *end = last - layout->before;
 }
@@ -128,7 +138,7 @@ static void check_places(const wake *w, const sp_finding *f, const double *clean
 static void hops_of_every_place_hold(void **state) {
     (void)state;
     size_t certified = 0, files = 0;
-    for (uint64_t seed = 1; seed <= 6; seed++) {
+    for (uint64_t seed = 1; seed <= 9; seed++) {
         const sp_budget budget = {.unit = SP_BUDGET_DB_PEAK, .value = -60.0};
         double clean[MOST_HOPS], logit[MOST_HOPS];
         char out[PATH];
@@ -136,7 +146,7 @@ static void hops_of_every_place_hold(void **state) {
         sp_finding f;
         wake w;
         make_stream(&w, seed, seed % 2);
-        w.audit.budget = seed % 3 == 0 ? &budget : NULL;
+        w.audit.budget = seed % 4 == 0 ? &budget : NULL;
         sp_test_scratch("certify_hops.wav", out, sizeof out);
         const size_t hops = hear(&w, clean, w.clip.samples);
         if (sp_audit_property(&err, &f, &w.audit, SP_PROPERTY_HOPS, out) != SP_OK) {
@@ -161,7 +171,7 @@ static void hops_of_every_place_hold(void **state) {
             for (size_t s = 0; s < N; s++) {
                 moved += heard.samples[s] != w.clip.samples[s];
             }
-            assert_true(changed > 0 && moved > 0 && moved <= BURST_HOPS * 90);
+            assert_true(changed > 0 && moved > 0 && moved <= BURST_HOPS * sp_net_hop(&w.net) * 90);
             sp_clip_clear(&heard);
             files++;
         }
@@ -174,13 +184,20 @@ static void hops_of_every_place_hold(void **state) {
 static void triggers_do_what_they_did(void **state) {
     (void)state;
     size_t certified = 0, fired = 0;
-    for (uint64_t seed = 11; seed <= 16; seed++) {
+    for (uint64_t seed = 11; seed <= 18; seed++) {
         double noisy[N], logit[MOST_HOPS];
         sp_error err = {0};
         sp_finding f;
         wake w;
+        double share[N];
+        const sp_noise_profile profile = {share, N};
+        for (size_t s = 0; s < N; s++) {
+            share[s] = seed % 3 == 1 ? (s < N / 2 ? 0.0 : (double)(s % 4) / 3.0) : 1.0;
+        }
         make_stream(&w, seed, seed % 2);
         w.audit.tolerance = 6.0;
+        w.audit.profile = seed % 3 == 1 ? &profile : NULL;
+        w.audit.deployed = seed % 3 == 2 ? SP_BUDGET_AS_INT16 : SP_BUDGET_AS_REAL;
         const size_t hops = hear(&w, logit, w.clip.samples);
         const bool fires = sp_trigger_hears(&w.audit.trigger, logit, hops, 0.0);
         if (sp_audit_property(&err, &f, &w.audit, SP_PROPERTY_TRIGGER, NULL) != SP_OK) {
@@ -191,12 +208,18 @@ static void triggers_do_what_they_did(void **state) {
         for (int k = 0; k < 100 && f.kind == SP_VERDICT_CERTIFIED; k++) {
             for (size_t s = 0; s < N; s++) {
                 const double u = sp_rng_uniform(&rng, -1.0, 1.0);
-                noisy[s] = w.clip.samples[s] + eps * (k % 2 ? u : u < 0.0 ? -1.0 : 1.0);
+                noisy[s] = w.clip.samples[s] + share[s] * eps * (k % 2 ? u : u < 0.0 ? -1.0 : 1.0);
+                if (w.audit.deployed != SP_BUDGET_AS_REAL) {
+                    const double step = w.clip.full_scale / 32768.0;
+                    noisy[s] = fmax(-32768.0, fmin(32767.0, nearbyint(noisy[s] / step))) * step;
+                }
             }
             hear(&w, logit, noisy);
             assert_int_equal(sp_trigger_hears(&w.audit.trigger, logit, hops, 0.0), fires);
         }
         assert_true(isnan(f.broken.db_peak) || !(f.certified.db_peak >= f.broken.db_peak));
+        assert_int_equal(f.shared, w.audit.profile != NULL);
+        assert_true(w.audit.deployed == SP_BUDGET_AS_REAL || isnan(f.broken.db_peak));
         certified += f.kind == SP_VERDICT_CERTIFIED;
         fired += fires;
         sp_finding_clear(&f);

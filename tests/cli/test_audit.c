@@ -121,7 +121,7 @@ static void audits_with_a_profile(void **state) {
     sp_process process = RUN("audit", "--model", model, "--front", SONOPY, "--property", "gain",
                              "--profile", path, clip);
     expect_code(&process, 1);
-    expect_complaint(&process, 1, "--profile is for fire and silent");
+    expect_complaint(&process, 1, "--profile is for fire, silent and trigger");
     sp_process_clear(&process);
 }
 

@@ -145,21 +145,6 @@ static void a_cell_that_starts_anew_in_every_hop_is_refused(void **state) {
     om *m = hop(3, "h0", "c0", "hn", "cn");
     m->graph.node[0]->n_input = 6; // without c0
     om_refuse(m, SP_E_UNSUPPORTED, "LSTM|cell state starts anew in every hop");
-    m = om_new(17);
-    sp_rng rng;
-    sp_rng_init(&rng, 3);
-    const streamed s = draw(m, &rng);
-    om_input(m, "x", "5 x 1 x 3"); // hops of several steps
-    om_input(m, "h0", "1 x 1 x 4");
-    om_input(m, "c0", "1 x 1 x 4");
-    om_lstm_weights(m, &s.lstm, "", OM_RAW);
-    om_int(m, om_node(m, "LSTM", "x,W,R,B,,h0,c0", "Y,hn,cn"), "hidden_size", H);
-    om_list(m, "axis", 1, (const int64_t[]){0});
-    om_node(m, "Squeeze", "hn,axis", "last");
-    add_head(m, &s, "last");
-    m->graph.output[m->graph.n_output++] = om_value(m, "hn", 1, "1 x 1 x 4");
-    m->graph.output[m->graph.n_output++] = om_value(m, "cn", 1, "1 x 1 x 4");
-    om_refuse(m, SP_E_UNSUPPORTED, "hops of 5 steps|'h0'");
 }
 
 /* ---- numbers that are given ---- */
