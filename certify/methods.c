@@ -58,10 +58,11 @@ static const sp_backsub_options cut_double = {OCTAGONS};
 static const sp_backsub_options chosen = {CHOICES, WIDE}, chosen_single = {CHOICES, .single = true};
 static const sp_backsub_options chosen_double = {CHOICES};
 static const sp_backsub_options joined = {.octagons = true,
-                                          .box_iterations = 3,
+                                          .box_iterations = 4,
                                           .row_iterations = 8,
                                           .stop_positive = true,
-                                          .energies = true};
+                                          .energies = true,
+                                          .sums = true};
 static const sp_backsub_options branched = {CHOICES, .parts = 32};
 static const sp_method_pass fixed[] = {{&sp_domain_backsub, &plain, 0.0}};
 static const sp_method_pass optimised[] = {{&sp_domain_backsub, &plain, 0.0},

@@ -195,7 +195,7 @@ static inline void rate_none(size_t count, sp_rated *rated, const unsigned char 
 static inline void rate_all(size_t rows, size_t count, const sp_gpu_menu *menu, size_t first,
                             sp_rated *rated) {
     const size_t n = menu->n, lower = menu->lower, upper = menu->entries - lower;
-    const size_t pairs = lower > upper ? lower : upper;
+    const size_t pairs = (lower > upper ? lower : upper) - menu->shared;
     const float *rough = menu->rough + first;
     for (size_t k = 0; k < pairs; k++) {
         const float *below = rough + (k < lower ? k : lower - 1) * 3 * n;

@@ -132,7 +132,7 @@ SP_HD void sp_gpu_unit_choose(const sp_gpu_choose_args *p, size_t i) {
                         : sp_gpu_anchor_move(ay, p->y[row * p->ldy + j], p->y_box.lo[clip + j],
                                              p->y_box.hi[clip + j], p->first, p->step);
     const bool below = p->choice[i] < (int)m.lower;
-    const size_t start = below ? 0 : m.lower, end = below ? m.lower : m.entries;
+    const size_t start = below ? 0 : m.lower, end = (below ? m.lower : m.entries) - m.shared;
     float best = -INFINITY;
     size_t entry = start;
     for (size_t e = start; e < end; e++) {

@@ -20,6 +20,7 @@ extern "C" {
  *  Entries 0 and `lower` are the standard ones: those of rows that do not choose. */
 typedef struct sp_gpu_menu {
     size_t n, lower, entries;
+    size_t shared;     /* last entries of each side: of no use without those of another menu */
     double *a, *b, *c; /* [entries, n] */
     double *constant;  /* [entries, n] what rows read in the place of c: c itself, or see `fold` */
     float *rough;      /* [entries, 3, n] a, b, c again, to choose by; NULL: rows do not choose */

@@ -64,7 +64,7 @@ static bool kernels_know(const sp_bound_task *task, const sp_backsub_options *op
     const sp_front_bound *front = task->fronts[0];
     const bool choose = options->box_iterations + options->row_iterations > 0;
     return options->planes == SP_BACKSUB_STATIC && !has_slopes(task, options) &&
-           !options->energies && front->bins == 0 && all_boxes(task) &&
+           !options->energies && !options->sums && front->bins == 0 && all_boxes(task) &&
            cells_run_forward(task->net) && (!choose || front->tangents > 0);
 }
 
@@ -81,7 +81,7 @@ static bool has_wide_cell(const sp_net *net) {
 static bool single_is_of_use(const sp_bound_task *task, const sp_backsub_options *options) {
     return (options->single || (options->single_wide && has_wide_cell(task->net))) &&
            options->planes == SP_BACKSUB_STATIC && !has_slopes(task, options) &&
-           !options->energies && task->fronts[0]->bins == 0;
+           !options->energies && !options->sums && task->fronts[0]->bins == 0;
 }
 
 /* ---- memory ---- */
@@ -95,6 +95,8 @@ static sp_status shape(sp_error *err, sp_backsub *self, const sp_bound_task *tas
     self->parts = makes_parts(task, options);
     self->lines = has_slopes(task, options);
     self->energies = meets_energies(task, options) && !device;
+    self->sums = options->sums && options->octagons && options->box_iterations > 0 && !device &&
+                 task->clips == 1 && options->planes == SP_BACKSUB_STATIC;
     self->set = sp_front_noise_set(task->fronts[0]);
     self->slopes = self->lines || (!self->set->box && sp_backsub_rows_choose(self));
     self->threads = device ? 1 : (size_t)sp_pool_threads();

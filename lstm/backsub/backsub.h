@@ -29,6 +29,8 @@ typedef struct sp_backsub_options {
     size_t box_iterations, row_iterations;
     bool energies;      /* every row has the energies of its own worst noise, where the noises are a
                            box under the joint front end, on the CPU (source_energy.c) */
+    bool sums;          /* products that a cell adds up have planes of the sum too: with octagons,
+                           rows of boxes that choose, on the CPU (sums.c) */
     bool octagons;      /* cut the boxes of products by bounds on x + y and x - y */
     bool stop_positive; /* final rows need not be improved once they are positive, or reach the goal
                            of the task */

@@ -72,6 +72,17 @@ static void sum_forward(sp_walk_cell *c, int v) {
     c->view[v] = sp_walk_cell_own(c, v);
 }
 
+/* Planes that two products share. Anchors that no step follows are not kept. */
+static void choose_terms(const sp_walk_cell *c, int v, size_t iteration) {
+    const sp_cell_variable *s = sp_walk_cell_variable(c, v);
+    const bool kept = iteration > 0 || !c->walk->last;
+    if (c->walk->self->sums && kept && c->walk->mixer == NULL &&
+        sp_backsub_is_summed(c->steps, v) && !sp_walk_cell_zero(c, s->a) &&
+        !sp_walk_cell_zero(c, s->b)) {
+        sp_walk_choose_sum(c->walk, c->rows, c->index, c->t, v);
+    }
+}
+
 static void variable_forward(sp_walk_cell *c, int v, size_t iteration) {
     const sp_cell_variable *at = sp_walk_cell_variable(c, v);
     if (!at->used || sp_walk_cell_zero(c, v)) {
@@ -89,6 +100,9 @@ static void variable_forward(sp_walk_cell *c, int v, size_t iteration) {
         c->view[v] = sp_walk_cell_own(c, v);
         break;
     case SP_CELL_SUM:
+        choose_terms(c, v, iteration);
+        sum_forward(c, v);
+        break;
     case SP_CELL_DIFFERENCE:
         sum_forward(c, v);
         break;

@@ -5,6 +5,7 @@
 
 #include "lstm/backsub/backsub.h"
 #include "lstm/boxes/boxes.h"
+#include "relax/sum.h"
 
 /* Rows of one clip are handled in tiles; on the CPU of this fixed height, so that neither threads
  * nor batches change a bit. SP_BACKSUB_DEVICE_STEPS: steps of a cell whose input products a
@@ -153,6 +154,7 @@ typedef struct sp_backsub {
     bool lines;              /* lines or halfspaces are asked for, or parts are made */
     const sp_noise_set *set; /* of the samples */
     bool energies;           /* rows have the energies of their own worst noise */
+    bool sums;               /* products of one sum have planes together */
     bool slopes;             /* rows keep their coefficients on all samples: for these, or for
                                    choices under a set that signs do not attain */
     size_t tile;             /* rows of each clip that are walked at once; whole tiles */
@@ -173,9 +175,11 @@ typedef struct sp_backsub {
     size_t unit_width;
     size_t most; /* rows of a clip that are bounded at once, at most: 2 n or those of cuts, in whole
                     tiles */
-    sp_boxes_array box_lower; /* [clips, most] their lower bounds */
-    sp_boxes_array row_error; /* [clips, most] error terms of final rows */
-    sp_boxes_array objective; /* [clips, most, classes] final rows, on a device */
+    sp_sum_strip *strip; /* [widest cell, SP_SUM_STRIPS], of the step at hand, with `sums` */
+    sp_boxes_array strip_images, strip_other; /* [SP_SUM_STRIPS H, images H], [.., H] their rows */
+    sp_boxes_array box_lower;                 /* [clips, most] their lower bounds */
+    sp_boxes_array row_error;                 /* [clips, most] error terms of final rows */
+    sp_boxes_array objective;                 /* [clips, most, classes] final rows, on a device */
     int *settled,
         *settled_here;      /* [clips, most / SP_BACKSUB_TILE] tiles that are positive; a copy */
     sp_status *task_status; /* [widest] */
@@ -226,6 +230,14 @@ SP_NODISCARD sp_status sp_backsub_send_front(sp_error *err, sp_boxes *boxes, siz
 void sp_backsub_tighten(sp_boxes *boxes, size_t node, size_t t, int first, int end); /* tighten.c */
 SP_NODISCARD sp_status sp_backsub_relax(sp_error *err, sp_boxes *boxes, size_t node, size_t t,
                                         int first, int end); /* relax.c */
+
+/** sp_backsub_is_summed - whether the two terms of variable `sum` have planes together.
+ *  sp_backsub_shared - how many entries of each side of a product's menu are of these
+ *  (sum_choice.c). sp_backsub_relax_sum - fills these entries; `first`: the first variable that is
+ *  not known (sums.c). */
+bool sp_backsub_is_summed(const sp_cell_steps *steps, int sum);
+size_t sp_backsub_shared(const sp_backsub *self, const sp_cell_steps *steps, int product);
+void sp_backsub_relax_sum(sp_backsub *self, size_t node, size_t t, int first, int sum);
 
 /** sp_backsub_init - everything but the objectives: all boxes. `self` is zeroed. */
 SP_NODISCARD sp_status sp_backsub_init(sp_error *err, sp_backsub *self, const sp_bound_task *task,
@@ -428,6 +440,9 @@ void sp_walk_product_value(sp_walk *walk, size_t rows, size_t node, size_t t, in
 void sp_walk_line_value(sp_walk *walk, size_t rows, size_t node, size_t t, int v, sp_walk_value x,
                         size_t iteration, sp_backsub_rows out);
 sp_backsub_choices *sp_backsub_choices_at(const sp_walk *walk, size_t node, size_t t);
+/** sp_walk_choose_sum - once both terms of variable `sum` chose: takes entries that they share
+ *  where that is better (sum_choice.c). */
+void sp_walk_choose_sum(const sp_walk *walk, size_t rows, size_t node, size_t t, int sum);
 
 /* ---- the kinds of nodes ---- */
 

@@ -28,6 +28,7 @@ static void carve_menu(sp_boxes_carver *carver, sp_gpu_menu *menu, size_t n, siz
     menu->n = n;
     menu->lower = lower;
     menu->entries = entries;
+    menu->shared = 0;
     menu->a = sp_boxes_carve_array(carver, entries * n).on;
     menu->b = planes ? sp_boxes_carve_array(carver, entries * n).on : NULL;
     menu->c = menu->constant = sp_boxes_carve_array(carver, entries * n).on;
@@ -69,7 +70,9 @@ static void carve_cell(const sp_backsub *self, sp_boxes_carver *carver, sp_backs
     for (size_t v = 0; v < steps->count; v++) {
         const sp_cell_variable *at = &steps->variable[v];
         if (at->used && at->op == SP_CELL_PRODUCT) {
-            carve_menu(carver, &to->menu[v], n, planes, planes, true);
+            const size_t shared = sp_backsub_shared(self, steps, (int)v);
+            carve_menu(carver, &to->menu[v], n, planes + shared, planes + shared, true);
+            to->menu[v].shared = shared;
             carve_constant(carver, &to->menu[v], steps, (int)v);
             to->cut[v] = self->options.octagons && sp_backsub_is_cut(steps, (int)v)
                              ? sp_boxes_carve(carver, n, sizeof *to->cut[v])
@@ -421,6 +424,12 @@ void sp_backsub_carve(sp_boxes *boxes, sp_boxes_carver *carver) {
         self->settled_here = sp_boxes_carve_host(carver, tiles, sizeof *self->settled_here);
     }
     self->task_status = sp_boxes_carve_host(carver, w.box, sizeof *self->task_status);
+    if (self->sums) {
+        const size_t strip_rows = SP_SUM_STRIPS * w.hidden;
+        self->strip = sp_boxes_carve_host(carver, strip_rows, sizeof *self->strip);
+        self->strip_images = sp_boxes_carve_array(carver, strip_rows * w.images);
+        self->strip_other = sp_boxes_carve_array(carver, strip_rows * w.hidden);
+    }
     carve_front_constants(self, carver);
     for (size_t i = 0; i < self->threads; i++) {
         sp_backsub_workspace spare;

@@ -37,17 +37,18 @@ static void fill_exact(sp_gpu_menu *menu, size_t j, const sp_relaxed *at, const 
     sp_anchor lower_at[SP_BACKSUB_MENU_PLANES], upper_at[SP_BACKSUB_MENU_PLANES];
     sp_plane lower[SP_BACKSUB_MENU_PLANES], upper[SP_BACKSUB_MENU_PLANES];
     const sp_box box = at->inner;
+    const size_t own = menu->lower - menu->shared;
     sp_cut inner_cut;
     if (cut != NULL) {
         inner_cut = sp_gate_cut(at->map, at->box, cut);
     }
-    sp_menu_anchors(box, menu->lower, lower_at, upper_at);
-    sp_octagon_planes(at->map->product, box, cut != NULL ? &inner_cut : NULL, menu->lower, lower_at,
+    sp_menu_anchors(box, own, lower_at, upper_at);
+    sp_octagon_planes(at->map->product, box, cut != NULL ? &inner_cut : NULL, own, lower_at,
                       upper_at, PLANE_TOLERANCE, lower, upper);
-    for (size_t k = 0; k < menu->lower; k++) {
+    for (size_t k = 0; k < own; k++) {
         store(menu, k, j, at, lower[k]);
     }
-    for (size_t k = 0; k < menu->lower; k++) {
+    for (size_t k = 0; k < own; k++) {
         store(menu, menu->lower + k, j, at, upper[k]);
     }
 }
@@ -293,6 +294,18 @@ static void cut_products(sp_backsub *self, size_t node, size_t t, int first, int
     }
 }
 
+/* Sums of two products among [first, end). */
+static void relax_sums(sp_backsub *self, size_t node, size_t t, int first, int end) {
+    const sp_cell_steps *steps = &self->boxes.constants[node].cell;
+    for (int s = 0; self->sums && s < (int)steps->count; s++) {
+        const sp_cell_variable *at = &steps->variable[s];
+        if (at->a >= first && at->a < end && at->b >= first && at->b < end &&
+            sp_backsub_is_summed(steps, s)) {
+            sp_backsub_relax_sum(self, node, t, first, s);
+        }
+    }
+}
+
 sp_status sp_backsub_relax(sp_error *err, sp_boxes *boxes, size_t node, size_t t, int first,
                            int end) {
     sp_backsub *self = of(boxes);
@@ -320,7 +333,12 @@ sp_status sp_backsub_relax(sp_error *err, sp_boxes *boxes, size_t node, size_t t
         } else {
             SP_TRY(relax_product(err, self, node, t, v));
         }
-        fold_biases(self, node, t, v);
+    }
+    relax_sums(self, node, t, first, end);
+    for (int v = first; v < end; v++) {
+        if (steps->variable[v].used && !sp_cell_zero(steps, v, t == 0)) {
+            fold_biases(self, node, t, v);
+        }
     }
     return SP_OK;
 }
