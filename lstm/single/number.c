@@ -38,9 +38,12 @@ void sp_single_add_products(sp_single_sums *to, const double *weight, const sp_s
         const double least = w >= 0.0 ? w * lo[i] : w * hi[i];
         const double most = w >= 0.0 ? w * hi[i] : w * lo[i];
         const double product = size * fmax(fabs(lo[i]), fabs(hi[i]));
+        to->error += size * e[i];
+        if (least == 0.0 && most == 0.0) {
+            continue; // adding 0 rounds nothing
+        }
         to->mass += product;
         to->products += sp_single_round(product);
-        to->error += size * e[i];
         to->lo += least;
         to->hi += most;
         s->least[to->terms] = least;
@@ -75,6 +78,9 @@ static double partial_sums(const sp_single *s, size_t n, double off, double *who
 /* One bias; or two, whose sizes make up |bias| + extra: one of them is between these, both are
  * bias. */
 static void add_biases(const sp_single *s, sp_single_sums *sum, double bias, double extra) {
+    if (bias == 0.0 && extra == 0.0) {
+        return;
+    }
     if (sum->biases == 1) {
         s->least[sum->terms] = s->most[sum->terms] = bias;
         sum->terms++;
