@@ -181,7 +181,10 @@ size_t sp_timing_frames(const sp_timing *timing, size_t frames) {
     if (timing->stride == 0) {
         return frames == 1 ? 1 : 0;
     }
-    return frames == 0 || padded < span(timing) ? 0 : (padded - span(timing)) / timing->stride + 1;
+    const bool mirrored = !timing->reflects || (timing->before < frames && timing->after < frames);
+    return frames == 0 || padded < span(timing) || !mirrored
+               ? 0
+               : (padded - span(timing)) / timing->stride + 1;
 }
 
 size_t sp_net_frames(const sp_net *net, size_t source, size_t index, size_t frames) {
@@ -241,9 +244,11 @@ static sp_status check_timing(sp_error *err, size_t n, const sp_timing *timing) 
     if (is_spread(timing)) {
         return SP_OK;
     }
-    if (timing->taps == 0 || timing->stride == 0 || timing->dilation == 0) {
-        return sp_fail(err, SP_E_ARGUMENT, "node %zu: taps, stride and dilation must be positive",
-                       n);
+    if (timing->taps == 0 || timing->stride == 0 || timing->dilation == 0 ||
+        (timing->repeats && timing->reflects)) {
+        return sp_fail(
+            err, SP_E_ARGUMENT,
+            "node %zu: taps, stride and dilation must be positive, and one padding meant", n);
     }
     if (timing->taps > MOST_FRAMES || timing->stride > MOST_FRAMES ||
         timing->dilation > MOST_FRAMES || timing->before > MOST_FRAMES ||

@@ -27,11 +27,13 @@ typedef enum {
 
 /** sp_timing - the frames that frame t of the output reads: those of the input numbered
  *  t stride + k dilation - before, k < taps; `before` and `after` are frames around the input: of
- *  zeros, or its first and its last one again. Stride 0, with one tap and nothing around it: all
- *  frames read the only one of an input that has one; another term says how many there are. */
+ *  zeros, or its first and its last one again, or its mirror image. Stride 0, with one tap and
+ *  nothing around it: all frames read the only one of an input that has one; another term says how
+ *  many there are. */
 typedef struct sp_timing {
     size_t taps, stride, dilation, before, after;
-    bool repeats; /* the first and the last frame stand around the input */
+    bool repeats;  /* the first and the last frame stand around the input */
+    bool reflects; /* frames 1, 2, .. from either end do, of which there must be enough */
 } sp_timing;
 /** sp_timing_same - one tap, frame by frame. sp_timing_spread - the one with stride 0. */
 extern const sp_timing sp_timing_same, sp_timing_spread;
@@ -40,6 +42,13 @@ static inline bool sp_timing_reads(size_t *frame, const sp_timing *timing, size_
                                    size_t k) {
     const size_t at = t * timing->stride + k * timing->dilation;
     *frame = at >= timing->before ? at - timing->before : 0;
+    if (timing->reflects) {
+        const size_t last = frames - 1;
+        *frame = at < timing->before ? timing->before - at
+                 : *frame > last     ? last - (*frame - last)
+                                     : *frame;
+        return *frame < frames;
+    }
     if (timing->repeats) {
         *frame = *frame < frames ? *frame : frames - 1;
         return true;
@@ -134,7 +143,7 @@ SP_NODISCARD sp_status sp_net_append(sp_error *err, sp_net *net, const sp_node *
                                      size_t *index);
 
 /** sp_net_has_sums - whether a node behind `source` is a mean or sum over all frames, or repeats
- *  the last one.
+ *  or reflects the last ones.
  *  sp_net_unroll - the net for `frames` frames of node `source`: there such a node is an affine one
  *  over all of them. */
 bool sp_net_has_sums(const sp_net *net, size_t source);

@@ -20,6 +20,7 @@ static bool is_causal(const sp_net *net, const sp_node *node) {
     for (size_t i = 0; node->kind == SP_NODE_AFFINE && i < node->terms; i++) {
         const sp_timing *timing = &node->term[i].timing;
         const bool one = timing->stride == 1 && timing->after == 0 && !timing->repeats &&
+                         !timing->reflects &&
                          timing->before == (timing->taps - 1) * timing->dilation;
         causal = causal && (one || sp_net_is_call(net, timing));
     }

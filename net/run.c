@@ -19,6 +19,22 @@ static sp_status check_finite(sp_error *err, const double *values, size_t n, siz
     return SP_OK;
 }
 
+/* The guard of a mask is infinite at a frame that the mask leaves out. */
+static sp_status check_curve(sp_error *err, const sp_node *node, const double *values, size_t t,
+                             size_t index) {
+    for (size_t i = 0; i < node->width && node->curve.kind == SP_ACTIVATION_GUARD; i++) {
+        if (!isfinite(values[i])) {
+            return sp_fail(err, SP_E_NONFINITE,
+                           "frame %zu (from 0) is padding, which the model's mask leaves out: "
+                           "nothing is proved of clips with such frames: give the clip without "
+                           "them, with a front end that makes the frames of sound that the model "
+                           "takes",
+                           t);
+        }
+    }
+    return check_finite(err, values, node->width, t, index);
+}
+
 /* ---- the nodes ---- */
 
 static void add_term(const sp_term *term, double *y, size_t width, const double *x, size_t frames,
@@ -57,7 +73,7 @@ static sp_status run_curve(sp_error *err, sp_values *values, size_t n, double *o
         for (size_t j = 0; j < node->width; j++) {
             out[t * node->width + j] = sp_activation_value(node->curve, x[t * node->width + j]);
         }
-        SP_TRY(check_finite(err, out + t * node->width, node->width, t, n));
+        SP_TRY(check_curve(err, node, out + t * node->width, t, n));
     }
     return SP_OK;
 }

@@ -14,7 +14,8 @@ bool sp_net_has_sums(const sp_net *net, size_t source) {
         const sp_node *node = &net->node[n];
         bool ends = is_sum(node);
         for (size_t i = 0; node->kind == SP_NODE_AFFINE && i < node->terms; i++) {
-            ends = ends || (node->term[i].timing.repeats && node->term[i].timing.after > 0);
+            const sp_timing *timing = &node->term[i].timing;
+            ends = ends || ((timing->repeats || timing->reflects) && timing->after > 0);
         }
         if (ends) {
             return true;

@@ -149,9 +149,10 @@ SP_NODISCARD sp_status sp_onnx_graph_sort(sp_error *err, sp_onnx_graph *graph);
 
 /* ---- input.c: the input of the graph ---- */
 
-/** sp_onnx_input_check - refuses inputs that are not a tensor of one to three axes with fixed
- *  features. */
-SP_NODISCARD sp_status sp_onnx_input_check(sp_error *err, const Onnx__ValueInfoProto *input);
+/** sp_onnx_input_check - refuses inputs that are not a tensor of one to four axes with fixed
+ *  features, or of samples. */
+SP_NODISCARD sp_status sp_onnx_input_check(sp_error *err, const Onnx__GraphProto *proto,
+                                           const Onnx__ValueInfoProto *input);
 /** sp_onnx_input_describe - the shape as a text, "T x 1 x 10". Free it with free. */
 SP_NODISCARD sp_status sp_onnx_input_describe(sp_error *err, char **text,
                                               const Onnx__TensorShapeProto *shape);
@@ -220,6 +221,8 @@ typedef struct sp_onnx_operator {
 typedef struct sp_onnx_reader {
     sp_error *err;
     const sp_onnx_operator *(*find)(const Onnx__NodeProto *node);
+    /* what a head becomes that others read, so that layers do not depend on it */
+    sp_status (*softmax)(struct sp_onnx_reader *r, sp_onnx_sequence *sequence);
     const sp_onnx_graph *root; /* borrowed: the outermost graph */
     long opset;
     size_t budget; /* bytes of the region */
@@ -406,6 +409,7 @@ sp_status sp_onnx_op_layer_norm(sp_onnx_reader *r);
 sp_status sp_onnx_op_limit(sp_onnx_reader *r); /* Min, Max */
 sp_status sp_onnx_op_loop(sp_onnx_reader *r);
 sp_status sp_onnx_op_matmul(sp_onnx_reader *r);
+sp_status sp_onnx_op_mod(sp_onnx_reader *r);
 sp_status sp_onnx_op_not(sp_onnx_reader *r);
 sp_status sp_onnx_op_prelu(sp_onnx_reader *r);
 sp_status sp_onnx_op_pool(sp_onnx_reader *r); /* MaxPool, AveragePool */

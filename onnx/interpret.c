@@ -150,8 +150,12 @@ static sp_status start_sequence(sp_onnx_reader *r) {
 
 sp_status sp_onnx_reader_init(sp_onnx_reader *r, sp_error *err, const sp_onnx_graph *root,
                               long opset, size_t budget) {
-    *r = (sp_onnx_reader){
-        .err = err, .find = sp_onnx_operator_find, .root = root, .opset = opset, .budget = budget};
+    *r = (sp_onnx_reader){.err = err,
+                          .find = sp_onnx_operator_find,
+                          .softmax = sp_onnx_sequence_softmax_all,
+                          .root = root,
+                          .opset = opset,
+                          .budget = budget};
     r->root_value = calloc(root->definitions + 1, sizeof *r->root_value);
     return r->root_value ? SP_OK
                          : sp_fail(err, SP_E_MEMORY, "no memory for the values of the graph");

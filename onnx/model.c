@@ -359,7 +359,7 @@ static sp_status read_graph(sp_error *err, sp_model *model, sp_onnx_reference *r
     SP_TRY(sp_onnx_roles_find(err, &reference->graph, choice));
     SP_TRY(sp_onnx_roles_describe(err, &model->inputs, &reference->graph));
     const Onnx__ValueInfoProto *input = reference->graph.features;
-    SP_TRY(sp_onnx_input_check(err, input));
+    SP_TRY(sp_onnx_input_check(err, reference->graph.proto, input));
     SP_TRY(copy_text(err, &model->input_name, input->name));
     SP_TRY(sp_onnx_input_describe(err, &model->input_shape, input->type->tensor_type->shape));
     sp_onnx_reader r = {0};

@@ -53,6 +53,7 @@ static const sp_onnx_operator operators[] = {
      "auto_pad ceil_mode dilations kernel_shape pads storage_order strides"},
     {"MelWeightMatrix", sp_onnx_op_mel_matrix, 5, 5, "output_datatype"},
     {"Min", sp_onnx_op_limit, 1, SIZE_MAX, ""},
+    {"Mod", sp_onnx_op_mod, 2, 2, "fmod"},
     {"Mul", sp_onnx_op_arithmetic, 2, 2, ""},
     {"Neg", sp_onnx_op_activation, 1, 1, ""},
     {"Not", sp_onnx_op_not, 1, 1, ""},

@@ -241,6 +241,26 @@ static sp_status compare_all(sp_error *err, sp_model *model, double *features, d
                          "the network overflows on every input on which it was tried");
 }
 
+/* The smallest number of steps that has an answer; 1 where none is found. */
+static size_t least_steps(const sp_net *net) {
+    enum { MOST = 1 << 20 };
+    size_t low = 0, high = 1; // too few, enough
+    while (high <= MOST && sp_net_frames(net, 0, net->nodes - 1, high) == 0) {
+        low = high;
+        high *= 2;
+    }
+    if (high > MOST) {
+        return 1;
+    }
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+        const bool enough = sp_net_frames(net, 0, net->nodes - 1, middle) > 0;
+        low = enough ? low : middle;
+        high = enough ? middle : high;
+    }
+    return high;
+}
+
 sp_status sp_model_check(sp_error *err, sp_model *model) {
     static const double sizes[] = {1.0, 10.0, 0.1, 30.0, 0.0, 3.0};
     static const size_t lengths[] = {7, 1, 2, 13, 3, 5};
@@ -250,9 +270,12 @@ sp_status sp_model_check(sp_error *err, sp_model *model) {
     const sp_onnx_part_of *chosen = &model->reference->chosen;
     const size_t behind = chosen->step && chosen->at > 0 ? (size_t)chosen->at : 0;
     const size_t hop = sp_net_hop(net);
+    const bool any = net->steps == 0 && hop == 1 && !model->streams;
+    const size_t least = any ? least_steps(net) : 1, apart = 1 + least / 16;
     size_t longest = 0, count = PROBES;
     for (size_t i = 0; i < count; i++) {
-        const size_t length = lengths[i] * hop + i % hop + (model->streams ? 0 : behind);
+        const size_t length = (apart * (lengths[i] - 1) + 1) * hop + i % hop + least - 1 +
+                              (model->streams ? 0 : behind);
         probe[i] = (sp_onnx_probe){net->steps > 0 ? net->steps : length, sizes[i]};
         longest = probe[i].steps > longest ? probe[i].steps : longest;
     }

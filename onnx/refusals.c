@@ -13,9 +13,6 @@
 
 /* Beginnings of names of operators. */
 static const char *const reasons[][2] = {
-    {"Mod",
-     "a remainder of lengths, as nn.MultiheadAttention has it: attention multiplies two sequences "
-     "that both depend on the input, and such products of matrices have no bounds here"},
     {"Scan", "of loops in the graph only Loop is read: export the model with another opset"},
     {"QuantizeLinear", QUANTISED},
     {"DequantizeLinear", QUANTISED},

@@ -127,7 +127,7 @@ static sp_status check_node(sp_error *err, const sp_node *node) {
                      curve == SP_ACTIVATION_AT_LEAST));
     for (size_t i = 0; node->kind == SP_NODE_AFFINE && i < node->terms; i++) {
         const sp_timing *timing = &node->term[i].timing;
-        written = written && timing->stride > 0 && !timing->repeats;
+        written = written && timing->stride > 0 && !timing->repeats && !timing->reflects;
     }
     return written ? SP_OK
                    : sp_fail(err, SP_E_UNSUPPORTED,

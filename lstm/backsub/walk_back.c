@@ -73,6 +73,12 @@ static sp_backsub_span frames_read(sp_timing timing, sp_backsub_span span, size_
     const size_t end = (span.end - 1) * timing.stride + (timing.taps - 1) * timing.dilation + 1;
     size_t from = first > timing.before ? first - timing.before : 0;
     size_t to = end > timing.before ? end - timing.before : 0;
+    if (timing.reflects) { // what stands before the first one lies behind it, and so on
+        const size_t back = first < timing.before ? timing.before - first + 1 : 0;
+        const size_t over = to > frames ? to - frames : 0;
+        to = to > back ? to : back;
+        from = over == 0 ? from : frames - 1 - over < from ? frames - 1 - over : from;
+    }
     if (timing.repeats) {
         from = from < frames ? from : frames - 1;
         to = to > 0 ? to : 1;

@@ -13,7 +13,38 @@ static bool is_fixed(const sp_onnx_dimension *dim) {
     return dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
 }
 
-sp_status sp_onnx_input_check(sp_error *err, const Onnx__ValueInfoProto *input) {
+/* Whether the one input goes into a convolution over a single channel, or into an STFT. */
+static bool hears_samples(const Onnx__GraphProto *proto) {
+    size_t inputs = 0;
+    bool single = false;
+    for (size_t i = 0; i < proto->n_input; i++) {
+        bool given = false;
+        for (size_t k = 0; k < proto->n_initializer && !given; k++) {
+            given = proto->initializer[k]->name && proto->input[i]->name &&
+                    strcmp(proto->input[i]->name, proto->initializer[k]->name) == 0;
+        }
+        inputs += !given;
+    }
+    for (size_t n = 0; n < proto->n_node && inputs == 1; n++) {
+        const Onnx__NodeProto *node = proto->node[n];
+        const bool conv = node->op_type && strcmp(node->op_type, "Conv") == 0 && node->n_input > 1;
+        if (node->op_type && strcmp(node->op_type, "STFT") == 0) {
+            return true;
+        }
+        for (size_t k = 0; conv && k < proto->n_initializer; k++) {
+            const Onnx__TensorProto *kernel = proto->initializer[k];
+            single = single || (kernel->name && strcmp(kernel->name, node->input[1]) == 0 &&
+                                kernel->n_dims == 3 && kernel->dims[1] == 1);
+        }
+        if (conv) {
+            break; // the first one
+        }
+    }
+    return single;
+}
+
+sp_status sp_onnx_input_check(sp_error *err, const Onnx__GraphProto *proto,
+                              const Onnx__ValueInfoProto *input) {
     const char *name = input->name ? input->name : "";
     const Onnx__TypeProto *type = input->type;
     if (!type || type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !type->tensor_type) {
@@ -46,7 +77,7 @@ sp_status sp_onnx_input_check(sp_error *err, const Onnx__ValueInfoProto *input) 
         }
         features += is_fixed(shape->dim[i]) && (length > 1 || i + 1 == shape->n_dim);
     }
-    if (features == 0) {
+    if (features == 0 && !hears_samples(proto)) {
         return sp_fail(
             err, SP_E_UNSUPPORTED,
             "the number of features, an axis of the input '%.80s', is not fixed: give the "
@@ -127,36 +158,6 @@ int sp_onnx_axis_sense(const Onnx__TensorShapeProto *shape, size_t axis) {
 
 static size_t length_of(const sp_onnx_dimension *dim) {
     return is_fixed(dim) ? (size_t)dim->dim_value : 0;
-}
-
-/* Whether the one input goes into a convolution over a single channel, or into an STFT. */
-static bool hears_samples(const Onnx__GraphProto *proto) {
-    size_t inputs = 0;
-    bool single = false;
-    for (size_t i = 0; i < proto->n_input; i++) {
-        bool given = false;
-        for (size_t k = 0; k < proto->n_initializer && !given; k++) {
-            given = proto->initializer[k]->name && proto->input[i]->name &&
-                    strcmp(proto->input[i]->name, proto->initializer[k]->name) == 0;
-        }
-        inputs += !given;
-    }
-    for (size_t n = 0; n < proto->n_node && inputs == 1; n++) {
-        const Onnx__NodeProto *node = proto->node[n];
-        const bool conv = node->op_type && strcmp(node->op_type, "Conv") == 0 && node->n_input > 1;
-        if (node->op_type && strcmp(node->op_type, "STFT") == 0) {
-            return true;
-        }
-        for (size_t k = 0; conv && k < proto->n_initializer; k++) {
-            const Onnx__TensorProto *kernel = proto->initializer[k];
-            single = single || (kernel->name && strcmp(kernel->name, node->input[1]) == 0 &&
-                                kernel->n_dims == 3 && kernel->dims[1] == 1);
-        }
-        if (conv) {
-            break; // the first one
-        }
-    }
-    return single;
 }
 
 size_t sp_onnx_input_inner(const Onnx__TensorShapeProto *shape, size_t axis) {

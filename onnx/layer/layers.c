@@ -32,12 +32,15 @@ static sp_status push_like(sp_onnx_reader *r, const sp_onnx_sequence *sequence, 
 
 sp_status sp_onnx_sequence_open(sp_onnx_reader *r, sp_onnx_sequence *sequence) {
     const sp_onnx_head head = sequence->head;
-    if (head == SP_ONNX_HEAD_SOFTMAX || head == SP_ONNX_HEAD_LOG_SOFTMAX) {
+    if (head == SP_ONNX_HEAD_LOG_SOFTMAX) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                              "it works on what a Softmax gives: export the model with that as its "
-                              "last layer");
+                              "it works on what a LogSoftmax gives: export the model with that as "
+                              "its last layer");
     }
     sequence->head = SP_ONNX_HEAD_NONE;
+    if (head == SP_ONNX_HEAD_SOFTMAX) {
+        return r->softmax(r, sequence);
+    }
     return head == SP_ONNX_HEAD_SIGMOID
                ? sp_onnx_sequence_curve(r, sequence, (sp_activation){.kind = SP_ACTIVATION_SIGMOID})
                : SP_OK;
@@ -249,6 +252,7 @@ static sp_status fold(sp_onnx_reader *r, const sp_onnx_sequence *sequence, sp_on
     layer.out = out;
     layer.bias = bias;
     layer.part = part;
+    layer.pads = false;
     return sp_onnx_layer_push(r, layer, &source->layer);
 }
 
@@ -329,9 +333,47 @@ static sp_status push_over(sp_onnx_reader *r, const sp_onnx_sequence *sequence, 
 sp_status sp_onnx_layer_timed(sp_onnx_reader *r, const sp_onnx_sequence *sequence, size_t out,
                               sp_timing timing, sp_onnx_dim frames, const double *weight,
                               const double *bias, sp_onnx_source *source) {
+    sp_onnx_layer layer = {.kind = SP_NODE_AFFINE, .out = out, .timing = timing, .bias = bias};
+    sp_onnx_source from;
+    SP_TRY(sp_onnx_sequence_settle(r, sequence, &from));
+    const sp_onnx_layer *before = &r->layer[from.layer];
+    const bool alone = timing.before == 0 && timing.after == 0;
+    if (!before->pads || !alone || sequence->outer == SP_ONNX_NO_AXIS) {
+        return push_over(r, sequence, layer, weight, &frames, source);
+    }
+    sp_onnx_part *part = sp_region_take(&r->region, 1, sizeof *part);
+    if (!part) {
+        return sp_onnx_out_of_memory(r);
+    }
+    *part = (sp_onnx_part){before->part->from, weight};
+    layer.timing.before = before->timing.before;
+    layer.timing.after = before->timing.after;
+    layer.timing.repeats = before->timing.repeats;
+    layer.timing.reflects = before->timing.reflects;
+    layer.parts = 1;
+    layer.part = part;
+    layer.frames = frames;
+    return push_like(r, sequence, layer, source);
+}
+
+sp_status sp_onnx_sequence_surround(sp_onnx_reader *r, sp_onnx_sequence *x, sp_timing around) {
+    const size_t n = x->width;
+    double *weight = n > SIZE_MAX / n ? NULL : sp_region_take(&r->region, n * n, sizeof *weight);
+    double *bias = sp_region_take(&r->region, n, sizeof *bias);
+    sp_onnx_dim count;
+    sp_onnx_source source;
+    if (!weight || !bias) {
+        return sp_onnx_out_of_memory(r);
+    }
+    for (size_t i = 0; i < n; i++) {
+        weight[i * n + i] = 1.0;
+    }
+    SP_TRY(sp_onnx_length_after(r, &count, &around, x->dim[x->outer]));
     const sp_onnx_layer layer = {
-        .kind = SP_NODE_AFFINE, .out = out, .timing = timing, .bias = bias};
-    return push_over(r, sequence, layer, weight, &frames, source);
+        .kind = SP_NODE_AFFINE, .out = n, .timing = around, .bias = bias, .pads = true};
+    SP_TRY(push_over(r, x, layer, weight, &count, &source));
+    x->dim[x->outer] = count;
+    return sp_onnx_sequence_set(r, x, source);
 }
 
 sp_status sp_onnx_sequence_curve(sp_onnx_reader *r, sp_onnx_sequence *sequence,

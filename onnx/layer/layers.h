@@ -83,6 +83,7 @@ typedef struct sp_onnx_layer {
     size_t parts;       /* AFFINE: any number; CURVE, CELL, POOL: 1 */
     const sp_onnx_part *part;
     sp_timing timing;   /* AFFINE that reads every step */
+    bool pads;          /* AFFINE: only steps around its input, by its timing */
     const double *bias; /* AFFINE: [out] */
     sp_activation curve;
     const struct sp_onnx_affine *argument; /* CURVE: the rows [out] that it is applied to */
@@ -206,6 +207,10 @@ SP_NODISCARD sp_status sp_onnx_sequence_insert(struct sp_onnx_reader *r, sp_onnx
 SP_NODISCARD sp_status sp_onnx_sequence_reshape(struct sp_onnx_reader *r,
                                                 sp_onnx_sequence *sequence, const sp_onnx_dim *dim,
                                                 size_t rank);
+/** sp_onnx_sequence_lay_out - a fixed number of steps as numbers, where the axis of the steps
+ *  stands. */
+SP_NODISCARD sp_status sp_onnx_sequence_lay_out(struct sp_onnx_reader *r,
+                                                sp_onnx_sequence *sequence);
 /** sp_onnx_sequence_select - keeps first, first + step, .. up to before `end` along an axis, as
  *  Slice counts. */
 SP_NODISCARD sp_status sp_onnx_sequence_select(struct sp_onnx_reader *r, sp_onnx_sequence *sequence,
@@ -270,6 +275,18 @@ SP_NODISCARD sp_status sp_onnx_sequence_reciprocal(struct sp_onnx_reader *r,
 /** sp_onnx_sequence_softmax - over an axis, which may be that of the steps. */
 SP_NODISCARD sp_status sp_onnx_sequence_softmax(struct sp_onnx_reader *r,
                                                 sp_onnx_sequence *sequence, size_t axis);
+/** sp_onnx_sequence_softmax_all - over all numbers of a step. */
+SP_NODISCARD sp_status sp_onnx_sequence_softmax_all(struct sp_onnx_reader *r,
+                                                    sp_onnx_sequence *sequence);
+/** sp_onnx_sequence_matmul - the matrices of the last two axes multiplied (pair_op.c); steps that
+ *  meet each other must be a fixed number of them. */
+SP_NODISCARD sp_status sp_onnx_sequence_matmul(struct sp_onnx_reader *r, sp_onnx_sequence *to,
+                                               const sp_onnx_sequence *a,
+                                               const sp_onnx_sequence *b);
+/** sp_onnx_sequence_surround - steps before and behind, by the padding of a timing; a layer over
+ *  them that has none of its own takes it up. */
+SP_NODISCARD sp_status sp_onnx_sequence_surround(struct sp_onnx_reader *r,
+                                                 sp_onnx_sequence *sequence, sp_timing around);
 /** sp_onnx_sequence_count - a whole number k + t T as one that depends on the input: T is the sum
  *  of a 1 at every step. */
 SP_NODISCARD sp_status sp_onnx_sequence_count(struct sp_onnx_reader *r, sp_onnx_sequence *to,
@@ -277,8 +294,8 @@ SP_NODISCARD sp_status sp_onnx_sequence_count(struct sp_onnx_reader *r, sp_onnx_
 /** sp_onnx_sequence_total - the sum along an axis, times a weight; it keeps the length 1. */
 SP_NODISCARD sp_status sp_onnx_sequence_total(struct sp_onnx_reader *r, sp_onnx_sequence *sequence,
                                               size_t axis, double weight);
-/** sp_onnx_sequence_open - a sigmoid that was taken for the head becomes a layer; another head is
- *  refused. */
+/** sp_onnx_sequence_open - a sigmoid or softmax that was taken for the head becomes layers; another
+ *  head is refused. */
 SP_NODISCARD sp_status sp_onnx_sequence_open(struct sp_onnx_reader *r, sp_onnx_sequence *sequence);
 /** sp_onnx_sequence_pool - one frame out of all steps; the axis of steps has length 1 then. */
 SP_NODISCARD sp_status sp_onnx_sequence_pool(struct sp_onnx_reader *r, sp_onnx_sequence *sequence,

@@ -43,13 +43,25 @@ sp_status sp_onnx_sequence_reciprocal(sp_onnx_reader *r, sp_onnx_sequence *x) {
     return sp_onnx_sequence_curve(r, x, (sp_activation){.kind = kind});
 }
 
-sp_status sp_onnx_sequence_softmax(sp_onnx_reader *r, sp_onnx_sequence *x, size_t axis) {
+/* Over the axes from first to before end, but for that of the steps where there are several. */
+static sp_status softmax_over(sp_onnx_reader *r, sp_onnx_sequence *x, size_t first, size_t end) {
     sp_onnx_sequence sum, parts = *x;
     SP_TRY(sp_onnx_sequence_curve(r, &parts, (sp_activation){.kind = SP_ACTIVATION_EXP}));
     sum = parts;
-    SP_TRY(sp_onnx_sequence_total(r, &sum, axis, 1.0));
+    for (size_t axis = first; axis < end; axis++) {
+        SP_TRY(end - first > 1 && axis == sum.outer ? SP_OK
+                                                    : sp_onnx_sequence_total(r, &sum, axis, 1.0));
+    }
     SP_TRY(sp_onnx_sequence_reciprocal(r, &sum));
     return sp_onnx_sequence_product(r, x, &parts, &sum);
+}
+
+sp_status sp_onnx_sequence_softmax(sp_onnx_reader *r, sp_onnx_sequence *x, size_t axis) {
+    return softmax_over(r, x, axis, axis + 1);
+}
+
+sp_status sp_onnx_sequence_softmax_all(sp_onnx_reader *r, sp_onnx_sequence *x) {
+    return softmax_over(r, x, 0, x->rank);
 }
 
 sp_status sp_onnx_sequence_count(sp_onnx_reader *r, sp_onnx_sequence *to,

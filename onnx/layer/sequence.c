@@ -125,8 +125,7 @@ static int64_t fixed_product(const sp_onnx_dim *dim, size_t first, size_t end) {
     return product;
 }
 
-/* Numbers of all steps side by side, step by step where the axis of the steps stands. */
-static sp_status lay_out(sp_onnx_reader *r, sp_onnx_sequence *sequence) {
+sp_status sp_onnx_sequence_lay_out(sp_onnx_reader *r, sp_onnx_sequence *sequence) {
     const sp_onnx_dim length = sequence->dim[sequence->outer];
     const size_t steps = length.t == 0 ? (size_t)length.k : 0;
     const size_t inner = (size_t)fixed_product(sequence->dim, sequence->outer + 1, sequence->rank);
@@ -135,8 +134,10 @@ static sp_status lay_out(sp_onnx_reader *r, sp_onnx_sequence *sequence) {
         r->wants_length = true;
         return sp_onnx_refuse(
             r, SP_E_UNSUPPORTED,
-            "the shape that it asks for mixes steps, batch or features of '%.60s'",
-            sp_onnx_input_name(r, 0));
+            "the shape that it asks for mixes steps, batch or features of '%.60s', which is read "
+            "for a fixed number of steps: give the shape by --input %.40s=1xSTEPSxFEATURES, with "
+            "the number of frames of your clips",
+            sp_onnx_input_name(r, 0), r->root->features->name);
     }
     sp_onnx_affine *row =
         steps > SIZE_MAX / width ? NULL : sp_region_take(&r->region, steps * width, sizeof *row);
@@ -176,7 +177,7 @@ sp_status sp_onnx_sequence_reshape(sp_onnx_reader *r, sp_onnx_sequence *sequence
         const size_t axis = find_steps(sequence, dim, rank);
         if (axis == SP_ONNX_NO_AXIS) {
             SP_TRY(sp_onnx_sequence_open(r, sequence));
-            SP_TRY(lay_out(r, sequence));
+            SP_TRY(sp_onnx_sequence_lay_out(r, sequence));
         }
         sequence->outer = axis;
     }

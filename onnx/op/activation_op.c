@@ -312,12 +312,17 @@ static sp_status softmax_sequence(sp_onnx_reader *r, sp_onnx_sequence sequence, 
         SP_TRY(sp_onnx_sequence_softmax(r, &sequence, axis));
         return sp_onnx_return_sequence(r, 0, &sequence);
     }
+    const bool log = r->node->op_type[0] == 'L';
     if (!covers_classes(r, &sequence, axis)) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "it is not taken over the classes (axis %zu)",
-                              axis);
+        const bool part = !log && r->depth == 0 && sequence.dim[axis].k > 1 &&
+                          (r->opset >= 13 || axis + 1 == sequence.rank);
+        SP_TRY(part ? SP_OK
+                    : sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                                     "it is not taken over the classes (axis %zu)", axis));
+        SP_TRY(sp_onnx_sequence_softmax(r, &sequence, axis));
+        return sp_onnx_return_sequence(r, 0, &sequence);
     }
-    return add_head(r, sequence,
-                    r->node->op_type[0] == 'L' ? SP_ONNX_HEAD_LOG_SOFTMAX : SP_ONNX_HEAD_SOFTMAX);
+    return add_head(r, sequence, log ? SP_ONNX_HEAD_LOG_SOFTMAX : SP_ONNX_HEAD_SOFTMAX);
 }
 
 static sp_status softmax_tensor(sp_onnx_reader *r, const sp_onnx_tensor *x, size_t axis) {

@@ -247,10 +247,10 @@ sp_status sp_onnx_op_matmul(sp_onnx_reader *r) {
     const sp_onnx_tensor *constant = NULL;
     if (sp_onnx_input(r, 0)->kind == SP_ONNX_VALUE_SEQUENCE &&
         sp_onnx_input(r, 1)->kind == SP_ONNX_VALUE_SEQUENCE) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                              "both '%.60s' and '%.60s' depend on the features: products of such "
-                              "matrices, as attention has them, have no bounds here",
-                              sp_onnx_input_name(r, 0), sp_onnx_input_name(r, 1));
+        sp_onnx_sequence to;
+        SP_TRY(sp_onnx_sequence_matmul(r, &to, &sp_onnx_input(r, 0)->sequence,
+                                       &sp_onnx_input(r, 1)->sequence));
+        return sp_onnx_return_sequence(r, 0, &to);
     }
     SP_TRY(one_sequence(r, &which, &constant));
     if (constant->rank < 2) {

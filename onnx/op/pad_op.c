@@ -144,17 +144,48 @@ static sp_status pad_tensor(sp_onnx_reader *r, const sp_onnx_padding *p, const s
     return sp_onnx_return_tensor(r, 0, &to);
 }
 
+/* Along the steps: as frames around what a layer reads. */
+static sp_status pad_steps(sp_onnx_reader *r, sp_onnx_padding *p, sp_onnx_sequence *x) {
+    const int64_t before = p->before[x->outer], after = p->after[x->outer];
+    const sp_onnx_dim length = x->dim[x->outer];
+    const sp_timing around = {.taps = 1,
+                              .stride = 1,
+                              .dilation = 1,
+                              .before = (size_t)(before > 0 ? before : 0),
+                              .after = (size_t)(after > 0 ? after : 0),
+                              .repeats = p->mode == EDGE,
+                              .reflects = p->mode == REFLECT};
+    p->before[x->outer] = p->after[x->outer] = 0;
+    if (before == 0 && after == 0) {
+        return SP_OK;
+    }
+    if (before < 0 || after < 0 || x->reversed || (p->mode == CONSTANT && p->value != 0.0)) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                              "it pads '%.60s' along its steps with a constant other than 0, or "
+                              "cuts steps off, or the steps are turned around: export the same "
+                              "weights with the padding inside of the layer that follows",
+                              sp_onnx_input_name(r, 0));
+    }
+    if (p->mode == REFLECT && length.t == 0 && (before >= length.k || after >= length.k)) {
+        return sp_onnx_refuse(r, SP_E_FORMAT,
+                              "%" PRId64 " steps are too few for a mirror image of %" PRId64,
+                              length.k, before > after ? before : after);
+    }
+    SP_TRY(sp_onnx_sequence_open(r, x));
+    return sp_onnx_sequence_surround(r, x, around);
+}
+
 static sp_status pad_sequence(sp_onnx_reader *r, sp_onnx_padding p, sp_onnx_sequence x) {
     int64_t dim[SP_ONNX_MAX_RANK], to[SP_ONNX_MAX_RANK], *place = NULL;
     size_t count = 0;
+    bool others = false;
+    SP_TRY(x.outer == SP_ONNX_NO_AXIS ? SP_OK : pad_steps(r, &p, &x));
     for (size_t i = 0; i < x.rank; i++) {
-        if (i == x.outer && (p.before[i] != 0 || p.after[i] != 0)) {
-            return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                                  "it pads '%.60s' along its steps: export the same weights with "
-                                  "the padding inside of the layer that follows",
-                                  sp_onnx_input_name(r, 0));
-        }
+        others = others || p.before[i] != 0 || p.after[i] != 0;
         dim[i] = i == x.outer ? 1 : x.dim[i].k;
+    }
+    if (!others) {
+        return sp_onnx_return_sequence(r, 0, &x);
     }
     SP_TRY(sp_onnx_sequence_open(r, &x));
     SP_TRY(places(r, &p, dim, x.rank, to, &place, &count));

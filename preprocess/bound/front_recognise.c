@@ -29,15 +29,15 @@ static bool is_dense(const sp_node *node) {
     return dense;
 }
 
-/* One window of the samples after the other, without padding. */
+/* One window of the samples after the other, with as much of zeros, of the first and last sample or
+ * of mirror images on both sides. */
 static bool is_window(const sp_net *graph, const sp_node *node) {
     if (node->kind != SP_NODE_AFFINE || node->terms != 1) {
         return false;
     }
     const sp_timing *timing = &node->term[0].timing;
     return node->term[0].input == 0 && graph->features == 1 &&
-           (timing->dilation == 1 || timing->taps == 1) && timing->before == 0 &&
-           timing->after == 0;
+           (timing->dilation == 1 || timing->taps == 1) && timing->before == timing->after;
 }
 
 /* The node that `node` reads; node 0 reads itself. */
@@ -46,7 +46,8 @@ static const sp_node *below(const sp_net *graph, const sp_node *node) {
 }
 
 static bool same_window(const sp_timing *a, const sp_timing *b) {
-    return a->taps == b->taps && a->stride == b->stride;
+    return a->taps == b->taps && a->stride == b->stride && a->before == b->before &&
+           a->repeats == b->repeats && a->reflects == b->reflects;
 }
 
 /* Whether every term of `at` reads squares of maps of the same windows. */
@@ -243,6 +244,16 @@ static sp_status copy_stages(sp_error *err, sp_front_forms *forms, const pattern
     return SP_OK;
 }
 
+static sp_padding padding_of(const sp_timing *timing) {
+    return (sp_padding){.rule = timing->before > 0 ? SP_PAD_CENTRE : SP_PAD_NONE,
+                        .before = timing->before,
+                        .fill = timing->reflects  ? SP_FILL_REFLECT
+                                : timing->repeats ? SP_FILL_EDGE
+                                                  : SP_FILL_ZEROS,
+                        .frame = timing->taps,
+                        .step = timing->stride};
+}
+
 sp_status sp_forms_recognise(sp_error *err, sp_front_forms *forms, const sp_net *graph,
                              size_t node) {
     pattern found = {0};
@@ -251,8 +262,7 @@ sp_status sp_forms_recognise(sp_error *err, sp_front_forms *forms, const sp_net 
     const sp_timing *timing = &found.spectrum[0]->term[0].timing;
     forms->node = node;
     forms->kind = found.kind;
-    forms->padding =
-        (sp_padding){.rule = SP_PAD_NONE, .frame = timing->taps, .step = timing->stride};
+    forms->padding = padding_of(timing);
     forms->span = timing->taps;
     forms->shape =
         (sp_front_layout){.frame = timing->taps,

@@ -12,6 +12,7 @@ typedef struct sp_growth {
     sp_rng *rng;
     sp_net *net;
     size_t source, classes;
+    size_t frames; /* of the front end */
     size_t class_of[TOY_NODES + 16];
     bool reverse; /* cells may run backwards */
     bool varied;  /* they may be seeded or have limits, LSTMs other functions */
@@ -48,7 +49,15 @@ static inline void grow_affine(sp_growth *g, size_t width) {
     sp_term term[3];
     const size_t first = any_node(g), class = g->class_of[first];
     const size_t kind = sp_rng_below(g->rng, 4); // timed, halved in two ways, else frame by frame
-    const sp_timing timing = toy_timing(g->rng);
+    sp_timing timing = toy_timing(g->rng);
+    if (class == 0 && g->frames > 3 && !timing.repeats && sp_rng_below(g->rng, 2) == 0) {
+        timing = (sp_timing){.taps = timing.taps,
+                             .stride = timing.stride,
+                             .dilation = 1,
+                             .before = sp_rng_below(g->rng, 3),
+                             .after = sp_rng_below(g->rng, 3),
+                             .reflects = true};
+    }
     sp_node node = {.kind = SP_NODE_AFFINE,
                     .width = width,
                     .terms = 1 + sp_rng_below(g->rng, 3),
@@ -208,7 +217,7 @@ static inline void grow_function(sp_growth *g, sp_activation_kind kind, size_t c
            class);
 }
 
-/* A softmax over the frames, or a normalisation of every frame. */
+/* A softmax over the frames or of every frame, or a normalisation of every frame. */
 static inline void grow_quotient(sp_growth *g) {
     const size_t input = any_node(g), in = g->net->node[input].width, class = g->class_of[input];
     double *weight = toy_random(g->rng, 2 * in, g->scale), *bias = toy_random(g->rng, 2, 0.5);
@@ -218,7 +227,17 @@ static inline void grow_quotient(sp_growth *g) {
     append(g, &node, class);
     grow_function(g, SP_ACTIVATION_TANH, class); // scores that no exp overflows
     const size_t at = g->net->nodes - 1;
-    if (sp_rng_below(g->rng, 2) == 0) {
+    const size_t kind = sp_rng_below(g->rng, 3);
+    double ones[2] = {1.0, 1.0}, none = 0.0;
+    if (kind == 0) {
+        grow_function(g, SP_ACTIVATION_EXP, class);
+        term = (sp_term){.input = at + 1, .in = 2, .weight = ones, .timing = sp_timing_same};
+        node.width = 1;
+        node.bias = &none;
+        append(g, &node, class);
+        grow_function(g, SP_ACTIVATION_RECIPROCAL, class);
+        grow_times(g, at + 1, g->net->nodes - 1, class);
+    } else if (kind == 1) {
         grow_function(g, SP_ACTIVATION_EXP, class);
         append(
             g,
@@ -259,6 +278,7 @@ static inline void grow_graph(sp_growth g, sp_toy *toy, size_t classes, bool inn
         g.source = net->nodes - 1;
     }
     toy->front.node = g.source;
+    g.frames = toy->front.frames;
     const size_t nodes = net->nodes + 1 + sp_rng_below(rng, TOY_NODES - 3);
     while (net->nodes < nodes) {
         switch (sp_rng_below(rng, g.varied ? 11 : 9)) {

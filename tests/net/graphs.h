@@ -283,12 +283,14 @@ static inline sp_activation random_curve(sp_rng *rng) {
 }
 
 static inline sp_timing random_timing(sp_rng *rng) {
+    const size_t around = sp_rng_below(rng, 4);
     return (sp_timing){.taps = 1 + sp_rng_below(rng, 4),
                        .stride = 1 + sp_rng_below(rng, 3),
                        .dilation = 1 + sp_rng_below(rng, 3),
                        .before = sp_rng_below(rng, 5),
                        .after = sp_rng_below(rng, 5),
-                       .repeats = sp_rng_below(rng, 2) == 0};
+                       .repeats = around == 0,
+                       .reflects = around == 1};
 }
 
 /* A node less what a pool makes of it, at every frame. */
@@ -408,12 +410,14 @@ static inline void random_times(sp_net *net, size_t a, size_t b, bool spread) {
 
 enum { QUOTIENT_NODES = 6 }; /* that random_quotient appends at most */
 
-/* A softmax over the frames, or a normalisation of every frame. */
+/* A softmax over the frames or of every frame, or a normalisation of every frame. */
 static inline void random_quotient(sp_rng *rng, sp_net *net, size_t first) {
-    double weight[2 * GRAPH_WIDTH], bias[2], mean[2] = {0.5, 0.5}, little = 0.05;
+    double weight[2 * GRAPH_WIDTH], bias[2], mean[2] = {0.5, 0.5}, ones[2] = {1.0, 1.0};
+    const double little = 0.05, none = 0.0;
     const size_t input = first + sp_rng_below(rng, net->nodes - first);
     const size_t in = net->node[input].width;
-    const bool softmax = sp_rng_below(rng, 2) == 0;
+    const size_t kind = sp_rng_below(rng, 3);
+    const bool softmax = kind == 0;
     random_numbers(rng, weight, 2 * in, 0.3);
     random_numbers(rng, bias, 2, 0.5);
     sp_term term = {.input = input, .in = in, .weight = weight, .timing = sp_timing_same};
@@ -429,6 +433,12 @@ static inline void random_quotient(sp_rng *rng, sp_net *net, size_t first) {
         assert_int_equal(sp_net_append(NULL, net, &sum, NULL), SP_OK);
         assert_int_equal(
             sp_net_add_curve(NULL, net, (sp_activation){.kind = SP_ACTIVATION_RECIPROCAL}), SP_OK);
+    } else if (kind == 1) {
+        assert_int_equal(sp_net_add_curve(NULL, net, (sp_activation){.kind = SP_ACTIVATION_EXP}),
+                         SP_OK);
+        assert_int_equal(sp_net_add_affine(NULL, net, 1, ones, &none), SP_OK);
+        assert_int_equal(
+            sp_net_add_curve(NULL, net, (sp_activation){.kind = SP_ACTIVATION_RECIPROCAL}), SP_OK);
     } else {
         assert_int_equal(sp_net_add_curve(NULL, net, (sp_activation){.kind = SP_ACTIVATION_SQUARE}),
                          SP_OK);
@@ -436,7 +446,7 @@ static inline void random_quotient(sp_rng *rng, sp_net *net, size_t first) {
         assert_int_equal(sp_net_add_curve(NULL, net, (sp_activation){.kind = SP_ACTIVATION_RSQRT}),
                          SP_OK);
     }
-    random_times(net, softmax ? at + 1 : at, net->nodes - 1, softmax);
+    random_times(net, kind < 2 ? at + 1 : at, net->nodes - 1, softmax);
 }
 
 /* Ends in one frame. Nodes may be left unread, before `first` all are. */

@@ -8,6 +8,9 @@
 static inline long tap_frame(const sp_timing *g, size_t frames, size_t t, size_t k) {
     const long at = (long)(t * g->stride) + (long)(k * g->dilation) - (long)g->before;
     const long last = (long)frames - 1;
+    if (g->reflects) {
+        return at < 0 ? -at : at > last ? 2 * last - at : at;
+    }
     if (at >= 0 && at <= last) {
         return at;
     }

@@ -289,7 +289,8 @@ static void refuse_nodes(const char *shape, const char *op, const char *inputs, 
 
 static void test_refusals(void **state) {
     (void)state;
-    refuse_nodes("N x 3", "MatMul", "x,x", SP_E_UNSUPPORTED, "the-node|MatMul|both");
+    refuse_nodes("N x 3", "MatMul", "x,x", SP_E_UNSUPPORTED,
+                 "the-node|MatMul|attention compares every step");
     refuse_nodes("N x 3", "MatMul", "x,W", SP_E_FORMAT, "the-node|MatMul|3 x 2|3 features");
     refuse_nodes("N x 3", "MatMul", "x,two", SP_E_UNSUPPORTED, "the-node|'two' holds several");
     refuse_nodes("N x 3", "MatMul", "x,vector", SP_E_UNSUPPORTED, "'vector' is no matrix");

@@ -125,10 +125,10 @@ static void test_refused_heads(void **state) {
     om_output(m, "y");
     om_refuse(m, SP_E_UNSUPPORTED, "'y' (Softmax)|not taken over the classes");
     m = dense(2, 18);
-    om_node(m, "Softmax", "logits", "p");
+    om_node(m, "LogSoftmax", "logits", "p");
     om_node(m, "Relu", "p", "y");
     om_output(m, "y");
-    om_refuse(m, SP_E_UNSUPPORTED, "'y' (Relu)|what a Softmax gives");
+    om_refuse(m, SP_E_UNSUPPORTED, "'y' (Relu)|what a LogSoftmax gives");
     m = dense(2, 18); // another output
     om_node(m, "Relu", "logits", "y");
     om_output(m, "logits");

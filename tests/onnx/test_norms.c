@@ -210,6 +210,7 @@ static void clips_with_padding_are_refused(void **state) {
         x[3 * D + i] = 0.0;
     }
     assert_int_equal(sp_net_run(&err, &model.net, logits, x, STEPS), SP_E_NONFINITE);
+    assert_non_null(strstr(err.text, "frame 3 (from 0) is padding, which the model's mask"));
     sp_model_clear(&model);
 }
 

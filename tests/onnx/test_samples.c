@@ -287,7 +287,8 @@ static void negative_numbers_have_no_logarithm(void **state) {
 
 /* The same without pre-emphasis, by the operators that torch.stft becomes: what they give is
  * recognised as band energies. */
-static om *stft_graph(const sp_front *front, bool root, const double *weight, const double *bias) {
+static om *stft_graph(const sp_front *front, const char *shape, bool root, const char *around,
+                      const double *weight, const double *bias) {
     size_t count = 0;
     const sp_stage *stage = sp_front_stages(front, &count);
     double mel[BINS * BANDS];
@@ -295,7 +296,7 @@ static om *stft_graph(const sp_front *front, bool root, const double *weight, co
         mel[i] = stage[2].matrix[i % BANDS * 2 * BINS + i / BANDS];
     }
     om *m = om_new(17);
-    om_input(m, "x", "1 x 464");
+    om_input(m, "x", shape);
     om_whole(m, "frame", FRAME);
     om_whole(m, "step", STEP);
     doubles(m, "mel", "33x4", mel);
@@ -304,7 +305,15 @@ static om *stft_graph(const sp_front *front, bool root, const double *weight, co
     doubles(m, "V", "3x4", weight);
     doubles(m, "b", "3", bias);
     om_list(m, "behind", 1, (const int64_t[]){2});
-    om_node(m, "Unsqueeze", "x,behind", "signal");
+    if (around) { // as center=True is exported
+        om_list(m, "channel", 3, (const int64_t[]){1, 1, -1});
+        om_list(m, "pads", 6, (const int64_t[]){0, 0, FRAME / 2, 0, 0, FRAME / 2});
+        om_list(m, "flat", 2, (const int64_t[]){1, -1});
+        om_node(m, "Reshape", "x,channel", "one channel");
+        om_string(m, om_node(m, "Pad", "one channel,pads", "padded"), "mode", around);
+        om_node(m, "Reshape", "padded,flat", "around");
+    }
+    om_node(m, "Unsqueeze", around ? "around,behind" : "x,behind", "signal");
     om_node(m, "HannWindow", "frame", "window");
     om_node(m, "STFT", "signal,step,window,frame", "spectrum");
     Onnx__NodeProto *power =
@@ -327,27 +336,66 @@ static om *stft_graph(const sp_front *front, bool root, const double *weight, co
 
 static void an_stft_inside_of_a_model_is_band_energies(void **state) {
     (void)state;
+    static const struct {
+        const char *shape, *around, *said;
+        bool root;
+    } cases[] = {{"1 x 464", NULL, NULL, false},           {"1 x 464", NULL, NULL, true},
+                 {"1 x 464", "reflect", "reflect", false}, {"1 x n", "reflect", "reflect", true},
+                 {"1 x n", "constant", "zeros", false},    {"1 x 464", "edge", "edge", false}};
     sp_rng_init(&rng, sp_test_seed() + 2);
-    sp_front *front = front_of(STFT_TEXT);
-    for (size_t root = 0; root < 2; root++) {
-        double weight[C * BANDS], bias[C], x[N];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double weight[C * BANDS], bias[C], x[N], inside[C], said[C], logs[16 * BANDS];
+        char text[1024];
         sp_model model = {0};
         sp_error err = {0};
+        snprintf(text, sizeof text, "%.*s, \"pad\": {\"rule\": \"%s\", \"fill\": \"%s\"}}",
+                 (int)strlen(STFT_TEXT) - 1, STFT_TEXT, cases[i].said ? "centre" : "none",
+                 cases[i].said ? cases[i].said : "zeros");
+        sp_front *front = front_of(cases[i].said ? text : STFT_TEXT);
         sp_front *samples =
             front_of("{\"sample_rate\": 8000, \"scale\": \"unit\", \"samples\": {}}");
         fill(weight, C * BANDS, 1.0);
         fill(bias, C, 1.0);
         fill(x, N, 0.7);
-        om *m = stft_graph(front, root > 0, weight, bias);
+        om *m = stft_graph(front, cases[i].shape, cases[i].root, cases[i].around, weight, bias);
         if (om_parse(m, &err, &model) != SP_OK) {
             fail_msg("%s", err.text);
         }
-        assert_int_equal(model.net.steps, N);
+        const size_t frames = sp_front_frames(front, N);
+        assert_int_equal(model.net.steps, strchr(cases[i].shape, 'n') ? 0 : N);
+        assert_int_equal(sp_net_run(&err, &model.net, inside, x, N), SP_OK);
+        assert_int_equal(sp_front_run(&err, front, logs, x, N), SP_OK);
+        for (size_t k = 0; k < C; k++) {
+            said[k] = bias[k];
+            for (size_t e = 0; e < frames * BANDS; e++) {
+                said[k] += weight[k * BANDS + e % BANDS] * logs[e] / (double)frames;
+            }
+            expect_near("logit", k, inside[k], said[k]);
+        }
         compare_bounds(samples, &model.net, front, x);
         sp_model_clear(&model);
         om_free(m);
+        sp_front_destroy(front);
         sp_front_destroy(samples);
     }
+}
+
+/* As many samples as the mirror image needs, or one sentence. */
+static void short_recordings_have_no_mirror_image(void **state) {
+    (void)state;
+    const double weight[C * BANDS] = {1.0}, bias[C] = {0.0}, x[FRAME] = {0.5};
+    sp_model model = {0};
+    sp_error err = {0};
+    double logits[C];
+    sp_front *front = front_of(STFT_TEXT);
+    om *m = stft_graph(front, "1 x n", false, "reflect", weight, bias);
+    if (om_parse(m, &err, &model) != SP_OK) {
+        fail_msg("%s", err.text);
+    }
+    assert_int_equal(sp_net_run(&err, &model.net, logits, x, FRAME / 2), SP_E_MISMATCH);
+    assert_int_equal(sp_net_run(&err, &model.net, logits, x, FRAME / 2 + 1), SP_OK);
+    sp_model_clear(&model);
+    om_free(m);
     sp_front_destroy(front);
 }
 
@@ -356,6 +404,7 @@ int main(void) {
         cmocka_unit_test(a_graph_over_samples_is_the_described_pipeline),
         cmocka_unit_test(frames_of_samples_are_taps),
         cmocka_unit_test(an_stft_inside_of_a_model_is_band_energies),
+        cmocka_unit_test(short_recordings_have_no_mirror_image),
         cmocka_unit_test(samples_pass_through),
         cmocka_unit_test(negative_numbers_have_no_logarithm),
     };
