@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/npy.h"
@@ -40,8 +41,18 @@ static sp_status take_features(sp_error *err, table *t, const sp_front *front, c
 
 /* ---- output ---- */
 
+/* The first line of a text about a clip. */
+static void print_head(const table *t, const char *path, const char *rest) {
+    char *name = strdup(path);
+    if (name) {
+        cli_plain(name);
+    }
+    printf("%s: %zu frames of %zu features%s", name ? name : "", t->frames, t->width, rest);
+    free(name);
+}
+
 static void print_rows(const table *t, const char *path) {
-    printf("%s: %zu frames of %zu features\n", path, t->frames, t->width);
+    print_head(t, path, "\n");
     for (size_t i = 0; i < t->frames * t->width; i++) {
         printf("%s%.6g%s", i % t->width == 0 ? "" : " ", t->value[i],
                (i + 1) % t->width == 0 ? "\n" : "");
@@ -108,8 +119,8 @@ static void print_difference(const table *t, const char *path, const char *other
         cli_print(sp_json_line_finish(line));
         return;
     }
-    printf("%s: %zu frames of %zu features, and %s%s\n", path, t->frames, t->width, other,
-           d->transposed ? ", transposed" : "");
+    print_head(t, path, ", and ");
+    printf("%s%s\n", other, d->transposed ? ", transposed" : "");
     printf("largest difference %.3g, in frame %zu, feature %zu: %.9g here, %.9g there\n",
            d->largest, d->frame, d->feature, d->ours, d->theirs);
     printf("root of the mean square of all differences %.3g\n", sqrt(d->squares));

@@ -197,6 +197,8 @@ bool cli_threads_parse(int *threads, const char *text);
 
 /** cli_complain - one line on stderr, "soundproof: ..."; wipes the progress bar first. */
 void cli_complain(const char *format, ...) SP_PRINTF(1, 2);
+/** cli_plain - one line: what would end it or move the cursor becomes '?', in place. */
+void cli_plain(char *text);
 /** cli_complain_about - the same for an input: "soundproof: INPUT: text", the name only once. */
 void cli_complain_about(const char *input, const char *text);
 /** cli_usage - a complaint that ends with the command whose --help helps; returns CLI_USAGE. */

@@ -7,13 +7,16 @@
 
 #include "base/progress.h"
 
-/* One line: what would end it or move the cursor becomes '?'. */
-static void print_line(const char *format, va_list arguments) {
-    char text[8192];
-    vsnprintf(text, sizeof text, format, arguments);
+void cli_plain(char *text) {
     for (char *c = text; *c; c++) {
         *c = (unsigned char)*c < 0x20 || *c == 0x7F ? '?' : *c;
     }
+}
+
+static void print_line(const char *format, va_list arguments) {
+    char text[8192];
+    vsnprintf(text, sizeof text, format, arguments);
+    cli_plain(text);
     sp_progress_clear();
     fprintf(stderr, "soundproof: %s\n", text);
 }
@@ -25,8 +28,20 @@ void cli_complain(const char *format, ...) {
     va_end(arguments);
 }
 
+/* Errors have '?' in place of what is not to be printed. */
+static bool begins_with(const char *text, const char *input) {
+    for (; *input; input++, text++) {
+        const unsigned char c = (unsigned char)*input;
+        const bool hidden = c < 0x20 || c == 0x7F || c >= 0x80;
+        if (*text != *input && !(*text == '?' && hidden)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void cli_complain_about(const char *input, const char *text) {
-    if (strncmp(text, input, strlen(input)) == 0) {
+    if (begins_with(text, input)) {
         cli_complain("%s", text);
     } else {
         cli_complain("%s: %s", input, text);

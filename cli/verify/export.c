@@ -213,6 +213,11 @@ static sp_status export_clip(sp_error *err, exporting *e, size_t index) {
     const sp_front *front = e->session.files.front;
     sp_clip clip = {0};
     long given = -1;
+    if (strpbrk(clips->path[index], ",\"\n\r")) {
+        return sp_fail(err, SP_E_UNSUPPORTED,
+                       "its name holds a comma, a quote or the end of a line, which instances.csv "
+                       "cannot: give the file another name");
+    }
     SP_TRY(cli_clips_read(err, &clip, &given, clips, index, front));
     asking a = {.clip = &clip, .all = sp_front_padded(front, clip.n)};
     a.padded = malloc((a.all + 1) * sizeof *a.padded);

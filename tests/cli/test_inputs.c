@@ -3,6 +3,7 @@
 #include "tests/cli/toy.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 const char *const program = "cli_inputs";
 static int malformed_files;
@@ -344,6 +345,34 @@ static void places_are_checked_first(void **state) {
     sp_process_clear(&process);
 }
 
+/* Names are bytes, and what is printed stays a line. */
+static void names_that_are_no_lines_are_shown_as_one(void **state) {
+    (void)state;
+    char bad[PATH], good[PATH];
+    write_text(bad, "odd\nname\x1b.wav", "no sound");
+    file_in(good, "two\nlines.wav");
+    (void)unlink(good);
+    assert_int_equal(symlink(t.clip[0], good), 0);
+    static const char *const commands[] = {"run", "features"};
+    for (size_t i = 0; i < 2; i++) {
+        sp_process process = RUN(commands[i], "--model", t.model, "--front", t.front, bad, good);
+        expect_code(&process, 2);
+        expect_complaint(&process, 1, "odd?name?.wav: is no audio file");
+        assert_null(strstr(strstr(process.err, "odd?name") + 1, "odd?name"));
+        expect_text(&process, "two?lines.wav");
+        sp_process_clear(&process);
+    }
+    char folder[PATH];
+    file_in(folder, "queries");
+    sp_process process = RUN("export", "--model", t.model, "--front", t.front, "--budget", "-60dB",
+                             "--vnnlib", folder, good);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, "the end of a line");
+    sp_process_clear(&process);
+    (void)unlink(good);
+    (void)unlink(bad);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clips),
@@ -359,6 +388,7 @@ int main(void) {
         cmocka_unit_test(failed_clips_have_no_numbers),
         cmocka_unit_test(there_were_twenty),
         cmocka_unit_test(places_are_checked_first),
+        cmocka_unit_test(names_that_are_no_lines_are_shown_as_one),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
