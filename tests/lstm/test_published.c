@@ -180,7 +180,8 @@ static size_t parallel_rules(sp_relax_rules *rules, size_t number) {
     return planes * lines * relus;
 }
 
-/* How many of the objectives agree to 1e-9; all do but for the error terms that both subtract. */
+/* How many of the objectives agree to 1e-9; all do but for the error terms that both subtract, and
+ * that are all there is where bounds explode. */
 static size_t compare_engines(const sp_toy *toy, const sp_relax_rules *rules, size_t classes,
                               uint64_t seed) {
     const sp_method method[2] = {
@@ -203,7 +204,7 @@ static size_t compare_engines(const sp_toy *toy, const sp_relax_rules *rules, si
         const double apart = fabs(lower[0][k] - lower[1][k]);
         const double most = fmax(fabs(lower[0][k]), fabs(lower[1][k]));
         near_ones += apart <= 1e-9 * fmax(1.0, most) || most > 1e4;
-        if (!(apart <= 1e-7 * fmax(1.0, most))) {
+        if (!(apart <= 1e-7 * fmax(1.0, most) || (lower[0][k] < -1e12 && lower[1][k] < -1e12))) {
             fail_msg("seed %llu, planes %d, lines %d, relu %d: %.12g back, %.12g forward",
                      (unsigned long long)seed, (int)rules->plane, (int)rules->line,
                      (int)rules->relu, lower[0][k], lower[1][k]);
