@@ -221,7 +221,6 @@ typedef struct sp_onnx_operator {
 typedef struct sp_onnx_reader {
     sp_error *err;
     const sp_onnx_operator *(*find)(const Onnx__NodeProto *node);
-    /* what a head becomes that others read, so that layers do not depend on it */
     sp_status (*softmax)(struct sp_onnx_reader *r, sp_onnx_sequence *sequence);
     const sp_onnx_graph *root; /* borrowed: the outermost graph */
     long opset;
@@ -405,6 +404,7 @@ sp_status sp_onnx_op_gelu(sp_onnx_reader *r);
 sp_status sp_onnx_op_gemm(sp_onnx_reader *r);
 sp_status sp_onnx_op_identity(sp_onnx_reader *r);
 sp_status sp_onnx_op_if(sp_onnx_reader *r);
+sp_status sp_onnx_op_instance_norm(sp_onnx_reader *r);
 sp_status sp_onnx_op_layer_norm(sp_onnx_reader *r);
 sp_status sp_onnx_op_limit(sp_onnx_reader *r); /* Min, Max */
 sp_status sp_onnx_op_loop(sp_onnx_reader *r);

@@ -40,6 +40,7 @@ static const sp_onnx_operator operators[] = {
     {"HardSigmoid", sp_onnx_op_activation, 1, 1, "alpha beta"},
     {"Identity", sp_onnx_op_identity, 1, 1, ""},
     {"If", sp_onnx_op_if, 1, 1, "then_branch else_branch"},
+    {"InstanceNormalization", sp_onnx_op_instance_norm, 3, 3, "epsilon"},
     {"LSTM", sp_onnx_op_recurrent, 3, 8, RECURRENT " input_forget"},
     {"LayerNormalization", sp_onnx_op_layer_norm, 2, 3, "axis epsilon stash_type"},
     {"Less", sp_onnx_op_compare, 2, 2, ""},

@@ -1,4 +1,5 @@
-/* LayerNormalization: every step less its mean, over its deviation. Reciprocal. */
+/* LayerNormalization: every step less its mean, over its deviation; InstanceNormalization: every
+ * channel likewise. Reciprocal. */
 #include <math.h>
 
 #include "onnx/impl.h"
@@ -21,9 +22,11 @@ sp_status sp_onnx_op_reciprocal(sp_onnx_reader *r) {
 
 /* ---- LayerNormalization ---- */
 
-/* sp_onnx_norm - over the axes from `axis` on. */
+/* sp_onnx_norm - over the axes from `axis` on; channels: scale and bias have one number for each
+ * channel, axis 1. */
 typedef struct sp_onnx_norm {
     size_t axis;
+    bool channels;
     double epsilon;
     const sp_onnx_tensor *scale, *bias; /* bias may be NULL */
 } sp_onnx_norm;
@@ -67,14 +70,15 @@ static sp_status weights_of(sp_onnx_reader *r, double **weight, const sp_onnx_te
 /* The mean along all axes from `axis` on. */
 static sp_status mean_of(sp_onnx_reader *r, const sp_onnx_norm *norm, sp_onnx_sequence *x) {
     for (size_t i = norm->axis; i < x->rank; i++) {
-        SP_TRY(sp_onnx_sequence_total(r, x, i, 1.0 / (double)x->dim[i].k));
+        SP_TRY(i == x->outer ? sp_onnx_sequence_pool(r, x, SP_POOLING_MEAN)
+                             : sp_onnx_sequence_total(r, x, i, 1.0 / (double)x->dim[i].k));
     }
     return SP_OK;
 }
 
 static sp_status norm_sequence(sp_onnx_reader *r, const sp_onnx_norm *norm, sp_onnx_sequence x) {
     SP_TRY(sp_onnx_sequence_open(r, &x));
-    if (x.outer != SP_ONNX_NO_AXIS && x.outer >= norm->axis) {
+    if (!norm->channels && x.outer != SP_ONNX_NO_AXIS && x.outer >= norm->axis) {
         return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
                               "it normalises along axis %zu, which counts the steps", x.outer);
     }
@@ -143,5 +147,41 @@ sp_status sp_onnx_op_layer_norm(sp_onnx_reader *r) {
     SP_TRY(read_norm(r, &norm, sequence ? x->sequence.rank : x->tensor.rank));
     SP_TRY(sp_onnx_return_opaque(r, 1, "the mean of a LayerNormalization"));
     SP_TRY(sp_onnx_return_opaque(r, 2, "the deviation of a LayerNormalization"));
+    return sequence ? norm_sequence(r, &norm, x->sequence) : norm_tensor(r, &norm, &x->tensor);
+}
+
+/* ---- InstanceNormalization ---- */
+
+/* [C] as [C, 1, ..]. */
+static sp_status of_channels(sp_onnx_reader *r, sp_onnx_tensor *to, size_t i, const char *what,
+                             size_t rank) {
+    const sp_onnx_tensor *given = NULL;
+    int64_t dim[SP_ONNX_MAX_RANK];
+    SP_TRY(sp_onnx_input_tensor(r, &given, i, what));
+    *to = *given;
+    for (size_t k = 0; k + 1 < rank; k++) {
+        dim[k] = k == 0 ? (int64_t)given->count : 1;
+    }
+    return given->kind == SP_ONNX_REAL && given->rank == 1 && rank >= 3 &&
+                   sp_onnx_tensor_shape(to, dim, rank - 1)
+               ? SP_OK
+               : sp_onnx_refuse(r, SP_E_FORMAT, "%s is no list of a number for each channel", what);
+}
+
+sp_status sp_onnx_op_instance_norm(sp_onnx_reader *r) {
+    const sp_onnx_value *x = sp_onnx_input(r, 0);
+    const bool sequence = x->kind == SP_ONNX_VALUE_SEQUENCE;
+    const size_t rank = sequence ? x->sequence.rank : x->tensor.rank;
+    sp_onnx_tensor scale, bias;
+    sp_onnx_norm norm = {.axis = 2, .channels = true, .scale = &scale, .bias = &bias};
+    SP_TRY(sp_onnx_attribute_float(r, &norm.epsilon, "epsilon", (double)1e-5F));
+    SP_TRY(of_channels(r, &scale, 1, "scale", rank));
+    SP_TRY(of_channels(r, &bias, 2, "B", rank));
+    if (!(norm.epsilon >= 0.0) || !isfinite(norm.epsilon) ||
+        (sequence && x->sequence.outer != SP_ONNX_NO_AXIS && x->sequence.outer < 2)) {
+        return sp_onnx_refuse(
+            r, SP_E_UNSUPPORTED,
+            "it normalises what is not batch x channels x steps, or epsilon is %g", norm.epsilon);
+    }
     return sequence ? norm_sequence(r, &norm, x->sequence) : norm_tensor(r, &norm, &x->tensor);
 }

@@ -43,6 +43,16 @@ static void add_norm_once(om *m) {
     classify(m, "n", 3);
 }
 
+/* Every channel over the steps of the clip. */
+static void add_norm_of_channels(om *m) {
+    reals(m, "scale", "4", D);
+    reals(m, "shift", "4", D);
+    om_ints(m, om_node(m, "Transpose", "x", "channels"), "perm", 3, (const int64_t[]){0, 2, 1});
+    om_float(m, om_node(m, "InstanceNormalization", "channels,scale,shift", "n"), "epsilon", 0.01);
+    om_ints(m, om_node(m, "Transpose", "n", "steps"), "perm", 3, (const int64_t[]){0, 2, 1});
+    classify_last(m, "steps", D);
+}
+
 /* As torch writes it before opset 17, and then a mean over the steps. */
 static void add_norm_written_out(om *m) {
     number(m, "two", 2.0);
@@ -170,6 +180,8 @@ static void add_mask(om *m) {
 static const sp_layer_case cases[] = {
     {"norm", 0, add_norm},
     {"norm-once", 0, add_norm_once},
+    {"norm-of-channels", 0, add_norm_of_channels},
+    {"norm-of-channels-fixed", STEPS, add_norm_of_channels},
     {"norm-written-out", 0, add_norm_written_out},
     {"norm-of-keras", 0, add_norm_of_keras},
     {"attention", 0, add_attention},
