@@ -150,14 +150,14 @@ cuda_built = $(B)/cuda/$(cuda_tag)/$(CUDA_LIBRARY)
 $(B)/$(CUDA_LIBRARY): $(cuda_built) always
 	$(Q)cmp -s $< $@ || cp $< $@
 
-$(B)/cuda/%/cuda.o: gpu/cuda.cu
+$(B)/cuda/%/cuda.o: gpu/device/cuda.cu
 	@mkdir -p $(@D)
 	$(call say,NVCC,$< ($*))
 	$(Q)$(NVCC) $(NVCC_FLAGS) -I. -MD -MP -MF $(@:.o=.d) -c -o $@ $< >$(@:.o=.log) 2>&1 || { cat $(@:.o=.log) >&2; exit 1; }
 
-$(B)/cuda/%/$(CUDA_LIBRARY): $(B)/cuda/%/cuda.o $(B)/base/status.o $(B)/base/utf8.o gpu/cuda.map
+$(B)/cuda/%/$(CUDA_LIBRARY): $(B)/cuda/%/cuda.o $(B)/base/status.o $(B)/base/utf8.o gpu/device/cuda.map
 	$(call say,LINK,$@)
-	$(Q)$(NVCC) -shared -cudart static -Xlinker --version-script=gpu/cuda.map,-rpath=$(CUDA_HOME)/lib64 \
+	$(Q)$(NVCC) -shared -cudart static -Xlinker --version-script=gpu/device/cuda.map,-rpath=$(CUDA_HOME)/lib64 \
 	  -o $@ $(filter %.o,$^) -lcublas
 
 ## cuda        the device's driver alone, and what each kernel needs (CUDA_ARCH=all: for every device)

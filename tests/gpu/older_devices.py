@@ -43,7 +43,7 @@ def main():
     program = ctypes.c_void_p()
     count = len(HEADERS)
     nvrtc.nvrtcCreateProgram(ctypes.byref(program),
-                             b'extern "C" {\n#include "gpu/cuda_kernels.cuh"\n}\n', b"kernels.cu", count,
+                             b'extern "C" {\n#include "gpu/device/cuda_kernels.cuh"\n}\n', b"kernels.cu", count,
                              (ctypes.c_char_p * count)(*[STANDARD] * count),
                              (ctypes.c_char_p * count)(*HEADERS))
     options = [b"-arch=compute_" + capability.encode(), b"--fmad=false", b"-I.", b"-std=c++17",

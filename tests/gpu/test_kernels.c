@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#include "gpu/emulator.h"
+#include "gpu/device/emulator.h"
 
 static const char *const op_names[] = {
 #define NAME(name) #name,

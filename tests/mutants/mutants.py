@@ -198,7 +198,7 @@ def copy_tree(tree):
                 write(os.path.join(tree, name), file.read())
             shutil.copymode(name, os.path.join(tree, name))
     # Half the time of the tests: the emulator hides its memory from the program between kernels.
-    emulator = os.path.join(tree, "gpu/emulator.c")
+    emulator = os.path.join(tree, "gpu/device/emulator.c")
     with open(emulator, "rb") as file:
         write(emulator, file.read().replace(b"mprotect(device.memory, device.bytes, PROT_NONE);",
                                             b""))

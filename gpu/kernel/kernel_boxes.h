@@ -3,7 +3,7 @@
 #ifndef SP_GPU_KERNEL_BOXES_H
 #define SP_GPU_KERNEL_BOXES_H
 
-#include "gpu/kernel.h"
+#include "gpu/kernel/kernel.h"
 #include "gpu/menu.h"
 #include "relax/plane/plane_gate.h"
 #include "relax/plane/plane_menu.h"

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/hd.h"
-#include "gpu/cpu_loops.h"
+#include "gpu/cpu/cpu_loops.h"
 #include "gpu/impl.h"
-#include "gpu/kernel_units.h"
+#include "gpu/kernel/kernel_units.h"
 
 void sp_gpu_init(void) {
     openblas_set_num_threads(1);

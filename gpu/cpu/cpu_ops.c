@@ -6,12 +6,12 @@
 
 #include "base/hd.h"
 #include "base/pool.h"
-#include "gpu/cpu_loops.h"
+#include "gpu/cpu/cpu_loops.h"
 #include "gpu/impl.h"
-#include "gpu/kernel_boxes.h"
-#include "gpu/kernel_cells.h"
-#include "gpu/kernel_cuts.h"
-#include "gpu/kernel_units.h"
+#include "gpu/kernel/kernel_boxes.h"
+#include "gpu/kernel/kernel_cells.h"
+#include "gpu/kernel/kernel_cuts.h"
+#include "gpu/kernel/kernel_units.h"
 
 /* ---- rows: the loops of cpu.c and cpu_menu.c, clip by clip ---- */
 

@@ -3,8 +3,8 @@
 #ifndef SP_GPU_KERNEL_CUTS_H
 #define SP_GPU_KERNEL_CUTS_H
 
-#include "gpu/kernel.h"
-#include "gpu/kernel_cells.h"
+#include "gpu/kernel/kernel.h"
+#include "gpu/kernel/kernel_cells.h"
 
 /** sp_gpu_inverse_half - 1 over half the side of a box. */
 SP_HD double sp_gpu_inverse_half(sp_iv x) {

@@ -5,7 +5,7 @@
 
 #include "base/hd.h"
 #include "gpu/backend.h"
-#include "gpu/cpu_loops.h"
+#include "gpu/cpu/cpu_loops.h"
 
 enum { BLOCK = 64, ROW_BLOCK = 16, ROWS_AT_ONCE = 2 };
 

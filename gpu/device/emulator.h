@@ -4,7 +4,7 @@
 #define SP_GPU_EMULATOR_H
 
 #include "gpu/impl.h"
-#include "gpu/kernel.h"
+#include "gpu/kernel/kernel.h"
 
 #ifdef __cplusplus
 extern "C" {

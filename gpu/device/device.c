@@ -3,11 +3,11 @@
 #include <stdlib.h>
 
 #include "gpu/impl.h"
-#include "gpu/kernel_boxes.h"
-#include "gpu/kernel_cells.h"
-#include "gpu/kernel_cuts.h"
-#include "gpu/kernel_rows.h"
-#include "gpu/kernel_units.h"
+#include "gpu/kernel/kernel_boxes.h"
+#include "gpu/kernel/kernel_cells.h"
+#include "gpu/kernel/kernel_cuts.h"
+#include "gpu/kernel/kernel_rows.h"
+#include "gpu/kernel/kernel_units.h"
 
 static size_t unit_blocks(size_t count) {
     const size_t blocks = (count + SP_GPU_BLOCK_LANES - 1) / SP_GPU_BLOCK_LANES;

@@ -3,7 +3,7 @@
 #ifndef SP_GPU_KERNEL_ROWS_H
 #define SP_GPU_KERNEL_ROWS_H
 
-#include "gpu/kernel.h"
+#include "gpu/kernel/kernel.h"
 #include "gpu/menu.h"
 
 /* A row kernel out of what one lane does in phase 0; nothing falls on rows beyond the last. */

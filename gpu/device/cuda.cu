@@ -11,7 +11,7 @@
 #include <cublas_v2.h>
 #include <cuda_runtime.h>
 
-#include "gpu/cuda_kernels.cuh"
+#include "gpu/device/cuda_kernels.cuh"
 #include "gpu/impl.h"
 
 /* ---- kernels ---- */

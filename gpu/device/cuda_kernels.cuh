@@ -3,11 +3,11 @@
 #ifndef SP_GPU_CUDA_KERNELS_CUH
 #define SP_GPU_CUDA_KERNELS_CUH
 
-#include "gpu/kernel_boxes.h"
-#include "gpu/kernel_cells.h"
-#include "gpu/kernel_cuts.h"
-#include "gpu/kernel_rows.h"
-#include "gpu/kernel_units.h"
+#include "gpu/kernel/kernel_boxes.h"
+#include "gpu/kernel/kernel_cells.h"
+#include "gpu/kernel/kernel_cuts.h"
+#include "gpu/kernel/kernel_rows.h"
+#include "gpu/kernel/kernel_units.h"
 
 #define DEVICE_ROWS(op)                                                                            \
     __global__ void __launch_bounds__(SP_GPU_BLOCK_LANES)                                          \

@@ -3,7 +3,7 @@
 #ifndef SP_GPU_KERNEL_CELLS_H
 #define SP_GPU_KERNEL_CELLS_H
 
-#include "gpu/kernel.h"
+#include "gpu/kernel/kernel.h"
 #include "gpu/menu.h"
 #include "relax/line/line_activation.h"
 #include "relax/range.h"

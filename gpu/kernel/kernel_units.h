@@ -3,7 +3,7 @@
 #ifndef SP_GPU_KERNEL_UNITS_H
 #define SP_GPU_KERNEL_UNITS_H
 
-#include "gpu/kernel.h"
+#include "gpu/kernel/kernel.h"
 #include "gpu/menu.h"
 
 /* For each operation: sp_count_* is the number of its elements, sp_unit_* does one of them. */

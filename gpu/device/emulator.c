@@ -9,12 +9,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "gpu/emulator.h"
-#include "gpu/kernel_boxes.h"
-#include "gpu/kernel_cells.h"
-#include "gpu/kernel_cuts.h"
-#include "gpu/kernel_rows.h"
-#include "gpu/kernel_units.h"
+#include "gpu/device/emulator.h"
+#include "gpu/kernel/kernel_boxes.h"
+#include "gpu/kernel/kernel_cells.h"
+#include "gpu/kernel/kernel_cuts.h"
+#include "gpu/kernel/kernel_rows.h"
+#include "gpu/kernel/kernel_units.h"
 
 enum { EMULATED_MEMORY = 1 << 30 };
 
