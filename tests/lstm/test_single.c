@@ -65,6 +65,10 @@ static double check_terms(const sp_net *net, const sp_front_bound *front, const 
         run_floats(&of, net, front->node, features, front->frames, floats);
         for (size_t k = 0; k < net->classes; k++) {
             const double d = fabs(floats[k] - real[k]);
+            assert_true(term[k] >= 0.0);
+            if (term[k] == INFINITY) {
+                continue; // floats may overflow: nothing is said of them
+            }
             if (!(d <= term[k] + 1e-12 * fabs(real[k]))) {
                 fail_msg("run %d, output %zu: floats are %g away, the term is %g", i, k, d,
                          term[k]);
@@ -127,7 +131,7 @@ static void check_graphs(const sp_domain *domain, size_t count, const sp_single_
     }
     print_message("%s: %zu of %zu graphs, %zu terms below 0.01, at most %.2f attained\n",
                   domain->name, served, count, informative, most);
-    assert_true(served > count / 5 && (informative > 0 || !small) && most > 0.01);
+    assert_true(served > count / 10 && (informative > 0 || !small) && most > 0.01);
 }
 
 static void float_programs_stay_within_their_terms(void **state) {
