@@ -151,8 +151,11 @@ static sp_status fill(sp_error *err, sp_dataset *data, const char *const *manife
     }
     if (data->split[SP_SPLIT_TRAIN] == 0 || data->split[SP_SPLIT_VALIDATION] == 0) {
         return sp_fail(err, SP_E_MISMATCH,
-                       "%zu clips for training and %zu for validation are too few",
-                       data->split[SP_SPLIT_TRAIN], data->split[SP_SPLIT_VALIDATION]);
+                       "%s%s: %zu clips for training and %zu for validation are too few: at least "
+                       "one of each is needed, and the third column of a manifest says which are "
+                       "which",
+                       manifest[0], manifests > 1 ? " and others" : "", data->split[SP_SPLIT_TRAIN],
+                       data->split[SP_SPLIT_VALIDATION]);
     }
     if (data->classes < 2) {
         return sp_fail(err, SP_E_MISMATCH, "all clips have label 0: there is nothing to learn");

@@ -152,8 +152,14 @@ static void check_every(const sp_method *method, size_t count) {
         make_every(&rng, &toy, i);
         bound_every(&toy, method, lower);
         const double gap = gap_every(&toy, lower, 60, sp_test_seed() + 400 + i);
-        // what almost no noise leaves open is the width of the bounds themselves
-        assert_true(shape.eps > 1e-9 || method->domain == &sp_domain_interval || gap < 1e-3);
+        if (shape.eps < 1e-9) {
+            // what almost no noise leaves open is the width of the bounds themselves, and what a
+            // band may lose whose energy is next to nothing: intervals, the widest, lose it too
+            const sp_method intervals = {.domain = &sp_domain_interval};
+            bound_every(&toy, &intervals, lower);
+            const double wide = gap_every(&toy, lower, 60, sp_test_seed() + 400 + i);
+            assert_true(gap < fmax(1e-3, 1.1 * wide));
+        }
         toy_clear(&toy);
     }
 }
