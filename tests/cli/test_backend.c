@@ -82,8 +82,8 @@ static size_t expect_margins(const char *cpu, const char *device) {
     return errors;
 }
 
-/* In ever more memory: at first no clip fits, then some do, then all of them in batches; together in
- * the end. */
+/* In memory for all of them, then in ever more of it: at first no clip fits, then some do, then all
+ * in batches. */
 static void clips_of_any_length_go_together(void **state) {
     char clip[LENGTHS][PATH], memory[32] = "1GB";
     size_t some = 0, all = 0;
