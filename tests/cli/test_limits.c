@@ -88,7 +88,7 @@ static void reports_are_written_when_interrupted(void **state) {
     file_in(html, "page.html");
     unlink(html);
     sp_process process = INTERRUPTED("INT", "^cli_limits_clip0", "report", MODEL, "--threads", "1",
-                                     "--tol", "5", "--steps", "10", "--starts", "1", "--html", html,
+                                     "--tol", "5", "--steps", "40", "--starts", "1", "--html", html,
                                      t.clip[0], long_clip, t.clip[1]);
     expect_code(&process, 130);
     FILE *page = fopen(html, "r");
