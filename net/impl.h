@@ -8,11 +8,6 @@
  *  failure what was copied so far is in *copy. */
 SP_NODISCARD sp_status sp_node_copy(sp_error *err, sp_node *copy, const sp_node *node, size_t n);
 
-/** sp_net_append_moved - appends a node whose inputs stand at other places: place[n] is that of
- *  node n. *to: where it stands itself. */
-SP_NODISCARD sp_status sp_net_append_moved(sp_error *err, sp_net *net, const sp_node *node,
-                                           const size_t *place, size_t *to);
-
 /** sp_timing_frames - frames that a timing makes of `frames`; 0: too few. */
 size_t sp_timing_frames(const sp_timing *timing, size_t frames);
 

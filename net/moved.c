@@ -1,7 +1,7 @@
 // Nodes of one network in another, where others stand at other places.
 #include <stdlib.h>
 
-#include "net/impl.h"
+#include "net/net.h"
 
 sp_status sp_net_append_moved(sp_error *err, sp_net *net, const sp_node *node, const size_t *place,
                               size_t *to) {
@@ -19,4 +19,11 @@ sp_status sp_net_append_moved(sp_error *err, sp_net *net, const sp_node *node, c
     const sp_status status = sp_net_append(err, net, &moved, to);
     free(moved.term);
     return status;
+}
+
+void sp_net_answer_as(sp_net *net, const sp_net *like) {
+    net->sigmoid = like->sigmoid;
+    net->softmax = like->softmax;
+    net->every = like->every;
+    net->hop = like->hop;
 }

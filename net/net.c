@@ -487,10 +487,7 @@ sp_status sp_net_copy(sp_error *err, sp_net *copy, const sp_net *net) {
         status = sp_net_append(err, copy, &net->node[n], NULL);
     }
     copy->steps = net->steps;
-    copy->sigmoid = net->sigmoid;
-    copy->softmax = net->softmax;
-    copy->every = net->every;
-    copy->hop = net->hop;
+    sp_net_answer_as(copy, net);
     if (status != SP_OK) {
         sp_net_clear(copy);
     }

@@ -141,6 +141,12 @@ SP_NODISCARD sp_status sp_net_add_pool(sp_error *err, sp_net *net, sp_pooling po
  *  SP_E_MISMATCH where widths do not fit, SP_E_NONFINITE for weights that are no numbers. */
 SP_NODISCARD sp_status sp_net_append(sp_error *err, sp_net *net, const sp_node *node,
                                      size_t *index);
+/** sp_net_append_moved - a node of another network, whose inputs stand at other places here:
+ *  place[n] is that of its node n.  sp_net_answer_as - the answers are those of `like`: of a
+ *  sigmoid or softmax, at every frame, hop by hop. */
+SP_NODISCARD sp_status sp_net_append_moved(sp_error *err, sp_net *net, const sp_node *node,
+                                           const size_t *place, size_t *to);
+void sp_net_answer_as(sp_net *net, const sp_net *like);
 
 /** sp_net_has_sums - whether a node behind `source` is a mean or sum over all frames, or repeats
  *  or reflects the last ones.

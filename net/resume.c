@@ -169,9 +169,6 @@ sp_status sp_net_resume(sp_error *err, sp_net *resumed, const sp_net *net, const
         return status;
     }
     resumed->steps = net->steps;
-    resumed->sigmoid = net->sigmoid;
-    resumed->softmax = net->softmax;
-    resumed->every = net->every;
-    resumed->hop = net->hop;
+    sp_net_answer_as(resumed, net);
     return SP_OK;
 }

@@ -58,40 +58,25 @@ static sp_status add_stage(sp_error *err, sp_net *graph, const sp_front *front,
     return sp_fail(err, SP_E_UNSUPPORTED, "a stage of no known kind");
 }
 
-/* A node of the network, its inputs counted from the features on. */
-static sp_status add_behind(sp_error *err, sp_net *graph, const sp_node *node, size_t features) {
-    sp_node moved = *node;
-    moved.input += features;
-    moved.term = NULL;
-    if (node->terms > 0) {
-        moved.term = malloc(node->terms * sizeof *moved.term);
-        if (moved.term == NULL) {
-            return sp_fail(err, SP_E_MEMORY, "out of memory for the nodes of a front end");
-        }
-        memcpy(moved.term, node->term, node->terms * sizeof *moved.term);
-    }
-    for (size_t i = 0; i < node->terms; i++) {
-        moved.term[i].input += features;
-    }
-    const sp_status status = sp_net_append(err, graph, &moved, NULL);
-    free(moved.term);
-    return status;
-}
-
+/* The network, which reads node `features`. */
 static sp_status add_net(sp_error *err, sp_net *graph, const sp_net *net, size_t features) {
     if (net->features != graph->classes) {
         return sp_fail(err, SP_E_MISMATCH,
                        "the network reads %zu features, the front end makes %zu", net->features,
                        graph->classes);
     }
-    for (size_t n = 1; n < net->nodes; n++) {
-        SP_TRY(add_behind(err, graph, &net->node[n], features));
+    size_t *place = malloc(net->nodes * sizeof *place);
+    sp_status status =
+        place ? SP_OK : sp_fail(err, SP_E_MEMORY, "out of memory for the nodes of a front end");
+    if (status == SP_OK) {
+        place[0] = features;
     }
-    graph->sigmoid = net->sigmoid;
-    graph->softmax = net->softmax;
-    graph->every = net->every;
-    graph->hop = net->hop;
-    return SP_OK;
+    for (size_t n = 1; status == SP_OK && n < net->nodes; n++) {
+        status = sp_net_append_moved(err, graph, &net->node[n], place, &place[n]);
+    }
+    free(place);
+    sp_net_answer_as(graph, net);
+    return status;
 }
 
 /* Frames of samples as they are. */
