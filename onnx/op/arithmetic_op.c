@@ -1,4 +1,5 @@
-/* Add, Sub, Mul and Div; comparisons and Where on constants: what exporters compute with shapes. */
+/* Add, Sub, Mul and Div; Mod, comparisons and Where on constants: what exporters compute with
+ * shapes. */
 #include <inttypes.h>
 #include <math.h>
 
@@ -114,6 +115,32 @@ sp_status sp_onnx_op_arithmetic(sp_onnx_reader *r) {
     }
     sp_onnx_tensor to = {0};
     SP_TRY(sp_onnx_tensor_arithmetic(r, &to, &a->tensor, &b->tensor, op));
+    return sp_onnx_return_tensor(r, 0, &to);
+}
+
+/* ---- remainders ---- */
+
+sp_status sp_onnx_op_mod(sp_onnx_reader *r) {
+    const sp_onnx_tensor *a = NULL, *b = NULL;
+    sp_onnx_tensor to = {0}, x, y;
+    SP_TRY(sp_onnx_input_tensor(r, &a, 0, "A"));
+    SP_TRY(sp_onnx_input_tensor(r, &b, 1, "B"));
+    if (a->kind != SP_ONNX_WHOLE || b->kind != SP_ONNX_WHOLE) {
+        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "remainders of whole numbers alone are read");
+    }
+    SP_TRY(match(r, &to, &x, &y, a, b));
+    sp_onnx_dim *numbers = sp_onnx_tensor_make(r, &to);
+    if (!numbers) {
+        return sp_onnx_out_of_memory(r);
+    }
+    for (size_t i = 0; i < to.count; i++) {
+        const int64_t p = x.whole[i].k, q = y.whole[i].k;
+        if (x.whole[i].t != 0 || y.whole[i].t != 0 || q <= 0) {
+            return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
+                                  "a remainder of lengths that cannot be followed");
+        }
+        numbers[i] = sp_onnx_dim_of((p % q + q) % q); // the sign is that of q
+    }
     return sp_onnx_return_tensor(r, 0, &to);
 }
 

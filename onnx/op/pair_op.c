@@ -1,9 +1,5 @@
 /* Products of two matrices that both depend on the input, as attention has them: of a fixed number
- * of steps, laid side by side, every entry of the one times an entry of the other, summed. Mod of
- * lengths. */
-#include <inttypes.h>
-#include <string.h>
-
+ * of steps, laid side by side, every entry of the one times an entry of the other, summed. */
 #include "onnx/impl.h"
 
 /* Products of one step. As nodes they have dense matrices of four times their square. */
@@ -83,34 +79,4 @@ sp_status sp_onnx_sequence_matmul(sp_onnx_reader *r, sp_onnx_sequence *to,
     bool drop[SP_ONNX_MAX_RANK] = {false};
     drop[rank - 1] = true;
     return sp_onnx_sequence_drop(r, to, drop);
-}
-
-/* ---- Mod of whole numbers ---- */
-
-sp_status sp_onnx_op_mod(sp_onnx_reader *r) {
-    const sp_onnx_tensor *a = NULL, *b = NULL;
-    sp_onnx_tensor to = {.kind = SP_ONNX_WHOLE};
-    SP_TRY(sp_onnx_input_tensor(r, &a, 0, "A"));
-    SP_TRY(sp_onnx_input_tensor(r, &b, 1, "B"));
-    if (a->kind != SP_ONNX_WHOLE || b->kind != SP_ONNX_WHOLE ||
-        !sp_onnx_tensor_broadcast(&to, a, b)) {
-        return sp_onnx_refuse(r, SP_E_UNSUPPORTED, "remainders of whole numbers alone are read");
-    }
-    sp_onnx_tensor x = to, y = to;
-    SP_TRY(sp_onnx_tensor_expand(r, &x, a));
-    SP_TRY(sp_onnx_tensor_expand(r, &y, b));
-    to.kind = SP_ONNX_WHOLE;
-    sp_onnx_dim *numbers = sp_onnx_tensor_make(r, &to);
-    if (!numbers) {
-        return sp_onnx_out_of_memory(r);
-    }
-    for (size_t i = 0; i < to.count; i++) {
-        const int64_t p = x.whole[i].k, q = y.whole[i].k;
-        if (x.whole[i].t != 0 || y.whole[i].t != 0 || q <= 0) {
-            return sp_onnx_refuse(r, SP_E_UNSUPPORTED,
-                                  "a remainder of lengths that cannot be followed");
-        }
-        numbers[i] = sp_onnx_dim_of((p % q + q) % q); // the sign is that of q
-    }
-    return sp_onnx_return_tensor(r, 0, &to);
 }
