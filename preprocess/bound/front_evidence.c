@@ -35,13 +35,14 @@ static double *fill_witness(double *to, const sp_frame *frame, size_t m, double 
 
 static void fill_diagonal(double *to, const sp_band *band, const sp_stage *spectrum, size_t used,
                           size_t frame, const sp_noise_set *set) {
+    const double fact = set->box ? NAN : sp_front_fact(band, spectrum, set) * (1.0 + LEAST_PART);
     double largest = 0.0;
     for (size_t i = 0; i < used; i++) {
         largest = fmax(largest, band->diagonal[i]);
     }
     for (size_t i = 0; i < frame; i++) {
         const double own = fmax(i < used ? band->diagonal[i] : 0.0, LEAST_PART * largest);
-        to[i] = set->box ? own : sp_front_fact(band, spectrum, set) * (1.0 + LEAST_PART);
+        to[i] = set->box ? own : fact;
     }
 }
 

@@ -53,9 +53,7 @@ typedef struct sp_band {
     double *kept;      /* [SP_BAND_KEPT + frame] of an earlier run, for a later one; or NULL */
     double curvature;  /* about the largest eigenvalue of Q; steers a descent, proves nothing */
     double eigenvalue; /* of Q, of an earlier run, for set_l2.c to try first; 0: none */
-    double
-        *fact; /* [SP_FRONT_SETS] one number for each kind of noise set, NaN until it is asked for
-                   * (sp_front_fact); joint only */
+    double *fact;      /* [SP_FRONT_SETS] of kinds of noise, NaN until asked for; joint only */
 } sp_band;
 
 struct sp_front_forms {
