@@ -150,7 +150,7 @@ typedef struct cli_command {
     bool reads_models; /* its arguments are models: --output, --steps-axis and --input go with it */
     const cli_own *own; /* [owned] */
     size_t owned;
-    unsigned apart; /* bit i: option i of its own does not change what is found out about a clip */
+    uint64_t apart; /* bit i: option i of its own does not change what is found out about a clip */
     bool corpus;    /* takes --journal and --shard, --csv and --latex */
     bool tables;    /* takes --csv and --latex */
     bool page;      /* takes --html */

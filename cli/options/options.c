@@ -214,7 +214,7 @@ static bool is_apart(const cli_command *command, int option) {
             return true;
         }
     }
-    return option >= OWN && option < OWN + 32 && (command->apart >> (option - OWN) & 1u);
+    return option >= OWN && (command->apart >> (option - OWN) & 1u);
 }
 
 /* A line "--name=value", or "--name". */
