@@ -46,8 +46,9 @@ static int run(char line[256], char *const *arguments) {
     const int failed = posix_spawn(&child, arguments[0], &actions, NULL, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
-    for (ssize_t got = 1; failed == 0 && got > 0 && size<255; size += got> 0 ? (size_t)got : 0) {
+    for (ssize_t got = 1; failed == 0 && got > 0;) { // 0 at the end, or where no room is left
         got = read(ends[0], line + size, 255 - size);
+        size += got > 0 ? (size_t)got : 0;
     }
     close(ends[0]);
     line[size] = '\0';
