@@ -44,8 +44,7 @@ void sp_comparison_clear(sp_comparison *comparison) {
 typedef struct work {
     sp_comparison *comparison;
     const sp_comparison_setup *setup;
-    const sp_clip *clip;
-    long label;
+    const sp_comparison_asks *asks;
     const char *source;
 } work;
 
@@ -60,8 +59,7 @@ static void attack_all(const work *w) {
     for (size_t i = 0; i < setup->budgets; i++) {
         const size_t b = setup->quiet_first[i];
         sp_attack *attack = &w->comparison->attack[b];
-        (void)sp_attack_budget(NULL, attack, setup->attacker, w->clip, &setup->budget[b], w->label,
-                               &options);
+        w->asks->attack(w->asks->of, attack, setup->attacker, &setup->budget[b], &options);
         options.hint = attack->real_broken ? attack->noise : options.hint;
     }
 }
@@ -77,20 +75,44 @@ static void run_task(void *context, size_t index) {
     if (index == setup->budgets * setup->methods) {
         attack_all(w);
     } else {
-        (void)sp_certify(NULL, &w->comparison->verdict[index], &setup->pipeline[m], w->clip,
-                         &setup->budget[b], w->label, setup->timeout);
+        w->asks->certify(w->asks->of, &w->comparison->verdict[index], &setup->pipeline[m],
+                         &setup->budget[b], setup->timeout);
     }
     if (comparison->finished) {
         comparison->finished(comparison->context, comparison, index);
     }
 }
 
-void sp_comparison_run(sp_comparison *comparison, const sp_comparison_setup *setup,
-                       const sp_clip *clip, long label, const char *source) {
-    work w = {comparison, setup, clip, label, source};
+void sp_comparison_run_asks(sp_comparison *comparison, const sp_comparison_setup *setup,
+                            const sp_comparison_asks *asks, const char *source) {
+    work w = {comparison, setup, asks, source};
     const size_t tasks = setup->budgets * setup->methods;
     sp_pool_run(tasks + (setup->attacker != NULL), 0, run_task, &w);
     comparison->interrupted = sp_clock_stopped();
+}
+
+typedef struct labelled {
+    const sp_clip *clip;
+    long label;
+} labelled;
+
+static void certify_clip(const void *of, sp_verdict *verdict, const sp_pipeline *pipeline,
+                         const sp_budget *budget, double timeout) {
+    const labelled *l = of;
+    (void)sp_certify(NULL, verdict, pipeline, l->clip, budget, l->label, timeout);
+}
+
+static void attack_clip(const void *of, sp_attack *attack, const sp_attacker *attacker,
+                        const sp_budget *budget, const sp_attack_options *options) {
+    const labelled *l = of;
+    (void)sp_attack_budget(NULL, attack, attacker, l->clip, budget, l->label, options);
+}
+
+void sp_comparison_run(sp_comparison *comparison, const sp_comparison_setup *setup,
+                       const sp_clip *clip, long label, const char *source) {
+    const labelled of = {clip, label};
+    sp_comparison_run_asks(comparison, setup, &(sp_comparison_asks){&of, certify_clip, attack_clip},
+                           source);
 }
 
 bool sp_comparison_contradicts(const sp_comparison *comparison, size_t budget, size_t method) {

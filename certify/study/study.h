@@ -129,6 +129,17 @@ typedef struct sp_comparison {
 SP_NODISCARD sp_status sp_comparison_init(sp_error *err, sp_comparison *comparison, size_t budgets,
                                           size_t methods);
 void sp_comparison_clear(sp_comparison *comparison);
+/** sp_comparison_asks - how one method answers, and how the clip is attacked, at one budget. */
+typedef struct sp_comparison_asks {
+    const void *of;
+    void (*certify)(const void *of, sp_verdict *verdict, const sp_pipeline *pipeline,
+                    const sp_budget *budget, double timeout);
+    void (*attack)(const void *of, sp_attack *attack, const sp_attacker *attacker,
+                   const sp_budget *budget, const sp_attack_options *options);
+} sp_comparison_asks;
+/** sp_comparison_run_asks - sp_comparison_run of something else than a whole clip. */
+void sp_comparison_run_asks(sp_comparison *comparison, const sp_comparison_setup *setup,
+                            const sp_comparison_asks *asks, const char *source);
 /** sp_comparison_run - certifies by every method and attacks, at every budget, all that is not
  *  known. `source`: the clip's file, or NULL. What fails leaves its reason in its verdict. */
 void sp_comparison_run(sp_comparison *comparison, const sp_comparison_setup *setup,
