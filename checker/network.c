@@ -401,7 +401,6 @@ static const struct {
                  {" Gather ", gather},
                  {" ConstantOfShape ", zeros},
                  {" Squeeze Identity Slice ", pass},
-
                  {" Transpose ", transpose},
                  {" Sigmoid Softmax ", answer},
                  {" ReduceSum ReduceMean ReduceMax ", reduce}};

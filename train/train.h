@@ -23,9 +23,8 @@ extern "C" {
  *  "relu"), linear (h_t = lambda o h_{t-1} + (1 - lambda) o (W x_t + b); "decay": the least and the
  *  largest lambda to begin with). The last layer is dense; the layers behind the last recurrent one
  *  run once, on the last step. Without any recurrent layer the net takes one step. Weights are
- *  uniform in
- *  +-1/sqrt(fan in), which is H for recurrent layers, for linear ones +-sqrt(6 / fan in); biases
- *  are zero but for the LSTM's forget gate, 1. `name` is used in messages. */
+ *  uniform in +-1/sqrt(fan in), which is H for recurrent layers, for linear ones +-sqrt(6 / fan
+ *  in); biases are zero but for the LSTM's forget gate, 1. `name` is used in messages. */
 SP_NODISCARD sp_status sp_arch_read(sp_error *err, sp_net *net, const char *path, size_t features,
                                     uint64_t seed);
 SP_NODISCARD sp_status sp_arch_parse(sp_error *err, sp_net *net, const char *text, size_t size,
