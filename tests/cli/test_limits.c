@@ -116,8 +116,8 @@ static void audits_keep_what_is_done(void **state) {
         skip();
     }
     sp_process process = INTERRUPTED("INT", "misclassified", "audit", "--model", model, "--front",
-                                     "examples/fronts/precise-sonopy.json", "--threads", "1",
-                                     "--property", "stream-fire", other, word);
+                                     "examples/fronts/precise-sonopy.json", "--method", "opt",
+                                     "--threads", "1", "--property", "stream-fire", other, word);
     expect_code(&process, 130);
     assert_non_null(strstr(process.err, "interrupted: 1 of 2 clips done"));
     assert_non_null(strstr(process.out, "0 of 1 certified"));
