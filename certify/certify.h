@@ -134,6 +134,8 @@ SP_NODISCARD sp_status sp_decision_thresholds(sp_error *err, double *threshold, 
 SP_NODISCARD sp_status sp_pipeline_ask(sp_error *err, sp_pipeline *pipeline, double *threshold,
                                        sp_decision asks, const char *text);
 
+/** sp_pipeline_fits - that a frame of the front end is what the network reads of one step. */
+SP_NODISCARD sp_status sp_pipeline_fits(sp_error *err, const sp_net *net, const sp_front *front);
 /** sp_pipeline_init - checks that net and front end fit together and prepares the forms of `rule`
  *  (method->front, or another one asked for by --front-relax). Sequences have the joint ones. */
 SP_NODISCARD sp_status sp_pipeline_init(sp_error *err, sp_pipeline *pipeline, const sp_net *net,

@@ -5,16 +5,22 @@
 #include "certify/impl.h"
 #include "onnx/onnx.h"
 
-static sp_status check_widths(sp_error *err, const sp_net *net, const sp_front *front) {
-    const sp_front_layout *layout = sp_front_layout_of(front);
-    if (net->features != layout->features) {
-        return sp_fail(
-            err, SP_E_MISMATCH,
-            "the front end gives %zu features per frame but the network reads %zu: use the "
-            "front-end description that the model was trained with",
-            layout->features, net->features);
+sp_status sp_pipeline_fits(sp_error *err, const sp_net *net, const sp_front *front) {
+    const size_t features = sp_front_layout_of(front)->features;
+    if (net->features == features) {
+        return SP_OK;
     }
-    return SP_OK;
+    if (net->steps == features) {
+        return sp_fail(err, SP_E_MISMATCH,
+                       "the front end gives %zu features per frame but the network reads %zu, in "
+                       "windows of %zu frames: if the other axis of its input counts the frames, "
+                       "say so by --steps-axis",
+                       features, net->features, net->steps);
+    }
+    return sp_fail(err, SP_E_MISMATCH,
+                   "the front end gives %zu features per frame but the network reads %zu: use the "
+                   "front-end description that the model was trained with",
+                   features, net->features);
 }
 
 size_t sp_pipeline_answers(const sp_net *net) {
@@ -63,7 +69,7 @@ sp_status sp_pipeline_init(sp_error *err, sp_pipeline *pipeline, const sp_net *n
     if (sp_front_width(front) > 0) {
         rule = SP_FRONT_JOINT;
     }
-    SP_TRY(check_widths(err, net, front));
+    SP_TRY(sp_pipeline_fits(err, net, front));
     pipeline->front = sp_front_core(front);
     pipeline->net = net;
     sp_status status = sp_pipeline_forms(err, &pipeline->forms, pipeline, rule);

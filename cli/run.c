@@ -349,10 +349,9 @@ static void emit(void *context, size_t index) {
 /* ---- the command ---- */
 
 static int prepare(cli_job *j) {
-    const size_t features = sp_front_layout_of(j->session.files.front)->features;
-    if (features != net_of(j)->features) {
-        cli_complain("the front end gives %zu features per frame but the network reads %zu",
-                     features, net_of(j)->features);
+    sp_error err;
+    if (sp_pipeline_fits(&err, net_of(j), j->session.files.front) != SP_OK) {
+        cli_complain("%s", err.text);
         return CLI_INPUT;
     }
     return -1;

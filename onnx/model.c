@@ -130,7 +130,8 @@ static sp_status read_guess(sp_onnx_reader *r, sp_net *net, sp_onnx_defined *log
     return SP_OK;
 }
 
-/* Another axis that the file names as that of the steps, or that could be read as well. */
+/* Another axis that the file names as that of the steps, or that could be read as well. Of the last
+ * axis this is asked only where its length is the same: others show by the number of features. */
 static sp_status find_doubt(sp_onnx_reader *r, char *doubt, size_t size, const sp_onnx_guess *taken,
                             const sp_onnx_guess *guess, size_t count) {
     const Onnx__TensorShapeProto *shape = r->root->features->type->tensor_type->shape;
@@ -153,8 +154,9 @@ static sp_status find_doubt(sp_onnx_reader *r, char *doubt, size_t size, const s
     }
     sp_error *err = r->err, why = {0};
     for (size_t i = 0; i < count; i++) {
+        const bool square = guess[i].steps > 0 && guess[i].steps == taken->steps;
         const bool other = &guess[i] != taken && guess[i].axis != SP_ONNX_NO_AXIS &&
-                           guess[i].axis + 1 < shape->n_dim &&
+                           (guess[i].axis + 1 < shape->n_dim || square) &&
                            sp_onnx_axis_sense(shape, guess[i].axis) >= 0;
         bool followed = false;
         r->err = &why;

@@ -422,6 +422,11 @@ static void parts_must_fit(void **state) {
                      SP_E_MISMATCH);
     assert_non_null(strstr(err.text, "gives 4 features"));
     assert_non_null(strstr(err.text, "reads 7"));
+    assert_null(strstr(err.text, "--steps-axis"));
+    wide.steps = 4; // its window may lie the other way
+    assert_int_equal(sp_pipeline_fits(&err, &wide, s.front), SP_E_MISMATCH);
+    assert_non_null(strstr(err.text, "in windows of 4 frames"));
+    assert_non_null(strstr(err.text, "--steps-axis"));
     sp_pipeline_clear(&pipeline);
     sp_net_clear(&wide);
     clear(&s);

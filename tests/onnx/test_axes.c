@@ -112,6 +112,42 @@ static void a_name_that_contradicts_the_network_is_refused_until_the_axis_is_cho
     assert_non_null(strstr(err.text, "axis 3 of its input cannot count the steps"));
 }
 
+/* A window [frames x features] or [features x frames], side by side. */
+static om *window_model(const char *shape) {
+    om *m = om_new(17);
+    om_input(m, "x", shape);
+    om_reals(m, "w", "9x2", (const double[18]){1, 2, 3, 4, -1, 2, -3, 4, 5, -6, 7, 1, 0, 2, 1, 1});
+    om_int(m, om_node(m, "Flatten", "x", "f"), "axis", 1);
+    om_node(m, "MatMul", "f,w", "y");
+    om_output(m, "y");
+    return m;
+}
+
+/* Of a square both axes can be meant, and no number of features would ever show it. */
+static void a_square_window_is_refused_until_its_axis_is_chosen(void **state) {
+    (void)state;
+    static const char *const square[] = {"1 x 3 x 3", "1 x 1 x 3 x 3", "batch x 3 x 3"};
+    for (long i = 0; i < 3; i++) {
+        const long first = i == 1 ? 2 : 1;
+        sp_model_choice choice = {.steps_axis = SP_MODEL_AXIS_BY_FILE};
+        sp_error err = {0};
+        sp_model model;
+        assert_int_equal(open_model(window_model(square[i]), &err, &model, &choice),
+                         SP_E_UNSUPPORTED);
+        assert_non_null(strstr(err.text, "choose by --steps-axis"));
+        double logits[2][2];
+        for (long axis = 0; axis < 2; axis++) {
+            const double x[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+            choice.steps_axis = first + axis;
+            assert_int_equal(open_model(window_model(square[i]), &err, &model, &choice), SP_OK);
+            assert_int_equal(model.steps_axis, first + axis);
+            assert_int_equal(sp_net_run(&err, &model.net, logits[axis], x, 3), SP_OK);
+            sp_model_clear(&model);
+        }
+        assert_true(logits[0][0] != logits[1][0]);
+    }
+}
+
 static void of_several_outputs_the_last_one_is_the_logits(void **state) {
     (void)state;
     static const char *const extras[] = {"Yh", "h", "Y"};
@@ -273,6 +309,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_axis_of_steps_is_found),
         cmocka_unit_test(a_name_that_contradicts_the_network_is_refused_until_the_axis_is_chosen),
+        cmocka_unit_test(a_square_window_is_refused_until_its_axis_is_chosen),
         cmocka_unit_test(of_several_outputs_the_last_one_is_the_logits),
         cmocka_unit_test(an_output_is_chosen_by_its_name),
         cmocka_unit_test(a_step_and_a_number_of_an_output_are_chosen),
