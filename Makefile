@@ -41,14 +41,14 @@ endif
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null || echo $(3))
 GLPK_LIBS ?= -lglpk
 ARB_LIBS ?= $(if $(shell pkg-config --exists 'flint >= 3' 2>/dev/null && echo y),-lflint,-lflint-arb -lflint) -lmpfr -lgmp
-DEPENDENCIES := sndfile samplerate fftw3 openblas libprotobuf-c libcjson nettle cairo popt libzip
+DEPENDENCIES := sndfile samplerate fftw3 openblas libprotobuf-c libcjson nettle cairo popt
 DEP_CFLAGS := $(sort $(call pkg,--cflags,$(DEPENDENCIES),))
 LIBS := $(call pkg,--libs,sndfile,-lsndfile) $(call pkg,--libs,samplerate,-lsamplerate) \
   $(call pkg,--libs,fftw3,-lfftw3) $(GLPK_LIBS) $(call pkg,--libs,openblas,-lopenblas) \
   $(call pkg,--libs,libprotobuf-c,-lprotobuf-c) $(call pkg,--libs,libcjson,-lcjson) $(call pkg,--libs,nettle,-lnettle) \
   $(call pkg,--libs,zlib,-lz) \
   $(call pkg,--libs,cairo,-lcairo) -lm -lpthread
-CLI_LIBS := $(call pkg,--libs,popt,-lpopt) $(call pkg,--libs,libzip,-lzip)
+CLI_LIBS := $(call pkg,--libs,popt,-lpopt) $(call pkg,--libs,minizip,-lminizip)
 CMOCKA_LIBS := $(call pkg,--libs,cmocka,-lcmocka)
 
 COMPILE_FLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -fPIC -pthread -fopenmp-simd $(OPTIMISE) $(ARCH) $(FLOATING) \
@@ -102,7 +102,7 @@ all: build/soundproof build/soundproof-check $(B)/libsoundproof.a $(B)/libsoundp
 
 # Whether there is what the sources include; where it is not, one line that says how to get it.
 HEADERS := sndfile.h samplerate.h fftw3.h glpk.h cblas.h protobuf-c/protobuf-c.h cjson/cJSON.h nettle/sha2.h \
-  cairo.h popt.h zlib.h zip.h
+  cairo.h popt.h zlib.h minizip/zip.h
 ready:
 	@for header in $(HEADERS); do echo "#include <$$header>"; done | $(CC) $(CPP) -E - >/dev/null 2>&1 && \
 	  [ -e /usr/include/onnx/onnx.proto ] && command -v protoc-c >/dev/null || { echo 'soundproof: a compiler or' \

@@ -1,13 +1,14 @@
-/* --dump-bounds: boxes of the nodes of a network in a file. Only this file knows libzip. */
+/* --dump-bounds: boxes of the nodes of a network in a file. Only this file knows minizip. */
 #include "cli/job/dump.h"
 
+#include <minizip/zip.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <zip.h>
 
 #include "base/json.h"
 #include "base/npy.h"
+#include "base/utf8.h"
 
 /* ---- boxes of a clip ---- */
 
@@ -72,8 +73,10 @@ void cli_dump_part_clear(cli_dump_part *part) {
 /* ---- the file ---- */
 
 struct cli_dump {
-    char *path; /* owned */
-    zip_t *zip; /* NULL: JSON */
+    char *path;   /* owned */
+    zipFile zip;  /* NULL: JSON */
+    char **first; /* [parts] owned, each too: the first array of each part in the archive */
+    size_t parts;
     sp_file_draft draft;
     bool drafted, begun;
 };
@@ -84,15 +87,14 @@ static bool ends_in(const char *path, const char *ending) {
 }
 
 static sp_status open_file(sp_error *err, cli_dump *dump) {
-    int code = 0;
     SP_TRY(cli_path_check(err, dump->path));
+    SP_TRY(sp_file_draft_open(err, &dump->draft, dump->path));
+    dump->drafted = true;
     if (ends_in(dump->path, ".npz")) {
-        dump->zip = zip_open(dump->path, ZIP_CREATE | ZIP_TRUNCATE, &code);
+        dump->zip = zipOpen64(sp_file_draft_place(&dump->draft), APPEND_STATUS_CREATE);
         return dump->zip != NULL ? SP_OK
                                  : sp_fail(err, SP_E_IO, "%s: cannot be written", dump->path);
     }
-    SP_TRY(sp_file_draft_open(err, &dump->draft, dump->path));
-    dump->drafted = true;
     return sp_file_draft_write(err, &dump->draft, "[", 1);
 }
 
@@ -122,11 +124,15 @@ void cli_dump_drop(cli_dump *dump) {
         return;
     }
     if (dump->zip != NULL) {
-        zip_discard(dump->zip);
+        zipClose(dump->zip, NULL);
     }
     if (dump->drafted) {
         sp_file_draft_drop(&dump->draft);
     }
+    for (size_t i = 0; i < dump->parts; i++) {
+        free(dump->first[i]);
+    }
+    free(dump->first);
     free(dump->path);
     free(dump);
 }
@@ -142,29 +148,61 @@ static void entry_name(char *text, size_t size, const char *clip, const char *bu
     snprintf(text + used, size - used, "|%s|%02zu %s|%s.npy", budget, node->node, node->kind, end);
 }
 
+static bool is_utf8(const char *text) {
+    size_t length = 1;
+    for (; *text != '\0' && length > 0; text += length) {
+        length = sp_utf8_length(text);
+    }
+    return length > 0;
+}
+
+/* minizip would write two arrays of one name, and names in no encoding. */
+static sp_status remember_part(sp_error *err, cli_dump *dump, const char *name) {
+    bool known = false;
+    for (size_t i = 0; i < dump->parts && !known; i++) {
+        known = strcmp(dump->first[i], name) == 0;
+    }
+    if (known || !is_utf8(name)) {
+        return sp_fail(err, SP_E_ARGUMENT, "%s: '%.200s' %s", dump->path, name,
+                       known ? "is in it already" : "is no UTF-8");
+    }
+    char *kept = strdup(name);
+    char **grown = realloc(dump->first, (dump->parts + 1) * sizeof *grown);
+    dump->first = grown != NULL ? grown : dump->first;
+    if (kept == NULL || grown == NULL) {
+        free(kept);
+        return sp_fail(err, SP_E_MEMORY, "%s: out of memory", dump->path);
+    }
+    dump->first[dump->parts++] = kept;
+    return SP_OK;
+}
+
+/* minizip counts the bytes of a piece in 32 bits. */
+static bool write_pieces(zipFile zip, const void *data, size_t size) {
+    const size_t most = (size_t)1 << 30;
+    bool good = true;
+    for (size_t at = 0; at < size && good; at += most) {
+        const size_t piece = size - at < most ? size - at : most;
+        good = zipWriteInFileInZip(zip, (const char *)data + at, (unsigned)piece) == ZIP_OK;
+    }
+    return good;
+}
+
 static sp_status add_array(sp_error *err, cli_dump *dump, const char *name, const double *numbers,
                            size_t rows, size_t columns) {
+    enum { UTF8 = 1 << 11, MADE_BY = 0 }; // of the format: the flag of names in UTF-8
+    const zip_fileinfo always = {.tmz_date = {.tm_mday = 1, .tm_year = 1980}};
     const size_t bytes = rows * columns * sizeof *numbers;
-    char *data = malloc(SP_NPY_HEAD + bytes);
-    if (data == NULL) {
-        return sp_fail(err, SP_E_MEMORY, "%s: out of memory", dump->path);
-    }
-    sp_npy_pack(data, rows, columns);
-    memcpy(data + SP_NPY_HEAD, numbers, bytes);
-    zip_source_t *source = zip_source_buffer(dump->zip, data, SP_NPY_HEAD + bytes, 1);
-    if (source == NULL) {
-        free(data);
-        return sp_fail(err, SP_E_MEMORY, "%s: out of memory", dump->path);
-    }
-    const zip_int64_t index = zip_file_add(dump->zip, name, source, ZIP_FL_ENC_UTF_8);
-    if (index < 0) {
-        zip_source_free(source);
-        return sp_fail(err, SP_E_ARGUMENT, "%s: '%.200s' is in it already, or is no UTF-8",
-                       dump->path, name);
-    }
-    return zip_set_file_compression(dump->zip, (zip_uint64_t)index, ZIP_CM_DEFLATE, 0) == 0
-               ? SP_OK
-               : sp_fail(err, SP_E_IO, "%s: cannot be compressed", dump->path);
+    char head[SP_NPY_HEAD];
+    sp_npy_pack(head, rows, columns);
+    const bool good = zipOpenNewFileInZip4_64(dump->zip, name, &always, NULL, 0, NULL, 0, NULL,
+                                              Z_DEFLATED, Z_DEFAULT_COMPRESSION, 0, -MAX_WBITS,
+                                              DEF_MEM_LEVEL, Z_DEFAULT_STRATEGY, NULL, 0, MADE_BY,
+                                              UTF8, bytes > 0xf0000000u) == ZIP_OK &&
+                      write_pieces(dump->zip, head, sizeof head) &&
+                      write_pieces(dump->zip, numbers, bytes) &&
+                      zipCloseFileInZip(dump->zip) == ZIP_OK;
+    return good ? SP_OK : sp_fail(err, SP_E_IO, "%s: cannot be written", dump->path);
 }
 
 static sp_status add_arrays(sp_error *err, cli_dump *dump, const cli_dump_part *part,
@@ -176,7 +214,10 @@ static sp_status add_arrays(sp_error *err, cli_dump *dump, const cli_dump_part *
     for (size_t i = 0; status == SP_OK && i < part->nodes; i++) {
         const cli_dump_node *node = &part->node[i];
         entry_name(name, NAME, clip, budget, node, "lower");
-        status = add_array(err, dump, name, node->lower, node->frames, node->width);
+        status = i > 0 ? SP_OK : remember_part(err, dump, name);
+        if (status == SP_OK) {
+            status = add_array(err, dump, name, node->lower, node->frames, node->width);
+        }
         if (status == SP_OK) {
             entry_name(name, NAME, clip, budget, node, "upper");
             status = add_array(err, dump, name, node->upper, node->frames, node->width);
@@ -225,15 +266,17 @@ sp_status cli_dump_close(sp_error *err, cli_dump **dump) {
     cli_dump *made = *dump;
     sp_status status = SP_OK;
     *dump = NULL;
-    if (made->zip != NULL && zip_close(made->zip) != 0) {
-        status = sp_fail(err, SP_E_IO, "%s: %s", made->path, zip_strerror(made->zip));
-    } else if (made->zip != NULL) {
+    if (made->zip != NULL) {
+        status = zipClose(made->zip, NULL) == ZIP_OK
+                     ? SP_OK
+                     : sp_fail(err, SP_E_IO, "%s: cannot be written", made->path);
         made->zip = NULL;
-    }
-    if (made->drafted) {
+    } else {
         status = sp_file_draft_write(err, &made->draft, "\n]\n", 3);
-        made->drafted = status != SP_OK;
-        status = status == SP_OK ? sp_file_draft_keep(err, &made->draft) : status;
+    }
+    if (status == SP_OK) {
+        status = sp_file_draft_keep(err, &made->draft);
+        made->drafted = false;
     }
     cli_dump_drop(made);
     return status;
