@@ -134,10 +134,10 @@ SP_NODISCARD sp_status sp_onnx_graph_init(sp_error *err, sp_onnx_graph *graph,
 void sp_onnx_graph_clear(sp_onnx_graph *graph);
 /** sp_onnx_graph_keep - drops all outputs but one, and the nodes that only others need. */
 SP_NODISCARD sp_status sp_onnx_graph_keep(sp_error *err, sp_onnx_graph *graph, size_t output);
-/** sp_onnx_graph_last - the one output that no other output is computed from; SP_ONNX_NO_NAME when
- *  there are several. */
-SP_NODISCARD sp_status sp_onnx_graph_last(sp_error *err, const sp_onnx_graph *graph,
-                                          size_t *output);
+/** sp_onnx_graph_last - the one output from which no other is computed, used cells' states aside;
+ *  or SP_ONNX_NO_NAME. sp_onnx_graph_moved - the value that Identity, Squeeze and the like move. */
+SP_NODISCARD sp_status sp_onnx_graph_last(sp_error *err, const sp_onnx_graph *graph, size_t *at);
+size_t sp_onnx_graph_moved(const sp_onnx_graph *graph, size_t id);
 /** sp_onnx_graph_find - the definition of a name, or SP_ONNX_NO_NAME. */
 size_t sp_onnx_graph_find(const sp_onnx_graph *graph, const char *name);
 /** sp_onnx_subgraph_find - the graph that node n keeps under this name, or NULL. */

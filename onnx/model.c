@@ -153,6 +153,7 @@ static sp_status find_doubt(sp_onnx_reader *r, char *doubt, size_t size, const s
         }
     }
     sp_error *err = r->err, why = {0};
+    const sp_onnx_part_of chosen = r->chosen;
     for (size_t i = 0; i < count; i++) {
         const bool square = guess[i].steps > 0 && guess[i].steps == taken->steps;
         const bool other = &guess[i] != taken && guess[i].axis != SP_ONNX_NO_AXIS &&
@@ -163,6 +164,7 @@ static sp_status find_doubt(sp_onnx_reader *r, char *doubt, size_t size, const s
         const sp_status status =
             other ? read_guess(r, NULL, NULL, &guess[i], &followed) : SP_E_UNSUPPORTED;
         r->err = err;
+        r->chosen = chosen;
         if (status == SP_OK && sp_onnx_axis_sense(shape, taken->axis) >= 0) {
             snprintf(
                 doubt, size,
@@ -311,7 +313,8 @@ static sp_status read_last(sp_onnx_reader *r, sp_model *model, sp_onnx_graph *gr
     sp_net_clear(&model->net);
     status = status == SP_OK ? read_net(r, model, &model->reference->logits, choice) : status;
     for (size_t i = 0; status == SP_OK && i < outputs; i++) {
-        const sp_onnx_value *value = i == last ? NULL : r->root_value[id[i]];
+        const sp_onnx_value *value =
+            i == last ? NULL : r->root_value[sp_onnx_graph_moved(graph, id[i])];
         if (value && value->kind == SP_ONNX_VALUE_SEQUENCE &&
             value->sequence.width == model->net.classes) {
             status =

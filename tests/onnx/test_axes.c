@@ -305,6 +305,44 @@ static void a_refusal_names_all_that_stands_in_the_way(void **state) {
               "'d' (Relu, attribute 'slope')");
 }
 
+/* The logits read the last state; it and the cell state are outputs, too, directly or moved. */
+static om *stateful_model(const char *move, bool moves_logits) {
+    om *m = lstm_model("time x 1 x 3", NULL, NULL);
+    m->graph.node[0]->n_output = 0;
+    m->graph.node[0]->output = om_names(m, "Y,Yh,Yc", &m->graph.node[0]->n_output);
+    m->graph.n_output = 0;
+    if (move) {
+        om_node(m, move, "Yh", "hn");
+        om_node(m, move, "Yc", "cn");
+    }
+    if (moves_logits) {
+        om_node(m, "Identity", "y", "z");
+    }
+    om_output(m, moves_logits ? "z" : "y");
+    om_output(m, move ? "hn" : "Yh");
+    om_output(m, move ? "cn" : "Yc");
+    return m;
+}
+
+static void states_beside_the_logits_are_no_obstacle(void **state) {
+    static const char *const moves[] = {NULL, "Identity", "Squeeze", "Dropout"};
+    (void)state;
+    for (size_t i = 0; i < 2 * (sizeof moves / sizeof *moves); i++) {
+        sp_model model;
+        om_accept(stateful_model(moves[i / 2], i % 2 == 1), &model);
+        assert_int_equal(model.net.classes, 4);
+        assert_true(model.agreement < 1e-12);
+        sp_model_clear(&model);
+    }
+    om *m = stateful_model("Tanh", false); // computed, and no state any more
+    om_refuse(m, SP_E_UNSUPPORTED, "'cn' (Tanh)|the cell state");
+    sp_error err = {0};
+    sp_model model;
+    const sp_model_choice y = {.output = "y", .steps_axis = SP_MODEL_AXIS_BY_FILE};
+    assert_int_equal(open_model(stateful_model("Tanh", false), &err, &model, &y), SP_OK);
+    sp_model_clear(&model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_axis_of_steps_is_found),
@@ -314,6 +352,7 @@ int main(void) {
         cmocka_unit_test(an_output_is_chosen_by_its_name),
         cmocka_unit_test(a_step_and_a_number_of_an_output_are_chosen),
         cmocka_unit_test(of_several_recordings_at_once_each_is_answered_by_itself),
+        cmocka_unit_test(states_beside_the_logits_are_no_obstacle),
         cmocka_unit_test(a_refusal_names_all_that_stands_in_the_way),
     };
     return cmocka_run_group_tests_name("onnx/axes", tests, setup, NULL);
