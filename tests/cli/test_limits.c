@@ -216,13 +216,14 @@ static void a_full_device_is_an_error(void **state) {
     }
 }
 
-/* Files of at most 1 KiB stand for a full disk: the old chart and page stay, and no half ones. */
+/* Files of at most 1 KiB stand for a full disk: what was there before stays, and no half ones. */
 static void full_disks_leave_no_halves(void **state) {
     (void)state;
     static const char script[] = "trap '' XFSZ; ulimit -f 1; \"$@\" >/dev/null";
-    char chart[PATH], html[PATH];
+    char chart[PATH], html[PATH], boxes[PATH];
     struct stat about;
     write_text(chart, "full.png", "old");
+    write_text(boxes, "full.npz", "old");
     write_text(html, "full.html", "old");
     sp_process process =
         SHELL(script, "compare", MODEL, "--methods", "ibp", "--no-attack", "--budget", "-80dB",
@@ -235,8 +236,27 @@ static void full_disks_leave_no_halves(void **state) {
     expect_code(&process, 2);
     expect_complaint(&process, 1, "full.html");
     sp_process_clear(&process);
+    process = SHELL(script, "certify", MODEL, "--budget", "-80dB", "--dump-bounds", boxes,
+                    t.clip[0], t.clip[1]);
+    expect_code(&process, 2);
+    assert_non_null(strstr(process.err, "full.npz: cannot be written"));
+    sp_process_clear(&process);
+    assert_true(stat(boxes, &about) == 0 && about.st_size == 3);
     assert_true(stat(chart, &about) == 0 && about.st_size == 3);
     assert_true(stat(html, &about) == 0 && about.st_size == 3);
+}
+
+/* Two clips of one name would be two arrays of one name. */
+static void boxes_of_a_clip_are_written_once(void **state) {
+    (void)state;
+    char boxes[PATH];
+    sp_process process =
+        RUN("certify", MODEL, "--threads", "1", "--budget", "-80dB", "--dump-bounds",
+            file_in(boxes, "twice.npz"), t.clip[0], t.clip[1], t.clip[0]);
+    expect_code(&process, 2);
+    expect_complaint(&process, 1, "is in it already");
+    assert_int_equal(access(boxes, F_OK), 0);
+    sp_process_clear(&process);
 }
 
 int main(void) {
@@ -251,6 +271,7 @@ int main(void) {
         cmocka_unit_test(folders_are_tried_first),
         cmocka_unit_test(a_full_device_is_an_error),
         cmocka_unit_test(full_disks_leave_no_halves),
+        cmocka_unit_test(boxes_of_a_clip_are_written_once),
     };
     return cmocka_run_group_tests_name("cli/limits", tests, prepare, NULL);
 }
